@@ -1,0 +1,30 @@
+//! The nouns: ids, typed values with units, series, events, findings, proposals, time, options. No logic beyond their invariants.
+
+mod changeset;
+mod finding;
+mod forecast;
+mod id;
+mod ledger;
+mod options;
+mod proposal;
+mod quantity;
+mod series;
+pub mod text;
+mod time;
+mod unit;
+mod value;
+mod version;
+
+pub use changeset::*;
+pub use finding::*;
+pub use forecast::*;
+pub use id::*;
+pub use ledger::*;
+pub use options::*;
+pub use proposal::*;
+pub use quantity::*;
+pub use series::*;
+pub use time::*;
+pub use unit::*;
+pub use value::*;
+pub use version::*;

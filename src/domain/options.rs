@@ -1,0 +1,168 @@
+//! What the user may choose, and what holds when they do not. The only place defaults stand.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Side, Span};
+
+/// All options. `config` fills them from the file; pure rooms take what they need from here.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Options {
+    /// Time between two readings of the metrics.
+    pub interval: Span,
+    /// Time between two snapshots of the settings.
+    pub settings_interval: Span,
+    /// How far ahead limits are looked for.
+    pub horizon: Span,
+    /// How long a change just seen is watched before it is taken as settled.
+    pub watch_window: Span,
+    /// Drift scores and surprise.
+    pub drift: DriftOptions,
+    /// Limits by metric name.
+    pub limits: Vec<LimitRule>,
+    /// Names (with `*`) of series that raise no finding.
+    pub mute: Vec<Arc<str>>,
+    /// Sources that are switched off, by name.
+    pub sources_off: Vec<Arc<str>>,
+    /// What is kept, and how long.
+    pub store: StoreOptions,
+    /// How the console looks.
+    pub ui: UiOptions,
+}
+
+/// Thresholds of the drift scores.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DriftOptions {
+    /// A score from here on is MODERATE.
+    pub moderate: f64,
+    /// A score from here on is HIGH.
+    pub high: f64,
+    /// False alarms accepted per host and week; sets how many bits make a value odd.
+    pub false_alarms_per_week: f64,
+    /// P(limit passed within the horizon) from which it is told.
+    pub crossing_probability: f64,
+    /// How close in time a setting's drift and a metric's surprise make each other critical.
+    pub coincide: Span,
+}
+
+/// A limit for all metrics whose name matches.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LimitRule {
+    /// Series name or `resource/name`, `*` for any run of characters.
+    pub pattern: Arc<str>,
+    /// The bound.
+    pub value: f64,
+    /// Which side is trouble.
+    pub side: Side,
+}
+
+/// What the store keeps.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StoreOptions {
+    /// Most bytes the file may take; the oldest values go first.
+    pub max_bytes: u64,
+    /// How long single values are kept.
+    pub keep_raw: Span,
+    /// How long one-minute roll-ups are kept.
+    pub keep_minutes: Span,
+    /// How long five-minute roll-ups are kept.
+    pub keep_five_minutes: Span,
+    /// How long hourly roll-ups, changes, events, findings and the ledger are kept.
+    pub keep_hours: Span,
+    /// Longest time between an observation and its commit.
+    pub commit_every: Span,
+    /// DuckDB's own memory limit, bytes.
+    pub memory_bytes: u64,
+}
+
+/// How the console looks.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UiOptions {
+    /// `auto`, or a theme's name.
+    pub theme: Arc<str>,
+    /// `auto`, `utf8` or `ascii`.
+    pub charset: Arc<str>,
+    /// Whether the mouse is captured.
+    pub mouse: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let limit = |pattern: &str, value, side| LimitRule {
+            pattern: pattern.into(),
+            value,
+            side,
+        };
+        Self {
+            interval: Span::from_secs(2),
+            settings_interval: Span::from_secs(60),
+            horizon: Span::from_hours(6),
+            watch_window: Span::from_hours(1),
+            drift: DriftOptions {
+                moderate: 6.0,
+                high: 12.0,
+                false_alarms_per_week: 1.0,
+                crossing_probability: 0.5,
+                coincide: Span::from_mins(10),
+            },
+            limits: vec![
+                limit("fs.*.used_pct", 90.0, Side::Above),
+                limit("fs.*.inodes_used_pct", 90.0, Side::Above),
+                limit("mem.available_pct", 5.0, Side::Below),
+                limit("fd.used_pct", 90.0, Side::Above),
+                limit("pid.used_pct", 90.0, Side::Above),
+            ],
+            mute: Vec::new(),
+            sources_off: Vec::new(),
+            store: StoreOptions {
+                max_bytes: 2 << 30,
+                keep_raw: Span::from_days(2),
+                keep_minutes: Span::from_days(14),
+                keep_five_minutes: Span::from_days(90),
+                keep_hours: Span::from_days(730),
+                commit_every: Span::from_secs(10),
+                memory_bytes: 128 << 20,
+            },
+            ui: UiOptions {
+                theme: "auto".into(),
+                charset: "auto".into(),
+                mouse: false,
+            },
+        }
+    }
+}
+
+/// Whether `name` matches `pattern`, in which `*` stands for any run of characters.
+#[must_use]
+pub fn matches(pattern: &str, name: &str) -> bool {
+    let mut parts = pattern.split('*');
+    let Some(mut rest) = parts.next().and_then(|first| name.strip_prefix(first)) else {
+        return false;
+    };
+    let parts: Vec<&str> = parts.collect();
+    let Some((last, middle)) = parts.split_last() else {
+        return rest.is_empty();
+    };
+    for part in middle {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+
+    #[test]
+    fn stars_stand_for_any_run() {
+        assert!(matches("fs.*.used_pct", "fs./var.used_pct"));
+        assert!(!matches("fs.*.used_pct", "fs./var.inodes"));
+        assert!(matches("*", "") && matches("a", "a") && !matches("a", "ab"));
+        assert!(!matches("ab*ba", "aba"));
+        assert!(matches("*b*", "abc"));
+    }
+}

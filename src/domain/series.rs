@@ -1,0 +1,193 @@
+//! What is watched, and what was seen of it.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{ResourceId, SeriesId, Span, Timestamp, Unit, Value};
+
+/// How the numbers of a metric behave.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MetricKind {
+    /// Any value at any time.
+    #[default]
+    Gauge,
+    /// A gauge that cannot leave `lo..=hi`.
+    Bounded {
+        /// Least possible value.
+        lo: f64,
+        /// Greatest possible value.
+        hi: f64,
+    },
+    /// A count that only grows, until it restarts from zero. Sources turn counters into rates with [`Unit::PerSec`].
+    Counter,
+    /// Change of a counter per second: never below zero.
+    Rate,
+}
+
+/// On which side of a limit trouble lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Side {
+    /// Too high is trouble.
+    Above,
+    /// Too low is trouble.
+    Below,
+}
+
+/// A bound a metric should not pass.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Limit {
+    /// The bound, in the metric's unit.
+    pub value: f64,
+    /// The side that is trouble.
+    pub side: Side,
+    /// Who set it: `default`, `config`, `console`.
+    pub by: Arc<str>,
+}
+
+impl Limit {
+    /// Whether `value` is on the wrong side.
+    #[must_use]
+    pub fn broken_by(&self, value: f64) -> bool {
+        match self.side {
+            Side::Above => value > self.value,
+            Side::Below => value < self.value,
+        }
+    }
+}
+
+/// What a source says once about a metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricMeta {
+    /// Whose it is and what it is called.
+    pub id: SeriesId,
+    /// What the number counts.
+    pub unit: Unit,
+    /// How it behaves.
+    pub kind: MetricKind,
+    /// The usual time between two values.
+    pub cadence: Span,
+    /// The source that reads it (`proc`, `sysinfo`).
+    pub source: Arc<str>,
+    /// A limit that comes with the metric (a full disk), if there is one.
+    pub limit: Option<Limit>,
+}
+
+/// One value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// When it was so.
+    pub at: Timestamp,
+    /// The value; sources may hand over NaN or infinities, models treat them as missing.
+    pub value: f64,
+}
+
+/// One value seen at one time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Which metric.
+    pub id: SeriesId,
+    /// When and what.
+    pub point: Point,
+}
+
+/// All settings of one scope of a resource, as they are now. What an earlier snapshot of the scope had and this one lacks is gone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettingSnapshot {
+    /// Whose settings.
+    pub resource: ResourceId,
+    /// The part of the resource this covers wholly; every setting's name starts with it and a dot (`sysctl`, `pkg`, `etc`).
+    pub scope: Arc<str>,
+    /// When they were read.
+    pub at: Timestamp,
+    /// Name (with the scope's prefix) and value; `None` when nothing changed since the last snapshot of this scope.
+    pub settings: Option<BTreeMap<Arc<str>, Value>>,
+}
+
+/// A change of one setting, seen at a time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettingChange {
+    /// Which setting.
+    pub id: SeriesId,
+    /// When it was seen (or, where the source knows, when it happened).
+    pub at: Timestamp,
+    /// The value before; `None` when it was not there.
+    pub from: Option<Value>,
+    /// The value after; `None` when it is gone.
+    pub to: Option<Value>,
+    /// Who did it, where known.
+    pub by: Option<Arc<str>>,
+}
+
+/// The sort of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// A line of a log worth keeping.
+    Log,
+    /// A package installed, upgraded or removed.
+    Package,
+    /// A service started, stopped or failed.
+    Service,
+    /// A login or a command run with rights.
+    Login,
+    /// The kernel said something.
+    Kernel,
+    /// A new version rolled out.
+    Deploy,
+    /// The collector itself: a source lost or back, a clock jump.
+    Collector,
+}
+
+/// Something that happened: who, what, when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// When.
+    pub at: Timestamp,
+    /// Where.
+    pub resource: ResourceId,
+    /// What sort.
+    pub kind: EventKind,
+    /// What happened, one line.
+    pub what: Arc<str>,
+    /// Who, where known.
+    pub who: Option<Arc<str>>,
+}
+
+/// What sources hand over in one go. Order within a list is the order seen.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Batch {
+    /// Metrics not told of before, or told of anew.
+    pub metrics: Vec<MetricMeta>,
+    /// Values.
+    pub observations: Vec<Observation>,
+    /// Settings by scope.
+    pub snapshots: Vec<SettingSnapshot>,
+    /// Single changes, from sources that see changes and not states (exchange streams, replays).
+    pub changes: Vec<SettingChange>,
+    /// Events.
+    pub events: Vec<Event>,
+}
+
+impl Batch {
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.metrics.is_empty()
+            && self.observations.is_empty()
+            && self.snapshots.is_empty()
+            && self.changes.is_empty()
+            && self.events.is_empty()
+    }
+
+    /// Adds all of `other` behind what is here.
+    pub fn append(&mut self, mut other: Self) {
+        self.metrics.append(&mut other.metrics);
+        self.observations.append(&mut other.observations);
+        self.snapshots.append(&mut other.snapshots);
+        self.changes.append(&mut other.changes);
+        self.events.append(&mut other.events);
+    }
+}

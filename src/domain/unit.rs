@@ -1,0 +1,112 @@
+//! Units of numbers, and how a number with a unit is written.
+
+use serde::{Deserialize, Serialize};
+
+/// What a number counts. Values are kept in the base unit named here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// A plain number: load, ratio, version part.
+    #[default]
+    None,
+    /// 0 to 100.
+    Percent,
+    /// Bytes.
+    Bytes,
+    /// Bytes a second.
+    BytesPerSec,
+    /// Things a second.
+    PerSec,
+    /// Whole things: processes, sockets, files.
+    Count,
+    /// Seconds.
+    Secs,
+    /// Degrees Celsius.
+    Celsius,
+    /// Cycles a second.
+    Hertz,
+    /// Processor cores (`1000m` is 1).
+    Cores,
+}
+
+impl Unit {
+    /// The unit as written after a number (`%`, `/s`, …); empty where none is written.
+    #[must_use]
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::None | Self::Count | Self::Cores => "",
+            Self::Percent => "%",
+            Self::Bytes => "B",
+            Self::BytesPerSec => "B/s",
+            Self::PerSec => "/s",
+            Self::Secs => "s",
+            Self::Celsius => "C",
+            Self::Hertz => "Hz",
+        }
+    }
+
+    /// Writes `value` in at most about eight cells: `4.1 %`, `24.0G`, `38/s`, `1.2M/s`, `250 ms`. Not-a-number is `-`.
+    #[must_use]
+    pub fn show(self, value: f64) -> String {
+        if !value.is_finite() {
+            return "-".into();
+        }
+        match self {
+            Self::Percent => format!("{} %", short(value)),
+            Self::Bytes => scaled(value, 1024.0),
+            Self::BytesPerSec => format!("{}/s", scaled(value, 1024.0)),
+            Self::PerSec => format!("{}/s", scaled(value, 1000.0)),
+            Self::Hertz => format!("{}Hz", scaled(value, 1000.0)),
+            Self::Celsius => format!("{} C", short(value)),
+            Self::Secs if value != 0.0 && value.abs() < 1e-3 => format!("{} us", short(value * 1e6)),
+            Self::Secs if value != 0.0 && value.abs() < 1.0 => format!("{} ms", short(value * 1e3)),
+            Self::Secs if value.abs() < 600.0 => format!("{} s", short(value)),
+            Self::Secs => super::Span((value * 1e6) as i64).to_string(),
+            Self::None | Self::Count | Self::Cores => scaled(value, 1000.0),
+        }
+    }
+}
+
+/// Three digits that matter, no trailing zeros: `4.1`, `0.04`, `1234`, `12`.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    let text = match size {
+        s if s >= 100.0 || s == 0.0 => return format!("{value:.0}"),
+        s if s >= 10.0 => format!("{value:.1}"),
+        s if s >= 1.0 => format!("{value:.2}"),
+        s if s >= 0.001 => format!("{value:.3}"),
+        _ => return format!("{value:.0e}"),
+    };
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+fn scaled(value: f64, base: f64) -> String {
+    const STEPS: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
+    // Counts below ten thousand are written out: 4096 says more than 4.1k.
+    if base == 1000.0 && value.abs() < 10_000.0 {
+        return short(value);
+    }
+    let (mut shown, mut step) = (value, 0);
+    while shown.abs() >= base && step + 1 < STEPS.len() {
+        shown /= base;
+        step += 1;
+    }
+    format!("{}{}", short(shown), STEPS[step])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_never_raw() {
+        assert_eq!(Unit::Percent.show(4.12), "4.12 %");
+        assert_eq!(Unit::Bytes.show(24.0 * 1024f64.powi(3)), "24G");
+        assert_eq!(Unit::PerSec.show(38.0), "38/s");
+        assert_eq!(Unit::Count.show(4096.0), "4096");
+        assert_eq!(Unit::Count.show(1_500_000.0), "1.5M");
+        assert_eq!(Unit::Secs.show(0.25), "250 ms");
+        assert_eq!(Unit::None.show(f64::NAN), "-");
+        assert!(Unit::Bytes.show(1e300).len() < 320);
+    }
+}

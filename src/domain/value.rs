@@ -1,0 +1,233 @@
+//! Typed values of settings.
+
+use std::{cmp::Ordering, collections::BTreeMap, fmt, str::FromStr, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Quantity, Unit, Version, text::visible};
+
+/// The value of a setting. Two values are equal when they mean the same: `1000m` is `1`, lists do not care for order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Value {
+    /// On or off.
+    Bool(bool),
+    /// A whole number without a unit.
+    Int(i64),
+    /// A number with a unit; never NaN or infinite.
+    Quantity(Quantity),
+    /// A version, with the order of its scheme.
+    Version(Version),
+    /// One word of a small set (`running`, `madvise`).
+    Enum(Arc<str>),
+    /// Any other text.
+    Text(Arc<str>),
+    /// Items by what identifies them; their order in the source is not kept.
+    List(BTreeMap<Arc<str>, Value>),
+    /// A secret: only its keyed hash is ever held.
+    Secret(SecretHash),
+}
+
+/// The keyed hash of a secret, 16 bytes in hexadecimal: tells same from changed and nothing else.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SecretHash(Arc<str>);
+
+impl SecretHash {
+    /// Hashes `secret` under the store's own 32-byte key (BLAKE3 keyed mode, cut to 128 bits).
+    #[must_use]
+    pub fn of(key: &[u8; 32], secret: &[u8]) -> Self {
+        Self(blake3::keyed_hash(key, secret).to_hex()[..32].into())
+    }
+}
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "secret#{}", &self.0[..self.0.len().min(8)])
+    }
+}
+
+impl Value {
+    /// Types plain text as a source read it: bool words, integers, quantities with a unit, dotted versions, else text.
+    ///
+    /// A single word of letters becomes [`Value::Enum`]. Surrounding space is dropped, inner runs of blanks become one space.
+    #[must_use]
+    pub fn infer(text: &str) -> Self {
+        let text = text.trim();
+        match text {
+            "true" | "yes" | "on" => return Self::Bool(true),
+            "false" | "no" | "off" => return Self::Bool(false),
+            _ => {}
+        }
+        // A leading zero is a mode, an id or a date, not a number.
+        let numeric = text.len() == 1 || !text.trim_start_matches('-').starts_with('0') || text.starts_with("0.");
+        if numeric && let Ok(int) = text.parse::<i64>() {
+            return Self::Int(int);
+        }
+        if numeric && let Ok(quantity) = text.parse::<Quantity>() {
+            return Self::Quantity(quantity);
+        }
+        if let Some(version) = Version::looks_like_one(text) {
+            return Self::Version(version);
+        }
+        if !text.is_empty() && text.len() <= 32 && text.chars().all(|c| c.is_ascii_alphabetic() || c == '-' || c == '_')
+        {
+            return Self::Enum(text.into());
+        }
+        Self::Text(text.split_ascii_whitespace().collect::<Vec<_>>().join(" ").into())
+    }
+
+    /// A text value as it is, without typing.
+    #[must_use]
+    pub fn text(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// The number behind the value, if it is one.
+    #[must_use]
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Int(int) => Some(*int as f64),
+            Self::Quantity(quantity) => Some(quantity.base()),
+            Self::Bool(on) => Some(f64::from(u8::from(*on))),
+            _ => None,
+        }
+    }
+
+    /// Whether `self` and `other` differ in meaning. An integer equals the same plain number; enum and text compare as text.
+    #[must_use]
+    pub fn differs(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Enum(a) | Self::Text(a), Self::Enum(b) | Self::Text(b)) => a != b,
+            (Self::Int(_) | Self::Quantity(_), Self::Int(_) | Self::Quantity(_)) => {
+                self.order(other) != Some(Ordering::Equal)
+            }
+            (Self::List(a), Self::List(b)) => {
+                a.len() != b.len()
+                    || a.iter()
+                        .any(|(key, value)| b.get(key).is_none_or(|theirs| value.differs(theirs)))
+            }
+            _ => self != other,
+        }
+    }
+
+    /// The order of two values of one sort: numbers by quantity, versions by their scheme; `None` where none is known.
+    #[must_use]
+    pub fn order(&self, other: &Self) -> Option<Ordering> {
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => Some(a.cmp(b)),
+            (Self::Quantity(a), Self::Quantity(b)) => a.partial_cmp(b),
+            (Self::Version(a), Self::Version(b)) => Some(a.cmp(b)),
+            (Self::Int(a), Self::Quantity(b)) => Quantity::new(*a as f64, Unit::None)?.partial_cmp(b),
+            (Self::Quantity(a), Self::Int(b)) => a.partial_cmp(&Quantity::new(*b as f64, Unit::None)?),
+            (Self::Bool(a), Self::Bool(b)) => Some(a.cmp(b)),
+            _ => None,
+        }
+    }
+
+    /// The word for its sort, as in exports.
+    #[must_use]
+    pub fn sort(&self) -> &'static str {
+        match self {
+            Self::Bool(_) => "bool",
+            Self::Int(_) => "int",
+            Self::Quantity(_) => "quantity",
+            Self::Version(_) => "version",
+            Self::Enum(_) => "enum",
+            Self::Text(_) => "text",
+            Self::List(_) => "list",
+            Self::Secret(_) => "secret",
+        }
+    }
+}
+
+/// As shown: safe characters only, lists as `a b c=1`, a secret as the first eight digits of its hash.
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(on) => write!(f, "{on}"),
+            Self::Int(int) => write!(f, "{int}"),
+            Self::Quantity(quantity) => quantity.fmt(f),
+            Self::Version(version) => version.fmt(f),
+            Self::Enum(text) | Self::Text(text) => f.write_str(&visible(text)),
+            Self::List(items) => {
+                for (place, (key, value)) in items.iter().enumerate() {
+                    let gap = if place == 0 { "" } else { " " };
+                    match value {
+                        Self::Bool(true) => write!(f, "{gap}{}", visible(key))?,
+                        other => write!(f, "{gap}{}={other}", visible(key))?,
+                    }
+                }
+                Ok(())
+            }
+            Self::Secret(hash) => write!(f, "{hash:?}"),
+        }
+    }
+}
+
+impl FromStr for Value {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::infer(text))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn text_is_typed_by_what_it_says() {
+        assert_eq!(Value::infer("on"), Value::Bool(true));
+        assert_eq!(Value::infer(" 60 "), Value::Int(60));
+        assert_eq!(Value::infer("0644"), Value::text("0644"));
+        assert!(matches!(Value::infer("512Mi"), Value::Quantity(_)));
+        assert!(matches!(Value::infer("1.2.3"), Value::Version(_)));
+        assert!(matches!(Value::infer("madvise"), Value::Enum(_)));
+        assert_eq!(
+            Value::infer("4096\t131072\t6291456"),
+            Value::text("4096 131072 6291456")
+        );
+        assert_eq!(Value::infer(""), Value::text(""));
+    }
+
+    #[test]
+    fn equal_means_the_same() {
+        assert!(!Value::infer("1000m").differs(&Value::infer("1")));
+        assert!(!Value::infer("1Gi").differs(&Value::infer("1024Mi")));
+        assert!(Value::infer("1Gi").differs(&Value::infer("1G")));
+        assert!(Value::infer("30s").differs(&Value::infer("30")));
+    }
+
+    #[test]
+    fn a_secret_shows_only_its_hash() {
+        let secret = Value::Secret(SecretHash::of(&[7; 32], b"hunter2"));
+        assert!(secret.to_string().starts_with("secret#"));
+        assert!(!format!("{secret:?} {secret}").contains("hunter2"));
+        assert!(!serde_json::to_string(&secret).unwrap().contains("hunter2"));
+        assert!(secret.differs(&Value::Secret(SecretHash::of(&[8; 32], b"hunter2"))));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_typed_and_shown_without_control_characters(text in ".*") {
+            prop_assert!(!Value::infer(&text).to_string().chars().any(char::is_control));
+        }
+
+        #[test]
+        fn a_value_never_differs_from_itself(text in ".{0,40}") {
+            let value = Value::infer(&text);
+            prop_assert!(!value.differs(&value.clone()));
+        }
+
+        #[test]
+        fn values_survive_the_codecs(text in ".{0,40}") {
+            let value = Value::infer(&text);
+            let packed = rmp_serde::to_vec_named(&value).unwrap();
+            prop_assert_eq!(&rmp_serde::from_slice::<Value>(&packed).unwrap(), &value);
+            let json = serde_json::to_string(&value).unwrap();
+            prop_assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
+        }
+    }
+}

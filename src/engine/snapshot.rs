@@ -1,0 +1,201 @@
+//! What a console sees: plain data, published whole, shared by reference.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        Crossing, Finding, Limit, Mark, MetricKind, Options, Proposal, Quantiles, Record, ResourceId, SeriesId,
+        SettingChange, Span, Timestamp, Unit, Value,
+    },
+    drift::Incident,
+};
+
+/// Everything a console draws, as of one time.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Grows by one with every publication.
+    pub number: u64,
+    /// When the newest data shown were seen; `None` before the first.
+    pub at: Option<Timestamp>,
+    /// `false` when it shows the past (made for an as-of query).
+    pub live: bool,
+    /// The options in force.
+    pub options: Arc<Options>,
+    /// Resources, worst first.
+    pub resources: Arc<[ResourceRow]>,
+    /// Metrics by name.
+    pub metrics: Arc<[MetricRow]>,
+    /// Settings by name.
+    pub settings: Arc<[SettingRow]>,
+    /// Findings that hold, worst first.
+    pub findings: Arc<[Arc<Finding>]>,
+    /// Proposals, best first.
+    pub proposals: Arc<[Arc<Proposal>]>,
+    /// Incidents of the last 30 days, oldest first.
+    pub incidents: Arc<[Incident]>,
+    /// Can the shadow be trusted?
+    pub health: Health,
+    /// What the console and its engine cost.
+    pub usage: Usage,
+    /// The sources.
+    pub sources: Arc<[SourceRow]>,
+    /// The store.
+    pub store: StoreRow,
+}
+
+/// One resource.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ResourceRow {
+    /// Its name.
+    pub id: ResourceId,
+    /// The worst of its findings, or ok, learning, stale.
+    pub mark: Mark,
+    /// CPU busy, percent, with the last eight values of about a minute each (oldest first).
+    pub cpu: Option<(f64, [Option<f32>; 8])>,
+    /// Memory used, percent, likewise.
+    pub mem: Option<(f64, [Option<f32>; 8])>,
+    /// The series that is worst, with its bits.
+    pub worst: Option<(SeriesId, f64)>,
+    /// When it was last heard of.
+    pub seen: Option<Timestamp>,
+    /// Its number of metrics.
+    pub metrics: u32,
+    /// Its number of settings.
+    pub settings: u32,
+}
+
+/// One metric.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MetricRow {
+    /// Its name.
+    pub id: SeriesId,
+    /// Its unit.
+    pub unit: Unit,
+    /// How it behaves.
+    pub kind: MetricKind,
+    /// Its state.
+    pub mark: Mark,
+    /// Newest value and when it was read.
+    pub now: Option<(Timestamp, f64)>,
+    /// What had been expected of that value.
+    pub expected: Option<Quantiles>,
+    /// Surprise of that value, bits.
+    pub bits: f32,
+    /// Greatest surprise in each eighth of the last hour, oldest first; `None` without data.
+    pub hour: [Option<f32>; 8],
+    /// Its limit.
+    pub limit: Option<Limit>,
+    /// When the limit is passed, if that is likely enough to tell.
+    pub crossing: Option<Crossing>,
+    /// Values learnt from.
+    pub points: u64,
+    /// Since when.
+    pub from: Option<Timestamp>,
+    /// When the shadow will be ready; `None` when it is.
+    pub ready: Option<Timestamp>,
+    /// The usual time between values.
+    pub cadence: Span,
+    /// Who reads it.
+    pub source: Arc<str>,
+}
+
+/// One setting.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SettingRow {
+    /// Its name.
+    pub id: SeriesId,
+    /// Its state.
+    pub mark: Mark,
+    /// Value now; `None` when it is gone.
+    pub value: Option<Value>,
+    /// The accepted (baseline) value, when it differs.
+    pub accepted: Option<Option<Value>>,
+    /// P(it changes within the next 24 hours).
+    pub hazard: f32,
+    /// Surprise of the last change, bits.
+    pub bits: f32,
+    /// Its last change.
+    pub last_change: Option<Arc<SettingChange>>,
+    /// Since when it has been watched.
+    pub since: Timestamp,
+}
+
+/// Can the shadow be trusted?
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Health {
+    /// Metrics with a shadow.
+    pub learnt: u32,
+    /// Metrics still learning.
+    pub learning: u32,
+    /// When the last of those that learn will be ready.
+    pub ready: Option<Timestamp>,
+    /// Share of recent values inside their 80 % and 95 % bands, 0 to 1, over all metrics; `None` before any was scored.
+    pub held: Option<(f64, f64)>,
+    /// The metric whose 95 % band holds worst, with the share.
+    pub worst: Option<(SeriesId, f64)>,
+    /// The ledger's track record.
+    pub records: Arc<[Record]>,
+    /// Predictions that wait for their time.
+    pub open: u32,
+    /// When the baseline was taken.
+    pub baseline: Option<Timestamp>,
+}
+
+/// What the engine costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usage {
+    /// Process id of the engine.
+    pub pid: u32,
+    /// When it started.
+    pub started: Option<Timestamp>,
+    /// CPU of the engine's process, percent of one core over the last minute.
+    pub cpu_pct: f64,
+    /// Resident memory, bytes.
+    pub rss_bytes: u64,
+    /// Time from reading the newest batch to publishing this, seconds.
+    pub lag_secs: f64,
+    /// Batches, writes and frames that had to be dropped or merged because something was slow.
+    pub dropped: u64,
+    /// Consoles attached.
+    pub consoles: u32,
+}
+
+/// One source.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SourceRow {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Whether the last read worked.
+    pub ok: bool,
+    /// What went wrong, or empty.
+    pub says: Arc<str>,
+    /// When it was last read well.
+    pub read: Option<Timestamp>,
+    /// What one read costs, milliseconds.
+    pub cost_ms: f64,
+    /// Time between reads.
+    pub every: Span,
+}
+
+/// How the store is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct StoreRow {
+    /// Whether what is seen is being kept.
+    pub ok: bool,
+    /// What is wrong, with what to do; empty when all is well.
+    pub says: Arc<str>,
+    /// Its file; empty in memory.
+    pub path: Arc<str>,
+    /// Bytes it takes.
+    pub bytes: u64,
+    /// Bytes it may take.
+    pub max_bytes: u64,
+    /// Observations that wait to be written.
+    pub waiting: u64,
+    /// Observations that were lost because nothing could be written.
+    pub lost: u64,
+    /// Oldest value kept.
+    pub from: Option<Timestamp>,
+}

@@ -1,0 +1,13 @@
+//! foreshadow: a predictive shadow of every metric and setting of a host, against what is.
+//!
+//! `docs/ARCHITECTURE.md` names the rooms and what may import what.
+
+pub mod domain;
+pub mod drift;
+pub mod engine;
+pub mod observe;
+pub mod propose;
+pub mod shadow;
+pub mod simulate;
+pub mod store;
+pub mod tui;

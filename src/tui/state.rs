@@ -1,0 +1,237 @@
+//! The console's state, what can happen to it, and what it asks for. Plain data: no terminal, no clock, no engine.
+
+use std::{collections::BTreeSet, path::PathBuf, sync::Arc};
+
+use crossterm::event::KeyEvent;
+use tui_input::Input;
+
+use crate::{
+    domain::{ResourceId, SeriesId, Span, Timestamp},
+    engine::{Answer, LinkError, Query, Snapshot},
+    tui::{look::Look, screens},
+};
+
+/// The seven screens, in the order of their keys.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Screen {
+    /// What is off now, what will be, and where to look first.
+    #[default]
+    Overview,
+    /// One metric: is it doing what it should?
+    Resource,
+    /// When does it hit a limit?
+    Forecast,
+    /// What should be changed?
+    Proposals,
+    /// What would a change do?
+    WhatIf,
+    /// What happened, in which order?
+    Timeline,
+    /// Who did what, and can the shadow be trusted?
+    Audit,
+}
+
+impl Screen {
+    /// All, in the order of their keys 1 to 7.
+    pub const ALL: [Self; 7] = [
+        Self::Overview,
+        Self::Resource,
+        Self::Forecast,
+        Self::Proposals,
+        Self::WhatIf,
+        Self::Timeline,
+        Self::Audit,
+    ];
+
+    /// Its name in row 2.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Overview => "Overview",
+            Self::Resource => "Resource",
+            Self::Forecast => "Forecast",
+            Self::Proposals => "Proposals",
+            Self::WhatIf => "What-if",
+            Self::Timeline => "Timeline",
+            Self::Audit => "Audit",
+        }
+    }
+}
+
+/// Everything the console knows.
+#[derive(Debug)]
+pub struct State {
+    /// The screen shown.
+    pub screen: Screen,
+    /// What is shown: the newest snapshot, the one frozen at, or one of the past.
+    pub shown: Arc<Snapshot>,
+    /// The newest snapshot.
+    pub live: Arc<Snapshot>,
+    /// Whether `f` holds the screen still.
+    pub frozen: bool,
+    /// The global time cursor; `None` is now. While set, `shown` is the world as of it.
+    pub at: Option<Timestamp>,
+    /// The series that screens 2 and 3 are about.
+    pub series: Option<SeriesId>,
+    /// Rows marked with space, by series.
+    pub marked: BTreeSet<SeriesId>,
+    /// The filter in force (`/`), lower case; empty is none. It filters the lists of every screen.
+    pub filter: String,
+    /// The open input line, if any.
+    pub input: Option<InputLine>,
+    /// What lies over the screen, if anything.
+    pub overlay: Option<Overlay>,
+    /// A message in row 23 until the next key.
+    pub message: Option<String>,
+    /// Columns and rows.
+    pub size: (u16, u16),
+    /// Theme and characters.
+    pub look: Look,
+    /// Whether `--operate` was given.
+    pub operate: bool,
+    /// Who sits here: user@tty, for the audit.
+    pub who: String,
+    /// The name of what is watched, first crumb (a host's name, a file replayed).
+    pub place: String,
+    /// Whether inside tmux (for what is said about copying).
+    pub in_tmux: bool,
+    /// A panic to raise on the next draw (the test aid `FORESHADOW_PANIC=ui`).
+    pub panic_next: bool,
+    /// Whether it is over.
+    pub quit: bool,
+    /// Screen 1.
+    pub overview: screens::overview::Pane,
+    /// Screen 2.
+    pub resource: screens::resource::Pane,
+    /// Screen 3.
+    pub forecast: screens::forecast::Pane,
+    /// Screen 4.
+    pub proposals: screens::proposals::Pane,
+    /// Screen 5.
+    pub whatif: screens::whatif::Pane,
+    /// Screen 6.
+    pub timeline: screens::timeline::Pane,
+    /// Screen 7.
+    pub audit: screens::audit::Pane,
+}
+
+/// An open line at the bottom.
+#[derive(Debug)]
+pub struct InputLine {
+    /// What it is for.
+    pub purpose: Purpose,
+    /// What was typed.
+    pub input: Input,
+}
+
+/// What an input line is for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Purpose {
+    /// `/`
+    Filter,
+    /// `:`
+    Command,
+    /// ctrl-p; the number is the row chosen.
+    Palette(usize),
+    /// A note for the timeline.
+    Note,
+    /// A change to add to the what-if, or to replace the one of that row.
+    Change(Option<usize>),
+    /// The reason for dismissing the proposal under the cursor.
+    Dismiss,
+    /// A file name for an export of what the screen shows.
+    Export,
+    /// Another limit for the Forecast screen's view.
+    Limit,
+    /// The resource's name, typed to apply the proposal under the cursor (`--operate`).
+    Apply,
+}
+
+/// What lies over the screen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Overlay {
+    /// Help for this screen; the number is the first line shown.
+    Help(u16),
+    /// Lines of text under a title (explanations, whole entries, SQL answers), from a line on.
+    Text {
+        /// First row.
+        title: String,
+        /// What it says.
+        lines: Vec<String>,
+        /// First line shown.
+        from: u16,
+    },
+}
+
+/// What can happen.
+#[derive(Debug)]
+pub enum Msg {
+    /// A key.
+    Key(KeyEvent),
+    /// Pasted text.
+    Paste(String),
+    /// The terminal has another size (already joined).
+    Resize(u16, u16),
+    /// A new snapshot was published.
+    Snapshot(Arc<Snapshot>),
+    /// An answer to a query, with the tag the query was sent with.
+    Answer(Tag, Result<Box<Answer>, LinkError>),
+    /// An effect was done, or not (copy, export): a message for row 23.
+    Said(String),
+    /// Time to move a playing timeline on.
+    Tick,
+    /// A worker of the program panicked; it says where.
+    WorkerPanicked(String),
+}
+
+/// Says which screen (or the frame) a query belongs to, and tells its questions apart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tag {
+    /// Who asked; `None` is the frame itself (as-of, explain, commands).
+    pub screen: Option<Screen>,
+    /// Which question of theirs.
+    pub what: &'static str,
+    /// About which series, if one.
+    pub series: Option<SeriesId>,
+}
+
+/// What the driver should do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Ask the engine.
+    Ask(Tag, Query),
+    /// Copy to the terminal's clipboard (OSC 52).
+    Copy(String),
+    /// Write text to a file of this host that must not exist.
+    WriteFile(PathBuf, String),
+    /// Draw everything again.
+    Redraw,
+    /// Send [`Msg::Tick`] after this long.
+    TickAfter(Span),
+    /// Stop, as ctrl-z does.
+    Suspend,
+    /// End.
+    Quit,
+}
+
+/// What a key of a screen does; shown in row 24 and in help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyHint {
+    /// The key as written (`Enter`, `[ ]`).
+    pub key: &'static str,
+    /// One or two words.
+    pub does: &'static str,
+    /// One line for help.
+    pub help: &'static str,
+}
+
+impl State {
+    /// The resource of the series in focus, else the first resource.
+    #[must_use]
+    pub fn resource(&self) -> Option<&ResourceId> {
+        self.series
+            .as_ref()
+            .map(|id| &id.resource)
+            .or_else(|| self.shown.resources.first().map(|row| &row.id))
+    }
+}
