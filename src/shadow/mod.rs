@@ -12,7 +12,7 @@ pub use ledger::Ledger;
 pub use metric::{Judged, MetricShadow};
 pub use setting::{SettingShadow, SettingState};
 
-use crate::domain::{Event, Limit, MetricMeta, Point, SeriesId, Timestamp};
+use crate::domain::{Event, Limit, MetricMeta, SeriesId, Timestamp};
 
 /// One metric: what was said of it, its shadow, and its recent values.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -23,13 +23,55 @@ pub struct Metric {
     pub limit: Option<Limit>,
     /// Its model.
     pub shadow: MetricShadow,
-    /// The newest values with how they were judged, oldest first, at most [`Metric::KEPT`].
-    pub recent: VecDeque<(Point, Judged)>,
+    /// The newest values as they were judged, oldest first, at most [`Metric::RECENT`].
+    pub recent: VecDeque<Seen>,
+    /// The newest minutes, oldest first, at most [`Metric::MINUTES`]; the last one may be unfinished.
+    pub minutes: VecDeque<Minute>,
+}
+
+/// A value, and how it was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// When.
+    pub at: Timestamp,
+    /// The value; finite.
+    pub value: f64,
+    /// What had been expected: 2.5, 10, 50, 90 and 97.5 %; `None` while learning.
+    pub band: Option<[f32; 5]>,
+    /// Surprise, bits; 0 while learning.
+    pub bits: f32,
+}
+
+/// One minute of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Minute {
+    /// Start of the minute.
+    pub at: Timestamp,
+    /// Values in it, at least 1.
+    pub count: u32,
+    /// Least value.
+    pub min: f64,
+    /// Greatest value.
+    pub max: f64,
+    /// Newest value.
+    pub last: f64,
+    /// Greatest surprise, bits.
+    pub bits: f32,
+    /// What had been expected of its newest value, as in [`Seen`].
+    pub band: Option<[f32; 5]>,
 }
 
 impl Metric {
-    /// How many judged values are held in memory (one hour at two seconds is 1,800).
-    pub const KEPT: usize = 1_800;
+    /// Single values held in memory: 12 minutes at two seconds.
+    pub const RECENT: usize = 360;
+    /// Minutes held in memory: three hours.
+    pub const MINUTES: usize = 180;
+
+    /// The newest value.
+    #[must_use]
+    pub fn newest(&self) -> Option<&Seen> {
+        self.recent.back()
+    }
 }
 
 /// Everything known about a system: what drift, simulate and propose look at.
