@@ -1,7 +1,20 @@
 //! The only place with tasks and a clock: runs sources, pipeline and store, publishes snapshots, answers queries.
 
+mod answer;
+pub mod clock;
+mod keeper;
 mod link;
+mod past;
+mod publish;
+mod readers;
+mod run;
 mod snapshot;
+mod socket;
+mod usage;
 
+pub use keeper::*;
 pub use link::*;
+pub use readers::*;
+pub use run::*;
 pub use snapshot::*;
+pub use socket::*;

@@ -6,6 +6,7 @@ pub mod domain;
 pub mod drift;
 pub mod engine;
 pub mod observe;
+pub mod pipeline;
 pub mod propose;
 pub mod shadow;
 pub mod simulate;

@@ -25,6 +25,8 @@ pub struct Options {
     pub mute: Vec<Arc<str>>,
     /// Sources that are switched off, by name.
     pub sources_off: Vec<Arc<str>>,
+    /// Users besides the engine's own and root who may attach a console, to look.
+    pub allow: Vec<Arc<str>>,
     /// What is kept, and how long.
     pub store: StoreOptions,
     /// How the console looks.
@@ -115,6 +117,7 @@ impl Default for Options {
             ],
             mute: Vec::new(),
             sources_off: Vec::new(),
+            allow: Vec::new(),
             store: StoreOptions {
                 max_bytes: 2 << 30,
                 keep_raw: Span::from_days(2),

@@ -1,5 +1,7 @@
 //! DuckDB: what was observed, when it was known, and what the console said then. One writer, on one thread.
 
+mod write;
+
 use std::path::{Path, PathBuf};
 
 use crate::domain::{

@@ -1,0 +1,470 @@
+//! Answers questions: from memory where it can, else through the keeper.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use super::{
+    Answer, Chart, Column, ForecastView, LinkError, Query, Timeline, clock, past,
+    publish::columns_in_memory,
+    run::{Asked, Loop},
+};
+use crate::{
+    domain::{SeriesId, Span, Timestamp, matches},
+    simulate::what_if,
+    store::{Store, StoreError},
+};
+
+/// Columns a chart may have.
+const COLUMNS: i64 = 4_096;
+/// Entries a timeline may have of each sort.
+const ENTRIES: usize = 2_000;
+/// Rows a statement may return.
+const ROWS: usize = 10_000;
+
+type Reply = oneshot::Sender<Result<Answer, LinkError>>;
+
+fn refused(why: impl Into<String>) -> LinkError {
+    LinkError::Refused(why.into())
+}
+
+pub(super) fn answer(engine: &mut Loop, asked: Asked) {
+    let Asked {
+        query,
+        who,
+        trusted,
+        reply,
+    } = asked;
+    let changes_things = matches!(
+        query,
+        Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..) | Query::Compact | Query::Export { .. }
+    );
+    if changes_things && !trusted {
+        let _ = reply.send(Err(refused(
+            "only the engine's own user or root may do this; `y` copies the command to run as them",
+        )));
+        return;
+    }
+    let now = clock::now();
+    let direct = match query {
+        Query::Chart { id, from, to, step } => return chart(engine, id, from, to, step, reply),
+        Query::AsOf(at) => {
+            let options = engine.options.clone();
+            return through(engine, reply, move |store| {
+                Ok(Answer::AsOf(Arc::new(past::snapshot(store, &options, at)?)))
+            });
+        }
+        Query::Timeline { from, to } => {
+            engine.commit(now);
+            return through(engine, reply, move |store| timeline(store, from, to));
+        }
+        Query::Audit(limit) => {
+            engine.commit(now);
+            return through(engine, reply, move |store| {
+                let (entries, broken) = store.audit(limit as usize)?;
+                let total = store
+                    .info()?
+                    .rows
+                    .iter()
+                    .find(|(table, _)| table == "audit")
+                    .map_or(0, |(_, rows)| *rows);
+                Ok(Answer::Audit { entries, total, broken })
+            });
+        }
+        Query::Compact => {
+            engine.commit(now);
+            engine.audit(now, &who, "compact", "store", "asked for");
+            let refresh = move |store: &mut Store| {
+                let answer = store.compact().map(|(before, after)| {
+                    Answer::Text(vec![format!("compacted: {} -> {}", bytes(before), bytes(after))])
+                });
+                let _ = reply.send(answer.map_err(|error| refused(error.to_string())));
+            };
+            return engine.keeper.compact(refresh);
+        }
+        Query::Export { what, format, file } => {
+            engine.commit(now);
+            engine.audit(now, &who, "export", &what, &file.display().to_string());
+            return through(engine, reply, move |store| {
+                let rows = store.export(&what, format, &file)?;
+                Ok(Answer::Text(vec![format!(
+                    "{rows} rows of {what} written to {}",
+                    file.display()
+                )]))
+            });
+        }
+        Query::Sql(statement) => {
+            engine.commit(now);
+            return through(engine, reply, move |store| {
+                store.sql(&statement, ROWS).map(Answer::Table)
+            });
+        }
+        Query::StoreInfo => {
+            engine.commit(now);
+            return through(engine, reply, |store| store.info().map(Answer::StoreInfo));
+        }
+        Query::Forecast {
+            id,
+            horizon,
+            steps,
+            limit,
+        } => forecast(engine, id, horizon, steps, limit),
+        Query::WhatIf { changes, horizon, seed } => {
+            let outcome = what_if(&engine.state.shadows, &changes, horizon, now, seed);
+            let told: Vec<String> = changes.active().map(ToString::to_string).collect();
+            let resource = changes
+                .steps
+                .first()
+                .map_or_else(String::new, |step| step.change.resource().to_string());
+            engine.audit(
+                now,
+                &who,
+                "what-if",
+                &resource,
+                &format!("{}: {} effects", told.join(", "), outcome.effects.len()),
+            );
+            for proposal in engine
+                .state
+                .proposals
+                .iter()
+                .filter(|proposal| proposal.changes == changes)
+            {
+                engine.state.tried.push(proposal.id);
+            }
+            Ok(Answer::WhatIf(Box::new(outcome)))
+        }
+        Query::Explain(id) => explain(engine, &id, now).map(Answer::Text),
+        Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
+        Query::BaselineAccept(ids) => {
+            engine.state.baseline.accept(&engine.state.shadows, &ids, now);
+            let named = if ids.is_empty() {
+                "all settings".into()
+            } else {
+                format!("{} settings", ids.len())
+            };
+            engine.audit(now, &who, "accept", ids.first().map_or("", |id| &id.name), &named);
+            engine.publish(now);
+            Ok(Answer::Done)
+        }
+        Query::Dismiss(id, reason) => {
+            let title = engine
+                .state
+                .proposals
+                .iter()
+                .find(|proposal| proposal.id == id)
+                .map(|proposal| proposal.title.clone());
+            match title {
+                Some(title) => {
+                    engine.state.dismissed.insert(id, reason.as_str().into());
+                    engine.state.proposals.retain(|proposal| proposal.id != id);
+                    engine.audit(now, &who, "dismiss", &title, &reason);
+                    engine.publish(now);
+                    Ok(Answer::Done)
+                }
+                None => Err(refused("this proposal no longer stands")),
+            }
+        }
+        Query::Note(text) => {
+            engine.audit(now, &who, "note", "", &text);
+            Ok(Answer::Done)
+        }
+        Query::SetLimit(id, limit) => {
+            let shown = limit.as_ref().map_or("none".into(), |limit| limit.value.to_string());
+            engine.audit(now, &who, "limit", &id.to_string(), &shown);
+            engine.state.set_limit(&id, limit);
+            engine.publish(now);
+            Ok(Answer::Done)
+        }
+        Query::Mute(pattern, until) => {
+            engine.audit(now, &who, "mute", &pattern, &format!("until {until}"));
+            engine.state.mutes.push((pattern.into(), until));
+            Ok(Answer::Done)
+        }
+        Query::StoreRetry => {
+            engine.keeper.retry();
+            Ok(Answer::Done)
+        }
+    };
+    let _ = reply.send(direct);
+}
+
+/// Runs `read` on the keeper's thread. When there is no store the reply is dropped, and the asker hears so.
+fn through(engine: &Loop, reply: Reply, read: impl FnOnce(&mut Store) -> Result<Answer, StoreError> + Send + 'static) {
+    let row = engine.keeper.row();
+    if !row.ok && row.bytes == 0 && &*row.says != "opening" {
+        let _ = reply.send(Err(refused(format!("there is no store to ask: {}", row.says))));
+        return;
+    }
+    engine.keeper.ask(move |store| {
+        let _ = reply.send(read(store).map_err(|error| refused(error.to_string())));
+    });
+}
+
+fn chart(engine: &Loop, id: SeriesId, from: Timestamp, to: Timestamp, step: Span, reply: Reply) {
+    let Some(metric) = engine.state.shadows.metrics.get(&id) else {
+        let _ = reply.send(Err(refused(format!("no metric is called {id}"))));
+        return;
+    };
+    let step = Span(step.0.max(1));
+    let from = from.floor(step);
+    let count = ((to - from).0.div_euclid(step.0) + 1).clamp(1, COLUMNS);
+    let mut columns = vec![Column::default(); count as usize];
+    let until = from + step * count;
+    let changes = engine.state.shadows.settings.changes();
+    let near = changes
+        .iter()
+        .rev()
+        .filter(|change| change.id.resource == id.resource && change.at < until);
+    let mut changes: Vec<_> = near.take_while(|change| change.at >= from).take(50).cloned().collect();
+    changes.reverse();
+    let oldest = if step >= Span::from_mins(1) {
+        metric.minutes.front().map(|minute| minute.at)
+    } else {
+        metric.recent.front().map(|seen| seen.at)
+    };
+    columns_in_memory(metric, from, step, &mut columns);
+    let known_from = metric.shadow.range().map(|(from, _)| from);
+    let enough = oldest.is_some_and(|oldest| oldest <= from || known_from.is_some_and(|known| oldest <= known));
+    let mut chart = Chart {
+        id,
+        from,
+        step,
+        columns,
+        changes,
+    };
+    if enough || !engine.keeper.row().ok {
+        let _ = reply.send(Ok(Answer::Chart(chart)));
+        return;
+    }
+    through(engine, reply, move |store| {
+        for bucket in store.history(&chart.id, from, until, count as usize)? {
+            let place = (bucket.at - from).0.div_euclid(step.0);
+            let Some(column) = usize::try_from(place)
+                .ok()
+                .and_then(|place| chart.columns.get_mut(place))
+            else {
+                continue;
+            };
+            // What memory holds is newer than the last commit.
+            if column.value.is_none() {
+                *column = Column {
+                    value: Some((bucket.last, bucket.min, bucket.max)),
+                    expected: bucket.expected,
+                    bits: Some(bucket.bits),
+                };
+            }
+        }
+        Ok(Answer::Chart(chart))
+    });
+}
+
+fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Result<Answer, StoreError> {
+    let people = ["note", "what-if", "dismiss", "accept", "limit", "mute"];
+    let (entries, _) = store.audit(ENTRIES)?;
+    let mut notes: Vec<_> = entries
+        .into_iter()
+        .filter(|entry| entry.at >= from && entry.at <= to && people.contains(&&*entry.what))
+        .collect();
+    notes.reverse();
+    Ok(Answer::Timeline(Timeline {
+        from,
+        to,
+        changes: store.changes(from, to, ENTRIES)?,
+        events: store.events(from, to, ENTRIES)?,
+        findings: store.findings(from, to)?,
+        notes,
+    }))
+}
+
+fn forecast(engine: &Loop, id: SeriesId, horizon: Span, steps: u32, limit: Option<f64>) -> Result<Answer, LinkError> {
+    let metric = engine
+        .state
+        .shadows
+        .metrics
+        .get(&id)
+        .ok_or_else(|| refused(format!("no metric is called {id}")))?;
+    let limit = match (limit, &metric.limit) {
+        (Some(value), Some(set)) => Some(crate::domain::Limit {
+            value,
+            side: set.side,
+            by: "view".into(),
+        }),
+        (Some(value), None) => {
+            let now = metric.newest().map_or(value, |seen| seen.value);
+            let side = if now <= value {
+                crate::domain::Side::Above
+            } else {
+                crate::domain::Side::Below
+            };
+            Some(crate::domain::Limit {
+                value,
+                side,
+                by: "view".into(),
+            })
+        }
+        (None, set) => set.clone(),
+    };
+    Ok(Answer::Forecast(Box::new(ForecastView {
+        forecast: metric.shadow.forecast(horizon, steps.clamp(1, 1_000) as usize),
+        crossing: limit
+            .as_ref()
+            .and_then(|limit| metric.shadow.crossing(limit, horizon, super::SEED)),
+        limit,
+        members: metric
+            .shadow
+            .members()
+            .into_iter()
+            .map(|(name, weight)| (name.into(), weight))
+            .collect(),
+        seasons: metric.shadow.seasons(),
+        held: metric.shadow.held(),
+        hits: engine.state.ledger.crossings(&id),
+        id,
+    })))
+}
+
+/// Everything behind one number, as lines.
+fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Vec<String>, LinkError> {
+    let findings = engine
+        .state
+        .findings
+        .iter()
+        .filter(|finding| finding.series.contains(id));
+    let mut lines = Vec::new();
+    if let Some(metric) = engine.state.shadows.metrics.get(id) {
+        let unit = metric.meta.unit;
+        lines.push(format!(
+            "source   {}, every {}",
+            metric.meta.source, metric.meta.cadence
+        ));
+        if let Some(seen) = metric.newest() {
+            lines.push(format!(
+                "now      {} (read {} ago)",
+                unit.show(seen.value),
+                now - seen.at
+            ));
+            match seen.band {
+                Some([a, b, m, c, d]) => {
+                    let show = |value: f32| unit.show(f64::from(value));
+                    lines.push(format!(
+                        "shadow   {} expected; 80 %: {} to {}; 95 %: {} to {}",
+                        show(m),
+                        show(b),
+                        show(c),
+                        show(a),
+                        show(d)
+                    ));
+                    lines.push(format!(
+                        "surprise {:.1} bits: as far out as once in {} values",
+                        seen.bits,
+                        f64::from(seen.bits).exp2().round()
+                    ));
+                }
+                None => lines.push("shadow   none yet: still learning".into()),
+            }
+        }
+        let range = metric.shadow.range();
+        let from = range.map_or_else(
+            || "nothing yet".into(),
+            |(from, to)| format!("{} of values, {} of them", to - from, metric.shadow.points()),
+        );
+        lines.push(format!("from     {from}"));
+        let members: Vec<String> = metric
+            .shadow
+            .members()
+            .iter()
+            .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
+            .collect();
+        lines.push(format!("model    {}", members.join(", ")));
+        let seasons: Vec<String> = metric.shadow.seasons().iter().map(ToString::to_string).collect();
+        lines.push(format!(
+            "season   {}",
+            if seasons.is_empty() {
+                "none found".into()
+            } else {
+                seasons.join(", ")
+            }
+        ));
+        let held = metric.shadow.held();
+        if held.scored > 0 {
+            lines.push(format!(
+                "held     80 % band {:.1} %, 95 % band {:.1} % of {} values",
+                held.held80 * 100.0,
+                held.held95 * 100.0,
+                held.scored
+            ));
+            lines.push(format!(
+                "error    {} a step; staying as it was: {}",
+                unit.show(held.error),
+                unit.show(held.naive_error)
+            ));
+        }
+        match &metric.limit {
+            Some(limit) => lines.push(format!(
+                "limit    {} ({:?}, set by {})",
+                unit.show(limit.value),
+                limit.side,
+                limit.by
+            )),
+            None => lines.push("limit    none (:limit VALUE sets one)".into()),
+        }
+    } else if let Some(setting) = engine.state.shadows.settings.get(id) {
+        let settings = &engine.state.shadows.settings;
+        lines.push(format!("now      {}", setting.value));
+        lines.push(format!(
+            "watched  for {}, confirmed {} ago",
+            now - setting.since,
+            now - setting.confirmed
+        ));
+        if let Some(accepted) = engine.state.baseline.values.get(id) {
+            lines.push(format!("baseline {accepted}"));
+        }
+        if let Some(change) = &setting.last_change {
+            let was = change.from.as_ref().map_or("(absent)".into(), ToString::to_string);
+            lines.push(format!(
+                "changed  {} ago from {was} by {}",
+                now - change.at,
+                change.by.as_deref().unwrap_or("unknown")
+            ));
+            lines.push(format!("surprise {:.1} bits", setting.bits));
+            let undone = settings.undone(change, now, Span::from_days(14));
+            lines.push(format!("undone   within 14 days: {:.0} %", undone * 100.0));
+        }
+        lines.push(format!(
+            "hazard   {:.1} % to change within a day",
+            settings.hazard(id, now, Span::from_days(1)) * 100.0
+        ));
+        for (value, probability) in settings.values(id, now).into_iter().take(5) {
+            let value = value.map_or("(absent)".into(), |value| value.to_string());
+            lines.push(format!("expected {value}: {:.1} %", probability * 100.0));
+        }
+    } else {
+        return Err(refused(format!("nothing is called {id}")));
+    }
+    for finding in findings {
+        lines.push(format!("finding  {}: {}", finding.mark, finding.summary));
+        lines.extend(finding.evidence.iter().map(|line| format!("         {line}")));
+        lines.extend(finding.causes.iter().map(|cause| {
+            format!(
+                "cause    {} ({} before, {:.0} %)",
+                cause.what,
+                cause.lead,
+                cause.weight * 100.0
+            )
+        }));
+    }
+    let full = id.to_string();
+    if engine
+        .options
+        .mute
+        .iter()
+        .any(|pattern| matches(pattern, &id.name) || matches(pattern, &full))
+    {
+        lines.push("muted    by the configuration".into());
+    }
+    Ok(lines)
+}
+
+fn bytes(count: u64) -> String {
+    crate::domain::Unit::Bytes.show(count as f64)
+}

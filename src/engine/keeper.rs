@@ -1,0 +1,273 @@
+//! The thread that owns the store: it writes what the engine hands over, and answers what needs the database.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        Arc, Mutex,
+        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+    },
+    thread,
+};
+
+use super::{StoreRow, clock};
+use crate::{
+    domain::{Span, StoreOptions, Timestamp},
+    store::{Store, StoreError, Write},
+};
+
+/// Writes the keeper's queue holds. When it is full the engine keeps collecting into one larger write.
+const QUEUE: usize = 16;
+/// Observations held while the store cannot be written; older ones are then lost, and counted.
+const HELD: usize = 500_000;
+/// Time between two tries of a store that failed.
+const RETRY: Span = Span::from_secs(10);
+
+type Ask = Box<dyn FnOnce(&mut Store) + Send>;
+
+enum Order {
+    Append(Box<Write>),
+    Ask(Ask),
+    Compact(Ask),
+    Retry,
+    /// Write what is left and answer when it is done.
+    Finish(SyncSender<()>),
+}
+
+/// A handle to the keeper's thread.
+#[derive(Clone)]
+pub struct Keeper {
+    orders: SyncSender<Order>,
+    row: Arc<Mutex<StoreRow>>,
+}
+
+/// What the store held when it was opened.
+#[derive(Debug, Default)]
+pub struct Opened {
+    /// The pipeline's state, if there was one.
+    pub state: Option<Vec<u8>>,
+    /// The key for hashing secrets, if the store could be opened.
+    pub key: Option<[u8; 32]>,
+    /// Why it could not be opened.
+    pub failed: Option<String>,
+    /// Whether another process holds it.
+    pub locked: bool,
+}
+
+impl Keeper {
+    /// Starts the thread. `path` of `None` keeps all in memory. `opened` is called once, on that thread, as soon as it is known.
+    pub fn start(path: Option<PathBuf>, options: StoreOptions, opened: impl FnOnce(Opened) + Send + 'static) -> Self {
+        let (orders, inbox) = sync_channel(QUEUE);
+        let row = StoreRow {
+            path: path
+                .as_deref()
+                .map_or_else(String::new, |path| path.display().to_string())
+                .into(),
+            max_bytes: options.max_bytes,
+            says: "opening".into(),
+            ..StoreRow::default()
+        };
+        let row = Arc::new(Mutex::new(row));
+        let thread = Thread {
+            path,
+            options,
+            row: row.clone(),
+            store: None,
+            held: Write::default(),
+            retry_at: None,
+            maintained: None,
+        };
+        thread::Builder::new()
+            .name("store".into())
+            .spawn(move || thread.run(&inbox, opened))
+            .expect("a thread can be started when the program starts");
+        Self { orders, row }
+    }
+
+    /// Hands a write over; gives it back when the queue is full.
+    ///
+    /// # Errors
+    /// The write, to be merged with the next one.
+    pub fn append(&self, write: Write) -> Result<(), Box<Write>> {
+        match self.orders.try_send(Order::Append(Box::new(write))) {
+            Err(TrySendError::Full(Order::Append(write)) | TrySendError::Disconnected(Order::Append(write))) => {
+                Err(write)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs `ask` with the store; it is dropped unrun when there is none, or when the queue is full.
+    pub fn ask(&self, ask: impl FnOnce(&mut Store) + Send + 'static) {
+        let _ = self.orders.try_send(Order::Ask(Box::new(ask)));
+    }
+
+    /// Runs `ask`, which writes the file anew.
+    pub fn compact(&self, ask: impl FnOnce(&mut Store) + Send + 'static) {
+        let _ = self.orders.try_send(Order::Compact(Box::new(ask)));
+    }
+
+    /// Tries a store that failed again, now.
+    pub fn retry(&self) {
+        let _ = self.orders.try_send(Order::Retry);
+    }
+
+    /// Waits until all that was handed over is written, at most five seconds.
+    pub fn finish(&self) {
+        let (done, wait) = sync_channel(1);
+        if self.orders.send(Order::Finish(done)).is_ok() {
+            let _ = wait.recv_timeout(std::time::Duration::from_secs(5));
+        }
+    }
+
+    /// How the store is.
+    #[must_use]
+    pub fn row(&self) -> StoreRow {
+        self.row.lock().map(|row| row.clone()).unwrap_or_default()
+    }
+}
+
+struct Thread {
+    path: Option<PathBuf>,
+    options: StoreOptions,
+    row: Arc<Mutex<StoreRow>>,
+    store: Option<Store>,
+    /// What could not be written yet.
+    held: Write,
+    retry_at: Option<Timestamp>,
+    maintained: Option<Timestamp>,
+}
+
+impl Thread {
+    fn run(mut self, inbox: &Receiver<Order>, opened: impl FnOnce(Opened)) {
+        opened(self.open());
+        loop {
+            // Woken by orders alone while all is well: an idle keeper costs nothing.
+            let order = match self.retry_at {
+                None => inbox.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => inbox.recv_timeout((at - clock::now()).max(Span::ZERO).into()),
+            };
+            match order {
+                Ok(Order::Append(write)) => {
+                    self.held.append(*write);
+                    if self.retry_at.is_none() {
+                        self.write();
+                    }
+                    self.bound();
+                }
+                Ok(Order::Ask(ask)) => {
+                    if let Some(store) = &mut self.store {
+                        ask(store);
+                    }
+                }
+                Ok(Order::Compact(ask)) => {
+                    if let Some(store) = &mut self.store {
+                        ask(store);
+                    }
+                    self.measure();
+                }
+                Ok(Order::Retry) | Err(RecvTimeoutError::Timeout) => {
+                    self.retry_at = None;
+                    self.write();
+                }
+                Ok(Order::Finish(done)) => {
+                    self.write();
+                    let _ = done.send(());
+                }
+                Err(RecvTimeoutError::Disconnected) => return self.write(),
+            }
+        }
+    }
+
+    fn open(&mut self) -> Opened {
+        let opened = match &self.path {
+            Some(path) => Store::open(path, &self.options),
+            None => Store::in_memory(&self.options),
+        };
+        match opened.and_then(|mut store| Ok((store.state("pipeline")?, store.secret_key()?, store))) {
+            Ok((state, key, store)) => {
+                self.store = Some(store);
+                self.say(true, "");
+                self.measure();
+                Opened {
+                    state,
+                    key: Some(key),
+                    ..Opened::default()
+                }
+            }
+            Err(error) => {
+                let locked = matches!(error, StoreError::Locked { .. });
+                // A damaged or newer file does not heal by waiting; `:store retry` still tries.
+                let hopeless = matches!(error, StoreError::Corrupt { .. } | StoreError::Newer { .. });
+                self.retry_at = (!hopeless).then(|| clock::now() + RETRY);
+                let failed = error.to_string();
+                self.say(false, &failed);
+                Opened {
+                    failed: Some(failed),
+                    locked,
+                    ..Opened::default()
+                }
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        if self.store.is_none() {
+            self.open();
+        }
+        let Some(store) = &mut self.store else { return };
+        if let Err(error) = store.append(&self.held) {
+            self.retry_at = Some(clock::now() + RETRY);
+            return self.say(false, &format!("{error}; values are held in memory"));
+        }
+        self.held = Write::default();
+        self.retry_at = None;
+        let now = clock::now();
+        let upkeep = if self
+            .maintained
+            .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
+        {
+            self.maintained = Some(now);
+            Some(store.maintain(now))
+        } else {
+            None
+        };
+        match &upkeep {
+            Some(Err(error)) => self.say(true, &format!("upkeep failed: {error}")),
+            _ => self.say(true, ""),
+        }
+        if upkeep.is_some() {
+            self.measure();
+        }
+    }
+
+    /// Keeps what waits bounded: single values and expectations go first, changes and findings stay.
+    fn bound(&mut self) {
+        let over = self.held.observations.len().saturating_sub(HELD);
+        if over > 0 {
+            self.held.observations.drain(..over);
+            self.held.expected.clear();
+        }
+        if let Ok(mut row) = self.row.lock() {
+            row.lost += over as u64;
+            row.waiting = self.held.observations.len() as u64;
+        }
+    }
+
+    fn say(&self, ok: bool, says: &str) {
+        if let Ok(mut row) = self.row.lock() {
+            row.ok = ok;
+            row.says = says.into();
+            row.waiting = self.held.observations.len() as u64;
+        }
+    }
+
+    fn measure(&mut self) {
+        let Some(Ok(info)) = self.store.as_mut().map(Store::info) else {
+            return;
+        };
+        if let Ok(mut row) = self.row.lock() {
+            row.bytes = info.bytes;
+            row.from = info.from;
+        }
+    }
+}

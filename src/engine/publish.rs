@@ -1,0 +1,427 @@
+//! Makes the snapshot a console sees from the pipeline's state.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage};
+use crate::{
+    domain::{Finding, Mark, Options, Proposal, Quantiles, ResourceId, SeriesId, Span, Timestamp, Unit, matches},
+    drift::{Difference, Incident},
+    pipeline::State,
+    shadow::{Metric, MetricShadow, Seen},
+};
+
+/// Builds snapshots and keeps what did not change since the last one.
+pub(super) struct Publisher {
+    options: Arc<Options>,
+    number: u64,
+    settings: Arc<[SettingRow]>,
+    settings_for: (u64, Option<Timestamp>, Timestamp),
+    findings: Arc<[Arc<Finding>]>,
+    proposals: Arc<[Arc<Proposal>]>,
+    incidents: Arc<[Incident]>,
+    incidents_for: (usize, usize, Timestamp),
+    records: Arc<[crate::domain::Record]>,
+    records_at: Option<Timestamp>,
+}
+
+/// What the engine knows besides the state.
+pub(super) struct About {
+    pub usage: Usage,
+    pub sources: Arc<[SourceRow]>,
+    pub store: StoreRow,
+}
+
+impl Publisher {
+    pub(super) fn new(options: Arc<Options>) -> Self {
+        Self {
+            options,
+            number: 0,
+            settings: Arc::default(),
+            settings_for: (u64::MAX, None, Timestamp(0)),
+            findings: Arc::default(),
+            proposals: Arc::default(),
+            incidents: Arc::default(),
+            incidents_for: (usize::MAX, 0, Timestamp(0)),
+            records: Arc::default(),
+            records_at: None,
+        }
+    }
+
+    /// A snapshot with nothing in it yet.
+    pub(super) fn empty(options: Arc<Options>, store: StoreRow) -> Snapshot {
+        Snapshot {
+            number: 0,
+            at: None,
+            live: true,
+            options,
+            resources: Arc::default(),
+            metrics: Arc::default(),
+            settings: Arc::default(),
+            findings: Arc::default(),
+            proposals: Arc::default(),
+            incidents: Arc::default(),
+            health: Health::default(),
+            usage: Usage::default(),
+            sources: Arc::default(),
+            store,
+        }
+    }
+
+    pub(super) fn snapshot(&mut self, state: &State, about: About, now: Timestamp) -> Snapshot {
+        self.number += 1;
+        let marks = marks(&state.findings);
+        self.refresh_settings(state, &marks, now);
+        refresh(&mut self.findings, &state.findings);
+        refresh(&mut self.proposals, &state.proposals);
+        let incidents_for = (state.findings.len(), state.ended.len(), now.floor(Span::from_mins(1)));
+        if self.incidents_for != incidents_for {
+            self.incidents_for = incidents_for;
+            self.incidents = state.incidents(&self.options).into();
+        }
+        if self
+            .records_at
+            .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
+        {
+            self.records_at = Some(now);
+            self.records = state.ledger.records().into();
+        }
+        let metrics: Arc<[MetricRow]> = state
+            .shadows
+            .metrics
+            .values()
+            .map(|metric| self.metric(metric, &marks, now))
+            .collect();
+        let resources = resources(&metrics, &self.settings, state, &marks, now);
+        Snapshot {
+            number: self.number,
+            at: state.shadows.newest,
+            live: true,
+            options: self.options.clone(),
+            health: self.health(state, &metrics),
+            resources,
+            metrics,
+            settings: self.settings.clone(),
+            findings: self.findings.clone(),
+            proposals: self.proposals.clone(),
+            incidents: self.incidents.clone(),
+            usage: about.usage,
+            sources: about.sources,
+            store: about.store,
+        }
+    }
+
+    fn refresh_settings(&mut self, state: &State, marks: &BTreeMap<&SeriesId, Mark>, now: Timestamp) {
+        let settings = &state.shadows.settings;
+        // Hazards and marks move slowly: every ten minutes is often enough when nothing changed.
+        let key = (
+            settings.generation(),
+            state.baseline.taken_at,
+            now.floor(Span::from_mins(10)),
+        );
+        if self.settings_for == key && self.settings.len() == settings.all().len() {
+            return;
+        }
+        self.settings_for = key;
+        let accepted: BTreeMap<SeriesId, Difference> = state
+            .baseline
+            .diff(&state.shadows)
+            .into_iter()
+            .map(|difference| (difference.id.clone(), difference))
+            .collect();
+        let mut rows: Vec<SettingRow> = settings
+            .all()
+            .iter()
+            .map(|(id, setting)| SettingRow {
+                id: id.clone(),
+                mark: marks.get(id).copied().unwrap_or(if accepted.contains_key(id) {
+                    Mark::Drift
+                } else {
+                    Mark::Ok
+                }),
+                value: Some(setting.value.clone()),
+                accepted: accepted.get(id).map(|difference| difference.accepted.clone()),
+                hazard: settings.hazard(id, now, Span::from_days(1)) as f32,
+                bits: setting.bits as f32,
+                last_change: setting.last_change.clone().map(Arc::new),
+                since: setting.since,
+            })
+            .collect();
+        for (id, difference) in accepted.iter().filter(|(_, difference)| difference.actual.is_none()) {
+            let gone = settings.changes().iter().rev().find(|change| change.id == *id);
+            rows.push(SettingRow {
+                id: id.clone(),
+                mark: Mark::Drift,
+                value: None,
+                accepted: Some(difference.accepted.clone()),
+                hazard: 0.0,
+                bits: 0.0,
+                since: gone.map_or(now, |change| change.at),
+                last_change: gone.cloned().map(Arc::new),
+            });
+        }
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        self.settings = rows.into();
+    }
+
+    fn metric(&self, metric: &Metric, marks: &BTreeMap<&SeriesId, Mark>, now: Timestamp) -> MetricRow {
+        let id = &metric.meta.id;
+        let newest = metric.newest();
+        let learning = newest.is_none_or(|seen| seen.band.is_none()) && metric.shadow.next().is_none();
+        let points = metric.shadow.points();
+        let range = metric.shadow.range();
+        let muted = self.options.mute.iter().any(|pattern| matches(pattern, &id.name));
+        let mark = match marks.get(id) {
+            _ if muted => Mark::Muted,
+            Some(mark) => *mark,
+            None if learning => Mark::Learning,
+            None => Mark::Ok,
+        };
+        let missing = i64::try_from(MetricShadow::WARM.saturating_sub(points)).unwrap_or(0);
+        MetricRow {
+            id: id.clone(),
+            unit: metric.meta.unit,
+            kind: metric.meta.kind,
+            mark,
+            now: newest.map(|seen| (seen.at, seen.value)),
+            expected: newest.and_then(|seen| seen.band).map(thirteen),
+            bits: newest.map_or(0.0, |seen| seen.bits),
+            hour: hour(metric, now),
+            limit: metric.limit.clone(),
+            crossing: None,
+            points,
+            from: range.map(|(from, _)| from),
+            ready: learning.then(|| now + metric.meta.cadence * missing.max(1)),
+            cadence: metric.meta.cadence,
+            source: metric.meta.source.clone(),
+        }
+    }
+
+    fn health(&self, state: &State, metrics: &[MetricRow]) -> Health {
+        let learning = metrics.iter().filter(|row| row.ready.is_some()).count();
+        let (mut scored, mut held80, mut held95) = (0.0, 0.0, 0.0);
+        let mut worst: Option<(SeriesId, f64)> = None;
+        for (id, metric) in &state.shadows.metrics {
+            let held = metric.shadow.held();
+            if held.scored < 30 {
+                continue;
+            }
+            let weight = held.scored as f64;
+            scored += weight;
+            held80 += held.held80 * weight;
+            held95 += held.held95 * weight;
+            if worst.as_ref().is_none_or(|(_, share)| held.held95 < *share) {
+                worst = Some((id.clone(), held.held95));
+            }
+        }
+        Health {
+            learnt: (metrics.len() - learning) as u32,
+            learning: learning as u32,
+            ready: metrics.iter().filter_map(|row| row.ready).max(),
+            held: (scored > 0.0).then(|| (held80 / scored, held95 / scored)),
+            worst,
+            records: self.records.clone(),
+            open: state.ledger.open() as u32,
+            baseline: state.baseline.taken_at,
+        }
+    }
+}
+
+/// Fills the five levels kept into the thirteen: between them linear, which is how charts draw them.
+pub(super) fn thirteen(band: [f32; 5]) -> Quantiles {
+    let [a, b, m, c, d] = band.map(f64::from);
+    let mid = |from: f64, to: f64, share: f64| from + (to - from) * share;
+    Quantiles([
+        a,
+        mid(a, b, 1.0 / 3.0),
+        b,
+        mid(b, m, 0.25),
+        mid(b, m, 0.5),
+        mid(b, m, 0.75),
+        m,
+        mid(m, c, 0.25),
+        mid(m, c, 0.5),
+        mid(m, c, 0.75),
+        c,
+        mid(c, d, 2.0 / 3.0),
+        d,
+    ])
+}
+
+/// Keeps the old list when nothing in it changed, so that an attached console is not sent it again.
+fn refresh<T: Clone + PartialEq>(kept: &mut Arc<[Arc<T>]>, new: &[T]) {
+    if kept.len() == new.len() && kept.iter().zip(new).all(|(old, new)| **old == *new) {
+        return;
+    }
+    *kept = new.iter().cloned().map(Arc::new).collect();
+}
+
+fn marks(findings: &[Finding]) -> BTreeMap<&SeriesId, Mark> {
+    let mut marks = BTreeMap::new();
+    for finding in findings {
+        for id in &finding.series {
+            let mark = marks.entry(id).or_insert(finding.mark);
+            *mark = finding.mark.min(*mark);
+        }
+    }
+    marks
+}
+
+/// Greatest surprise of each eighth of the hour before `now`.
+fn hour(metric: &Metric, now: Timestamp) -> [Option<f32>; 8] {
+    let eighth = Span(Span::from_hours(1).0 / 8);
+    // Anchored to round eighths, so that a column changes only when its time is over.
+    let from = now.floor(eighth) + eighth - Span::from_hours(1);
+    let mut hour = [None; 8];
+    for minute in metric.minutes.iter().rev() {
+        let place = (minute.at - from).0.div_euclid(eighth.0);
+        if place < 0 {
+            break;
+        }
+        if let Some(cell) = hour.get_mut(place as usize) {
+            let cell: &mut Option<f32> = cell;
+            *cell = Some(cell.unwrap_or(0.0).max(minute.bits));
+        }
+    }
+    hour
+}
+
+fn eight_minutes(metric: &Metric, now: Timestamp) -> [Option<f32>; 8] {
+    let from = now.floor(Span::from_mins(1)) - Span::from_mins(7);
+    let mut cells = [None; 8];
+    for minute in metric.minutes.iter().rev() {
+        let place = (minute.at - from).0.div_euclid(Span::from_mins(1).0);
+        if place < 0 {
+            break;
+        }
+        if let Some(cell) = cells.get_mut(place as usize) {
+            *cell = Some(minute.last as f32);
+        }
+    }
+    cells
+}
+
+fn resources(
+    metrics: &[MetricRow],
+    settings: &[SettingRow],
+    state: &State,
+    marks: &BTreeMap<&SeriesId, Mark>,
+    now: Timestamp,
+) -> Arc<[ResourceRow]> {
+    let mut rows: BTreeMap<ResourceId, ResourceRow> = BTreeMap::new();
+    let blank = |id: &ResourceId| ResourceRow {
+        id: id.clone(),
+        mark: Mark::Ok,
+        cpu: None,
+        mem: None,
+        worst: None,
+        seen: None,
+        metrics: 0,
+        settings: 0,
+    };
+    for row in metrics {
+        let resource = rows
+            .entry(row.id.resource.clone())
+            .or_insert_with(|| blank(&row.id.resource));
+        resource.metrics += 1;
+        resource.seen = resource.seen.max(row.now.map(|(at, _)| at));
+        if !matches!(row.mark, Mark::Muted | Mark::Learning) {
+            resource.mark = resource.mark.min(row.mark);
+        }
+        if !matches!(row.mark, Mark::Muted)
+            && resource
+                .worst
+                .as_ref()
+                .is_none_or(|(_, bits)| f64::from(row.bits) > *bits)
+        {
+            resource.worst = Some((row.id.clone(), f64::from(row.bits)));
+        }
+        if row.unit == Unit::Percent && matches!(&*row.id.name, "cpu.busy_pct" | "mem.used_pct") {
+            let cells = state
+                .shadows
+                .metrics
+                .get(&row.id)
+                .map_or([None; 8], |metric| eight_minutes(metric, now));
+            let pair = row.now.map(|(_, value)| (value, cells));
+            if &*row.id.name == "cpu.busy_pct" {
+                resource.cpu = pair
+            } else {
+                resource.mem = pair
+            }
+        }
+    }
+    for row in settings {
+        rows.entry(row.id.resource.clone())
+            .or_insert_with(|| blank(&row.id.resource))
+            .settings += 1;
+    }
+    for (id, mark) in marks {
+        if let Some(resource) = rows.get_mut(&id.resource) {
+            resource.mark = resource.mark.min(*mark);
+        }
+    }
+    for resource in rows.values_mut() {
+        let all_learning = metrics
+            .iter()
+            .filter(|row| row.id.resource == resource.id)
+            .all(|row| row.ready.is_some());
+        if resource.mark == Mark::Ok && resource.metrics > 0 && all_learning {
+            resource.mark = Mark::Learning;
+        }
+    }
+    let mut rows: Vec<ResourceRow> = rows.into_values().collect();
+    rows.sort_by(|a, b| {
+        let bits = |row: &ResourceRow| row.worst.as_ref().map_or(0.0, |(_, bits)| *bits);
+        // Within one mark by name: rows that trade places every second cannot be read.
+        a.mark
+            .cmp(&b.mark)
+            .then_with(|| (bits(b) >= 10.0).cmp(&(bits(a) >= 10.0)))
+            .then_with(|| a.id.cmp(&b.id))
+    });
+    rows.into()
+}
+
+/// The columns of a chart from what is in memory, where memory reaches back far enough.
+pub(super) fn columns_in_memory(metric: &Metric, from: Timestamp, step: Span, columns: &mut [super::Column]) {
+    let place = |at: Timestamp| {
+        usize::try_from((at - from).0.div_euclid(step.0))
+            .ok()
+            .filter(|place| *place < columns.len())
+    };
+    let mut cells: Vec<(usize, super::Column)> = Vec::new();
+    let mut add = |at: Timestamp, value: (f64, f64, f64), band: Option<[f32; 5]>, bits: f32| {
+        let Some(place) = place(at) else { return };
+        match cells.last_mut().filter(|(last, _)| *last == place) {
+            Some((_, column)) => {
+                let (_, min, max) = column.value.unwrap_or(value);
+                column.value = Some((value.0, min.min(value.1), max.max(value.2)));
+                column.expected = band.map(thirteen).or(column.expected);
+                column.bits = Some(column.bits.unwrap_or(0.0).max(bits));
+            }
+            None => {
+                let column = super::Column {
+                    value: Some(value),
+                    expected: band.map(thirteen),
+                    bits: Some(bits),
+                };
+                cells.push((place, column));
+            }
+        }
+    };
+    if step >= Span::from_mins(1) {
+        for minute in &metric.minutes {
+            add(
+                minute.at,
+                (minute.last, minute.min, minute.max),
+                minute.band,
+                minute.bits,
+            );
+        }
+    } else {
+        for Seen { at, value, band, bits } in &metric.recent {
+            add(*at, (*value, *value, *value), *band, *bits);
+        }
+    }
+    for (place, column) in cells {
+        columns[place] = column;
+    }
+}

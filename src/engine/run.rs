@@ -1,0 +1,490 @@
+//! The loop: batches in, one step each, snapshots out.
+
+use std::{
+    collections::BTreeMap,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc as blocking,
+    },
+    thread,
+};
+
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::{Duration, Instant as Later, sleep_until},
+};
+
+use super::{
+    Answer, Keeper, Link, LinkError, Listening, Opened, Query, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
+    publish::{About, Publisher},
+    socket::serve,
+    usage::Meter,
+};
+use crate::{
+    domain::{Batch, Event, EventKind, Options, ResourceId, Span, Timestamp},
+    observe::{Group, Host, metric_groups, setting_groups},
+    pipeline::{self, State},
+    store::{AuditEntry, Write},
+};
+
+/// The seed of every sampled path: the same data give the same figures.
+pub const SEED: u64 = 7;
+
+/// How an engine is to run.
+#[derive(Debug)]
+pub struct Setup {
+    /// The options in force.
+    pub options: Options,
+    /// The store's file; `None` keeps all in memory.
+    pub store: Option<PathBuf>,
+    /// The host watched.
+    pub resource: ResourceId,
+    /// The root of the file system watched (`/`).
+    pub root: PathBuf,
+    /// What is read.
+    pub sources: Sources,
+    /// Who started it: user@tty.
+    pub who: String,
+    /// Makes the engine's thread panic two seconds after its start (a test aid).
+    pub panic: bool,
+}
+
+/// What an engine reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sources {
+    /// Nothing: it only answers from the store. Its first snapshot comes when the store is open.
+    None,
+    /// Every source once; then it only answers. Its first snapshot comes after that.
+    Once,
+    /// For as long as it lives.
+    Live,
+}
+
+/// Someone's question, with who they are.
+pub(super) struct Asked {
+    pub query: Query,
+    pub who: String,
+    /// Whether they may change limits, the baseline, or write files.
+    pub trusted: bool,
+    pub reply: oneshot::Sender<Result<Answer, LinkError>>,
+}
+
+/// A link to an engine of this process.
+#[derive(Clone)]
+pub struct LocalLink {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    asked: mpsc::Sender<Asked>,
+    who: String,
+}
+
+/// An engine of this process. Dropping it stops it after what was seen is written.
+pub struct Engine {
+    link: LocalLink,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Link for LocalLink {
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
+        self.ask_as(query, self.who.clone(), true).await
+    }
+}
+
+impl LocalLink {
+    pub(super) async fn ask_as(&self, query: Query, who: String, trusted: bool) -> Result<Answer, LinkError> {
+        let (reply, answer) = oneshot::channel();
+        self.asked
+            .send(Asked {
+                query,
+                who,
+                trusted,
+                reply,
+            })
+            .await
+            .map_err(|_| LinkError::Gone)?;
+        answer.await.unwrap_or(Err(LinkError::Gone))
+    }
+}
+
+impl Engine {
+    /// Starts the engine on its own threads, and lets others attach at `listening`. Snapshots come before the store is open.
+    ///
+    /// # Errors
+    /// When no thread can be started.
+    pub fn start(setup: Setup, listening: Option<Listening>) -> std::io::Result<Self> {
+        let options = Arc::new(setup.options.clone());
+        let (publish, snapshots) = watch::channel(Arc::new(Publisher::empty(options.clone(), Default::default())));
+        // Sixteen questions wait at most; who asks more waits to ask.
+        let (asked, questions) = mpsc::channel(16);
+        let (stop, stopped) = oneshot::channel();
+        let link = LocalLink {
+            snapshots,
+            asked,
+            who: setup.who.clone(),
+        };
+        let served = link.clone();
+        let thread = thread::Builder::new().name("engine".into()).spawn(move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return tracing::error!("the engine cannot start: {error}"),
+            };
+            runtime.block_on(async {
+                let allow = options.allow.clone();
+                let engine = Loop::new(setup, options, publish);
+                if let Some(listening) = listening {
+                    tokio::spawn(serve(listening, served, allow, engine.consoles.clone()));
+                }
+                engine.run(questions, stopped).await;
+            });
+        })?;
+        Ok(Self {
+            link,
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    /// A link to it.
+    #[must_use]
+    pub fn link(&self) -> LocalLink {
+        self.link.clone()
+    }
+
+    /// Whether its thread still runs.
+    #[must_use]
+    pub fn alive(&self) -> bool {
+        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+pub(super) struct Loop {
+    pub setup: Setup,
+    pub options: Arc<Options>,
+    pub state: State,
+    pub keeper: Keeper,
+    pub sources: BTreeMap<Arc<str>, SourceRow>,
+    pub usage: Usage,
+    /// What waits for the next commit.
+    pub write: Write,
+    publisher: Publisher,
+    publish: watch::Sender<Arc<Snapshot>>,
+    opened: Option<oneshot::Receiver<Opened>>,
+    /// What was seen before the store was open; it is stepped again on the state that the store held.
+    early: Vec<(Batch, Timestamp)>,
+    committed: Timestamp,
+    saved: Timestamp,
+    jumps: clock::JumpWatch,
+    meter: Meter,
+    reads: mpsc::Receiver<Read>,
+    into: mpsc::Sender<Read>,
+    stops: Vec<blocking::Sender<()>>,
+    ready: bool,
+    consoles: Arc<AtomicU64>,
+}
+
+impl Loop {
+    fn new(setup: Setup, options: Arc<Options>, publish: watch::Sender<Arc<Snapshot>>) -> Self {
+        let (tell, opened) = oneshot::channel();
+        let keeper = Keeper::start(setup.store.clone(), options.store.clone(), move |found| {
+            drop(tell.send(found))
+        });
+        // One batch a group waits at most twice; a slow engine makes the readers wait.
+        let (into, reads) = mpsc::channel(16);
+        let now = clock::now();
+        Self {
+            publisher: Publisher::new(options.clone()),
+            usage: Usage {
+                pid: std::process::id(),
+                started: Some(now),
+                ..Usage::default()
+            },
+            state: State::default(),
+            sources: BTreeMap::new(),
+            write: Write::default(),
+            opened: Some(opened),
+            early: Vec::new(),
+            committed: now,
+            saved: now,
+            jumps: clock::JumpWatch::start(),
+            meter: Meter::default(),
+            stops: Vec::new(),
+            ready: false,
+            consoles: Arc::default(),
+            setup,
+            options,
+            publish,
+            keeper,
+            reads,
+            into,
+        }
+    }
+
+    async fn run(mut self, mut questions: mpsc::Receiver<Asked>, mut stopped: oneshot::Receiver<()>) {
+        if self.setup.sources == Sources::Live {
+            self.start_readers(metric_groups, [0; 32]);
+        }
+        let panic_at = self.setup.panic.then(|| Later::now() + Duration::from_secs(2));
+        // Without news for this long the step runs all the same: silence is something to judge.
+        let silence = Duration::from(self.options.interval) * 3 + Duration::from_secs(1);
+        let mut quiet_until = Later::now() + silence;
+        loop {
+            let opened = async {
+                match self.opened.as_mut() {
+                    Some(opened) => opened.await.unwrap_or_default(),
+                    None => std::future::pending().await,
+                }
+            };
+            let panicking = async {
+                match panic_at {
+                    Some(at) => sleep_until(at).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                _ = &mut stopped => break,
+                () = panicking => panic!("asked to by FORESHADOW_PANIC=worker"),
+                asked = questions.recv() => match asked {
+                    Some(asked) => answer::answer(&mut self, asked),
+                    None => break,
+                },
+                found = opened => self.take_opened(found).await,
+                Some(read) = self.reads.recv() => {
+                    self.take(read);
+                    quiet_until = Later::now() + silence;
+                }
+                () = sleep_until(quiet_until), if self.setup.sources == Sources::Live => {
+                    quiet_until = Later::now() + silence;
+                    self.step(&Batch::default(), clock::now());
+                    self.publish(clock::now());
+                }
+            }
+        }
+        self.stops.clear();
+        self.save(clock::now());
+        self.commit(clock::now());
+        self.keeper.finish();
+    }
+
+    fn host(&self, secret_key: [u8; 32]) -> Host {
+        Host {
+            root: self.setup.root.clone(),
+            resource: self.setup.resource.clone(),
+            secret_key,
+            interval: self.options.interval,
+            settings_interval: self.options.settings_interval,
+        }
+    }
+
+    fn start_readers(&mut self, groups: fn(&Host) -> Vec<Group>, secret_key: [u8; 32]) {
+        for group in groups(&self.host(secret_key)) {
+            let name = group.name;
+            let reader = Reader::new(group, &self.options.sources_off, clock::now());
+            let (stop, stopped) = blocking::channel();
+            self.stops.push(stop);
+            reader.run(name, self.into.clone(), stopped);
+        }
+    }
+
+    /// One full cycle of every source; the metrics twice, a second apart, because rates need two readings.
+    async fn cycle(&mut self, secret_key: [u8; 32]) {
+        let host = self.host(secret_key);
+        let readers = |groups: Vec<Group>| -> Vec<Reader> {
+            groups
+                .into_iter()
+                .map(|group| Reader::new(group, &self.options.sources_off, Timestamp(0)))
+                .collect()
+        };
+        let (mut metrics, mut settings) = (readers(metric_groups(&host)), readers(setting_groups(&host)));
+        let began = clock::Stopwatch::start();
+        for reader in metrics.iter_mut().chain(&mut settings) {
+            let read = reader.read(clock::now());
+            self.take(read);
+        }
+        tokio::time::sleep(Duration::from_secs(1).saturating_sub(began.elapsed())).await;
+        for reader in &mut metrics {
+            let read = reader.read_all(clock::now());
+            self.take(read);
+        }
+    }
+
+    async fn take_opened(&mut self, found: Opened) {
+        self.opened = None;
+        if let Some(failed) = &found.failed {
+            tracing::warn!("{failed}");
+        }
+        if let Some(state) = found.state {
+            match rmp_serde::from_slice::<State>(&state) {
+                Ok(state) => self.state = state,
+                // The observations are all there; only what was learnt from them begins anew.
+                Err(error) => tracing::warn!("what was learnt cannot be read ({error}): learning begins anew"),
+            }
+            self.write = Write::default();
+            self.apply_limits();
+            for (batch, at) in std::mem::take(&mut self.early) {
+                self.step(&batch, at);
+            }
+        }
+        self.early = Vec::new();
+        let now = clock::now();
+        if self.setup.sources != Sources::None {
+            self.audit(now, &self.setup.who.clone(), "session", "", "engine started");
+        }
+        // Without the store's key, secrets are hashed under one that lives as long as this process.
+        let key = found
+            .key
+            .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
+        match self.setup.sources {
+            Sources::Live => self.start_readers(setting_groups, key),
+            Sources::Once => self.cycle(key).await,
+            Sources::None => {}
+        }
+        // Whoever waits for one cycle waits for this.
+        self.ready = true;
+        self.publish(clock::now());
+    }
+
+    /// Limits follow the options of today, not those of the day the state was saved.
+    fn apply_limits(&mut self) {
+        let limits: Vec<_> = self
+            .state
+            .shadows
+            .metrics
+            .iter()
+            .map(|(id, metric)| {
+                (
+                    id.clone(),
+                    self.state.limit_of(id, metric.meta.limit.as_ref(), &self.options),
+                )
+            })
+            .collect();
+        for (id, limit) in limits {
+            if let Some(metric) = self.state.shadows.metrics.get_mut(&id) {
+                metric.limit = limit;
+            }
+        }
+    }
+
+    fn take(&mut self, first: Read) {
+        let watch = clock::Stopwatch::start();
+        let mut batch = first.batch;
+        let mut rows = first.rows;
+        while let Ok(more) = self.reads.try_recv() {
+            batch.append(more.batch);
+            rows.extend(more.rows);
+        }
+        for row in rows {
+            let before = self.sources.insert(row.name.clone(), row.clone());
+            // Told once: when a source is lost, and when it is back.
+            if before.as_ref().map_or(!row.ok, |before| before.ok != row.ok) {
+                let what = if row.ok {
+                    format!("{} can be read again", row.name)
+                } else {
+                    format!("{}: {}", row.name, row.says)
+                };
+                self.collector(&mut batch, what, first.at);
+            }
+        }
+        if let Some(jump) = self.jumps.jumped() {
+            let sign = if jump.0 > 0 { "forward" } else { "back" };
+            self.collector(
+                &mut batch,
+                format!("the clock jumped {sign} by {}", Span(jump.0.abs())),
+                first.at,
+            );
+        }
+        let now = clock::now();
+        self.step(&batch, now);
+        if self.opened.is_some() {
+            self.early.push((batch, now));
+        }
+        self.usage.lag_secs = watch.elapsed().as_secs_f64() + (now - first.at).secs_f64().max(0.0);
+        if let Some((cpu, rss)) = self.meter.measure(now) {
+            self.usage.cpu_pct = cpu;
+            self.usage.rss_bytes = rss;
+        }
+        self.publish(now);
+        if now < self.committed || now - self.committed >= self.options.store.commit_every {
+            if now < self.saved || now - self.saved >= Span::from_mins(10) {
+                self.save(now);
+            }
+            self.commit(now);
+        }
+    }
+
+    fn collector(&self, batch: &mut Batch, what: String, at: Timestamp) {
+        batch.events.push(Event {
+            at,
+            resource: self.setup.resource.clone(),
+            kind: EventKind::Collector,
+            what: what.into(),
+            who: None,
+        });
+    }
+
+    fn step(&mut self, batch: &Batch, now: Timestamp) {
+        let out = pipeline::step(&mut self.state, batch, &self.options, now, SEED);
+        self.write.append(out.write);
+    }
+
+    pub(super) fn audit(&mut self, at: Timestamp, who: &str, what: &str, resource: &str, result: &str) {
+        self.write.audit.push(AuditEntry {
+            at,
+            who: who.into(),
+            what: what.into(),
+            resource: resource.into(),
+            result: result.into(),
+        });
+    }
+
+    fn save(&mut self, now: Timestamp) {
+        self.saved = now;
+        if self.setup.sources == Sources::None || self.opened.is_some() {
+            return;
+        }
+        match rmp_serde::to_vec_named(&self.state) {
+            Ok(bytes) => self.write.state.push(("pipeline".into(), bytes)),
+            Err(error) => tracing::error!("what was learnt cannot be saved: {error}"),
+        }
+    }
+
+    pub(super) fn commit(&mut self, now: Timestamp) {
+        self.committed = now;
+        if self.opened.is_some() || self.write.is_empty() {
+            return;
+        }
+        if let Err(write) = self.keeper.append(std::mem::take(&mut self.write)) {
+            self.usage.dropped += 1;
+            self.write = *write;
+        }
+    }
+
+    pub(super) fn publish(&mut self, now: Timestamp) {
+        self.usage.consoles = self.consoles.load(Ordering::Relaxed) as u32;
+        let about = About {
+            usage: self.usage,
+            sources: self.sources.values().cloned().collect(),
+            store: self.keeper.row(),
+        };
+        if !self.ready && self.setup.sources != Sources::Live {
+            return;
+        }
+        let snapshot = self.publisher.snapshot(&self.state, about, now);
+        self.publish.send_replace(Arc::new(snapshot));
+    }
+}

@@ -1,0 +1,421 @@
+//! The same link over a Unix socket: length-delimited MessagePack, both ways.
+//!
+//! The kernel tells who connects (peer credentials): the engine's own user and root may do all; users named in the option
+//! `allow` may look, ask and note, and change nothing. Everyone else is turned away with a sentence.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+use futures_util::{SinkExt, StreamExt};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::{
+    net::{UnixListener, UnixStream},
+    sync::{mpsc, oneshot, watch},
+};
+use tokio_util::{
+    bytes::Bytes,
+    codec::{Framed, LengthDelimitedCodec},
+};
+
+use super::{Answer, Link, LinkError, LocalLink, Query, Snapshot};
+
+/// Raised with every change of the frames.
+const PROTOCOL: u32 = 1;
+/// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
+const FRAME: usize = 256 << 20;
+
+#[derive(Serialize, Deserialize)]
+enum ToEngine {
+    Hello { protocol: u32, who: String },
+    Ask(u64, Query),
+}
+
+#[derive(Serialize, Deserialize)]
+enum FromEngine {
+    /// The first frame: welcome, or why not.
+    Hello {
+        protocol: u32,
+        refused: Option<String>,
+    },
+    /// A snapshot; lists marked as the same are sent empty.
+    Snapshot(Box<Snapshot>, Same),
+    Answer(u64, Result<Box<Answer>, LinkError>),
+}
+
+/// Which lists of a snapshot are those of the one sent before.
+#[derive(Clone, Copy, Default, Serialize, Deserialize)]
+struct Same {
+    options: bool,
+    settings: bool,
+    findings: bool,
+    proposals: bool,
+    incidents: bool,
+    records: bool,
+}
+
+/// Why no engine could be reached, or no socket opened.
+#[derive(Debug, thiserror::Error)]
+pub enum SocketError {
+    /// Nobody listens there.
+    #[error("no engine listens at {0}")]
+    Nobody(PathBuf),
+    /// Another engine listens there already.
+    #[error("another engine already listens at {0}: attach to it, or name another --socket")]
+    Taken(PathBuf),
+    /// It listens and said no.
+    #[error("{0}")]
+    Refused(String),
+    /// The system said no.
+    #[error("socket {path}: {source}")]
+    Io {
+        /// The socket.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+type Frames = Framed<UnixStream, LengthDelimitedCodec>;
+
+fn frames(stream: UnixStream) -> Frames {
+    LengthDelimitedCodec::builder()
+        .max_frame_length(FRAME)
+        .new_framed(stream)
+}
+
+fn pack<T: Serialize>(message: &T) -> io::Result<Bytes> {
+    rmp_serde::to_vec_named(message)
+        .map(Bytes::from)
+        .map_err(io::Error::other)
+}
+
+fn unpack<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
+    rmp_serde::from_slice(frame).map_err(io::Error::other)
+}
+
+async fn next<T: DeserializeOwned>(frames: &mut Frames) -> io::Result<T> {
+    match frames.next().await {
+        Some(frame) => unpack(&frame?),
+        None => Err(io::ErrorKind::UnexpectedEof.into()),
+    }
+}
+
+/// A socket that listens; its file goes when this is dropped.
+#[derive(Debug)]
+pub struct Listening {
+    listener: std::os::unix::net::UnixListener,
+    path: PathBuf,
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Listens at `path`; takes the place of a socket file that nobody listens at any more. Its folder is made (0700).
+///
+/// With `open_to_all` everyone may connect, and is then judged by who they are; else the file itself keeps others out.
+///
+/// # Errors
+/// [`SocketError::Taken`] when another engine listens there.
+pub fn listen(path: &Path, open_to_all: bool) -> Result<Listening, SocketError> {
+    let failed = |source| SocketError::Io {
+        path: path.into(),
+        source,
+    };
+    if let Some(folder) = path.parent().filter(|folder| !folder.exists()) {
+        fs::create_dir_all(folder).map_err(failed)?;
+        fs::set_permissions(
+            folder,
+            fs::Permissions::from_mode(if open_to_all { 0o755 } else { 0o700 }),
+        )
+        .map_err(failed)?;
+    }
+    if path.exists() {
+        match std::os::unix::net::UnixStream::connect(path) {
+            Ok(_) => return Err(SocketError::Taken(path.into())),
+            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
+            Err(source) => return Err(failed(source)),
+        }
+    }
+    let listener = std::os::unix::net::UnixListener::bind(path).map_err(failed)?;
+    listener.set_nonblocking(true).map_err(failed)?;
+    fs::set_permissions(
+        path,
+        fs::Permissions::from_mode(if open_to_all { 0o666 } else { 0o600 }),
+    )
+    .map_err(failed)?;
+    Ok(Listening {
+        listener,
+        path: path.into(),
+    })
+}
+
+/// Serves everyone who connects, until it is dropped; `consoles` counts them.
+pub(super) async fn serve(listening: Listening, link: LocalLink, allow: Vec<Arc<str>>, consoles: Arc<AtomicU64>) {
+    let me = rustix::process::geteuid().as_raw();
+    let listener = listening.listener.try_clone().and_then(UnixListener::from_std);
+    let listener = match listener {
+        Ok(listener) => listener,
+        Err(error) => return tracing::error!("socket {}: {error}", listening.path.display()),
+    };
+    loop {
+        let Ok((stream, _)) = listener.accept().await else {
+            // Too many open files: wait for one to close.
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            continue;
+        };
+        let uid = stream.peer_cred().map(|peer| peer.uid());
+        let (link, consoles) = (link.clone(), consoles.clone());
+        let trusted = uid.as_ref().is_ok_and(|uid| *uid == me || *uid == 0);
+        let name = uid.as_ref().ok().and_then(|uid| user_name(*uid));
+        let allowed = trusted
+            || name
+                .as_ref()
+                .is_some_and(|name| allow.iter().any(|user| **user == **name));
+        tokio::spawn(async move {
+            let name = name.unwrap_or_else(|| "unknown".into());
+            consoles.fetch_add(1, Ordering::Relaxed);
+            if let Err(error) = attend(frames(stream), link, &name, trusted, allowed).await {
+                tracing::debug!("console of {name}: {error}");
+            }
+            consoles.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+fn user_name(uid: u32) -> Option<String> {
+    let users = sysinfo::Users::new_with_refreshed_list().ok()?;
+    users
+        .iter()
+        .find(|user| **user.id() == uid)
+        .map(|user| user.name().to_owned())
+}
+
+async fn attend(mut frames: Frames, link: LocalLink, user: &str, trusted: bool, allowed: bool) -> io::Result<()> {
+    let ToEngine::Hello { protocol, who } = next(&mut frames).await? else {
+        return Err(io::Error::other("no hello"));
+    };
+    let refused = if !allowed {
+        Some(format!(
+            "{user} may not attach to this engine: its user adds `allow = [\"{user}\"]` to the configuration"
+        ))
+    } else if protocol != PROTOCOL {
+        Some(format!(
+            "the engine speaks protocol {PROTOCOL}, this program {protocol}: use the same version for both"
+        ))
+    } else {
+        None
+    };
+    let turned_away = refused.is_some();
+    frames
+        .send(pack(&FromEngine::Hello {
+            protocol: PROTOCOL,
+            refused,
+        })?)
+        .await?;
+    if turned_away {
+        return Ok(());
+    }
+    // The name is the kernel's word; the terminal is the console's own.
+    let terminal = who
+        .rsplit_once('@')
+        .map_or_else(String::new, |(_, terminal)| format!("@{terminal}"));
+    let who = format!("{user}{terminal}");
+    let mut snapshots = link.snapshots();
+    snapshots.mark_changed();
+    let mut sent: Option<Arc<Snapshot>> = None;
+    // Answers wait here while a slow console reads; when it is full, its questions wait.
+    let (answers, mut ready) = mpsc::channel::<(u64, Result<Answer, LinkError>)>(16);
+    loop {
+        tokio::select! {
+            changed = snapshots.changed() => {
+                if changed.is_err() {
+                    return Ok(());
+                }
+                let snapshot = snapshots.borrow_and_update().clone();
+                frames.send(pack(&slim(&snapshot, sent.as_deref()))?).await?;
+                sent = Some(snapshot);
+            }
+            Some((number, answer)) = ready.recv() => {
+                frames.send(pack(&FromEngine::Answer(number, answer.map(Box::new)))?).await?;
+            }
+            message = next::<ToEngine>(&mut frames) => {
+                let ToEngine::Ask(number, query) = message? else { continue };
+                let (link, who, answers) = (link.clone(), who.clone(), answers.clone());
+                tokio::spawn(async move {
+                    let answer = link.ask_as(query, who, trusted).await;
+                    let _ = answers.send((number, answer)).await;
+                });
+            }
+        }
+    }
+}
+
+/// Leaves out what the console has from the snapshot before.
+fn slim(snapshot: &Snapshot, before: Option<&Snapshot>) -> FromEngine {
+    let mut slim = snapshot.clone();
+    let mut same = Same::default();
+    if let Some(before) = before {
+        same = Same {
+            options: Arc::ptr_eq(&snapshot.options, &before.options),
+            settings: Arc::ptr_eq(&snapshot.settings, &before.settings),
+            findings: Arc::ptr_eq(&snapshot.findings, &before.findings),
+            proposals: Arc::ptr_eq(&snapshot.proposals, &before.proposals),
+            incidents: Arc::ptr_eq(&snapshot.incidents, &before.incidents),
+            records: Arc::ptr_eq(&snapshot.health.records, &before.health.records),
+        };
+        leave_out(same.settings, &mut slim.settings);
+        leave_out(same.findings, &mut slim.findings);
+        leave_out(same.proposals, &mut slim.proposals);
+        leave_out(same.incidents, &mut slim.incidents);
+        leave_out(same.records, &mut slim.health.records);
+    }
+    FromEngine::Snapshot(Box::new(slim), same)
+}
+
+fn leave_out<T>(same: bool, list: &mut Arc<[T]>) {
+    if same {
+        *list = Arc::default();
+    }
+}
+
+/// Puts back what was left out.
+fn whole(mut snapshot: Snapshot, same: Same, before: &Snapshot) -> Snapshot {
+    if same.options {
+        snapshot.options = before.options.clone();
+    }
+    if same.settings {
+        snapshot.settings = before.settings.clone();
+    }
+    if same.findings {
+        snapshot.findings = before.findings.clone();
+    }
+    if same.proposals {
+        snapshot.proposals = before.proposals.clone();
+    }
+    if same.incidents {
+        snapshot.incidents = before.incidents.clone();
+    }
+    if same.records {
+        snapshot.health.records = before.health.records.clone();
+    }
+    snapshot
+}
+
+type Waiting = Arc<Mutex<HashMap<u64, oneshot::Sender<Result<Answer, LinkError>>>>>;
+
+/// A link to an engine of another process.
+#[derive(Clone)]
+pub struct SocketLink {
+    snapshots: watch::Receiver<Arc<Snapshot>>,
+    asks: mpsc::Sender<(u64, Query)>,
+    waiting: Waiting,
+    number: Arc<AtomicU64>,
+}
+
+impl Link for SocketLink {
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.snapshots.clone()
+    }
+
+    async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
+        let number = self.number.fetch_add(1, Ordering::Relaxed);
+        let (reply, answer) = oneshot::channel();
+        if let Ok(mut waiting) = self.waiting.lock() {
+            waiting.insert(number, reply);
+        }
+        self.asks.send((number, query)).await.map_err(|_| LinkError::Gone)?;
+        answer.await.unwrap_or(Err(LinkError::Gone))
+    }
+}
+
+/// Connects to the engine at `path` as `who`, and waits for its first snapshot. Runs on the caller's tokio runtime.
+///
+/// # Errors
+/// [`SocketError::Nobody`] when none listens there, [`SocketError::Refused`] when it says no.
+pub async fn connect(path: &Path, who: &str) -> Result<SocketLink, SocketError> {
+    let failed = |source| SocketError::Io {
+        path: path.into(),
+        source,
+    };
+    let stream = UnixStream::connect(path).await.map_err(|source| match source.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => SocketError::Nobody(path.into()),
+        io::ErrorKind::PermissionDenied => SocketError::Refused(format!(
+            "{} belongs to another user: ask them to add you to `allow`",
+            path.display()
+        )),
+        _ => failed(source),
+    })?;
+    let mut frames = frames(stream);
+    let hello = ToEngine::Hello {
+        protocol: PROTOCOL,
+        who: who.into(),
+    };
+    frames.send(pack(&hello).map_err(failed)?).await.map_err(failed)?;
+    match next::<FromEngine>(&mut frames).await.map_err(failed)? {
+        FromEngine::Hello { refused: None, .. } => {}
+        FromEngine::Hello { refused: Some(why), .. } => return Err(SocketError::Refused(why)),
+        _ => return Err(failed(io::Error::other("no hello"))),
+    }
+    let FromEngine::Snapshot(first, _) = next(&mut frames).await.map_err(failed)? else {
+        return Err(failed(io::Error::other("no snapshot")));
+    };
+    let (publish, snapshots) = watch::channel(Arc::new(*first));
+    let (asks, asked) = mpsc::channel(16);
+    let waiting = Waiting::default();
+    let link = SocketLink {
+        snapshots,
+        asks,
+        waiting: waiting.clone(),
+        number: Arc::default(),
+    };
+    tokio::spawn(async move {
+        if let Err(error) = relay(frames, publish, asked, &waiting).await {
+            tracing::debug!("the engine is gone: {error}");
+        }
+        // Whoever still waits hears that it is gone.
+        if let Ok(mut waiting) = waiting.lock() {
+            waiting.clear();
+        }
+    });
+    Ok(link)
+}
+
+async fn relay(
+    mut frames: Frames,
+    publish: watch::Sender<Arc<Snapshot>>,
+    mut asked: mpsc::Receiver<(u64, Query)>,
+    waiting: &Waiting,
+) -> io::Result<()> {
+    loop {
+        tokio::select! {
+            question = asked.recv() => match question {
+                Some((number, query)) => frames.send(pack(&ToEngine::Ask(number, query))?).await?,
+                None => return Ok(()),
+            },
+            message = next::<FromEngine>(&mut frames) => match message? {
+                FromEngine::Hello { .. } => {}
+                FromEngine::Snapshot(snapshot, same) => {
+                    let before = publish.borrow().clone();
+                    publish.send_replace(Arc::new(whole(*snapshot, same, &before)));
+                }
+                FromEngine::Answer(number, answer) => {
+                    let asker = waiting.lock().ok().and_then(|mut waiting| waiting.remove(&number));
+                    if let Some(asker) = asker {
+                        let _ = asker.send(answer.map(|answer| *answer));
+                    }
+                }
+            },
+        }
+    }
+}

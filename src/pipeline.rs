@@ -1,0 +1,255 @@
+//! The one step: state, observations and `now` in; state, findings, proposals and what to record out.
+//!
+//! Live, replay, demo, tests and benchmarks call exactly [`step`].
+
+mod record;
+mod world;
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+pub use record::Step;
+
+use crate::{
+    domain::{
+        Batch, Claim, Comparison, Finding, Limit, Mark, Options, Prediction, Proposal, ProposalId, ProposalStatus,
+        SeriesId, Span, Timestamp, matches,
+    },
+    drift::{Baseline, DriftState, Incident, incidents},
+    propose::propose,
+    shadow::{Ledger, Shadows},
+};
+
+/// Everything the pipeline remembers between two steps. Serialising it keeps all that was learnt.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct State {
+    /// What is known of the system.
+    pub shadows: Shadows,
+    /// What was accepted as good.
+    pub baseline: Baseline,
+    /// Findings that hold, worst first.
+    pub findings: Vec<Finding>,
+    /// Findings that ended in the last 30 days, oldest first, at most [`State::ENDED`].
+    pub ended: VecDeque<Finding>,
+    /// Proposals for what holds, best first.
+    pub proposals: Vec<Proposal>,
+    /// Limits set from a console: they go before the options' and the metric's own.
+    pub limits: BTreeMap<SeriesId, Option<Limit>>,
+    /// Patterns muted from a console, and until when.
+    pub mutes: Vec<(Arc<str>, Timestamp)>,
+    /// Proposals someone said no to, with the reason.
+    pub dismissed: BTreeMap<ProposalId, Arc<str>>,
+    /// Proposals that someone ran a what-if with.
+    pub tried: Vec<ProposalId>,
+    /// Predictions and how they turned out.
+    pub ledger: Ledger,
+    drift: DriftState,
+    /// What proposals were last made for: ids and marks of the findings, the settings' generation, and when.
+    proposed_for: (u64, Option<Timestamp>),
+    /// Up to when predictions for the ledger were made.
+    predicted_to: Option<Timestamp>,
+    /// Up to when the ledger was settled.
+    settled_at: Option<Timestamp>,
+}
+
+impl State {
+    /// Ended findings kept in memory.
+    pub const ENDED: usize = 500;
+
+    /// Incidents of the last 30 days, oldest first.
+    #[must_use]
+    pub fn incidents(&self, options: &Options) -> Vec<Incident> {
+        let all: Vec<Finding> = self.ended.iter().chain(&self.findings).cloned().collect();
+        incidents(&all, options.drift.coincide)
+    }
+
+    /// The limit in force for a metric: from a console, else the first option that matches, else the metric's own.
+    #[must_use]
+    pub fn limit_of(&self, id: &SeriesId, own: Option<&Limit>, options: &Options) -> Option<Limit> {
+        if let Some(set) = self.limits.get(id) {
+            return set.clone();
+        }
+        let full = id.to_string();
+        let rule = options
+            .limits
+            .iter()
+            .find(|rule| matches(&rule.pattern, &id.name) || matches(&rule.pattern, &full));
+        rule.map(|rule| Limit {
+            value: rule.value,
+            side: rule.side,
+            by: "config".into(),
+        })
+        .or_else(|| own.cloned())
+    }
+
+    /// Sets or removes a metric's limit from a console.
+    pub fn set_limit(&mut self, id: &SeriesId, limit: Option<Limit>) {
+        if let Some(metric) = self.shadows.metrics.get_mut(id) {
+            metric.limit.clone_from(&limit);
+        }
+        self.limits.insert(id.clone(), limit);
+    }
+}
+
+/// Takes one batch: learns from it, judges it, and answers what is off.
+///
+/// `now` is the time of the batch (the clock's when live, the recording's in a replay). It may go back; nothing is then
+/// learnt twice. `seed` makes sampled paths repeatable.
+pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp, seed: u64) -> Step {
+    let mut out = Step::default();
+    world::take_metrics(state, batch, options, &mut out);
+    world::take_settings(state, batch, options, now, &mut out);
+    for event in &batch.events {
+        world::take_event(state, event, &mut out);
+    }
+    world::refit(state, now);
+    judge(state, options, now, seed, &mut out);
+    predict(state, options, now);
+    // Nothing in the ledger is due more finely than a minute.
+    if state
+        .settled_at
+        .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
+    {
+        state.settled_at = Some(now);
+        out.write.scored.extend(state.ledger.settle(now));
+    }
+    out
+}
+
+fn judge(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &mut Step) {
+    state.mutes.retain(|(_, until)| *until > now);
+    let muted;
+    let options = if state.mutes.is_empty() {
+        options
+    } else {
+        let mut with = options.clone();
+        with.mute.extend(state.mutes.iter().map(|(pattern, _)| pattern.clone()));
+        muted = with;
+        &muted
+    };
+    let judged = state.drift.judge(&state.shadows, &state.baseline, options, now, seed);
+    let (held, ended): (Vec<Finding>, Vec<Finding>) = judged.into_iter().partition(|finding| finding.ended.is_none());
+    for finding in &held {
+        let before = state.findings.iter().find(|old| old.id == finding.id);
+        if before.is_none_or(|old| old.mark != finding.mark || old.severity != finding.severity) {
+            out.write.findings.push(finding.clone());
+        }
+        if before.is_none() {
+            predict_finding(state, finding);
+        }
+    }
+    for finding in ended {
+        out.write.findings.push(finding.clone());
+        state.ended.push_back(finding);
+    }
+    let month_ago = now - Span::from_days(30);
+    while state.ended.len() > State::ENDED || state.ended.front().is_some_and(|old| old.last < month_ago) {
+        state.ended.pop_front();
+    }
+    state.findings = held;
+    make_proposals(state, options, now, seed, out);
+}
+
+/// Proposals are made anew when the findings or the settings changed, and every five minutes.
+fn make_proposals(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &mut Step) {
+    let mut key = state.shadows.settings.generation().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    for finding in &state.findings {
+        key = key.rotate_left(5) ^ finding.id.0.wrapping_add(finding.mark as u64);
+    }
+    let (was_for, made) = state.proposed_for;
+    if was_for == key && made.is_some_and(|made| now >= made && now - made < Span::from_mins(5)) {
+        return;
+    }
+    state.proposed_for = (key, Some(now));
+    let mut proposals = propose(&state.findings, &state.shadows, &state.baseline, options, now, seed);
+    proposals.retain(|proposal| !state.dismissed.contains_key(&proposal.id));
+    for proposal in &mut proposals {
+        if proposal.status == ProposalStatus::New && state.tried.contains(&proposal.id) {
+            proposal.status = ProposalStatus::Tried;
+        }
+        let before = state.proposals.iter().find(|old| old.id == proposal.id);
+        if before.is_none_or(|old| old.status != proposal.status) {
+            out.write.proposals.push((proposal.clone(), true));
+        }
+    }
+    for old in &state.proposals {
+        if !proposals.iter().any(|proposal| proposal.id == old.id) {
+            out.write.proposals.push((old.clone(), false));
+        }
+    }
+    state.proposals = proposals;
+}
+
+/// What a finding claims about the future goes to the ledger when it is first shown.
+fn predict_finding(state: &mut State, finding: &Finding) {
+    let (Some(id), Mark::Cross, Comparison::FutureLimit) = (finding.series.first(), finding.mark, finding.comparison)
+    else {
+        return;
+    };
+    let limit = state.shadows.metrics.get(id).and_then(|metric| metric.limit.clone());
+    if let (Some(crossing), Some(limit)) = (finding.crossing, limit) {
+        state.ledger.predict(Prediction {
+            series: id.clone(),
+            made_at: finding.since,
+            due: finding.since + crossing.horizon,
+            claim: Claim::Crosses {
+                limit: limit.value,
+                side: limit.side,
+                probability: crossing.probability,
+                at: crossing.at[0].zip(crossing.at[2]),
+            },
+        });
+    }
+}
+
+/// Claims for the ledger: every metric's value five minutes and an hour ahead, every changing setting's hazard of a day.
+///
+/// Metrics take turns by their place in the list, so that one step never makes them all.
+fn predict(state: &mut State, options: &Options, now: Timestamp) {
+    const TURN: i64 = 300;
+    let from = state
+        .predicted_to
+        .filter(|from| *from <= now && now - *from < Span::from_secs(TURN));
+    state.predicted_to = Some(now);
+    let Some(from) = from else { return };
+    let due = |place: usize, every: i64| {
+        let phase = (place as i64).wrapping_mul(7_919).rem_euclid(every);
+        (now.secs() - phase).div_euclid(every) != (from.secs() - phase).div_euclid(every)
+    };
+    for (place, (id, metric)) in state.shadows.metrics.iter().enumerate() {
+        for (every, ahead, steps) in [(TURN, Span::from_mins(5), 1), (3_600, Span::from_hours(1), 4)] {
+            if !due(place, every) || metric.shadow.range().is_none_or(|(from, to)| to - from < ahead) {
+                continue;
+            }
+            let Some(forecast) = metric.shadow.forecast(ahead, steps) else {
+                continue;
+            };
+            if let Some(quantiles) = forecast.steps.last() {
+                state.ledger.predict(Prediction {
+                    series: id.clone(),
+                    made_at: forecast.start,
+                    due: forecast.start + forecast.step * forecast.steps.len() as i64,
+                    claim: Claim::Value(*quantiles),
+                });
+            }
+        }
+    }
+    let day = Span::from_days(1);
+    for (place, (id, setting)) in state.shadows.settings.all().iter().enumerate() {
+        if setting.last_change.is_some() && due(place, 86_400) {
+            let probability = state.shadows.settings.hazard(id, now, day);
+            let claim = Claim::Changes(probability);
+            state.ledger.predict(Prediction {
+                series: id.clone(),
+                made_at: now,
+                due: now + day,
+                claim,
+            });
+        }
+    }
+    let _ = options;
+}

@@ -1,0 +1,192 @@
+//! Takes a batch into the shadows: metrics, settings, events.
+
+use std::collections::VecDeque;
+
+use super::{State, Step};
+use crate::{
+    domain::{Batch, Claim, Event, Observation, Options, Point, Prediction, Quantiles, SettingChange, Span, Timestamp},
+    shadow::{Judged, Metric, MetricShadow, Minute, Seen},
+};
+
+/// Events held in memory.
+const EVENTS: usize = 1_000;
+/// Refits in one step: one costs about a millisecond.
+const REFITS: usize = 2;
+/// How long after a change it is still counted as undone.
+const UNDONE_WITHIN: Span = Span::from_days(14);
+
+pub(super) fn take_metrics(state: &mut State, batch: &Batch, options: &Options, out: &mut Step) {
+    for meta in &batch.metrics {
+        let limit = state.limit_of(&meta.id, meta.limit.as_ref(), options);
+        match state.shadows.metrics.get_mut(&meta.id) {
+            Some(metric) => {
+                if metric.meta != *meta {
+                    out.write.metrics.push(meta.clone());
+                    metric.meta = meta.clone();
+                }
+                metric.limit = limit;
+            }
+            None => {
+                out.write.metrics.push(meta.clone());
+                let metric = Metric {
+                    meta: meta.clone(),
+                    limit,
+                    shadow: MetricShadow::new(meta),
+                    recent: VecDeque::new(),
+                    minutes: VecDeque::new(),
+                };
+                state.shadows.metrics.insert(meta.id.clone(), metric);
+            }
+        }
+    }
+    for observation in &batch.observations {
+        let Observation { id, point } = observation;
+        let Some(metric) = state.shadows.metrics.get_mut(id) else {
+            continue;
+        };
+        if !point.value.is_finite() {
+            metric.shadow.observe(*point);
+            continue;
+        }
+        let judged = metric.shadow.observe(*point);
+        let new_minute = remember(metric, *point, &judged);
+        if let (true, Some(expected)) = (new_minute, judged.expected) {
+            out.write.expected.push((id.clone(), point.at, expected));
+        }
+        out.write.observations.push((observation.clone(), judged.bits));
+        out.write.scored.extend(state.ledger.observe(id, *point));
+        if state.shadows.newest.is_none_or(|newest| newest < point.at) {
+            state.shadows.newest = Some(point.at);
+        }
+    }
+}
+
+/// Adds a value to the recent ones and to its minute; says whether it began a minute. Late values are left out.
+fn remember(metric: &mut Metric, point: Point, judged: &Judged) -> bool {
+    if metric.recent.back().is_some_and(|last| point.at <= last.at) {
+        return false;
+    }
+    let band = judged.expected.map(five);
+    let seen = Seen {
+        at: point.at,
+        value: point.value,
+        band,
+        bits: judged.bits,
+    };
+    if metric.recent.len() >= Metric::RECENT {
+        metric.recent.pop_front();
+    }
+    metric.recent.push_back(seen);
+    let at = point.at.floor(Span::from_mins(1));
+    if let Some(minute) = metric.minutes.back_mut().filter(|minute| minute.at == at) {
+        minute.count += 1;
+        minute.min = minute.min.min(point.value);
+        minute.max = minute.max.max(point.value);
+        minute.last = point.value;
+        minute.bits = minute.bits.max(judged.bits);
+        minute.band = band.or(minute.band);
+        return false;
+    }
+    if metric.minutes.len() >= Metric::MINUTES {
+        metric.minutes.pop_front();
+    }
+    let value = point.value;
+    metric.minutes.push_back(Minute {
+        at,
+        count: 1,
+        min: value,
+        max: value,
+        last: value,
+        bits: judged.bits,
+        band,
+    });
+    true
+}
+
+fn five(quantiles: Quantiles) -> [f32; 5] {
+    [0, 2, 6, 10, 12].map(|level| quantiles.0[level] as f32)
+}
+
+pub(super) fn take_settings(state: &mut State, batch: &Batch, options: &Options, now: Timestamp, out: &mut Step) {
+    for snapshot in &batch.snapshots {
+        let settings = &mut state.shadows.settings;
+        let known = settings
+            .scopes()
+            .iter()
+            .any(|(resource, scope, _)| *resource == snapshot.resource && *scope == snapshot.scope);
+        let changes = settings.snapshot(snapshot);
+        let newest = state
+            .shadows
+            .newest
+            .map_or(snapshot.at, |newest| newest.max(snapshot.at));
+        state.shadows.newest = Some(newest);
+        if !known && snapshot.settings.is_some() {
+            let prefix = format!("{}.", snapshot.scope);
+            let first: Vec<_> = state
+                .shadows
+                .settings
+                .all()
+                .iter()
+                .filter(|(id, _)| id.resource == snapshot.resource && id.name.starts_with(&prefix))
+                .map(|(id, setting)| (id.clone(), snapshot.at, setting.value.clone()))
+                .collect();
+            // What is there when watching begins is what is good, until someone says otherwise.
+            let ids: Vec<_> = first.iter().map(|(id, _, _)| id.clone()).collect();
+            if !ids.is_empty() {
+                state.baseline.accept(&state.shadows, &ids, now);
+            }
+            out.write.initial.extend(first);
+        }
+        for change in changes {
+            changed(state, change, options, now, out);
+        }
+    }
+    for change in &batch.changes {
+        state.shadows.settings.observe(change);
+        changed(state, change.clone(), options, now, out);
+    }
+}
+
+fn changed(state: &mut State, change: SettingChange, options: &Options, now: Timestamp, out: &mut Step) {
+    let _ = options;
+    out.write.scored.extend(state.ledger.changed(&change));
+    let probability = state.shadows.settings.undone(&change, now, UNDONE_WITHIN);
+    state.ledger.predict(Prediction {
+        series: change.id.clone(),
+        made_at: change.at,
+        due: change.at + UNDONE_WITHIN,
+        claim: Claim::Undone {
+            to: change.from.clone(),
+            probability,
+        },
+    });
+    out.write.changes.push(change);
+}
+
+pub(super) fn take_event(state: &mut State, event: &Event, out: &mut Step) {
+    let events = &mut state.shadows.events;
+    let place = events
+        .iter()
+        .rposition(|old| old.at <= event.at)
+        .map_or(0, |place| place + 1);
+    if place > 0 && events.get(place - 1) == Some(event) {
+        return; // the same line, read again after a restart
+    }
+    events.insert(place, event.clone());
+    if events.len() > EVENTS {
+        events.pop_front();
+    }
+    out.write.events.push(event.clone());
+}
+
+/// The retraining schedule: the first few metrics that are due.
+pub(super) fn refit(state: &mut State, now: Timestamp) {
+    let due = state
+        .shadows
+        .metrics
+        .values_mut()
+        .filter(|metric| metric.shadow.refit_due(now));
+    for metric in due.take(REFITS) {
+        metric.shadow.refit(now);
+    }
+}
