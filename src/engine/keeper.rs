@@ -219,7 +219,10 @@ impl Thread {
             self.retry_at = Some(clock::now() + RETRY);
             return self.say(false, &format!("{error}; values are held in memory"));
         }
-        self.held = Write::default();
+        let written = std::mem::take(&mut self.held).observations.len() as u64;
+        if let Ok(mut row) = self.row.lock() {
+            row.written += written;
+        }
         self.retry_at = None;
         let now = clock::now();
         let upkeep = if self

@@ -194,6 +194,8 @@ pub struct StoreRow {
     pub max_bytes: u64,
     /// Observations that wait to be written.
     pub waiting: u64,
+    /// Observations committed since the engine started: these survive whatever happens.
+    pub written: u64,
     /// Observations that were lost because nothing could be written.
     pub lost: u64,
     /// Oldest value kept.

@@ -116,6 +116,57 @@ fn modules_import_only_to_their_left_and_the_core_is_pure() {
 }
 
 #[test]
+fn the_check_fails_where_it_should() {
+    let src = tempfile::tempdir().unwrap();
+    let write = |path: &str, code: &str| {
+        let path = src.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, code).unwrap();
+    };
+    write("domain/mod.rs", "use crate::shadow::Shadows;");
+    write("shadow/metric/deep.rs", "fn f() { let _ = std::time::Instant::now(); }");
+    write("drift/mod.rs", "use crate::{domain::Value, engine::Snapshot};");
+    write("simulate/mod.rs", "use tokio::sync::mpsc;");
+    write("propose/mod.rs", "use super::super::domain::Value;");
+    write("pipeline.rs", "fn f() -> f64 { fastrand::f64() }");
+    write(
+        "tui/mod.rs",
+        "use crate::engine::Snapshot; // use crate::cli is only a comment",
+    );
+    write("cli/mod.rs", "use crate::tui::State;");
+    let faults = faults(src.path());
+    let files: Vec<&str> = faults.iter().map(|fault| fault.split(':').next().unwrap()).collect();
+    assert_eq!(
+        files,
+        [
+            "cli/mod.rs",
+            "domain/mod.rs",
+            "drift/mod.rs",
+            "pipeline.rs",
+            "propose/mod.rs",
+            "shadow/metric/deep.rs",
+            "simulate/mod.rs"
+        ]
+    );
+}
+
+#[test]
+fn every_test_file_is_in_the_binary() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it");
+    let main = fs::read_to_string(folder.join("main.rs")).unwrap();
+    for entry in fs::read_dir(folder).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let Some(module) = name.strip_suffix(".rs").filter(|module| *module != "main") else {
+            continue;
+        };
+        assert!(
+            main.contains(&format!("mod {module};")),
+            "tests/it/main.rs does not name {module}"
+        );
+    }
+}
+
+#[test]
 fn the_check_sees_groups() {
     assert_eq!(
         named("use crate::{domain::{A, B}, tui::State,\n engine};"),

@@ -1,1 +1,5 @@
+//! One binary of integration tests.
+
 mod architecture;
+mod engine;
+mod support;

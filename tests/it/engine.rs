@@ -1,0 +1,114 @@
+//! Real engines on this host: what is acknowledged stays, and nobody's store is harmed.
+
+use std::{fs, path::Path, process::Stdio, time::Duration};
+
+use foreshadow::{
+    domain::StoreOptions,
+    engine::{Link, SocketLink, connect},
+    store::Store,
+};
+
+use crate::support::{Home, PATIENCE, files};
+
+const FAST: &str = "interval = \"100ms\"\n[store]\ncommit_every = \"100ms\"\n";
+
+fn options() -> StoreOptions {
+    foreshadow::domain::Options::default().store
+}
+
+fn stored(path: &Path) -> u64 {
+    let mut store = Store::open(path, &options()).unwrap();
+    store.sql("SELECT count(*) FROM metrics", 1).unwrap().rows[0][0]
+        .as_u64()
+        .unwrap()
+}
+
+/// Asks until the engine listens; an engine is ready within milliseconds of making its socket.
+async fn attach(socket: &Path) -> SocketLink {
+    let patience = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        match connect(socket, "test@pty").await {
+            Ok(link) => return link,
+            Err(error) => assert!(tokio::time::Instant::now() < patience, "{error}"),
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test]
+async fn kill_9_at_any_moment_loses_nothing_acknowledged() {
+    let home = Home::new();
+    home.config(FAST);
+    let mut draw = fastrand::Rng::with_seed(7);
+    let mut kept = 0;
+    for round in 0..50 {
+        let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+        let link = attach(&home.socket()).await;
+        let mut snapshots = link.snapshots();
+        let mut acknowledged = 0;
+        // Some kills hit before the first commit, some in the middle of a later one.
+        for _ in 0..draw.u32(1..6) {
+            acknowledged = snapshots.borrow_and_update().store.written;
+            if tokio::time::timeout(PATIENCE, snapshots.changed())
+                .await
+                .expect("a snapshot")
+                .is_err()
+            {
+                break;
+            }
+        }
+        engine.kill().unwrap();
+        engine.wait().unwrap();
+        let now = stored(&home.store());
+        assert!(
+            now >= kept + acknowledged,
+            "round {round}: {now} rows, {kept} before and {acknowledged} acknowledged"
+        );
+        kept = now;
+    }
+    assert!(kept > 1_000, "only {kept} values were ever written");
+}
+
+#[tokio::test]
+async fn two_consoles_see_one_engine_and_a_second_engine_is_refused() {
+    let home = Home::new();
+    home.config(FAST);
+    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let (first, second) = (attach(&home.socket()).await, attach(&home.socket()).await);
+    for link in [&first, &second] {
+        let mut snapshots = link.snapshots();
+        let seen = snapshots.wait_for(|snapshot| snapshot.metrics.len() >= 80 && snapshot.usage.consoles == 2);
+        let snapshot = tokio::time::timeout(PATIENCE, seen)
+            .await
+            .expect("both consoles")
+            .unwrap();
+        assert_eq!(snapshot.usage.pid, engine.id());
+    }
+    let (code, out, err) = home.run(&["engine"]);
+    assert_eq!((code, out.as_str(), err.lines().count()), (Some(2), "", 1), "{err}");
+    assert!(err.contains("another engine"), "{err}");
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    // The socket file was left behind: the next engine takes its place.
+    assert!(home.socket().exists());
+    let (code, _, err) = home.run(&["engine", "--once"]);
+    assert_eq!(code, Some(0), "{err}");
+}
+
+#[test]
+fn a_newer_store_and_a_damaged_one_are_refused_and_left_as_they_are() {
+    let home = Home::new();
+    assert_eq!(home.run(&["engine", "--once"]).0, Some(0));
+    let path = home.store();
+    fs::write(
+        &path,
+        b"these are not the bytes of a database, whatever their number may be",
+    )
+    .unwrap();
+    let _ = fs::remove_file(path.with_extension("duckdb.wal"));
+    let before = files(path.parent().unwrap());
+    let (code, _, err) = home.run(&["sql", "SELECT 1"]);
+    assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
+    assert!(err.contains("not a readable store"), "{err}");
+    assert_eq!(files(path.parent().unwrap()), before);
+}

@@ -1,0 +1,192 @@
+//! A home of its own for every program under test, and a terminal to run it in.
+
+use std::{
+    io::{Read, Write as _},
+    path::{Path, PathBuf},
+    process::{Command, Output, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    thread,
+    time::Duration,
+};
+
+use tempfile::TempDir;
+
+/// Longer than anything should take on a busy machine; no test waits this long when all is well.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Folders of its own: nothing of the user's is read or written.
+pub struct Home(pub TempDir);
+
+impl Home {
+    pub fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    pub fn store(&self) -> PathBuf {
+        self.path("data/foreshadow/foreshadow.duckdb")
+    }
+
+    pub fn socket(&self) -> PathBuf {
+        self.path("run/foreshadow.sock")
+    }
+
+    pub fn config(&self, text: &str) {
+        std::fs::create_dir_all(self.path("config/foreshadow")).unwrap();
+        std::fs::write(self.path("config/foreshadow/config.toml"), text).unwrap();
+    }
+
+    fn environment(&self) -> Vec<(&'static str, PathBuf)> {
+        std::fs::create_dir_all(self.path("run")).unwrap();
+        vec![
+            ("HOME", self.path("")),
+            ("XDG_CONFIG_HOME", self.path("config")),
+            ("XDG_DATA_HOME", self.path("data")),
+            ("XDG_RUNTIME_DIR", self.path("run")),
+            ("XDG_CACHE_HOME", self.path("cache")),
+        ]
+    }
+
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_foreshadow"));
+        command
+            .args(arguments)
+            .envs(self.environment())
+            .env_remove("RUST_BACKTRACE")
+            .env_remove("NO_COLOR");
+        command.env("TZ", "UTC").stdin(Stdio::null());
+        command
+    }
+
+    /// Runs to the end; exit code, stdout, stderr.
+    pub fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
+        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        (
+            status.code(),
+            String::from_utf8(stdout).unwrap(),
+            String::from_utf8(stderr).unwrap(),
+        )
+    }
+
+    /// Opens the program in a terminal of `rows` by `columns`.
+    pub fn terminal(&self, rows: u16, columns: u16, arguments: &[&str], environment: &[(&str, &str)]) -> Terminal {
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        pty.resize(pty_process::Size::new(rows, columns)).unwrap();
+        let mut command = pty_process::blocking::Command::new(env!("CARGO_BIN_EXE_foreshadow")).args(arguments);
+        for (key, value) in self.environment() {
+            command = command.env(key, value);
+        }
+        command = command
+            .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
+            .env("TZ", "UTC");
+        command = command
+            .env_remove("NO_COLOR")
+            .env_remove("RUST_BACKTRACE")
+            .env_remove("TMUX");
+        for (key, value) in environment {
+            command = command.env(key, value);
+        }
+        let child = command.spawn(pts).unwrap();
+        // The reader needs its own handle: it blocks in read while the test writes keys.
+        let handle = std::os::fd::AsFd::as_fd(&pty).try_clone_to_owned().unwrap();
+        let mut reader = std::fs::File::from(handle);
+        let (send, output) = channel();
+        thread::spawn(move || {
+            let mut buffer = [0; 65_536];
+            while let Ok(count @ 1..) = reader.read(&mut buffer) {
+                if send.send(buffer[..count].to_vec()).is_err() {
+                    return;
+                }
+            }
+        });
+        Terminal {
+            pty,
+            child,
+            output,
+            screen: vt100::Parser::new(rows, columns, 0),
+            raw: Vec::new(),
+        }
+    }
+}
+
+/// A terminal with the program in it.
+pub struct Terminal {
+    pty: pty_process::blocking::Pty,
+    pub child: std::process::Child,
+    output: Receiver<Vec<u8>>,
+    screen: vt100::Parser,
+    /// All bytes the program wrote.
+    pub raw: Vec<u8>,
+}
+
+impl Terminal {
+    /// What the terminal shows.
+    pub fn text(&self) -> String {
+        self.screen.screen().contents()
+    }
+
+    pub fn screen(&self) -> &vt100::Screen {
+        self.screen.screen()
+    }
+
+    pub fn keys(&mut self, keys: &str) {
+        self.pty.write_all(keys.as_bytes()).unwrap();
+    }
+
+    pub fn resize(&mut self, rows: u16, columns: u16) {
+        self.pty.resize(pty_process::Size::new(rows, columns)).unwrap();
+        self.screen.screen_mut().set_size(rows, columns);
+    }
+
+    /// Takes output until the screen is as wished; panics with the screen when it does not come.
+    pub fn until(&mut self, wish: &str, mut is: impl FnMut(&str) -> bool) {
+        loop {
+            let text = self.text();
+            if is(&text) {
+                return;
+            }
+            match self.output.recv_timeout(PATIENCE) {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Timeout) => panic!("waited for {wish}; the screen is\n{text}"),
+                Err(RecvTimeoutError::Disconnected) => panic!("ended before {wish}; the screen is\n{text}"),
+            }
+        }
+    }
+
+    pub fn until_shows(&mut self, text: &str) {
+        self.until(&format!("`{text}`"), |screen| screen.contains(text));
+    }
+
+    /// Takes all output up to the program's end, and returns its exit status.
+    pub fn end(&mut self) -> std::process::ExitStatus {
+        let status = self.child.wait().unwrap();
+        while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(200)) {
+            self.take(&bytes);
+        }
+        status
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        self.raw.extend_from_slice(bytes);
+        self.screen.process(bytes);
+    }
+}
+
+/// All files below a folder with their bytes.
+pub fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if path.is_file() {
+            found.push((path.clone(), std::fs::read(&path).unwrap()));
+        }
+    }
+    found.sort();
+    found
+}
