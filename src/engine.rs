@@ -1,6 +1,7 @@
 //! The only place with tasks and a clock: runs sources, pipeline and store, publishes snapshots, answers queries.
 
 mod answer;
+mod any;
 pub mod clock;
 mod keeper;
 mod link;
@@ -12,6 +13,7 @@ mod snapshot;
 mod socket;
 mod usage;
 
+pub use any::*;
 pub use keeper::*;
 pub use link::*;
 pub use readers::*;

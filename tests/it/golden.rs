@@ -1,0 +1,346 @@
+//! The pipeline on scripted days: fixed batches and a fixed seed in, the findings and proposals a person should see out.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use foreshadow::{
+    domain::{
+        Batch, Comparison, Event, EventKind, Finding, Mark, MetricKind, MetricMeta, Observation, Options, Point,
+        ProposalKind, ResourceId, SeriesId, SettingSnapshot, Severity, Span, Timestamp, Unit, Value,
+    },
+    pipeline::{State, step},
+};
+
+const SEED: u64 = 7;
+
+/// A host whose metrics and settings a test moves by hand.
+struct Host {
+    state: State,
+    options: Options,
+    now: Timestamp,
+    metrics: Vec<MetricMeta>,
+    settings: BTreeMap<Arc<str>, Value>,
+    draw: fastrand::Rng,
+    /// Findings that began, in order.
+    began: Vec<Finding>,
+}
+
+fn host() -> ResourceId {
+    ResourceId::new("host", "web-1")
+}
+
+fn id(name: &str) -> SeriesId {
+    SeriesId::new(&host(), name)
+}
+
+impl Host {
+    fn new() -> Self {
+        let meta = |name: &str, unit, kind| MetricMeta {
+            id: id(name),
+            unit,
+            kind,
+            cadence: Span::from_secs(10),
+            source: "test".into(),
+            limit: None,
+        };
+        let percent = MetricKind::Bounded { lo: 0.0, hi: 100.0 };
+        Self {
+            state: State::default(),
+            options: Options::default(),
+            now: Timestamp::from_secs(1_790_000_000),
+            metrics: vec![
+                meta("cpu.busy_pct", Unit::Percent, percent),
+                meta("fs./.used_pct", Unit::Percent, percent),
+                meta("net.eth0.rx_bytes_per_s", Unit::BytesPerSec, MetricKind::Rate),
+            ],
+            settings: [
+                ("sysctl.vm.swappiness", "60"),
+                ("sysctl.net.core.somaxconn", "4096"),
+                ("etc.hosts", "a"),
+            ]
+            .map(|(name, value)| (name.into(), Value::infer(value)))
+            .into(),
+            draw: fastrand::Rng::with_seed(3),
+            began: Vec::new(),
+        }
+    }
+
+    fn noise(&mut self, around: f64, spread: f64) -> f64 {
+        around + spread * (self.draw.f64() + self.draw.f64() + self.draw.f64() - 1.5)
+    }
+
+    /// Lives for `minutes`; `value` says what each metric is at a step (counted from 0).
+    fn live(&mut self, minutes: i64, mut value: impl FnMut(&mut Self, &str, i64) -> f64) {
+        for place in 0..minutes * 6 {
+            let mut batch = Batch {
+                metrics: self.metrics.clone(),
+                ..Batch::default()
+            };
+            for meta in self.metrics.clone() {
+                let value = value(self, &meta.id.name, place);
+                batch.observations.push(Observation {
+                    id: meta.id,
+                    point: Point { at: self.now, value },
+                });
+            }
+            if place % 6 == 0 {
+                let by_scope = |scope: &str| {
+                    let of = |name: &&Arc<str>| name.starts_with(&format!("{scope}."));
+                    let settings = self.settings.iter().filter(|(name, _)| of(name));
+                    SettingSnapshot {
+                        resource: host(),
+                        scope: scope.into(),
+                        at: self.now,
+                        settings: Some(settings.map(|(name, value)| (name.clone(), value.clone())).collect()),
+                    }
+                };
+                batch.snapshots = vec![by_scope("sysctl"), by_scope("etc")];
+            }
+            self.step(&batch);
+            self.now += Span::from_secs(10);
+        }
+    }
+
+    fn step(&mut self, batch: &Batch) {
+        let known: Vec<_> = self.state.findings.iter().map(|finding| finding.id).collect();
+        step(&mut self.state, batch, &self.options, self.now, SEED);
+        let new = self
+            .state
+            .findings
+            .iter()
+            .filter(|finding| !known.contains(&finding.id));
+        self.began.extend(new.cloned());
+    }
+
+    fn calm(&mut self, minutes: i64) {
+        self.live(minutes, |host, name, _| match name {
+            "cpu.busy_pct" => host.noise(20.0, 4.0),
+            "fs./.used_pct" => 61.0,
+            _ => host.noise(50_000.0, 9_000.0),
+        });
+    }
+
+    fn finding(&self, series: &str) -> &Finding {
+        let found = self
+            .state
+            .findings
+            .iter()
+            .find(|finding| finding.series.contains(&id(series)));
+        found.unwrap_or_else(|| panic!("no finding of {series}: {:#?}", self.state.findings))
+    }
+}
+
+#[test]
+fn a_calm_day_says_nothing() {
+    let mut host = Host::new();
+    host.calm(24 * 60);
+    let told: Vec<_> = host.began.iter().map(|finding| finding.summary.clone()).collect();
+    assert!(told.is_empty(), "{told:#?}");
+    assert!(host.state.proposals.is_empty());
+}
+
+#[test]
+fn a_processor_hog_is_odd_within_a_minute_and_ends_when_it_does() {
+    let mut host = Host::new();
+    host.calm(90);
+    host.live(1, |host, name, _| match name {
+        "cpu.busy_pct" => host.noise(97.0, 2.0),
+        "fs./.used_pct" => 61.0,
+        _ => host.noise(50_000.0, 9_000.0),
+    });
+    let finding = host.finding("cpu.busy_pct");
+    assert_eq!(
+        (finding.comparison, finding.mark),
+        (Comparison::ShadowActual, Mark::Odd)
+    );
+    assert!(finding.bits >= 8.0, "{}", finding.bits);
+    host.calm(20);
+    assert!(host.state.findings.is_empty(), "{:#?}", host.state.findings);
+    assert_eq!(host.state.ended.len(), 1);
+}
+
+#[test]
+fn a_changed_sysctl_is_drift_with_a_way_back_and_a_way_on() {
+    let mut host = Host::new();
+    host.calm(60);
+    host.settings.insert("sysctl.vm.swappiness".into(), Value::Int(1));
+    host.calm(2);
+    let finding = host.finding("sysctl.vm.swappiness").clone();
+    assert_eq!(
+        (finding.comparison, finding.mark),
+        (Comparison::DeclaredActual, Mark::Drift)
+    );
+    let answers: Vec<_> = host
+        .state
+        .proposals
+        .iter()
+        .filter(|proposal| proposal.finding == finding.id)
+        .collect();
+    let revert = answers
+        .iter()
+        .find(|proposal| proposal.kind == ProposalKind::Revert)
+        .expect("a revert");
+    assert!(
+        revert.artefact.text.contains("sysctl -w vm.swappiness=60"),
+        "{}",
+        revert.artefact.text
+    );
+    assert!(answers.iter().any(|proposal| proposal.kind == ProposalKind::Adopt));
+    // Undone by hand: the finding and its proposals go.
+    host.settings.insert("sysctl.vm.swappiness".into(), Value::Int(60));
+    host.calm(2);
+    assert!(host.state.findings.is_empty() && host.state.proposals.is_empty());
+}
+
+#[test]
+fn a_filling_disk_is_told_before_it_is_full() {
+    let mut host = Host::new();
+    host.calm(60);
+    let fill = |from: f64| {
+        move |host: &mut Host, name: &str, place: i64| match name {
+            "cpu.busy_pct" => host.noise(20.0, 4.0),
+            "fs./.used_pct" => (from + place as f64 * 0.02).min(100.0),
+            _ => host.noise(50_000.0, 9_000.0),
+        }
+    };
+    host.live(60, fill(61.0));
+    let finding = host.finding("fs./.used_pct").clone();
+    assert_eq!(
+        (finding.comparison, finding.mark),
+        (Comparison::FutureLimit, Mark::Cross)
+    );
+    let crossing = finding.crossing.expect("a crossing");
+    assert!(crossing.probability > 0.8, "{crossing:?}");
+    // 68.2 % now, 0.12 % a minute: 90 % comes three hours and two minutes from now.
+    let when = crossing.at[1].expect("a median") - host.now;
+    assert!((Span::from_mins(120)..Span::from_mins(280)).contains(&when), "{when}");
+    assert!(
+        host.state
+            .proposals
+            .iter()
+            .any(|proposal| proposal.finding == finding.id),
+        "nothing proposed"
+    );
+    host.live(190, fill(68.2));
+    assert_eq!(host.finding("fs./.used_pct").mark, Mark::Breach);
+    assert_eq!(host.finding("fs./.used_pct").severity, Severity::Critical);
+}
+
+#[test]
+fn a_change_beside_a_surprise_is_critical_and_named_as_the_cause() {
+    let mut host = Host::new();
+    host.calm(90);
+    host.settings.insert("sysctl.net.core.somaxconn".into(), Value::Int(16));
+    host.calm(1);
+    host.live(3, |host, name, _| match name {
+        "cpu.busy_pct" => host.noise(95.0, 2.0),
+        "fs./.used_pct" => 61.0,
+        _ => host.noise(50_000.0, 9_000.0),
+    });
+    let finding = host.finding("cpu.busy_pct");
+    assert_eq!(finding.severity, Severity::Critical);
+    let cause = finding.causes.first().expect("a cause");
+    assert_eq!(cause.series.as_ref(), Some(&id("sysctl.net.core.somaxconn")));
+    assert!(
+        cause.what.contains("4096") && cause.what.contains("16"),
+        "{}",
+        cause.what
+    );
+}
+
+#[test]
+fn the_same_day_twice_is_the_same_to_the_last_bit() {
+    let day = || {
+        let mut host = Host::new();
+        host.calm(90);
+        host.settings.insert("etc.hosts".into(), Value::text("b"));
+        host.live(30, |host, name, place| match name {
+            "cpu.busy_pct" => host.noise(50.0, 40.0),
+            "fs./.used_pct" => 61.0 + place as f64 * 0.05,
+            _ => f64::NAN,
+        });
+        rmp_serde::to_vec_named(&host.state).unwrap()
+    };
+    assert_eq!(day(), day());
+}
+
+#[test]
+fn what_was_learnt_survives_being_saved() {
+    let mut host = Host::new();
+    host.calm(90);
+    let saved = rmp_serde::to_vec_named(&host.state).unwrap();
+    let mut other = Host::new();
+    other.state = rmp_serde::from_slice(&saved).unwrap();
+    (other.now, other.draw) = (host.now, host.draw.clone());
+    host.calm(30);
+    other.calm(30);
+    assert_eq!(
+        rmp_serde::to_vec_named(&host.state).unwrap(),
+        rmp_serde::to_vec_named(&other.state).unwrap()
+    );
+}
+
+#[test]
+fn a_clock_that_jumps_either_way_harms_nothing() {
+    let mut host = Host::new();
+    host.calm(60);
+    let before = host.now;
+    for jump in [
+        Span::from_days(400),
+        Span::from_days(-800),
+        Span::from_hours(-2),
+        Span(i64::MAX / 4),
+        Span(i64::MIN / 2),
+    ] {
+        host.now += jump;
+        host.calm(3);
+    }
+    host.now = before;
+    host.calm(30);
+    assert!(
+        host.state
+            .shadows
+            .metrics
+            .values()
+            .all(|metric| metric.shadow.next().is_none_or(|q| q.0.iter().all(|v| v.is_finite())))
+    );
+}
+
+#[test]
+fn hostile_names_values_and_crowds_are_taken() {
+    let mut host = Host::new();
+    let mounts = 10_000;
+    let evil = "mnt\u{1b}[2J\u{9b}31m\n\u{202e}";
+    for place in 0..mounts {
+        host.metrics.push(MetricMeta {
+            id: id(&format!("fs./{evil}{place}.used_pct")),
+            ..host.metrics[1].clone()
+        });
+    }
+    host.settings.insert("etc.evil".into(), Value::text(evil));
+    host.live(1, |_, _, _| 40.0);
+    host.settings
+        .insert("etc.evil".into(), Value::text("\u{1b}]0;title\u{7}"));
+    let event = Event {
+        at: host.now,
+        resource: crate::golden::host(),
+        kind: EventKind::Log,
+        what: evil.into(),
+        who: Some(evil.into()),
+    };
+    host.step(&Batch {
+        events: vec![event],
+        ..Batch::default()
+    });
+    host.live(1, |_, _, _| 40.0);
+    assert_eq!(host.state.shadows.metrics.len(), mounts + 3);
+    for finding in &host.state.findings {
+        assert!(!finding.summary.chars().any(char::is_control), "{:?}", finding.summary);
+    }
+    for proposal in &host.state.proposals {
+        assert!(
+            !proposal.artefact.text.chars().any(|c| c.is_control() && c != '\n'),
+            "{:?}",
+            proposal.artefact.text
+        );
+    }
+}
