@@ -1,0 +1,58 @@
+//! Writing the file anew.
+
+use std::fs;
+
+use super::{
+    Db, Store, StoreError,
+    open::{beside, quoted, remove_database, size, sync_folder},
+};
+
+impl Store {
+    /// Writes the file anew without its holes; returns bytes before and after. In memory it does nothing and says 0 and 0.
+    ///
+    /// The new file is written beside the old one, which needs as much room again, and then takes its place in one step: a kill at
+    /// any point leaves one whole store.
+    ///
+    /// # Errors
+    /// On a database error; the store is then as it was.
+    pub fn compact(&mut self) -> Result<(u64, u64), StoreError> {
+        let Some(path) = self.path.clone() else {
+            return Ok((0, 0));
+        };
+        let fresh = beside(&path, ".compact");
+        let io = |error| StoreError::unwritable(&path, &error);
+        remove_database(&fresh).map_err(io)?;
+        let before = self.bytes();
+        self.checkpoint()?;
+        let copied = self.with(|db| Ok(db.copy_to(&quoted(&fresh))?));
+        if let Err(error) = copied {
+            // What is left of it goes at the next attempt if not now.
+            let _ = remove_database(&fresh);
+            return Err(error);
+        }
+        // Closed, so that nobody writes to the old file any more; the log was folded in and is empty.
+        self.db = None;
+        if size(&beside(&path, ".wal")) == 0 && size(&beside(&fresh, ".wal")) == 0 {
+            fs::File::open(&fresh).and_then(|file| file.sync_all()).map_err(io)?;
+            fs::rename(&fresh, &path)
+                .and_then(|()| sync_folder(&path))
+                .map_err(io)?;
+        }
+        remove_database(&fresh).map_err(io)?;
+        self.with(|_| Ok(()))?;
+        Ok((before, self.bytes()))
+    }
+}
+
+impl Db {
+    fn copy_to(&self, file: &str) -> Result<(), duckdb::Error> {
+        let name: String = self.conn.query_row("SELECT current_database()", [], |row| row.get(0))?;
+        let name = name.replace('"', "\"\"");
+        self.conn.execute_batch(&format!("ATTACH {file} AS compacted_store"))?;
+        let copied = self
+            .conn
+            .execute_batch(&format!("COPY FROM DATABASE \"{name}\" TO compacted_store"));
+        let detached = self.conn.execute_batch("DETACH compacted_store");
+        copied.and(detached)
+    }
+}

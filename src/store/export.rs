@@ -1,0 +1,77 @@
+//! Exports by DuckDB itself.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    os::unix::fs::OpenOptionsExt,
+    path::Path,
+};
+
+use super::{Format, Store, StoreError, open::quoted};
+
+/// What can be exported and asked for: views of the tables with names and readable times.
+const VIEWS: [&str; 11] = [
+    "metrics",
+    "metrics_1m",
+    "metrics_5m",
+    "metrics_1h",
+    "settings",
+    "changes",
+    "events",
+    "findings",
+    "proposals",
+    "ledger",
+    "audit",
+];
+
+impl Store {
+    /// Writes a table or view (`metrics`, `settings`, `changes`, `events`, `findings`, `proposals`, `ledger`, `audit`; of roll-ups
+    /// `metrics_1m`, `metrics_5m`, `metrics_1h`) to a file that must not exist yet; returns its rows.
+    ///
+    /// # Errors
+    /// Unknown table, existing file, or a database error; a file made for nothing is removed again.
+    pub fn export(&mut self, what: &str, format: Format, file: &Path) -> Result<u64, StoreError> {
+        if !VIEWS.contains(&what) {
+            return Err(StoreError::Statement(format!(
+                "there is no table `{}` to export: choose {}",
+                crate::domain::text::visible(what),
+                VIEWS.join(", ")
+            )));
+        }
+        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+        let mut made = made.map_err(|error| match error.kind() {
+            io::ErrorKind::AlreadyExists => {
+                StoreError::Statement(format!("{} exists already: name another file", file.display()))
+            }
+            _ => StoreError::unwritable(file, &error),
+        })?;
+        let options = match format {
+            Format::Csv => "FORMAT csv, HEADER true",
+            Format::Json => "FORMAT json",
+            Format::Parquet => "FORMAT parquet, COMPRESSION zstd",
+        };
+        // DuckDB is walled in and may write to one file only; from there it is taken where it belongs.
+        let written = self.with(|db| {
+            let sql = format!(
+                "COPY (FROM {what}) TO {} ({options}, USE_TMP_FILE false)",
+                quoted(&db.scratch)
+            );
+            let copied = db.conn.execute(&sql, []);
+            let taken = copied.map_err(StoreError::from).and_then(|rows| {
+                let moved = File::open(&db.scratch).and_then(|mut from| io::copy(&mut from, &mut made));
+                moved
+                    .and_then(|_| made.sync_all())
+                    .map_err(|error| StoreError::unwritable(file, &error))?;
+                Ok(rows as u64)
+            });
+            // It may not have come to be.
+            let _ = fs::remove_file(&db.scratch);
+            taken
+        });
+        if written.is_err() {
+            // The error that is told says why there is no export.
+            let _ = fs::remove_file(file);
+        }
+        written
+    }
+}

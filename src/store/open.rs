@@ -1,0 +1,254 @@
+//! Opening, and opening again after DuckDB gave up on the file.
+
+use std::{
+    ffi::OsString,
+    fs::{self, DirBuilder, File, Permissions},
+    io::{ErrorKind, Read},
+    os::unix::fs::{DirBuilderExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use duckdb::{AccessMode, Config, Connection};
+
+use super::{Db, Keys, Store, StoreError, schema};
+use crate::domain::StoreOptions;
+
+/// The log is folded into the file from this many bytes on: about a quarter of an hour of 150 values a second.
+pub(super) const LOG_BYTES: u64 = 8 << 20;
+
+impl Store {
+    /// Newest schema this program writes.
+    pub const SCHEMA: u32 = 1;
+
+    /// Opens or makes the store file (0600, its folder 0700 when made) and brings its schema up to date.
+    ///
+    /// # Errors
+    /// See [`StoreError`]; a file that is newer, corrupt or held by another process is not touched.
+    pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
+        let path = std::path::absolute(path).map_err(|error| StoreError::unwritable(path, &error))?;
+        // DuckDB makes its log anew again and again, and has no setting for its mode.
+        rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+        if let Some(folder) = path.parent() {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
+            made.map_err(|error| StoreError::unwritable(&path, &error))?;
+        }
+        let db = Db::file(&path, options, true)?;
+        Ok(Self {
+            path: Some(path),
+            options: options.clone(),
+            writable: true,
+            db: Some(db),
+        })
+    }
+
+    /// Opens a store in memory: for replays, tests, and when the file cannot be had.
+    ///
+    /// # Errors
+    /// When DuckDB cannot start.
+    pub fn in_memory(options: &StoreOptions) -> Result<Self, StoreError> {
+        let conn = Connection::open_in_memory_with_flags(config(options, true)?)?;
+        let secret = random_key().map_err(|error| StoreError::unwritable(Path::new("/dev/urandom"), &error))?;
+        schema::migrate(&conn, 0, &secret)?;
+        let db = Db::wall_in(conn, scratch(), &[])?;
+        Ok(Self {
+            path: None,
+            options: options.clone(),
+            writable: true,
+            db: Some(db),
+        })
+    }
+
+    /// Opens an existing store for reading only, beside no writer.
+    ///
+    /// # Errors
+    /// See [`StoreError`].
+    pub fn read_only(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
+        let path = std::path::absolute(path).map_err(|error| StoreError::unwritable(path, &error))?;
+        let db = Db::file(&path, options, false)?;
+        Ok(Self {
+            path: Some(path),
+            options: options.clone(),
+            writable: false,
+            db: Some(db),
+        })
+    }
+
+    /// Does `work` on the open database, which is opened again first when it was given up.
+    pub(super) fn with<T>(&mut self, work: impl FnOnce(&mut Db) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let db = match &mut self.db {
+            Some(db) => db,
+            none => {
+                let path = self
+                    .path
+                    .as_deref()
+                    .ok_or_else(|| StoreError::Statement("the store is gone".into()))?;
+                none.insert(Db::file(path, &self.options, self.writable)?)
+            }
+        };
+        let done = work(db);
+        // A fatal error closes a database for good; in memory there is nothing to come back to.
+        if done.is_err() && self.path.is_some() && db.conn.execute_batch("FROM migration").is_err() {
+            self.db = None;
+        }
+        done.map_err(|error| match error {
+            StoreError::Database(error) => StoreError::of(self.path.as_deref(), error),
+            other => other,
+        })
+    }
+
+    /// Bytes of the file and its log; 0 in memory.
+    pub(super) fn bytes(&self) -> u64 {
+        self.path.as_deref().map_or(0, size) + self.log_bytes()
+    }
+
+    /// Bytes of the log alone.
+    pub(super) fn log_bytes(&self) -> u64 {
+        self.path.as_deref().map_or(0, |path| size(&beside(path, ".wal")))
+    }
+
+    /// Folds the log into the file.
+    pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.with(|db| Ok(db.conn.execute_batch("CHECKPOINT")?))
+    }
+}
+
+impl Db {
+    /// Opens the file, making it when it is not there and `writable`; looks at it before anything in it is changed.
+    fn file(path: &Path, options: &StoreOptions, writable: bool) -> Result<Self, StoreError> {
+        let corrupt = |why: &str| StoreError::Corrupt {
+            path: path.to_owned(),
+            why: why.into(),
+        };
+        let failed = |error| StoreError::of(Some(path), error);
+        match fs::metadata(path) {
+            Ok(about) if about.is_dir() => return Err(corrupt("it is a folder")),
+            Ok(_) => {}
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(StoreError::unwritable(path, &error)),
+            Err(_) if writable => make(path, options)?,
+            Err(_) => return Err(corrupt("there is no such file")),
+        }
+        let conn = Connection::open_with_flags(path, config(options, writable).map_err(failed)?).map_err(failed)?;
+        conn.execute_batch("PRAGMA disable_checkpoint_on_shutdown")
+            .map_err(failed)?;
+        let found = schema::version(&conn).map_err(failed)?.filter(|found| *found > 0);
+        let found = found.ok_or_else(|| corrupt("a DuckDB file with other tables"))?;
+        if found > Store::SCHEMA {
+            return Err(StoreError::Newer {
+                path: path.to_owned(),
+                found,
+                known: Store::SCHEMA,
+            });
+        }
+        if writable {
+            conn.execute_batch("PRAGMA enable_checkpoint_on_shutdown")
+                .map_err(failed)?;
+            fs::set_permissions(path, Permissions::from_mode(0o600))
+                .map_err(|error| StoreError::unwritable(path, &error))?;
+            if found < Store::SCHEMA {
+                schema::migrate(&conn, found, &[0; 32]).map_err(failed)?;
+            }
+        }
+        let (compacted, scratch) = match writable {
+            true => (Some(beside(path, ".compact")), beside(path, ".export")),
+            false => (None, scratch()),
+        };
+        Self::wall_in(conn, scratch, compacted.as_slice()).map_err(failed)
+    }
+
+    /// From here on DuckDB reads and writes no file but the store, `scratch` and the databases `besides`; it cannot be undone.
+    fn wall_in(conn: Connection, scratch: PathBuf, besides: &[PathBuf]) -> Result<Self, duckdb::Error> {
+        let logs = ["", ".wal", ".wal.checkpoint", ".wal.recovery"];
+        let databases = besides.iter().flat_map(|path| logs.map(|log| beside(path, log)));
+        let allowed: Vec<String> = databases.chain([scratch.clone()]).map(|path| quoted(&path)).collect();
+        conn.execute_batch(&format!(
+            "SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true",
+            allowed.join(", ")
+        ))?;
+        conn.set_prepared_statement_cache_capacity(32);
+        let keys = Keys::load(&conn)?;
+        Ok(Self { conn, keys, scratch })
+    }
+}
+
+/// Makes a store aside and moves it into place, so that a kill leaves either none or a whole one.
+fn make(path: &Path, options: &StoreOptions) -> Result<(), StoreError> {
+    let fresh = beside(path, ".new");
+    let failed = |error| StoreError::of(Some(path), error);
+    let io = |error| StoreError::unwritable(path, &error);
+    remove_database(&fresh).map_err(io)?;
+    let conn = Connection::open_with_flags(&fresh, config(options, true).map_err(failed)?).map_err(failed)?;
+    schema::migrate(&conn, 0, &random_key().map_err(io)?).map_err(failed)?;
+    conn.execute_batch("CHECKPOINT").map_err(failed)?;
+    conn.close().map_err(|(_, error)| failed(error))?;
+    // Not a rename: another process may have made the store meanwhile, and is never to lose it.
+    let linked = fs::hard_link(&fresh, path);
+    remove_database(&fresh).map_err(io)?;
+    match linked {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(io(error)),
+        _ => sync_folder(path).map_err(io),
+    }
+}
+
+/// Makes a rename or link in the folder of `path` last.
+pub(super) fn sync_folder(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Removes a database file and its logs where they are.
+pub(super) fn remove_database(path: &Path) -> std::io::Result<()> {
+    for log in ["", ".wal", ".wal.checkpoint", ".wal.recovery"] {
+        match fs::remove_file(beside(path, log)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn size(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |about| about.len())
+}
+
+/// `path` with `ending` behind its name.
+pub(super) fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(ending);
+    name.into()
+}
+
+/// A path as an SQL literal.
+pub(super) fn quoted(path: &Path) -> String {
+    format!("'{}'", path.to_string_lossy().replace('\'', "''"))
+}
+
+/// A file for exports of a store that has no folder of its own.
+fn scratch() -> PathBuf {
+    std::env::temp_dir().join(format!(
+        "foreshadow-{}-{:016x}.export",
+        std::process::id(),
+        fastrand::u64(..)
+    ))
+}
+
+/// One thread, the memory limit, no extensions, no spilling to disk; the log is folded in by [`Store::append`], not by commits,
+/// so that a failing checkpoint is never taken for a failing commit.
+fn config(options: &StoreOptions, writable: bool) -> Result<Config, duckdb::Error> {
+    let mode = if writable {
+        AccessMode::ReadWrite
+    } else {
+        AccessMode::ReadOnly
+    };
+    Config::default()
+        .access_mode(mode)?
+        .enable_autoload_extension(false)?
+        .threads(1)?
+        .max_memory(&format!("{}B", options.memory_bytes.max(32 << 20)))?
+        .with("temp_directory", "")?
+        .with("checkpoint_threshold", "1TB")
+}
+
+fn random_key() -> std::io::Result<[u8; 32]> {
+    let mut key = [0; 32];
+    File::open("/dev/urandom")?.read_exact(&mut key)?;
+    Ok(key)
+}
