@@ -8,15 +8,23 @@ mod cpu;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
+mod filesystem;
+#[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
+mod mountinfo;
+#[cfg(target_os = "linux")]
 mod network;
 #[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
 mod protocol;
+#[cfg(target_os = "linux")]
+mod socket;
 #[cfg(target_os = "linux")]
 mod sysctl;
 
@@ -26,6 +34,7 @@ mod fixture;
 mod live;
 mod scope;
 mod secret;
+mod temperature;
 
 use std::path::PathBuf;
 
@@ -59,20 +68,36 @@ pub struct Group {
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn metric_groups(host: &Host) -> Vec<Group> {
-    vec![Group {
-        name: "metrics",
-        sources: vec![
-            Box::new(cpu::Cpu::new(host)),
-            Box::new(load::Load::new(host)),
-            Box::new(load::Pressure::new(host)),
-            Box::new(memory::Memory::new(host)),
-            Box::new(memory::Paging::new(host)),
-            Box::new(disk::Disks::new(host)),
-            Box::new(network::Interfaces::new(host)),
-            Box::new(protocol::Protocols::new(host)),
-            Box::new(kernel::Tables::new(host)),
-        ],
-    }]
+    vec![
+        Group {
+            name: "metrics",
+            sources: vec![
+                Box::new(cpu::Cpu::new(host)),
+                Box::new(load::Load::new(host)),
+                Box::new(load::Pressure::new(host)),
+                Box::new(memory::Memory::new(host)),
+                Box::new(memory::Paging::new(host)),
+                Box::new(disk::Disks::new(host)),
+                Box::new(network::Interfaces::new(host)),
+                Box::new(protocol::Protocols::new(host)),
+                Box::new(kernel::Tables::new(host)),
+            ],
+        },
+        // Another machine that does not answer holds up only itself.
+        Group {
+            name: "mounts",
+            sources: vec![Box::new(filesystem::FileSystems::remote(host))],
+        },
+        Group {
+            name: "processes",
+            sources: vec![
+                Box::new(filesystem::FileSystems::local(host)),
+                Box::new(process::Processes::new(host)),
+                Box::new(socket::TcpStates::new(host)),
+                Box::new(temperature::Temperatures::new(host)),
+            ],
+        },
+    ]
 }
 
 /// The sources of settings and events of `host`, in groups.
