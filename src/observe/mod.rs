@@ -1,6 +1,114 @@
 //! Sources: one file a source. A source reads and says what it read; it judges nothing and changes nothing.
 
-use crate::domain::{Batch, Span, Timestamp};
+mod file;
+mod meter;
+
+#[cfg(target_os = "linux")]
+mod cpu;
+#[cfg(target_os = "linux")]
+mod disk;
+#[cfg(target_os = "linux")]
+mod filesystem;
+#[cfg(target_os = "linux")]
+mod kernel;
+#[cfg(target_os = "linux")]
+mod load;
+#[cfg(target_os = "linux")]
+mod memory;
+#[cfg(target_os = "linux")]
+mod mountinfo;
+#[cfg(target_os = "linux")]
+mod network;
+#[cfg(target_os = "linux")]
+mod process;
+#[cfg(target_os = "linux")]
+mod protocol;
+#[cfg(target_os = "linux")]
+mod socket;
+#[cfg(target_os = "linux")]
+mod sysctl;
+
+#[cfg(test)]
+mod fixture;
+#[cfg(all(test, target_os = "linux"))]
+mod live;
+mod scope;
+mod secret;
+mod temperature;
+
+use std::path::PathBuf;
+
+use crate::domain::{Batch, ResourceId, Span, Timestamp};
+
+/// The host that is watched, and how often.
+#[derive(Clone, Debug)]
+pub struct Host {
+    /// Where its file tree begins: `/`, or a copy of the parts that are read.
+    pub root: PathBuf,
+    /// What its series belong to.
+    pub resource: ResourceId,
+    /// The store's own key, under which secrets are hashed.
+    pub secret_key: [u8; 32],
+    /// Time between two readings of the metrics.
+    pub interval: Span,
+    /// Time between two snapshots of the settings.
+    pub settings_interval: Span,
+}
+
+/// Sources that run one after another on one thread of the engine, so that a hung mount or a slow child of one group does
+/// not stop the others.
+pub struct Group {
+    /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `events`.
+    pub name: &'static str,
+    /// Its sources, in the order they are read.
+    pub sources: Vec<Box<dyn Source>>,
+}
+
+/// The sources of metrics of `host`, in groups.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn metric_groups(host: &Host) -> Vec<Group> {
+    vec![
+        Group {
+            name: "metrics",
+            sources: vec![
+                Box::new(cpu::Cpu::new(host)),
+                Box::new(load::Load::new(host)),
+                Box::new(load::Pressure::new(host)),
+                Box::new(memory::Memory::new(host)),
+                Box::new(memory::Paging::new(host)),
+                Box::new(disk::Disks::new(host)),
+                Box::new(network::Interfaces::new(host)),
+                Box::new(protocol::Protocols::new(host)),
+                Box::new(kernel::Tables::new(host)),
+            ],
+        },
+        // Another machine that does not answer holds up only itself.
+        Group {
+            name: "mounts",
+            sources: vec![Box::new(filesystem::FileSystems::remote(host))],
+        },
+        Group {
+            name: "processes",
+            sources: vec![
+                Box::new(filesystem::FileSystems::local(host)),
+                Box::new(process::Processes::new(host)),
+                Box::new(socket::TcpStates::new(host)),
+                Box::new(temperature::Temperatures::new(host)),
+            ],
+        },
+    ]
+}
+
+/// The sources of settings and events of `host`, in groups.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn setting_groups(host: &Host) -> Vec<Group> {
+    vec![Group {
+        name: "settings",
+        sources: vec![Box::new(sysctl::Sysctl::new(host))],
+    }]
+}
 
 /// Something that can be read again and again.
 pub trait Source: Send {

@@ -1,0 +1,84 @@
+//! Reading whole files, with errors that name them.
+
+use std::{
+    borrow::Cow,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
+};
+
+use super::ObserveError;
+
+/// A file that is read whole again and again, into one buffer.
+pub(super) struct Again {
+    path: PathBuf,
+    held: Vec<u8>,
+}
+
+impl Again {
+    /// The file `path` under `root`.
+    pub(super) fn new(root: &Path, path: &str) -> Self {
+        Self {
+            path: root.join(path),
+            held: Vec::new(),
+        }
+    }
+
+    /// What is in it now.
+    pub(super) fn bytes(&mut self) -> Result<&[u8], ObserveError> {
+        self.held.clear();
+        File::open(&self.path)
+            .and_then(|mut file| file.read_to_end(&mut self.held))
+            .map_err(|source| failed(&self.path, source))?;
+        Ok(&self.held)
+    }
+
+    /// What is in it now as text; bytes that are not UTF-8 become U+FFFD.
+    pub(super) fn text(&mut self) -> Result<Cow<'_, str>, ObserveError> {
+        self.bytes().map(String::from_utf8_lossy)
+    }
+
+    /// The error for content that makes no sense.
+    pub(super) fn malformed(&self, why: impl ToString) -> ObserveError {
+        ObserveError::Malformed {
+            what: self.path.display().to_string(),
+            why: why.to_string(),
+        }
+    }
+}
+
+/// The text of a small file without the space around it, if it is there and may be read.
+pub(super) fn small(path: &Path) -> Option<String> {
+    let mut bytes = Vec::new();
+    File::open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// The error of a source for an error of the system about `path`.
+pub(super) fn failed(path: &Path, source: io::Error) -> ObserveError {
+    let what = path.display().to_string();
+    match source.kind() {
+        io::ErrorKind::NotFound => ObserveError::Absent { what },
+        io::ErrorKind::PermissionDenied => ObserveError::Denied { what, source },
+        // A kernel without PSI switched on answers EOPNOTSUPP, one without a driver ENODEV or ENXIO.
+        io::ErrorKind::Unsupported => ObserveError::Absent { what },
+        _ => ObserveError::Io { what, source },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_name_the_file_and_what_stands_in_the_way() {
+        let root = tempfile::tempdir().unwrap();
+        let mut file = Again::new(root.path(), "proc/stat");
+        assert!(matches!(file.bytes(), Err(ObserveError::Absent { what }) if what.ends_with("proc/stat")));
+        std::fs::create_dir(root.path().join("proc")).unwrap();
+        std::fs::write(root.path().join("proc/stat"), b"a\xffb").unwrap();
+        assert_eq!(file.text().unwrap(), "a\u{fffd}b");
+        std::fs::write(root.path().join("proc/stat"), "c").unwrap();
+        assert_eq!(file.text().unwrap(), "c");
+    }
+}

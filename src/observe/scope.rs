@@ -1,0 +1,141 @@
+//! All settings of one scope, told when they changed and confirmed when not.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use super::{Host, secret::redact};
+use crate::domain::{Batch, ResourceId, SettingSnapshot, Timestamp, Value, text::visible};
+
+/// A scope of a host: knows what was told of it last.
+pub(super) struct Scope {
+    resource: ResourceId,
+    name: Arc<str>,
+    key: [u8; 32],
+    /// Fingerprint of the settings told last.
+    told: Option<blake3::Hash>,
+}
+
+impl Scope {
+    /// The scope `name` of `host`.
+    pub(super) fn new(host: &Host, name: &'static str) -> Self {
+        Self {
+            resource: host.resource.clone(),
+            name: name.into(),
+            key: host.secret_key,
+            told: None,
+        }
+    }
+
+    /// An empty sheet for this scope's settings.
+    pub(super) fn sheet(&self) -> Sheet {
+        Sheet {
+            prefix: format!("{}.", self.name),
+            key: self.key,
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// Whether it was told of before, so that [`Scope::confirm`] has something to confirm.
+    pub(super) fn known(&self) -> bool {
+        self.told.is_some()
+    }
+
+    /// Tells `sheet`, or only confirms what was told last when it says the same.
+    pub(super) fn tell(&mut self, now: Timestamp, sheet: Sheet, out: &mut Batch) {
+        let fingerprint = rmp_serde::to_vec(&sheet.settings)
+            .ok()
+            .map(|bytes| blake3::hash(&bytes));
+        if fingerprint.is_some() && fingerprint == self.told {
+            return self.confirm(now, out);
+        }
+        self.told = fingerprint;
+        out.snapshots.push(self.snapshot(now, Some(sheet.settings)));
+    }
+
+    /// Says that nothing changed since the settings told last.
+    pub(super) fn confirm(&self, now: Timestamp, out: &mut Batch) {
+        out.snapshots.push(self.snapshot(now, None));
+    }
+
+    fn snapshot(&self, at: Timestamp, settings: Option<BTreeMap<Arc<str>, Value>>) -> SettingSnapshot {
+        SettingSnapshot {
+            resource: self.resource.clone(),
+            scope: self.name.clone(),
+            at,
+            settings,
+        }
+    }
+}
+
+/// The settings of one scope while they are read.
+pub(super) struct Sheet {
+    prefix: String,
+    key: [u8; 32],
+    settings: BTreeMap<Arc<str>, Value>,
+}
+
+impl Sheet {
+    /// Types `text`, hides it if it is a secret, and puts it down under `name`.
+    pub(super) fn text(&mut self, name: &str, text: &str) {
+        let value = redact(name, text, &self.key);
+        self.put(name, value);
+    }
+
+    /// Puts down `value` under `name`; a name that is taken gets a number.
+    pub(super) fn put(&mut self, name: &str, value: Value) {
+        let full = visible(&format!("{}{name}", self.prefix)).into_owned();
+        let mut free = full.clone();
+        for number in 2.. {
+            if !self.settings.contains_key(free.as_str()) {
+                break;
+            }
+            free = format!("{full}#{number}");
+        }
+        self.settings.insert(free.into(), value);
+    }
+
+    /// Puts down items, each typed and hidden like a setting of its own, as one list under `name`.
+    pub(super) fn list<'a>(&mut self, name: &str, items: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) {
+        let items = items.into_iter().map(|(item, text)| {
+            let value = text.map_or(Value::Bool(true), |text| redact(item, text, &self.key));
+            (visible(item).into(), value)
+        });
+        let list = Value::List(items.collect());
+        self.put(name, list);
+    }
+
+    /// How many settings there are.
+    pub(super) fn len(&self) -> usize {
+        self.settings.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::Tree;
+
+    #[test]
+    fn the_same_settings_are_only_confirmed() {
+        let mut scope = Scope::new(&Tree::new().host(), "sysctl");
+        let mut out = Batch::default();
+        for text in ["60", "60", "10"] {
+            let mut sheet = scope.sheet();
+            sheet.text("vm.swappiness", text);
+            scope.tell(Timestamp(0), sheet, &mut out);
+        }
+        let told: Vec<bool> = out.snapshots.iter().map(|s| s.settings.is_some()).collect();
+        assert_eq!(told, [true, false, true]);
+        let settings = out.snapshots[2].settings.as_ref().unwrap();
+        assert_eq!(settings.get("sysctl.vm.swappiness"), Some(&Value::Int(10)));
+    }
+
+    #[test]
+    fn names_are_safe_and_none_is_lost() {
+        let scope = Scope::new(&Tree::new().host(), "etc");
+        let mut sheet = scope.sheet();
+        sheet.text("a\u{1b}[0m:Key", "1");
+        sheet.text("a\u{1b}[0m:Key", "2");
+        let names: Vec<&str> = sheet.settings.keys().map(AsRef::as_ref).collect();
+        assert_eq!(names, ["etc.a\\u{1b}[0m:Key", "etc.a\\u{1b}[0m:Key#2"]);
+    }
+}

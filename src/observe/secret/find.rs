@@ -1,0 +1,203 @@
+//! Where secrets stand in a text, by their look.
+
+use std::ops::Range;
+
+use super::name::{harmless, names_secret, words};
+
+/// Beginnings that only tokens of well-known issuers have.
+const TOKEN_STARTS: [&str; 16] = [
+    "AKIA",
+    "ASIA",
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    "xoxa-",
+    "sk_live_",
+    "sk-",
+    "AIza",
+    "hvs.",
+    "npm_",
+];
+/// Beginnings of password hashes, crypt(5).
+const CRYPT_STARTS: [&str; 10] = [
+    "$1$", "$5$", "$6$", "$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$argon2",
+];
+
+/// Where secrets stand in `text`, whatever it belongs to. Ranges may overlap and come in no order.
+pub(super) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    private_keys(text)
+        .chain(urls(text))
+        .chain(assignments(text))
+        .chain(tokens(text))
+}
+
+/// PEM private keys: from the opening line to the end of the text.
+fn private_keys(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let found = text.find("-----BEGIN").filter(|at| text[*at..].contains("PRIVATE KEY"));
+    found.map(|at| at..text.len()).into_iter()
+}
+
+/// The password in `scheme://user:password@host`.
+fn urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    text.match_indices("://").filter_map(move |(at, mark)| {
+        let start = at + mark.len();
+        let rest = &text[start..];
+        let end = rest
+            .find(|c: char| c.is_whitespace() || "/?#\"'<>".contains(c))
+            .unwrap_or(rest.len());
+        let user = &rest[..rest[..end].rfind('@')?];
+        let colon = user.find(':')?;
+        (colon + 1 < user.len()).then(|| start + colon + 1..start + user.len())
+    })
+}
+
+/// The value in `password=x`, `"token": "x"`, `--api-key x`, `Authorization: Bearer x`.
+fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let name_char = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while from < text.len() {
+            let start = from + text[from..].find(name_char)?;
+            let end = text[start..]
+                .find(|c| !name_char(c))
+                .map_or(text.len(), |len| start + len);
+            from = end;
+            let name = &text[start..end];
+            let scheme = matches!(name, "Bearer" | "Basic");
+            if !scheme && names_secret(&words(name)) != Some(true) {
+                continue;
+            }
+            let rest = &text[end..];
+            let value = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '='));
+            let between = &rest[..rest.len() - value.len()];
+            let option = name.starts_with("--") && between.starts_with(' ') && !value.starts_with('-');
+            if !(between.contains(['=', ':']) || option || scheme && between.starts_with(' ')) {
+                continue;
+            }
+            let quote = between.chars().next_back().filter(|c| matches!(c, '"' | '\''));
+            let stop = |c: char| quote.map_or(c.is_whitespace() || ",;&\"'}".contains(c), |quote| c == quote);
+            let value = &value[..value.find(stop).unwrap_or(value.len())];
+            // `password: for user` in a sentence is told by its words, `Bearer token` has one that is long.
+            if value.is_empty() || harmless(value) || scheme && value.len() < 8 {
+                continue;
+            }
+            let value_start = end + between.len();
+            from = value_start + value.len();
+            return Some(value_start..from);
+        }
+        None
+    })
+}
+
+/// Words that look like a token, a password hash or a key.
+fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    let parts = |c: char| c.is_whitespace() || "\"'`,;=:|<>(){}[]@&?".contains(c);
+    let mut from = 0;
+    std::iter::from_fn(move || {
+        while from < text.len() {
+            let rest = &text[from..];
+            let end = rest.find(parts).unwrap_or(rest.len());
+            let (start, word) = (from, &rest[..end]);
+            from += end + rest[end..].chars().next().map_or(0, char::len_utf8);
+            if CRYPT_STARTS.iter().any(|hash| word.starts_with(hash)) && word.len() > 12 {
+                // A crypt hash has `=` and `,` in its middle.
+                let whole = text[start..]
+                    .find(|c: char| c.is_whitespace() || c == ':')
+                    .map_or(text.len(), |len| start + len);
+                from = whole;
+                return Some(start..whole);
+            }
+            if is_token(word) {
+                // The padding of base64 stands behind the cut.
+                let padding = text[start + word.len()..].bytes().take_while(|b| *b == b'=').count();
+                return Some(start..start + word.len() + padding);
+            }
+        }
+        None
+    })
+}
+
+fn is_token(word: &str) -> bool {
+    if word.len() < 16 {
+        return false;
+    }
+    // `sk-ecdsa-sha2-nistp256` is an algorithm of OpenSSH.
+    let algorithm = word.starts_with("sk-") && !word.bytes().any(|b| b.is_ascii_uppercase());
+    let issued = TOKEN_STARTS.iter().any(|start| word.starts_with(start)) && !algorithm;
+    let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    if issued && plain && word.bytes().any(|b| b.is_ascii_digit()) {
+        return true;
+    }
+    // A JSON web token: two JSON objects in base64 begin with `{"`.
+    if word.starts_with("eyJ") && word[3..].contains(".eyJ") {
+        return true;
+    }
+    if word.starts_with(['/', '.', '~', '%', '$']) || word.contains("/.") {
+        return word.split('/').any(is_random);
+    }
+    is_random(word)
+}
+
+/// Whether a word is long and random: 32 or more hexadecimal digits, or base64 with capitals, small letters and digits mixed and an
+/// entropy (Shannon 1948) that words of a language do not have.
+fn is_random(word: &str) -> bool {
+    if word.len() < 24 {
+        return false;
+    }
+    if is_uuid(word) {
+        return false;
+    }
+    if word.len() >= 32 && word.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return entropy(word) > 3.0;
+    }
+    let has = |of: fn(&u8) -> bool| word.as_bytes().iter().filter(|b| of(b)).count();
+    let in_alphabet = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/_-".contains(&b));
+    let (digits, small, capital) = (
+        has(u8::is_ascii_digit),
+        has(u8::is_ascii_lowercase),
+        has(u8::is_ascii_uppercase),
+    );
+    in_alphabet && digits >= 1 && small >= 3 && capital >= 3 && switches(word) * 3 >= word.len() && entropy(word) > 3.7
+}
+
+/// Machine, disk and partition ids: 8-4-4-4-12 hexadecimal digits.
+fn is_uuid(word: &str) -> bool {
+    let parts: Vec<&str> = word.split('-').collect();
+    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]) && parts.concat().bytes().all(|b| b.is_ascii_hexdigit())
+}
+
+/// How often the kind of character changes; random text does so at every second place, names rarely.
+fn switches(word: &str) -> usize {
+    let kind = |b: u8| match b {
+        b'a'..=b'z' => 0,
+        b'A'..=b'Z' => 1,
+        b'0'..=b'9' => 2,
+        _ => 3,
+    };
+    word.as_bytes()
+        .windows(2)
+        .filter(|pair| kind(pair[0]) != kind(pair[1]))
+        .count()
+}
+
+/// Bits a character.
+fn entropy(word: &str) -> f64 {
+    let mut counts = [0u32; 256];
+    for b in word.bytes() {
+        counts[usize::from(b)] += 1;
+    }
+    let total = word.len() as f64;
+    counts
+        .iter()
+        .filter(|count| **count > 0)
+        .map(|count| {
+            let p = f64::from(*count) / total;
+            -p * p.log2()
+        })
+        .sum()
+}

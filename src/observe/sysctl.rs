@@ -1,0 +1,163 @@
+//! Kernel parameters: the readable files of `/proc/sys`.
+
+use std::{
+    fs::{self, File},
+    io::Read as _,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+
+use super::{
+    Host, ObserveError, Source,
+    file::failed,
+    network::passing,
+    scope::{Scope, Sheet},
+};
+use crate::domain::{Batch, Span, Timestamp};
+
+/// Parameters that change by themselves, count something, or do something when read.
+const NO_SETTING: [&str; 19] = [
+    "fs.aio-nr",
+    "fs.dentry-state",
+    "fs.file-nr",
+    "fs.inode-nr",
+    "fs.inode-state",
+    "fs.quota.allocated_dquots",
+    "fs.quota.cache_hits",
+    "fs.quota.drops",
+    "fs.quota.free_dquots",
+    "fs.quota.lookups",
+    "fs.quota.reads",
+    "fs.quota.syncs",
+    "fs.quota.writes",
+    "kernel.ns_last_pid",
+    "kernel.perf_event_max_sample_rate",
+    "kernel.pty.nr",
+    "net.netfilter.nf_conntrack_count",
+    "net.nf_conntrack_count",
+    "vm.stat_refresh",
+];
+/// The same, whole folders.
+const NO_SETTINGS: [&str; 3] = ["kernel.random.", "kernel.sched_domain.", "sunrpc.transports."];
+/// Most parameters that are read; a host with thousands of interfaces has tens of each.
+const MOST: usize = 20_000;
+
+/// Reads `/proc/sys`.
+pub(super) struct Sysctl {
+    root: PathBuf,
+    every: Span,
+    scope: Scope,
+    held: Vec<u8>,
+}
+
+impl Sysctl {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            root: host.root.join("proc/sys"),
+            every: host.settings_interval,
+            scope: Scope::new(host, "sysctl"),
+            held: Vec::new(),
+        }
+    }
+
+    /// Reads the folder `path`, whose parameters begin with `name`, in no order.
+    fn walk(&mut self, path: &Path, name: &str, sheet: &mut Sheet) -> Result<(), ObserveError> {
+        for entry in fs::read_dir(path).map_err(|source| failed(path, source))? {
+            let Ok(entry) = entry else { continue };
+            let file_name = entry.file_name();
+            let file_name = file_name.to_string_lossy();
+            // As sysctl(8) writes them: a dot within a name is a slash.
+            let full = format!("{name}{}", file_name.replace('.', "/"));
+            let Ok(kind) = entry.file_type() else { continue };
+            if kind.is_dir() {
+                let folder = format!("{full}.");
+                if !passing(&file_name) && !NO_SETTINGS.contains(&folder.as_str()) {
+                    // What is unreadable within is left out; only the root itself must be readable.
+                    let _ = self.walk(&entry.path(), &folder, sheet);
+                }
+            } else if kind.is_file() && sheet.len() < MOST && !NO_SETTING.contains(&full.as_str()) {
+                self.parameter(&entry.path(), &full, sheet);
+            }
+        }
+        Ok(())
+    }
+
+    fn parameter(&mut self, path: &Path, name: &str, sheet: &mut Sheet) {
+        // Files without a read bit start something when written; root could still open some of them.
+        let readable = fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o444 != 0);
+        if !readable {
+            return;
+        }
+        self.held.clear();
+        let read = File::open(path).and_then(|file| file.take(64 << 10).read_to_end(&mut self.held));
+        if read.is_ok() {
+            sheet.text(name, &String::from_utf8_lossy(&self.held));
+        }
+    }
+}
+
+impl Source for Sysctl {
+    fn name(&self) -> &'static str {
+        "sysctl"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let mut sheet = self.scope.sheet();
+        self.walk(&self.root.clone(), "", &mut sheet)?;
+        self.scope.tell(now, sheet, out);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::Value,
+        observe::fixture::{Tree, setting},
+    };
+
+    #[test]
+    fn parameters_by_their_usual_names_without_what_is_no_setting() {
+        let tree = Tree::new();
+        tree.write("proc/sys/vm/swappiness", "60\n");
+        tree.write("proc/sys/net/ipv4/tcp_rmem", "4096\t131072\t6291456\n");
+        tree.write("proc/sys/net/ipv4/conf/eth0.100/rp_filter", "1\n");
+        tree.write("proc/sys/net/ipv4/conf/veth12/rp_filter", "1\n");
+        tree.write("proc/sys/fs/file-nr", "1 2 3\n");
+        tree.write("proc/sys/kernel/random/uuid", "x\n");
+        tree.write("proc/sys/kernel/odd\u{1b}name", [0xff, 0xfe]);
+        tree.write("proc/sys/net/ipv4/tcp_fastopen_key", "deadbeef-1-2-3\n");
+        let mut source = Sysctl::new(&tree.host());
+        let batch = tree.read(&mut source, 0).unwrap();
+        assert_eq!(setting(&batch, "sysctl.vm.swappiness"), Some(Value::Int(60)));
+        assert_eq!(
+            setting(&batch, "sysctl.net.ipv4.tcp_rmem"),
+            Some(Value::text("4096 131072 6291456"))
+        );
+        assert_eq!(
+            setting(&batch, "sysctl.net.ipv4.conf.eth0/100.rp_filter"),
+            Some(Value::Int(1))
+        );
+        assert!(matches!(
+            setting(&batch, "sysctl.net.ipv4.tcp_fastopen_key"),
+            Some(Value::Secret(_))
+        ));
+        assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 5);
+        assert!(!serde_json::to_string(&batch).unwrap().contains("deadbeef"));
+        assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
+    }
+
+    #[test]
+    fn a_host_without_them_has_no_such_source() {
+        let mut source = Sysctl::new(&Tree::new().host());
+        assert!(matches!(
+            Tree::new().read(&mut source, 0),
+            Err(ObserveError::Absent { .. })
+        ));
+    }
+}
