@@ -15,6 +15,7 @@ impl Write {
         self.proposals.append(&mut other.proposals);
         self.scored.append(&mut other.scored);
         self.audit.append(&mut other.audit);
+        self.shown_at = self.shown_at.max(other.shown_at);
         for (name, bytes) in other.state {
             self.state.retain(|(old, _)| *old != name);
             self.state.push((name, bytes));
