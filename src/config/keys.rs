@@ -266,6 +266,20 @@ impl Key {
         }
     }
 
+    /// The key's value in `options` as JSON: spans and sizes as they are written in the file.
+    #[must_use]
+    pub fn json(&self, options: &Options) -> serde_json::Value {
+        let mut copy = options.clone();
+        match self.sort {
+            Sort::Span(_, _, place) => span_text(*place(&mut copy)).into(),
+            Sort::Number(_, _, place) => (*place(&mut copy)).into(),
+            Sort::Bytes(_, _, place) => size_text(*place(&mut copy)).into(),
+            Sort::Flag(place) => (*place(&mut copy)).into(),
+            Sort::Word(_, place) | Sort::Theme(place) => (&**place(&mut copy)).into(),
+            Sort::Names(place) => place(&mut copy).iter().map(|name| &**name).collect(),
+        }
+    }
+
     /// The key's value as a number, for comparing two keys of one sort; 0 for those that are none.
     #[must_use]
     pub fn amount(&self, options: &Options) -> f64 {
