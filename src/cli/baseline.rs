@@ -147,7 +147,10 @@ async fn accept<L: Link>(names: &[String], context: &Context<'_, L>, out: &mut O
         for one in &accepted {
             out.line(&format!("{} = {}", one.id, plain::shown(one.actual.as_ref())))?;
         }
-        out.note(&format!("accepted {} settings that differed", accepted.len()));
+        out.note(&format!(
+            "settings that differed and are accepted now: {}",
+            accepted.len()
+        ));
     }
     Ok(())
 }

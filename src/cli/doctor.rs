@@ -5,7 +5,7 @@ use std::{env, path::Path, sync::Arc};
 use serde::Serialize;
 
 use crate::{
-    cli::{Columns, Exit, Need, Out, Runtime, Setup, When},
+    cli::{Columns, Exit, Need, Out, Runtime, Setup, When, exit::one_line, status},
     config::{ConfigErrors, Paths},
     domain::{Options, Timestamp, Unit},
     engine::{Link, Snapshot},
@@ -116,7 +116,7 @@ pub(super) async fn run<R: Runtime>(
                 found: true,
                 faults: match error.downcast_ref() {
                     Some(ConfigErrors::Faults(faults)) => faults.iter().map(ToString::to_string).collect(),
-                    _ => vec![format!("{error:#}")],
+                    _ => vec![one_line(&error)],
                 },
             },
             None,
@@ -129,7 +129,7 @@ pub(super) async fn run<R: Runtime>(
                 let snapshot = link.snapshots().borrow().clone();
                 (reached(&snapshot), Some(snapshot))
             }
-            Err(error) => (unreached(&format!("{error:#}")), None),
+            Err(error) => (unreached(&one_line(&error)), None),
         },
     };
     let paths = setup.as_ref().map_or_else(Paths::of_user, |setup| setup.paths.clone());
@@ -183,15 +183,16 @@ fn unreached(says: &str) -> Engine {
 }
 
 fn reached(snapshot: &Snapshot) -> Engine {
-    let pid = snapshot.usage.pid;
-    let attached = pid != 0 && pid != std::process::id();
+    let pid = status::running(&snapshot.usage);
     Engine {
-        attached,
-        pid: attached.then_some(pid),
-        says: if attached {
-            format!("attached to pid {pid}, which {} consoles use", snapshot.usage.consoles)
-        } else {
-            "none is running; read everything once for this report".into()
+        attached: pid.is_some(),
+        pid,
+        says: match pid {
+            Some(pid) => format!(
+                "attached to pid {pid}, which serves {} consoles",
+                snapshot.usage.consoles
+            ),
+            None => "none is running; everything was read once for this report".into(),
         },
     }
 }

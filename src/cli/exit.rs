@@ -41,10 +41,23 @@ pub fn code(result: anyhow::Result<Exit>, out: &mut Out) -> u8 {
         }
         return 2;
     }
-    let text = format!("{error:#}");
-    let line: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    out.note(&format!("foreshadow: {}", line.join(" ")));
+    out.note(&format!("foreshadow: {}", one_line(&error)));
     if error.chain().any(is_users) { 2 } else { 3 }
+}
+
+/// An error and its causes in one line; a cause that an error already quotes is not told again.
+pub(super) fn one_line(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            let gap = if text.is_empty() { "" } else { ": " };
+            text.push_str(gap);
+            text.push_str(&cause);
+        }
+    }
+    let parts: Vec<&str> = text.lines().map(str::trim).filter(|part| !part.is_empty()).collect();
+    parts.join(" ")
 }
 
 /// Whether the user can put it right by asking differently.

@@ -155,14 +155,14 @@ fn page<L: Link>(
             unit.show(limit.value)
         ))?,
         (Some(_), Some(crossing)) => {
-            let [early, middle, late] = crossing
+            let [few, half, most] = crossing
                 .at
-                .map(|at| at.map_or_else(|| "not within it".into(), |at| context.when.show(at)));
+                .map(|at| at.map_or_else(|| "not within it".into(), |at| format!("by {}", context.when.show(at))));
             out.line(&format!(
-                "limit {}: passed with {:.0} % within {}, at {middle} (80 %: {early} to {late})",
+                "limit {}: passed within {} with {:.0} %; 10 % of all paths {few}, 50 % {half}, 90 % {most}",
                 unit.show(crossing.limit),
-                crossing.probability * 100.0,
-                crossing.horizon
+                crossing.horizon,
+                crossing.probability * 100.0
             ))?;
         }
     }

@@ -185,6 +185,16 @@ fn span(text: &str) -> Result<Span, String> {
     }
 }
 
+/// Runs what was read to its end, tells what went wrong, and gives the exit code. `terminal` says whether stdout is one.
+pub async fn run<R: Runtime>(read: Result<Cli, Unread>, runtime: &R, terminal: bool, out: &mut Out) -> u8 {
+    let result = match read {
+        Ok(cli) => dispatch(&cli, runtime, terminal, out).await,
+        Err(Unread::Show(text)) => out.lines(&text).map(|()| Exit::Done).map_err(Into::into),
+        Err(Unread::Wrong(usage)) => Err(usage.into()),
+    };
+    code(result, out)
+}
+
 /// Runs a command to its end. `terminal` says whether stdout is one.
 ///
 /// # Errors

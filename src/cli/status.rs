@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::{
     cli::{Columns, Context, Exit, FailOn, Need, Out, Report, findings},
     domain::{Finding, Level, Mark, Severity, Timestamp, Unit},
-    engine::{Link, Snapshot},
+    engine::{Link, Snapshot, Usage},
 };
 
 /// Findings shown on the page; the rest are counted.
@@ -129,7 +129,7 @@ impl<'a> Status<'a> {
                 baseline: health.baseline,
             },
             engine: Engine {
-                pid: (usage.pid != 0).then_some(usage.pid),
+                pid: running(usage),
                 started: usage.started,
                 interval_secs: snapshot.options.interval.secs_f64(),
                 lag_secs: usage.lag_secs,
@@ -162,6 +162,11 @@ impl<'a> Status<'a> {
             },
         }
     }
+}
+
+/// The process id of the engine that answered, when it runs apart from this process.
+pub(super) fn running(usage: &Usage) -> Option<u32> {
+    (usage.pid != 0 && usage.pid != std::process::id()).then_some(usage.pid)
 }
 
 /// Findings that hold and that nobody muted.
@@ -203,7 +208,7 @@ fn page<L: Link>(
             Unit::Bytes.show(status.engine.rss_bytes as f64),
             Unit::Secs.show(status.engine.lag_secs)
         ),
-        None => "not running; this is what the store last held".into(),
+        None => "none is running; this was read for this page".into(),
     };
     page.row(&["engine", &engine]);
     page.row(&["data of", &when(status.at)]);

@@ -1,12 +1,10 @@
 //! The commands as a user meets them: arguments in; exit code, data and messages out.
 
 use crate::{
-    cli::{Cli, Unread, code, dispatch, fixture::World, out::tests::Page},
+    cli::{Cli, Out, fixture::World, out::tests::Page},
     domain::text::unsafe_to_show,
     engine::LinkError,
 };
-
-use super::Out;
 
 struct Ran {
     code: u8,
@@ -25,15 +23,10 @@ fn run_on(world: &World, terminal: bool, words: &[&str]) -> Ran {
     }
     let (data, notes) = (Page::default(), Page::default());
     let mut out = Out::new(data.clone(), notes.clone());
-    let result = match Cli::read(&words) {
-        Ok(cli) => tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap()
-            .block_on(dispatch(&cli, world, terminal, &mut out)),
-        Err(Unread::Wrong(usage)) => Err(usage.into()),
-        Err(Unread::Show(text)) => panic!("{text}"),
-    };
-    let code = code(result, &mut out);
+    let code = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(super::run(Cli::read(&words), world, terminal, &mut out));
     let (data, notes) = (data.text(), notes.text());
     for text in [&data, &notes] {
         assert!(
@@ -282,8 +275,7 @@ fn help_completions_and_manual_come_from_one_definition() {
     for shell in ["bash", "zsh", "fish"] {
         assert!(run(&["completions", shell]).data.contains("timeline"), "{shell}");
     }
-    let Err(Unread::Show(help)) = Cli::read(["foreshadow", "--help"]) else {
-        panic!("no help");
-    };
-    insta::assert_snapshot!(help);
+    let help = run(&["--help"]);
+    assert_eq!(help.code, 0);
+    insta::assert_snapshot!(help.data);
 }
