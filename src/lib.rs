@@ -2,6 +2,8 @@
 //!
 //! `docs/ARCHITECTURE.md` names the rooms and what may import what.
 
+pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod drift;
 pub mod engine;

@@ -1,0 +1,191 @@
+//! `forecast`: what a metric will be, and when it passes its limit.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde_json::{Value as Json, json};
+
+use crate::{
+    cli::{Columns, Context, Exit, Need, Out, Report, findings::CrossingView, series, span},
+    domain::{Forecast, LEVELS, Limit, SeriesId, Span, Timestamp, Unit},
+    engine::{Answer, ForecastView, Link, Query},
+};
+
+/// Arguments of `forecast`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The metric: host:NAME/cpu.busy_pct, cpu.busy_pct, or busy_pct where that is one metric's name.
+    series: String,
+    /// How far ahead (default: the option `horizon`).
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    horizon: Option<Span>,
+    /// Another limit than the one in force, in the metric's unit.
+    #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
+    limit: Option<f64>,
+    /// How many steps to show at most.
+    #[arg(long, value_name = "NUMBER", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    steps: u32,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: &'a SeriesId,
+    unit: Unit,
+    horizon_secs: f64,
+    start: Option<Timestamp>,
+    step_secs: Option<f64>,
+    points: u64,
+    levels: [f64; 13],
+    steps: Vec<Json>,
+    limit: Option<&'a Limit>,
+    crossing: Option<CrossingView>,
+    members: Vec<Member<'a>>,
+    seasons_secs: Vec<f64>,
+    held: Json,
+    crossings_inside: u64,
+    crossings_due: u64,
+}
+
+#[derive(Serialize)]
+struct Member<'a> {
+    name: &'a Arc<str>,
+    weight: f64,
+}
+
+/// The steps of a forecast as JSON: the time and the values at the levels of `levels`.
+pub(super) fn steps(forecast: &Forecast) -> Vec<Json> {
+    times(forecast)
+        .zip(&forecast.steps)
+        .map(|(at, quantiles)| json!({ "at": at, "quantiles": quantiles.0 }))
+        .collect()
+}
+
+fn times(forecast: &Forecast) -> impl Iterator<Item = Timestamp> + use<> {
+    let (start, step) = (forecast.start, forecast.step);
+    (1..).map(move |place| start + step * place)
+}
+
+impl Report for Args {
+    const NEED: Need = Need::Fresh;
+
+    async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
+        let snapshot = context.snapshot();
+        let ids = snapshot.metrics.iter().map(|row| &row.id);
+        let id = series::find(&self.series, "metric", ids)?;
+        let unit = snapshot
+            .metrics
+            .iter()
+            .find(|row| row.id == id)
+            .map_or(Unit::None, |row| row.unit);
+        let horizon = self.horizon.unwrap_or(snapshot.options.horizon);
+        let query = Query::Forecast {
+            id,
+            horizon,
+            steps: self.steps,
+            limit: self.limit,
+        };
+        let answer = context
+            .ask(query, |answer| match answer {
+                Answer::Forecast(view) => Some(view),
+                _ => None,
+            })
+            .await?;
+        if context.json {
+            out.json(&view(&answer, unit, horizon))?;
+        } else {
+            page(&answer, unit, horizon, context, out)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn view(answer: &ForecastView, unit: Unit, horizon: Span) -> View<'_> {
+    let forecast = answer.forecast.as_ref();
+    View {
+        id: &answer.id,
+        unit,
+        horizon_secs: horizon.secs_f64(),
+        start: forecast.map(|forecast| forecast.start),
+        step_secs: forecast.map(|forecast| forecast.step.secs_f64()),
+        points: forecast.map_or(0, |forecast| forecast.points),
+        levels: LEVELS,
+        steps: forecast.map(steps).unwrap_or_default(),
+        limit: answer.limit.as_ref(),
+        crossing: answer.crossing.as_ref().map(Into::into),
+        members: answer
+            .members
+            .iter()
+            .map(|(name, weight)| Member { name, weight: *weight })
+            .collect(),
+        seasons_secs: answer.seasons.iter().map(|season| season.secs_f64()).collect(),
+        held: json!({
+            "scored": answer.held.scored,
+            "held80": answer.held.held80,
+            "held95": answer.held.held95,
+            "error": answer.held.error,
+            "naive_error": answer.held.naive_error,
+        }),
+        crossings_inside: answer.hits.0,
+        crossings_due: answer.hits.1,
+    }
+}
+
+fn page<L: Link>(
+    answer: &ForecastView,
+    unit: Unit,
+    horizon: Span,
+    context: &Context<'_, L>,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    let Some(forecast) = &answer.forecast else {
+        out.note(&format!(
+            "{} is still being learnt: there is no forecast yet",
+            answer.id
+        ));
+        return Ok(());
+    };
+    out.line(&format!(
+        "{}, next {horizon}, from {} values",
+        answer.id, forecast.points
+    ))?;
+    match (&answer.limit, &answer.crossing) {
+        (None, _) => out.line("no limit")?,
+        (Some(limit), None) => out.line(&format!(
+            "limit {}: not passed within {horizon}",
+            unit.show(limit.value)
+        ))?,
+        (Some(_), Some(crossing)) => {
+            let [few, half, most] = crossing
+                .at
+                .map(|at| at.map_or_else(|| "not within it".into(), |at| format!("by {}", context.when.show(at))));
+            out.line(&format!(
+                "limit {}: passed within {} with {:.0} %; 10 % of all paths {few}, 50 % {half}, 90 % {most}",
+                unit.show(crossing.limit),
+                crossing.horizon,
+                crossing.probability * 100.0
+            ))?;
+        }
+    }
+    if answer.held.scored > 0 {
+        out.line(&format!(
+            "held: {:.1} % inside the 80 % band, {:.1} % inside the 95 % band; mean error {}, staying as it was {}",
+            answer.held.held80 * 100.0,
+            answer.held.held95 * 100.0,
+            unit.show(answer.held.error),
+            unit.show(answer.held.naive_error)
+        ))?;
+    }
+    out.line("")?;
+    let mut columns = Columns::headed(&["at", "median", "80 %", "95 %"]);
+    for (at, step) in times(forecast).zip(&forecast.steps) {
+        let band = |(low, high)| format!("{}..{}", unit.show(low), unit.show(high));
+        columns.row(&[
+            context.when.show(at),
+            unit.show(step.median()),
+            band(step.band80()),
+            band(step.band95()),
+        ]);
+    }
+    columns.print(out)?;
+    Ok(())
+}

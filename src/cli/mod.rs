@@ -1,0 +1,245 @@
+//! The subcommands: what is typed, what it means, and what it prints. Says nothing of how an engine is had: see [`Runtime`].
+
+mod baseline;
+mod columns;
+mod completions;
+mod config;
+mod context;
+mod doctor;
+mod exit;
+mod export;
+mod fail_on;
+mod findings;
+#[cfg(test)]
+mod fixture;
+mod forecast;
+mod man;
+mod metrics;
+mod out;
+mod plain;
+mod proposals;
+mod runtime;
+mod series;
+mod settings;
+mod setup;
+mod sql;
+mod status;
+#[cfg(test)]
+mod tests;
+mod timeline;
+mod whatif;
+mod when;
+
+use std::{ffi::OsString, path::PathBuf};
+
+use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
+
+pub use columns::Columns;
+pub use context::{Context, Report};
+pub use doctor::Terminal;
+pub use exit::{Exit, Usage, code};
+pub use fail_on::FailOn;
+pub use out::{Out, OutError};
+pub use runtime::{EngineRun, Need, Runtime};
+pub use setup::Setup;
+pub use when::When;
+
+use crate::domain::Span;
+
+/// Learns a shadow of every metric and setting of a host, and shows what drifted, what will, and what to do about it.
+///
+/// Without a subcommand it opens the console; where stdout is no terminal, it prints the status report.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "foreshadow", version, about, long_about, max_term_width = 100)]
+pub struct Cli {
+    /// What every command takes.
+    #[command(flatten)]
+    pub flags: Flags,
+    /// What to do; nothing is the console.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// Flags of every command.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Flags of every command")]
+pub struct Flags {
+    /// Settings file (default: foreshadow/config.toml in the user's configuration folder).
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// DuckDB file to keep everything in; its engine listens beside it, at FILE.sock.
+    #[arg(long, global = true, value_name = "FILE")]
+    pub store: Option<PathBuf>,
+    /// Unix socket to listen on or attach to.
+    #[arg(long, global = true, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Time between two readings of the metrics: 1s, 500ms.
+    #[arg(long, global = true, value_name = "SPAN")]
+    pub interval: Option<String>,
+    /// Theme of the console: auto, or a name.
+    #[arg(long, global = true, value_name = "NAME")]
+    pub theme: Option<String>,
+    /// Characters of the console: auto, utf8 or ascii.
+    #[arg(long, global = true, value_name = "SET")]
+    pub charset: Option<String>,
+    /// Capture the mouse in the console.
+    #[arg(long, global = true)]
+    pub mouse: bool,
+    /// Let the console apply proposals, after typed confirmation; without it nothing is ever changed.
+    #[arg(long, global = true)]
+    pub operate: bool,
+    /// Print data as JSON.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// The subcommands.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// Run the engine without a console, for systemd; consoles attach to its socket.
+    Engine {
+        /// Read every source once, store and judge it, and end.
+        #[arg(long)]
+        once: bool,
+        /// End after this long: 90s, 10m.
+        #[arg(long = "for", value_name = "SPAN", value_parser = span, conflicts_with = "once")]
+        length: Option<Span>,
+    },
+    /// How things are, on one page.
+    Status(status::Args),
+    /// What is off, or will be; worst first.
+    Findings(findings::Args),
+    /// What to change about it; best first.
+    Proposals(proposals::Args),
+    /// What a metric will be, and when it passes its limit.
+    Forecast(forecast::Args),
+    /// What a change would do: `whatif vm.swappiness=10 "cpu x2" "traffic x1.5"`.
+    Whatif(whatif::Args),
+    /// What happened in a time: changes, events, findings, notes.
+    Timeline(timeline::Args),
+    /// Settings and their values.
+    Settings(settings::Args),
+    /// Metrics, their values and shadows.
+    Metrics(metrics::Args),
+    /// The values accepted as good.
+    Baseline(baseline::Args),
+    /// Write a table of the store to a file.
+    Export(export::Args),
+    /// Run a statement that only reads the store.
+    Sql(sql::Args),
+    /// What this program finds of its files, terminal, store, engine and sources.
+    Doctor,
+    /// The settings file.
+    Config(config::Args),
+    /// Print a shell's completion script.
+    Completions(completions::Args),
+    /// Print the manual page.
+    Man,
+}
+
+/// Why no command was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Help or version was asked for: print this and end with 0.
+    Show(String),
+    /// It makes no sense: end with 2.
+    Wrong(Usage),
+}
+
+impl Cli {
+    /// Reads the arguments, program name first.
+    ///
+    /// # Errors
+    /// [`Unread`] with what to print instead.
+    pub fn read(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, Unread> {
+        Self::try_parse_from(arguments).map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Unread::Show(error.to_string()),
+            _ => Unread::Wrong(Usage(one_line(&error.to_string()))),
+        })
+    }
+}
+
+/// clap's paragraphs in one line, without its usage text.
+fn one_line(text: &str) -> String {
+    let mut line = String::new();
+    for part in text.lines().map(str::trim).filter(|part| !part.is_empty()) {
+        if part.starts_with("Usage:") || part.starts_with("For more information") {
+            break;
+        }
+        let gap = match line.chars().last() {
+            None => "",
+            Some(':' | ',') => " ",
+            Some(_) => "; ",
+        };
+        line.push_str(gap);
+        line.push_str(part.strip_prefix("error: ").unwrap_or(part));
+    }
+    line + "; `foreshadow help` says more"
+}
+
+/// Reads a length of time that is above zero.
+fn span(text: &str) -> Result<Span, String> {
+    match text.parse::<Span>() {
+        Ok(span) if span > Span::ZERO => Ok(span),
+        _ => Err("write a length of time such as 30s, 10m or 6h".into()),
+    }
+}
+
+/// Runs what was read to its end, tells what went wrong, and gives the exit code. `terminal` says whether stdout is one.
+pub async fn run<R: Runtime>(read: Result<Cli, Unread>, runtime: &R, terminal: bool, out: &mut Out) -> u8 {
+    let result = match read {
+        Ok(cli) => dispatch(&cli, runtime, terminal, out).await,
+        Err(Unread::Show(text)) => out.lines(&text).map(|()| Exit::Done).map_err(Into::into),
+        Err(Unread::Wrong(usage)) => Err(usage.into()),
+    };
+    code(result, out)
+}
+
+/// Runs a command to its end. `terminal` says whether stdout is one.
+///
+/// # Errors
+/// What [`code`] tells the user.
+pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &mut Out) -> anyhow::Result<Exit> {
+    let setup = || Setup::new(&cli.flags, &runtime.themes());
+    let json = cli.flags.json;
+    match &cli.command {
+        None if terminal && !json => runtime.console(&setup()?).await.map(|()| Exit::Done),
+        None => report(&status::Args::default(), cli, runtime, out).await,
+        Some(Command::Engine { once, length }) => {
+            let run = match (once, length) {
+                (true, _) => EngineRun::Once,
+                (false, Some(length)) => EngineRun::For(*length),
+                (false, None) => EngineRun::UntilStopped,
+            };
+            runtime.engine(&setup()?, run).await.map(|()| Exit::Done)
+        }
+        Some(Command::Status(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Findings(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Proposals(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Forecast(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Whatif(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Timeline(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Settings(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Metrics(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Baseline(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Export(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Sql(args)) => report(args, cli, runtime, out).await,
+        // A doctor that dies of what he is asked about is none.
+        Some(Command::Doctor) => doctor::run(setup(), runtime, json, out).await,
+        Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
+        Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),
+        Some(Command::Man) => man::run(Cli::command(), out),
+    }
+}
+
+/// Runs a command that asks an engine.
+async fn report<C: Report, R: Runtime>(command: &C, cli: &Cli, runtime: &R, out: &mut Out) -> anyhow::Result<Exit> {
+    let setup = Setup::new(&cli.flags, &runtime.themes())?;
+    let link = runtime.connect(&setup, C::NEED).await?;
+    let context = Context {
+        link: &link,
+        when: &runtime.when(),
+        json: cli.flags.json,
+    };
+    command.run(&context, out).await
+}

@@ -1,0 +1,55 @@
+//! What the commands need of the program around them.
+
+use std::future::Future;
+
+use crate::{
+    cli::{Setup, Terminal, When},
+    domain::{Options, Span},
+    engine::Link,
+};
+
+/// How fresh an engine's data must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Need {
+    /// A running engine, else the state the store was left in, else as [`Need::Fresh`].
+    Stored,
+    /// A running engine, else one full cycle of every source on top of the store's last state.
+    Fresh,
+}
+
+/// How long an engine runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum EngineRun {
+    /// Until a signal says so.
+    UntilStopped,
+    /// For a time.
+    For(Span),
+    /// One full cycle of every source.
+    Once,
+}
+
+/// The program around the commands: its clock, its engine, its console.
+pub trait Runtime {
+    /// The way to an engine it makes.
+    type Link: Link;
+
+    /// Now, in the zone of the user.
+    fn when(&self) -> When;
+
+    /// Names of the themes that come with the program.
+    fn themes(&self) -> Vec<&'static str>;
+
+    /// What the console makes of this terminal.
+    fn terminal(&self, options: &Options) -> Terminal;
+
+    /// Attaches to the first running engine of `setup.paths.attach`, or does what `need` says. The link's newest snapshot is
+    /// complete; `usage.pid` in it is that of the running engine, this process's own when the cycle ran here, and 0 when all
+    /// comes from the store.
+    fn connect(&self, setup: &Setup, need: Need) -> impl Future<Output = anyhow::Result<Self::Link>>;
+
+    /// Runs the engine without a console.
+    fn engine(&self, setup: &Setup, run: EngineRun) -> impl Future<Output = anyhow::Result<()>>;
+
+    /// Runs the console until the user leaves it.
+    fn console(&self, setup: &Setup) -> impl Future<Output = anyhow::Result<()>>;
+}

@@ -1,0 +1,109 @@
+//! `settings`: settings and their values.
+
+use serde::Serialize;
+use serde_json::Value as Json;
+
+use crate::{
+    cli::{Columns, Context, Exit, Need, Out, Report, findings::brief, plain, series::chosen},
+    domain::{SeriesId, SettingChange, Timestamp},
+    engine::{Link, SettingRow},
+};
+
+/// Arguments of `settings`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// Only those whose name holds this; `*` stands for any run of characters.
+    pattern: Option<String>,
+}
+
+#[derive(Serialize)]
+struct View<'a> {
+    id: &'a SeriesId,
+    mark: &'static str,
+    sort: Option<&'static str>,
+    value: Json,
+    differs: bool,
+    accepted: Json,
+    hazard_24h: f32,
+    bits: f32,
+    last_change: Option<ChangeView<'a>>,
+    since: Timestamp,
+}
+
+/// A change of a setting, as JSON.
+#[derive(Serialize)]
+pub(super) struct ChangeView<'a> {
+    series: &'a SeriesId,
+    at: Timestamp,
+    from: Json,
+    to: Json,
+    by: Option<&'a str>,
+}
+
+impl<'a> From<&'a SettingChange> for ChangeView<'a> {
+    fn from(change: &'a SettingChange) -> Self {
+        Self {
+            series: &change.id,
+            at: change.at,
+            from: plain::value(change.from.as_ref()),
+            to: plain::value(change.to.as_ref()),
+            by: change.by.as_deref(),
+        }
+    }
+}
+
+impl<'a> From<&'a SettingRow> for View<'a> {
+    fn from(row: &'a SettingRow) -> Self {
+        let accepted = row.accepted.as_ref().unwrap_or(&row.value);
+        Self {
+            id: &row.id,
+            mark: row.mark.word(),
+            sort: row.value.as_ref().map(|value| value.sort()),
+            value: plain::value(row.value.as_ref()),
+            differs: row.accepted.is_some(),
+            accepted: plain::value(accepted.as_ref()),
+            hazard_24h: row.hazard,
+            bits: row.bits,
+            last_change: row.last_change.as_deref().map(Into::into),
+            since: row.since,
+        }
+    }
+}
+
+impl Report for Args {
+    const NEED: Need = Need::Fresh;
+
+    async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
+        let snapshot = context.snapshot();
+        let pattern = self.pattern.as_deref();
+        let rows: Vec<&SettingRow> = snapshot
+            .settings
+            .iter()
+            .filter(|row| chosen(pattern, &row.id))
+            .collect();
+        if context.json {
+            out.json(&rows.iter().map(|row| View::from(*row)).collect::<Vec<_>>())?;
+            return Ok(Exit::Done);
+        }
+        if rows.is_empty() {
+            out.note("no setting matches");
+            return Ok(Exit::Done);
+        }
+        let mut columns = Columns::headed(&["mark", "setting", "value", "accepted", "bits", "changed"]);
+        for row in rows {
+            let change = row.last_change.as_ref();
+            columns.row(&[
+                row.mark.to_string(),
+                row.id.to_string(),
+                brief(&plain::shown(row.value.as_ref())),
+                row.accepted
+                    .as_ref()
+                    .map_or_else(|| "=".into(), |accepted| brief(&plain::shown(accepted.as_ref()))),
+                format!("{:.1}", row.bits),
+                change.map_or_else(|| "-".into(), |change| context.when.show(change.at)),
+            ]);
+        }
+        columns.print(out)?;
+        Ok(Exit::Done)
+    }
+}

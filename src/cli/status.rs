@@ -1,0 +1,270 @@
+//! `status`: how things are, on one page.
+
+use serde::Serialize;
+
+use crate::{
+    cli::{Columns, Context, Exit, FailOn, Need, Out, Report, findings},
+    domain::{Finding, Level, Mark, Severity, Timestamp, Unit},
+    engine::{Link, Snapshot, Usage},
+};
+
+/// Findings shown on the page; the rest are counted.
+const SHOWN: usize = 10;
+
+/// Arguments of `status`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Args {
+    /// End with 1 when a finding is at or above this.
+    #[arg(long, value_name = "LEVEL")]
+    fail_on: Option<FailOn>,
+}
+
+#[derive(Serialize)]
+struct Status<'a> {
+    version: &'static str,
+    at: Option<Timestamp>,
+    resources: usize,
+    metrics: usize,
+    settings: usize,
+    findings: BySeverity,
+    levels: ByLevel,
+    proposals: usize,
+    shadow: Shadow,
+    engine: Engine,
+    store: Store<'a>,
+    sources: Sources<'a>,
+}
+
+#[derive(Default, Serialize)]
+struct BySeverity {
+    critical: usize,
+    warning: usize,
+    notice: usize,
+}
+
+#[derive(Default, Serialize)]
+struct ByLevel {
+    high: usize,
+    moderate: usize,
+    low: usize,
+}
+
+#[derive(Serialize)]
+struct Shadow {
+    learnt: u32,
+    learning: u32,
+    ready: Option<Timestamp>,
+    held80: Option<f64>,
+    held95: Option<f64>,
+    open_predictions: u32,
+    baseline: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Engine {
+    pid: Option<u32>,
+    started: Option<Timestamp>,
+    interval_secs: f64,
+    lag_secs: f64,
+    cpu_pct: f64,
+    rss_bytes: u64,
+    dropped: u64,
+    consoles: u32,
+}
+
+#[derive(Serialize)]
+struct Store<'a> {
+    ok: bool,
+    says: &'a str,
+    path: &'a str,
+    bytes: u64,
+    max_bytes: u64,
+    waiting: u64,
+    lost: u64,
+    from: Option<Timestamp>,
+}
+
+#[derive(Serialize)]
+struct Sources<'a> {
+    total: usize,
+    failing: Vec<Failing<'a>>,
+}
+
+#[derive(Serialize)]
+struct Failing<'a> {
+    name: &'a str,
+    says: &'a str,
+}
+
+impl<'a> Status<'a> {
+    fn of(snapshot: &'a Snapshot) -> Self {
+        let held = held(snapshot);
+        let severity = |severity| held.iter().filter(|finding| finding.severity == severity).count();
+        let level = |level| held.iter().filter(|finding| finding.level == level).count();
+        let (health, usage, store) = (&snapshot.health, &snapshot.usage, &snapshot.store);
+        Self {
+            version: env!("CARGO_PKG_VERSION"),
+            at: snapshot.at,
+            resources: snapshot.resources.len(),
+            metrics: snapshot.metrics.len(),
+            settings: snapshot.settings.len(),
+            findings: BySeverity {
+                critical: severity(Severity::Critical),
+                warning: severity(Severity::Warning),
+                notice: severity(Severity::Notice),
+            },
+            levels: ByLevel {
+                high: level(Level::High),
+                moderate: level(Level::Moderate),
+                low: level(Level::Low),
+            },
+            proposals: snapshot.proposals.len(),
+            shadow: Shadow {
+                learnt: health.learnt,
+                learning: health.learning,
+                ready: health.ready,
+                held80: health.held.map(|(held80, _)| held80),
+                held95: health.held.map(|(_, held95)| held95),
+                open_predictions: health.open,
+                baseline: health.baseline,
+            },
+            engine: Engine {
+                pid: running(usage),
+                started: usage.started,
+                interval_secs: snapshot.options.interval.secs_f64(),
+                lag_secs: usage.lag_secs,
+                cpu_pct: usage.cpu_pct,
+                rss_bytes: usage.rss_bytes,
+                dropped: usage.dropped,
+                consoles: usage.consoles,
+            },
+            store: Store {
+                ok: store.ok,
+                says: &store.says,
+                path: &store.path,
+                bytes: store.bytes,
+                max_bytes: store.max_bytes,
+                waiting: store.waiting,
+                lost: store.lost,
+                from: store.from,
+            },
+            sources: Sources {
+                total: snapshot.sources.len(),
+                failing: snapshot
+                    .sources
+                    .iter()
+                    .filter(|source| !source.ok)
+                    .map(|source| Failing {
+                        name: &source.name,
+                        says: &source.says,
+                    })
+                    .collect(),
+            },
+        }
+    }
+}
+
+/// The process id of the engine that answered, when it runs apart from this process.
+pub(super) fn running(usage: &Usage) -> Option<u32> {
+    (usage.pid != 0 && usage.pid != std::process::id()).then_some(usage.pid)
+}
+
+/// Findings that hold and that nobody muted.
+fn held(snapshot: &Snapshot) -> Vec<&Finding> {
+    let findings = snapshot.findings.iter().map(AsRef::as_ref);
+    findings
+        .filter(|finding: &&Finding| finding.ended.is_none() && finding.mark != Mark::Muted)
+        .collect()
+}
+
+impl Report for Args {
+    const NEED: Need = Need::Fresh;
+
+    async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
+        let snapshot = context.snapshot();
+        let status = Status::of(&snapshot);
+        if context.json {
+            out.json(&status)?;
+        } else {
+            page(&status, &snapshot, context, out)?;
+        }
+        Ok(findings::exit(self.fail_on, held(&snapshot)))
+    }
+}
+
+fn page<L: Link>(
+    status: &Status<'_>,
+    snapshot: &Snapshot,
+    context: &Context<'_, L>,
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    let when = |at: Option<Timestamp>| at.map_or_else(|| "-".into(), |at| context.when.show(at));
+    let mut page = Columns::default();
+    let engine = match status.engine.pid {
+        Some(pid) => format!(
+            "pid {pid}, every {}, {:.1} % of a core, {}, lag {}",
+            snapshot.options.interval,
+            status.engine.cpu_pct,
+            Unit::Bytes.show(status.engine.rss_bytes as f64),
+            Unit::Secs.show(status.engine.lag_secs)
+        ),
+        None => "none is running; this was read for this page".into(),
+    };
+    page.row(&["engine", &engine]);
+    page.row(&["data of", &when(status.at)]);
+    let learning = match (status.shadow.learning, status.shadow.ready) {
+        (0, _) => String::new(),
+        (some, ready) => format!(", {some} learning (ready {})", when(ready)),
+    };
+    page.row(&[
+        "metrics",
+        &format!("{}: {} learnt{learning}", status.metrics, status.shadow.learnt),
+    ]);
+    page.row(&[
+        "settings",
+        &format!("{}, baseline of {}", status.settings, when(status.shadow.baseline)),
+    ]);
+    if let (Some(held80), Some(held95)) = (status.shadow.held80, status.shadow.held95) {
+        let held = format!(
+            "{:.1} % inside the 80 % band, {:.1} % inside the 95 % band",
+            held80 * 100.0,
+            held95 * 100.0
+        );
+        page.row(&["held", &held]);
+    }
+    let store = if status.store.ok {
+        let bytes = |bytes: u64| Unit::Bytes.show(bytes as f64);
+        format!(
+            "{}, {} of {}",
+            status.store.path,
+            bytes(status.store.bytes),
+            bytes(status.store.max_bytes)
+        )
+    } else {
+        status.store.says.to_owned()
+    };
+    page.row(&["store", &store]);
+    let failing = match status.sources.failing.len() {
+        0 => String::new(),
+        some => format!(", {some} without data: `foreshadow doctor` says why"),
+    };
+    page.row(&["sources", &format!("{}{failing}", status.sources.total)]);
+    let counts = &status.findings;
+    page.row(&[
+        "findings",
+        &format!(
+            "{} critical, {} warning, {} notice; proposals {}",
+            counts.critical, counts.warning, counts.notice, status.proposals
+        ),
+    ]);
+    page.print(out)?;
+    let held = held(snapshot);
+    if !held.is_empty() {
+        out.line("")?;
+        findings::list(held.iter().copied().take(SHOWN), snapshot, context.when).print(out)?;
+    }
+    if held.len() > SHOWN {
+        out.line(&format!("{} more: `foreshadow findings`", held.len() - SHOWN))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,281 @@
+//! The commands as a user meets them: arguments in; exit code, data and messages out.
+
+use crate::{
+    cli::{Cli, Out, fixture::World, out::tests::Page},
+    domain::text::unsafe_to_show,
+    engine::LinkError,
+};
+
+struct Ran {
+    code: u8,
+    data: String,
+    notes: String,
+}
+
+/// Runs the words on a world; the settings file is one that sets nothing.
+fn run_on(world: &World, terminal: bool, words: &[&str]) -> Ran {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.toml");
+    std::fs::write(&file, "").unwrap();
+    let mut words: Vec<&str> = [&["foreshadow"], words].concat();
+    if !words.contains(&"--config") {
+        words.extend(["--config", file.to_str().unwrap()]);
+    }
+    let (data, notes) = (Page::default(), Page::default());
+    let mut out = Out::new(data.clone(), notes.clone());
+    let code = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(super::run(Cli::read(&words), world, terminal, &mut out));
+    let (data, notes) = (data.text(), notes.text());
+    for text in [&data, &notes] {
+        assert!(
+            !text.chars().any(|c| c != '\n' && unsafe_to_show(c)),
+            "{words:?}: {text:?}"
+        );
+    }
+    Ran { code, data, notes }
+}
+
+fn run(words: &[&str]) -> Ran {
+    run_on(&World::default(), false, words)
+}
+
+/// Code, data and messages as one text.
+fn told(words: &[&str]) -> String {
+    let ran = run(words);
+    format!("$ {}\n{}{}= {}\n", words.join(" "), ran.data, ran.notes, ran.code)
+}
+
+#[test]
+fn the_pages_people_read() {
+    let pages: Vec<String> = [
+        &["status"][..],
+        &["findings"],
+        &["findings", "swap"],
+        &["findings", "nothing"],
+        &["proposals"],
+        &["proposals", "--artefact", "1"],
+        &["forecast", "available_pct", "--horizon", "4h"],
+        &["whatif", "vm.swappiness=10", "cpu x2"],
+        &["timeline", "--from", "-2h"],
+        &["settings"],
+        &["metrics", "cpu.*"],
+        &["baseline", "show"],
+        &["baseline", "diff"],
+        &["baseline", "accept", "vm.swappiness"],
+        &["export", "metrics", "/tmp/m.parquet"],
+        &["sql", "SELECT 1"],
+    ]
+    .map(told)
+    .into();
+    insta::assert_snapshot!(pages.join("\n"));
+}
+
+fn json_of(words: &[&str]) -> String {
+    run(&[words, &["--json"]].concat()).data
+}
+
+#[test]
+fn status_in_json() {
+    insta::assert_snapshot!(json_of(&["status"]));
+}
+
+#[test]
+fn findings_in_json() {
+    insta::assert_snapshot!(json_of(&["findings"]));
+}
+
+#[test]
+fn proposals_in_json() {
+    insta::assert_snapshot!(json_of(&["proposals"]));
+}
+
+#[test]
+fn a_forecast_in_json() {
+    insta::assert_snapshot!(json_of(&["forecast", "mem.available_pct", "--limit", "-3"]));
+}
+
+#[test]
+fn a_what_if_in_json() {
+    insta::assert_snapshot!(json_of(&["whatif", "vm.swappiness=10", "traffic x1.5", "memory x2"]));
+}
+
+#[test]
+fn a_timeline_in_json() {
+    insta::assert_snapshot!(json_of(&["timeline", "--from", "13:00", "--to", "now"]));
+}
+
+#[test]
+fn settings_in_json() {
+    insta::assert_snapshot!(json_of(&["settings"]));
+}
+
+#[test]
+fn metrics_in_json() {
+    insta::assert_snapshot!(json_of(&["metrics", "mem"]));
+}
+
+#[test]
+fn the_baseline_in_json() {
+    let parts = [
+        json_of(&["baseline", "show"]),
+        json_of(&["baseline", "diff"]),
+        json_of(&["baseline", "accept"]),
+    ];
+    insta::assert_snapshot!(parts.join(""));
+}
+
+#[test]
+fn a_statement_and_an_export_in_json() {
+    let parts = [
+        json_of(&["sql", "SELECT 1"]),
+        json_of(&["export", "ledger", "/tmp/l.csv"]),
+    ];
+    insta::assert_snapshot!(parts.join(""));
+}
+
+#[test]
+fn every_field_of_doctor_is_there() {
+    let doctor: serde_json::Value = serde_json::from_str(&json_of(&["doctor"])).unwrap();
+    let mut fields = Vec::new();
+    names("", &doctor, &mut fields);
+    insta::assert_snapshot!(fields.join("\n"));
+    assert_eq!(doctor["engine"]["pid"], 4121);
+    assert_eq!(doctor["terminal"]["theme"], "dark");
+    assert_eq!(doctor["sources"][1]["ok"], false);
+}
+
+#[test]
+fn every_field_of_config_show_is_there() {
+    let config: serde_json::Value = serde_json::from_str(&json_of(&["config", "show"])).unwrap();
+    let mut fields = Vec::new();
+    names("", &config, &mut fields);
+    insta::assert_snapshot!(fields.join("\n"));
+}
+
+fn names(prefix: &str, value: &serde_json::Value, into: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(fields) => {
+            for (name, value) in fields {
+                names(&format!("{prefix}.{name}"), value, into);
+            }
+        }
+        serde_json::Value::Array(items) if !items.is_empty() => names(&format!("{prefix}[]"), &items[0], into),
+        _ => into.push(prefix.to_owned()),
+    }
+}
+
+#[test]
+fn findings_at_or_above_fail_on_end_with_one() {
+    for (words, code) in [
+        (&["status"][..], 0),
+        (&["status", "--fail-on", "critical"], 1),
+        (&["findings", "--fail-on", "high"], 1),
+        (&["findings", "swap", "--fail-on", "moderate"], 1),
+        (&["findings", "swap", "--fail-on", "warning"], 0),
+        (&["findings", "nothing", "--fail-on", "low"], 0),
+    ] {
+        assert_eq!(run(words).code, code, "{words:?}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_one_line_and_ends_with_two() {
+    let lines: Vec<String> = [
+        &["wibble"][..],
+        &["stats"],
+        &["status", "--fail-on", "huge"],
+        &["forecast"],
+        &["forecast", "mem.availble_pct"],
+        &["forecast", "cpu.busy_pct", "--horizon", "-1h"],
+        &["whatif", "cpu x2", "wheels x2"],
+        &["whatif", "vm.swapiness=10"],
+        &["timeline", "--from", "soon"],
+        &["timeline", "--from", "now", "--to", "-1h"],
+        &["baseline"],
+        &["proposals", "--artefact", "2"],
+        &["export", "everything", "/tmp/x.csv"],
+        &["export", "metrics", "/tmp/x"],
+        &["sql", "DROP TABLE x"],
+        &["engine", "--once", "--for", "1m"],
+        &["status", "--interval", "1ns"],
+        &["status", "--config", "/no/such/file.toml"],
+        &["metrics", "\u{1b}[2J", "\u{1b}[2J"],
+    ]
+    .map(|words| {
+        let ran = run(words);
+        assert_eq!((ran.code, ran.data.as_str()), (2, ""), "{words:?}");
+        assert_eq!(ran.notes.lines().count(), 1, "{words:?}: {}", ran.notes);
+        ran.notes
+    })
+    .into();
+    insta::assert_snapshot!(lines.join(""));
+}
+
+#[test]
+fn without_a_subcommand_it_is_the_console_or_the_status_report() {
+    let world = World::default();
+    assert_eq!(run_on(&world, true, &[]).notes, "foreshadow: the console\n");
+    assert_eq!(run_on(&world, false, &[]).data, run(&["status"]).data);
+    assert_eq!(run_on(&world, true, &["--json"]).data, json_of(&["status"]));
+}
+
+#[test]
+fn an_engine_runs_as_long_as_told() {
+    assert_eq!(run(&["engine", "--once"]).notes, "foreshadow: engine Once every 2 s\n");
+    assert_eq!(
+        run(&["engine", "--for", "90s", "--interval", "1s"]).notes,
+        "foreshadow: engine For(Span(90000000)) every 1 s\n"
+    );
+    assert_eq!(run(&["engine"]).notes, "foreshadow: engine UntilStopped every 2 s\n");
+}
+
+#[test]
+fn an_engine_that_is_gone_is_not_the_users_fault() {
+    let world = World {
+        refuses: Some(LinkError::Gone),
+        ..World::default()
+    };
+    let ran = run_on(&world, false, &["status"]);
+    assert_eq!((ran.code, ran.notes.as_str()), (3, "foreshadow: the engine is gone\n"));
+}
+
+#[test]
+fn a_doctor_survives_what_is_asked_about() {
+    let world = World {
+        refuses: Some(LinkError::Refused("the store is held by pid 7".into())),
+        ..World::default()
+    };
+    let ran = run_on(&world, false, &["doctor"]);
+    assert!(ran.code == 0 && ran.data.contains("held by pid 7"), "{}", ran.data);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("bad.toml");
+    std::fs::write(&file, "horizn = 1\n").unwrap();
+    let ran = run(&["doctor", "--config", file.to_str().unwrap()]);
+    assert!(
+        ran.code == 0 && ran.data.contains("did you mean horizon?"),
+        "{}",
+        ran.data
+    );
+    let ran = run(&["config", "check", "--config", file.to_str().unwrap()]);
+    assert_eq!(ran.code, 2);
+    assert!(
+        ran.notes
+            .ends_with("bad.toml:1: horizn is not a key; did you mean horizon?\n")
+    );
+}
+
+#[test]
+fn help_completions_and_manual_come_from_one_definition() {
+    let manual = run(&["man"]).data;
+    for word in ["whatif", "baseline", "fail\\-on", "artefact"] {
+        assert!(manual.contains(word), "{word}");
+    }
+    for shell in ["bash", "zsh", "fish"] {
+        assert!(run(&["completions", shell]).data.contains("timeline"), "{shell}");
+    }
+    let help = run(&["--help"]);
+    assert_eq!(help.code, 0);
+    insta::assert_snapshot!(help.data);
+}

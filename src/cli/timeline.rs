@@ -1,0 +1,126 @@
+//! `timeline`: what happened in a time.
+
+use serde_json::json;
+
+use crate::{
+    cli::{Columns, Context, Exit, Need, Out, Report, Usage, findings, plain, settings::ChangeView},
+    domain::{EventKind, Finding, Timestamp},
+    engine::{Answer, Link, Query, Timeline},
+};
+
+/// Arguments of `timeline`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// From when: -2h, 13:00, 2026-03-12, "2026-03-12 13:00", or RFC 3339.
+    #[arg(long, value_name = "TIME", default_value = "-1h", allow_hyphen_values = true)]
+    from: String,
+    /// To when, likewise.
+    #[arg(long, value_name = "TIME", default_value = "now", allow_hyphen_values = true)]
+    to: String,
+}
+
+impl Report for Args {
+    const NEED: Need = Need::Stored;
+
+    async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
+        let (from, to) = (context.when.read(&self.from)?, context.when.read(&self.to)?);
+        if from > to {
+            return Err(Usage(format!(
+                "--from {} ({}) is after --to {} ({})",
+                self.from,
+                context.when.show(from),
+                self.to,
+                context.when.show(to)
+            ))
+            .into());
+        }
+        let timeline = context
+            .ask(Query::Timeline { from, to }, |answer| match answer {
+                Answer::Timeline(timeline) => Some(timeline),
+                _ => None,
+            })
+            .await?;
+        if context.json {
+            out.json(&json(&timeline))?;
+        } else {
+            page(&timeline, context, out)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn json(timeline: &Timeline) -> serde_json::Value {
+    json!({
+        "from": timeline.from,
+        "to": timeline.to,
+        "changes": timeline.changes.iter().map(ChangeView::from).collect::<Vec<_>>(),
+        "events": timeline.events,
+        "findings": timeline.findings.iter().map(findings::View::from).collect::<Vec<_>>(),
+        "notes": timeline.notes,
+    })
+}
+
+/// All of it in one list, oldest first; of the same time, changes come before what may follow from them.
+fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<()> {
+    let mut rows: Vec<(Timestamp, [String; 3])> = Vec::new();
+    for change in &timeline.changes {
+        let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        let (from, to) = (plain::shown(change.from.as_ref()), plain::shown(change.to.as_ref()));
+        let what = format!("{} {from} -> {to}{by}", change.id.name);
+        rows.push((change.at, ["setting".into(), change.id.resource.to_string(), what]));
+    }
+    for event in &timeline.events {
+        let who = event.who.as_ref().map_or_else(String::new, |who| format!(" by {who}"));
+        rows.push((
+            event.at,
+            [
+                event_kind(event.kind).into(),
+                event.resource.to_string(),
+                format!("{}{who}", event.what),
+            ],
+        ));
+    }
+    for finding in &timeline.findings {
+        rows.push((finding.since, finding_row(finding)));
+    }
+    for note in &timeline.notes {
+        rows.push((
+            note.at,
+            [
+                note.what.clone(),
+                note.resource.clone(),
+                format!("{} ({})", note.result, note.who),
+            ],
+        ));
+    }
+    rows.sort_by_key(|(at, _)| *at);
+    if rows.is_empty() {
+        out.note("nothing happened in that time");
+    }
+    let mut columns = Columns::default();
+    for (at, [sort, resource, what]) in rows {
+        columns.row(&[context.when.show(at), sort, resource, what]);
+    }
+    columns.print(out)?;
+    Ok(())
+}
+
+fn finding_row(finding: &Finding) -> [String; 3] {
+    [
+        finding.mark.to_string(),
+        finding.resource.to_string(),
+        format!("{}, {:.1} bits", finding.summary, finding.bits),
+    ]
+}
+
+fn event_kind(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Log => "log",
+        EventKind::Package => "package",
+        EventKind::Service => "service",
+        EventKind::Login => "login",
+        EventKind::Kernel => "kernel",
+        EventKind::Deploy => "deploy",
+        EventKind::Collector => "collector",
+    }
+}

@@ -1,0 +1,170 @@
+//! `whatif`: what a change would do.
+
+use serde_json::json;
+
+use crate::{
+    cli::{
+        Columns, Context, Exit, Need, Out, Report, Usage, forecast,
+        proposals::{EffectView, change},
+        series, span,
+    },
+    domain::{Change, ChangeSet, Evidence, LEVELS, ResourceId, Span, Step},
+    engine::{Answer, Link, Query, Snapshot},
+    simulate::Outcome,
+};
+
+/// Arguments of `whatif`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// SETTING=VALUE, "SETTING OLD -> NEW", "cpu x2" (memory, disk, network), "traffic x1.5"; several are made together.
+    #[arg(required = true)]
+    changes: Vec<String>,
+    /// How far ahead (default: the option `horizon`).
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    horizon: Option<Span>,
+    /// Seed of the draws: the same seed on the same data gives the same figures.
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+impl Report for Args {
+    const NEED: Need = Need::Fresh;
+
+    async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
+        let snapshot = context.snapshot();
+        let query = Query::WhatIf {
+            changes: ChangeSet {
+                steps: self.read(&snapshot)?,
+            },
+            horizon: self.horizon.unwrap_or(snapshot.options.horizon),
+            seed: self.seed,
+        };
+        let outcome = context
+            .ask(query, |answer| match answer {
+                Answer::WhatIf(outcome) => Some(outcome),
+                _ => None,
+            })
+            .await?;
+        if context.json {
+            out.json(&json(&outcome))?;
+        } else {
+            page(&outcome, out)?;
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Args {
+    /// Every argument is a change; or, where one makes no sense alone, all together are one: `whatif cpu x2`.
+    fn read(&self, snapshot: &Snapshot) -> anyhow::Result<Vec<Step>> {
+        let each = |texts: &[String]| -> anyhow::Result<Vec<Step>> {
+            texts
+                .iter()
+                .map(|text| {
+                    Ok(Step {
+                        change: one(text, snapshot)?,
+                        at: None,
+                        on: true,
+                    })
+                })
+                .collect()
+        };
+        each(&self.changes).or_else(|error| each(&[self.changes.join(" ")]).map_err(|_| error))
+    }
+}
+
+/// Reads one change; a setting gets its whole name and its value now.
+fn one(text: &str, snapshot: &Snapshot) -> anyhow::Result<Change> {
+    let hosts: Vec<&ResourceId> = snapshot
+        .resources
+        .iter()
+        .map(|row| &row.id)
+        .filter(|id| id.kind() == "host")
+        .collect();
+    let Some(here) = hosts.first() else {
+        return Err(Usage("nothing is watched yet: start `foreshadow engine`, or try again in a minute".into()).into());
+    };
+    let mut change = Change::parse(text, here)?;
+    let named = text.trim_start().starts_with(&format!("{}/", change.resource()));
+    if let Change::Setting { id, from, .. } = &mut change {
+        let wanted = if named { id.to_string() } else { id.name.to_string() };
+        *id = series::find(&wanted, "setting", snapshot.settings.iter().map(|row| &row.id))?;
+        if from.is_none() {
+            let row = snapshot.settings.iter().find(|row| row.id == *id);
+            *from = row.and_then(|row| row.value.clone());
+        }
+    } else if !named && hosts.len() > 1 {
+        return Err(Usage(format!(
+            "`{text}` names no host, and there are {}: write {here}/{}",
+            hosts.len(),
+            text.trim()
+        ))
+        .into());
+    }
+    Ok(change)
+}
+
+fn json(outcome: &Outcome) -> serde_json::Value {
+    let bands: Vec<_> = outcome
+        .bands
+        .iter()
+        .map(|(id, before, after)| {
+            json!({ "series": id, "before": forecast::steps(before), "after": forecast::steps(after) })
+        })
+        .collect();
+    json!({
+        "changes": outcome.changes.active().map(change).collect::<Vec<_>>(),
+        "at": outcome.at,
+        "horizon_secs": outcome.horizon.secs_f64(),
+        "seed": outcome.seed,
+        "runs": outcome.runs,
+        "effects": outcome.effects.iter().map(EffectView::from).collect::<Vec<_>>(),
+        "levels": LEVELS,
+        "bands": bands,
+        "notes": outcome.notes,
+        "inside_seen": outcome.inside_seen,
+    })
+}
+
+fn page(outcome: &Outcome, out: &mut Out) -> anyhow::Result<()> {
+    for change in outcome.changes.active() {
+        out.line(&format!("{}: {change}", change.resource()))?;
+    }
+    out.line(&format!(
+        "over {}, {} runs, seed {}; inside what was seen: {}",
+        outcome.horizon,
+        outcome.runs,
+        outcome.seed,
+        if outcome.inside_seen { "yes" } else { "no" }
+    ))?;
+    if !outcome.effects.is_empty() {
+        out.line("")?;
+        let mut columns = Columns::headed(&["metric", "without", "with (80 %)", "difference", "limit passed", "from"]);
+        for effect in &outcome.effects {
+            let show = |value| effect.unit.show(value);
+            let [low, middle, high] = effect.after;
+            columns.row(&[
+                effect.series.to_string(),
+                show(effect.before[1]),
+                format!("{} ({}..{})", show(middle), show(low), show(high)),
+                show(effect.difference[1]),
+                effect.crossing.map_or_else(
+                    || "-".into(),
+                    |(before, after)| format!("{:.0} -> {:.0} %", before * 100.0, after * 100.0),
+                ),
+                match effect.evidence {
+                    Evidence::Identity => "identity",
+                    Evidence::PastChange => "past change",
+                    Evidence::Network => "network",
+                    Evidence::None => "no evidence: prior",
+                }
+                .into(),
+            ]);
+        }
+        columns.print(out)?;
+    }
+    for note in &outcome.notes {
+        out.line(note)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,366 @@
+//! The table of keys: every one with its type, range, help and place in the options. Reading, showing, checking and the
+//! documentation all come from here.
+
+use std::sync::Arc;
+
+use toml::de::DeValue;
+
+use crate::domain::{Options, Quantity, Span, Unit, text::visible};
+
+/// One key of the settings file.
+#[derive(Debug)]
+pub struct Key {
+    /// Its dotted name: `drift.moderate`.
+    pub name: &'static str,
+    /// What it does, one sentence without a full stop.
+    pub help: &'static str,
+    sort: Sort,
+}
+
+/// What a key holds, within which bounds (both included), and where it stands in the options.
+#[derive(Debug)]
+enum Sort {
+    Span(Span, Span, fn(&mut Options) -> &mut Span),
+    Number(f64, f64, fn(&mut Options) -> &mut f64),
+    Bytes(u64, u64, fn(&mut Options) -> &mut u64),
+    Flag(fn(&mut Options) -> &mut bool),
+    Word(&'static [&'static str], fn(&mut Options) -> &mut Arc<str>),
+    Theme(fn(&mut Options) -> &mut Arc<str>),
+    Names(fn(&mut Options) -> &mut Vec<Arc<str>>),
+}
+
+const MIB: u64 = 1 << 20;
+const GIB: u64 = 1 << 30;
+
+const fn key(name: &'static str, help: &'static str, sort: Sort) -> Key {
+    Key { name, help, sort }
+}
+
+const fn span(least: Span, most: Span, place: fn(&mut Options) -> &mut Span) -> Sort {
+    Sort::Span(least, most, place)
+}
+
+/// Every key but `[[limit]]`, in the order of `config show`: first those without a table, then table by table.
+pub const KEYS: &[Key] = &[
+    key(
+        "interval",
+        "Time between two readings of the metrics",
+        span(Span(100_000), Span::from_hours(1), |o| &mut o.interval),
+    ),
+    key(
+        "settings_interval",
+        "Time between two snapshots of the settings",
+        span(Span::from_secs(1), Span::from_days(1), |o| &mut o.settings_interval),
+    ),
+    key(
+        "horizon",
+        "How far ahead limits are looked for",
+        span(Span::from_mins(1), Span::from_days(90), |o| &mut o.horizon),
+    ),
+    key(
+        "watch_window",
+        "How long a change just seen is watched before it is taken as settled",
+        span(Span::from_mins(1), Span::from_days(7), |o| &mut o.watch_window),
+    ),
+    key(
+        "mute",
+        "Series that raise no finding; `*` stands for any run of characters",
+        Sort::Names(|o| &mut o.mute),
+    ),
+    key(
+        "drift.moderate",
+        "Drift score from which a finding is MODERATE",
+        Sort::Number(0.0, 1000.0, |o| &mut o.drift.moderate),
+    ),
+    key(
+        "drift.high",
+        "Drift score from which a finding is HIGH; above drift.moderate",
+        Sort::Number(0.0, 1000.0, |o| &mut o.drift.high),
+    ),
+    key(
+        "drift.false_alarms_per_week",
+        "False alarms accepted per host and week; sets how many bits make a value odd",
+        Sort::Number(0.001, 10_000.0, |o| &mut o.drift.false_alarms_per_week),
+    ),
+    key(
+        "drift.crossing_probability",
+        "Probability that a limit is passed within the horizon, from which it is told",
+        Sort::Number(0.0, 1.0, |o| &mut o.drift.crossing_probability),
+    ),
+    key(
+        "drift.coincide",
+        "How close in time a setting's drift and a metric's surprise make each other critical",
+        span(Span::from_secs(1), Span::from_days(1), |o| &mut o.drift.coincide),
+    ),
+    key(
+        "sources.off",
+        "Sources that are not read, by the names `doctor` shows",
+        Sort::Names(|o| &mut o.sources_off),
+    ),
+    key(
+        "store.max_size",
+        "Most bytes the store's file may take; the oldest values go first",
+        Sort::Bytes(16 * MIB, 16_384 * GIB, |o| &mut o.store.max_bytes),
+    ),
+    key(
+        "store.keep_raw",
+        "How long single values are kept",
+        span(Span::from_mins(10), Span::from_days(3_650), |o| &mut o.store.keep_raw),
+    ),
+    key(
+        "store.keep_minutes",
+        "How long one-minute roll-ups are kept; not shorter than store.keep_raw",
+        span(Span::from_mins(10), Span::from_days(3_650), |o| {
+            &mut o.store.keep_minutes
+        }),
+    ),
+    key(
+        "store.keep_five_minutes",
+        "How long five-minute roll-ups are kept; not shorter than store.keep_minutes",
+        span(Span::from_mins(10), Span::from_days(3_650), |o| {
+            &mut o.store.keep_five_minutes
+        }),
+    ),
+    key(
+        "store.keep_hours",
+        "How long hourly roll-ups, changes, events, findings and the ledger are kept; not shorter than store.keep_five_minutes",
+        span(Span::from_mins(10), Span::from_days(3_650), |o| &mut o.store.keep_hours),
+    ),
+    key(
+        "store.commit_every",
+        "Longest time between an observation and its commit",
+        span(Span(100_000), Span::from_mins(1), |o| &mut o.store.commit_every),
+    ),
+    key(
+        "store.memory",
+        "DuckDB's own memory limit",
+        Sort::Bytes(32 * MIB, 64 * GIB, |o| &mut o.store.memory_bytes),
+    ),
+    key(
+        "ui.theme",
+        "`auto`, a theme that comes with the program, or NAME for themes/NAME.toml beside the settings file",
+        Sort::Theme(|o| &mut o.ui.theme),
+    ),
+    key(
+        "ui.charset",
+        "Characters to draw with; `auto` asks the locale",
+        Sort::Word(&["auto", "utf8", "ascii"], |o| &mut o.ui.charset),
+    ),
+    key(
+        "ui.mouse",
+        "Whether the mouse is captured (the terminal's own selection then needs Shift)",
+        Sort::Flag(|o| &mut o.ui.mouse),
+    ),
+];
+
+/// Pairs of which the second may not be less than the first.
+pub const RISING: &[(&str, &str)] = &[
+    ("drift.moderate", "drift.high"),
+    ("store.keep_raw", "store.keep_minutes"),
+    ("store.keep_minutes", "store.keep_five_minutes"),
+    ("store.keep_five_minutes", "store.keep_hours"),
+];
+
+impl Key {
+    /// The key of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<&'static Self> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// The key's table (`drift`), empty for those that stand before every table, and its name there.
+    #[must_use]
+    pub fn place(&self) -> (&'static str, &'static str) {
+        self.name.rsplit_once('.').unwrap_or(("", self.name))
+    }
+
+    /// What may stand there: `a duration from "100ms" to "1h"`.
+    #[must_use]
+    pub fn expects(&self) -> String {
+        match self.sort {
+            Sort::Span(least, most, _) => {
+                format!("a duration from \"{}\" to \"{}\"", span_text(least), span_text(most))
+            }
+            Sort::Number(least, most, _) => format!("a number from {least} to {most}"),
+            Sort::Bytes(least, most, _) => format!("a size from \"{}\" to \"{}\"", size_text(least), size_text(most)),
+            Sort::Flag(_) => "true or false".into(),
+            Sort::Word(words, _) => format!("one of {}", words.join(", ")),
+            Sort::Theme(_) => "the name of a theme".into(),
+            Sort::Names(_) => "a list of names".into(),
+        }
+    }
+
+    /// Sets the key in `options`.
+    ///
+    /// # Errors
+    /// Says what the key expects and what stands there; `options` is then as it was.
+    pub fn set(&self, options: &mut Options, value: &DeValue<'_>, themes: &[String]) -> Result<(), String> {
+        let wrong = || format!("{} must be {}, not {}", self.name, self.expects(), written(value));
+        match self.sort {
+            Sort::Span(least, most, place) => {
+                let text = value.as_str().ok_or_else(wrong)?;
+                let given: Span = text.parse().map_err(|_| wrong())?;
+                *place(options) = Some(given)
+                    .filter(|span| (least..=most).contains(span))
+                    .ok_or_else(wrong)?;
+            }
+            Sort::Number(least, most, place) => {
+                *place(options) = number(value)
+                    .filter(|number| (least..=most).contains(number))
+                    .ok_or_else(wrong)?;
+            }
+            Sort::Bytes(least, most, place) => {
+                *place(options) = size(value)
+                    .filter(|bytes| (least..=most).contains(bytes))
+                    .ok_or_else(wrong)?;
+            }
+            Sort::Flag(place) => *place(options) = value.as_bool().ok_or_else(wrong)?,
+            Sort::Word(words, place) => {
+                let word = value.as_str().filter(|word| words.contains(word)).ok_or_else(wrong)?;
+                *place(options) = word.into();
+            }
+            Sort::Theme(place) => {
+                let name = value.as_str().ok_or_else(wrong)?;
+                if name != "auto" && !themes.iter().any(|theme| theme == name) {
+                    return Err(format!(
+                        "{} is {}, which is no theme; there are auto, {}",
+                        self.name,
+                        written(value),
+                        themes.iter().map(|theme| visible(theme)).collect::<Vec<_>>().join(", ")
+                    ));
+                }
+                *place(options) = name.into();
+            }
+            Sort::Names(place) => {
+                let names = value.as_array().ok_or_else(wrong)?;
+                *place(options) = names
+                    .iter()
+                    .map(|name| name.get_ref().as_str().filter(|name| !name.is_empty()).map(Arc::from))
+                    .collect::<Option<_>>()
+                    .ok_or_else(|| {
+                        format!(
+                            "{} must be {}, each a text that is not empty",
+                            self.name,
+                            self.expects()
+                        )
+                    })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The key's value in `options`, as it is written in the file.
+    #[must_use]
+    pub fn shown(&self, options: &Options) -> String {
+        let mut copy = options.clone();
+        match self.sort {
+            Sort::Span(_, _, place) => quoted(&span_text(*place(&mut copy))),
+            Sort::Number(_, _, place) => place(&mut copy).to_string(),
+            Sort::Bytes(_, _, place) => quoted(&size_text(*place(&mut copy))),
+            Sort::Flag(place) => place(&mut copy).to_string(),
+            Sort::Word(_, place) | Sort::Theme(place) => quoted(place(&mut copy)),
+            Sort::Names(place) => {
+                let names: Vec<String> = place(&mut copy).iter().map(|name| quoted(name)).collect();
+                format!("[{}]", names.join(", "))
+            }
+        }
+    }
+
+    /// The key's value in `options` as JSON: spans and sizes as they are written in the file.
+    #[must_use]
+    pub fn json(&self, options: &Options) -> serde_json::Value {
+        let mut copy = options.clone();
+        match self.sort {
+            Sort::Span(_, _, place) => span_text(*place(&mut copy)).into(),
+            Sort::Number(_, _, place) => (*place(&mut copy)).into(),
+            Sort::Bytes(_, _, place) => size_text(*place(&mut copy)).into(),
+            Sort::Flag(place) => (*place(&mut copy)).into(),
+            Sort::Word(_, place) | Sort::Theme(place) => (&**place(&mut copy)).into(),
+            Sort::Names(place) => place(&mut copy).iter().map(|name| &**name).collect(),
+        }
+    }
+
+    /// The key's value as a number, for comparing two keys of one sort; 0 for those that are none.
+    #[must_use]
+    pub fn amount(&self, options: &Options) -> f64 {
+        let mut copy = options.clone();
+        match self.sort {
+            Sort::Span(_, _, place) => place(&mut copy).secs_f64(),
+            Sort::Number(_, _, place) => *place(&mut copy),
+            _ => 0.0,
+        }
+    }
+}
+
+/// A whole or broken number; `None` for anything else and for what no 64-bit float holds.
+#[must_use]
+pub fn number(value: &DeValue<'_>) -> Option<f64> {
+    match value {
+        DeValue::Integer(int) => i64::from_str_radix(int.as_str(), int.radix())
+            .ok()
+            .map(|int| int as f64),
+        DeValue::Float(float) => float.as_str().parse().ok(),
+        _ => None,
+    }
+    .filter(|number: &f64| number.is_finite())
+}
+
+/// A text as a TOML basic string, control characters escaped.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    toml::Value::from(text).to_string()
+}
+
+fn size(value: &DeValue<'_>) -> Option<u64> {
+    let bytes = match value {
+        DeValue::String(text) => {
+            let quantity: Quantity = text.parse().ok()?;
+            (quantity.unit() == Unit::Bytes).then(|| quantity.base())?
+        }
+        DeValue::Integer(_) => number(value)?,
+        _ => return None,
+    };
+    (bytes >= 0.0).then_some(bytes as u64)
+}
+
+/// What stands in the file, short: `"soon"`, `the number 2`, `a list`.
+fn written(value: &DeValue<'_>) -> String {
+    match value {
+        DeValue::String(text) => {
+            let short: String = text.chars().take(40).collect();
+            format!("\"{}\"", visible(&short))
+        }
+        DeValue::Integer(int) => format!("the number {int}"),
+        DeValue::Float(float) => format!("the number {float}"),
+        DeValue::Boolean(flag) => flag.to_string(),
+        DeValue::Datetime(_) => "a date".into(),
+        DeValue::Array(_) => "a list".into(),
+        DeValue::Table(_) => "a table".into(),
+    }
+}
+
+/// A span in the largest unit that leaves no rest: `2s`, `10m`, `730d`.
+fn span_text(span: Span) -> String {
+    const UNITS: [(i64, &str); 5] = [
+        (86_400_000_000, "d"),
+        (3_600_000_000, "h"),
+        (60_000_000, "m"),
+        (1_000_000, "s"),
+        (1_000, "ms"),
+    ];
+    let (size, unit) = UNITS
+        .into_iter()
+        .find(|(size, _)| span.0 % size == 0)
+        .unwrap_or((1, "us"));
+    format!("{}{unit}", span.0 / size)
+}
+
+/// A size in the largest unit that leaves no rest: `2GiB`.
+fn size_text(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (GIB, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")];
+    let (size, unit) = UNITS
+        .into_iter()
+        .find(|(size, _)| bytes.is_multiple_of(*size))
+        .unwrap_or((1, "B"));
+    format!("{}{unit}", bytes / size)
+}
