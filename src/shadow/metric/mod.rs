@@ -1,8 +1,24 @@
 //! The shadow of a metric: members forecast, the ensemble weighs them, conformal residuals make the bands.
 
+mod backtest;
+mod cadence;
+mod conformal;
+mod crossing;
+mod grid;
+mod last;
+mod level;
+mod member;
+mod normal;
+mod residuals;
+mod seasonal;
+mod ses;
+mod trend;
+mod window;
+
 use serde::{Deserialize, Serialize};
 
-use crate::domain::{Crossing, Forecast, Limit, MetricMeta, Point, Quantiles, Span, Timestamp};
+use self::{backtest::Spread, cadence::Cadence, conformal::Adaptive, grid::Grid, residuals::Residuals};
+use crate::domain::{Crossing, Forecast, LEVELS, Limit, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp};
 
 /// A forecaster of one series on a regular grid. Members know no time of day: one step is the series' grid step.
 pub trait Member {
@@ -40,88 +56,359 @@ pub struct Held {
     pub naive_error: f64,
 }
 
+impl Held {
+    /// Values over which the shares and errors are averaged, with exponential forgetting.
+    const MEMORY: u64 = 2_000;
+
+    fn observe(&mut self, expected: &Quantiles, value: f64, naive: f64) -> (bool, bool) {
+        let inside = |(lo, hi): (f64, f64)| (lo..=hi).contains(&value);
+        let (inside80, inside95) = (inside(expected.band80()), inside(expected.band95()));
+        self.scored += 1;
+        let rate = 1.0 / self.scored.min(Self::MEMORY) as f64;
+        let share = |inside: bool| if inside { 1.0 } else { 0.0 };
+        self.held80 += rate * (share(inside80) - self.held80);
+        self.held95 += rate * (share(inside95) - self.held95);
+        self.error += rate * ((value - expected.median()).abs() - self.error);
+        self.naive_error += rate * ((value - naive).abs() - self.naive_error);
+        (inside80, inside95)
+    }
+}
+
 /// The model of one metric. Serialising it keeps all it has learnt.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct MetricShadow {}
+pub struct MetricShadow {
+    lo: f64,
+    hi: f64,
+    cadence: Cadence,
+    /// The finest first; never empty.
+    grids: Vec<Grid>,
+    residuals: Residuals,
+    adaptive: Adaptive,
+    /// Decayed mean absolute one-step error by member of the finest grid; NaN while unknown.
+    errors: Vec<f64>,
+    first: Option<Timestamp>,
+    newest: Option<Point>,
+    points: u64,
+    held: Held,
+    refitted: Option<Timestamp>,
+}
 
 impl MetricShadow {
     /// Values needed before a band is shown.
     pub const WARM: u64 = 30;
+    /// Steps of the finest grid that are kept when there are coarser ones.
+    const FINE: usize = 240;
+    /// Coarser grids: length of a step in seconds, and steps kept (8 hours, 14 days, 84 days).
+    const COARSE: [(i64, usize); 3] = [(60, 480), (600, 2_016), (3_600, 2_016)];
+    /// Values beyond are cut off before they are learnt from, so that squares and sums stay finite.
+    const HUGE: f64 = 1e30;
+    /// Most steps that members are asked for; farther ones repeat the last of them.
+    const FARTHEST: usize = 4_096;
+    /// Most paths' steps of a crossing.
+    const PATH_STEPS: usize = 96;
 
     /// A model that knows only what its source said.
     #[must_use]
     pub fn new(meta: &MetricMeta) -> Self {
-        let _ = meta;
-        todo!()
+        let (lo, hi) = match meta.kind {
+            MetricKind::Bounded { lo, hi } if lo <= hi => (lo, hi),
+            MetricKind::Counter | MetricKind::Rate => (0.0, f64::INFINITY),
+            MetricKind::Gauge | MetricKind::Bounded { .. } => (f64::NEG_INFINITY, f64::INFINITY),
+        };
+        let cadence = Cadence::new(meta.cadence);
+        Self {
+            lo,
+            hi,
+            grids: Self::grids(cadence.step()),
+            cadence,
+            residuals: Residuals::default(),
+            adaptive: Adaptive::default(),
+            errors: Vec::new(),
+            first: None,
+            newest: None,
+            points: 0,
+            held: Held::default(),
+            refitted: None,
+        }
+    }
+
+    fn grids(step: Span) -> Vec<Grid> {
+        let coarser = Self::COARSE
+            .iter()
+            .filter(|(secs, _)| Span::from_secs(*secs).0 >= step.0.saturating_mul(4));
+        // Of the coarser ones two are enough: the first covers hours, the second weeks.
+        let coarser: Vec<Grid> = coarser
+            .take(2)
+            .map(|(secs, most)| Grid::new(Span::from_secs(*secs), *most))
+            .collect();
+        let fine = if coarser.is_empty() {
+            Self::COARSE[2].1
+        } else {
+            Self::FINE
+        };
+        std::iter::once(Grid::new(step, fine)).chain(coarser).collect()
     }
 
     /// Takes a value and judges it by what was expected. Late and duplicate values (not after the newest) change nothing
     /// and are judged with 0 bits; NaN and infinities are gaps.
     pub fn observe(&mut self, point: Point) -> Judged {
-        let _ = point;
-        todo!()
+        let silent = Judged {
+            expected: None,
+            bits: 0.0,
+        };
+        if !point.value.is_finite() || self.newest.is_some_and(|newest| point.at <= newest.at) {
+            return silent;
+        }
+        let point = Point {
+            value: point.value.clamp(-Self::HUGE, Self::HUGE),
+            ..point
+        };
+        let before = self.newest.replace(point);
+        self.first.get_or_insert(point.at);
+        self.points += 1;
+        if let Some(before) = before
+            && self.cadence.observe(point.at - before.at)
+        {
+            self.change_cadence();
+        }
+        let steps = before.map_or(1, |before| self.cadence.steps(point.at - before.at).min(Self::FINE));
+        for _ in 1..steps {
+            self.grids[0].push(None);
+        }
+        let (path, expected) = self.expect(steps);
+        let mut judged = silent;
+        if let Some(middle) = path {
+            let error = point.value - middle;
+            // Sums of members are not exact to the last bit.
+            let noise = 1e-9 * point.value.abs().max(middle.abs());
+            let error = if error.abs() <= noise { 0.0 } else { error };
+            if let (Some(expected), Some(before)) = (expected, before) {
+                judged.expected = Some(expected);
+                judged.bits = self.residuals.bits(error / Self::widening(steps)) as f32;
+                let (inside80, inside95) = self.held.observe(&expected, point.value, before.value);
+                self.adaptive.observe(inside80, inside95);
+            }
+            self.residuals.push(error / Self::widening(steps));
+        }
+        self.weigh(point.value);
+        self.grids[0].push(Some(point.value));
+        for grid in &mut self.grids[1..] {
+            grid.observe(point);
+        }
+        judged
+    }
+
+    /// After missed steps more is possible: errors grow like those of a random walk.
+    fn widening(steps: usize) -> f64 {
+        (steps.max(1) as f64).sqrt()
+    }
+
+    /// The middle and, when warm, the distribution of the next value, `steps` steps after the newest.
+    fn expect(&self, steps: usize) -> (Option<f64>, Option<Quantiles>) {
+        let path = self.grids[0].path(&self.grids[0].members, 1).map(|path| path[0]);
+        let warm = self.points > Self::WARM && self.residuals.len() as u64 >= Self::WARM / 2;
+        let expected = path.filter(|_| warm).map(|middle| {
+            let scale = Self::widening(steps);
+            let off = |level: f64| scale * self.residuals.quantile(self.adaptive.level(level));
+            Quantiles(LEVELS.map(|level| middle + off(level))).tidy(self.lo, self.hi)
+        });
+        (path, expected)
+    }
+
+    /// Weighs the members of the finest grid by how far off each was lately.
+    fn weigh(&mut self, value: f64) {
+        let grid = &mut self.grids[0];
+        self.errors.resize(grid.members.len(), f64::NAN);
+        for (error, member) in self.errors.iter_mut().zip(&grid.members) {
+            if let Some(said) = member.forecast(1) {
+                let off = (value - said[0]).abs();
+                *error = if error.is_nan() {
+                    off
+                } else {
+                    *error + 0.03 * (off - *error)
+                };
+            }
+        }
+        grid.weights = backtest::weigh(&self.errors, self.points.min(100) as f64);
+    }
+
+    /// The source reads at another cadence than it said: the finest grid and its errors begin anew.
+    fn change_cadence(&mut self) {
+        let old = std::mem::replace(&mut self.grids, Self::grids(self.cadence.step()));
+        for grid in &mut self.grids[1..] {
+            if let Some(same) = old[1..].iter().find(|same| same.step == grid.step) {
+                *grid = same.clone();
+            }
+        }
+        self.residuals = Residuals::default();
+        self.errors.clear();
+        self.refitted = None;
     }
 
     /// The distribution of the next value, if it has learnt enough.
     #[must_use]
     pub fn next(&self) -> Option<Quantiles> {
-        todo!()
+        self.expect(1).1
     }
 
     /// Distributions up to `horizon` after the newest value, at most `steps` of them, evenly spaced; `None` while learning.
     #[must_use]
     pub fn forecast(&self, horizon: Span, steps: usize) -> Option<Forecast> {
-        let _ = (horizon, steps);
-        todo!()
+        self.forecast_with_kin(horizon, steps).map(|(forecast, _)| forecast)
+    }
+
+    /// The forecast, and by step the correlation of its error with that of the step before.
+    fn forecast_with_kin(&self, horizon: Span, steps: usize) -> Option<(Forecast, Vec<f64>)> {
+        let near = self.next()?;
+        let start = self.newest?.at;
+        let step = Span(
+            (horizon.0 / i64::try_from(steps.max(1)).unwrap_or(i64::MAX))
+                .max(self.cadence.step().0)
+                .max(1),
+        );
+        let count = usize::try_from(horizon.0 / step.0).unwrap_or(0).clamp(1, steps.max(1));
+        let grid = self.grid(step);
+        let reach = |place: usize| grid.reach(start, start + step * (place as i64 + 1));
+        let asked = reach(count - 1).min(Self::FARTHEST);
+        let path = grid.path(&grid.current(), asked)?;
+        let quantiles = |place: usize| {
+            let ahead = reach(place);
+            let middle = path[ahead.min(asked) - 1];
+            if ahead == 1 && grid.step == self.cadence.step() {
+                return near;
+            }
+            let off = self.errors_at(grid, ahead);
+            let mut at = LEVELS;
+            at.iter_mut().zip(off).for_each(|(to, off)| *to = middle + off);
+            Quantiles(at).tidy(self.lo, self.hi)
+        };
+        let kin = (0..count)
+            .map(|place| {
+                if place == 0 {
+                    0.0
+                } else {
+                    grid.kin(reach(place - 1), reach(place))
+                }
+            })
+            .collect();
+        let forecast = Forecast {
+            start,
+            step,
+            steps: (0..count).map(quantiles).collect(),
+            points: self.points,
+        };
+        Some((forecast, kin))
+    }
+
+    /// The coarsest grid that is not coarser than `step` and has enough values.
+    fn grid(&self, step: Span) -> &Grid {
+        let fits =
+            |grid: &&Grid| grid.step.0 <= step.0 && grid.window.len() as u64 >= Self::WARM && !grid.spreads.is_empty();
+        self.grids.iter().rev().find(fits).unwrap_or(&self.grids[0])
+    }
+
+    /// Error quantiles `ahead` steps of `grid` ahead.
+    fn errors_at(&self, grid: &Grid, ahead: usize) -> [f64; 13] {
+        if grid.spreads.is_empty() {
+            // Before the first refit only one step is known: as uncertain as a random walk.
+            return LEVELS.map(|level| (ahead as f64).sqrt() * self.residuals.quantile(self.adaptive.level(level)));
+        }
+        Spread::at(&grid.spreads, ahead)
     }
 
     /// When and how likely the limit is passed within `horizon`, over seeded sample paths; `None` while learning.
     #[must_use]
     pub fn crossing(&self, limit: &Limit, horizon: Span, seed: u64) -> Option<Crossing> {
-        let _ = (limit, horizon, seed);
-        todo!()
+        let (forecast, kin) = self.forecast_with_kin(horizon, Self::PATH_STEPS)?;
+        let newest = self.newest?.value;
+        Some(crossing::crossing(&forecast, &kin, newest, limit, horizon, seed))
     }
 
     /// Values taken.
     #[must_use]
     pub fn points(&self) -> u64 {
-        todo!()
+        self.points
     }
 
     /// From when to when it has learnt; `None` before the first value.
     #[must_use]
     pub fn range(&self) -> Option<(Timestamp, Timestamp)> {
-        todo!()
+        Some((self.first?, self.newest?.at))
     }
 
     /// How often its bands held lately.
     #[must_use]
     pub fn held(&self) -> Held {
-        todo!()
+        self.held
     }
 
     /// Its members' names and weights, heaviest first; weights sum to 1.
     #[must_use]
     pub fn members(&self) -> Vec<(&'static str, f64)> {
-        todo!()
+        let grid = self.grid(Span::from_mins(1));
+        let mut members: Vec<_> = grid
+            .members
+            .iter()
+            .map(Member::name)
+            .zip(grid.weights.iter().copied())
+            .collect();
+        members.sort_by(|a, b| b.1.total_cmp(&a.1));
+        members
     }
 
     /// The seasons in use, longest first.
     #[must_use]
     pub fn seasons(&self) -> Vec<Span> {
-        todo!()
+        let mut seasons: Vec<Span> = self
+            .grids
+            .iter()
+            .filter_map(|grid| Some(grid.step * grid.season()? as i64))
+            .collect();
+        seasons.sort_by(|a, b| b.cmp(a));
+        seasons.dedup();
+        seasons
     }
 
-    /// Whether a refit is due at `now` (the retraining schedule).
+    /// Whether a refit is due at `now` (the retraining schedule): first with 30 values, then every five minutes, after an hour of
+    /// history every hour.
     #[must_use]
     pub fn refit_due(&self, now: Timestamp) -> bool {
-        let _ = now;
-        todo!()
+        let (Some(first), Some(newest)) = (self.first, self.newest) else {
+            return false;
+        };
+        let Some(refitted) = self.refitted else {
+            return self.points >= Self::WARM;
+        };
+        let every = if newest.at - first < Span::from_hours(1) {
+            Span::from_mins(5)
+        } else {
+            Span::from_hours(1)
+        };
+        // A clock set back far also asks for one.
+        (now - refitted).0.saturating_abs() >= every.0
     }
 
     /// Chooses members' weights and seasons anew from the window it keeps; about a millisecond.
     pub fn refit(&mut self, now: Timestamp) {
-        let _ = now;
-        todo!()
+        for grid in &mut self.grids {
+            grid.refit();
+        }
+        // Members may have come or gone; their one-step errors are learnt again within a minute.
+        self.errors = vec![f64::NAN; self.grids[0].members.len()];
+        self.refitted = Some(now);
     }
+}
+
+/// The median of `values`, which are put in order; `None` of none.
+fn median(values: &mut [f64]) -> Option<f64> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    let (below, middle, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
+    if n % 2 == 1 {
+        return Some(*middle);
+    }
+    let before = below.iter().copied().max_by(f64::total_cmp)?;
+    Some(f64::midpoint(before, *middle))
 }

@@ -1,0 +1,117 @@
+//! The newest one-step errors: bands and surprise without a law of errors.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+/// The newest one-step errors of a forecast, ready for quantiles and tail probabilities.
+///
+/// Quantiles are those of split conformal prediction (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Lei
+/// et al. 2018, JASA 113): the ⌈p(n+1)⌉-th smallest error, so that a new error exchangeable with them is covered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Residuals {
+    newest: VecDeque<f32>,
+    sorted: Vec<f32>,
+}
+
+impl Residuals {
+    const MOST: usize = 240;
+
+    /// Errors held.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.sorted.len()
+    }
+
+    /// Takes a finite error; the oldest is forgotten when there are too many.
+    pub fn push(&mut self, error: f64) {
+        let error = error as f32;
+        if self.newest.len() == Self::MOST
+            && let Some(oldest) = self.newest.pop_front()
+        {
+            let at = self.sorted.partition_point(|held| *held < oldest);
+            self.sorted.remove(at);
+        }
+        self.newest.push_back(error);
+        let at = self.sorted.partition_point(|held| *held < error);
+        self.sorted.insert(at, error);
+    }
+
+    /// The error that is exceeded downwards with probability `level`; 0 when none is held.
+    #[must_use]
+    pub fn quantile(&self, level: f64) -> f64 {
+        quantile(&self.sorted, level)
+    }
+
+    /// −log2 of the two-sided probability of an error at least as far out as `error`, 0 to 60.
+    ///
+    /// Inside what was seen it is the conformal p-value. Beyond, the tail is Pareto with an index learnt from the largest errors of
+    /// that side (Hill 1975, Annals of Statistics 3), predicted with the index unknown (Gamma prior), so few errors never give
+    /// many bits: with no tail to learn from, one in n + 1 is the most that can be said.
+    #[must_use]
+    pub fn bits(&self, error: f64) -> f64 {
+        let n = self.sorted.len();
+        if n == 0 {
+            return 0.0;
+        }
+        let error = error as f32;
+        let below = self.sorted.partition_point(|held| *held <= error);
+        let above = n - self.sorted.partition_point(|held| *held < error);
+        let middle = self.sorted[n / 2];
+        let tail = if error >= middle {
+            self.beyond(above, error, |rank| self.sorted[n - 1 - rank], middle)
+        } else {
+            self.beyond(below, error, |rank| self.sorted[rank], middle)
+        };
+        (-(2.0 * tail).min(1.0).log2()).clamp(0.0, 60.0)
+    }
+
+    /// P(an error as far out as `error` on its side); `far(0)` is the farthest of that side, `count` how many are as far.
+    fn beyond(&self, count: usize, error: f32, far: impl Fn(usize) -> f32, middle: f32) -> f64 {
+        let n = self.sorted.len();
+        let share = (count + 1) as f64 / (n + 1) as f64;
+        let reach = |value: f32| (f64::from(value) - f64::from(middle)).abs();
+        let (most, threshold) = (reach(far(0)), reach(far((n / 12).max(2).min(n - 1))));
+        if count > 0 || most <= 0.0 || threshold <= 0.0 {
+            return share;
+        }
+        // Prior: two errors with a mean log-excess of a half (Pareto index 2, heavy).
+        let (mut seen, mut sum) = (2.0, 1.0);
+        for rank in 0..(n / 12).max(2).min(n - 1) {
+            seen += 1.0;
+            sum += (reach(far(rank)) / threshold).ln();
+        }
+        share * (1.0 + (reach(error) / most).ln().max(0.0) / sum).powf(-seen)
+    }
+}
+
+/// Conformal quantile of `sorted` (rising); beyond the outermost value the tail is exponential.
+#[must_use]
+pub fn quantile(sorted: &[f32], level: f64) -> f64 {
+    let n = sorted.len();
+    if n == 0 {
+        return 0.0;
+    }
+    if level > 0.5 {
+        let at = (level * (n + 1) as f64).ceil() as usize;
+        return if at <= n {
+            f64::from(sorted[at - 1])
+        } else {
+            outside(n, 1.0 - level, |rank| sorted[n - 1 - rank])
+        };
+    }
+    let at = (level * (n + 1) as f64).floor() as usize;
+    if at >= 1 {
+        f64::from(sorted[at.min(n) - 1])
+    } else {
+        outside(n, level, |rank| sorted[rank])
+    }
+}
+
+/// Beyond the outermost of `n` values by an exponential tail as steep as the outer eighth; `far(0)` is the outermost.
+fn outside(n: usize, tail: f64, far: impl Fn(usize) -> f32) -> f64 {
+    let most = f64::from(far(0));
+    let outer = (n / 8).clamp(1, n - 1 + usize::from(n == 1)).min(n - 1);
+    let reach = most - f64::from(far(outer));
+    most + reach * (1.0 / (tail * (n + 1) as f64)).ln().max(0.0) / 1.5
+}

@@ -1,0 +1,52 @@
+//! What it was one season ago.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::Member;
+
+/// Seasonal naive: every step is as it was one period before (Hyndman & Athanasopoulos, Forecasting: Principles and Practice,
+/// 3rd ed., 5.2). A gap is filled with the value of the period before it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SeasonalNaive {
+    period: usize,
+    season: VecDeque<f64>,
+}
+
+impl SeasonalNaive {
+    /// A season of `period` steps (at least 1), empty yet.
+    #[must_use]
+    pub fn new(period: usize) -> Self {
+        Self {
+            period: period.max(1),
+            season: VecDeque::new(),
+        }
+    }
+
+    /// Steps in a season.
+    #[must_use]
+    pub fn period(&self) -> usize {
+        self.period
+    }
+}
+
+impl Member for SeasonalNaive {
+    fn name(&self) -> &'static str {
+        "seasonal"
+    }
+
+    fn observe(&mut self, value: Option<f64>) {
+        let full = self.season.len() == self.period;
+        let before = if full { self.season.front() } else { self.season.back() };
+        let Some(value) = value.or(before.copied()) else { return };
+        if full {
+            self.season.pop_front();
+        }
+        self.season.push_back(value);
+    }
+
+    fn forecast(&self, horizon: usize) -> Option<Vec<f64>> {
+        (self.season.len() == self.period).then(|| self.season.iter().copied().cycle().take(horizon).collect())
+    }
+}
