@@ -1,59 +1,56 @@
 //! The three comparisons: declared against actual, shadow against actual, shadow's future against a limit.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod baseline;
+mod cause;
+mod declared;
+mod group;
+mod incidents;
+mod limit;
+mod report;
+#[cfg(test)]
+mod sample;
+mod score;
+mod stale;
+mod surprise;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{DriftOptions, Finding, Options, SeriesId, Span, Timestamp, Value},
+    domain::{DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, matches},
     shadow::Shadows,
 };
 
-/// The values that should be: what was accepted as good.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Baseline {
-    /// When it was taken or last accepted; `None` before the first full snapshot.
-    pub taken_at: Option<Timestamp>,
-    /// Value by setting.
-    pub values: BTreeMap<SeriesId, Value>,
-}
+pub use baseline::{Baseline, Difference};
+pub use incidents::{Incident, incidents};
 
-/// One setting that is not as the baseline has it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Difference {
-    /// Which.
-    pub id: SeriesId,
-    /// The accepted value; `None` when it is new.
-    pub accepted: Option<Value>,
-    /// The value now; `None` when it is gone.
-    pub actual: Option<Value>,
-}
+use declared::Declared;
+pub(crate) use group::stable_hash;
+use group::{Departed, Groups};
+use limit::LimitWatch;
+use surprise::SurpriseWatch;
 
-impl Baseline {
-    /// Takes all of `shadows`' settings as they are.
-    #[must_use]
-    pub fn take(shadows: &Shadows, now: Timestamp) -> Self {
-        let _ = (shadows, now);
-        todo!()
-    }
-
-    /// Accepts the values now of the settings named (all when `ids` is empty).
-    pub fn accept(&mut self, shadows: &Shadows, ids: &[SeriesId], now: Timestamp) {
-        let _ = (shadows, ids, now);
-        todo!()
-    }
-
-    /// What differs, by name.
-    #[must_use]
-    pub fn diff(&self, shadows: &Shadows) -> Vec<Difference> {
-        let _ = shadows;
-        todo!()
-    }
-}
+/// A week: the time false alarms are counted over.
+const WEEK: Span = Span::from_days(7);
 
 /// What drift remembers between steps: since when each finding holds, and its hysteresis.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct DriftState {}
+pub struct DriftState {
+    declared: Declared,
+    metrics: BTreeMap<SeriesId, MetricWatch>,
+    groups: Groups,
+    held: BTreeMap<FindingId, Finding>,
+    judged: Option<Timestamp>,
+    watching: Option<Timestamp>,
+}
+
+/// What is remembered of one metric.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct MetricWatch {
+    surprise: SurpriseWatch,
+    limit: LimitWatch,
+}
 
 impl DriftState {
     /// Compares all there is and returns the findings that hold at `now`, and those that ended in this step (with `ended` set),
@@ -66,40 +63,129 @@ impl DriftState {
         now: Timestamp,
         seed: u64,
     ) -> Vec<Finding> {
-        let _ = (shadows, baseline, options, now, seed);
-        todo!()
+        self.note_watching(now);
+        let level = level(&options.drift, shadows);
+        let departed = self.departed(shadows, options, level, now, seed);
+        let groups = self.groups.sort_in(departed, shadows, options.drift.coincide);
+        let declared = self
+            .declared
+            .look(shadows, baseline, options, self.judged.unwrap_or(now), now);
+
+        let mut findings: Vec<Finding> = groups
+            .iter()
+            .map(|(id, members)| report::metric(*id, members, shadows, options, level, now))
+            .chain(declared)
+            .collect();
+        cause::explain(&mut findings, &self.held, shadows, options, now);
+        score::coincide(&mut findings, options.drift.coincide);
+        self.judged = Some(now);
+        self.keep(findings, now)
+    }
+
+    /// After a pause of the watcher itself (a restart, a suspend) nothing is stale until it had time to come in again.
+    fn note_watching(&mut self, now: Timestamp) {
+        let paused = self
+            .judged
+            .is_none_or(|judged| now - judged > stale::LEAST || now < judged);
+        if paused {
+            self.watching = Some(now);
+        }
+    }
+
+    /// The metrics that are off at `now`, each with its worst mark.
+    fn departed(
+        &mut self,
+        shadows: &Shadows,
+        options: &Options,
+        level: f64,
+        now: Timestamp,
+        seed: u64,
+    ) -> Vec<Departed> {
+        if self.metrics.len() > shadows.metrics.len() {
+            self.metrics.retain(|id, _| shadows.metrics.contains_key(id));
+        }
+        let watching = self.watching.unwrap_or(now);
+        let mut departed = Vec::new();
+        for (id, metric) in &shadows.metrics {
+            if !self.metrics.contains_key(id) {
+                self.metrics.insert(id.clone(), MetricWatch::default());
+            }
+            let Some(watch) = self.metrics.get_mut(id) else {
+                continue;
+            };
+            watch.surprise.look(metric, level);
+            let off = match stale::since(metric, watching, now) {
+                Some(since) => Some(Departed::stale(id, since)),
+                None if stale::silent(metric, now) => None,
+                None => {
+                    watch.limit.look(metric, options, now, seed);
+                    Departed::worst(id, &watch.limit, &watch.surprise, now)
+                }
+            };
+            departed.extend(off.filter(|_| !muted(id, options)));
+        }
+        departed
+    }
+
+    /// Remembers what holds, adds what ended, and sorts.
+    fn keep(&mut self, findings: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
+        let before = std::mem::take(&mut self.held);
+        self.held = findings.iter().map(|finding| (finding.id, finding.clone())).collect();
+        let mut all = findings;
+        all.extend(
+            before
+                .into_iter()
+                .filter(|(id, _)| !self.held.contains_key(id))
+                .map(|(_, finding)| Finding {
+                    ended: Some(now),
+                    ..finding
+                }),
+        );
+        all.sort_by(|a, b| {
+            let left = |finding: &Finding| finding.crossing.and_then(|c| c.at[1]).unwrap_or(Timestamp(i64::MAX));
+            a.mark
+                .cmp(&b.mark)
+                .then_with(|| left(a).cmp(&left(b)))
+                .then_with(|| b.bits.total_cmp(&a.bits))
+                .then_with(|| a.id.cmp(&b.id))
+        });
+        all
     }
 }
 
 /// Bits from which a value is odd, so that no more than the accepted false alarms are to be expected.
 ///
-/// `series` metrics of one host, each judged every `cadence`.
+/// `series` metrics of one host, each judged every `cadence`. Of n values judged a week, all as the shadow says, n·2^−b have
+/// b bits or more; so b = log2(n / accepted), at least 4. A bound and not an estimate: what is told must also last.
 #[must_use]
 pub fn odd_bits(options: &DriftOptions, series: usize, cadence: Span) -> f64 {
-    let _ = (options, series, cadence);
-    todo!()
+    let values = series as f64 * WEEK.secs_f64() / cadence.secs_f64().max(0.1);
+    bits_for(options, values)
 }
 
-/// An incident: linked findings close in time.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Incident {
-    /// Counted from 1, oldest first.
-    pub number: u32,
-    /// When the first finding began.
-    pub from: Timestamp,
-    /// When the last one ended; `None` while it goes on.
-    pub to: Option<Timestamp>,
-    /// Worst surprise, bits.
-    pub bits: f64,
-    /// One line.
-    pub title: Arc<str>,
-    /// The findings' series in order of first departure.
-    pub lanes: Vec<SeriesId>,
+/// The level of evidence for the metrics there are, each at its own cadence; the scales looked at share the accepted alarms.
+fn level(options: &DriftOptions, shadows: &Shadows) -> f64 {
+    let values: f64 = shadows
+        .metrics
+        .values()
+        .map(|metric| WEEK.secs_f64() / metric.meta.cadence.secs_f64().max(0.1))
+        .sum();
+    bits_for(options, values * surprise::SCALES.len() as f64)
 }
 
-/// Groups findings (held and ended) into incidents, oldest first.
-#[must_use]
-pub fn incidents(findings: &[Finding], coincide: Span) -> Vec<Incident> {
-    let _ = (findings, coincide);
-    todo!()
+fn bits_for(options: &DriftOptions, values: f64) -> f64 {
+    let accepted = options.false_alarms_per_week;
+    let accepted = if accepted.is_finite() { accepted.max(1e-6) } else { 1.0 };
+    (values.max(1.0) / accepted).log2().max(4.0)
 }
+
+/// Whether someone said not to tell of it: the pattern fits its name, or its full name.
+fn muted(id: &SeriesId, options: &Options) -> bool {
+    options
+        .mute
+        .iter()
+        .any(|pattern| matches(pattern, &id.name) || (pattern.contains('/') && matches(pattern, &id.to_string())))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,14 +1,53 @@
 //! Changes that answer findings: candidates, their scores, and their text.
 
+mod adjust;
+mod artefact;
+mod known;
+mod revert;
+mod shell;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
 use crate::{
-    domain::{Finding, Options, Proposal, Timestamp},
-    drift::Baseline,
+    domain::{
+        Artefact, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalId, ProposalKind,
+        ProposalStatus, Span, Timestamp, text::visible,
+    },
+    drift::{Baseline, stable_hash},
     shadow::Shadows,
+    simulate::what_if,
 };
+
+/// A score below this is too low to recommend.
+const WEAK: f64 = 1.0;
+/// Findings, worst first, whose proposals get their what-if.
+const SIMULATED: usize = 10;
+/// When nothing came for this long, what proposals rest on is too old.
+const OLD: Span = Span::from_mins(5);
+
+/// A change that may answer a finding, before its effects are known.
+#[derive(Clone, Debug)]
+struct Candidate {
+    kind: ProposalKind,
+    /// What tells it from other proposals for the same finding.
+    key: String,
+    title: String,
+    changes: ChangeSet,
+    factors: Factors,
+    why: Vec<String>,
+    cost: String,
+    sure: String,
+    risk: String,
+    undo: String,
+    artefact: Artefact,
+}
 
 /// Proposals for the findings that hold, best score first; weak ones at the end.
 ///
-/// Ids are stable: the same change for the same finding keeps its number.
+/// Ids are stable: the same change for the same finding keeps its number. The first ten findings' proposals carry the effects
+/// of their what-if.
 #[must_use]
 pub fn propose(
     findings: &[Finding],
@@ -18,6 +57,75 @@ pub fn propose(
     now: Timestamp,
     seed: u64,
 ) -> Vec<Proposal> {
-    let _ = (findings, shadows, baseline, options, now, seed);
-    todo!()
+    let holding: Vec<&Finding> = findings
+        .iter()
+        .filter(|finding| finding.ended.is_none() && !matches!(finding.mark, Mark::Muted | Mark::Stale))
+        .collect();
+    let old = shadows.newest.is_none_or(|newest| now - newest > OLD);
+    let mut proposals = Vec::new();
+    for (place, finding) in holding.iter().enumerate() {
+        let candidates = match finding.comparison {
+            Comparison::DeclaredActual => revert::drifted(finding, &holding, shadows, baseline, now),
+            Comparison::ShadowActual | Comparison::FutureLimit => {
+                let mut both = revert::causes(finding, &holding, shadows, now);
+                both.extend(adjust::limit(finding, shadows, options, seed));
+                both
+            }
+        };
+        for candidate in candidates {
+            let effects = if place < SIMULATED && candidate.changes.active().next().is_some() {
+                what_if(shadows, &candidate.changes, options.horizon, now, seed).effects
+            } else {
+                Vec::new()
+            };
+            let status = match candidate.factors.score() {
+                _ if old => ProposalStatus::Stale,
+                score if score < WEAK => ProposalStatus::Weak,
+                _ => ProposalStatus::New,
+            };
+            proposals.push(Proposal {
+                effects,
+                ..proposal(candidate, finding, status, now)
+            });
+        }
+    }
+    proposals.sort_by(|a, b| {
+        let weak = |proposal: &Proposal| proposal.factors.score() < WEAK;
+        weak(a)
+            .cmp(&weak(b))
+            .then_with(|| b.factors.score().total_cmp(&a.factors.score()))
+            .then_with(|| a.id.cmp(&b.id))
+    });
+    proposals
+}
+
+fn proposal(candidate: Candidate, finding: &Finding, status: ProposalStatus, now: Timestamp) -> Proposal {
+    let line = |text: String| -> Arc<str> { visible(&text).into() };
+    let kind = match candidate.kind {
+        ProposalKind::Revert => b"revert".as_slice(),
+        ProposalKind::Adopt => b"adopt",
+        ProposalKind::Adjust => b"adjust",
+    };
+    Proposal {
+        id: ProposalId(stable_hash(&[
+            &finding.id.0.to_le_bytes(),
+            kind,
+            candidate.key.as_bytes(),
+        ])),
+        finding: finding.id,
+        kind: candidate.kind,
+        status,
+        resource: finding.resource.clone(),
+        title: line(candidate.title),
+        changes: candidate.changes,
+        factors: candidate.factors,
+        why: candidate.why.into_iter().map(line).collect(),
+        effects: Vec::new(),
+        cost: line(candidate.cost),
+        sure: line(candidate.sure),
+        risk: line(candidate.risk),
+        undo: line(candidate.undo),
+        artefact: candidate.artefact,
+        made_at: now,
+    }
 }

@@ -1,13 +1,28 @@
 //! What-if: the shadow under changes that have not been made.
 
-use std::sync::Arc;
+mod capacity;
+mod draw;
+mod law;
+mod past;
+#[cfg(test)]
+mod tests;
+mod traffic;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{ChangeSet, Effect, Forecast, SeriesId, Span, Timestamp},
+    domain::{Change, ChangeSet, Effect, Evidence, Forecast, ResourceId, SeriesId, Span, Timestamp, text::visible},
     shadow::Shadows,
 };
+
+use law::{Applied, Law};
+
+/// Paths drawn.
+const RUNS: u32 = 256;
+/// Steps of the bands.
+const STEPS: usize = 36;
 
 /// What a change set would do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,9 +47,106 @@ pub struct Outcome {
     pub inside_seen: bool,
 }
 
+/// The laws that bear on each metric, and what is to be said about them.
+#[derive(Debug, Default)]
+struct Plan {
+    laws: BTreeMap<SeriesId, Vec<Applied>>,
+    notes: Vec<Arc<str>>,
+    outside_seen: bool,
+}
+
+impl Plan {
+    fn add(&mut self, id: &SeriesId, law: Law, evidence: Evidence, from: Timestamp) {
+        let laws = self.laws.entry(id.clone()).or_default();
+        laws.push(Applied { law, evidence, from });
+    }
+
+    fn note(&mut self, text: impl AsRef<str>) {
+        let line: Arc<str> = visible(text.as_ref()).into();
+        if !self.notes.contains(&line) {
+            self.notes.push(line);
+        }
+    }
+}
+
 /// Applies `changes` to the shadow and compares it with the shadow as it is, over `horizon` from `now`.
+///
+/// Laws that hold by construction come first (utilisation law, capacity, Little's law, M/M/1 waiting: Lazowska et al. 1984,
+/// *Quantitative System Performance*, ch. 3 and 5), then what the same setting's earlier changes did (interrupted time series:
+/// Bernal et al. 2017). A metric that neither speaks of is not listed.
 #[must_use]
 pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
-    let _ = (shadows, changes, horizon, now, seed);
-    todo!()
+    let horizon = horizon.clamp(Span::from_mins(1), Span::from_days(90));
+    let mut plan = Plan::default();
+    for step in changes.steps.iter().filter(|step| step.on) {
+        let from = step.at.unwrap_or(now).max(now);
+        match &step.change {
+            Change::Capacity { resource, what, factor } if factor.is_finite() && *factor > 0.0 => {
+                capacity::plan(&mut plan, shadows, resource, *what, *factor, from);
+            }
+            Change::Traffic { resource, factor } if factor.is_finite() && *factor >= 0.0 => {
+                traffic::plan(&mut plan, shadows, resource, *factor, from);
+            }
+            Change::Setting { id, from: old, to } => {
+                past::plan(&mut plan, shadows, id, old.as_ref(), to.as_ref(), from);
+            }
+            Change::Capacity { .. } | Change::Traffic { .. } => {
+                plan.note("a factor that is no positive number was left out")
+            }
+        }
+    }
+    if changes.active().next().is_none() {
+        plan.note("no change is switched on");
+    }
+    let mut results = Vec::new();
+    let laws = std::mem::take(&mut plan.laws);
+    let mut learning = 0;
+    for (id, laws) in &laws {
+        let Some(metric) = shadows.metrics.get(id) else {
+            continue;
+        };
+        match draw::effect(metric, laws, horizon, now, seed) {
+            Some(drawn) => {
+                plan.outside_seen |= drawn.outside_seen;
+                results.push(drawn);
+            }
+            None => learning += 1,
+        }
+    }
+    if learning > 0 {
+        plan.note(format!(
+            "{learning} metrics that would change are still learning and are left out"
+        ));
+    }
+    if plan.outside_seen {
+        plan.note("some values lie outside of all that was seen here: the bands there are a guess");
+    }
+    results.sort_by(|a, b| {
+        b.relative
+            .total_cmp(&a.relative)
+            .then_with(|| a.effect.series.cmp(&b.effect.series))
+    });
+    let (effects, bands) = results
+        .into_iter()
+        .map(|drawn| {
+            let id = drawn.effect.series.clone();
+            (drawn.effect, (id, drawn.before, drawn.after))
+        })
+        .unzip();
+    Outcome {
+        changes: changes.clone(),
+        at: now,
+        horizon,
+        seed,
+        runs: RUNS,
+        effects,
+        bands,
+        notes: plan.notes,
+        inside_seen: !plan.outside_seen,
+    }
+}
+
+/// Whether a change of `asked` bears on `id`; a resource typed without a name means the only one.
+fn concerns(asked: &ResourceId, id: &SeriesId) -> bool {
+    asked.name().is_empty() || *asked == id.resource
 }

@@ -1,0 +1,219 @@
+//! What belongs together: metrics that went off for one cause are one finding.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{cause, limit::LimitWatch, surprise::SurpriseWatch};
+use crate::{
+    domain::{Cause, Comparison, Crossing, FindingId, Mark, ResourceId, SeriesId, Span, Timestamp},
+    shadow::Shadows,
+};
+
+/// A metric that is off now.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Departed {
+    pub id: SeriesId,
+    pub mark: Mark,
+    pub since: Timestamp,
+    pub bits: f64,
+    /// The 80 % band that was expected when it left, where it left one.
+    pub band: Option<(f64, f64)>,
+    pub crossing: Option<Crossing>,
+}
+
+impl Departed {
+    pub fn stale(id: &SeriesId, since: Timestamp) -> Self {
+        Self {
+            id: id.clone(),
+            mark: Mark::Stale,
+            since,
+            bits: 0.0,
+            band: None,
+            crossing: None,
+        }
+    }
+
+    /// The worst that is said of one metric: breach, cross, odd, drift.
+    pub fn worst(id: &SeriesId, limit: &LimitWatch, surprise: &SurpriseWatch, now: Timestamp) -> Option<Self> {
+        let departure = surprise.told();
+        let (mark, since) = match (&limit.breach, &limit.cross, departure) {
+            (Some(breach), _, _) => (Mark::Breach, breach.since),
+            (None, Some((since, _)), _) => (Mark::Cross, *since),
+            (None, None, Some(departure)) if departure.drifted(now) => (Mark::Drift, departure.since),
+            (None, None, Some(departure)) => (Mark::Odd, departure.since),
+            (None, None, None) => return None,
+        };
+        Some(Self {
+            id: id.clone(),
+            mark,
+            since,
+            bits: departure.map_or(0.0, |departure| departure.bits),
+            band: departure.map(|departure| departure.band),
+            crossing: limit
+                .cross
+                .map(|(_, crossing)| crossing)
+                .filter(|_| mark == Mark::Cross),
+        })
+    }
+
+    pub fn comparison(&self) -> Comparison {
+        match self.mark {
+            Mark::Breach | Mark::Cross => Comparison::FutureLimit,
+            _ => Comparison::ShadowActual,
+        }
+    }
+}
+
+/// The groups that hold.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Groups(BTreeMap<FindingId, Group>);
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Group {
+    resource: ResourceId,
+    family: Arc<str>,
+    since: Timestamp,
+    cause: Option<Cause>,
+    members: BTreeSet<SeriesId>,
+}
+
+impl Groups {
+    /// Puts each departed metric where it belongs: the group it is in already, else one of its family (or its likely cause)
+    /// that began at about the same time, else a new one. Returns the groups, members with the telling one first.
+    pub fn sort_in(
+        &mut self,
+        departed: Vec<Departed>,
+        shadows: &Shadows,
+        coincide: Span,
+    ) -> Vec<(FindingId, Vec<Departed>)> {
+        let mut sorted: BTreeMap<FindingId, Vec<Departed>> = BTreeMap::new();
+        let mut new = Vec::new();
+        for one in departed {
+            let family = family(&one);
+            let theirs = self
+                .0
+                .iter()
+                .find(|(_, group)| (*group.family == *STALE) == (family == STALE) && group.members.contains(&one.id));
+            match theirs {
+                Some((id, _)) => sorted.entry(*id).or_default().push(one),
+                None => new.push((family, one)),
+            }
+        }
+        for (family, one) in new {
+            let id = self.place(family, &one, shadows, coincide);
+            sorted.entry(id).or_default().push(one);
+        }
+        self.0.retain(|id, _| sorted.contains_key(id));
+        for (id, members) in &mut sorted {
+            members.sort_by(|a, b| {
+                a.mark
+                    .cmp(&b.mark)
+                    .then_with(|| b.bits.total_cmp(&a.bits))
+                    .then_with(|| a.since.cmp(&b.since))
+                    .then_with(|| a.id.cmp(&b.id))
+            });
+            if let Some(group) = self.0.get_mut(id) {
+                group.members = members.iter().map(|member| member.id.clone()).collect();
+            }
+        }
+        sorted.into_iter().collect()
+    }
+
+    fn place(&mut self, family: String, one: &Departed, shadows: &Shadows, coincide: Span) -> FindingId {
+        let near = |group: &Group| {
+            let apart = group.since.max(one.since) - group.since.min(one.since);
+            group.resource == one.id.resource && (apart <= coincide || family == STALE)
+        };
+        let cause = if family == STALE {
+            None
+        } else {
+            let own = std::slice::from_ref(&one.id);
+            cause::changes_and_events(shadows, &one.id.resource, one.since, own, false, coincide)
+                .into_iter()
+                .next()
+                .filter(|cause| cause.weight >= 0.5)
+        };
+        let same_cause = |group: &Group| {
+            let (Some(ours), Some(theirs)) = (&cause, &group.cause) else {
+                return false;
+            };
+            ours.what == theirs.what && ours.at == theirs.at
+        };
+        let found = self
+            .0
+            .iter_mut()
+            .find(|(_, group)| near(group) && (*group.family == family || same_cause(group)));
+        if let Some((id, group)) = found {
+            group.members.insert(one.id.clone());
+            return *id;
+        }
+        let id = finding_id(&one.id, one.comparison(), one.since);
+        self.0.insert(
+            id,
+            Group {
+                resource: one.id.resource.clone(),
+                family: family.into(),
+                since: one.since,
+                cause,
+                members: [one.id.clone()].into(),
+            },
+        );
+        id
+    }
+}
+
+const STALE: &str = "-";
+
+/// What a metric is about: those of one family that go off together are one finding.
+fn family(one: &Departed) -> String {
+    if one.mark == Mark::Stale {
+        return STALE.into();
+    }
+    let name = &*one.id.name;
+    let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+    match first {
+        "fs" => format!("fs.{}", rest.rsplit_once('.').map_or(rest, |(mount, _)| mount)),
+        "cpu" if name == "cpu.iowait_pct" => "disk".into(),
+        "cpu" | "load" | "proc" => "cpu".into(),
+        "mem" | "swap" => "mem".into(),
+        "psi" if rest.starts_with("io") => "disk".into(),
+        "psi" if rest.starts_with("mem") => "mem".into(),
+        "psi" => "cpu".into(),
+        "top" if name.ends_with("rss_bytes") => "mem".into(),
+        "top" => "cpu".into(),
+        "net" | "tcp" | "udp" => "net".into(),
+        other => other.into(),
+    }
+}
+
+/// The number of a finding that began at `since` with `head`.
+pub(super) fn finding_id(head: &SeriesId, comparison: Comparison, since: Timestamp) -> FindingId {
+    let which = match comparison {
+        Comparison::DeclaredActual => b"declared".as_slice(),
+        Comparison::ShadowActual => b"shadow",
+        Comparison::FutureLimit => b"limit",
+    };
+    let resource = head.resource.as_str().as_bytes();
+    FindingId(stable_hash(&[
+        resource,
+        which,
+        head.name.as_bytes(),
+        &since.0.to_le_bytes(),
+    ]))
+}
+
+/// 48 bits of BLAKE3 over `parts`: short to read, and exact where numbers are held as doubles.
+pub(crate) fn stable_hash(parts: &[&[u8]]) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut bytes = [0; 8];
+    bytes[..6].copy_from_slice(&hasher.finalize().as_bytes()[..6]);
+    u64::from_le_bytes(bytes)
+}

@@ -1,0 +1,205 @@
+//! Findings in words.
+
+use std::sync::Arc;
+
+use super::{
+    baseline::{Difference, scope_of},
+    group::Departed,
+    score,
+};
+use crate::{
+    domain::{
+        Crossing, Finding, FindingId, Mark, Options, Seen, SettingChange, Side, Span, Timestamp, Unit, Value,
+        text::visible,
+    },
+    shadow::{Metric, Shadows},
+};
+
+/// A line of text, safe to show.
+pub(super) fn line(text: String) -> Arc<str> {
+    visible(&text).into()
+}
+
+/// A setting's value in a sentence, cut to what a line can hold.
+pub(super) fn value(value: Option<&Value>) -> String {
+    let Some(value) = value else { return "(absent)".into() };
+    let text = value.to_string();
+    match text.char_indices().nth(60) {
+        Some((cut, _)) => format!("{}...", &text[..cut]),
+        None => text,
+    }
+}
+
+/// A change in words: `sysctl.vm.swappiness 60 -> 1 by root`.
+pub(super) fn change(change: &SettingChange) -> Arc<str> {
+    let by = change
+        .by
+        .as_deref()
+        .map_or_else(String::new, |who| format!(" by {}", visible(who)));
+    let (from, to) = (value(change.from.as_ref()), value(change.to.as_ref()));
+    line(format!("{} {from} -> {to}{by}", change.id.name))
+}
+
+/// `3 min later`, `5 s earlier`, `at the same time`.
+pub(super) fn apart(by: Span) -> String {
+    match by.0 {
+        ..0 => format!("{} earlier", Span(-by.0)),
+        0 => "at the same time".into(),
+        _ => format!("{by} later"),
+    }
+}
+
+/// One line for settings that changed together.
+pub(super) fn settings_summary(head: &Difference, count: usize, by: Option<&str>) -> Arc<str> {
+    if count > 1 {
+        return line(format!("{count} settings of {} changed", scope_of(&head.id)));
+    }
+    let by = by.map_or_else(String::new, |who| format!(" by {}", visible(who)));
+    let (from, to) = (value(head.accepted.as_ref()), value(head.actual.as_ref()));
+    line(format!("{} {from} -> {to}{by}", head.id.name))
+}
+
+/// The finding of metrics that are off together, the telling one first. They are in `shadows`.
+pub(super) fn metric(
+    id: FindingId,
+    members: &[Departed],
+    shadows: &Shadows,
+    options: &Options,
+    odd_from: f64,
+    now: Timestamp,
+) -> Finding {
+    let head = &members[0];
+    let metric = &shadows.metrics[&head.id];
+    let newest = metric.newest();
+    let bits = members.iter().map(|member| member.bits).fold(0.0, f64::max);
+    let since = members
+        .iter()
+        .filter(|member| member.mark == head.mark)
+        .map(|member| member.since)
+        .min()
+        .unwrap_or(head.since);
+    let probability = head.crossing.map_or(0.0, |crossing| crossing.probability);
+    let score = score::of_metrics(head.mark, bits, odd_from, probability, members.len(), &options.drift);
+    let level = score::level(score, &options.drift);
+    let confidence = match head.mark {
+        Mark::Breach | Mark::Stale => score::CERTAIN,
+        Mark::Cross => score::crossing_confidence(metric, probability),
+        _ => score::confidence(metric, bits, odd_from, &options.drift),
+    };
+    let expected = newest
+        .and_then(|seen| seen.band)
+        .map(|band| (f64::from(band[1]), f64::from(band[3])));
+    let stale = head.mark == Mark::Stale;
+    let seen = Seen::Metric {
+        now: newest.map(|seen| seen.value).filter(|_| !stale),
+        band: head.band.or(expected),
+    };
+    Finding {
+        id,
+        mark: head.mark,
+        level,
+        severity: score::severity(head.mark, level),
+        comparison: head.comparison(),
+        resource: head.id.resource.clone(),
+        series: members.iter().map(|member| member.id.clone()).collect(),
+        summary: summary(head, members.len(), metric, shadows, now),
+        evidence: evidence(head, members, metric, odd_from),
+        seen,
+        since,
+        last: newest.map_or(now, |seen| seen.at),
+        ended: None,
+        bits,
+        score,
+        confidence,
+        crossing: head.crossing,
+        causes: Vec::new(),
+    }
+}
+
+fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, now: Timestamp) -> Arc<str> {
+    let (name, unit) = (&head.id.name, metric.meta.unit);
+    let shown = metric.newest().map_or_else(|| "-".into(), |seen| unit.show(seen.value));
+    let more = match count {
+        1 => String::new(),
+        _ => format!(" (and {} more)", count - 1),
+    };
+    let text = match head.mark {
+        Mark::Breach => match &metric.limit {
+            Some(limit) => {
+                let side = if limit.side == Side::Above { "above" } else { "below" };
+                format!("{name} {shown} is {side} its limit of {}", unit.show(limit.value))
+            }
+            None => format!("{name} {shown} is beyond its limit"),
+        },
+        Mark::Cross => head.crossing.map_or_else(String::new, |crossing| {
+            format!("{name} {shown} will pass {}", ahead(&crossing, unit, now))
+        }),
+        Mark::Stale => {
+            let all = shadows
+                .metrics
+                .keys()
+                .filter(|id| id.resource == head.id.resource)
+                .count();
+            return match count {
+                1 => line(format!("no data of {name}")),
+                _ if count == all => line(format!("no data of all {all} metrics")),
+                _ => line(format!("no data of {count} of {all} metrics")),
+            };
+        }
+        _ => match head.band {
+            Some((low, high)) => format!("{name} {shown}, expected {} to {}", unit.show(low), unit.show(high)),
+            None => format!("{name} {shown} left its shadow"),
+        },
+    };
+    line(text + &more)
+}
+
+/// `90 % in 3h10 (probability 0.72)`.
+fn ahead(crossing: &Crossing, unit: Unit, now: Timestamp) -> String {
+    let when = match crossing.at[1] {
+        Some(at) => format!("in {}", (at - now).max(Span::ZERO)),
+        None => format!("within {}", crossing.horizon),
+    };
+    format!(
+        "{} {when} (probability {:.2})",
+        unit.show(crossing.limit),
+        crossing.probability
+    )
+}
+
+fn evidence(head: &Departed, members: &[Departed], metric: &Metric, odd_from: f64) -> Vec<Arc<str>> {
+    let mut lines = Vec::new();
+    if head.bits > 0.0 {
+        lines.push(line(format!(
+            "{:.1} bits of surprise; {odd_from:.1} make it odd",
+            head.bits
+        )));
+    }
+    if let (Mark::Breach, Some(limit)) = (head.mark, &metric.limit) {
+        lines.push(line(format!(
+            "limit {} set by {}",
+            metric.meta.unit.show(limit.value),
+            limit.by
+        )));
+    }
+    if let Some(crossing) = &head.crossing
+        && let [Some(early), _, late] = crossing.at
+    {
+        let late = late.map_or_else(|| "after the horizon".into(), |at| at.to_string());
+        lines.push(line(format!("80 % of the paths pass between {early} and {late}")));
+    }
+    for member in members.iter().skip(1).take(5) {
+        lines.push(line(format!("{} is {} too", member.id.name, member.mark.word())));
+    }
+    let held = metric.shadow.held();
+    lines.push(line(if held.scored < 20 {
+        format!(
+            "its shadow rests on {} values and has hardly been scored",
+            metric.shadow.points()
+        )
+    } else {
+        let share = held.held95 * 100.0;
+        format!("its 95 % band held {share:.0} % of {} values", held.scored)
+    }));
+    lines
+}

@@ -1,0 +1,289 @@
+//! Shadow against actual: when a metric has left its shadow, and when it is back.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{Span, Timestamp, Unit},
+    shadow::{Metric, Seen},
+};
+
+/// Numbers of newest values whose surprise is summed: a jump shows in one, a small steady departure in sixteen.
+pub(super) const SCALES: [usize; 3] = [1, 4, 16];
+/// Values outside that a departure needs before it is told, and the least time they span: a spike of one reading is not told.
+const HOLD: (u32, Span) = (3, Span::from_secs(10));
+/// Values inside, and the least time they span, before a departure that was told has ended.
+const CALM: (u32, Span) = (5, Span::from_secs(60));
+/// Values inside that drop a departure not yet told.
+const DROP: u32 = 2;
+/// History a shadow needs before anything it says can be odd.
+const YOUNG: Span = Span::from_mins(5);
+/// After this long outside it is drift, no longer odd.
+const DRIFT_AFTER: Span = Span::from_mins(30);
+/// After this long outside the level is what is normal now.
+const SETTLED: Span = Span::from_hours(12);
+
+/// What is remembered of one metric against its shadow.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct SurpriseWatch {
+    /// The newest value judged.
+    seen: Option<Timestamp>,
+    departure: Option<Departure>,
+}
+
+/// A time outside the shadow.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Departure {
+    /// The first value outside.
+    pub since: Timestamp,
+    /// The newest value outside.
+    pub last: Timestamp,
+    /// Strongest evidence so far, bits.
+    pub bits: f64,
+    /// 80 % band that was expected when it began.
+    pub band: (f64, f64),
+    /// The end of what was usual, on the side it left by.
+    edge: f64,
+    above: bool,
+    told: bool,
+    outside: u32,
+    /// Values inside since the last one outside, and when the first of them was.
+    inside: Option<(u32, Timestamp)>,
+}
+
+impl SurpriseWatch {
+    /// Takes the values of `metric` that came since the last look. Evidence of `level` bits opens a departure.
+    pub fn look(&mut self, metric: &Metric, level: f64) {
+        let Some(newest) = metric.newest().map(|seen| seen.at) else {
+            return;
+        };
+        if self.seen.is_some_and(|seen| seen >= newest) {
+            return;
+        }
+        let fresh = match self.seen {
+            Some(seen) => metric.recent.iter().rev().take_while(|value| value.at > seen).count(),
+            None => metric.recent.len(),
+        };
+        for place in metric.recent.len() - fresh..metric.recent.len() {
+            self.step(metric, place, level);
+        }
+        self.seen = Some(newest);
+    }
+
+    /// The departure that holds and has lasted long enough to be told.
+    pub fn told(&self) -> Option<&Departure> {
+        self.departure.as_ref().filter(|departure| departure.told)
+    }
+
+    fn step(&mut self, metric: &Metric, place: usize, level: f64) {
+        let value = metric.recent[place];
+        let Some(departure) = &mut self.departure else {
+            self.departure = SCALES
+                .iter()
+                .find(|scale| evidence(metric, place, **scale, level).is_some())
+                .and_then(|scale| Departure::open(metric, place, *scale, level));
+            return;
+        };
+        if !departure.goes_on(&value) {
+            self.departure = None;
+            return;
+        }
+        let strongest = SCALES
+            .iter()
+            .filter_map(|scale| evidence(metric, place, *scale, departure.bits));
+        departure.bits = strongest.fold(departure.bits, f64::max);
+    }
+}
+
+impl Departure {
+    /// A departure that the `scale` values up to `place` give evidence of, if the value there is out of all that was usual and
+    /// far enough out to matter.
+    fn open(metric: &Metric, place: usize, scale: usize, level: f64) -> Option<Self> {
+        let value = metric.recent[place];
+        let (from, to) = metric.shadow.range()?;
+        if to - from < YOUNG {
+            return None;
+        }
+        // The band of the first value that was hard to believe: later ones may have followed the values already.
+        let first = (place + 1 - scale..=place)
+            .find(|at| metric.recent[*at].bits >= 4.0)
+            .unwrap_or(place);
+        let begin = metric.recent[first];
+        let band = begin.band?.map(f64::from);
+        let above = value.value > band[2];
+        let (low, high) = usual(metric, begin.at).unwrap_or((band[0], band[4]));
+        let edge = if above { band[4].max(high) } else { band[0].min(low) };
+        let departure = Self {
+            since: begin.at,
+            last: value.at,
+            bits: evidence(metric, place, scale, level)?,
+            band: (band[1], band[3]),
+            edge,
+            above,
+            told: false,
+            outside: 1,
+            inside: None,
+        };
+        (departure.outside(value.value) && matters(metric.meta.unit, band[2], value.value)).then_some(departure)
+    }
+
+    fn outside(&self, value: f64) -> bool {
+        if self.above {
+            value > self.edge
+        } else {
+            value < self.edge
+        }
+    }
+
+    /// Takes a value; `false` when the departure is over.
+    fn goes_on(&mut self, value: &Seen) -> bool {
+        if self.outside(value.value) {
+            self.outside = self.outside.saturating_add(1);
+            self.inside = None;
+            self.last = value.at;
+            self.told |= self.outside >= HOLD.0 && value.at - self.since >= HOLD.1;
+            return value.at - self.since < SETTLED;
+        }
+        let (count, from) = self.inside.map_or((1, value.at), |(count, from)| (count + 1, from));
+        self.inside = Some((count, from));
+        if self.told {
+            count < CALM.0 || value.at - from < CALM.1
+        } else {
+            count < DROP
+        }
+    }
+
+    /// Whether it began so long ago that it is drift.
+    pub fn drifted(&self, now: Timestamp) -> bool {
+        now - self.since > DRIFT_AFTER
+    }
+}
+
+/// Evidence against the shadow in the `scale` values up to `place`, bits, if it reaches `least`.
+///
+/// Under the shadow each value's surprise is −log2 of a uniform number, so the sum of k of them times ln 2 is Gamma(k, 1)
+/// (Fisher 1932, §21.1, combined probabilities): P(sum ≥ s) = 2^−s · Σ_{i<k} (s ln 2)^i / i!.
+fn evidence(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<f64> {
+    let from = (place + 1).checked_sub(scale)?;
+    let window = metric.recent.range(from..=place);
+    let sum: f64 = window.map(|seen| f64::from(seen.bits)).sum();
+    // The evidence is never more than the sum; most values stop here.
+    if !sum.is_finite() || sum < least || metric.recent[from].band.is_none() {
+        return None;
+    }
+    let x = sum * std::f64::consts::LN_2;
+    let (mut term, mut series) = (1.0, 1.0);
+    for i in 1..scale {
+        term *= x / i as f64;
+        series += term;
+    }
+    let bits = sum - series.log2();
+    (bits >= least).then_some(bits)
+}
+
+/// The range of the minutes before `before` without their outermost 2.5 % on each side; `None` for fewer than five.
+fn usual(metric: &Metric, before: Timestamp) -> Option<(f64, f64)> {
+    let mut lasts: Vec<f64> = metric
+        .minutes
+        .iter()
+        .filter(|minute| minute.at + Span::from_mins(1) <= before)
+        .map(|minute| minute.last)
+        .collect();
+    if lasts.len() < 5 {
+        return None;
+    }
+    lasts.sort_by(f64::total_cmp);
+    let cut = lasts.len() / 40;
+    Some((lasts[cut], lasts[lasts.len() - 1 - cut]))
+}
+
+/// Whether the distance from what was expected is one that a person would care about: 5 % of it, and a least amount by unit.
+fn matters(unit: Unit, expected: f64, value: f64) -> bool {
+    let least = match unit {
+        Unit::Percent => 1.0,
+        Unit::Count | Unit::Celsius => 2.0,
+        Unit::None | Unit::Cores => 0.25,
+        Unit::PerSec => 1.0,
+        Unit::Bytes => 1_048_576.0,
+        Unit::BytesPerSec => 65_536.0,
+        Unit::Secs => 1e-3,
+        Unit::Hertz => 1e6,
+    };
+    (value - expected).abs() >= f64::max(least, 0.05 * expected.abs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drift::sample;
+
+    #[test]
+    fn summed_surprise_is_judged_by_its_own_distribution() {
+        let mut metric = sample::metric("cpu.busy_pct", Unit::Percent);
+        for second in 0..16 {
+            sample::seen(&mut metric, second * 2, 5.0, 5.0);
+        }
+        // Gamma(16, 1) beyond 80 ln 2 = 55.45: 1.15e-11 by the closed sum, 36.3 bits.
+        let bits = evidence(&metric, 15, 16, 0.0).unwrap();
+        assert!((bits - 36.3).abs() < 0.5, "{bits}");
+        assert_eq!(evidence(&metric, 15, 1, 0.0), Some(5.0));
+        assert_eq!(evidence(&metric, 2, 4, 0.0), None, "not enough values");
+    }
+
+    #[test]
+    fn one_reading_is_a_spike_and_several_are_a_departure() {
+        let mut metric = sample::calm("cpu.busy_pct", 400);
+        let mut watch = SurpriseWatch::default();
+        watch.look(&metric, 20.0);
+        let mut at = 800;
+        let mut feed = |metric: &mut Metric, watch: &mut SurpriseWatch, value, bits| {
+            sample::seen(metric, at, value, bits);
+            at += 2;
+            watch.look(metric, 20.0);
+            watch.told().is_some()
+        };
+        assert!(!feed(&mut metric, &mut watch, 90.0, 40.0));
+        assert!(!feed(&mut metric, &mut watch, 5.0, 0.5));
+        assert!(!feed(&mut metric, &mut watch, 5.0, 0.5));
+        assert!(watch.departure.is_none(), "a spike is dropped");
+
+        // The shadow follows the new level at once (bits fall), the departure goes on all the same.
+        feed(&mut metric, &mut watch, 90.0, 40.0);
+        let told: Vec<bool> = (0..8).map(|_| feed(&mut metric, &mut watch, 90.0, 1.0)).collect();
+        assert!(!told[1] && told[6], "{told:?}");
+        assert_eq!(watch.told().unwrap().bits, 40.0);
+
+        // A dip back for a moment does not end it, a minute does.
+        assert!(feed(&mut metric, &mut watch, 5.0, 3.0));
+        assert!(feed(&mut metric, &mut watch, 90.0, 3.0));
+        let mut told = true;
+        for _ in 0..40 {
+            told = feed(&mut metric, &mut watch, 5.0, 0.5);
+        }
+        assert!(!told);
+    }
+
+    #[test]
+    fn a_jump_that_nobody_cares_about_is_not_told() {
+        let mut metric = sample::calm("cpu.busy_pct", 400);
+        let mut watch = SurpriseWatch::default();
+        for second in 400..420 {
+            sample::seen(&mut metric, second * 2, 5.9, 40.0);
+            watch.look(&metric, 20.0);
+        }
+        assert!(watch.told().is_none());
+    }
+
+    #[test]
+    fn what_was_usual_within_hours_is_not_a_departure() {
+        let mut metric = sample::calm("cpu.busy_pct", 400);
+        for minute in metric.minutes.iter_mut().step_by(4) {
+            minute.last = 95.0;
+        }
+        let mut watch = SurpriseWatch::default();
+        for second in 400..420 {
+            sample::seen(&mut metric, second * 2, 90.0, 40.0);
+            watch.look(&metric, 20.0);
+        }
+        assert!(watch.told().is_none());
+    }
+}

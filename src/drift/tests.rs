@@ -1,0 +1,522 @@
+//! The comparisons on constructed shadows.
+
+use super::{
+    sample::{self, CADENCE, MINUTE, T0, above, at, calm, host, seen, setting},
+    *,
+};
+use crate::{
+    domain::{
+        Comparison, Event, EventKind, Level, Limit, Mark, MetricKind, MetricMeta, Point, Seen, Severity, Side, Unit,
+        Value,
+    },
+    shadow::{Metric, MetricShadow},
+};
+
+/// A world that runs: shadows, baseline, state.
+struct World {
+    shadows: Shadows,
+    baseline: Baseline,
+    options: Options,
+    state: DriftState,
+    second: i64,
+}
+
+impl World {
+    /// `names` as calm percentages over 800 s, and three settings.
+    fn new(names: &[&str]) -> Self {
+        let mut shadows = sample::shadows(names.iter().map(|name| calm(name, 400)));
+        sample::add_settings(
+            &mut shadows,
+            &[
+                ("sysctl.vm.swappiness", "60"),
+                ("sysctl.kernel.panic", "0"),
+                ("pkg.bash", "5.2.15"),
+            ],
+        );
+        let baseline = Baseline::take(&shadows, T0);
+        let mut world = Self {
+            shadows,
+            baseline,
+            options: Options::default(),
+            state: DriftState::default(),
+            second: 798,
+        };
+        assert_eq!(world.judge(), [], "a calm world has no findings");
+        world
+    }
+
+    fn judge(&mut self) -> Vec<Finding> {
+        self.state
+            .judge(&self.shadows, &self.baseline, &self.options, at(self.second), 1)
+    }
+
+    fn metric(&mut self, name: &str) -> &mut Metric {
+        self.shadows.metrics.get_mut(&setting(name)).unwrap()
+    }
+
+    /// Two seconds on: the metrics named have a value far out (judged with `bits`), the others a calm one.
+    fn step(&mut self, off: &[&str], bits: f32) -> Vec<Finding> {
+        self.second += 2;
+        for metric in self.shadows.metrics.values_mut() {
+            if off.contains(&&*metric.meta.id.name) {
+                seen(metric, self.second, 95.0, bits);
+            } else {
+                seen(metric, self.second, 5.0, 1.0);
+            }
+        }
+        self.shadows.newest = Some(at(self.second));
+        self.judge()
+    }
+
+    fn steps(&mut self, count: usize, off: &[&str], bits: f32) -> Vec<Finding> {
+        (0..count).map(|_| self.step(off, bits)).last().unwrap()
+    }
+
+    fn change(&mut self, name: &str, to: Option<&str>) {
+        sample::change(&mut self.shadows, name, to, at(self.second));
+    }
+}
+
+#[test]
+fn the_budget_sets_the_level() {
+    let options = Options::default().drift;
+    // 300 metrics every 2 s for a week are 90.7 million values.
+    assert!((odd_bits(&options, 300, CADENCE) - 26.43).abs() < 0.01);
+    let eight = DriftOptions {
+        false_alarms_per_week: 8.0,
+        ..options.clone()
+    };
+    assert!((odd_bits(&options, 300, CADENCE) - odd_bits(&eight, 300, CADENCE) - 3.0).abs() < 1e-9);
+    assert!(odd_bits(&options, 0, Span::ZERO).is_finite());
+}
+
+#[test]
+fn a_setting_that_is_not_as_accepted_is_drift_until_it_is_back() {
+    let mut world = World::new(&[]);
+    world.change("sysctl.vm.swappiness", Some("10"));
+    let findings = world.judge();
+    assert_eq!(findings.len(), 1);
+    let finding = &findings[0];
+    assert_eq!(
+        (finding.mark, finding.comparison),
+        (Mark::Drift, Comparison::DeclaredActual)
+    );
+    assert_eq!(&*finding.summary, "sysctl.vm.swappiness 60 -> 10 by root");
+    assert_eq!(
+        finding.seen,
+        Seen::Setting {
+            now: Some(Value::Int(10)),
+            expected: Some(Value::Int(60))
+        }
+    );
+    world.second += 60;
+    assert_eq!(world.judge()[0].id, finding.id);
+    // The same in another form is no difference.
+    world.change("sysctl.vm.swappiness", Some("60"));
+    let ended = world.judge();
+    assert_eq!((ended.len(), ended[0].ended), (1, Some(at(world.second))));
+    assert_eq!(world.judge(), []);
+}
+
+#[test]
+fn accepting_ends_the_drift() {
+    let mut world = World::new(&[]);
+    world.change("sysctl.vm.swappiness", Some("10"));
+    assert_eq!(world.judge().len(), 1);
+    world
+        .baseline
+        .accept(&world.shadows, &[setting("sysctl.vm.swappiness")], at(world.second));
+    assert!(world.judge()[0].ended.is_some());
+    assert_eq!(world.judge(), []);
+}
+
+#[test]
+fn two_hundred_packages_at_once_are_one_finding() {
+    let mut world = World::new(&[]);
+    for package in 0..214 {
+        world.change(&format!("pkg.p{package:03}"), Some("1.0.0"));
+        world.second += package % 2;
+    }
+    world.change("sysctl.vm.swappiness", Some("10"));
+    world.second += 3600;
+    world.change("pkg.bash", Some("5.2.16"));
+    let findings = world.judge();
+    let mut titles: Vec<&str> = findings.iter().map(|finding| &*finding.summary).collect();
+    titles.sort_unstable();
+    assert_eq!(
+        titles,
+        [
+            "214 settings of pkg changed",
+            "pkg.bash 5.2.15 -> 5.2.16 by root",
+            "sysctl.vm.swappiness 60 -> 10 by root"
+        ]
+    );
+    // The first of them goes back: the finding stays what it was.
+    let id = findings.iter().find(|finding| finding.series.len() == 214).unwrap().id;
+    world.change("pkg.p000", None);
+    let findings = world.judge();
+    assert_eq!(
+        findings.iter().find(|finding| finding.id == id).unwrap().series.len(),
+        213
+    );
+}
+
+#[test]
+fn odd_is_told_once_it_lasts_and_ends_after_a_calm_minute() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    assert_eq!(world.step(&["cpu.busy_pct"], 50.0), [], "a spike is not told");
+    assert_eq!(world.steps(10, &[], 0.0), []);
+    let findings = world.steps(10, &["cpu.busy_pct"], 50.0);
+    assert_eq!(findings.len(), 1);
+    let odd = findings[0].clone();
+    assert_eq!((odd.mark, odd.bits, odd.severity), (Mark::Odd, 50.0, Severity::Warning));
+    assert_eq!(&*odd.summary, "cpu.busy_pct 95 %, expected 4.7 % to 5.3 %");
+    assert!(odd.confidence > 0.9 && odd.since == at(822), "{odd:?}");
+    assert_eq!(world.steps(5, &[], 0.0).len(), 1, "ten calm seconds do not end it");
+    assert_eq!(world.step(&["cpu.busy_pct"], 2.0)[0].id, odd.id);
+    let mut ended = Vec::new();
+    for _ in 0..60 {
+        ended.extend(
+            world
+                .step(&[], 0.0)
+                .into_iter()
+                .filter(|finding| finding.ended.is_some()),
+        );
+    }
+    assert_eq!((ended.len(), ended[0].id), (1, odd.id));
+    assert_eq!(world.judge(), []);
+}
+
+#[test]
+fn what_stays_out_of_its_shadow_is_drift_after_half_an_hour() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let odd = world.steps(10, &["cpu.busy_pct"], 50.0);
+    let drift = world.steps(920, &["cpu.busy_pct"], 1.0);
+    assert_eq!((odd[0].mark, drift[0].mark), (Mark::Odd, Mark::Drift));
+    assert_eq!((odd[0].id, odd[0].since), (drift[0].id, drift[0].since));
+}
+
+#[test]
+fn metrics_of_one_matter_are_one_row() {
+    let names = ["cpu.busy_pct", "load.1", "top.stress.cpu_pct", "net.eth0.util_pct"];
+    let mut world = World::new(&names);
+    let findings = world.steps(10, &names, 50.0);
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    let sizes: Vec<usize> = findings.iter().map(|finding| finding.series.len()).collect();
+    assert!(sizes.contains(&3) && sizes.contains(&1));
+    // One that joins later keeps the number of the finding.
+    let mut world = World::new(&names);
+    let first = world.steps(10, &["load.1"], 50.0);
+    let second = world.steps(10, &["load.1", "cpu.busy_pct"], 60.0);
+    assert_eq!((second.len(), second[0].id), (1, first[0].id));
+    assert_eq!(&*second[0].series[0].name, "cpu.busy_pct", "the telling one first");
+}
+
+#[test]
+fn a_setting_that_drifts_as_a_metric_departs_makes_both_critical() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    world.steps(30, &[], 0.0);
+    let findings = world.steps(10, &["cpu.busy_pct"], 50.0);
+    assert_eq!(findings.len(), 2);
+    assert!(findings.iter().all(|finding| finding.severity == Severity::Critical));
+    let odd = &findings[0];
+    let cause = &odd.causes[0];
+    assert_eq!(cause.series, Some(setting("sysctl.vm.swappiness")));
+    assert!(
+        cause.what.contains("60 -> 1 by root") && cause.weight > 0.3,
+        "{cause:?}"
+    );
+    assert_eq!(cause.lead, odd.since - findings[1].since);
+
+    // Far apart in time they are not.
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    world.steps(330, &[], 0.0);
+    let findings = world.steps(10, &["cpu.busy_pct"], 50.0);
+    assert!(findings.iter().all(|finding| finding.severity != Severity::Critical));
+}
+
+#[test]
+fn causes_weigh_what_is_near_and_leave_room_for_the_unseen() {
+    let mut world = World::new(&["cpu.busy_pct", "disk.sda.util_pct"]);
+    let event = |kind, what: &str, second| Event {
+        at: at(second),
+        resource: host(),
+        kind,
+        what: what.into(),
+        who: None,
+    };
+    let now = world.second;
+    world.shadows.events.extend([
+        event(EventKind::Deploy, "app 1.1 -> 1.2", now - 3500),
+        event(EventKind::Service, "nginx restarted", now - 30),
+        event(EventKind::Collector, "source lost", now - 5),
+    ]);
+    world.steps(30, &["disk.sda.util_pct"], 50.0);
+    let findings = world.steps(10, &["cpu.busy_pct", "disk.sda.util_pct"], 50.0);
+    let cpu = findings
+        .iter()
+        .find(|finding| &*finding.series[0].name == "cpu.busy_pct")
+        .unwrap();
+    let names: Vec<&str> = cpu.causes.iter().map(|cause| &*cause.what).collect();
+    assert_eq!(names, ["disk.sda.util_pct left its shadow", "nginx restarted"]);
+    let sum: f64 = cpu.causes.iter().map(|cause| cause.weight).sum();
+    assert!(sum > 0.5 && sum < 1.0);
+
+    let mut quiet = World::new(&["cpu.busy_pct"]);
+    assert_eq!(quiet.steps(10, &["cpu.busy_pct"], 50.0)[0].causes, [], "no cause seen");
+}
+
+#[test]
+fn muted_series_raise_nothing() {
+    let mut world = World::new(&["cpu.busy_pct", "load.1"]);
+    world.options.mute = vec!["cpu.*".into(), "host:a/sysctl.*".into()];
+    world.change("sysctl.vm.swappiness", Some("1"));
+    let findings = world.steps(10, &["cpu.busy_pct", "load.1"], 50.0);
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].series, [setting("load.1")]);
+    world.options.mute.clear();
+    assert_eq!(world.judge().len(), 2, "told again once they are not muted");
+}
+
+#[test]
+fn no_data_is_one_row_and_a_pause_of_the_watcher_is_none() {
+    let names = ["cpu.busy_pct", "load.1", "fs./.used_pct", "top.a.cpu_pct"];
+    let mut world = World::new(&names);
+    let quiet = |world: &mut World, seconds: i64, but: Option<&str>| {
+        let mut last = Vec::new();
+        for _ in 0..seconds / 2 {
+            world.second += 2;
+            let second = world.second;
+            if let Some(name) = but {
+                seen(world.metric(name), second, 5.0, 1.0);
+            }
+            last = world.judge();
+        }
+        last
+    };
+    assert_eq!(quiet(&mut world, 28, None), []);
+    let findings = quiet(&mut world, 10, None);
+    assert_eq!(findings.len(), 1);
+    assert_eq!(
+        (findings[0].mark, findings[0].series.len()),
+        (Mark::Stale, 3),
+        "processes come and go"
+    );
+    assert_eq!(
+        findings[0].seen,
+        Seen::Metric {
+            now: None,
+            band: findings[0].seen_band()
+        }
+    );
+    // One comes back: still one row, of two.
+    let fewer = quiet(&mut world, 10, Some("load.1"));
+    assert_eq!(
+        (fewer.len(), fewer[0].series.len(), fewer[0].id),
+        (1, 2, findings[0].id)
+    );
+    // The watcher itself was away for an hour: nobody is blamed before there was time to hear of it.
+    world.second += 3600;
+    let holding = |findings: Vec<Finding>| findings.into_iter().filter(|finding| finding.ended.is_none()).count();
+    assert_eq!(holding(world.judge()), 0);
+}
+
+impl Finding {
+    fn seen_band(&self) -> Option<(f64, f64)> {
+        match &self.seen {
+            Seen::Metric { band, .. } => *band,
+            Seen::Setting { .. } => None,
+        }
+    }
+}
+
+#[test]
+fn a_limit_passed_is_a_breach_at_once_and_until_it_held_again() {
+    let mut world = World::new(&["fs./.used_pct"]);
+    world.metric("fs./.used_pct").limit = above(90.0);
+    let findings = world.step(&["fs./.used_pct"], 1.0);
+    assert_eq!(findings.len(), 1);
+    let breach = &findings[0];
+    assert_eq!(
+        (breach.mark, breach.severity, breach.level, breach.comparison),
+        (Mark::Breach, Severity::Critical, Level::High, Comparison::FutureLimit)
+    );
+    assert_eq!(&*breach.summary, "fs./.used_pct 95 % is above its limit of 90 %");
+    assert_eq!(world.steps(3, &[], 0.0)[0].id, breach.id);
+    let mut marks = Vec::new();
+    for _ in 0..5 {
+        marks.extend(
+            world
+                .step(&[], 0.0)
+                .into_iter()
+                .filter(|finding| finding.ended.is_none()),
+        );
+    }
+    assert!(marks.len() < 5, "{marks:?}");
+}
+
+#[test]
+fn a_limit_ahead_is_told_with_its_time() {
+    let mut metric = sample::metric("fs./.used_pct", Unit::Percent);
+    metric.limit = above(90.0);
+    let mut second = 0;
+    let mut noise = fastrand::Rng::with_seed(3);
+    // 10 % an hour, from 50 % on: 90 % after four hours.
+    while second < 3 * 3600 {
+        let value = 50.0 + 10.0 * second as f64 / 3600.0 + 0.02 * (noise.f64() - 0.5);
+        seen(&mut metric, second, value, 1.0);
+        second += 10;
+    }
+    metric.meta.cadence = Span::from_secs(10);
+    metric.shadow.refit(at(second));
+    let shadows = sample::shadows([metric]);
+    let mut state = DriftState::default();
+    let judge =
+        |state: &mut DriftState| state.judge(&shadows, &Baseline::default(), &Options::default(), at(second), 1);
+    let findings = judge(&mut state);
+    assert_eq!(findings.len(), 1, "{findings:?}");
+    let cross = &findings[0];
+    assert_eq!((cross.mark, cross.comparison), (Mark::Cross, Comparison::FutureLimit));
+    let median = cross.crossing.unwrap().at[1].unwrap();
+    let hours = (median - at(second)).secs_f64() / 3600.0;
+    assert!((0.5..2.0).contains(&hours), "{hours}");
+    assert_eq!(judge(&mut state)[0].crossing, cross.crossing, "not looked anew at once");
+}
+
+#[test]
+fn far_from_a_limit_nothing_is_told() {
+    let mut world = World::new(&["fs./.used_pct"]);
+    world.metric("fs./.used_pct").limit = above(90.0);
+    assert_eq!(world.steps(60, &[], 0.0), []);
+}
+
+#[test]
+fn state_that_was_stored_goes_on_with_the_same_numbers() {
+    let mut world = World::new(&["cpu.busy_pct", "load.1"]);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    let before = world.steps(10, &["cpu.busy_pct"], 50.0);
+    let packed = rmp_serde::to_vec_named(&world.state).unwrap();
+    world.state = rmp_serde::from_slice(&packed).unwrap();
+    let json = serde_json::to_string(&world.state).unwrap();
+    world.state = serde_json::from_str(&json).unwrap();
+    let after = world.judge();
+    assert_eq!(before.len(), 2);
+    assert_eq!(before, after);
+}
+
+#[test]
+fn worst_first() {
+    let mut world = World::new(&["fs./.used_pct", "cpu.busy_pct", "net.eth0.util_pct"]);
+    world.metric("fs./.used_pct").limit = above(90.0);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    let off = ["fs./.used_pct", "cpu.busy_pct", "net.eth0.util_pct"];
+    world.steps(10, &off, 40.0);
+    let second = world.second;
+    seen(world.metric("net.eth0.util_pct"), second + 1, 95.0, 58.0);
+    let marks: Vec<(Mark, f64)> = world
+        .judge()
+        .iter()
+        .map(|finding| (finding.mark, finding.bits))
+        .collect();
+    let order: Vec<Mark> = marks.iter().map(|(mark, _)| *mark).collect();
+    assert_eq!(order, [Mark::Breach, Mark::Odd, Mark::Odd, Mark::Drift]);
+    assert!(marks[1].1 > marks[2].1);
+}
+
+#[test]
+fn values_that_are_no_numbers_never_come_out() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.metric("cpu.busy_pct").limit = Some(Limit {
+        value: f64::NAN,
+        side: Side::Below,
+        by: "config".into(),
+    });
+    for bits in [f32::NAN, f32::INFINITY, 60.0] {
+        for finding in world.steps(8, &["cpu.busy_pct"], bits) {
+            assert!(finding.bits.is_finite() && finding.score.is_finite() && finding.confidence.is_finite());
+        }
+    }
+    let empty = Shadows::default();
+    assert_eq!(
+        world
+            .state
+            .judge(&empty, &Baseline::default(), &world.options, Timestamp(i64::MIN), 0)
+            .len(),
+        1
+    );
+    assert_eq!(
+        world
+            .state
+            .judge(&empty, &Baseline::default(), &world.options, Timestamp(i64::MAX), 0),
+        []
+    );
+}
+
+/// A noisy host for as long as a week's count of values at a coarse cadence: 200 independent series, 2,016 values each.
+///
+/// A longer run of the same (2.4 million values) told nothing either; the bound of one a week leaves room for three here.
+#[test]
+fn a_noisy_host_stays_within_its_false_alarms() {
+    let cadence = Span::from_mins(5);
+    let mut draw = fastrand::Rng::with_seed(11);
+    let mut metrics: Vec<Metric> = (0..200)
+        .map(|number| {
+            let meta = MetricMeta {
+                id: setting(&format!("m{number}.value")),
+                unit: Unit::None,
+                kind: MetricKind::Gauge,
+                cadence,
+                source: "test".into(),
+                limit: None,
+            };
+            let mut metric = sample::metric("a.b", Unit::None);
+            metric.shadow = MetricShadow::new(&meta);
+            metric.meta = meta;
+            // Two values long ago, so that the shadow is not young.
+            metric.shadow.observe(Point { at: T0, value: 0.0 });
+            metric.shadow.observe(Point {
+                at: T0 + Span::from_hours(1),
+                value: 0.0,
+            });
+            metric
+        })
+        .collect();
+    let mut shadows = sample::shadows(metrics.drain(..));
+    let mut state = DriftState::default();
+    let mut told = std::collections::BTreeSet::new();
+    for step in 1..=2016 {
+        let now = T0 + Span::from_hours(1) + cadence * step;
+        for metric in shadows.metrics.values_mut() {
+            // Surprise of an honest shadow: −log2 of a uniform number; the value is as far out.
+            let bits = -(1.0 - draw.f64()).log2();
+            let value = if draw.bool() { bits } else { -bits };
+            metric.recent.push_back(crate::shadow::Seen {
+                at: now,
+                value,
+                band: Some([-5.3, -3.3, 0.0, 3.3, 5.3]),
+                bits: bits as f32,
+            });
+            if metric.recent.len() > 20 {
+                metric.recent.pop_front();
+            }
+        }
+        let findings = state.judge(&shadows, &Baseline::default(), &Options::default(), now, 1);
+        told.extend(findings.iter().map(|finding| finding.id));
+    }
+    assert!(told.len() <= 3, "{} false alarms in a week", told.len());
+}
+
+#[test]
+fn incidents_need_no_more_than_findings() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    let findings = world.steps(10, &["cpu.busy_pct"], 50.0);
+    let incidents = incidents(&findings, world.options.drift.coincide);
+    assert_eq!(
+        (incidents.len(), incidents[0].lanes.len(), incidents[0].to),
+        (1, 2, None)
+    );
+    assert!(incidents[0].from <= at(800) && MINUTE > Span::ZERO);
+}

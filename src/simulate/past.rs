@@ -1,0 +1,211 @@
+//! A setting gets another value: what its earlier changes did.
+
+use super::{Plan, concerns, law::Law};
+use crate::{
+    domain::{Evidence, SeriesId, SettingChange, Span, Timestamp, Value},
+    shadow::{Metric, Shadows},
+};
+
+/// Minutes compared on each side of a change.
+const WINDOW: i64 = 15;
+/// Least minutes on each side.
+const LEAST: usize = 4;
+/// Standard errors an effect must be away from none: of 300 metrics that do nothing, one in ten such looks shows one.
+const CLEAR: f64 = 3.5;
+/// A linear answer is not carried further than this many times the change that was seen.
+const REACH: f64 = 3.0;
+
+/// Adds what the earlier changes of `id` (or of the setting of that name on other resources) let expect of this one.
+pub(super) fn plan(
+    plan: &mut Plan,
+    shadows: &Shadows,
+    id: &SeriesId,
+    old: Option<&Value>,
+    to: Option<&Value>,
+    from: Timestamp,
+) {
+    let now = shadows
+        .settings
+        .all()
+        .iter()
+        .find(|(known, _)| known.name == id.name && concerns(&id.resource, known))
+        .map(|(_, state)| state.value.clone());
+    let old = old.cloned().or(now);
+    if same(old.as_ref(), to) {
+        plan.note(format!("{} has that value already: nothing changes", id.name));
+        return;
+    }
+    let before: Vec<&SettingChange> = shadows
+        .settings
+        .changes()
+        .iter()
+        .filter(|change| change.id.name == id.name)
+        .collect();
+    if before.is_empty() {
+        plan.note(format!(
+            "{}: no evidence, this setting never changed while metrics were watched; the prior is no effect",
+            id.name
+        ));
+        return;
+    }
+    plan.outside_seen |= !seen(&before, to);
+    let alike: Vec<(&SettingChange, f64)> = before
+        .iter()
+        .filter_map(|change| Some((*change, ratio(change, old.as_ref(), to)?)))
+        .collect();
+    if alike.is_empty() {
+        plan.note(format!(
+            "{}: no evidence, its earlier changes were to and from other values",
+            id.name
+        ));
+        return;
+    }
+    if alike.iter().any(|(_, ratio)| ratio.abs() >= REACH) {
+        plan.note(format!(
+            "{}: the change is far larger than those seen; the effect is not carried that far",
+            id.name
+        ));
+    }
+    let mut found = false;
+    for (metric_id, metric) in &shadows.metrics {
+        if !concerns(&id.resource, metric_id) {
+            continue;
+        }
+        let effects: Vec<(f64, f64)> = alike
+            .iter()
+            .filter(|(change, _)| change.id.resource == metric_id.resource)
+            .filter_map(|(change, ratio)| {
+                let (effect, error) = interrupted(metric, change.at)?;
+                Some((effect * ratio, error * ratio.abs()))
+            })
+            .collect();
+        if let Some((by, unsure)) = pooled(&effects).filter(|(by, unsure)| by.abs() >= CLEAR * unsure) {
+            found = true;
+            plan.add(metric_id, Law::Shift { by, unsure }, Evidence::PastChange, from);
+        }
+    }
+    if found {
+        confounded(plan, shadows, &alike);
+    } else {
+        plan.note(format!(
+            "{}: changed {} times before, and no metric that was watched then moved clearly; the prior is no effect",
+            id.name,
+            alike.len()
+        ));
+    }
+}
+
+fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => !a.differs(b),
+        (a, b) => a.is_none() && b.is_none(),
+    }
+}
+
+/// Whether the value was there before, or is a number between two that were.
+fn seen(changes: &[&SettingChange], to: Option<&Value>) -> bool {
+    let values = || {
+        changes
+            .iter()
+            .flat_map(|change| [change.from.as_ref(), change.to.as_ref()])
+    };
+    if values().any(|value| same(value, to)) {
+        return true;
+    }
+    let Some(number) = to.and_then(Value::number) else {
+        return false;
+    };
+    let numbers: Vec<f64> = values().flatten().filter_map(Value::number).collect();
+    numbers.iter().any(|seen| *seen <= number) && numbers.iter().any(|seen| *seen >= number)
+}
+
+/// How much of the earlier change's effect the asked one has: by proportion of numbers, 1 for the same step, −1 for its undoing.
+fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Option<f64> {
+    let number = |value: Option<&Value>| value.and_then(Value::number);
+    let (was, became) = (number(change.from.as_ref()), number(change.to.as_ref()));
+    if let (Some(was), Some(became), Some(from), Some(to)) = (was, became, number(old), number(to))
+        && became != was
+    {
+        return Some(((to - from) / (became - was)).clamp(-REACH, REACH));
+    }
+    if same(change.to.as_ref(), to) && same(change.from.as_ref(), old) {
+        Some(1.0)
+    } else if same(change.from.as_ref(), to) && same(change.to.as_ref(), old) {
+        Some(-1.0)
+    } else {
+        None
+    }
+}
+
+/// Mean after minus mean before the change, and its standard error (interrupted time series with a level change, Bernal et al.
+/// 2017; the error widened for first-order autocorrelation by √((1+r)/(1−r))).
+///
+/// The minute of the change itself is left out. `None` when either side has too few minutes.
+fn interrupted(metric: &Metric, at: Timestamp) -> Option<(f64, f64)> {
+    let side = |from: Timestamp, to: Timestamp| -> Vec<f64> {
+        let within = metric
+            .minutes
+            .iter()
+            .filter(|minute| minute.at >= from && minute.at < to);
+        within.map(|minute| minute.last).collect()
+    };
+    let minute = Span::from_mins(1);
+    let start = at.floor(minute);
+    let before = side(start - minute * WINDOW, start);
+    let after = side(start + minute, start + minute * (WINDOW + 1));
+    if before.len() < LEAST || after.len() < LEAST {
+        return None;
+    }
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / values.len() as f64;
+    let (was, became) = (mean(&before), mean(&after));
+    let residuals = |values: &[f64], mean: f64| values.iter().map(|value| value - mean).collect::<Vec<f64>>();
+    let (r_before, r_after) = (residuals(&before, was), residuals(&after, became));
+    let squares: f64 = r_before.iter().chain(&r_after).map(|r| r * r).sum();
+    let lagged: f64 = [&r_before, &r_after]
+        .iter()
+        .flat_map(|side| side.windows(2).map(|pair| pair[0] * pair[1]))
+        .sum();
+    let variance = squares / (before.len() + after.len() - 2) as f64;
+    let r = if squares > 0.0 {
+        (lagged / squares).clamp(0.0, 0.9)
+    } else {
+        0.0
+    };
+    let error =
+        (variance * (1.0 / before.len() as f64 + 1.0 / after.len() as f64)).sqrt() * ((1.0 + r) / (1.0 - r)).sqrt();
+    // Values that never moved by themselves: a thousandth of the level stands for what was not seen of their noise.
+    let least = 1e-3 * was.abs().max(became.abs());
+    let (effect, error) = (became - was, error.max(least));
+    (effect.is_finite() && error.is_finite()).then_some((effect, error))
+}
+
+/// Several estimates in one: weighted by their precision, the error no less than their own spread.
+fn pooled(effects: &[(f64, f64)]) -> Option<(f64, f64)> {
+    let weight = |error: f64| 1.0 / (error * error).max(1e-18);
+    let total: f64 = effects.iter().map(|(_, error)| weight(*error)).sum();
+    if effects.is_empty() || !total.is_finite() {
+        return None;
+    }
+    let mean = effects
+        .iter()
+        .map(|(effect, error)| effect * weight(*error))
+        .sum::<f64>()
+        / total;
+    let spread = effects.iter().map(|(effect, _)| (effect - mean).powi(2)).sum::<f64>() / effects.len() as f64;
+    Some((mean, (1.0 / total + spread / effects.len() as f64).sqrt()))
+}
+
+fn confounded(plan: &mut Plan, shadows: &Shadows, alike: &[(&SettingChange, f64)]) {
+    let window = Span::from_mins(WINDOW);
+    let beside = |change: &SettingChange| {
+        shadows.settings.changes().iter().any(|other| {
+            other.id != change.id
+                && other.id.resource == change.id.resource
+                && other.at > change.at - window
+                && other.at < change.at + window
+        })
+    };
+    if alike.iter().any(|(change, _)| beside(change)) {
+        plan.note("other settings changed within the same quarter of an hour: part of the effect may be theirs");
+    }
+}
