@@ -1,7 +1,8 @@
-//! The console: `update(&mut State, Msg) -> Vec<Effect>` decides, `view(&State, &mut Frame)` draws, the driver runs the effects.
+//! The console: `update(&mut State, Msg) -> Vec<Effect>` decides, `view(&State, &mut Buffer)` draws, the driver runs the effects.
 
 pub mod chart;
 pub mod look;
 pub mod screens;
 pub mod state;
 pub mod text;
+pub mod theme;
