@@ -1,6 +1,8 @@
 //! The console: `update(&mut State, Msg) -> Vec<Effect>` decides, `view(&State, &mut Buffer)` draws, the driver runs the effects.
 
 pub mod chart;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod look;
 pub mod screens;
 pub mod state;
