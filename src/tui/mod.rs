@@ -5,3 +5,7 @@ pub mod look;
 pub mod screens;
 pub mod state;
 pub mod text;
+pub mod command;
+pub mod help;
+pub mod page;
+pub mod palette;
