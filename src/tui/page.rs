@@ -3,13 +3,12 @@
 use std::ops::Range;
 
 use ratatui::{buffer::Buffer, layout::Rect};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{
-    domain::{Unit, text::visible},
+    domain::Unit,
     tui::{
         look::{Look, Role},
-        text::fit,
+        text::{fit, wrap},
     },
 };
 
@@ -87,31 +86,6 @@ impl<'a> Page<'a> {
     }
 }
 
-/// Breaks a text into lines of at most `width` cells, at blanks where it can. Control characters become visible.
-#[must_use]
-pub fn wrap(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(1);
-    let mut lines = Vec::new();
-    let mut line = String::new();
-    for word in visible(text).split(' ').filter(|word| !word.is_empty()) {
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
-            lines.push(std::mem::take(&mut line));
-        } else if !line.is_empty() {
-            line.push(' ');
-        }
-        for c in word.chars() {
-            if line.width() + c.width().unwrap_or(0) > width && !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            line.push(c);
-        }
-    }
-    if !line.is_empty() || lines.is_empty() {
-        lines.push(line);
-    }
-    lines
-}
-
 /// A text behind a label in capitals, with later lines set in below it.
 #[must_use]
 pub fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
@@ -175,10 +149,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_breaks_at_blanks_and_a_long_word_is_cut() {
-        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
-        assert_eq!(wrap("abcdefgh", 3), ["abc", "def", "gh"]);
-        assert_eq!(wrap("", 3), [""]);
+    fn only_the_first_line_has_the_label() {
         assert_eq!(labelled("WHY", "aa bb", 12), [" WHY     aa", "         bb"]);
     }
 
@@ -192,14 +163,6 @@ mod tests {
     }
 
     proptest! {
-        #[test]
-        fn no_line_is_wider_than_asked(text in ".{0,80}", width in 2usize..40) {
-            for line in wrap(&text, width) {
-                prop_assert!(line.width() <= width, "{line:?}");
-                prop_assert!(!line.chars().any(char::is_control));
-            }
-        }
-
         #[test]
         fn the_chosen_row_is_always_seen(len in 1usize..50, chosen in 0usize..50, rows in 1usize..20) {
             let chosen = chosen.min(len - 1);

@@ -18,7 +18,7 @@ use crate::{
         page::{self, Page},
         screens::whatif,
         state::{Effect, InputLine, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::{fit, fit_right},
+        text::{fit, fit_right, wrap},
     },
 };
 
@@ -312,7 +312,7 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some(proposal) = selected(state) else {
         let mut page = Page::new(&state.look, area, buffer);
         page.line(Role::Heading, &heading(page.width()));
-        for line in page::wrap(&empty(state), page.width().saturating_sub(2)) {
+        for line in wrap(&empty(state), page.width().saturating_sub(2)) {
             page.line(Role::Text, &format!(" {line}"));
         }
         return;
