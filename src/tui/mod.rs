@@ -1,10 +1,17 @@
 //! The console: `update(&mut State, Msg) -> Vec<Effect>` decides, `view(&State, &mut Buffer)` draws, the driver runs the effects.
 
 pub mod chart;
+pub mod export;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod look;
+pub mod page;
 pub mod screens;
 pub mod state;
 pub mod text;
 pub mod theme;
+mod update;
+mod view;
+
+pub use update::{enter, go_to, open, update};
+pub use view::{view, view_to_buffer};
