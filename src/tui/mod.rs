@@ -3,6 +3,8 @@
 pub mod chart;
 pub mod command;
 pub mod help;
+#[cfg(test)]
+pub(crate) mod fixture;
 pub mod look;
 pub mod page;
 pub mod palette;
