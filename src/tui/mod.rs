@@ -1,11 +1,14 @@
 //! The console: `update(&mut State, Msg) -> Vec<Effect>` decides, `view(&State, &mut Buffer)` draws, the driver runs the effects.
 
 pub mod chart;
+pub mod command;
 pub mod export;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod help;
 pub mod look;
 pub mod page;
+pub mod palette;
 pub mod screens;
 pub mod state;
 pub mod text;

@@ -71,6 +71,15 @@ impl<'a> Page<'a> {
             .set_style(part.intersection(self.area), self.look.style(role));
     }
 
+    /// Draws over the row written last, from the cell `from` on.
+    pub fn over(&mut self, from: usize, draw: impl FnOnce(Rect, &mut Buffer)) {
+        let (Some(row), Ok(from)) = (self.row.checked_sub(1), u16::try_from(from)) else {
+            return;
+        };
+        let width = self.area.width.saturating_sub(from);
+        draw(Rect::new(self.area.x + from, self.area.y + row, width, 1), self.buffer);
+    }
+
     /// Writes a line across.
     pub fn rule(&mut self) {
         let rule = self.look.glyph("─", "-").repeat(self.width());

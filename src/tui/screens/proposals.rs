@@ -128,7 +128,10 @@ pub fn next(state: &State) -> String {
         None if !state.filter.is_empty() => "Esc clears the filter".into(),
         None => "1 shows what is off now, 6 what happened".into(),
         Some(proposal) if proposal.status == ProposalStatus::Stale => {
-            format!("#{} rests on old data and cannot be applied; x shows its sum", proposal.id.0)
+            format!(
+                "#{} rests on old data and cannot be applied; x shows its sum",
+                proposal.id.0
+            )
         }
         Some(proposal) if proposal.changes.active().next().is_none() => {
             format!("Enter shows #{} whole; {session}", proposal.id.0)
@@ -147,7 +150,11 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
     let Some(proposal) = selected(state).filter(|_| wide(state)) else {
         return Vec::new();
     };
-    let known = state.proposals.outcome.as_ref().is_some_and(|(id, _)| *id == proposal.id);
+    let known = state
+        .proposals
+        .outcome
+        .as_ref()
+        .is_some_and(|(id, _)| *id == proposal.id);
     if known || proposal.changes.active().next().is_none() {
         return Vec::new();
     }
@@ -181,7 +188,11 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         return Vec::new();
     };
     match key.code {
-        KeyCode::Enter => show(state, format!("proposal #{}", proposal.id.0), text::whole(state, &proposal)),
+        KeyCode::Enter => show(
+            state,
+            format!("proposal #{}", proposal.id.0),
+            text::whole(state, &proposal),
+        ),
         KeyCode::Char('x') => show(state, format!("score of #{}", proposal.id.0), text::score(&proposal)),
         KeyCode::Char('y') => return vec![Effect::Copy(proposal.artefact.text.clone())],
         KeyCode::Char('a') => return apply(state, &proposal),
@@ -427,7 +438,11 @@ fn detail(state: &State, proposal: &Proposal, area: Rect, buffer: &mut Buffer) {
     )];
     lines.extend(text::sections(state, proposal, width));
     let cut = lines.len() > page.left();
-    let room = if cut { page.left().saturating_sub(1) } else { lines.len() };
+    let room = if cut {
+        page.left().saturating_sub(1)
+    } else {
+        lines.len()
+    };
     for (place, line) in lines.iter().take(room).enumerate() {
         page.line(if place == 0 { Role::Heading } else { Role::Text }, line);
         if place > 0 {

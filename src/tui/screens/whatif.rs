@@ -334,7 +334,10 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('[') => return far(state, -1),
         KeyCode::Char(']') => return far(state, 1),
         KeyCode::Char('r') => {
-            for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()].into_iter().flatten() {
+            for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()]
+                .into_iter()
+                .flatten()
+            {
                 scenario.outcome = None;
                 scenario.asked = false;
                 scenario.failed = None;
@@ -386,10 +389,16 @@ fn second(state: &mut State) -> Vec<Effect> {
 
 fn far(state: &mut State, by: isize) -> Vec<Effect> {
     let hours = state.whatif.horizon.0 / Span::from_hours(1).0;
-    let at = HORIZONS.iter().position(|known| *known >= hours).unwrap_or(HORIZONS.len() - 1);
+    let at = HORIZONS
+        .iter()
+        .position(|known| *known >= hours)
+        .unwrap_or(HORIZONS.len() - 1);
     let to = at.saturating_add_signed(by).min(HORIZONS.len() - 1);
     state.whatif.horizon = Span::from_hours(HORIZONS[to]);
-    for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()].into_iter().flatten() {
+    for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()]
+        .into_iter()
+        .flatten()
+    {
         scenario.asked = false;
         scenario.failed = None;
     }

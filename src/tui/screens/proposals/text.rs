@@ -103,7 +103,10 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
             crate::domain::ProposalStatus::Stale => "; - stale: its data are too old, it cannot be applied",
             _ => "",
         };
-        say("MADE", &format!("{made}, answers finding {}{stale}", proposal.finding.0));
+        say(
+            "MADE",
+            &format!("{made}, answers finding {}{stale}", proposal.finding.0),
+        );
     }
     lines
 }
@@ -135,8 +138,17 @@ pub(super) fn score(proposal: &Proposal) -> Vec<String> {
             factors.effort
         ),
         format!(" success    {:>6.2}  chance that it works, 0 to 1", factors.success),
-        format!(" impact     {:>6.1}  bits of surprise or breach it takes away", factors.impact),
-        format!(" disruption {:>6.2}  cost to the service, 1 is a restart", factors.disruption),
-        format!(" effort     {:>6.2}  cost to the person, 1 is one command", factors.effort),
+        format!(
+            " impact     {:>6.1}  bits of surprise or breach it takes away",
+            factors.impact
+        ),
+        format!(
+            " disruption {:>6.2}  cost to the service, 1 is a restart",
+            factors.disruption
+        ),
+        format!(
+            " effort     {:>6.2}  cost to the person, 1 is one command",
+            factors.effort
+        ),
     ]
 }

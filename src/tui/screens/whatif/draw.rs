@@ -29,7 +29,10 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if steps.is_empty() {
         let shown = pane.wanted.first().map(named).unwrap_or_default();
         page.line(Role::Heading, &heading(state, page.width()));
-        page.item(true, ">+ add a setting, a load factor (traffic x1.5) or a capacity (cpu x2)");
+        page.item(
+            true,
+            ">+ add a setting, a load factor (traffic x1.5) or a capacity (cpu x2)",
+        );
         let text = "Nothing to replay yet. Mark rows on 1, 2 or 4 with space and press w, or + to add a setting.";
         for line in wrap(text, page.width().saturating_sub(2)) {
             page.line(Role::Text, &format!(" {line}"));
@@ -128,7 +131,9 @@ fn parts(step: &Step) -> (String, String, String) {
     match &step.change {
         Change::Setting { id, from, to } => {
             let shown = |value: &Option<crate::domain::Value>| {
-                value.as_ref().map_or_else(|| "(absent)".to_owned(), ToString::to_string)
+                value
+                    .as_ref()
+                    .map_or_else(|| "(absent)".to_owned(), ToString::to_string)
             };
             let was = from.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
             (format!("{resource} {}", id.name), was, shown(to))
@@ -184,14 +189,7 @@ fn grid(state: &State, area: Rect, buffer: &mut Buffer) {
 }
 
 /// Draws what is expected of one series without a change (as a line) and with it (as a band), under a heading.
-pub fn chart_of(
-    state: &State,
-    outcome: &Outcome,
-    id: Option<&SeriesId>,
-    with: &str,
-    area: Rect,
-    buffer: &mut Buffer,
-) {
+pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &str, area: Rect, buffer: &mut Buffer) {
     let mut page = Page::new(&state.look, area, buffer);
     let Some((id, before, after)) = outcome
         .bands
@@ -211,7 +209,10 @@ pub fn chart_of(
         state.look.glyph("▒", ":"),
     );
     let guess = if outcome.inside_seen { "" } else { " ?" };
-    let heading = format!(" {}   {line} as it is   {median} {with} (80 % band {band}){guess}", named(id));
+    let heading = format!(
+        " {}   {line} as it is   {median} {with} (80 % band {band}){guess}",
+        named(id)
+    );
     page.line(Role::Heading, &heading);
     let columns = usize::from(area.width.saturating_sub(GUTTER + 9)).max(1);
     let step = Span((outcome.horizon.0 / columns as i64).max(1));
@@ -271,7 +272,12 @@ fn no_effect(scenario: &Scenario) -> String {
 
 /// The effect of a scenario on a series.
 fn effect<'a>(scenario: Option<&'a Scenario>, id: &SeriesId) -> Option<&'a Effect> {
-    scenario?.outcome.as_ref()?.effects.iter().find(|effect| effect.series == *id)
+    scenario?
+        .outcome
+        .as_ref()?
+        .effects
+        .iter()
+        .find(|effect| effect.series == *id)
 }
 
 /// The table: what is expected without and with the changes, the difference, and where the numbers come from.
@@ -390,7 +396,10 @@ fn tail(state: &State, page: &mut Page<'_>) {
             Role::Text,
             &format!(
                 " RUN   {} over {}, {} paths, seed {SEED}, as of {}",
-                "no system was touched", outcome.horizon, outcome.runs, clock(outcome.at)
+                "no system was touched",
+                outcome.horizon,
+                outcome.runs,
+                clock(outcome.at)
             ),
         );
     }
@@ -408,7 +417,12 @@ fn path(outcome: &Outcome) -> Option<String> {
             Change::Traffic { .. } => "traffic".into(),
         })
         .collect();
-    let moved: Vec<&str> = outcome.effects.iter().take(4).map(|effect| &*effect.series.name).collect();
+    let moved: Vec<&str> = outcome
+        .effects
+        .iter()
+        .take(4)
+        .map(|effect| &*effect.series.name)
+        .collect();
     (!moved.is_empty()).then(|| format!("{} > {}", changed.join(", "), moved.join(", ")))
 }
 
