@@ -31,11 +31,14 @@ impl Track {
     pub fn want(&mut self, id: &SeriesId, newest: Timestamp, step: Span, columns: usize) -> Option<Query> {
         let columns = columns.max(1);
         let window = Window { id: id.clone(), step, columns, from: start(newest, step, columns) };
-        let same = |other: &Window| other.id == window.id && other.step == step && other.columns == columns;
+        // A chart that is carried on moves by itself; only a jump in time asks anew.
+        let inside = |from: Timestamp| {
+            let column = (newest - from).0.div_euclid(step.0.max(1));
+            (columns as i64 / 3..columns as i64).contains(&column)
+        };
         if let Some(wanted) = &self.wanted
-            && same(wanted)
-            // A chart that is carried on moves by itself; only a jump in time asks anew.
-            && (window.from - wanted.from).0.abs() < step.0 * columns as i64 / 2
+            && (&wanted.id, wanted.step, wanted.columns) == (id, step, columns)
+            && inside(wanted.from)
         {
             return None;
         }
