@@ -1,7 +1,22 @@
-//! The console: `update(&mut State, Msg) -> Vec<Effect>` decides, `view(&State, &mut Frame)` draws, the driver runs the effects.
+//! The console: `update(&mut State, Msg) -> Vec<Effect>` decides, `view(&State, &mut Buffer)` draws, the driver runs the effects.
 
 pub mod chart;
+pub mod command;
+pub mod export;
+#[cfg(test)]
+pub(crate) mod fixture;
+pub mod help;
 pub mod look;
+pub mod page;
+pub mod palette;
 pub mod screens;
 pub mod state;
 pub mod text;
+pub mod theme;
+mod update;
+mod view;
+
+pub use update::{enter, go_to, open, update};
+pub(crate) use update::{export_to, open_line};
+pub(crate) use view::{counts, put_counts};
+pub use view::{view, view_to_buffer};

@@ -7,8 +7,12 @@ use tui_input::Input;
 
 use crate::{
     domain::{ResourceId, SeriesId, Span, Timestamp},
-    engine::{Answer, LinkError, Query, Snapshot},
-    tui::{look::Look, screens},
+    engine::{Answer, Health, LinkError, Query, Snapshot, StoreRow, Usage},
+    tui::{
+        look::{Charset, Look},
+        screens,
+        theme::Env,
+    },
 };
 
 /// The seven screens, in the order of their keys.
@@ -71,6 +75,10 @@ pub struct State {
     pub frozen: bool,
     /// The global time cursor; `None` is now. While set, `shown` is the world as of it.
     pub at: Option<Timestamp>,
+    /// The as-of question that is on its way.
+    pub as_of_asked: Option<Timestamp>,
+    /// Where Esc leads: the screens and series that Enter came from, oldest first.
+    pub back: Vec<(Screen, Option<SeriesId>)>,
     /// The series that screens 2 and 3 are about.
     pub series: Option<SeriesId>,
     /// Rows marked with space, by series.
@@ -87,6 +95,10 @@ pub struct State {
     pub size: (u16, u16),
     /// Theme and characters.
     pub look: Look,
+    /// What the environment says of the terminal, for `:theme auto`.
+    pub env: Env,
+    /// The user's own themes, name and text.
+    pub themes: Vec<(String, String)>,
     /// Whether `--operate` was given.
     pub operate: bool,
     /// Who sits here: user@tty, for the audit.
@@ -225,7 +237,105 @@ pub struct KeyHint {
     pub help: &'static str,
 }
 
+/// How much room there is; every size draws something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Room {
+    /// Below 40x12: counts and `q quit`.
+    Tiny,
+    /// One pane, no row of screens.
+    Small,
+    /// From 80x24: everything essential.
+    Normal,
+    /// From 120x40: side panes.
+    Large,
+}
+
 impl State {
+    /// The state before anything is known, on a screen of 80x24.
+    #[must_use]
+    pub fn new(look: Look, place: &str) -> Self {
+        let nothing = Arc::new(nothing());
+        Self {
+            screen: Screen::Overview,
+            shown: Arc::clone(&nothing),
+            live: nothing,
+            frozen: false,
+            at: None,
+            as_of_asked: None,
+            back: Vec::new(),
+            series: None,
+            marked: BTreeSet::new(),
+            filter: String::new(),
+            input: None,
+            overlay: None,
+            message: None,
+            size: (80, 24),
+            look,
+            env: Env::default(),
+            themes: Vec::new(),
+            operate: false,
+            who: String::new(),
+            place: place.to_owned(),
+            in_tmux: false,
+            panic_next: false,
+            quit: false,
+            overview: Default::default(),
+            resource: Default::default(),
+            forecast: Default::default(),
+            proposals: Default::default(),
+            whatif: Default::default(),
+            timeline: Default::default(),
+            audit: Default::default(),
+        }
+    }
+
+    /// How much room the screen's size gives.
+    #[must_use]
+    pub fn room(&self) -> Room {
+        match self.size {
+            (..40, _) | (_, ..12) => Room::Tiny,
+            (..80, _) | (_, ..24) => Room::Small,
+            (..120, _) | (_, ..40) => Room::Normal,
+            _ => Room::Large,
+        }
+    }
+
+    /// When the newest data shown were seen; the epoch before the first.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.shown.at.unwrap_or_default()
+    }
+
+    /// Takes another theme (`auto` or a name) with the characters in force.
+    ///
+    /// # Errors
+    /// A sentence: the names there are, or the line at fault; nothing changes then.
+    pub fn wear_theme(&mut self, theme: &str) -> Result<(), String> {
+        let charset = match self.look.charset {
+            Charset::Ascii => "ascii",
+            Charset::Utf8 => "utf8",
+        };
+        self.look = self.env.look(theme, charset, &self.themes)?;
+        Ok(())
+    }
+
+    /// The row of a metric.
+    #[must_use]
+    pub fn metric(&self, id: &SeriesId) -> Option<&crate::engine::MetricRow> {
+        let rows = &self.shown.metrics;
+        rows.binary_search_by(|row| row.id.cmp(id)).ok().map(|row| &rows[row])
+    }
+
+    /// Whether a row about that resource and name passes the filter.
+    #[must_use]
+    pub fn passes(&self, resource: &ResourceId, name: &str) -> bool {
+        self.filter.is_empty()
+            || self
+                .filter
+                .split_whitespace()
+                .all(|word| resource.name().to_lowercase().contains(word) || name.to_lowercase().contains(word))
+    }
+
     /// The resource of the series in focus, else the first resource.
     #[must_use]
     pub fn resource(&self) -> Option<&ResourceId> {
@@ -233,5 +343,29 @@ impl State {
             .as_ref()
             .map(|id| &id.resource)
             .or_else(|| self.shown.resources.first().map(|row| &row.id))
+    }
+}
+
+/// The snapshot before the first one.
+#[must_use]
+pub fn nothing() -> Snapshot {
+    Snapshot {
+        number: 0,
+        at: None,
+        live: true,
+        options: Arc::default(),
+        resources: Arc::default(),
+        metrics: Arc::default(),
+        settings: Arc::default(),
+        findings: Arc::default(),
+        proposals: Arc::default(),
+        incidents: Arc::default(),
+        health: Health::default(),
+        usage: Usage::default(),
+        sources: Arc::default(),
+        store: StoreRow {
+            ok: true,
+            ..StoreRow::default()
+        },
     }
 }

@@ -1,29 +1,210 @@
 //! Text in cells: cut and padded by display width, never by bytes, never with control characters.
 
+use std::sync::OnceLock;
+
+use jiff::tz::TimeZone;
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+use unicode_width::UnicodeWidthStr;
+
+use crate::domain::{Timestamp, text::visible};
+
+/// Cells that `text` takes once it is made safe.
+#[must_use]
+pub fn width(text: &str) -> usize {
+    shown(text).width()
+}
+
 /// Makes `text` safe and exactly `width` cells wide: cut with `~` (one cell) when too long, else padded with spaces.
 #[must_use]
 pub fn fit(text: &str, width: usize) -> String {
-    let _ = (text, width);
-    todo!()
+    let mut cut = cut(text, width);
+    cut.extend(std::iter::repeat_n(' ', width.saturating_sub(cut.width())));
+    cut
 }
 
 /// The same, padded at the left.
 #[must_use]
 pub fn fit_right(text: &str, width: usize) -> String {
-    let _ = (text, width);
-    todo!()
+    let cut = cut(text, width);
+    let mut padded = " ".repeat(width.saturating_sub(cut.width()));
+    padded.push_str(&cut);
+    padded
+}
+
+/// Makes `text` safe and at most `width` cells wide, cut with `~` (one cell) when too long.
+#[must_use]
+pub fn cut(text: &str, width: usize) -> String {
+    let text = shown(text);
+    if text.width() <= width {
+        return text;
+    }
+    let mut kept = String::with_capacity(width + 4);
+    for c in text.chars() {
+        kept.push(c);
+        // The whole is measured again, not the character: marks that combine make no sum.
+        if kept.width() >= width {
+            kept.pop();
+            break;
+        }
+    }
+    if width > 0 {
+        kept.push('~');
+    }
+    kept
+}
+
+/// Writes safe `text` into `area`, `x` cells right of and `y` rows below its corner, cut at its edge; outside of it nothing.
+/// Returns the cell after the text, relative to the area.
+pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
+    let area = area.intersection(buffer.area);
+    if x >= area.width || y >= area.height {
+        return x;
+    }
+    let text = cut(text, usize::from(area.width - x));
+    let (end, _) = buffer.set_stringn(area.x + x, area.y + y, text, usize::from(area.width - x), style);
+    end - area.x
+}
+
+/// Breaks `text` at spaces into lines of at most `width` cells; a longer word is cut.
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let word = cut(word, width);
+        if !line.is_empty() && line.width() + 1 + word.width() > width {
+            lines.push(std::mem::take(&mut line));
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(&word);
+    }
+    lines.push(line);
+    lines
 }
 
 /// A local clock time: `14:32:00`.
 #[must_use]
-pub fn clock(at: crate::domain::Timestamp) -> String {
-    let _ = at;
-    todo!()
+pub fn clock(at: Timestamp) -> String {
+    zoned(at).strftime("%H:%M:%S").to_string()
+}
+
+/// A local clock time without seconds: `14:32`.
+#[must_use]
+pub fn minute(at: Timestamp) -> String {
+    zoned(at).strftime("%H:%M").to_string()
+}
+
+/// A local time as part of a file name: `20260314-1432`.
+#[must_use]
+pub fn stamp(at: Timestamp) -> String {
+    zoned(at).strftime("%Y%m%d-%H%M").to_string()
 }
 
 /// A local time that says as much as is needed beside `now`: `14:32` today, `12 Mar 14:32` before, with the year when not this year's.
 #[must_use]
-pub fn when(at: crate::domain::Timestamp, now: crate::domain::Timestamp) -> String {
-    let _ = (at, now);
-    todo!()
+pub fn when(at: Timestamp, now: Timestamp) -> String {
+    let (at, now) = (zoned(at), zoned(now));
+    let format = if at.date() == now.date() {
+        "%H:%M"
+    } else if at.year() == now.year() {
+        "%-d %b %H:%M"
+    } else {
+        "%-d %b %Y %H:%M"
+    };
+    at.strftime(format).to_string()
+}
+
+/// A local day: `12 Mar`.
+#[must_use]
+pub fn day(at: Timestamp) -> String {
+    zoned(at).strftime("%-d %b").to_string()
+}
+
+/// How far local time is ahead of UTC at `at`.
+#[must_use]
+pub fn offset(at: Timestamp) -> crate::domain::Span {
+    crate::domain::Span::from_secs(i64::from(zoned(at).offset().seconds()))
+}
+
+/// A whole number with commas between thousands: `3,184`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn zoned(at: Timestamp) -> jiff::Zoned {
+    at.to_jiff().to_zoned(zone().clone())
+}
+
+/// The zone the program started in.
+fn zone() -> &'static TimeZone {
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    // Snapshot tests show the same clock everywhere.
+    ZONE.get_or_init(|| if cfg!(test) { TimeZone::UTC } else { TimeZone::system() })
+}
+
+/// `text` without what acts on a terminal, and without joiners and variation selectors: terminals do not agree on their cells.
+fn shown(text: &str) -> String {
+    visible(text)
+        .chars()
+        .filter(|c| !matches!(c, '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{fe00}'..='\u{fe0f}' | '\u{ad}'))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn any_text_fits_exactly(text in ".{0,30}", cells in 0usize..40) {
+            prop_assert_eq!(fit(&text, cells).width(), cells);
+            prop_assert_eq!(fit_right(&text, cells).width(), cells);
+            prop_assert!(!fit(&text, cells).chars().any(char::is_control));
+        }
+
+        #[test]
+        fn wrapped_lines_are_never_too_wide(text in "[ a-z東]{0,60}", cells in 1usize..20) {
+            prop_assert!(wrap(&text, cells).iter().all(|line| line.width() <= cells));
+        }
+    }
+
+    #[test]
+    fn what_is_cut_says_so() {
+        assert_eq!(fit("web-01.example", 6), "web-0~");
+        assert_eq!(fit("東京", 3), "東~");
+        assert_eq!(fit("東京", 2), "~ ");
+        assert_eq!(fit_right("7", 3), "  7");
+        assert_eq!(fit("x\u{1b}[2J", 12), "x\\u{1b}[2J  ");
+    }
+
+    #[test]
+    fn times_say_as_much_as_is_needed() {
+        let now: Timestamp = "2026-03-14T14:32:00Z".parse().unwrap();
+        let at = |text: &str| when(text.parse().unwrap(), now);
+        assert_eq!(at("2026-03-14T09:05:59Z"), "09:05");
+        assert_eq!(at("2026-03-12T09:05:00Z"), "12 Mar 09:05");
+        assert_eq!(at("2025-12-31T09:05:00Z"), "31 Dec 2025 09:05");
+        assert_eq!(clock(now), "14:32:00");
+    }
+
+    #[test]
+    fn thousands_are_grouped() {
+        assert_eq!(grouped(0), "0");
+        assert_eq!(grouped(412), "412");
+        assert_eq!(grouped(3_184), "3,184");
+        assert_eq!(grouped(1_000_000), "1,000,000");
+    }
 }

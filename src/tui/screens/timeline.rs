@@ -1,54 +1,545 @@
-//! The screen `timeline`.
+//! Screen 6: what happened, in which order, and what came first.
 
-use crossterm::event::KeyEvent;
+mod draw;
+mod entry;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    engine::{Answer, LinkError},
-    tui::state::{Effect, KeyHint, State, Tag},
+    domain::{Cause, Change, ChangeSet, Finding, SeriesId, Span, Timestamp},
+    drift::Incident,
+    engine::{Answer, Chart, LinkError, Query, Timeline},
+    tui::{
+        chart, page,
+        screens::{resource, whatif},
+        state::{Effect, InputLine, KeyHint, Overlay, Purpose, Screen, State, Tag},
+        text::{clock, when},
+    },
 };
+
+use entry::Entry;
+
+/// Lengths of a column that the zoom goes through, seconds.
+const STEPS: [i64; 11] = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200];
+
+/// Least time between two questions about the same stretch.
+const FRESH: Span = Span::from_secs(10);
+
+/// Least time between two frames of a replay.
+const FRAME: Span = Span(250_000);
+
+/// The stretch of time shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stretch {
+    from: Timestamp,
+    step: Span,
+    columns: usize,
+}
+
+impl Stretch {
+    fn to(self) -> Timestamp {
+        self.from + self.step * self.columns as i64
+    }
+
+    fn column(self, at: Timestamp) -> Option<usize> {
+        usize::try_from((at - self.from).0.div_euclid(self.step.0))
+            .ok()
+            .filter(|column| *column < self.columns)
+    }
+}
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
-pub struct Pane {}
+pub struct Pane {
+    /// The number of the incident looked at; none is what goes on now.
+    incident: Option<u32>,
+    /// An index into [`STEPS`]; none takes the one that shows the whole incident.
+    zoom: Option<usize>,
+    data: Option<Timeline>,
+    lanes: BTreeMap<SeriesId, Chart>,
+    /// What was asked last, and at which time of the data.
+    asked: Option<(Stretch, Vec<SeriesId>, Timestamp)>,
+    /// The entry under the cursor, by time and text.
+    selected: Option<(Timestamp, String)>,
+    /// How many times faster than life it plays; 0 stands still.
+    speed: i64,
+    /// Whether a tick is on its way.
+    ticking: bool,
+    failed: Option<String>,
+}
 
 /// Its keys, most useful first.
-pub const KEYS: &[KeyHint] = &[];
+pub const KEYS: &[KeyHint] = &[
+    KeyHint {
+        key: "[ ]",
+        does: "step",
+        help: "moves the time cursor one column; shift with left and right moves ten",
+    },
+    KeyHint {
+        key: "{ }",
+        does: "incident",
+        help: "goes to the incident before or after",
+    },
+    KeyHint {
+        key: "p",
+        does: "play",
+        help: "plays from the time cursor: 1x, 10x, 60x, stop",
+    },
+    KeyHint {
+        key: "0",
+        does: "now",
+        help: "goes back to now",
+    },
+    KeyHint {
+        key: "n",
+        does: "note",
+        help: "adds a note to the timeline",
+    },
+    KeyHint {
+        key: "w",
+        does: "what-if",
+        help: "tries it without the change under the cursor",
+    },
+    KeyHint {
+        key: "e",
+        does: "walk",
+        help: "writes the walkthrough to a new file (Markdown)",
+    },
+    KeyHint {
+        key: "Enter",
+        does: "open",
+        help: "opens screen 2 at the time of the entry under the cursor",
+    },
+    KeyHint {
+        key: "+ -",
+        does: "zoom",
+        help: "shows less or more time",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "shows the whole entry under the cursor",
+    },
+];
+
+/// The incident looked at: the one chosen, else the newest while it goes on.
+fn incident(state: &State) -> Option<&Incident> {
+    let incidents = &state.live.incidents;
+    match state.timeline.incident {
+        Some(number) => incidents.iter().find(|incident| incident.number == number),
+        None => incidents.last().filter(|incident| incident.to.is_none()),
+    }
+}
+
+/// Cells of a lane's name.
+fn label_width(width: usize) -> usize {
+    if width >= 60 { 13 } else { 9 }
+}
+
+/// The stretch that shows the incident, or the newest hour, with the time cursor in it. `None` before the first data.
+fn stretch(state: &State) -> Option<Stretch> {
+    let now = state.live.at?;
+    let width = usize::from(state.size.0);
+    let columns = width.saturating_sub(label_width(width) + 2).max(10);
+    let (start, mut end) = match incident(state) {
+        None => (now - Span::from_mins(columns as i64), now),
+        Some(incident) => {
+            let end = incident.to.unwrap_or(now).min(now);
+            let margin = Span(((end - incident.from).0 / 4).max(Span::from_mins(5).0));
+            (incident.from - margin, (end + margin).min(now))
+        }
+    };
+    let fits = |secs: &i64| Span::from_secs(*secs) * columns as i64 >= end - start;
+    let fitting = STEPS.iter().position(fits).unwrap_or(STEPS.len() - 1);
+    let step = Span::from_secs(STEPS[state.timeline.zoom.unwrap_or(fitting).min(STEPS.len() - 1)]);
+    if let Some(at) = state.at
+        && !(chart::start(end, step, columns)..=end).contains(&at)
+    {
+        end = (at + step * (columns as i64 / 2)).min(now);
+    }
+    Some(Stretch {
+        from: chart::start(end, step, columns),
+        step,
+        columns,
+    })
+}
+
+/// Lanes that there is room for.
+fn room(state: &State) -> usize {
+    match state.size {
+        (..60, _) | (_, ..16) => 2,
+        (_, 36..) => 8,
+        _ => 5,
+    }
+}
+
+/// The metrics of the lanes: the incident's by first departure, else those most surprising now.
+fn lanes(state: &State) -> Vec<SeriesId> {
+    let is_metric = |id: &&SeriesId| state.live.metrics.iter().any(|row| row.id == **id);
+    let mut ids: Vec<SeriesId> = Vec::new();
+    let add = |id: &SeriesId, ids: &mut Vec<SeriesId>| {
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    };
+    match incident(state) {
+        Some(incident) => incident.lanes.iter().filter(is_metric).for_each(|id| add(id, &mut ids)),
+        None => {
+            let findings = state.live.findings.iter().flat_map(|finding| finding.series.first());
+            findings.filter(is_metric).for_each(|id| add(id, &mut ids));
+            let mut rows: Vec<_> = state.live.metrics.iter().collect();
+            let worst = |row: &crate::engine::MetricRow| row.hour.iter().flatten().copied().fold(row.bits, f32::max);
+            rows.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
+            rows.iter().take(room(state)).for_each(|row| add(&row.id, &mut ids));
+        }
+    }
+    ids.truncate(room(state));
+    ids
+}
+
+/// The entries listed, oldest first.
+fn entries(state: &State) -> Vec<Entry> {
+    let Some(data) = &state.timeline.data else {
+        return Vec::new();
+    };
+    let mut entries = entry::of(data, &state.live);
+    entries.retain(|entry| entry.line().to_lowercase().contains(&state.filter));
+    entries
+}
+
+/// The entry under the cursor: the one chosen, else the last before the time cursor, else the newest.
+fn position(state: &State, entries: &[Entry]) -> usize {
+    let chosen = state
+        .timeline
+        .selected
+        .as_ref()
+        .and_then(|(at, text)| entries.iter().position(|entry| entry.at == *at && entry.text == *text));
+    let before = |at: Timestamp| entries.iter().rposition(|entry| entry.at <= at).unwrap_or(0);
+    chosen.unwrap_or_else(|| state.at.map_or(entries.len().saturating_sub(1), before))
+}
+
+/// The likeliest cause of what is shown, with the finding it explains.
+fn first_cause(state: &State) -> Option<(Cause, Arc<Finding>)> {
+    let shown = state.timeline.data.iter().flat_map(|data| data.findings.iter());
+    let lanes = lanes(state);
+    shown
+        .filter(|finding| finding.series.iter().any(|id| lanes.contains(id)))
+        .flat_map(|finding| finding.causes.first().map(|cause| (cause, finding)))
+        .max_by(|(a, _), (b, _)| a.weight.total_cmp(&b.weight))
+        .map(|(cause, finding)| (cause.clone(), Arc::new(finding.clone())))
+}
 
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
-    let _ = state;
-    todo!()
+    match incident(state) {
+        Some(found) => {
+            let to = found.to.map(clock).unwrap_or_default();
+            vec![format!("incident {} ({}-{to})", found.number, clock(found.from))]
+        }
+        None => vec!["timeline".into()],
+    }
 }
 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let _ = state;
-    todo!()
+    let entries = entries(state);
+    let chosen = entries.get(position(state, &entries));
+    let replay = match (state.timeline.speed, state.at) {
+        (0, None) => "[ goes back in time".to_owned(),
+        (0, Some(_)) => "p replays from here, 0 goes back to now".into(),
+        (speed, _) => format!("playing {speed}x: p again is faster, then stops"),
+    };
+    match chosen {
+        Some(entry) if entry.change.is_some() => {
+            format!(
+                "{replay}; Enter opens 2 at this time; w tries it without {}",
+                clock(entry.at)
+            )
+        }
+        Some(_) => format!("{replay}; Enter opens 2 at this time"),
+        None if state.live.incidents.is_empty() => format!("{replay}; :at 13:00 goes anywhere"),
+        None => format!("{replay}; {{ goes to the incident before"),
+    }
 }
 
 /// What to ask when the screen is entered, or when the data it shows have changed.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let _ = state;
-    todo!()
+    let (Some(stretch), Some(now)) = (stretch(state), state.live.at) else {
+        return Vec::new();
+    };
+    let lanes = lanes(state);
+    if let Some((asked, known, at)) = &state.timeline.asked {
+        if *asked != stretch || *known != lanes {
+            let same_grid = asked.from == stretch.from && asked.step == stretch.step;
+            state.timeline.lanes.retain(|id, _| same_grid && lanes.contains(id));
+        } else if now - *at < FRESH || stretch.to() <= *at {
+            return Vec::new();
+        }
+    }
+    state.timeline.asked = Some((stretch, lanes.clone(), now));
+    let to = Timestamp(stretch.to().0 - 1).min(now);
+    let events = Query::Timeline { from: stretch.from, to };
+    let mut effects = vec![Effect::Ask(tag("events", None), events)];
+    effects.extend(lanes.into_iter().map(|id| {
+        let query = Query::Chart {
+            id: id.clone(),
+            from: stretch.from,
+            to,
+            step: stretch.step,
+        };
+        Effect::Ask(tag("lane", Some(id)), query)
+    }));
+    effects
+}
+
+fn tag(what: &'static str, series: Option<SeriesId>) -> Tag {
+    Tag {
+        screen: Some(Screen::Timeline),
+        what,
+        series,
+    }
+}
+
+/// Moves the time cursor of all screens to `to`; at or after the newest data it is now again. The answer to the question
+/// returned is the world as it was known then.
+pub fn travel(state: &mut State, to: Timestamp) -> Vec<Effect> {
+    let Some(newest) = state.live.at else {
+        state.message = Some("there are no data yet to go back to".into());
+        return Vec::new();
+    };
+    if to >= newest {
+        state.at = None;
+        state.timeline.speed = 0;
+        state.shown = Arc::clone(&state.live);
+        return Vec::new();
+    }
+    let oldest = state.live.store.from.unwrap_or(to);
+    if to < oldest {
+        state.message = Some(format!("data start {}", when(oldest, newest)));
+    }
+    let to = to.max(oldest);
+    state.at = Some(to);
+    let tag = Tag {
+        screen: None,
+        what: "as-of",
+        series: None,
+    };
+    vec![Effect::Ask(tag, Query::AsOf(to))]
+}
+
+/// Moves the time cursor by so many columns of this screen.
+pub fn step(state: &mut State, columns: i64) -> Vec<Effect> {
+    let (Some(stretch), Some(newest)) = (stretch(state), state.live.at) else {
+        return Vec::new();
+    };
+    let to = state.at.unwrap_or(newest) + stretch.step * columns;
+    state.timeline.selected = None;
+    let mut effects = travel(state, to);
+    effects.extend(refresh(state));
+    effects
+}
+
+/// Goes to the incident before or after the one looked at, and sets the time cursor to its start.
+pub fn other_incident(state: &mut State, by: isize) -> Vec<Effect> {
+    let incidents = Arc::clone(&state.live.incidents);
+    let here = incident(state).map(|found| found.number);
+    let at = incidents
+        .iter()
+        .position(|found| Some(found.number) == here)
+        .unwrap_or(incidents.len());
+    let to = at.checked_add_signed(by).and_then(|to| incidents.get(to));
+    let Some(to) = to else {
+        let end = if by < 0 { "no earlier" } else { "no later" };
+        state.message = Some(format!("{end} incident in 30 d"));
+        return Vec::new();
+    };
+    state.timeline.incident = Some(to.number);
+    state.timeline.zoom = None;
+    state.timeline.selected = None;
+    let mut effects = travel(state, to.from);
+    if state.screen == Screen::Timeline {
+        effects.extend(refresh(state));
+    }
+    effects
+}
+
+/// Time to move a playing timeline on.
+pub fn tick(state: &mut State) -> Vec<Effect> {
+    state.timeline.ticking = false;
+    let (Some(at), speed @ 1..) = (state.at, state.timeline.speed) else {
+        state.timeline.speed = 0;
+        return Vec::new();
+    };
+    state.timeline.selected = None;
+    let mut effects = travel(state, at + period(state, speed) * speed);
+    effects.extend(tick_after(state));
+    effects
+}
+
+/// Time between two frames of a replay: a sample's length while it plays slowly, never under a quarter of a second.
+fn period(state: &State, speed: i64) -> Span {
+    Span((state.live.options.interval.0 / speed.max(1)).max(FRAME.0))
+}
+
+fn tick_after(state: &mut State) -> Option<Effect> {
+    let wanted = state.timeline.speed > 0 && !state.timeline.ticking;
+    wanted.then(|| {
+        state.timeline.ticking = true;
+        Effect::TickAfter(period(state, state.timeline.speed))
+    })
+}
+
+fn play(state: &mut State) -> Vec<Effect> {
+    state.timeline.speed = match state.timeline.speed {
+        0 => 1,
+        1 => 10,
+        10 => 60,
+        _ => 0,
+    };
+    let mut effects = Vec::new();
+    if state.at.is_none() && state.timeline.speed > 0 {
+        let start = incident(state).map(|found| found.from);
+        let Some(start) = start.or_else(|| stretch(state).map(|shown| shown.from)) else {
+            return Vec::new();
+        };
+        effects = travel(state, start);
+    }
+    effects.extend(tick_after(state));
+    effects
 }
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let _ = (state, key);
-    todo!()
+    let shift = key.modifiers.contains(KeyModifiers::SHIFT);
+    match key.code {
+        KeyCode::Char('[') => return step(state, -1),
+        KeyCode::Char(']') => return step(state, 1),
+        KeyCode::Left if shift => return step(state, -chart::GRID),
+        KeyCode::Right if shift => return step(state, chart::GRID),
+        KeyCode::Char('{') => return other_incident(state, -1),
+        KeyCode::Char('}') => return other_incident(state, 1),
+        KeyCode::Char('p') => return play(state),
+        KeyCode::Char('+') => return zoom(state, -1),
+        KeyCode::Char('-') => return zoom(state, 1),
+        KeyCode::Char('n') => open(state, Purpose::Note),
+        KeyCode::Char('e') => open(state, Purpose::Export),
+        _ => {}
+    }
+    let entries = entries(state);
+    let at = position(state, &entries);
+    if let Some(to) = page::moved(key.code, at, entries.len()) {
+        state.timeline.selected = entries.get(to).map(|entry| (entry.at, entry.text.clone()));
+        return Vec::new();
+    }
+    let Some(entry) = entries.into_iter().nth(at) else {
+        return Vec::new();
+    };
+    match key.code {
+        KeyCode::Enter => {
+            if entry.series.is_some() {
+                state.series = entry.series;
+            }
+            let mut effects = travel(state, entry.at);
+            state.screen = Screen::Resource;
+            effects.extend(resource::refresh(state));
+            effects
+        }
+        KeyCode::Char('w') => match (entry.change, entry.series) {
+            (Some(change), _) => {
+                let undone = Change::Setting {
+                    id: change.id,
+                    from: change.to,
+                    to: change.from,
+                };
+                whatif::with(state, ChangeSet::of(undone))
+            }
+            (None, Some(id)) => whatif::open(state, vec![id]),
+            (None, None) => {
+                state.message = Some("this entry names no setting: nothing to try".into());
+                Vec::new()
+            }
+        },
+        KeyCode::Char('x') => {
+            state.overlay = Some(Overlay::Text {
+                title: entry.line(),
+                lines: entry.whole(),
+                from: 0,
+            });
+            Vec::new()
+        }
+        KeyCode::Char('y') => vec![Effect::Copy(entry.line())],
+        KeyCode::Char(' ') => {
+            if let Some(id) = entry.series
+                && !state.marked.remove(&id)
+            {
+                state.marked.insert(id);
+            }
+            Vec::new()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn open(state: &mut State, purpose: Purpose) {
+    state.input = Some(InputLine {
+        purpose,
+        input: tui_input::Input::default(),
+    });
+}
+
+fn zoom(state: &mut State, by: isize) -> Vec<Effect> {
+    let Some(shown) = stretch(state) else {
+        return Vec::new();
+    };
+    let at = STEPS
+        .iter()
+        .position(|secs| Span::from_secs(*secs) == shown.step)
+        .unwrap_or(0);
+    state.timeline.zoom = Some(at.saturating_add_signed(by).min(STEPS.len() - 1));
+    refresh(state)
+}
+
+/// What was typed into a line this screen opened, when Enter is pressed: a note, or a file.
+pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
+    match (purpose, text.trim()) {
+        (_, "") => Vec::new(),
+        (Purpose::Note, text) => vec![Effect::Ask(tag("note", None), Query::Note(text.into()))],
+        (Purpose::Export, file) => vec![Effect::WriteFile(file.into(), entry::walkthrough(state))],
+        _ => Vec::new(),
+    }
 }
 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
-    let _ = (state, tag, answer);
-    todo!()
+    let pane = &mut state.timeline;
+    let asked = pane.asked.as_ref().map(|(stretch, ..)| *stretch);
+    match answer.map(|answer| *answer) {
+        Ok(Answer::Timeline(data)) if asked.is_some_and(|asked| asked.from == data.from) => {
+            pane.failed = None;
+            pane.data = Some(data);
+        }
+        // Other columns than the ones drawn now: an answer that came too late.
+        Ok(Answer::Chart(chart)) if asked.is_some_and(|asked| asked.step == chart.step) => {
+            pane.lanes.insert(chart.id.clone(), chart);
+        }
+        Ok(Answer::Timeline(_) | Answer::Chart(_)) => {}
+        Ok(_) => {
+            state.message = Some("noted".into());
+            state.timeline.asked = None;
+            return refresh(state);
+        }
+        Err(error) if tag.what == "lane" => pane.failed = Some(error.to_string()),
+        Err(error) => state.message = Some(error.to_string()),
+    }
+    Vec::new()
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
-    let _ = (state, area, buffer);
-    todo!()
+    draw::view(state, area, buffer);
 }

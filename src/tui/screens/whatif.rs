@@ -1,54 +1,548 @@
-//! The screen `whatif`.
+//! Screen 5: what a change would do, or would have done.
 
-use crossterm::event::KeyEvent;
+mod draw;
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
+use tui_input::Input;
 
 use crate::{
-    engine::{Answer, LinkError},
-    tui::state::{Effect, KeyHint, State, Tag},
+    domain::{Change, ChangeSet, SeriesId, Span, Step},
+    engine::{Answer, LinkError, Query},
+    simulate::Outcome,
+    tui::{
+        page,
+        screens::proposals::evidence,
+        state::{Effect, InputLine, KeyHint, Overlay, Purpose, Screen, State, Tag},
+        text::clock,
+    },
 };
 
-/// What this screen remembers.
+pub(super) use draw::chart_of;
+
+/// Seed of the draws: the same question gives the same figures.
+pub const SEED: u64 = 7;
+
+/// The horizons that `[` and `]` step through, hours.
+const HORIZONS: [i64; 8] = [1, 3, 6, 12, 24, 72, 168, 720];
+
+/// A change set and what came of it.
 #[derive(Debug, Default)]
-pub struct Pane {}
+struct Scenario {
+    changes: ChangeSet,
+    outcome: Option<Box<Outcome>>,
+    /// Whether an answer is awaited.
+    asked: bool,
+    /// Why there is no answer.
+    failed: Option<String>,
+}
+
+/// What this screen remembers.
+#[derive(Debug)]
+pub struct Pane {
+    a: Scenario,
+    b: Option<Scenario>,
+    /// Whether B is the one being changed.
+    on_b: bool,
+    /// The line under the cursor; one past the last is `+ add`.
+    row: usize,
+    /// The outcome's row whose chart is drawn; none is the first.
+    series: Option<SeriesId>,
+    /// Whether the keys go to the outcome.
+    outcome: bool,
+    horizon: Span,
+    /// Metrics shown first, since someone came here from them.
+    wanted: Vec<SeriesId>,
+}
+
+impl Default for Pane {
+    fn default() -> Self {
+        Self {
+            a: Scenario::default(),
+            b: None,
+            on_b: false,
+            row: 0,
+            series: None,
+            outcome: false,
+            horizon: Span::from_hours(6),
+            wanted: Vec::new(),
+        }
+    }
+}
+
+impl Pane {
+    fn current(&self) -> &Scenario {
+        self.b.as_ref().filter(|_| self.on_b).unwrap_or(&self.a)
+    }
+
+    fn current_mut(&mut self) -> &mut Scenario {
+        self.b.as_mut().filter(|_| self.on_b).unwrap_or(&mut self.a)
+    }
+
+    /// The series of the outcome, those someone came for first.
+    fn series(&self) -> Vec<&SeriesId> {
+        let mut rows: Vec<&SeriesId> = Vec::new();
+        let scenarios = [Some(self.current()), Some(&self.a), self.b.as_ref()];
+        for outcome in scenarios.into_iter().flatten().filter_map(|s| s.outcome.as_ref()) {
+            for effect in &outcome.effects {
+                if !rows.contains(&&effect.series) {
+                    rows.push(&effect.series);
+                }
+            }
+        }
+        rows.sort_by_key(|id| !self.wanted.contains(id));
+        rows
+    }
+
+    /// The index of the series whose chart is drawn.
+    fn charted(&self) -> usize {
+        self.series()
+            .iter()
+            .position(|id| Some(*id) == self.series.as_ref())
+            .unwrap_or(0)
+    }
+}
 
 /// Its keys, most useful first.
-pub const KEYS: &[KeyHint] = &[];
+pub const KEYS: &[KeyHint] = &[
+    KeyHint {
+        key: "space",
+        does: "on/off",
+        help: "turns the change under the cursor on or off",
+    },
+    KeyHint {
+        key: "Enter",
+        does: "edit",
+        help: "edits the change under the cursor",
+    },
+    KeyHint {
+        key: "+",
+        does: "add",
+        help: "adds a change: SETTING = VALUE, cpu x2, traffic x1.5",
+    },
+    KeyHint {
+        key: "b",
+        does: "compare",
+        help: "copies scenario A to B, then goes between the two",
+    },
+    KeyHint {
+        key: "[ ]",
+        does: "horizon",
+        help: "looks less or more far ahead (1 h to 30 d)",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "says where the numbers come from and what was tried",
+    },
+    KeyHint {
+        key: "d",
+        does: "drop",
+        help: "takes the change under the cursor out of the list",
+    },
+    KeyHint {
+        key: "r",
+        does: "run",
+        help: "runs the what-if again on the newest data",
+    },
+    KeyHint {
+        key: "y",
+        does: "copy",
+        help: "copies changes and outcome as text",
+    },
+    KeyHint {
+        key: "e",
+        does: "export",
+        help: "writes outcome, seed and time to a new file (JSON)",
+    },
+];
 
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
-    let _ = state;
-    todo!()
+    vec!["what-if".into(), if state.whatif.on_b { "B" } else { "A" }.into()]
 }
 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let _ = state;
-    todo!()
+    let pane = &state.whatif;
+    let scenario = pane.current();
+    let toggle = match scenario.changes.steps.get(pane.row) {
+        Some(step) => {
+            let to = if step.on { "off" } else { "on" };
+            format!("space turns change {} {to}", pane.row + 1)
+        }
+        None => "+ adds a change".into(),
+    };
+    if scenario.changes.steps.is_empty() {
+        "+ adds a setting (vm.swappiness = 10) or a load (traffic x1.5)".into()
+    } else if pane.b.is_none() {
+        format!("{toggle}; b compares with scenario B; e keeps the figures")
+    } else {
+        let other = if pane.on_b { 'A' } else { 'B' };
+        format!("{toggle}; b goes to scenario {other}; e keeps the figures")
+    }
 }
 
-/// What to ask when the screen is entered, or when the data it shows have changed.
+/// Switches to this screen with the settings of `seeds` changed from what they are to what was accepted, or was before.
+/// Metrics change nothing; they are shown first.
+pub fn open(state: &mut State, seeds: Vec<SeriesId>) -> Vec<Effect> {
+    let mut changes = state.whatif.a.changes.clone();
+    let mut never = None;
+    state.whatif.wanted.clear();
+    for id in seeds {
+        let Some(row) = state.shown.settings.iter().find(|row| row.id == id) else {
+            state.whatif.wanted.push(id);
+            continue;
+        };
+        let before = match (&row.accepted, &row.last_change) {
+            (Some(accepted), _) => accepted.clone(),
+            (None, Some(change)) => change.from.clone(),
+            (None, None) => {
+                never = Some(id);
+                continue;
+            }
+        };
+        let change = Change::Setting {
+            id: id.clone(),
+            from: row.value.clone(),
+            to: before,
+        };
+        let known = |step: &Step| matches!(&step.change, Change::Setting { id: theirs, .. } if *theirs == id);
+        if !changes.steps.iter().any(known) {
+            changes.steps.extend(ChangeSet::of(change).steps);
+        }
+    }
+    if let Some(id) = &never {
+        state.message = Some(format!("{} never changed here: type the value to try", id.name));
+    }
+    let effects = with(state, changes);
+    if let Some(id) = never {
+        ask_for(state, None, format!("{} = ", id.name));
+    }
+    effects
+}
+
+/// Switches to this screen with `changes` as scenario A, and runs them.
+pub fn with(state: &mut State, changes: ChangeSet) -> Vec<Effect> {
+    let pane = &mut state.whatif;
+    pane.on_b = false;
+    pane.row = pane.row.min(changes.steps.len());
+    pane.a.changes = changes;
+    state.screen = Screen::WhatIf;
+    refresh(state)
+}
+
+/// What to ask when the screen is entered, or when the data it shows have changed: what was not asked yet. A what-if keeps
+/// the time it was run at; `r` runs it anew.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let _ = state;
-    todo!()
+    let pane = &mut state.whatif;
+    let horizon = pane.horizon;
+    let mut effects = Vec::new();
+    for (what, scenario) in [("a", Some(&mut pane.a)), ("b", pane.b.as_mut())] {
+        let Some(scenario) = scenario else { continue };
+        let answered = scenario
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.changes == scenario.changes && outcome.horizon == horizon);
+        if scenario.changes.active().next().is_none() {
+            scenario.outcome = None;
+            scenario.asked = false;
+        } else if !answered && !scenario.asked && scenario.failed.is_none() {
+            scenario.asked = true;
+            effects.push(Effect::Ask(
+                tag(what),
+                Query::WhatIf {
+                    changes: scenario.changes.clone(),
+                    horizon,
+                    seed: SEED,
+                },
+            ));
+        }
+    }
+    effects
+}
+
+fn tag(what: &'static str) -> Tag {
+    Tag {
+        screen: Some(Screen::WhatIf),
+        what,
+        series: None,
+    }
+}
+
+/// Runs again whatever differs from what was asked.
+fn changed(state: &mut State) -> Vec<Effect> {
+    let scenario = state.whatif.current_mut();
+    scenario.asked = false;
+    scenario.failed = None;
+    refresh(state)
+}
+
+fn ask_for(state: &mut State, row: Option<usize>, text: String) {
+    state.input = Some(InputLine {
+        purpose: Purpose::Change(row),
+        input: Input::new(text),
+    });
 }
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let _ = (state, key);
-    todo!()
+    let pane = &mut state.whatif;
+    let lines = pane.current().changes.steps.len();
+    if pane.outcome {
+        let ids: Vec<SeriesId> = pane.series().into_iter().cloned().collect();
+        if let Some(to) = page::moved(key.code, pane.charted(), ids.len()) {
+            pane.series = ids.get(to).cloned();
+            return Vec::new();
+        }
+    } else if let Some(to) = page::moved(key.code, pane.row, lines + 1) {
+        pane.row = to;
+        return Vec::new();
+    }
+    let row = pane.row;
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab => pane.outcome = !pane.outcome,
+        KeyCode::Char(' ') => {
+            if let Some(step) = pane.current_mut().changes.steps.get_mut(row) {
+                step.on = !step.on;
+                return changed(state);
+            }
+        }
+        KeyCode::Char('d') | KeyCode::Delete if row < lines => {
+            pane.current_mut().changes.steps.remove(row);
+            return changed(state);
+        }
+        KeyCode::Enter => match pane.current().changes.steps.get(row) {
+            Some(step) => {
+                let text = match &step.change {
+                    Change::Setting { id, to, .. } => {
+                        let to = to.as_ref().map(ToString::to_string).unwrap_or_default();
+                        format!("{id} = {to}")
+                    }
+                    other => format!("{}/{other}", other.resource()),
+                };
+                ask_for(state, Some(row), text);
+            }
+            None => ask_for(state, None, String::new()),
+        },
+        KeyCode::Char('+') => ask_for(state, None, String::new()),
+        KeyCode::Char('b') => return second(state),
+        KeyCode::Char('[') => return far(state, -1),
+        KeyCode::Char(']') => return far(state, 1),
+        KeyCode::Char('r') => {
+            for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()]
+                .into_iter()
+                .flatten()
+            {
+                scenario.outcome = None;
+                scenario.asked = false;
+                scenario.failed = None;
+            }
+            return refresh(state);
+        }
+        KeyCode::Char('x') => {
+            state.overlay = Some(Overlay::Text {
+                title: "where these numbers come from".into(),
+                lines: explanation(state),
+                from: 0,
+            });
+        }
+        KeyCode::Char('y') => return vec![Effect::Copy(draw::as_text(state))],
+        KeyCode::Char('e') => {
+            if state.whatif.current().outcome.is_some() {
+                state.input = Some(InputLine {
+                    purpose: Purpose::Export,
+                    input: Input::default(),
+                });
+            } else {
+                state.message = Some("nothing has run yet: nothing to export".into());
+            }
+        }
+        _ => {}
+    }
+    Vec::new()
+}
+
+/// Copies A to B, or goes between the two.
+fn second(state: &mut State) -> Vec<Effect> {
+    let pane = &mut state.whatif;
+    if pane.b.is_some() {
+        pane.on_b = !pane.on_b;
+        pane.row = pane.row.min(pane.current().changes.steps.len());
+        return Vec::new();
+    }
+    if pane.a.changes.steps.is_empty() {
+        state.message = Some("scenario A is empty: + adds a change first".into());
+        return Vec::new();
+    }
+    pane.b = Some(Scenario {
+        changes: pane.a.changes.clone(),
+        ..Scenario::default()
+    });
+    pane.on_b = true;
+    refresh(state)
+}
+
+fn far(state: &mut State, by: isize) -> Vec<Effect> {
+    let hours = state.whatif.horizon.0 / Span::from_hours(1).0;
+    let at = HORIZONS
+        .iter()
+        .position(|known| *known >= hours)
+        .unwrap_or(HORIZONS.len() - 1);
+    let to = at.saturating_add_signed(by).min(HORIZONS.len() - 1);
+    state.whatif.horizon = Span::from_hours(HORIZONS[to]);
+    for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()]
+        .into_iter()
+        .flatten()
+    {
+        scenario.asked = false;
+        scenario.failed = None;
+    }
+    refresh(state)
+}
+
+/// What was typed into a line this screen opened, when Enter is pressed: a change, or a file.
+pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
+    let text = text.trim();
+    match purpose {
+        Purpose::Change(_) if text.is_empty() => Vec::new(),
+        Purpose::Change(row) => match read(state, text) {
+            Ok(change) => {
+                let scenario = state.whatif.current_mut();
+                match row.and_then(|row| scenario.changes.steps.get_mut(row)) {
+                    Some(step) => step.change = change,
+                    None => {
+                        scenario.changes.steps.extend(ChangeSet::of(change).steps);
+                        state.whatif.row = state.whatif.current().changes.steps.len() - 1;
+                    }
+                }
+                state.screen = Screen::WhatIf;
+                changed(state)
+            }
+            Err(why) => {
+                state.message = Some(why);
+                Vec::new()
+            }
+        },
+        Purpose::Export if !text.is_empty() => {
+            let pane = &state.whatif;
+            let outcomes: Vec<&Outcome> = [Some(&pane.a), pane.b.as_ref()]
+                .into_iter()
+                .flatten()
+                .filter_map(|scenario| scenario.outcome.as_deref())
+                .collect();
+            match serde_json::to_string_pretty(&outcomes) {
+                Ok(json) => vec![Effect::WriteFile(text.into(), json + "\n")],
+                Err(error) => {
+                    state.message = Some(error.to_string());
+                    Vec::new()
+                }
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// Reads a change and completes it from what is known: the whole name of the setting, and its value now.
+fn read(state: &State, text: &str) -> Result<Change, String> {
+    let here = state.resource().ok_or("no host is known yet")?;
+    let change = Change::parse(text, here).map_err(|error| error.to_string())?;
+    let Change::Setting { id, from, to } = change else {
+        return Ok(change);
+    };
+    let of_host = || state.shown.settings.iter().filter(|row| row.id.resource == id.resource);
+    let end = format!(".{}", id.name);
+    let exact = of_host().find(|row| row.id == id);
+    let mut by_end = of_host().filter(|row| row.id.name.ends_with(&end));
+    let row = match (exact, by_end.next(), by_end.next()) {
+        (Some(row), ..) | (None, Some(row), None) => row,
+        (None, Some(one), Some(other)) => {
+            return Err(format!("{} could be {} or {}", id.name, one.id.name, other.id.name));
+        }
+        (None, None, _) => {
+            let near = of_host()
+                .map(|row| (strsim::jaro_winkler(&row.id.name, &id.name), row))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            return Err(match near {
+                Some((_, row)) => format!("no setting {}; the nearest is {}", id.name, row.id.name),
+                None => format!("no setting of {} is known", id.resource.name()),
+            });
+        }
+    };
+    Ok(Change::Setting {
+        id: row.id.clone(),
+        from: from.or_else(|| row.value.clone()),
+        to,
+    })
 }
 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
-    let _ = (state, tag, answer);
-    todo!()
+    let pane = &mut state.whatif;
+    let horizon = pane.horizon;
+    let scenario = match tag.what {
+        "b" => pane.b.as_mut(),
+        _ => Some(&mut pane.a),
+    };
+    let Some(scenario) = scenario else {
+        return Vec::new();
+    };
+    match answer.map(|answer| *answer) {
+        // An answer to what is no longer asked comes too late and is dropped.
+        Ok(Answer::WhatIf(outcome)) if outcome.changes == scenario.changes && outcome.horizon == horizon => {
+            scenario.asked = false;
+            scenario.failed = None;
+            scenario.outcome = Some(outcome);
+        }
+        Ok(_) => {}
+        Err(error) => {
+            scenario.asked = false;
+            scenario.outcome = None;
+            scenario.failed = Some(error.to_string());
+        }
+    }
+    Vec::new()
+}
+
+/// Everything behind the outcome, a line each.
+fn explanation(state: &State) -> Vec<String> {
+    let scenario = state.whatif.current();
+    let Some(outcome) = &scenario.outcome else {
+        return vec![scenario.failed.clone().unwrap_or_else(|| "nothing has run yet".into())];
+    };
+    let mut lines = vec![
+        format!(
+            "{} paths over {}, seed {}, on what was known at {}",
+            outcome.runs,
+            outcome.horizon,
+            outcome.seed,
+            clock(outcome.at)
+        ),
+        "the same changes, time and seed give the same figures".into(),
+        String::new(),
+    ];
+    for effect in &outcome.effects {
+        lines.push(format!("{}: {}", effect.series, evidence(effect.evidence)));
+        let of = |name: &str, q: [f64; 3]| {
+            let [low, middle, high] = q.map(|value| effect.unit.show(value));
+            format!("  {name:<10} {middle} (80 %: {low} to {high})")
+        };
+        lines.push(of("without", effect.before));
+        lines.push(of("with", effect.after));
+        lines.push(of("difference", effect.difference));
+    }
+    lines.push(String::new());
+    lines.push("identity: a law that holds by construction; past-change: what such changes did before;".into());
+    lines.push("network: learnt dependence; none: no evidence, the prior is shown.".into());
+    lines.extend(outcome.notes.iter().map(|note: &Arc<str>| format!("- {note}")));
+    lines
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
-    let _ = (state, area, buffer);
-    todo!()
+    draw::view(state, area, buffer);
 }

@@ -1,0 +1,182 @@
+//! Rows of text one below the other, each exactly as wide as its area.
+
+use std::ops::Range;
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use crate::{
+    domain::Unit,
+    tui::{
+        look::{Look, Role},
+        text::{fit, wrap},
+    },
+};
+
+/// A rectangle that is filled from above, row by row; what does not fit is left out.
+pub struct Page<'a> {
+    look: &'a Look,
+    area: Rect,
+    buffer: &'a mut Buffer,
+    row: u16,
+}
+
+impl<'a> Page<'a> {
+    /// An empty page of `area`.
+    #[must_use]
+    pub fn new(look: &'a Look, area: Rect, buffer: &'a mut Buffer) -> Self {
+        let area = area.intersection(buffer.area);
+        Self {
+            look,
+            area,
+            buffer,
+            row: 0,
+        }
+    }
+
+    /// Cells of a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        usize::from(self.area.width)
+    }
+
+    /// Rows still free.
+    #[must_use]
+    pub fn left(&self) -> usize {
+        usize::from(self.area.height.saturating_sub(self.row))
+    }
+
+    /// Writes one row.
+    pub fn line(&mut self, role: Role, text: &str) {
+        if self.left() > 0 {
+            let text = fit(text, self.width());
+            let (x, y) = (self.area.x, self.area.y + self.row);
+            self.buffer.set_string(x, y, text, self.look.style(role));
+            self.row += 1;
+        }
+    }
+
+    /// Writes a row of a list; the one under the cursor shows it.
+    pub fn item(&mut self, chosen: bool, text: &str) {
+        self.line(if chosen { Role::Cursor } else { Role::Text }, text);
+    }
+
+    /// Gives `width` cells of the row written last, from the cell `from` on, another role.
+    pub fn paint(&mut self, from: usize, width: usize, role: Role) {
+        let (Some(row), Ok(from), Ok(width)) = (self.row.checked_sub(1), u16::try_from(from), u16::try_from(width))
+        else {
+            return;
+        };
+        let part = Rect::new(self.area.x.saturating_add(from), self.area.y + row, width, 1);
+        self.buffer
+            .set_style(part.intersection(self.area), self.look.style(role));
+    }
+
+    /// Draws over the row written last, from the cell `from` on.
+    pub fn over(&mut self, from: usize, draw: impl FnOnce(Rect, &mut Buffer)) {
+        let (Some(row), Ok(from)) = (self.row.checked_sub(1), u16::try_from(from)) else {
+            return;
+        };
+        let width = self.area.width.saturating_sub(from);
+        draw(Rect::new(self.area.x + from, self.area.y + row, width, 1), self.buffer);
+    }
+
+    /// Writes a line across.
+    pub fn rule(&mut self) {
+        let rule = self.look.glyph("─", "-").repeat(self.width());
+        self.line(Role::Grid, &rule);
+    }
+
+    /// Gives away the next `rows` rows (fewer when fewer are left) to be drawn by someone else.
+    pub fn take(&mut self, rows: usize) -> (Rect, &mut Buffer) {
+        let rows = rows.min(self.left()) as u16;
+        let area = Rect::new(self.area.x, self.area.y + self.row, self.area.width, rows);
+        self.row += rows;
+        (area, self.buffer)
+    }
+}
+
+/// A text behind a label in capitals, with later lines set in below it.
+#[must_use]
+pub fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
+    const INDENT: usize = 9;
+    wrap(text, width.saturating_sub(INDENT))
+        .into_iter()
+        .enumerate()
+        .map(|(place, line)| format!(" {:<8}{line}", if place == 0 { label } else { "" }))
+        .collect()
+}
+
+/// The rows of a list of `len` to show in `rows` rows so that the chosen one is seen.
+#[must_use]
+pub fn window(len: usize, chosen: usize, rows: usize) -> Range<usize> {
+    let from = (chosen + 1).saturating_sub(rows).min(len.saturating_sub(rows));
+    from..len.min(from + rows)
+}
+
+/// The index that a movement key leads to in a list of `len`, or `None` when it is no movement key.
+#[must_use]
+pub fn moved(code: crossterm::event::KeyCode, at: usize, len: usize) -> Option<usize> {
+    use crossterm::event::KeyCode::{Char, Down, End, Home, PageDown, PageUp, Up};
+    const PAGE: usize = 10;
+    let last = len.saturating_sub(1);
+    Some(match code {
+        Char('j') | Down => (at + 1).min(last),
+        Char('k') | Up => at.saturating_sub(1),
+        PageDown => (at + PAGE).min(last),
+        PageUp => at.saturating_sub(PAGE),
+        Char('g') | Home => 0,
+        Char('G') | End => last,
+        _ => return None,
+    })
+}
+
+/// A difference with its sign: `+6.8 %`.
+#[must_use]
+pub fn signed(unit: Unit, value: f64) -> String {
+    let sign = if value > 0.0 { "+" } else { "" };
+    format!("{sign}{}", unit.show(value))
+}
+
+/// An interval, the unit once: `9.8-12.4 %`; `-3 to -1` where a bound is negative.
+#[must_use]
+pub fn between(unit: Unit, low: f64, high: f64) -> String {
+    let (low_text, high_text) = (unit.show(low), unit.show(high));
+    let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-');
+    let unit_text = low_text.trim_start_matches(number);
+    let short = match low_text.strip_suffix(unit_text) {
+        Some(short) if high_text.ends_with(unit_text) => short,
+        _ => &low_text,
+    };
+    let dash = if low < 0.0 || high < 0.0 { " to " } else { "-" };
+    format!("{short}{dash}{high_text}")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn only_the_first_line_has_the_label() {
+        assert_eq!(labelled("WHY", "aa bb", 12), [" WHY     aa", "         bb"]);
+    }
+
+    #[test]
+    fn intervals_name_the_unit_once() {
+        assert_eq!(between(Unit::Percent, 9.8, 12.4), "9.8-12.4 %");
+        assert_eq!(between(Unit::PerSec, -3.0, -1.0), "-3 to -1/s");
+        assert_eq!(between(Unit::Count, 1.0, 2.0), "1-2");
+        assert_eq!(signed(Unit::Percent, 6.8), "+6.8 %");
+        assert_eq!(signed(Unit::Percent, -6.8), "-6.8 %");
+    }
+
+    proptest! {
+        #[test]
+        fn the_chosen_row_is_always_seen(len in 1usize..50, chosen in 0usize..50, rows in 1usize..20) {
+            let chosen = chosen.min(len - 1);
+            let seen = window(len, chosen, rows);
+            prop_assert!(seen.contains(&chosen) && seen.len() <= rows && seen.end <= len);
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! How the Timeline screen is drawn.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{Stretch, entries, entry, incident, label_width, lanes, position, stretch};
+use crate::{
+    domain::{Span, Timestamp},
+    engine::Chart,
+    tui::{
+        chart::{self, GRID, GUTTER, Plot},
+        look::Role,
+        page::{Page, window},
+        screens::proposals::last_part,
+        state::State,
+        text::{clock, day, fit, minute, offset, when, wrap},
+    },
+};
+
+pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    let small = area.width < 60 || area.height < 14;
+    let mut page = Page::new(&state.look, area, buffer);
+    let Some(stretch) = stretch(state) else {
+        page.line(Role::Heading, " what happened");
+        page.line(Role::Text, " Nothing was seen yet: the first data come within seconds.");
+        return;
+    };
+    if !small || incident(state).is_some() {
+        heading(state, &mut page);
+    }
+    lanes_of(state, stretch, &mut page);
+    if !small {
+        page.rule();
+    }
+    let entries = entries(state);
+    let chosen = position(state, &entries);
+    let charted = entries
+        .get(chosen)
+        .and_then(|entry| entry.series.as_ref())
+        .and_then(|id| state.timeline.lanes.get(id))
+        .or_else(|| lanes(state).first().and_then(|id| state.timeline.lanes.get(id)))
+        .filter(|_| area.height >= 32);
+    let below = if small { 0 } else { 2 } + if charted.is_some() { 10 } else { 0 };
+    let rows = page.left().saturating_sub(below);
+    if entries.is_empty() {
+        for line in wrap(&empty(state, stretch), page.width().saturating_sub(2))
+            .iter()
+            .take(rows)
+        {
+            page.line(Role::Dim, &format!(" {line}"));
+        }
+    }
+    let list = window(entries.len(), chosen, rows.max(1));
+    for place in list {
+        let line = entry::row(&entries[place], place == chosen, page.width());
+        page.item(place == chosen, &line);
+    }
+    while page.left() > below {
+        page.line(Role::Text, "");
+    }
+    if let Some(chart) = charted {
+        charted_lane(state, chart, stretch, &mut page);
+    }
+    if !small {
+        page.line(Role::Text, &format!(" FIRST  {}", entry::first(state)));
+        page.paint(1, 5, Role::Heading);
+        page.line(Role::Text, &format!(" LINKED {}", entry::linked(state)));
+        page.paint(1, 6, Role::Heading);
+    }
+}
+
+fn heading(state: &State, page: &mut Page<'_>) {
+    let total = state.live.incidents.len();
+    let line = match (incident(state), state.live.at) {
+        (Some(found), Some(now)) => {
+            let lasts = found.to.unwrap_or(now) - found.from;
+            let mut hosts: Vec<&str> = found.lanes.iter().map(|id| id.resource.name()).collect();
+            hosts.dedup();
+            format!(
+                " incident {} of {total}   {}   {}   {lasts}   worst {:.1} bits",
+                found.number,
+                found.title,
+                hosts.join(", "),
+                found.bits
+            )
+        }
+        _ if total == 0 => {
+            let worst = state.live.metrics.iter().map(|row| row.bits).fold(0.0, f32::max);
+            format!(" No incident in 30 d (worst surprise now {worst:.1} bits). Any range works: :at 13:00")
+        }
+        _ => format!(" no incident now; {total} in 30 d: {{ goes to the last one"),
+    };
+    page.line(Role::Heading, &line);
+}
+
+/// The axis, the settings' lane, a lane of bits for each metric, and the time cursor.
+fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
+    let label = label_width(page.width());
+    let wall = state.look.glyph("│", "|");
+    page.line(Role::Dim, &axis(stretch, label));
+    let mut settings = String::new();
+    for column in 0..stretch.columns {
+        settings.push(if is_grid(stretch, column) { '.' } else { ' ' });
+    }
+    let mut cells: Vec<char> = settings.chars().collect();
+    for change in state.timeline.data.iter().flat_map(|data| &data.changes) {
+        if let Some(cell) = stretch.column(change.at).and_then(|column| cells.get_mut(column)) {
+            *cell = 's';
+        }
+    }
+    let settings: String = cells.into_iter().collect();
+    page.line(Role::Text, &format!(" {}{settings}{wall}", fit("settings", label - 1)));
+    for id in lanes(state) {
+        let name = fit(last_part(&id.name), label - 2);
+        let chart = state.timeline.lanes.get(&id);
+        let note = match (&chart, &state.timeline.failed) {
+            (Some(_), _) => String::new(),
+            (None, Some(why)) => why.clone(),
+            (None, None) => "loading".into(),
+        };
+        page.line(Role::Text, &format!(" {name} {}{wall}", fit(&note, stretch.columns)));
+        if let Some(chart) = chart {
+            page.over(label, |area, buffer| {
+                chart::strip(&bits(chart, stretch), &state.look, area, buffer);
+            });
+        }
+    }
+    if let Some(at) = state.at {
+        let text = format!("cursor {}", clock(at));
+        let column = stretch.column(at).unwrap_or(0);
+        let line = if column + 2 + text.len() <= stretch.columns {
+            format!("{}^ {text}", " ".repeat(label + column))
+        } else {
+            format!(
+                "{}{text} ^",
+                " ".repeat((label + column).saturating_sub(text.len() + 1))
+            )
+        };
+        page.line(Role::NotLive, &line);
+    }
+}
+
+fn is_grid(stretch: Stretch, column: usize) -> bool {
+    let at = stretch.from.0 + offset(stretch.from).0 + stretch.step.0 * column as i64;
+    at.rem_euclid(stretch.step.0 * GRID) < stretch.step.0
+}
+
+fn axis(stretch: Stretch, label: usize) -> String {
+    let mut line = " ".repeat(label);
+    for column in (0..stretch.columns).filter(|column| is_grid(stretch, *column)) {
+        let at = stretch.from + stretch.step * column as i64;
+        let text = if stretch.step >= Span::from_mins(144) {
+            day(at)
+        } else {
+            minute(at)
+        };
+        let gap = (label + column).saturating_sub(line.len());
+        if column + text.len() <= stretch.columns {
+            line += &" ".repeat(gap);
+            line += &text;
+        }
+    }
+    line
+}
+
+/// The lane's bits by column of the stretch; what the chart does not cover is a gap.
+fn bits(chart: &Chart, stretch: Stretch) -> Vec<Option<f32>> {
+    (0..stretch.columns)
+        .map(|column| column_of(chart, stretch, column).and_then(|column| column.bits))
+        .collect()
+}
+
+fn column_of(chart: &Chart, stretch: Stretch, column: usize) -> Option<&crate::engine::Column> {
+    let at: Timestamp = stretch.from + stretch.step * column as i64;
+    let place = (at - chart.from).0.div_euclid(chart.step.0.max(1));
+    usize::try_from(place).ok().and_then(|place| chart.columns.get(place))
+}
+
+/// Values and shadow of one lane, on the axis of the lanes.
+fn charted_lane(state: &State, chart: &Chart, stretch: Stretch, page: &mut Page<'_>) {
+    let label = label_width(page.width());
+    page.rule();
+    let row = state.live.metrics.iter().find(|row| row.id == chart.id);
+    let of = |column| column_of(chart, stretch, column);
+    let actual: Vec<_> = (0..stretch.columns)
+        .map(|column| of(column).and_then(|c| c.value))
+        .collect();
+    let shadow: Vec<_> = (0..stretch.columns)
+        .map(|column| of(column).and_then(|c| c.expected))
+        .collect();
+    let plot = Plot {
+        unit: row.map(|row| row.unit).unwrap_or_default(),
+        from: stretch.from,
+        step: stretch.step,
+        actual: &actual,
+        shadow: &shadow,
+        limit: row.and_then(|row| row.limit.as_ref()),
+        cursor: state.at.and_then(|at| stretch.column(at)),
+        ..Plot::default()
+    };
+    let name = fit(last_part(&chart.id.name), label - 2);
+    let (area, buffer) = page.take(9);
+    buffer.set_string(area.x + 1, area.y, name, state.look.style(Role::Heading));
+    let shift = label as u16 - GUTTER;
+    let area = Rect {
+        x: area.x + shift,
+        width: area.width.saturating_sub(shift),
+        ..area
+    };
+    chart::chart(&plot, &state.look, area, buffer);
+}
+
+/// Why there is nothing to list.
+fn empty(state: &State, stretch: Stretch) -> String {
+    if !state.filter.is_empty() {
+        return format!("Nothing here matches /{}: Esc clears the filter.", state.filter);
+    }
+    if state.timeline.data.is_none() {
+        return "loading".into();
+    }
+    match (state.live.store.from, state.live.at) {
+        (Some(from), Some(now)) if from > stretch.from => {
+            format!("Nothing changed and nothing was off. Data start {}.", when(from, now))
+        }
+        _ => format!(
+            "Nothing changed and nothing was off from {} to {}.",
+            minute(stretch.from),
+            minute(stretch.to())
+        ),
+    }
+}

@@ -1,0 +1,227 @@
+//! What happened, as one list.
+
+use super::{first_cause, incident, lanes};
+use crate::{
+    domain::{EventKind, Seen, SeriesId, SettingChange, Timestamp, Unit, Value, text::visible},
+    engine::{Snapshot, Timeline},
+    tui::{
+        page::between,
+        state::State,
+        text::{clock, fit},
+    },
+};
+
+/// One thing that happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Entry {
+    pub at: Timestamp,
+    /// What sort: `setting`, `package`, `X breach`, `note`.
+    pub word: String,
+    /// Where, or who.
+    pub place: String,
+    pub text: String,
+    pub bits: Option<f64>,
+    /// The series it is about.
+    pub series: Option<SeriesId>,
+    /// The change it is.
+    pub change: Option<SettingChange>,
+}
+
+impl Entry {
+    /// In one line.
+    pub fn line(&self) -> String {
+        format!("{} {} {} {}", clock(self.at), self.word, self.place, self.text)
+    }
+
+    /// In full, a line each.
+    pub fn whole(&self) -> Vec<String> {
+        let mut lines = vec![
+            format!("time   {}", self.at),
+            format!("what   {}", self.word),
+            format!("where  {}", self.place),
+            format!("text   {}", self.text),
+        ];
+        if let Some(bits) = self.bits {
+            lines.push(format!("bits   {bits:.1}"));
+        }
+        if let Some(id) = &self.series {
+            lines.push(format!("series {id}"));
+        }
+        if let Some(by) = self.change.as_ref().and_then(|change| change.by.as_ref()) {
+            lines.push(format!("by     {by}"));
+        }
+        lines
+    }
+}
+
+fn value(value: Option<&Value>) -> String {
+    value.map_or_else(|| "(absent)".into(), ToString::to_string)
+}
+
+fn word(kind: EventKind) -> &'static str {
+    match kind {
+        EventKind::Log => "log",
+        EventKind::Package => "package",
+        EventKind::Service => "service",
+        EventKind::Login => "login",
+        EventKind::Kernel => "kernel",
+        EventKind::Deploy => "deploy",
+        EventKind::Collector => "collector",
+    }
+}
+
+/// Everything of a range as one list, oldest first.
+pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
+    let unit = |id: &SeriesId| {
+        let row = snapshot.metrics.iter().find(|row| row.id == *id);
+        row.map_or(Unit::None, |row| row.unit)
+    };
+    let changes = data.changes.iter().map(|change| {
+        let by = change.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
+        Entry {
+            at: change.at,
+            word: "setting".into(),
+            place: change.id.resource.name().into(),
+            text: format!(
+                "{} {} -> {}{by}",
+                change.id.name,
+                value(change.from.as_ref()),
+                value(change.to.as_ref())
+            ),
+            bits: None,
+            series: Some(change.id.clone()),
+            change: Some(change.clone()),
+        }
+    });
+    let events = data.events.iter().map(|event| {
+        let who = event.who.as_ref().map(|who| format!(" ({who})")).unwrap_or_default();
+        Entry {
+            at: event.at,
+            word: word(event.kind).into(),
+            place: event.resource.name().into(),
+            text: format!("{}{who}", event.what),
+            bits: None,
+            series: None,
+            change: None,
+        }
+    });
+    // A setting's finding says what its change says already.
+    let findings = data
+        .findings
+        .iter()
+        .filter(|finding| finding.since >= data.from && matches!(finding.seen, Seen::Metric { .. }));
+    let findings = findings.map(|finding| {
+        let id = finding.series.first();
+        let name = id.map(|id| &*id.name).unwrap_or_default();
+        let unit = id.map_or(Unit::None, unit);
+        let seen = match &finding.seen {
+            Seen::Metric {
+                now: Some(now),
+                band: Some((low, high)),
+            } => format!("{} (shadow {})", unit.show(*now), between(unit, *low, *high)),
+            Seen::Metric { now: Some(now), .. } => unit.show(*now),
+            _ => finding.summary.to_string(),
+        };
+        Entry {
+            at: finding.since,
+            word: finding.mark.to_string(),
+            place: finding.resource.name().into(),
+            text: format!("{name} {seen}"),
+            bits: (finding.bits > 0.0).then_some(finding.bits),
+            series: id.cloned(),
+            change: None,
+        }
+    });
+    let notes = data.notes.iter().map(|note| Entry {
+        at: note.at,
+        word: note.what.clone(),
+        place: note.who.clone(),
+        text: match note.resource.is_empty() {
+            true => note.result.clone(),
+            false => format!("{}: {}", note.resource, note.result),
+        },
+        bits: None,
+        series: note.resource.parse().ok(),
+        change: None,
+    });
+    let mut entries: Vec<Entry> = changes.chain(events).chain(findings).chain(notes).collect();
+    // Stable: what happened at one time stays in the order change, event, finding, note.
+    entries.sort_by_key(|entry| entry.at);
+    entries
+}
+
+/// What came first, in words.
+pub(super) fn first(state: &State) -> String {
+    match first_cause(state) {
+        Some((cause, finding)) => format!(
+            "{} {}: {} before {} of {}",
+            clock(cause.at),
+            cause.what,
+            cause.lead,
+            finding.mark.word(),
+            finding.series.first().map(|id| &*id.name).unwrap_or_default()
+        ),
+        None => "no change before it is known to cause it".into(),
+    }
+}
+
+/// The lanes in order of first departure, in words.
+pub(super) fn linked(state: &State) -> String {
+    let names: Vec<String> = lanes(state).iter().map(|id| id.name.to_string()).collect();
+    names.join(" > ")
+}
+
+/// The walkthrough as Markdown.
+pub(super) fn walkthrough(state: &State) -> String {
+    let title = match incident(state) {
+        Some(found) => format!("Incident {}: {}", found.number, visible(&found.title)),
+        None => "What happened".to_owned(),
+    };
+    let mut text = format!("# {title}\n\n");
+    if let Some(found) = incident(state) {
+        let to = found.to.map_or_else(|| "now".to_owned(), |to| to.to_string());
+        text += &format!("{} to {to}, worst surprise {:.1} bits.\n\n", found.from, found.bits);
+    }
+    text += &format!(
+        "- First: {}\n- Linked: {}\n\n",
+        visible(&first(state)),
+        visible(&linked(state))
+    );
+    text += "| time | what | where | | bits |\n|---|---|---|---|---|\n";
+    let cell = |text: &str| visible(text).replace('|', "\\|");
+    for entry in super::entries(state) {
+        let bits = entry.bits.map(|bits| format!("{bits:.1}")).unwrap_or_default();
+        text += &format!(
+            "| {} | {} | {} | {} | {bits} |\n",
+            entry.at,
+            cell(&entry.word),
+            cell(&entry.place),
+            cell(&entry.text)
+        );
+    }
+    text
+}
+
+/// A row of the list, `width` cells wide.
+pub(super) fn row(entry: &Entry, chosen: bool, width: usize) -> String {
+    let cursor = if chosen { '>' } else { ' ' };
+    if width < 60 {
+        return format!(
+            "{cursor}{} {} {}",
+            crate::tui::text::minute(entry.at),
+            fit(&entry.word, 8),
+            entry.text
+        );
+    }
+    let bits = entry.bits.map(|bits| format!("{bits:.1} bits")).unwrap_or_default();
+    let place = if width >= 100 { 14 } else { 8 };
+    let text = width.saturating_sub(23 + place + 11);
+    format!(
+        "{cursor}  {}  {} {} {} {}",
+        clock(entry.at),
+        fit(&entry.word, 9),
+        fit(&entry.place, place - 1),
+        fit(&entry.text, text),
+        crate::tui::text::fit_right(&bits, 10)
+    )
+}

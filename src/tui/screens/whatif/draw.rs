@@ -1,0 +1,451 @@
+//! How the What-if screen is drawn.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{SEED, Scenario};
+use crate::{
+    domain::{Change, Effect, SeriesId, Span, Step},
+    simulate::Outcome,
+    tui::{
+        chart::{self, GUTTER, Plot},
+        look::Role,
+        page::{Page, between, signed, window},
+        screens::proposals::evidence,
+        state::State,
+        text::{clock, fit, fit_right, minute, wrap},
+    },
+};
+
+/// The name of a series with its resource, as in lists.
+fn named(id: &SeriesId) -> String {
+    format!("{} {}", id.resource.name(), id.name)
+}
+
+pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    let pane = &state.whatif;
+    let small = area.width < 60 || area.height < 16;
+    let mut page = Page::new(&state.look, area, buffer);
+    let steps = &pane.current().changes.steps;
+    if steps.is_empty() {
+        let shown = pane.wanted.first().map(named).unwrap_or_default();
+        page.line(Role::Heading, &heading(state, page.width()));
+        page.item(
+            true,
+            ">+ add a setting, a load factor (traffic x1.5) or a capacity (cpu x2)",
+        );
+        let text = "Nothing to replay yet. Mark rows on 1, 2 or 4 with space and press w, or + to add a setting.";
+        for line in wrap(text, page.width().saturating_sub(2)) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
+        if !shown.is_empty() {
+            page.line(Role::Dim, &format!(" The outcome will show {shown} first."));
+        }
+        return;
+    }
+    if small {
+        if pane.outcome {
+            outcome(state, &mut page, usize::MAX);
+            tail(state, &mut page);
+        } else {
+            let rows = page.left().saturating_sub(1);
+            changes(state, &mut page, rows);
+            if let Some(line) = pending(pane.current()) {
+                page.line(Role::Dim, &line);
+            }
+        }
+        return;
+    }
+    changes(state, &mut page, if area.height > 30 { 8 } else { 4 });
+    if area.width >= 110 && area.height >= 30 {
+        let rows = page.left().saturating_sub(12);
+        let (part, buffer) = page.take(rows);
+        grid(state, part, buffer);
+    } else {
+        let below = 1 + pane.series().len().clamp(1, 4) + 4;
+        let rows = page.left().saturating_sub(below);
+        let (part, buffer) = page.take(rows);
+        one(state, part, buffer);
+    }
+    outcome(state, &mut page, 4);
+    tail(state, &mut page);
+}
+
+fn heading(state: &State, width: usize) -> String {
+    let label = format!(" CHANGES (scenario {})", if state.whatif.on_b { "B" } else { "A" });
+    let (name, value) = widths(width);
+    format!(
+        "{}{}{}{}",
+        fit(&label, name + 9),
+        fit("was", value),
+        fit("then", value),
+        if width >= 60 { "at" } else { "" }
+    )
+}
+
+/// Cells of a change's name and of each of its values.
+fn widths(width: usize) -> (usize, usize) {
+    match width {
+        100.. => (50, 20),
+        60.. => (31, 14),
+        _ => (width.saturating_sub(9 + 14), 7),
+    }
+}
+
+/// The list of changes, at most `rows` of them, with the line to add one.
+fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
+    let pane = &state.whatif;
+    let steps = &pane.current().changes.steps;
+    let (name, value) = widths(page.width());
+    page.line(Role::Heading, &heading(state, page.width()));
+    let row = pane.row.min(steps.len());
+    for place in window(steps.len() + 1, row, rows.max(1)) {
+        let here = place == row && !pane.outcome;
+        let cursor = if here { '>' } else { ' ' };
+        let Some(step) = steps.get(place) else {
+            page.item(here, &format!("{cursor}+ add a setting, a load factor or a capacity"));
+            continue;
+        };
+        let (title, was, then) = parts(step);
+        let at = match step.at {
+            None => "now".to_owned(),
+            Some(at) => minute(at),
+        };
+        let on = if step.on { "[on ]" } else { "[off]" };
+        page.item(
+            here,
+            &format!(
+                "{cursor}{:<2}{on} {}{}{}{}",
+                place + 1,
+                fit(&title, name - 1) + " ",
+                fit(&was, value - 1) + " ",
+                fit(&then, value - 1) + " ",
+                if page.width() >= 60 { &at } else { "" }
+            ),
+        );
+    }
+}
+
+/// What a change is about, its value before and after.
+fn parts(step: &Step) -> (String, String, String) {
+    let resource = step.change.resource().name();
+    match &step.change {
+        Change::Setting { id, from, to } => {
+            let shown = |value: &Option<crate::domain::Value>| {
+                value
+                    .as_ref()
+                    .map_or_else(|| "(absent)".to_owned(), ToString::to_string)
+            };
+            let was = from.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
+            (format!("{resource} {}", id.name), was, shown(to))
+        }
+        Change::Capacity { what, factor, .. } => (format!("{resource} {what}"), "x1".into(), format!("x{factor}")),
+        Change::Traffic { factor, .. } => (format!("{resource} traffic"), "x1".into(), format!("x{factor}")),
+    }
+}
+
+/// One chart over the whole width: the row under the cursor, with A or B.
+fn one(state: &State, area: Rect, buffer: &mut Buffer) {
+    let pane = &state.whatif;
+    let series = pane.series();
+    let (Some(outcome), Some(id)) = (&pane.current().outcome, series.get(pane.charted())) else {
+        let mut page = Page::new(&state.look, area, buffer);
+        let line = pending(pane.current()).unwrap_or_else(|| no_effect(pane.current()));
+        for line in wrap(&line, page.width().saturating_sub(2)) {
+            page.line(Role::Text, &format!(" {}", line.trim_start()));
+        }
+        return;
+    };
+    let with = if pane.on_b { "with B" } else { "with A" };
+    chart_of(state, outcome, Some(id), with, area, buffer);
+}
+
+/// Four charts of A, or two of A beside two of B.
+fn grid(state: &State, area: Rect, buffer: &mut Buffer) {
+    let pane = &state.whatif;
+    let ids: Vec<SeriesId> = pane.series().into_iter().cloned().collect();
+    if ids.is_empty() || pane.current().outcome.is_none() {
+        one(state, area, buffer);
+        return;
+    }
+    let first = pane.charted();
+    let rows = if ids.len() > 1 && area.height >= 14 { 2 } else { 1 };
+    let (width, height) = (area.width / 2, area.height / rows);
+    for place in 0..rows * 2 {
+        let (column, row) = (place % 2, place / 2);
+        let (scenario, with, index) = match (&pane.b, column) {
+            (None, _) => (&pane.a, "with A", usize::from(place)),
+            (Some(_), 0) => (&pane.a, "with A", usize::from(row)),
+            (Some(b), _) => (b, "with B", usize::from(row)),
+        };
+        let (Some(outcome), Some(id)) = (&scenario.outcome, ids.get((first + index) % ids.len())) else {
+            continue;
+        };
+        if index >= ids.len() {
+            continue;
+        }
+        let cell = Rect::new(area.x + column * width, area.y + row * height, width - 1, height);
+        chart_of(state, outcome, Some(id), with, cell, buffer);
+    }
+}
+
+/// Draws what is expected of one series without a change (as a line) and with it (as a band), under a heading.
+pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &str, area: Rect, buffer: &mut Buffer) {
+    let mut page = Page::new(&state.look, area, buffer);
+    let Some((id, before, after)) = outcome
+        .bands
+        .iter()
+        .find(|(theirs, ..)| id.is_none_or(|id| id == theirs))
+    else {
+        let text = id.map_or_else(
+            || " no effect with evidence: no chart".to_owned(),
+            |id| format!(" {}: no effect {with}", named(id)),
+        );
+        page.line(Role::Dim, &text);
+        return;
+    };
+    let (line, median, band) = (
+        state.look.glyph("⣀", "*"),
+        state.look.glyph("╌", "~"),
+        state.look.glyph("▒", ":"),
+    );
+    let guess = if outcome.inside_seen { "" } else { " ?" };
+    let heading = format!(
+        " {}   {line} as it is   {median} {with} (80 % band {band}){guess}",
+        named(id)
+    );
+    page.line(Role::Heading, &heading);
+    let columns = usize::from(area.width.saturating_sub(GUTTER + 9)).max(1);
+    let step = Span((outcome.horizon.0 / columns as i64).max(1));
+    let from = outcome.at;
+    // Each column takes the step of the forecast that its end lies in.
+    let at = |forecast: &crate::domain::Forecast, column: usize| {
+        let end = from + step * (column as i64 + 1);
+        let ahead = (end - forecast.start).0 / forecast.step.0.max(1);
+        let last = forecast.steps.len().checked_sub(1)?;
+        let place = usize::try_from(ahead - 1).unwrap_or(0).min(last);
+        forecast.steps.get(place).copied()
+    };
+    let actual: Vec<_> = (0..columns)
+        .map(|column| at(before, column).map(|q| (q.median(), q.median(), q.median())))
+        .collect();
+    let shadow: Vec<_> = (0..columns).map(|column| at(after, column)).collect();
+    let row = state.shown.metrics.iter().find(|row| row.id == *id);
+    let plot = Plot {
+        unit: row.map(|row| row.unit).unwrap_or_default(),
+        from,
+        step,
+        actual: &actual,
+        shadow: &shadow,
+        limit: row.and_then(|row| row.limit.as_ref()),
+        ..Plot::default()
+    };
+    let (rest, buffer) = page.take(usize::from(area.height));
+    chart::chart(&plot, &state.look, rest, buffer);
+}
+
+/// What is said while there is no outcome.
+fn pending(scenario: &Scenario) -> Option<String> {
+    if let Some(why) = &scenario.failed {
+        return Some(format!(" {why}"));
+    }
+    if scenario.changes.active().next().is_none() {
+        return Some(" All changes are off: space turns one on.".into());
+    }
+    (scenario.asked && scenario.outcome.is_none()).then(|| " running ...".into())
+}
+
+/// Why an outcome has no rows.
+fn no_effect(scenario: &Scenario) -> String {
+    let names: Vec<String> = scenario
+        .changes
+        .active()
+        .map(|change| match change {
+            Change::Setting { id, .. } => id.name.to_string(),
+            other => other.to_string(),
+        })
+        .collect();
+    format!(
+        "No path from {} to any metric was learnt: no effect can be told (x says what was tried).",
+        names.join(", ")
+    )
+}
+
+/// The effect of a scenario on a series.
+fn effect<'a>(scenario: Option<&'a Scenario>, id: &SeriesId) -> Option<&'a Effect> {
+    scenario?
+        .outcome
+        .as_ref()?
+        .effects
+        .iter()
+        .find(|effect| effect.series == *id)
+}
+
+/// The table: what is expected without and with the changes, the difference, and where the numbers come from.
+fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
+    let pane = &state.whatif;
+    let width = page.width();
+    let wide = width >= 60;
+    let name = if wide { width / 3 } else { width.saturating_sub(22) };
+    let second = pane.b.as_ref().filter(|_| width >= 100);
+    let letter = if pane.on_b { "B" } else { "A" };
+    let title = format!(" OUTCOME over {}", pane.horizon);
+    let with = |letter: &str| format!("with {letter} (80 %)");
+    page.line(
+        Role::Heading,
+        &match (wide, second) {
+            (false, _) => format!("{}{}{}", fit(&title, name), fit("as it is", 10), with(letter)),
+            (true, None) => format!(
+                "{}{}{}{}evidence",
+                fit(&title, name),
+                fit("as it is", 10),
+                fit(&with(letter), 22),
+                fit("difference", 11)
+            ),
+            (true, Some(_)) => format!(
+                "{}{}{}{}{}evidence",
+                fit(&title, name),
+                fit("as it is", 10),
+                fit(&with("A"), 22),
+                fit(&with("B"), 22),
+                fit("B minus A", 11)
+            ),
+        },
+    );
+    let ids = pane.series();
+    let chosen = pane.charted();
+    let before = page.left();
+    for place in window(ids.len(), chosen, most.min(page.left().saturating_sub(3)).max(1)) {
+        let id = ids[place];
+        let Some(shown) = effect(Some(pane.current()), id).or_else(|| effect(Some(&pane.a), id)) else {
+            continue;
+        };
+        let unit = shown.unit;
+        let cell = |effect: Option<&Effect>, width: usize| match effect {
+            Some(effect) => {
+                let middle = unit.show(effect.after[1]);
+                fit(
+                    &format!("{middle} ({})", between(unit, effect.after[0], effect.after[2])),
+                    width,
+                )
+            }
+            None => fit("no evidence", width),
+        };
+        let limit = shown
+            .crossing
+            .map(|(without, with)| format!(", limit {:.0} -> {:.0} %", without * 100.0, with * 100.0))
+            .unwrap_or_default();
+        let here = place == chosen && pane.outcome;
+        let cursor = if place == chosen { '>' } else { ' ' };
+        let label = fit(&format!("{cursor}{}", named(id)), name - 1) + " ";
+        let as_is = fit(&unit.show(shown.before[1]), 9) + " ";
+        page.item(
+            here,
+            &match (wide, second) {
+                (false, _) => format!("{label}{as_is}{}", unit.show(shown.after[1])),
+                (true, None) => format!(
+                    "{label}{as_is}{} {} {}{limit}",
+                    cell(Some(shown), 21),
+                    fit(&signed(unit, shown.difference[1]), 10),
+                    evidence(shown.evidence)
+                ),
+                (true, Some(b)) => {
+                    let (a, b) = (effect(Some(&pane.a), id), effect(Some(b), id));
+                    let apart = match (a, b) {
+                        (Some(a), Some(b)) => signed(unit, b.after[1] - a.after[1]),
+                        _ => "-".into(),
+                    };
+                    format!(
+                        "{label}{as_is}{} {} {} {}{limit}",
+                        cell(a, 21),
+                        cell(b, 21),
+                        fit(&apart, 10),
+                        evidence(shown.evidence)
+                    )
+                }
+            },
+        );
+    }
+    if before == page.left() {
+        let line = pending(pane.current()).unwrap_or_else(|| " no effect with evidence".into());
+        page.line(Role::Dim, &line);
+    }
+}
+
+/// How sure, by which way, from how much.
+fn tail(state: &State, page: &mut Page<'_>) {
+    let pane = &state.whatif;
+    let b = match (&pane.b, pane.on_b) {
+        (None, _) => " B     none yet: b copies A, change it, and both are shown",
+        (Some(_), false) => " B     b goes to scenario B",
+        (Some(_), true) => " A     b goes to scenario A",
+    };
+    if let Some(outcome) = &pane.current().outcome {
+        let sure = if outcome.inside_seen {
+            "inside what was seen: yes".to_owned()
+        } else {
+            "no: a value was never like this here; the band is a guess".to_owned()
+        };
+        page.line(Role::Text, &format!(" SURE  {sure}"));
+        for note in outcome.notes.iter().take(page.left().saturating_sub(3)) {
+            page.line(Role::Text, &format!(" NOTE  {note}"));
+        }
+        if let Some(path) = path(outcome) {
+            page.line(Role::Text, &format!(" PATH  {path}"));
+        }
+        page.line(
+            Role::Text,
+            &format!(
+                " RUN   {} over {}, {} paths, seed {SEED}, as of {}",
+                "no system was touched",
+                outcome.horizon,
+                outcome.runs,
+                clock(outcome.at)
+            ),
+        );
+    }
+    page.line(Role::Dim, b);
+}
+
+/// From what is changed to what it moves.
+fn path(outcome: &Outcome) -> Option<String> {
+    let changed: Vec<String> = outcome
+        .changes
+        .active()
+        .map(|change| match change {
+            Change::Setting { id, .. } => id.name.to_string(),
+            Change::Capacity { what, .. } => what.to_string(),
+            Change::Traffic { .. } => "traffic".into(),
+        })
+        .collect();
+    let moved: Vec<&str> = outcome
+        .effects
+        .iter()
+        .take(4)
+        .map(|effect| &*effect.series.name)
+        .collect();
+    (!moved.is_empty()).then(|| format!("{} > {}", changed.join(", "), moved.join(", ")))
+}
+
+/// Changes and outcome as plain text, for the clipboard.
+pub(super) fn as_text(state: &State) -> String {
+    let scenario = state.whatif.current();
+    let mut text = String::new();
+    for step in &scenario.changes.steps {
+        let (name, was, then) = parts(step);
+        text += &format!("{} {name} {was} -> {then}\n", if step.on { "[on] " } else { "[off]" });
+    }
+    if let Some(outcome) = &scenario.outcome {
+        text += &format!("over {} from {}, seed {}\n", outcome.horizon, outcome.at, outcome.seed);
+        for effect in &outcome.effects {
+            text += &format!(
+                "{} {} -> {} ({}) {}\n",
+                fit_right(&named(&effect.series), 40),
+                effect.unit.show(effect.before[1]),
+                effect.unit.show(effect.after[1]),
+                between(effect.unit, effect.after[0], effect.after[2]),
+                evidence(effect.evidence)
+            );
+        }
+    }
+    text
+}
