@@ -2,9 +2,9 @@
 
 pub mod chart;
 pub mod command;
-pub mod help;
 #[cfg(test)]
 pub(crate) mod fixture;
+pub mod help;
 pub mod look;
 pub mod page;
 pub mod palette;
