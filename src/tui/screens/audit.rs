@@ -275,3 +275,6 @@ pub fn answer(state: &mut State, _: &Tag, answer: Result<Box<Answer>, LinkError>
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     draw::view(state, area, buffer);
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,10 +24,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if small && state.audit.health {
         let mut page = Page::new(&state.look, area, buffer);
         page.line(Role::Heading, " SHADOW HEALTH");
-        for line in summary(state)
-            .iter()
-            .flat_map(|line| wrap(line.trim(), page.width() - 2))
-        {
+        let width = page.width().saturating_sub(2);
+        for line in summary(state).iter().flat_map(|line| wrap(line.trim(), width)) {
             page.line(Role::Text, &format!(" {line}"));
         }
         return;
@@ -115,7 +113,7 @@ fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
             "{cursor}{}{who}{}{}{}",
             fit(&format!("{}{at}", if width >= 60 { "  " } else { "" }), time) + if width >= 60 { " " } else { "" },
             fit(deed, what - 1) + " ",
-            fit(about, resource - 1) + " ",
+            fit(about, resource.saturating_sub(1)) + " ",
             if width >= 60 { result } else { "" }
         )
     };
