@@ -1,10 +1,12 @@
 //! The chart: actual over shadow, band by glyph, limit, now, crossing; and the delta strip beneath it.
 
 mod scale;
+mod track;
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 pub use scale::Scale;
+pub use track::{Lists, Track};
 
 use crate::{
     domain::{Crossing, Limit, Quantiles, Span, Timestamp, Unit},

@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod command;
+pub mod export;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod help;
@@ -12,3 +13,8 @@ pub mod screens;
 pub mod state;
 pub mod text;
 pub mod theme;
+mod update;
+mod view;
+
+pub use update::{enter, go_to, open, update};
+pub use view::{view, view_to_buffer};

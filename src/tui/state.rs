@@ -75,6 +75,10 @@ pub struct State {
     pub frozen: bool,
     /// The global time cursor; `None` is now. While set, `shown` is the world as of it.
     pub at: Option<Timestamp>,
+    /// The as-of question that is on its way.
+    pub as_of_asked: Option<Timestamp>,
+    /// Where Esc leads: the screens and series that Enter came from, oldest first.
+    pub back: Vec<(Screen, Option<SeriesId>)>,
     /// The series that screens 2 and 3 are about.
     pub series: Option<SeriesId>,
     /// Rows marked with space, by series.
@@ -257,6 +261,8 @@ impl State {
             live: nothing,
             frozen: false,
             at: None,
+            as_of_asked: None,
+            back: Vec::new(),
             series: None,
             marked: BTreeSet::new(),
             filter: String::new(),

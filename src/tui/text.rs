@@ -96,6 +96,12 @@ pub fn minute(at: Timestamp) -> String {
     zoned(at).strftime("%H:%M").to_string()
 }
 
+/// A local time as part of a file name: `20260314-1432`.
+#[must_use]
+pub fn stamp(at: Timestamp) -> String {
+    zoned(at).strftime("%Y%m%d-%H%M").to_string()
+}
+
 /// A local time that says as much as is needed beside `now`: `14:32` today, `12 Mar 14:32` before, with the year when not this year's.
 #[must_use]
 pub fn when(at: Timestamp, now: Timestamp) -> String {

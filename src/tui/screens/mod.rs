@@ -1,4 +1,12 @@
-//! The seven screens, a file each. Every one answers the same six calls.
+//! The seven screens, a file each. Every one answers the same calls.
+
+use crossterm::event::KeyEvent;
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use crate::{
+    engine::{Answer, LinkError},
+    tui::state::{Effect, KeyHint, Purpose, Screen, State, Tag},
+};
 
 pub mod audit;
 pub mod forecast;
@@ -7,3 +15,65 @@ pub mod proposals;
 pub mod resource;
 pub mod timeline;
 pub mod whatif;
+
+macro_rules! of {
+    ($screen:expr, $($call:tt)*) => {
+        match $screen {
+            Screen::Overview => overview::$($call)*,
+            Screen::Resource => resource::$($call)*,
+            Screen::Forecast => forecast::$($call)*,
+            Screen::Proposals => proposals::$($call)*,
+            Screen::WhatIf => whatif::$($call)*,
+            Screen::Timeline => timeline::$($call)*,
+            Screen::Audit => audit::$($call)*,
+        }
+    };
+}
+
+/// The keys of the screen shown, most useful first.
+#[must_use]
+pub fn keys(state: &State) -> &'static [KeyHint] {
+    of!(state.screen, KEYS)
+}
+
+/// The crumbs after the place.
+#[must_use]
+pub fn crumbs(state: &State) -> Vec<String> {
+    of!(state.screen, crumbs(state))
+}
+
+/// What to press next and why.
+#[must_use]
+pub fn next(state: &State) -> String {
+    of!(state.screen, next(state))
+}
+
+/// What to ask when the screen is entered, or when the data it shows have changed.
+pub fn refresh(state: &mut State) -> Vec<Effect> {
+    of!(state.screen, refresh(state))
+}
+
+/// A key that the frame did not take.
+pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    of!(state.screen, key(state, key))
+}
+
+/// What was typed into a line the screen opened, when Enter is pressed.
+pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
+    of!(state.screen, entered(state, purpose, text))
+}
+
+/// An answer to a question of `screen`, which need not be the one shown.
+pub fn answer(
+    state: &mut State,
+    screen: Screen,
+    tag: &Tag,
+    answer: Result<Box<Answer>, LinkError>,
+) -> Vec<Effect> {
+    of!(screen, answer(state, tag, answer))
+}
+
+/// Draws the screen's rows.
+pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    of!(state.screen, view(state, area, buffer));
+}

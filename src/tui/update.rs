@@ -1,0 +1,436 @@
+//! What every message does to the state. Nothing here waits, reads a clock or touches the terminal.
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+use tui_input::{Input, InputRequest};
+
+use crate::{
+    domain::{SeriesId, Span, Timestamp, text::visible},
+    engine::{Answer, LinkError, Query},
+    tui::{
+        export, screens,
+        screens::{forecast, overview, resource, timeline, whatif},
+        state::{Effect, InputLine, Msg, Overlay, Purpose, Screen, State, Tag},
+        text,
+    },
+};
+
+/// Takes one message and says what is to be done about it.
+pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    match msg {
+        Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
+        Msg::Key(key) => {
+            state.message = None;
+            on_key(state, key)
+        }
+        Msg::Paste(text) => {
+            paste(state, &text);
+            Vec::new()
+        }
+        Msg::Resize(width, height) => {
+            state.size = (width, height);
+            let mut effects = screens::refresh(state);
+            effects.push(Effect::Redraw);
+            effects
+        }
+        Msg::Snapshot(snapshot) => {
+            state.live = snapshot;
+            if state.frozen || state.at.is_some() {
+                return Vec::new();
+            }
+            state.shown = Arc::clone(&state.live);
+            resource::extend(state);
+            screens::refresh(state)
+        }
+        Msg::Answer(tag, answer) => match tag.screen {
+            Some(screen) => screens::answer(state, screen, &tag, answer),
+            None => on_answer(state, &tag, answer.map(|answer| *answer)),
+        },
+        Msg::Said(text) => {
+            state.message = Some(text);
+            Vec::new()
+        }
+        Msg::Tick => timeline::tick(state),
+        Msg::WorkerPanicked(place) => {
+            state.message = Some(place);
+            state.quit = true;
+            vec![Effect::Quit]
+        }
+    }
+}
+
+/// Shows another screen, and asks for what it needs.
+pub fn enter(state: &mut State, screen: Screen) -> Vec<Effect> {
+    state.screen = screen;
+    state.overlay = None;
+    screens::refresh(state)
+}
+
+/// Goes one step in: shows `series` on `screen`; Esc comes back to here.
+pub fn open(state: &mut State, screen: Screen, series: SeriesId) -> Vec<Effect> {
+    state.back.push((state.screen, state.series.replace(series)));
+    // So deep nobody finds back anyway.
+    if state.back.len() > 32 {
+        state.back.remove(0);
+    }
+    enter(state, screen)
+}
+
+/// Moves the time cursor of all screens; `None` is now.
+pub fn go_to(state: &mut State, at: Option<Timestamp>) -> Vec<Effect> {
+    // The future is not to be had, and the newest data are now.
+    let at = at.filter(|at| state.live.at.is_some_and(|newest| *at < newest));
+    state.at = at;
+    let Some(at) = at else {
+        if !state.frozen {
+            state.shown = Arc::clone(&state.live);
+        }
+        return screens::refresh(state);
+    };
+    ask_as_of(state, at)
+}
+
+/// At most one as-of question is on its way: a held key asks for where it came to, not for every place between.
+fn ask_as_of(state: &mut State, at: Timestamp) -> Vec<Effect> {
+    if state.as_of_asked.is_some() {
+        return Vec::new();
+    }
+    state.as_of_asked = Some(at);
+    vec![Effect::Ask(frame_tag("as-of", None), Query::AsOf(at))]
+}
+
+fn frame_tag(what: &'static str, series: Option<SeriesId>) -> Tag {
+    Tag { screen: None, what, series }
+}
+
+fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) -> Vec<Effect> {
+    let asked = if tag.what == "as-of" { state.as_of_asked.take() } else { None };
+    match answer {
+        Ok(Answer::AsOf(snapshot)) => {
+            let Some(at) = state.at else { return Vec::new() };
+            state.shown = snapshot;
+            let mut effects = screens::refresh(state);
+            if asked != Some(at) {
+                effects.extend(ask_as_of(state, at));
+            }
+            effects
+        }
+        Ok(Answer::Text(lines)) => {
+            let title = tag.series.as_ref().map_or_else(|| tag.what.to_owned(), ToString::to_string);
+            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            Vec::new()
+        }
+        Ok(Answer::Table(table)) => {
+            let lines = export::aligned(&table);
+            state.overlay = Some(Overlay::Text { title: tag.what.to_owned(), lines, from: 0 });
+            Vec::new()
+        }
+        Ok(Answer::Done) => {
+            state.message = Some(format!("{}: done", tag.what));
+            screens::refresh(state)
+        }
+        Ok(_) => Vec::new(),
+        Err(error) => {
+            if tag.what == "as-of" {
+                state.at = None;
+                state.shown = Arc::clone(&state.live);
+            }
+            state.message = Some(error.to_string());
+            Vec::new()
+        }
+    }
+}
+
+fn paste(state: &mut State, text: &str) {
+    state.message = match &mut state.input {
+        None => Some("the paste was dropped: it goes only into an open line (/ or :)".into()),
+        Some(line) if line.purpose == Purpose::Apply => {
+            Some("a pasted name is refused: type it, so that hand and eye agree".into())
+        }
+        Some(line) => {
+            // Line ends become spaces: a paste never presses Enter.
+            for c in text.chars().take(4_096).map(|c| if c.is_control() { ' ' } else { c }) {
+                line.input.handle(InputRequest::InsertChar(c));
+            }
+            None
+        }
+    };
+    typed(state);
+}
+
+fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    if key.modifiers.contains(KeyModifiers::CONTROL) {
+        match key.code {
+            KeyCode::Char('c') => return quit(state),
+            KeyCode::Char('z') => return vec![Effect::Suspend],
+            KeyCode::Char('l') => return vec![Effect::Redraw],
+            KeyCode::Char('p') if state.input.is_none() => {
+                open_line(state, Purpose::Palette(0), "");
+                return Vec::new();
+            }
+            _ => {}
+        }
+    }
+    if state.input.is_some() {
+        return input_key(state, key);
+    }
+    if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
+        return Vec::new();
+    }
+    if state.overlay.is_some() && overlay_key(state, key.code) {
+        return Vec::new();
+    }
+    frame_key(state, key)
+}
+
+fn quit(state: &mut State) -> Vec<Effect> {
+    state.quit = true;
+    vec![Effect::Quit]
+}
+
+/// Opens a line for `purpose` with `text` in it.
+pub(crate) fn open_line(state: &mut State, purpose: Purpose, text: &str) {
+    state.input = Some(InputLine { purpose, input: Input::new(text.to_owned()) });
+}
+
+/// Returns whether the key was for what lies over the screen.
+fn overlay_key(state: &mut State, code: KeyCode) -> bool {
+    let page = state.size.1.saturating_sub(6).max(1);
+    let (from, last) = match &mut state.overlay {
+        Some(Overlay::Help(from)) => (from, u16::MAX),
+        Some(Overlay::Text { from, lines, .. }) => (from, (lines.len() as u16).saturating_sub(page)),
+        None => return false,
+    };
+    match code {
+        KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'x') => state.overlay = None,
+        KeyCode::Char('j') | KeyCode::Down => *from = from.saturating_add(1).min(last),
+        KeyCode::Char('k') | KeyCode::Up => *from = from.saturating_sub(1),
+        KeyCode::PageDown | KeyCode::Char(' ') => *from = from.saturating_add(page).min(last),
+        KeyCode::PageUp => *from = from.saturating_sub(page),
+        KeyCode::Char('g') | KeyCode::Home => *from = 0,
+        KeyCode::Char('G') | KeyCode::End if last != u16::MAX => *from = last,
+        KeyCode::Char('q' | '1'..='7') => return false,
+        _ => {}
+    }
+    true
+}
+
+fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let mine = matches!(state.screen, Screen::Overview | Screen::Resource | Screen::Forecast);
+    match key.code {
+        KeyCode::Char('q') => quit(state),
+        KeyCode::Char(digit @ '1'..='7') => {
+            state.back.clear();
+            enter(state, Screen::ALL[digit as usize - '1' as usize])
+        }
+        KeyCode::Char('/') => {
+            let filter = state.filter.clone();
+            open_line(state, Purpose::Filter, &filter);
+            Vec::new()
+        }
+        KeyCode::Char(':') => {
+            open_line(state, Purpose::Command, "");
+            Vec::new()
+        }
+        KeyCode::Char('?') => {
+            state.overlay = Some(Overlay::Help(0));
+            Vec::new()
+        }
+        KeyCode::Char('f') => freeze(state),
+        KeyCode::Char('0') => go_to(state, None),
+        KeyCode::Char('{') => incident(state, false),
+        KeyCode::Char('}') => incident(state, true),
+        KeyCode::Char('[') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, -1),
+        KeyCode::Char(']') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, 1),
+        KeyCode::Char(' ') if mine => {
+            if let Some(id) = under_cursor(state)
+                && !state.marked.remove(&id)
+            {
+                state.marked.insert(id);
+            }
+            screens::refresh(state)
+        }
+        KeyCode::Char('w') if mine => {
+            let seeds = chosen(state);
+            whatif::open(state, seeds)
+        }
+        KeyCode::Char('x') if mine => match under_cursor(state) {
+            Some(id) => vec![Effect::Ask(frame_tag("explain", Some(id.clone())), Query::Explain(id))],
+            None => Vec::new(),
+        },
+        KeyCode::Char('y') if mine => vec![Effect::Copy(export::shown(state, true).text())],
+        KeyCode::Char('e') if mine => {
+            let name = format!("foreshadow-{}-{}.md", state.screen.name().to_lowercase(), text::stamp(state.now()));
+            open_line(state, Purpose::Export, &name);
+            Vec::new()
+        }
+        KeyCode::Esc if !state.filter.is_empty() => {
+            state.filter.clear();
+            screens::refresh(state)
+        }
+        KeyCode::Esc if mine => {
+            if let Some((screen, series)) = state.back.pop() {
+                state.series = series;
+                enter(state, screen)
+            } else {
+                enter(state, Screen::Overview)
+            }
+        }
+        _ => screens::key(state, key),
+    }
+}
+
+/// The series under the cursor of screens 1 to 3.
+#[must_use]
+fn under_cursor(state: &State) -> Option<SeriesId> {
+    match state.screen {
+        Screen::Overview => overview::under_cursor(state),
+        Screen::Resource => resource::under_cursor(state),
+        Screen::Forecast => forecast::under_cursor(state),
+        _ => None,
+    }
+}
+
+/// The marked rows, else the one under the cursor.
+fn chosen(state: &State) -> Vec<SeriesId> {
+    if state.marked.is_empty() {
+        under_cursor(state).into_iter().collect()
+    } else {
+        state.marked.iter().cloned().collect()
+    }
+}
+
+fn freeze(state: &mut State) -> Vec<Effect> {
+    state.frozen = !state.frozen;
+    if state.frozen || state.at.is_some() {
+        return Vec::new();
+    }
+    state.shown = Arc::clone(&state.live);
+    // What came while it stood still is in no chart.
+    resource::forget(state);
+    screens::refresh(state)
+}
+
+fn step(state: &mut State, by: i64) -> Vec<Effect> {
+    let step = match state.screen {
+        Screen::Resource => resource::step(state),
+        _ => Span::from_mins(1),
+    };
+    let from = state.at.or(state.live.at).unwrap_or_default();
+    go_to(state, Some(from.floor(step) + step * by))
+}
+
+fn incident(state: &mut State, later: bool) -> Vec<Effect> {
+    let from = state.at.or(state.live.at).unwrap_or_default();
+    let mut all = state.live.incidents.iter().map(|incident| incident.from);
+    let next = if later { all.find(|at| *at > from) } else { all.rfind(|at| *at < from) };
+    match next {
+        Some(at) => go_to(state, Some(at)),
+        None => {
+            let side = if later { "after" } else { "before" };
+            state.message = Some(format!("no incident {side} {} (of the last 30 days)", text::when(from, state.now())));
+            Vec::new()
+        }
+    }
+}
+
+fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let Some(line) = &mut state.input else { return Vec::new() };
+    match key.code {
+        KeyCode::Esc => {
+            if line.purpose == Purpose::Filter {
+                state.filter.clear();
+            }
+            state.input = None;
+            return Vec::new();
+        }
+        KeyCode::Enter => return submit(state),
+        KeyCode::Tab if line.purpose == Purpose::Command => {
+            let text = line.input.value().to_owned();
+            if let Some(whole) = crate::tui::command::complete(state, &text) {
+                open_line(state, Purpose::Command, &whole);
+            }
+            return Vec::new();
+        }
+        KeyCode::Up | KeyCode::Down if matches!(line.purpose, Purpose::Palette(_)) => {
+            let text = line.input.value().to_owned();
+            let rows = crate::tui::palette::matches(state, &text).len();
+            if let Some(InputLine { purpose: Purpose::Palette(row), .. }) = &mut state.input {
+                *row = if key.code == KeyCode::Up { row.saturating_sub(1) } else { (*row + 1).min(rows.saturating_sub(1)) };
+            }
+            return Vec::new();
+        }
+        // An emptied line closes, as in every pager.
+        KeyCode::Backspace if line.input.value().is_empty() => {
+            state.input = None;
+            return Vec::new();
+        }
+        _ => {}
+    }
+    if let Some(request) = request(key) {
+        line.input.handle(request);
+        if let Purpose::Palette(row) = &mut line.purpose {
+            *row = 0;
+        }
+        typed(state);
+    }
+    Vec::new()
+}
+
+/// The filter filters as it is typed.
+fn typed(state: &mut State) {
+    if let Some(InputLine { purpose: Purpose::Filter, input }) = &state.input {
+        state.filter = input.value().to_lowercase();
+    }
+}
+
+fn submit(state: &mut State) -> Vec<Effect> {
+    let Some(line) = state.input.take() else { return Vec::new() };
+    let text = line.input.value();
+    match line.purpose {
+        Purpose::Filter => screens::refresh(state),
+        Purpose::Command => crate::tui::command::run(state, text),
+        Purpose::Palette(row) => crate::tui::palette::choose(state, text, row),
+        purpose => screens::entered(state, &purpose, text),
+    }
+}
+
+/// A file name typed for an export of screens 1 to 3: its ending says how it is written.
+pub(crate) fn export_to(state: &mut State, name: &str) -> Vec<Effect> {
+    let name = name.trim();
+    if name.is_empty() {
+        return Vec::new();
+    }
+    let shown = export::shown(state, false);
+    let text = match name.rsplit('.').next() {
+        Some("csv") => shown.csv(),
+        Some("md") => shown.markdown(),
+        Some("txt") => shown.text(),
+        _ => {
+            state.message = Some(format!("{}: the name must end in .md, .csv or .txt", visible(name)));
+            return Vec::new();
+        }
+    };
+    vec![Effect::WriteFile(name.into(), text)]
+}
+
+fn request(key: KeyEvent) -> Option<InputRequest> {
+    let control = key.modifiers.contains(KeyModifiers::CONTROL);
+    Some(match key.code {
+        KeyCode::Char('u') if control => InputRequest::DeleteLine,
+        KeyCode::Char('w') if control => InputRequest::DeletePrevWord,
+        KeyCode::Char('k') if control => InputRequest::DeleteTillEnd,
+        KeyCode::Char('a') if control => InputRequest::GoToStart,
+        KeyCode::Char('e') if control => InputRequest::GoToEnd,
+        KeyCode::Char('h') if control => InputRequest::DeletePrevChar,
+        KeyCode::Char(c) if !control => InputRequest::InsertChar(c),
+        KeyCode::Backspace => InputRequest::DeletePrevChar,
+        KeyCode::Delete => InputRequest::DeleteNextChar,
+        KeyCode::Left => InputRequest::GoToPrevChar,
+        KeyCode::Right => InputRequest::GoToNextChar,
+        KeyCode::Home => InputRequest::GoToStart,
+        KeyCode::End => InputRequest::GoToEnd,
+        _ => return None,
+    })
+}

@@ -1,0 +1,234 @@
+//! The frame around every screen: where you are, the screens, what to press next, the keys. Changes nothing.
+
+use ratatui::{buffer::Buffer, layout::Rect, style::Style};
+
+use crate::{
+    domain::Mark,
+    engine::Snapshot,
+    tui::{
+        help,
+        look::Role,
+        page::Page,
+        palette, screens,
+        state::{InputLine, Overlay, Purpose, Room, Screen, State},
+        text::{self, put},
+    },
+};
+
+/// Draws everything into `buffer`, whose area is the whole screen.
+pub fn view(state: &State, buffer: &mut Buffer) {
+    let area = buffer.area;
+    if area.area() == 0 {
+        return;
+    }
+    let room = state.room();
+    if room == Room::Tiny {
+        tiny(state, area, buffer);
+        return;
+    }
+    let top = if room == Room::Small { 1 } else { 2 };
+    head(state, room, area, buffer);
+    let screen = Rect::new(area.x, area.y + top, area.width, area.height - top - 2);
+    body(state, screen, buffer);
+    foot(state, area, buffer);
+}
+
+/// Draws into a new buffer of that size.
+#[must_use]
+pub fn view_to_buffer(state: &State, width: u16, height: u16) -> Buffer {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+    view(state, &mut buffer);
+    buffer
+}
+
+/// How many findings there are of each mark, and how many metrics learn: `X breach 1   > cross 2`; those without are left out.
+#[must_use]
+pub fn counts(snapshot: &Snapshot, gap: &str) -> Vec<(Mark, String)> {
+    let marks = [Mark::Breach, Mark::Cross, Mark::Odd, Mark::Drift, Mark::Stale];
+    let mut counts: Vec<(Mark, String)> = marks
+        .into_iter()
+        .map(|mark| (mark, snapshot.findings.iter().filter(|finding| finding.mark == mark).count() as u64))
+        .chain([(Mark::Learning, u64::from(snapshot.health.learning))])
+        .filter(|(_, count)| *count > 0)
+        .map(|(mark, count)| (mark, format!("{mark} {}{gap}", text::grouped(count))))
+        .collect();
+    if counts.is_empty() {
+        counts.push((Mark::Ok, format!("{}{gap}", Mark::Ok)));
+    }
+    counts
+}
+
+/// Writes the counts of findings from the cell `x` on.
+pub fn put_counts(state: &State, area: Rect, x: u16, y: u16, buffer: &mut Buffer) {
+    let mut x = x;
+    for (mark, text) in counts(&state.shown, "   ") {
+        put(buffer, area, x, y, &text, Style::new());
+        let mark_cells = mark.to_string().len() as u16;
+        let end = area.width.saturating_sub(x).min(mark_cells);
+        buffer.set_style(
+            Rect::new(area.x + x, area.y + y, end, 1).intersection(area),
+            state.look.style(Role::Mark(mark)),
+        );
+        x = x.saturating_add(text.len() as u16);
+    }
+}
+
+fn tiny(state: &State, area: Rect, buffer: &mut Buffer) {
+    let mut text = String::new();
+    for (mark, count) in counts(&state.shown, " ") {
+        let number = count.trim_end().rsplit(' ').next().unwrap_or_default();
+        text.push_str(&format!("{}{} ", mark.glyph(), if mark == Mark::Ok { "ok" } else { number }));
+    }
+    for (row, line) in text::wrap(text.trim_end(), usize::from(area.width)).iter().enumerate() {
+        put(buffer, area, 0, row as u16, line, Style::new());
+    }
+    put(buffer, area, 0, area.height - 1, "q quit", Style::new());
+}
+
+fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
+    let (word, role) = match () {
+        () if state.at.is_some() => ("REPLAY", Role::NotLive),
+        () if state.frozen => ("FROZEN", Role::NotLive),
+        () => ("LIVE", Role::Live),
+    };
+    let time = match (state.at, state.shown.at) {
+        (Some(at), _) | (None, Some(at)) => text::clock(at),
+        (None, None) => "--:--:--".into(),
+    };
+    // As wide as the mock-ups have it, so that the breadcrumb does not push it about.
+    let right = if room == Room::Small { area.width - 15 } else { area.width - 31 };
+    let crumbs = text::fit(&breadcrumb(state), usize::from(right) - 1);
+    put(buffer, area, 0, 0, &crumbs, Style::new());
+    let x = put(buffer, area, right, 0, word, state.look.style(role));
+    let x = put(buffer, area, x + 1, 0, &time, Style::new());
+    if room > Room::Small {
+        let x = if state.operate {
+            put(buffer, area, x + 2, 0, "OPERATE", state.look.style(Role::NotLive))
+        } else {
+            put(buffer, area, x + 2, 0, "read-only", Style::new())
+        };
+        put(buffer, area, x + 2, 0, &state.shown.options.interval.to_string(), Style::new());
+        tabs(state, area, buffer);
+    }
+}
+
+fn breadcrumb(state: &State) -> String {
+    let mut place = format!("foreshadow  {}", state.place);
+    let hosts = state.shown.resources.len();
+    if state.screen == Screen::Overview && hosts > 1 {
+        place.push_str(&format!(" ({hosts} hosts)"));
+    }
+    for crumb in screens::crumbs(state) {
+        // A console of one host does not say its name twice.
+        if crumb != state.place {
+            place.push_str(" > ");
+            place.push_str(&crumb);
+        }
+    }
+    place
+}
+
+fn tabs(state: &State, area: Rect, buffer: &mut Buffer) {
+    let mut x = 0;
+    for (place, screen) in Screen::ALL.into_iter().enumerate() {
+        let current = screen == state.screen;
+        let (open, close) = if current { ("[", "]") } else { (" ", " ") };
+        let tab = format!("{open}{} {}{close}", place + 1, screen.name());
+        // All seven take 81 cells: the last one's closing bracket would not be seen.
+        if screen == Screen::Timeline && state.screen == Screen::Audit && area.width == 80 {
+            x -= 1;
+        }
+        let role = if current { Role::Current } else { Role::Text };
+        x = put(buffer, area, x, 1, &tab, state.look.style(role));
+    }
+}
+
+fn body(state: &State, area: Rect, buffer: &mut Buffer) {
+    if let Some(InputLine { purpose: Purpose::Palette(row), input }) = &state.input {
+        palette::view(state, input.value(), *row, area, buffer);
+        return;
+    }
+    match &state.overlay {
+        None => screens::view(state, area, buffer),
+        Some(Overlay::Help(from)) => help::view(state, *from, area, buffer),
+        Some(Overlay::Text { title, lines, from }) => {
+            let mut page = Page::new(&state.look, area, buffer);
+            page.line(Role::Heading, &format!(" {title}"));
+            page.rule();
+            let width = page.width().saturating_sub(2);
+            for line in lines.iter().flat_map(|line| text::wrap(line, width)).skip(usize::from(*from)) {
+                page.line(Role::Text, &format!(" {line}"));
+            }
+        }
+    }
+}
+
+fn foot(state: &State, area: Rect, buffer: &mut Buffer) {
+    let row = area.height - 2;
+    match (&state.input, &state.message) {
+        (Some(line), _) => input(state, line, area, row, buffer),
+        (None, Some(message)) => {
+            put(buffer, area, 0, row, message, Style::new());
+        }
+        (None, None) => {
+            let x = put(buffer, area, 0, row, "NEXT", state.look.style(Role::Key));
+            put(buffer, area, x + 2, row, &screens::next(state), Style::new());
+        }
+    }
+    hints(state, area, buffer);
+}
+
+fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buffer) {
+    let label = match line.purpose {
+        Purpose::Filter => "/",
+        Purpose::Command => ":",
+        Purpose::Palette(_) => "> ",
+        Purpose::Note => "note: ",
+        Purpose::Change(_) => "change (NAME=VALUE): ",
+        Purpose::Dismiss => "reason: ",
+        Purpose::Export => "export to (.md .csv .txt): ",
+        Purpose::Limit => "limit: ",
+        Purpose::Apply => "type the resource's name to apply: ",
+    };
+    let start = put(buffer, area, 0, row, label, state.look.style(Role::Key));
+    let room = usize::from(area.width.saturating_sub(start + 1)).max(1);
+    let scroll = line.input.visual_scroll(room);
+    let value: String = line.input.value().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let shown: String = value.chars().skip(scroll).collect();
+    put(buffer, area, start, row, &text::cut(&shown, room), Style::new());
+    let cursor = start + (line.input.visual_cursor().saturating_sub(scroll)) as u16;
+    let cell = Rect::new(area.x + cursor.min(area.width - 1), area.y + row, 1, 1);
+    buffer.set_style(cell.intersection(area), state.look.style(Role::Cursor));
+}
+
+/// Row 24: as many keys as there is room for, help and quit always.
+fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
+    let row = area.height - 1;
+    let (keys, last): (Vec<(&str, &str)>, [(&str, &str); 2]) = match (&state.input, &state.overlay) {
+        (Some(line), _) => (
+            match line.purpose {
+                Purpose::Command => vec![("Enter", "run"), ("Tab", "complete")],
+                Purpose::Palette(_) => vec![("Enter", "run"), ("Up Down", "choose")],
+                _ => vec![("Enter", "done")],
+            },
+            [("Esc", "leave"), ("ctrl-c", "quit")],
+        ),
+        (None, Some(_)) => (vec![("j k", "scroll"), ("PgUp PgDn", "page")], [("Esc", "close"), ("q", "quit")]),
+        (None, None) => (
+            screens::keys(state).iter().map(|hint| (hint.key, hint.does)).collect(),
+            [("?", "help"), ("q", "quit")],
+        ),
+    };
+    let cells = |(key, does): &(&str, &str)| key.len() + does.len() + 3;
+    let mut left = usize::from(area.width) + 2 - last.iter().map(cells).sum::<usize>().min(usize::from(area.width));
+    let mut x = 0;
+    let shown = keys.into_iter().take_while(|hint| {
+        let fits = cells(hint) <= left;
+        left = left.saturating_sub(cells(hint));
+        fits
+    });
+    for (key, does) in shown.chain(last) {
+        x = put(buffer, area, x, row, key, state.look.style(Role::Key));
+        x = put(buffer, area, x + 1, row, does, Style::new()) + 2;
+    }
+}
