@@ -1,7 +1,10 @@
 //! The commands as a user meets them: arguments in; exit code, data and messages out.
 
+use std::collections::BTreeSet;
+
 use crate::{
     cli::{Cli, Out, fixture::World, out::tests::Page},
+    config::KEYS,
     domain::text::unsafe_to_show,
     engine::LinkError,
 };
@@ -152,6 +155,48 @@ fn every_field_of_config_show_is_there() {
     let mut fields = Vec::new();
     names("", &config, &mut fields);
     insta::assert_snapshot!(fields.join("\n"));
+}
+
+#[test]
+fn every_field_and_key_is_documented() {
+    let manual = include_str!("../../docs/CLI.md");
+    let words: BTreeSet<&str> = manual
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .flat_map(str::split_whitespace)
+        .collect();
+    let mut missing: BTreeSet<String> = BTreeSet::new();
+    for words_of in [
+        &["status"][..],
+        &["findings"],
+        &["proposals"],
+        &["forecast", "cpu.busy_pct"],
+        &["whatif", "vm.swappiness=10", "traffic x1.5", "memory x2"],
+        &["timeline"],
+        &["settings", "swap"],
+        &["metrics"],
+        &["baseline", "diff"],
+        &["sql", "SELECT 1"],
+        &["export", "ledger", "/tmp/l.csv"],
+        &["doctor"],
+        &["config", "check"],
+    ] {
+        let mut paths = Vec::new();
+        names("", &serde_json::from_str(&json_of(words_of)).unwrap(), &mut paths);
+        let fields = paths.iter().flat_map(|path| path.split(['.', '[', ']']));
+        missing.extend(
+            fields
+                .filter(|field| !field.is_empty() && !words.contains(field))
+                .map(str::to_owned),
+        );
+    }
+    missing.extend(
+        KEYS.iter()
+            .map(|key| key.name.to_owned())
+            .filter(|key| !words.contains(key.as_str())),
+    );
+    assert_eq!(missing, BTreeSet::new());
 }
 
 fn names(prefix: &str, value: &serde_json::Value, into: &mut Vec<String>) {

@@ -97,8 +97,7 @@ mod tests {
             mute in prop::collection::vec(".{1,12}", 0..3),
             limit in -1e12..1e12f64,
         ) {
-            let mut options = Options::default();
-            options.interval = Span(interval);
+            let mut options = Options { interval: Span(interval), ..Options::default() };
             options.drift.moderate = moderate;
             options.store.max_bytes = bytes;
             options.mute = mute.iter().map(|name| name.as_str().into()).collect();
