@@ -440,6 +440,7 @@ fn snapshot() -> Snapshot {
             bytes: 12 << 20,
             max_bytes: options.store.max_bytes,
             waiting: 0,
+            written: 0,
             lost: 0,
             from: Some(at("2026-02-10T00:00:00Z")),
         },

@@ -68,6 +68,11 @@ pub const KEYS: &[Key] = &[
         Sort::Names(|o| &mut o.mute),
     ),
     key(
+        "allow",
+        "Users besides the engine's own and root who may attach a console, to look",
+        Sort::Names(|o| &mut o.allow),
+    ),
+    key(
         "drift.moderate",
         "Drift score from which a finding is MODERATE",
         Sort::Number(0.0, 1000.0, |o| &mut o.drift.moderate),

@@ -46,7 +46,9 @@ impl Paths {
             config: project.as_ref().map(|dirs| dirs.config_dir().to_owned()),
             data: project.as_ref().map(|dirs| dirs.data_dir().to_owned()),
             runtime: BaseDirs::new().and_then(|dirs| dirs.runtime_dir().map(Path::to_owned)),
+            // A runtime folder of its own is the user's wish, root's too.
             system: geteuid().is_root()
+                && std::env::var_os("XDG_RUNTIME_DIR").is_none()
                 && system
                     .parent()
                     .is_some_and(|folder| writable(folder) || (!folder.exists() && writable(Path::new("/run")))),
