@@ -9,6 +9,8 @@ mod cpu;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
+mod etc;
+#[cfg(target_os = "linux")]
 mod filesystem;
 #[cfg(target_os = "linux")]
 mod hardware;
@@ -130,6 +132,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             Box::new(package::Packages::new(host)),
             Box::new(port::Ports::new(host)),
             Box::new(unit::Units::new(host)),
+            Box::new(etc::Etc::new(host)),
         ],
     }]
 }
