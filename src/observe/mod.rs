@@ -1,5 +1,6 @@
 //! Sources: one file a source. A source reads and says what it read; it judges nothing and changes nothing.
 
+mod child;
 mod file;
 mod meter;
 
@@ -8,17 +9,31 @@ mod cpu;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
+mod etc;
+#[cfg(target_os = "linux")]
 mod filesystem;
 #[cfg(target_os = "linux")]
+mod hardware;
+#[cfg(target_os = "linux")]
 mod kernel;
+#[cfg(target_os = "linux")]
+mod limit;
+#[cfg(target_os = "linux")]
+mod link;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
+mod mount;
+#[cfg(target_os = "linux")]
 mod mountinfo;
 #[cfg(target_os = "linux")]
 mod network;
+#[cfg(target_os = "linux")]
+mod package;
+#[cfg(target_os = "linux")]
+mod port;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
@@ -27,6 +42,8 @@ mod protocol;
 mod socket;
 #[cfg(target_os = "linux")]
 mod sysctl;
+#[cfg(target_os = "linux")]
+mod unit;
 
 #[cfg(test)]
 mod fixture;
@@ -106,7 +123,17 @@ pub fn metric_groups(host: &Host) -> Vec<Group> {
 pub fn setting_groups(host: &Host) -> Vec<Group> {
     vec![Group {
         name: "settings",
-        sources: vec![Box::new(sysctl::Sysctl::new(host))],
+        sources: vec![
+            Box::new(sysctl::Sysctl::new(host)),
+            Box::new(mount::Mounts::new(host)),
+            Box::new(link::Links::new(host)),
+            Box::new(limit::Limits::new(host)),
+            Box::new(hardware::Hardware::new(host)),
+            Box::new(package::Packages::new(host)),
+            Box::new(port::Ports::new(host)),
+            Box::new(unit::Units::new(host)),
+            Box::new(etc::Etc::new(host)),
+        ],
     }]
 }
 

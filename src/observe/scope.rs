@@ -83,30 +83,36 @@ impl Sheet {
     /// Puts down `value` under `name`; a name that is taken gets a number.
     pub(super) fn put(&mut self, name: &str, value: Value) {
         let full = visible(&format!("{}{name}", self.prefix)).into_owned();
-        let mut free = full.clone();
-        for number in 2.. {
-            if !self.settings.contains_key(free.as_str()) {
-                break;
-            }
-            free = format!("{full}#{number}");
-        }
-        self.settings.insert(free.into(), value);
+        insert(&mut self.settings, full, value);
     }
 
     /// Puts down items, each typed and hidden like a setting of its own, as one list under `name`.
     pub(super) fn list<'a>(&mut self, name: &str, items: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) {
-        let items = items.into_iter().map(|(item, text)| {
+        let mut list = BTreeMap::new();
+        for (item, text) in items {
             let value = text.map_or(Value::Bool(true), |text| redact(item, text, &self.key));
-            (visible(item).into(), value)
-        });
-        let list = Value::List(items.collect());
-        self.put(name, list);
+            insert(&mut list, visible(item).into_owned(), value);
+        }
+        self.put(name, Value::List(list));
     }
 
     /// How many settings there are.
     pub(super) fn len(&self) -> usize {
         self.settings.len()
     }
+}
+
+/// Inserts under `name`, or under `name#2`, `name#3` and so on when that is taken by another value.
+fn insert(map: &mut BTreeMap<Arc<str>, Value>, name: String, value: Value) {
+    let mut free = name.clone();
+    for number in 2.. {
+        match map.get(free.as_str()) {
+            None => break,
+            Some(there) if *there == value => return,
+            Some(_) => free = format!("{name}#{number}"),
+        }
+    }
+    map.insert(free.into(), value);
 }
 
 #[cfg(test)]
@@ -134,6 +140,7 @@ mod tests {
         let scope = Scope::new(&Tree::new().host(), "etc");
         let mut sheet = scope.sheet();
         sheet.text("a\u{1b}[0m:Key", "1");
+        sheet.text("a\u{1b}[0m:Key", "2");
         sheet.text("a\u{1b}[0m:Key", "2");
         let names: Vec<&str> = sheet.settings.keys().map(AsRef::as_ref).collect();
         assert_eq!(names, ["etc.a\\u{1b}[0m:Key", "etc.a\\u{1b}[0m:Key#2"]);

@@ -1,0 +1,151 @@
+//! Ports that are listened on, and by which program.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fs,
+    path::PathBuf,
+};
+
+use super::{
+    Host, ObserveError, Source,
+    file::small,
+    scope::Scope,
+    socket::{CLOSE, LISTEN, Socket, sockets_in},
+};
+use crate::domain::{Batch, Span, Timestamp, Value};
+
+/// Reads the listening sockets of `/proc/net` and finds their programs by inode under `/proc/PID/fd`.
+pub(super) struct Ports {
+    proc: PathBuf,
+    every: Span,
+    scope: Scope,
+    /// Programs of the sockets of the last reading, by inode.
+    programs: HashMap<u64, String>,
+}
+
+impl Ports {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            proc: host.root.join("proc"),
+            every: host.settings_interval,
+            scope: Scope::new(host, "port"),
+            programs: HashMap::new(),
+        }
+    }
+
+    /// Protocol, address and inode of all ports that wait for others.
+    fn listening(&self) -> Result<Vec<(&'static str, Socket)>, ObserveError> {
+        let file = |name: &str| self.proc.join("net").join(name);
+        let mut all: Vec<_> = sockets_in(&file("tcp"), LISTEN)?
+            .into_iter()
+            .map(|s| ("tcp", s))
+            .collect();
+        // UDP has no listening: a socket without a peer, on a port that was chosen and not handed out by the kernel.
+        let range = small(&self.proc.join("sys/net/ipv4/ip_local_port_range")).unwrap_or_default();
+        let mut ends = range.split_ascii_whitespace().flat_map(str::parse::<u16>);
+        let handed_out = ends.next().unwrap_or(32_768)..=ends.next().unwrap_or(60_999);
+        let waits = |socket: &Socket| socket.remote.port() == 0 && !handed_out.contains(&socket.local.port());
+        // What is missing below is a protocol that is off.
+        let mut more = |name, protocol, state| {
+            let found = sockets_in(&file(name), state).unwrap_or_default();
+            all.extend(
+                found
+                    .into_iter()
+                    .filter(|s| protocol == "tcp" || waits(s))
+                    .map(|s| (protocol, s)),
+            );
+        };
+        more("tcp6", "tcp", LISTEN);
+        more("udp", "udp", CLOSE);
+        more("udp6", "udp", CLOSE);
+        Ok(all)
+    }
+
+    /// Finds the programs of `wanted`; those that may not be looked into stay unknown.
+    fn find_programs(&mut self, wanted: &[u64]) {
+        self.programs.retain(|inode, _| wanted.contains(inode));
+        if wanted.iter().all(|inode| self.programs.contains_key(inode)) {
+            return;
+        }
+        let processes = fs::read_dir(&self.proc).into_iter().flatten().flatten();
+        for process in processes.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()) {
+            let Ok(files) = fs::read_dir(process.path().join("fd")) else {
+                continue;
+            };
+            for link in files.flatten().filter_map(|file| fs::read_link(file.path()).ok()) {
+                let link = link.to_string_lossy();
+                let inode = link.strip_prefix("socket:[").and_then(|rest| rest.strip_suffix(']'));
+                let Some(inode) = inode.and_then(|inode| inode.parse().ok()) else {
+                    continue;
+                };
+                if wanted.contains(&inode) && !self.programs.contains_key(&inode) {
+                    let name = small(&process.path().join("comm")).unwrap_or_default();
+                    self.programs.insert(inode, name);
+                }
+            }
+        }
+        // Not asked for again until the sockets change: the scan is the dear part.
+        for inode in wanted {
+            self.programs.entry(*inode).or_default();
+        }
+    }
+}
+
+impl Source for Ports {
+    fn name(&self) -> &'static str {
+        "port"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let listening = self.listening()?;
+        let inodes: Vec<u64> = listening.iter().map(|(_, socket)| socket.inode).collect();
+        self.find_programs(&inodes);
+        // Several sockets may share a port (SO_REUSEPORT); one is enough, always the same.
+        let mut ports: BTreeMap<String, &str> = BTreeMap::new();
+        for (protocol, socket) in &listening {
+            let program = self.programs.get(&socket.inode).map_or("", String::as_str);
+            let known = ports.entry(format!("{protocol}/{}", socket.local)).or_insert(program);
+            *known = (*known).max(program);
+        }
+        let mut sheet = self.scope.sheet();
+        for (port, program) in ports {
+            let program = if program.is_empty() { "unknown" } else { program };
+            sheet.put(&port, Value::text(program));
+        }
+        self.scope.tell(now, sheet, out);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::{Tree, setting};
+
+    fn line(port: u16, state: u8, inode: u64) -> String {
+        format!("0: 00000000:{port:04X} 00000000:0000 {state:02X} 0:0 0:0 0 0 0 {inode} 1\n")
+    }
+
+    #[test]
+    fn ports_and_their_programs() {
+        let tree = Tree::new();
+        tree.write(
+            "proc/net/tcp",
+            line(22, LISTEN, 500) + &line(22, 1, 501) + &line(8080, LISTEN, 502),
+        );
+        tree.write("proc/net/udp", line(53, CLOSE, 503) + &line(40_000, CLOSE, 504));
+        tree.write("proc/9/comm", "sshd\u{1b}\n");
+        fs::create_dir_all(tree.path("proc/9/fd")).unwrap();
+        std::os::unix::fs::symlink("socket:[500]", tree.path("proc/9/fd/3")).unwrap();
+        let mut source = Ports::new(&tree.host());
+        let batch = tree.read(&mut source, 0).unwrap();
+        assert_eq!(setting(&batch, "port.tcp/0.0.0.0:22"), Some(Value::text("sshd\u{1b}")));
+        assert_eq!(setting(&batch, "port.tcp/0.0.0.0:8080"), Some(Value::text("unknown")));
+        assert_eq!(setting(&batch, "port.udp/0.0.0.0:53"), Some(Value::text("unknown")));
+        assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 3);
+    }
+}

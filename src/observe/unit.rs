@@ -1,0 +1,163 @@
+//! systemd units: whether they run, and whether they start by themselves.
+
+use std::{collections::HashMap, path::PathBuf};
+
+use serde::Deserialize;
+
+use super::{Host, ObserveError, Source, child::ask, scope::Scope};
+use crate::domain::{Batch, Span, Timestamp, Value};
+
+/// A line of `systemctl list-units`.
+#[derive(Deserialize)]
+struct Unit {
+    unit: String,
+    load: String,
+    active: String,
+}
+
+/// A line of `systemctl list-unit-files`.
+#[derive(Deserialize)]
+struct UnitFile {
+    unit_file: String,
+    state: String,
+}
+
+/// Asks systemd for its units.
+pub(super) struct Units {
+    booted: PathBuf,
+    every: Span,
+    scope: Scope,
+    /// The last settled state of each unit.
+    settled: HashMap<String, String>,
+}
+
+impl Units {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            booted: host.root.join("run/systemd/system"),
+            every: host.settings_interval,
+            scope: Scope::new(host, "unit"),
+            settled: HashMap::new(),
+        }
+    }
+
+    fn tell(&mut self, now: Timestamp, units: &[u8], files: &[u8], out: &mut Batch) -> Result<(), ObserveError> {
+        let malformed = |why: serde_json::Error| ObserveError::Malformed {
+            what: "systemctl".into(),
+            why: why.to_string(),
+        };
+        let units: Vec<Unit> = serde_json::from_slice(units).map_err(malformed)?;
+        let files: Vec<UnitFile> = serde_json::from_slice(files).map_err(malformed)?;
+        let mut sheet = self.scope.sheet();
+        let before = std::mem::take(&mut self.settled);
+        for unit in units
+            .into_iter()
+            .filter(|unit| lasting(&unit.unit) && unit.load != "not-found")
+        {
+            // On its way from one state to another it counts as where it was.
+            let state = match unit.active.as_str() {
+                "active" | "inactive" | "failed" => unit.active,
+                "reloading" | "refreshing" | "maintenance" => "active".into(),
+                _ => before.get(&unit.unit).cloned().unwrap_or_else(|| "inactive".into()),
+            };
+            sheet.put(&format!("{}:state", unit.unit), Value::Enum(state.as_str().into()));
+            self.settled.insert(unit.unit, state);
+        }
+        for file in files.into_iter().filter(|file| lasting(&file.unit_file)) {
+            sheet.put(
+                &format!("{}:enabled", file.unit_file),
+                Value::Enum(file.state.as_str().into()),
+            );
+        }
+        self.scope.tell(now, sheet, out);
+        Ok(())
+    }
+}
+
+/// Whether a unit is part of the host's set-up: no session, device, or one started for a single run.
+fn lasting(unit: &str) -> bool {
+    let passing_end = [".scope", ".device", ".slice"].iter().any(|end| unit.ends_with(end));
+    let passing_start = [
+        "run-",
+        "user@",
+        "user-runtime-dir@",
+        "session-",
+        "systemd-coredump@",
+        "var-lib-docker",
+        "var-lib-containers",
+    ]
+    .iter()
+    .any(|start| unit.starts_with(start));
+    !passing_end && !passing_start
+}
+
+impl Source for Units {
+    fn name(&self) -> &'static str {
+        "unit"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        // sd_booted(3).
+        if !self.booted.is_dir() {
+            return Err(ObserveError::Absent { what: "systemd".into() });
+        }
+        let units = ask("systemctl", &["list-units", "--all", "--no-pager", "--output=json"])?;
+        let files = ask("systemctl", &["list-unit-files", "--no-pager", "--output=json"])?;
+        self.tell(now, &units, &files, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::{Tree, setting};
+
+    const FILES: &[u8] = br#"[{"unit_file":"ssh.service","state":"enabled","preset":"enabled"},{"unit_file":"x@.service","state":"static","preset":null}]"#;
+
+    fn units(state: &str) -> Vec<u8> {
+        format!(
+            r#"[{{"unit":"ssh.service","load":"loaded","active":"{state}","sub":"running","description":"x"}},
+            {{"unit":"session-1.scope","load":"loaded","active":"active","sub":"running","description":""}},
+            {{"unit":"gone.service","load":"not-found","active":"inactive","sub":"dead","description":""}}]"#
+        )
+        .into()
+    }
+
+    #[test]
+    fn states_that_pass_are_no_change() {
+        let mut source = Units::new(&Tree::new().host());
+        let mut out = Batch::default();
+        for (at, state) in [(0, "active"), (60, "deactivating"), (120, "failed")] {
+            source
+                .tell(Timestamp::from_secs(at), &units(state), FILES, &mut out)
+                .unwrap();
+        }
+        assert!(out.snapshots[1].settings.is_none());
+        out.snapshots.remove(0);
+        assert_eq!(
+            setting(&out, "unit.ssh.service:state"),
+            Some(Value::Enum("failed".into()))
+        );
+        assert_eq!(
+            setting(&out, "unit.ssh.service:enabled"),
+            Some(Value::Enum("enabled".into()))
+        );
+        assert_eq!(out.snapshots[1].settings.as_ref().unwrap().len(), 3);
+        assert!(
+            source
+                .tell(Timestamp(0), b"Failed to connect to bus", FILES, &mut out)
+                .is_err()
+        );
+    }
+
+    #[test]
+    fn another_first_process_has_no_units() {
+        let tree = Tree::new();
+        let mut source = Units::new(&tree.host());
+        assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
+    }
+}
