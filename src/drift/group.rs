@@ -20,6 +20,8 @@ pub(super) struct Departed {
     pub mark: Mark,
     pub since: Timestamp,
     pub bits: f64,
+    /// Bits held against the level of the false-alarm budget.
+    pub evidence: f64,
     /// The 80 % band that was expected when it left, where it left one.
     pub band: Option<(f64, f64)>,
     pub crossing: Option<Crossing>,
@@ -32,6 +34,7 @@ impl Departed {
             mark: Mark::Stale,
             since,
             bits: 0.0,
+            evidence: 0.0,
             band: None,
             crossing: None,
         }
@@ -52,6 +55,7 @@ impl Departed {
             mark,
             since,
             bits: departure.map_or(0.0, |departure| departure.bits),
+            evidence: departure.map_or(0.0, |departure| departure.evidence),
             band: departure.map(|departure| departure.band),
             crossing: limit
                 .cross

@@ -44,7 +44,8 @@ impl LimitWatch {
                 ..Self::default()
             };
         }
-        let (Some(limit), Some(newest)) = (&metric.limit, metric.newest()) else {
+        let limit = metric.limit.as_ref().filter(|limit| limit.value.is_finite());
+        let (Some(limit), Some(newest)) = (limit, metric.newest()) else {
             return;
         };
         if limit.broken_by(newest.value) {

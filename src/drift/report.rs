@@ -79,12 +79,12 @@ pub(super) fn metric(
         .min()
         .unwrap_or(head.since);
     let probability = head.crossing.map_or(0.0, |crossing| crossing.probability);
-    let score = score::of_metrics(head.mark, bits, odd_from, probability, members.len(), &options.drift);
+    let score = score::of_metrics(head.mark, bits, probability, members.len(), &options.drift);
     let level = score::level(score, &options.drift);
     let confidence = match head.mark {
         Mark::Breach | Mark::Stale => score::CERTAIN,
         Mark::Cross => score::crossing_confidence(metric, probability),
-        _ => score::confidence(metric, bits, odd_from, &options.drift),
+        _ => score::confidence(metric, head.evidence, odd_from, &options.drift),
     };
     let expected = newest
         .and_then(|seen| seen.band)
@@ -171,8 +171,8 @@ fn evidence(head: &Departed, members: &[Departed], metric: &Metric, odd_from: f6
     let mut lines = Vec::new();
     if head.bits > 0.0 {
         lines.push(line(format!(
-            "{:.1} bits of surprise; {odd_from:.1} make it odd",
-            head.bits
+            "{:.1} bits of surprise, {:.0} of evidence as it stays; told from {odd_from:.0}",
+            head.bits, head.evidence
         )));
     }
     if let (Mark::Breach, Some(limit)) = (head.mark, &metric.limit) {

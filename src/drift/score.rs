@@ -19,17 +19,9 @@ pub(super) fn of_settings(bits: f64, settings: usize) -> f64 {
 ///
 /// - a limit that is passed: HIGH, as far above as the surprise says;
 /// - one that will be: from MODERATE at the probability it is told from, to HIGH at certainty;
-/// - a departure from the shadow: 4 at the level that makes it odd, one more for every two bits beyond it, and one more for
-///   every doubling of the metrics concerned;
+/// - a departure from the shadow: one for every two bits of its surprise, and one for every doubling of the metrics concerned;
 /// - no data: MODERATE from 8 metrics on.
-pub(super) fn of_metrics(
-    mark: Mark,
-    bits: f64,
-    level: f64,
-    crossing: f64,
-    count: usize,
-    options: &DriftOptions,
-) -> f64 {
+pub(super) fn of_metrics(mark: Mark, bits: f64, crossing: f64, count: usize, options: &DriftOptions) -> f64 {
     let breadth = (count.max(1) as f64).log2();
     match mark {
         Mark::Breach => options.high + bits / 4.0 + breadth,
@@ -39,7 +31,7 @@ pub(super) fn of_metrics(
             options.moderate + (options.high - options.moderate) * sure
         }
         Mark::Stale => (options.moderate - 3.0 + breadth).max(0.0),
-        _ => 4.0 + (bits - level).max(0.0) / 2.0 + breadth,
+        _ => bits / 2.0 + breadth,
     }
 }
 
@@ -63,13 +55,13 @@ pub(super) fn severity(mark: Mark, level: Level) -> Severity {
     }
 }
 
-/// P(a departure is real), with evidence of `bits` told from `level` on.
+/// P(a departure is real), with `evidence` bits against the shadow, told from `level` on.
 ///
 /// By Bayes' rule with one real departure a week on a host before anything was seen, against false ones: as many as were
 /// accepted, halved by every bit beyond the level. What the series' own shadow claims counts for less when its 95 % band
 /// held less than 95 %.
-pub(super) fn confidence(metric: &Metric, bits: f64, level: f64, options: &DriftOptions) -> f64 {
-    let false_alarms = options.false_alarms_per_week.max(0.0) * (level - bits).min(0.0).exp2();
+pub(super) fn confidence(metric: &Metric, evidence: f64, level: f64, options: &DriftOptions) -> f64 {
+    let false_alarms = options.false_alarms_per_week.max(0.0) * (level - evidence).min(0.0).exp2();
     let believed = 1.0 / (1.0 + false_alarms);
     let held = metric.shadow.held();
     let honest = if held.scored < 20 {
