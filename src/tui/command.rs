@@ -1,1 +1,459 @@
+//! The command line: one table of names, arguments, keys and deeds, from which `:`, completion, palette and help are made.
 
+mod deed;
+mod time;
+
+pub use deed::show;
+
+use crate::tui::state::{Effect, State, Tag};
+
+/// A command of the `:` line.
+#[derive(Clone, Copy, Debug)]
+pub struct Command {
+    /// Its name.
+    pub name: &'static str,
+    /// What follows the name; empty when nothing does. Optional parts in brackets.
+    pub args: &'static str,
+    /// What it does, in one line.
+    pub help: &'static str,
+    /// The key that does the same; empty when none does.
+    pub key: &'static str,
+    /// Does it with the rest of the line, trimmed.
+    run: fn(&mut State, &str) -> Vec<Effect>,
+    /// Words that may stand behind those typed already.
+    words: fn(&State, &[&str]) -> Vec<String>,
+}
+
+impl Command {
+    /// Whether it can run without anything behind its name.
+    #[must_use]
+    pub fn runs_alone(&self) -> bool {
+        self.args.is_empty() || self.args.starts_with('[')
+    }
+}
+
+const fn command(
+    name: &'static str,
+    args: &'static str,
+    key: &'static str,
+    help: &'static str,
+    run: fn(&mut State, &str) -> Vec<Effect>,
+    words: fn(&State, &[&str]) -> Vec<String>,
+) -> Command {
+    Command {
+        name,
+        args,
+        help,
+        key,
+        run,
+        words,
+    }
+}
+
+/// All commands, in the order of the help.
+pub const COMMANDS: &[Command] = &[
+    command("overview", "", "1", "what is off now", deed::overview, deed::nothing),
+    command(
+        "resource",
+        "",
+        "2",
+        "one metric against its shadow",
+        deed::resource,
+        deed::nothing,
+    ),
+    command(
+        "forecast",
+        "",
+        "3",
+        "when limits are reached",
+        deed::forecast,
+        deed::nothing,
+    ),
+    command(
+        "proposals",
+        "",
+        "4",
+        "what should be changed",
+        deed::proposals,
+        deed::nothing,
+    ),
+    command(
+        "whatif",
+        "[CHANGE]",
+        "5",
+        "what a change would do",
+        deed::what_if,
+        deed::settings,
+    ),
+    command(
+        "timeline",
+        "",
+        "6",
+        "what happened, in which order",
+        deed::timeline,
+        deed::nothing,
+    ),
+    command(
+        "audit",
+        "",
+        "7",
+        "who did what, and the shadow's health",
+        deed::audit,
+        deed::nothing,
+    ),
+    command("go", "HOST", "", "opens a host on screen 2", deed::go, deed::hosts),
+    command(
+        "metric",
+        "NAME",
+        "",
+        "opens a metric on screen 2",
+        deed::metric,
+        deed::metrics,
+    ),
+    command(
+        "at",
+        "TIME",
+        "[ ]",
+        "the world at 13:00, -2h, or a date with time",
+        deed::at,
+        deed::times,
+    ),
+    command("now", "", "0", "back to now", deed::now, deed::nothing),
+    command(
+        "freeze",
+        "",
+        "f",
+        "holds the screen still, or lets it go on",
+        deed::freeze,
+        deed::nothing,
+    ),
+    command(
+        "filter",
+        "[TEXT]",
+        "/",
+        "filters the lists; without text shows all",
+        deed::filter,
+        deed::nothing,
+    ),
+    command(
+        "limit",
+        "VALUE|off [low|high]",
+        "",
+        "sets the limit of the metric in focus",
+        deed::limit,
+        deed::sides,
+    ),
+    command(
+        "mute",
+        "NAME [2h]",
+        "",
+        "raises no finding about it for a while; * matches any",
+        deed::mute,
+        deed::metrics,
+    ),
+    command(
+        "note",
+        "TEXT",
+        "n on 6",
+        "keeps a note on the timeline",
+        deed::note,
+        deed::nothing,
+    ),
+    command(
+        "explain",
+        "",
+        "x",
+        "where the number in focus comes from",
+        deed::explain,
+        deed::nothing,
+    ),
+    command(
+        "baseline",
+        "diff | accept NAME|all",
+        "",
+        "shows or accepts what differs",
+        deed::baseline,
+        deed::accepted,
+    ),
+    command(
+        "export",
+        "csv|json|parquet WHAT FILE",
+        "e",
+        "writes a table to a new file",
+        deed::export,
+        deed::tables,
+    ),
+    command(
+        "sql",
+        "STATEMENT",
+        "",
+        "runs a statement that only reads",
+        deed::sql,
+        deed::nothing,
+    ),
+    command(
+        "store",
+        "[retry]",
+        "",
+        "how the store is; tries it again",
+        deed::store,
+        deed::retry,
+    ),
+    command(
+        "compact",
+        "",
+        "",
+        "writes the store anew without holes",
+        deed::compact,
+        deed::nothing,
+    ),
+    command(
+        "theme",
+        "NAME",
+        "",
+        "auto, dark, light, contrast, mono, or one of yours",
+        deed::theme,
+        deed::themes,
+    ),
+    command(
+        "charset",
+        "ascii|utf8",
+        "",
+        "which characters are drawn",
+        deed::charset,
+        deed::charsets,
+    ),
+    command("redraw", "", "ctrl-l", "draws all again", deed::redraw, deed::nothing),
+    command("help", "", "?", "the keys of this screen", deed::help, deed::nothing),
+    command("quit", "", "q", "ends the console", deed::quit, deed::nothing),
+];
+
+/// Short forms that other programs taught people.
+const SHORT: [(&str, &str); 3] = [("q", "quit"), ("h", "help"), ("exit", "quit")];
+
+/// The command of that name or short form.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Command> {
+    let long = SHORT
+        .iter()
+        .find(|(short, _)| *short == name)
+        .map_or(name, |(_, long)| long);
+    COMMANDS.iter().find(|command| command.name == long)
+}
+
+/// Runs a line typed behind `:`. What cannot be done is said in row 23, an unknown command with the nearest known one.
+pub fn run(state: &mut State, line: &str) -> Vec<Effect> {
+    let line = line.trim().trim_start_matches(':').trim_start();
+    let (name, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
+    if name.is_empty() {
+        return Vec::new();
+    }
+    let Some(command) = find(&name.to_lowercase()) else {
+        let nearest = COMMANDS
+            .iter()
+            .map(|command| (strsim::jaro_winkler(command.name, &name.to_lowercase()), command.name))
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map_or("help", |(_, name)| name);
+        state.message = Some(format!("no command :{name}; the nearest is :{nearest}"));
+        return Vec::new();
+    };
+    let rest = rest.trim();
+    if rest.is_empty() && !command.runs_alone() {
+        state.message = Some(format!(":{} {} - {}", command.name, command.args, command.help));
+        return Vec::new();
+    }
+    state.message = None;
+    let effects = (command.run)(state, rest);
+    if state.message.is_none() && !command.key.is_empty() && rest.is_empty() {
+        state.message = Some(format!("{} does the same", command.key));
+    }
+    effects
+}
+
+/// The line with its last word completed as far as that is sure; `None` when nothing can be added.
+#[must_use]
+pub fn complete(state: &State, line: &str) -> Option<String> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let open = line.is_empty() || line.ends_with(char::is_whitespace);
+    let (done, last) = match words.split_last() {
+        Some((last, done)) if !open => (done, *last),
+        _ => (words.as_slice(), ""),
+    };
+    let candidates: Vec<String> = match done.split_first() {
+        None => COMMANDS.iter().map(|command| command.name.to_owned()).collect(),
+        Some((name, args)) => (find(name)?.words)(state, args),
+    };
+    let mut fitting: Vec<&String> = candidates.iter().filter(|word| word.starts_with(last)).collect();
+    fitting.dedup();
+    let first = fitting.first()?;
+    let common = fitting.iter().fold(first.as_str(), |common, word| {
+        let same = common.char_indices().zip(word.chars()).find(|((_, a), b)| a != b);
+        &common[..same.map_or(common.len().min(word.len()), |((at, _), _)| at)]
+    });
+    let mut completed = line[..line.len() - last.len()].to_owned();
+    completed.push_str(common);
+    let takes_more = done.is_empty() && find(common).is_some_and(|command| !command.args.is_empty());
+    if fitting.len() == 1 && takes_more {
+        completed.push(' ');
+    }
+    (completed != line).then_some(completed)
+}
+
+fn tag(what: &'static str) -> Tag {
+    Tag {
+        screen: None,
+        what,
+        series: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Side, Timestamp},
+        engine::Query,
+        store::Format,
+        tui::{
+            fixture,
+            look::Charset,
+            state::{Overlay, Screen},
+        },
+    };
+
+    fn after(line: &str) -> (State, Vec<Effect>) {
+        let mut state = fixture::on(Screen::Resource, Charset::Ascii, 80, 24);
+        let effects = run(&mut state, line);
+        (state, effects)
+    }
+
+    fn asked(line: &str) -> Query {
+        let (state, effects) = after(line);
+        match effects.into_iter().next() {
+            Some(Effect::Ask(tag, query)) => {
+                assert_eq!(tag.screen, None);
+                query
+            }
+            other => panic!("{other:?} {:?}", state.message),
+        }
+    }
+
+    fn message(line: &str) -> String {
+        after(line).0.message.unwrap_or_default()
+    }
+
+    #[test]
+    fn every_command_has_another_name_and_a_help() {
+        for (place, command) in COMMANDS.iter().enumerate() {
+            assert!(COMMANDS[place + 1..].iter().all(|other| other.name != command.name));
+            assert!(!command.help.is_empty());
+        }
+    }
+
+    #[test]
+    fn an_unknown_command_names_the_nearest() {
+        assert_eq!(message("explort csv"), "no command :explort; the nearest is :export");
+        assert_eq!(message("import x.tf"), "no command :import; the nearest is :limit");
+        assert_eq!(message(""), "");
+    }
+
+    #[test]
+    fn a_command_says_what_it_wants_and_the_key_that_does_the_same() {
+        assert!(message("go").contains("HOST"));
+        assert_eq!(message("timeline"), "6 does the same");
+        assert!(after("q").0.quit || after("q").1 == [Effect::Quit]);
+    }
+
+    #[test]
+    fn times_go_back_and_nowhere_else() {
+        let time = |clock: &str| fixture::at(clock);
+        assert_eq!(asked("at 13:00"), Query::AsOf(time("13:00:00")));
+        assert_eq!(asked("at -2h"), Query::AsOf(time("12:32:00")));
+        assert_eq!(asked("at 2026-03-14T13:55:30Z"), Query::AsOf(time("13:55:30")));
+        let yesterday: Timestamp = "2026-03-13T15:00:00Z".parse().unwrap();
+        assert_eq!(asked("at 15:00"), Query::AsOf(yesterday));
+        assert_eq!(after("at 13:00").0.at, Some(time("13:00:00")));
+        assert!(message("at teatime").contains("13:00"));
+        let mut state = after("at 13:00").0;
+        assert_eq!(run(&mut state, "now"), []);
+        assert_eq!(state.at, None);
+    }
+
+    #[test]
+    fn limits_keep_their_side() {
+        let Query::SetLimit(id, Some(limit)) = asked("limit 6") else {
+            panic!()
+        };
+        assert_eq!(
+            (id, limit.value, limit.side),
+            (fixture::id("db-01/mem.available_pct"), 6.0, Side::Below)
+        );
+        assert!(matches!(asked("limit 90% high"), Query::SetLimit(_, Some(limit)) if limit.side == Side::Above));
+        assert!(matches!(asked("limit off"), Query::SetLimit(_, None)));
+        assert!(message("limit much").contains("much"));
+    }
+
+    #[test]
+    fn hosts_and_metrics_are_opened_by_name() {
+        let (state, _) = after("go web-03");
+        assert_eq!(
+            (state.screen, state.series),
+            (Screen::Resource, Some(fixture::id("web-03/fs./.used_pct")))
+        );
+        let (state, _) = after("metric pg.tps");
+        assert_eq!(state.series, Some(fixture::id("db-01/pg.tps")));
+        let (state, _) = after("metric web-01/http.p99_ms");
+        assert_eq!(state.series, Some(fixture::id("web-01/http.p99_ms")));
+        assert!(message("go web-99").contains("nearest is web-0"));
+        assert!(message("metric pg.tpx").contains("pg.tps"));
+    }
+
+    #[test]
+    fn exports_notes_and_the_rest_ask_the_engine() {
+        assert!(matches!(
+            asked("export parquet findings /tmp/f.parquet"),
+            Query::Export { what, format: Format::Parquet, .. } if what == "findings"
+        ));
+        assert!(message("export xml findings f").contains("csv"));
+        assert!(message("export csv everything f").contains("metrics"));
+        assert_eq!(
+            asked("note restart planned 15:00"),
+            Query::Note("restart planned 15:00".into())
+        );
+        assert!(matches!(asked("mute net.* 2h"), Query::Mute(name, until)
+            if name == "net.*" && until == fixture::at("16:32:00")));
+        assert_eq!(asked("store retry"), Query::StoreRetry);
+        assert_eq!(asked("baseline accept all"), Query::BaselineAccept(Vec::new()));
+        assert_eq!(
+            asked("baseline accept vm.swappiness"),
+            Query::BaselineAccept(vec![fixture::id("db-01/vm.swappiness")])
+        );
+        assert_eq!(asked("sql SELECT 1"), Query::Sql("SELECT 1".into()));
+    }
+
+    #[test]
+    fn the_console_itself_obeys() {
+        assert_eq!(after("charset utf8").0.look.charset, Charset::Utf8);
+        assert_eq!(after("theme contrast").0.look.theme, "contrast");
+        assert!(message("theme pink").contains("dark"));
+        assert_eq!(after("help").0.overlay, Some(Overlay::Help(0)));
+        assert!(after("freeze").0.frozen);
+        assert_eq!(after("filter WEB").0.filter, "web");
+    }
+
+    #[test]
+    fn tab_completes_what_is_sure() {
+        let state = fixture::on(Screen::Resource, Charset::Ascii, 80, 24);
+        let done = |line: &str| complete(&state, line);
+        assert_eq!(done("comp").as_deref(), Some("compact"));
+        assert_eq!(done("ex").as_deref(), Some("exp"));
+        assert_eq!(done("exp"), None);
+        assert_eq!(done("expo").as_deref(), Some("export "));
+        assert_eq!(done("go db").as_deref(), Some("go db-0"));
+        assert_eq!(done("export p").as_deref(), Some("export parquet"));
+        assert_eq!(done("export csv aud").as_deref(), Some("export csv audit"));
+        assert_eq!(done("metric pg.t").as_deref(), Some("metric pg.tps"));
+        assert_eq!(done("nosuch x"), None);
+        assert_eq!(done("").as_deref(), None);
+    }
+}

@@ -147,7 +147,8 @@ fn zoned(at: Timestamp) -> jiff::Zoned {
 }
 
 /// The zone the program started in.
-fn zone() -> &'static TimeZone {
+#[must_use]
+pub fn zone() -> &'static TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     // Snapshot tests show the same clock everywhere.
     ZONE.get_or_init(|| if cfg!(test) { TimeZone::UTC } else { TimeZone::system() })

@@ -114,11 +114,19 @@ pub fn go_to(state: &mut State, at: Option<Timestamp>) -> Vec<Effect> {
 }
 
 fn frame_tag(what: &'static str, series: Option<SeriesId>) -> Tag {
-    Tag { screen: None, what, series }
+    Tag {
+        screen: None,
+        what,
+        series,
+    }
 }
 
 fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) -> Vec<Effect> {
-    let asked = if tag.what == "as-of" { state.as_of_asked.take() } else { None };
+    let asked = if tag.what == "as-of" {
+        state.as_of_asked.take()
+    } else {
+        None
+    };
     match answer {
         Ok(Answer::AsOf(snapshot)) => {
             let Some(at) = state.at else { return Vec::new() };
@@ -130,13 +138,20 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
             effects
         }
         Ok(Answer::Text(lines)) => {
-            let title = tag.series.as_ref().map_or_else(|| tag.what.to_owned(), ToString::to_string);
+            let title = tag
+                .series
+                .as_ref()
+                .map_or_else(|| tag.what.to_owned(), ToString::to_string);
             state.overlay = Some(Overlay::Text { title, lines, from: 0 });
             Vec::new()
         }
         Ok(Answer::Table(table)) => {
             let lines = export::aligned(&table);
-            state.overlay = Some(Overlay::Text { title: tag.what.to_owned(), lines, from: 0 });
+            state.overlay = Some(Overlay::Text {
+                title: tag.what.to_owned(),
+                lines,
+                from: 0,
+            });
             Vec::new()
         }
         Ok(Answer::Done) => {
@@ -204,7 +219,10 @@ fn quit(state: &mut State) -> Vec<Effect> {
 
 /// Opens a line for `purpose` with `text` in it.
 pub(crate) fn open_line(state: &mut State, purpose: Purpose, text: &str) {
-    state.input = Some(InputLine { purpose, input: Input::new(text.to_owned()) });
+    state.input = Some(InputLine {
+        purpose,
+        input: Input::new(text.to_owned()),
+    });
 }
 
 /// Returns whether the key was for what lies over the screen.
@@ -274,7 +292,11 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         },
         KeyCode::Char('y') if mine => vec![Effect::Copy(export::shown(state, true).text())],
         KeyCode::Char('e') if mine => {
-            let name = format!("foreshadow-{}-{}.md", state.screen.name().to_lowercase(), text::stamp(state.now()));
+            let name = format!(
+                "foreshadow-{}-{}.md",
+                state.screen.name().to_lowercase(),
+                text::stamp(state.now())
+            );
             open_line(state, Purpose::Export, &name);
             Vec::new()
         }
@@ -341,7 +363,9 @@ fn incident(state: &mut State, by: isize) -> Vec<Effect> {
 }
 
 fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let Some(line) = &mut state.input else { return Vec::new() };
+    let Some(line) = &mut state.input else {
+        return Vec::new();
+    };
     match key.code {
         KeyCode::Esc => {
             if line.purpose == Purpose::Filter {
@@ -361,8 +385,16 @@ fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Up | KeyCode::Down if matches!(line.purpose, Purpose::Palette(_)) => {
             let text = line.input.value().to_owned();
             let rows = crate::tui::palette::matches(state, &text).len();
-            if let Some(InputLine { purpose: Purpose::Palette(row), .. }) = &mut state.input {
-                *row = if key.code == KeyCode::Up { row.saturating_sub(1) } else { (*row + 1).min(rows.saturating_sub(1)) };
+            if let Some(InputLine {
+                purpose: Purpose::Palette(row),
+                ..
+            }) = &mut state.input
+            {
+                *row = if key.code == KeyCode::Up {
+                    row.saturating_sub(1)
+                } else {
+                    (*row + 1).min(rows.saturating_sub(1))
+                };
             }
             return Vec::new();
         }
@@ -385,13 +417,19 @@ fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
 
 /// The filter filters as it is typed.
 fn typed(state: &mut State) {
-    if let Some(InputLine { purpose: Purpose::Filter, input }) = &state.input {
+    if let Some(InputLine {
+        purpose: Purpose::Filter,
+        input,
+    }) = &state.input
+    {
         state.filter = input.value().to_lowercase();
     }
 }
 
 fn submit(state: &mut State) -> Vec<Effect> {
-    let Some(line) = state.input.take() else { return Vec::new() };
+    let Some(line) = state.input.take() else {
+        return Vec::new();
+    };
     let text = line.input.value();
     match line.purpose {
         Purpose::Filter => screens::refresh(state),

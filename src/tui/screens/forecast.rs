@@ -70,16 +70,56 @@ impl Default for Pane {
 
 /// Its keys, most useful first.
 pub const KEYS: &[KeyHint] = &[
-    KeyHint { key: "+/-", does: "horizon", help: "looks less or more far ahead, 1 hour to 90 days" },
-    KeyHint { key: "hjkl", does: "move", help: "moves among the crossings to come; Enter shows one above" },
-    KeyHint { key: "L", does: "limit", help: "moves the limit line, for this view only" },
-    KeyHint { key: "x", does: "explain", help: "says where the forecast comes from" },
-    KeyHint { key: "w", does: "what-if", help: "tries a change on screen 5" },
-    KeyHint { key: "e", does: "export", help: "writes the forecast to a new file" },
-    KeyHint { key: "Enter", does: "show", help: "shows the crossing under the cursor above" },
-    KeyHint { key: "space", does: "mark", help: "marks the metric" },
-    KeyHint { key: "y", does: "copy", help: "sends the forecast to the terminal's clipboard" },
-    KeyHint { key: "f", does: "freeze", help: "holds the screen still; learning goes on" },
+    KeyHint {
+        key: "+/-",
+        does: "horizon",
+        help: "looks less or more far ahead, 1 hour to 90 days",
+    },
+    KeyHint {
+        key: "hjkl",
+        does: "move",
+        help: "moves among the crossings to come; Enter shows one above",
+    },
+    KeyHint {
+        key: "L",
+        does: "limit",
+        help: "moves the limit line, for this view only",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "says where the forecast comes from",
+    },
+    KeyHint {
+        key: "w",
+        does: "what-if",
+        help: "tries a change on screen 5",
+    },
+    KeyHint {
+        key: "e",
+        does: "export",
+        help: "writes the forecast to a new file",
+    },
+    KeyHint {
+        key: "Enter",
+        does: "show",
+        help: "shows the crossing under the cursor above",
+    },
+    KeyHint {
+        key: "space",
+        does: "mark",
+        help: "marks the metric",
+    },
+    KeyHint {
+        key: "y",
+        does: "copy",
+        help: "sends the forecast to the terminal's clipboard",
+    },
+    KeyHint {
+        key: "f",
+        does: "freeze",
+        help: "holds the screen still; learning goes on",
+    },
 ];
 
 /// The crumbs after the place.
@@ -91,26 +131,49 @@ pub fn crumbs(state: &State) -> Vec<String> {
 /// The metric shown: the one chosen, else the first to cross, else any with a limit.
 fn focus(state: &State) -> Option<SeriesId> {
     let first = || crossings(state).first().map(|(row, _)| row.id.clone());
-    let limited = || state.shown.metrics.iter().find(|row| row.limit.is_some()).map(|row| row.id.clone());
-    state.series.clone().or_else(first).or_else(limited).or_else(|| resource::focus(state))
+    let limited = || {
+        state
+            .shown
+            .metrics
+            .iter()
+            .find(|row| row.limit.is_some())
+            .map(|row| row.id.clone())
+    };
+    state
+        .series
+        .clone()
+        .or_else(first)
+        .or_else(limited)
+        .or_else(|| resource::focus(state))
 }
 
 /// Crossings to come, soonest first.
 fn crossings(state: &State) -> Vec<(&MetricRow, Crossing)> {
-    let rows = state.shown.metrics.iter().filter(|row| state.passes(&row.id.resource, &row.id.name));
+    let rows = state
+        .shown
+        .metrics
+        .iter()
+        .filter(|row| state.passes(&row.id.resource, &row.id.name));
     let mut found: Vec<_> = rows.filter_map(|row| Some((row, row.crossing?))).collect();
     found.sort_by_key(|(row, crossing)| (crossing.at[1].map_or(i64::MAX, |at| at.0), row.id.clone()));
     found
 }
 
 fn place(state: &State, rows: &[(&MetricRow, Crossing)]) -> usize {
-    rows.iter().position(|(row, _)| Some(&row.id) == state.forecast.row.as_ref()).unwrap_or(0)
+    rows.iter()
+        .position(|(row, _)| Some(&row.id) == state.forecast.row.as_ref())
+        .unwrap_or(0)
 }
 
 /// The series under the cursor.
 #[must_use]
 pub fn under_cursor(state: &State) -> Option<SeriesId> {
-    state.forecast.row.clone().filter(|id| state.metric(id).is_some()).or_else(|| focus(state))
+    state
+        .forecast
+        .row
+        .clone()
+        .filter(|id| state.metric(id).is_some())
+        .or_else(|| focus(state))
 }
 
 fn horizon(state: &State) -> Span {
@@ -136,7 +199,10 @@ fn limit(state: &State, row: &MetricRow) -> Option<Limit> {
 /// The forecast, if it is of that metric and was known at the time shown.
 fn view_of<'a>(state: &'a State, id: &SeriesId) -> Option<&'a ForecastView> {
     let view = state.forecast.view.as_deref().filter(|view| view.id == *id)?;
-    let known = view.forecast.as_ref().is_none_or(|forecast| forecast.start <= state.now());
+    let known = view
+        .forecast
+        .as_ref()
+        .is_none_or(|forecast| forecast.start <= state.now());
     (state.at.is_none() || known).then_some(view)
 }
 
@@ -151,7 +217,11 @@ fn lists(state: &State, row: &MetricRow, columns: usize) -> Option<(Timestamp, S
         let end = forecast.start + horizon(state);
         for (column, shadow) in lists.shadow.iter_mut().enumerate().skip(now) {
             let at = chart.from + chart.step * column as i64;
-            *shadow = if at <= end { at_time(forecast, at + Span(chart.step.0 / 2)) } else { None };
+            *shadow = if at <= end {
+                at_time(forecast, at + Span(chart.step.0 / 2))
+            } else {
+                None
+            };
         }
     }
     Some((chart.from, chart.step, lists))
@@ -162,14 +232,22 @@ fn at_time(forecast: &crate::domain::Forecast, at: Timestamp) -> Option<Quantile
     let step = forecast.step.0.max(1);
     let place = ((at - forecast.start).0 + step / 2).div_euclid(step) - 1;
     let place = usize::try_from(place.max(0)).ok()?;
-    forecast.steps.get(place.min(forecast.steps.len().saturating_sub(1))).copied()
+    forecast
+        .steps
+        .get(place.min(forecast.steps.len().saturating_sub(1)))
+        .copied()
 }
 
 /// The forecast's numbers.
 #[must_use]
 pub fn table(state: &State) -> Shown {
     let head = vec!["time", "2.5 %", "10 %", "50 %", "90 %", "97.5 %"];
-    let Some(id) = focus(state) else { return Shown { head, ..Shown::default() } };
+    let Some(id) = focus(state) else {
+        return Shown {
+            head,
+            ..Shown::default()
+        };
+    };
     let forecast = view_of(state, &id).and_then(|view| view.forecast.as_ref());
     let rows = forecast.into_iter().flat_map(|forecast| {
         forecast.steps.iter().enumerate().map(|(place, quantiles)| {
@@ -179,13 +257,19 @@ pub fn table(state: &State) -> Shown {
             (id.clone(), std::iter::once(at.to_string()).chain(numbers).collect())
         })
     });
-    Shown { title: format!("Forecast of {id} over {}", horizon(state)), head, rows: rows.collect() }
+    Shown {
+        title: format!("Forecast of {id} over {}", horizon(state)),
+        head,
+        rows: rows.collect(),
+    }
 }
 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let Some(id) = under_cursor(state) else { return "no metric yet: the first values are being read".into() };
+    let Some(id) = under_cursor(state) else {
+        return "no metric yet: the first values are being read".into();
+    };
     if state.frozen {
         return "f shows what came since; nothing is sent until then".into();
     }
@@ -193,9 +277,17 @@ pub fn next(state: &State) -> String {
         return format!("Enter shows {} {} above", id.resource.name(), id.name);
     }
     let finding = resource::finding(state, &id);
-    let proposal = state.shown.proposals.iter().find(|proposal| finding.is_some_and(|finding| finding.id == proposal.finding));
+    let proposal = state
+        .shown
+        .proposals
+        .iter()
+        .find(|proposal| finding.is_some_and(|finding| finding.id == proposal.finding));
     if let Some(proposal) = proposal {
-        return format!("4 has a proposal for {} ({}); w tries it first", id.resource.name(), proposal.title);
+        return format!(
+            "4 has a proposal for {} ({}); w tries it first",
+            id.resource.name(),
+            proposal.title
+        );
     }
     match state.metric(&id) {
         Some(row) if limit(state, row).is_none() => "L draws a limit line to ask when it is passed".into(),
@@ -213,7 +305,9 @@ fn columns(state: &State) -> (usize, usize) {
 /// Asks for what was and what will be, when it is another metric, horizon or limit, or a column later.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
     let Some(id) = focus(state) else { return Vec::new() };
-    let Some(row) = state.metric(&id).cloned() else { return Vec::new() };
+    let Some(row) = state.metric(&id).cloned() else {
+        return Vec::new();
+    };
     state.series = Some(id.clone());
     let (past, all) = columns(state);
     let (newest, step) = (state.now(), step(state));
@@ -224,12 +318,27 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
     if state.at.is_none() && !state.frozen {
         state.forecast.track.extend(&row);
     }
-    let own = state.forecast.limit.as_ref().filter(|(own, _)| *own == id).map(|(_, value)| *value);
-    let wanted = Asked { id: id.clone(), horizon: state.forecast.horizon, limit: own, column: newest.floor(step) };
+    let own = state
+        .forecast
+        .limit
+        .as_ref()
+        .filter(|(own, _)| *own == id)
+        .map(|(_, value)| *value);
+    let wanted = Asked {
+        id: id.clone(),
+        horizon: state.forecast.horizon,
+        limit: own,
+        column: newest.floor(step),
+    };
     if state.at.is_none() && !state.forecast.waiting && state.forecast.asked.as_ref() != Some(&wanted) {
         state.forecast.asked = Some(wanted);
         state.forecast.waiting = true;
-        let query = Query::Forecast { id: id.clone(), horizon: horizon(state), steps: DETAIL, limit: own };
+        let query = Query::Forecast {
+            id: id.clone(),
+            horizon: horizon(state),
+            steps: DETAIL,
+            limit: own,
+        };
         effects.push(ask("forecast", &id, query));
     }
     settle(state, &row, all);
@@ -237,7 +346,9 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
 }
 
 fn settle(state: &mut State, row: &MetricRow, columns: usize) {
-    let Some((_, _, lists)) = lists(state, row, columns) else { return };
+    let Some((_, _, lists)) = lists(state, row, columns) else {
+        return;
+    };
     let limit = limit(state, row);
     let plot = tui::chart::Plot {
         unit: row.unit,
@@ -251,7 +362,14 @@ fn settle(state: &mut State, row: &MetricRow, columns: usize) {
 }
 
 fn ask(what: &'static str, id: &SeriesId, query: Query) -> Effect {
-    Effect::Ask(Tag { screen: Some(Screen::Forecast), what, series: Some(id.clone()) }, query)
+    Effect::Ask(
+        Tag {
+            screen: Some(Screen::Forecast),
+            what,
+            series: Some(id.clone()),
+        },
+        query,
+    )
 }
 
 /// A key that the frame did not take.
@@ -261,12 +379,16 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('-') => state.forecast.horizon = state.forecast.horizon.saturating_sub(1),
         KeyCode::Char('L') => {
             let row = focus(state).and_then(|id| state.metric(&id).cloned());
-            let text = row.and_then(|row| limit(state, &row)).map_or_else(String::new, |limit| limit.value.to_string());
+            let text = row
+                .and_then(|row| limit(state, &row))
+                .map_or_else(String::new, |limit| limit.value.to_string());
             tui::open_line(state, Purpose::Limit, &text);
             return Vec::new();
         }
         KeyCode::Enter => {
-            let Some(id) = state.forecast.row.take() else { return Vec::new() };
+            let Some(id) = state.forecast.row.take() else {
+                return Vec::new();
+            };
             if focus(state).as_ref() == Some(&id) {
                 return tui::open(state, Screen::Resource, id);
             }
@@ -280,7 +402,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
                 KeyCode::Char('h') | KeyCode::Left => KeyCode::Up,
                 other => other,
             };
-            let to = page::moved(code, at, rows.len()).and_then(|to| rows.get(to)).map(|(row, _)| row.id.clone());
+            let to = page::moved(code, at, rows.len())
+                .and_then(|to| rows.get(to))
+                .map(|(row, _)| row.id.clone());
             if to.is_some() {
                 state.forecast.row = to;
             }

@@ -33,16 +33,56 @@ pub struct Pane {
 
 /// Its keys, most useful first.
 pub const KEYS: &[KeyHint] = &[
-    KeyHint { key: "Enter", does: "open", help: "opens the metric on screen 2; for a host its worst one" },
-    KeyHint { key: "/", does: "filter", help: "filters both lists as you type; Esc clears, Enter keeps" },
-    KeyHint { key: "space", does: "mark", help: "marks the row, for what-if, export and copy" },
-    KeyHint { key: "w", does: "what-if", help: "tries what the marked rows would do on screen 5" },
-    KeyHint { key: "x", does: "explain", help: "says where the number under the cursor comes from" },
-    KeyHint { key: "{", does: "incid.", help: "goes back to the incident before ( } on)" },
-    KeyHint { key: "Tab", does: "hosts", help: "goes between findings and hosts" },
-    KeyHint { key: "f", does: "freeze", help: "holds the screen still; learning goes on" },
-    KeyHint { key: "y", does: "copy", help: "sends the marked rows to the terminal's clipboard" },
-    KeyHint { key: "e", does: "export", help: "writes the list to a new file" },
+    KeyHint {
+        key: "Enter",
+        does: "open",
+        help: "opens the metric on screen 2; for a host its worst one",
+    },
+    KeyHint {
+        key: "/",
+        does: "filter",
+        help: "filters both lists as you type; Esc clears, Enter keeps",
+    },
+    KeyHint {
+        key: "space",
+        does: "mark",
+        help: "marks the row, for what-if, export and copy",
+    },
+    KeyHint {
+        key: "w",
+        does: "what-if",
+        help: "tries what the marked rows would do on screen 5",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "says where the number under the cursor comes from",
+    },
+    KeyHint {
+        key: "{",
+        does: "incid.",
+        help: "goes back to the incident before ( } on)",
+    },
+    KeyHint {
+        key: "Tab",
+        does: "hosts",
+        help: "goes between findings and hosts",
+    },
+    KeyHint {
+        key: "f",
+        does: "freeze",
+        help: "holds the screen still; learning goes on",
+    },
+    KeyHint {
+        key: "y",
+        does: "copy",
+        help: "sends the marked rows to the terminal's clipboard",
+    },
+    KeyHint {
+        key: "e",
+        does: "export",
+        help: "writes the list to a new file",
+    },
 ];
 
 /// The crumbs after the place.
@@ -55,14 +95,20 @@ pub fn crumbs(state: &State) -> Vec<String> {
 /// The findings that pass the filter, worst first.
 fn findings(state: &State) -> Vec<&Arc<Finding>> {
     let rows = state.shown.findings.iter();
-    rows.filter(|finding| state.passes(&finding.resource, &name(state, finding))).collect()
+    rows.filter(|finding| state.passes(&finding.resource, &name(state, finding)))
+        .collect()
 }
 
 /// The hosts that pass the filter, worst first.
 fn hosts(state: &State) -> Vec<&ResourceRow> {
     let found = findings(state);
     let has = |row: &ResourceRow| found.iter().any(|finding| finding.resource == row.id);
-    state.shown.resources.iter().filter(|row| state.passes(&row.id, "") || has(row)).collect()
+    state
+        .shown
+        .resources
+        .iter()
+        .filter(|row| state.passes(&row.id, "") || has(row))
+        .collect()
 }
 
 fn place<T>(rows: &[T], chosen: impl Fn(&T) -> bool) -> usize {
@@ -93,21 +139,36 @@ pub fn under_cursor(state: &State) -> Option<SeriesId> {
         return chosen_finding(state)?.series.first().cloned();
     }
     let host = chosen_host(state)?;
-    let first = || state.shown.metrics.iter().find(|row| row.id.resource == host.id).map(|row| row.id.clone());
+    let first = || {
+        state
+            .shown
+            .metrics
+            .iter()
+            .find(|row| row.id.resource == host.id)
+            .map(|row| row.id.clone())
+    };
     host.worst.as_ref().map(|(series, _)| series.clone()).or_else(first)
 }
 
 /// What a finding's row calls it: its first series, or how many.
 fn name(state: &State, finding: &Finding) -> String {
     if finding.mark != Mark::Stale {
-        return finding.series.first().map(|series| series.name.to_string()).unwrap_or_default();
+        return finding
+            .series
+            .first()
+            .map(|series| series.name.to_string())
+            .unwrap_or_default();
     }
     let count = finding.series.len();
     match (count, finding.series.first()) {
         (1, Some(series)) => series.name.to_string(),
         _ => {
             let host = state.shown.resources.iter().find(|row| row.id == finding.resource);
-            let all = if host.is_some_and(|host| host.metrics as usize <= count) { "all " } else { "" };
+            let all = if host.is_some_and(|host| host.metrics as usize <= count) {
+                "all "
+            } else {
+                ""
+            };
             format!("({all}{count} metrics)")
         }
     }
@@ -117,7 +178,12 @@ fn name(state: &State, finding: &Finding) -> String {
 fn compared(state: &State, finding: &Finding) -> (String, String) {
     match &finding.seen {
         Seen::Metric { now, band } => {
-            let unit = finding.series.first().and_then(|id| state.metric(id)).map(|row| row.unit).unwrap_or_default();
+            let unit = finding
+                .series
+                .first()
+                .and_then(|id| state.metric(id))
+                .map(|row| row.unit)
+                .unwrap_or_default();
             let band = band.map_or("-".into(), |(low, high)| bare(&page::between(unit, low, high)));
             (now.map_or("-".into(), |now| unit.show(now)), band)
         }
@@ -130,19 +196,30 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
 
 /// An interval without its unit, which stands beside the value already: `9.8-12.4`; sizes keep their letter.
 fn bare(interval: &str) -> String {
-    interval.trim_end_matches("/s").trim_end_matches(" %").trim_end_matches(" C").to_owned()
+    interval
+        .trim_end_matches("/s")
+        .trim_end_matches(" %")
+        .trim_end_matches(" C")
+        .to_owned()
 }
 
 /// When it began, or in how long it will be.
 fn since(state: &State, finding: &Finding) -> String {
     let now = state.now();
-    let crossing = finding.crossing.filter(|_| finding.mark == Mark::Cross).and_then(|crossing| crossing.at[1]);
+    let crossing = finding
+        .crossing
+        .filter(|_| finding.mark == Mark::Cross)
+        .and_then(|crossing| crossing.at[1]);
     match crossing {
         Some(at) => format!("in {}", rough(at - now)),
         None if now - finding.since < Span::from_hours(12) => text::minute(finding.since),
         None => {
             let when = text::when(finding.since, now);
-            if when.len() <= 5 { when } else { text::day(finding.since) }
+            if when.len() <= 5 {
+                when
+            } else {
+                text::day(finding.since)
+            }
         }
     }
 }
@@ -176,7 +253,9 @@ pub fn table(state: &State) -> Shown {
     });
     Shown {
         title: format!("What is off, {} at {}", state.place, state.now()),
-        head: vec!["mark", "resource", "metric", "now", "shadow", "bits", "since", "summary"],
+        head: vec![
+            "mark", "resource", "metric", "now", "shadow", "bits", "since", "summary",
+        ],
         rows: rows.collect(),
     }
 }
@@ -193,7 +272,10 @@ pub fn next(state: &State) -> String {
     }
     if let Some(finding) = chosen_finding(state).filter(|_| !on_hosts(state)) {
         let proposals = shown.proposals.iter().filter(|proposal| {
-            shown.findings.iter().any(|other| other.id == proposal.finding && other.resource == finding.resource)
+            shown
+                .findings
+                .iter()
+                .any(|other| other.id == proposal.finding && other.resource == finding.resource)
         });
         let then = match proposals.count() {
             0 => "x says where the number comes from".to_owned(),
@@ -209,7 +291,9 @@ pub fn next(state: &State) -> String {
         return format!("Enter opens {what} ({why}); {then}");
     }
     match under_cursor(state) {
-        Some(_) if !shown.findings.is_empty() && state.overview.hosts => "Enter opens the host's worst metric; Tab goes back to what is off".into(),
+        Some(_) if !shown.findings.is_empty() && state.overview.hosts => {
+            "Enter opens the host's worst metric; Tab goes back to what is off".into()
+        }
         Some(id) if shown.health.learnt == 0 => format!("Enter shows {} live while its shadow is learnt", id.name),
         Some(_) => "3 shows what comes next; Enter opens the host's worst metric".into(),
         None => "Esc clears the filter".into(),
@@ -221,7 +305,9 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
     if state.room() < Room::Large {
         return Vec::new();
     }
-    let Some(id) = under_cursor(state).filter(|id| state.metric(id).is_some()) else { return Vec::new() };
+    let Some(id) = under_cursor(state).filter(|id| state.metric(id).is_some()) else {
+        return Vec::new();
+    };
     let columns = draw::side_columns(state.size.0);
     let newest = state.now();
     let query = state.overview.track.want(&id, newest, Span::from_mins(1), columns);
@@ -234,7 +320,11 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
 }
 
 fn tag() -> Tag {
-    Tag { screen: Some(Screen::Overview), what: "chart", series: None }
+    Tag {
+        screen: Some(Screen::Overview),
+        what: "chart",
+        series: None,
+    }
 }
 
 /// A key that the frame did not take.
@@ -250,13 +340,17 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         code if on_hosts(state) => {
             let rows = hosts(state);
             let at = place(&rows, |row| Some(&row.id) == state.overview.host.as_ref());
-            let to = page::moved(code, at, rows.len()).and_then(|to| rows.get(to)).map(|row| row.id.clone());
+            let to = page::moved(code, at, rows.len())
+                .and_then(|to| rows.get(to))
+                .map(|row| row.id.clone());
             state.overview.host = to.or(state.overview.host.take());
         }
         code => {
             let rows = findings(state);
             let at = place(&rows, |row| Some(row.id) == state.overview.finding);
-            let to = page::moved(code, at, rows.len()).and_then(|to| rows.get(to)).map(|row| row.id);
+            let to = page::moved(code, at, rows.len())
+                .and_then(|to| rows.get(to))
+                .map(|row| row.id);
             state.overview.finding = to.or(state.overview.finding);
         }
     }
@@ -269,7 +363,8 @@ fn metric_of(state: &State, id: SeriesId) -> SeriesId {
         return id;
     }
     let host = state.shown.resources.iter().find(|row| row.id == id.resource);
-    host.and_then(|host| host.worst.as_ref()).map_or(id, |(worst, _)| worst.clone())
+    host.and_then(|host| host.worst.as_ref())
+        .map_or(id, |(worst, _)| worst.clone())
 }
 
 /// What was typed into a line this screen opened, when Enter is pressed: a file.

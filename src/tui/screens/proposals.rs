@@ -481,3 +481,6 @@ fn empty(state: &State) -> String {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

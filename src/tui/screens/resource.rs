@@ -41,23 +41,73 @@ pub struct Pane {
 
 impl Default for Pane {
     fn default() -> Self {
-        Self { zoom: 2, in_list: false, related: None, tracks: BTreeMap::new(), error: None }
+        Self {
+            zoom: 2,
+            in_list: false,
+            related: None,
+            tracks: BTreeMap::new(),
+            error: None,
+        }
     }
 }
 
 /// Its keys, most useful first.
 pub const KEYS: &[KeyHint] = &[
-    KeyHint { key: "Tab", does: "pane", help: "goes to the related metrics and back; Enter opens one" },
-    KeyHint { key: "[ ]", does: "time", help: "moves the time cursor a column back or on; 0 is now" },
-    KeyHint { key: "{ }", does: "incident", help: "goes to the incident before or after" },
-    KeyHint { key: "f", does: "freeze", help: "holds the screen still; learning goes on" },
-    KeyHint { key: "x", does: "explain", help: "says where the number comes from" },
-    KeyHint { key: "w", does: "what-if", help: "tries the settings of this metric's host on screen 5" },
-    KeyHint { key: "+/-", does: "zoom", help: "shows less or more time, 13 minutes to 30 days" },
-    KeyHint { key: "h l", does: "metric", help: "goes to the metric before or after of this host" },
-    KeyHint { key: "space", does: "mark", help: "marks the metric; two marked and more are shown beside each other" },
-    KeyHint { key: "y", does: "copy", help: "sends the chart's numbers to the terminal's clipboard" },
-    KeyHint { key: "e", does: "export", help: "writes the chart's numbers to a new file" },
+    KeyHint {
+        key: "Tab",
+        does: "pane",
+        help: "goes to the related metrics and back; Enter opens one",
+    },
+    KeyHint {
+        key: "[ ]",
+        does: "time",
+        help: "moves the time cursor a column back or on; 0 is now",
+    },
+    KeyHint {
+        key: "{ }",
+        does: "incident",
+        help: "goes to the incident before or after",
+    },
+    KeyHint {
+        key: "f",
+        does: "freeze",
+        help: "holds the screen still; learning goes on",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "says where the number comes from",
+    },
+    KeyHint {
+        key: "w",
+        does: "what-if",
+        help: "tries the settings of this metric's host on screen 5",
+    },
+    KeyHint {
+        key: "+/-",
+        does: "zoom",
+        help: "shows less or more time, 13 minutes to 30 days",
+    },
+    KeyHint {
+        key: "h l",
+        does: "metric",
+        help: "goes to the metric before or after of this host",
+    },
+    KeyHint {
+        key: "space",
+        does: "mark",
+        help: "marks the metric; two marked and more are shown beside each other",
+    },
+    KeyHint {
+        key: "y",
+        does: "copy",
+        help: "sends the chart's numbers to the terminal's clipboard",
+    },
+    KeyHint {
+        key: "e",
+        does: "export",
+        help: "writes the chart's numbers to a new file",
+    },
 ];
 
 /// The crumbs after the place.
@@ -95,10 +145,20 @@ pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Fin
 fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow> {
     let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
     let mine = family(&id.name);
-    let mut rows: Vec<&MetricRow> =
-        state.shown.metrics.iter().filter(|row| row.id.resource == id.resource && row.id != *id).collect();
+    let mut rows: Vec<&MetricRow> = state
+        .shown
+        .metrics
+        .iter()
+        .filter(|row| row.id.resource == id.resource && row.id != *id)
+        .collect();
     // Whole bits only: rows must not change places with every wiggle.
-    let rank = |row: &MetricRow| (std::cmp::Reverse(row.bits.max(0.0) as u32), row.mark, family(&row.id.name) != mine);
+    let rank = |row: &MetricRow| {
+        (
+            std::cmp::Reverse(row.bits.max(0.0) as u32),
+            row.mark,
+            family(&row.id.name) != mine,
+        )
+    };
     rows.sort_by_cached_key(|row| rank(row));
     if !state.filter.is_empty() {
         rows.retain(|row| state.passes(&row.id.resource, &row.id.name));
@@ -108,7 +168,9 @@ fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow> {
 }
 
 fn related_place(state: &State, rows: &[&MetricRow]) -> usize {
-    rows.iter().position(|row| Some(&row.id) == state.resource.related.as_ref()).unwrap_or(0)
+    rows.iter()
+        .position(|row| Some(&row.id) == state.resource.related.as_ref())
+        .unwrap_or(0)
 }
 
 /// How another metric's departure lies in time: `leads 3 min`, `lags 6 min`, `-`.
@@ -118,7 +180,9 @@ fn lag(state: &State, id: &SeriesId, other: &SeriesId) -> String {
     if let Some(cause) = cause {
         return format!("leads {}", cause.lead);
     }
-    let (Some(mine), Some(theirs)) = (mine, finding(state, other)) else { return "-".into() };
+    let (Some(mine), Some(theirs)) = (mine, finding(state, other)) else {
+        return "-".into();
+    };
     match theirs.since - mine.since {
         Span(lag @ 1..) => format!("lags {}", Span(lag)),
         Span(lead @ ..=-1) => format!("leads {}", Span(-lead)),
@@ -134,7 +198,9 @@ pub fn under_cursor(state: &State) -> Option<SeriesId> {
         return Some(id);
     }
     let rows = related(state, &id);
-    rows.get(related_place(state, &rows)).map(|row| row.id.clone()).or(Some(id))
+    rows.get(related_place(state, &rows))
+        .map(|row| row.id.clone())
+        .or(Some(id))
 }
 
 /// Length of a column.
@@ -145,14 +211,23 @@ pub fn step(state: &State) -> Span {
 
 /// The metrics drawn, the first largest: the one in focus, or all that are marked.
 fn drawn(state: &State) -> Vec<SeriesId> {
-    let marked: Vec<SeriesId> = state.marked.iter().filter(|id| state.metric(id).is_some()).cloned().collect();
+    let marked: Vec<SeriesId> = state
+        .marked
+        .iter()
+        .filter(|id| state.metric(id).is_some())
+        .cloned()
+        .collect();
     if marked.len() > 1 && state.room() >= Room::Normal {
         let most = if state.room() == Room::Large { 6 } else { 2 };
         return marked.into_iter().take(most).collect();
     }
     let Some(id) = focus(state) else { return Vec::new() };
     let beside = if state.room() == Room::Large { 3 } else { 0 };
-    let others: Vec<SeriesId> = related(state, &id).into_iter().take(beside).map(|row| row.id.clone()).collect();
+    let others: Vec<SeriesId> = related(state, &id)
+        .into_iter()
+        .take(beside)
+        .map(|row| row.id.clone())
+        .collect();
     std::iter::once(id).chain(others).collect()
 }
 
@@ -188,50 +263,87 @@ fn plot<'a>(state: &'a State, row: &'a MetricRow, lists: &'a Lists) -> Plot<'a> 
 pub fn table(state: &State) -> Shown {
     let head = vec!["time", "actual", "shadow 10 %", "shadow 50 %", "shadow 90 %", "bits"];
     let Some(row) = focus(state).and_then(|id| state.metric(&id)) else {
-        return Shown { head, ..Shown::default() };
+        return Shown {
+            head,
+            ..Shown::default()
+        };
     };
     let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let columns = state.resource.tracks.get(&row.id).and_then(Track::chart).into_iter().flat_map(|chart| {
-        chart.columns.iter().enumerate().filter(|(_, column)| column.value.is_some()).map(move |(place, column)| {
-            let expected = column.expected;
-            let cells = vec![
-                (chart.from + chart.step * place as i64).to_string(),
-                number(column.value.map(|(newest, _, _)| newest)),
-                number(expected.map(|expected| expected.band80().0)),
-                number(expected.map(|expected| expected.median())),
-                number(expected.map(|expected| expected.band80().1)),
-                number(column.bits.map(f64::from)),
-            ];
-            (row.id.clone(), cells)
-        })
-    });
+    let columns = state
+        .resource
+        .tracks
+        .get(&row.id)
+        .and_then(Track::chart)
+        .into_iter()
+        .flat_map(|chart| {
+            chart
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(_, column)| column.value.is_some())
+                .map(move |(place, column)| {
+                    let expected = column.expected;
+                    let cells = vec![
+                        (chart.from + chart.step * place as i64).to_string(),
+                        number(column.value.map(|(newest, _, _)| newest)),
+                        number(expected.map(|expected| expected.band80().0)),
+                        number(expected.map(|expected| expected.median())),
+                        number(expected.map(|expected| expected.band80().1)),
+                        number(column.bits.map(f64::from)),
+                    ];
+                    (row.id.clone(), cells)
+                })
+        });
     let unit = row.unit.suffix();
-    let unit = if unit.is_empty() { String::new() } else { format!(" ({unit})") };
-    Shown { title: format!("{}{unit}", row.id), head, rows: columns.collect() }
+    let unit = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" ({unit})")
+    };
+    Shown {
+        title: format!("{}{unit}", row.id),
+        head,
+        rows: columns.collect(),
+    }
 }
 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let Some(id) = focus(state) else { return "no metric yet: the first values are being read".into() };
+    let Some(id) = focus(state) else {
+        return "no metric yet: the first values are being read".into();
+    };
     if state.frozen {
         return "f shows what came since; nothing is sent until then".into();
     }
     let rows = related(state, &id);
-    let leading = rows.iter().take(3).position(|row| lag(state, &id, &row.id).starts_with("leads"));
+    let leading = rows
+        .iter()
+        .take(3)
+        .position(|row| lag(state, &id, &row.id).starts_with("leads"));
     let replay = last_change(state, &id).map(|at| format!("w replays the change of {}", text::minute(at)));
     if state.resource.in_list {
         return "Enter opens the metric under the cursor; Esc comes back here".into();
     }
     match (leading, replay, finding(state, &id)) {
         (Some(row), Some(replay), _) => {
-            format!("row {} {}: Tab, then Enter opens it; {replay}", row + 1, lag(state, &id, &rows[row].id).replace("leads", "leads by"))
+            format!(
+                "row {} {}: Tab, then Enter opens it; {replay}",
+                row + 1,
+                lag(state, &id, &rows[row].id).replace("leads", "leads by")
+            )
         }
         (Some(row), None, _) => {
-            format!("row {} {}: Tab, then Enter opens it", row + 1, lag(state, &id, &rows[row].id).replace("leads", "leads by"))
+            format!(
+                "row {} {}: Tab, then Enter opens it",
+                row + 1,
+                lag(state, &id, &rows[row].id).replace("leads", "leads by")
+            )
         }
         (None, Some(replay), Some(_)) => format!("{replay}; x says where the number comes from"),
-        (None, _, Some(finding)) if finding.mark == Mark::Cross => "3 shows when it passes its limit; 4 what to do about it".into(),
+        (None, _, Some(finding)) if finding.mark == Mark::Cross => {
+            "3 shows when it passes its limit; 4 what to do about it".into()
+        }
         (None, _, Some(_)) => "x says what the shadow rests on; { goes to where it began".into(),
         (None, _, None) => "it is as it should be: l shows the next metric, 3 what comes next".into(),
     }
@@ -240,7 +352,11 @@ pub fn next(state: &State) -> String {
 /// When a setting of the host last changed within the chart.
 fn last_change(state: &State, id: &SeriesId) -> Option<crate::domain::Timestamp> {
     let changes = state.resource.tracks.get(id)?.changes();
-    changes.iter().rev().map(|change| change.at).find(|at| *at <= state.now())
+    changes
+        .iter()
+        .rev()
+        .map(|change| change.at)
+        .find(|at| *at <= state.now())
 }
 
 /// Columns of the main chart.
@@ -257,7 +373,10 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
     if state.shown.at.is_none() {
         return Vec::new();
     }
-    state.resource.tracks.retain(|id, track| ids.contains(id) || track.loading());
+    state
+        .resource
+        .tracks
+        .retain(|id, track| ids.contains(id) || track.loading());
     let mut effects = Vec::new();
     for id in ids {
         let track = state.resource.tracks.entry(id.clone()).or_default();
@@ -270,7 +389,14 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
 }
 
 fn ask(id: SeriesId, query: Query) -> Effect {
-    Effect::Ask(Tag { screen: Some(Screen::Resource), what: "chart", series: Some(id) }, query)
+    Effect::Ask(
+        Tag {
+            screen: Some(Screen::Resource),
+            what: "chart",
+            series: Some(id),
+        },
+        query,
+    )
 }
 
 /// Carries every chart on by the newest values.
@@ -292,10 +418,22 @@ pub fn forget(state: &mut State) {
 fn settle(state: &mut State) {
     let rows = draw::chart_rows(state);
     for (place, id) in drawn(state).into_iter().enumerate() {
-        let Some(row) = state.metric(&id).cloned() else { continue };
+        let Some(row) = state.metric(&id).cloned() else {
+            continue;
+        };
         let Some(lists) = lists(state, &row) else { continue };
-        let rows = if place == 0 || several(state) { rows } else { sides::SMALL_ROWS };
-        let plot = Plot { unit: row.unit, actual: &lists.actual, shadow: &lists.shadow, limit: row.limit.as_ref(), ..Plot::default() };
+        let rows = if place == 0 || several(state) {
+            rows
+        } else {
+            sides::SMALL_ROWS
+        };
+        let plot = Plot {
+            unit: row.unit,
+            actual: &lists.actual,
+            shadow: &lists.shadow,
+            limit: row.limit.as_ref(),
+            ..Plot::default()
+        };
         if let Some(track) = state.resource.tracks.get_mut(&id) {
             track.settle(&plot, rows);
         }
@@ -311,7 +449,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('l') | KeyCode::Right => neighbour(state, 1),
         KeyCode::Char('h') | KeyCode::Left => neighbour(state, -1),
         KeyCode::Enter if state.resource.in_list => {
-            let Some(id) = under_cursor(state) else { return Vec::new() };
+            let Some(id) = under_cursor(state) else {
+                return Vec::new();
+            };
             state.resource.in_list = false;
             state.resource.related = None;
             return tui::open(state, Screen::Resource, id);
@@ -321,7 +461,11 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             let rows = related(state, &id);
             // The first movement key goes into the list: there is nothing else to move in.
             let at = related_place(state, &rows);
-            let to = if state.resource.in_list { page::moved(code, at, rows.len()) } else { page::moved(code, 0, 1).map(|_| at) };
+            let to = if state.resource.in_list {
+                page::moved(code, at, rows.len())
+            } else {
+                page::moved(code, 0, 1).map(|_| at)
+            };
             let to = to.and_then(|to| rows.get(to)).map(|row| row.id.clone());
             if to.is_some() {
                 state.resource.in_list = true;
@@ -343,7 +487,10 @@ fn neighbour(state: &mut State, by: isize) {
         .filter(|other| other.resource == id.resource && state.passes(&other.resource, &other.name))
         .collect();
     let at = rows.iter().position(|other| **other == id).unwrap_or(0);
-    let to = at.checked_add_signed(by).and_then(|to| rows.get(to)).map(|id| (*id).clone());
+    let to = at
+        .checked_add_signed(by)
+        .and_then(|to| rows.get(to))
+        .map(|id| (*id).clone());
     if to.is_some() {
         state.series = to;
         state.resource.related = None;

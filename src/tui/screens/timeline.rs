@@ -543,3 +543,6 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     draw::view(state, area, buffer);
 }
+
+#[cfg(test)]
+mod tests;

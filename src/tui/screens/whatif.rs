@@ -546,3 +546,6 @@ fn explanation(state: &State) -> Vec<String> {
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     draw::view(state, area, buffer);
 }
+
+#[cfg(test)]
+pub(super) mod tests;

@@ -61,12 +61,34 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
             held(state, &row, &mut page);
         }
         Room::Large => {
-            let below = Rect { y: area.y + 1, height: area.height.saturating_sub(1), ..area };
-            let right = Rect { x: below.x + LIST, width: below.width.saturating_sub(LIST), ..below };
-            let mut list = Page::new(&state.look, Rect { width: LIST - 1, ..below }, buffer);
+            let below = Rect {
+                y: area.y + 1,
+                height: area.height.saturating_sub(1),
+                ..area
+            };
+            let right = Rect {
+                x: below.x + LIST,
+                width: below.width.saturating_sub(LIST),
+                ..below
+            };
+            let mut list = Page::new(
+                &state.look,
+                Rect {
+                    width: LIST - 1,
+                    ..below
+                },
+                buffer,
+            );
             side_list(state, &mut list);
             for y in 0..below.height {
-                put(buffer, below, LIST - 1, y, state.look.glyph("│", "|"), state.look.style(Role::Grid));
+                put(
+                    buffer,
+                    below,
+                    LIST - 1,
+                    y,
+                    state.look.glyph("│", "|"),
+                    state.look.style(Role::Grid),
+                );
             }
             let mut page = Page::new(&state.look, right, buffer);
             main_chart(state, &row, &mut page);
@@ -83,7 +105,10 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let crossing = crossing(state, row);
     let limit = limit(state, row);
     let mut parts = Vec::new();
-    let broken = limit.as_ref().zip(row.now).is_some_and(|(limit, (_, value))| limit.broken_by(value));
+    let broken = limit
+        .as_ref()
+        .zip(row.now)
+        .is_some_and(|(limit, (_, value))| limit.broken_by(value));
     let mark = match (&crossing, broken) {
         (_, true) => Mark::Breach,
         (Some(_), _) => Mark::Cross,
@@ -110,7 +135,10 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         && forecast.steps.len() > 1
     {
         let hours = forecast.step.secs_f64() * (forecast.steps.len() - 1) as f64 / 3_600.0;
-        parts.push(format!("trend {}/h", signed(row.unit, (last.median() - first.median()) / hours.max(1e-9))));
+        parts.push(format!(
+            "trend {}/h",
+            signed(row.unit, (last.median() - first.median()) / hours.max(1e-9))
+        ));
     }
     if state.forecast.waiting && view.is_none() {
         parts.push("loading".into());
@@ -166,20 +194,28 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
     }
     let view = view_of(state, &row.id)?;
     if view.forecast.is_none() {
-        let ready = row.ready.map_or_else(String::new, |at| format!(" at {}", text::when(at, state.now())));
+        let ready = row
+            .ready
+            .map_or_else(String::new, |at| format!(" at {}", text::when(at, state.now())));
         let age = row.from.map_or(Span::ZERO, |from| state.now() - from);
         return Some(format!("{age} of data: forecasts start{ready}; live chart on 2"));
     }
     let poor = view.held.scored >= 100 && view.held.held80 < 0.7;
     poor.then(|| {
-        format!("This forecast held only {:.0} % of its 80 % band: shown, not used for proposals", view.held.held80 * 100.0)
+        format!(
+            "This forecast held only {:.0} % of its 80 % band: shown, not used for proposals",
+            view.held.held80 * 100.0
+        )
     })
 }
 
 fn heading(state: &State, page: &mut Page<'_>) {
     let count = crossings(state).len();
     let title = format!(" UPCOMING CROSSINGS ({count})");
-    page.line(Role::Heading, &format!("{}when        80 %              sure     past hits", fit(&title, 29)));
+    page.line(
+        Role::Heading,
+        &format!("{}when        80 %              sure     past hits", fit(&title, 29)),
+    );
 }
 
 fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
@@ -191,9 +227,18 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         let chosen = state.forecast.row.as_ref() == Some(&row.id);
         let hits = view_of(state, &row.id).map_or("-".into(), |view| format!("{} of {}", view.hits.0, view.hits.1));
         let name_cells = 14 + width.saturating_sub(80);
-        let pointer = if chosen || (state.forecast.row.is_none() && place == at) { '>' } else { ' ' };
+        let pointer = if chosen || (state.forecast.row.is_none() && place == at) {
+            '>'
+        } else {
+            ' '
+        };
         let line = if width < 80 {
-            format!("{pointer}{} {} in {}", fit(row.id.resource.name(), 7), fit(&row.id.name, width.saturating_sub(20)), until(crossing.at[1], state.now()))
+            format!(
+                "{pointer}{} {} in {}",
+                fit(row.id.resource.name(), 7),
+                fit(&row.id.name, width.saturating_sub(20)),
+                until(crossing.at[1], state.now())
+            )
         } else {
             format!(
                 "{pointer}{} {} {} in {} {} {} {hits}",
@@ -225,22 +270,36 @@ fn nothing(state: &State) -> String {
     if state.shown.health.learnt == 0 {
         return " Forecasts start when the first shadows are learnt; live charts on 2.".into();
     }
-    format!(" No crossing within {}. Press + for a longer horizon.", hours(state.shown.options.horizon))
+    format!(
+        " No crossing within {}. Press + for a longer horizon.",
+        hours(state.shown.options.horizon)
+    )
 }
 
 /// How the bands held lately, and how far off the median was.
 fn held(state: &State, row: &MetricRow, page: &mut Page<'_>) {
-    let Some(ForecastView { held, .. }) = view_of(state, &row.id) else { return };
+    let Some(ForecastView { held, .. }) = view_of(state, &row.id) else {
+        return;
+    };
     let name = format!("{} {}", row.id.resource.name(), row.id.name);
     if held.scored == 0 {
-        page.line(Role::Text, &format!(" HELD ({name})  nothing came due yet: its bands are not proven"));
+        page.line(
+            Role::Text,
+            &format!(" HELD ({name})  nothing came due yet: its bands are not proven"),
+        );
         return;
     }
     let (held80, held95) = (held.held80 * 100.0, held.held95 * 100.0);
     let scored = text::grouped(held.scored);
-    page.line(Role::Text, &format!(" HELD ({name}, {scored} values)  80 % band {held80:.1} %  95 % band {held95:.1} %"));
+    page.line(
+        Role::Text,
+        &format!(" HELD ({name}, {scored} values)  80 % band {held80:.1} %  95 % band {held95:.1} %"),
+    );
     let (error, naive) = (row.unit.show(held.error), row.unit.show(held.naive_error));
-    page.line(Role::Text, &format!(" error, mean   shadow {error}   naive (stays as it was) {naive}"));
+    page.line(
+        Role::Text,
+        &format!(" error, mean   shadow {error}   naive (stays as it was) {naive}"),
+    );
 }
 
 /// The crossings at the left of a wide screen, two rows each.
@@ -251,10 +310,25 @@ fn side_list(state: &State, page: &mut Page<'_>) {
     for place in window(found.len(), at, page.left() / 2) {
         let (row, crossing) = &found[place];
         let chosen = state.forecast.row.as_ref() == Some(&row.id);
-        let pointer = if chosen || (state.forecast.row.is_none() && place == at) { '>' } else { ' ' };
+        let pointer = if chosen || (state.forecast.row.is_none() && place == at) {
+            '>'
+        } else {
+            ' '
+        };
         let cells = page.width().saturating_sub(10);
-        page.item(chosen, &format!("{pointer}{} {}", fit(row.id.resource.name(), 8), fit(&row.id.name, cells)));
-        let when = format!("in {} ({})", until(crossing.at[1], state.now()), interval(crossing, state.now()));
+        page.item(
+            chosen,
+            &format!(
+                "{pointer}{} {}",
+                fit(row.id.resource.name(), 8),
+                fit(&row.id.name, cells)
+            ),
+        );
+        let when = format!(
+            "in {} ({})",
+            until(crossing.at[1], state.now()),
+            interval(crossing, state.now())
+        );
         page.line(Role::Text, &format!("   {} {when}", row.unit.show(crossing.limit)));
     }
     if found.is_empty() {
@@ -268,21 +342,42 @@ fn side_list(state: &State, page: &mut Page<'_>) {
 /// What makes the forecast: members with their weights, and seasons.
 fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let Some(view) = view_of(state, &row.id) else { return };
-    let members: Vec<String> = view.members.iter().map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0)).collect();
+    let members: Vec<String> = view
+        .members
+        .iter()
+        .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
+        .collect();
     if !members.is_empty() {
         page.line(Role::Text, &format!(" MEMBERS  {}", members.join("  ")));
     }
     let seasons: Vec<String> = view.seasons.iter().map(|season| hours(*season)).collect();
-    let seasons = if seasons.is_empty() { "none found".into() } else { seasons.join("  ") };
+    let seasons = if seasons.is_empty() {
+        "none found".into()
+    } else {
+        seasons.join("  ")
+    };
     page.line(Role::Text, &format!(" SEASONS  {seasons}"));
     let points = view.forecast.as_ref().map_or(0, |forecast| forecast.points);
     let (hits, due) = view.hits;
-    page.line(Role::Text, &format!(" RESTS ON {} values; {hits} of {due} crossings came as forecast", text::grouped(points)));
+    page.line(
+        Role::Text,
+        &format!(
+            " RESTS ON {} values; {hits} of {due} crossings came as forecast",
+            text::grouped(points)
+        ),
+    );
     if let Some((_, value)) = row.now
         && let Some(expected) = row.expected
     {
         let (low, high) = expected.band80();
-        page.line(Role::Text, &format!(" NOW      {}  shadow {}", row.unit.show(value), between(row.unit, low, high)));
+        page.line(
+            Role::Text,
+            &format!(
+                " NOW      {}  shadow {}",
+                row.unit.show(value),
+                between(row.unit, low, high)
+            ),
+        );
     }
 }
 

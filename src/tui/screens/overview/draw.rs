@@ -53,7 +53,8 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
         let at = super::place(&rows, |row| Some(&row.id) == chosen_host(state).map(|row| &row.id));
         for place in window(rows.len(), at, page.left()) {
             let row = rows[place];
-            let percent = |part: Option<(f64, [Option<f32>; 8])>| part.map_or("-".into(), |(now, _)| format!("{now:.0}"));
+            let percent =
+                |part: Option<(f64, [Option<f32>; 8])>| part.map_or("-".into(), |(now, _)| format!("{now:.0}"));
             let name_cells = width.saturating_sub(21);
             let line = format!(
                 "{}{} {} {:>3} {:>3}",
@@ -122,7 +123,10 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     let quiet = quiet(state);
     // Both lists share what is left: headings and a rule take three rows, the hosts at most seven.
     let left = page.left().saturating_sub(3);
-    let for_hosts = hosts.len().max(1).min(left.saturating_sub(findings.len().max(quiet.len())).max(left / 2));
+    let for_hosts = hosts
+        .len()
+        .max(1)
+        .min(left.saturating_sub(findings.len().max(quiet.len())).max(left / 2));
     let for_findings = findings.len().max(quiet.len()).max(1).min(left - for_hosts);
     let width = page.width();
     let spare = width.saturating_sub(80);
@@ -139,7 +143,9 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
             page.line(Role::Text, line);
         }
     }
-    let here = chosen_finding(state).map(|finding| finding.id).filter(|_| !on_hosts(state));
+    let here = chosen_finding(state)
+        .map(|finding| finding.id)
+        .filter(|_| !on_hosts(state));
     let at = super::place(&findings, |finding| Some(finding.id) == here);
     for place in window(findings.len(), at, for_findings) {
         let finding = findings[place];
@@ -148,7 +154,11 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     page.rule();
     page.line(
         Role::Heading,
-        &format!("{}{}bits   seen", fit(" HOSTS  mark status   cpu%      mem%      worst metric", 66 + spare), ""),
+        &format!(
+            "{}{}bits   seen",
+            fit(" HOSTS  mark status   cpu%      mem%      worst metric", 66 + spare),
+            ""
+        ),
     );
     host_rows(state, &hosts, spare, &mut page);
 }
@@ -159,7 +169,11 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
     let strip = match (&finding.seen, finding.mark) {
         (Seen::Setting { .. }, _) => "changed ".into(),
         (_, Mark::Stale) => "no data ".into(),
-        _ => finding.series.first().and_then(|id| state.metric(id)).map_or_else(|| " ".repeat(8), |row| hour(row, &state.look)),
+        _ => finding
+            .series
+            .first()
+            .and_then(|id| state.metric(id))
+            .map_or_else(|| " ".repeat(8), |row| hour(row, &state.look)),
     };
     let line = format!(
         "{}{}{}{} {} {}  {}{} {} {}",
@@ -188,7 +202,10 @@ fn bits(_state: &State, finding: &Finding) -> String {
 
 /// The surprise of the last hour in eight cells.
 fn hour(row: &MetricRow, look: &Look) -> String {
-    row.hour.iter().map(|bits| bits.map_or(" ", |bits| chart::surprise(bits, look.charset).0)).collect()
+    row.hour
+        .iter()
+        .map(|bits| bits.map_or(" ", |bits| chart::surprise(bits, look.charset).0))
+        .collect()
 }
 
 fn host_rows(state: &State, rows: &[&ResourceRow], spare: usize, page: &mut Page<'_>) {
@@ -196,7 +213,11 @@ fn host_rows(state: &State, rows: &[&ResourceRow], spare: usize, page: &mut Page
     let at = super::place(rows, |row| Some(&row.id) == here);
     // What does not fit is told in one row.
     let fits = page.left();
-    let shown = if rows.len() > fits { fits.saturating_sub(1) } else { fits };
+    let shown = if rows.len() > fits {
+        fits.saturating_sub(1)
+    } else {
+        fits
+    };
     let seen = window(rows.len(), at, shown);
     let hidden = rows.len() - seen.len();
     let rest = rows.iter().skip(seen.end).map(|row| row.mark).min();
@@ -237,8 +258,13 @@ fn unheard(state: &State, row: &ResourceRow) -> String {
 
 /// A percentage and its last minutes: `31 ::-=`.
 fn load(part: Option<(f64, [Option<f32>; 8])>, look: &Look) -> String {
-    let Some((now, past)) = part else { return " -     ".into() };
-    let trend: String = past[4..].iter().map(|value| value.map_or(" ", |value| spark(value, look.charset))).collect();
+    let Some((now, past)) = part else {
+        return " -     ".into();
+    };
+    let trend: String = past[4..]
+        .iter()
+        .map(|value| value.map_or(" ", |value| spark(value, look.charset)))
+        .collect();
     format!("{:>2.0} {trend}", now.clamp(0.0, 99.0))
 }
 
@@ -246,8 +272,15 @@ fn load(part: Option<(f64, [Option<f32>; 8])>, look: &Look) -> String {
 fn spark(percent: f32, charset: Charset) -> &'static str {
     const ASCII: [&str; 6] = [".", ":", "-", "=", "+", "#"];
     const BARS: [&str; 6] = ["▁", "▂", "▃", "▅", "▆", "█"];
-    let level = [10.0, 25.0, 40.0, 65.0, 85.0].iter().filter(|edge| percent >= **edge).count();
-    if charset == Charset::Utf8 { BARS[level] } else { ASCII[level] }
+    let level = [10.0, 25.0, 40.0, 65.0, 85.0]
+        .iter()
+        .filter(|edge| percent >= **edge)
+        .count();
+    if charset == Charset::Utf8 {
+        BARS[level]
+    } else {
+        ASCII[level]
+    }
 }
 
 /// What the list says when it is empty, or when something must be known before it is read.
@@ -260,17 +293,25 @@ fn quiet(state: &State) -> Vec<String> {
     if !findings(state).is_empty() {
         return lines;
     }
-    let checked = shown.at.map_or_else(String::new, |at| format!(" (last check {})", text::clock(at)));
+    let checked = shown
+        .at
+        .map_or_else(String::new, |at| format!(" (last check {})", text::clock(at)));
     if shown.at.is_none() {
         lines.push(" Reading the first values.".into());
     } else if !state.filter.is_empty() {
-        lines.push(format!(" Nothing off matches /{}: Esc clears the filter.", state.filter));
+        lines.push(format!(
+            " Nothing off matches /{}: Esc clears the filter.",
+            state.filter
+        ));
     } else if shown.health.learnt == 0 {
         let from = shown.metrics.iter().filter_map(|row| row.from).min();
         let age = from.map_or(crate::domain::Span::ZERO, |from| state.now() - from);
         lines.push(format!(
             " Learning: {age} of data, shadows need {}.",
-            shown.health.ready.map_or("more".into(), |ready| (ready - state.now() + age).to_string())
+            shown
+                .health
+                .ready
+                .map_or("more".into(), |ready| (ready - state.now() + age).to_string())
         ));
         lines.push(" Live values are on 2. Have history? :import FILE".into());
     } else {
@@ -285,11 +326,26 @@ fn quiet(state: &State) -> Vec<String> {
 
 /// The chart of the row under the cursor, on wide screens.
 fn side(state: &State, area: Rect, buffer: &mut Buffer) {
-    let area = Rect { x: area.x + LIST, width: area.width - LIST, ..area };
+    let area = Rect {
+        x: area.x + LIST,
+        width: area.width - LIST,
+        ..area
+    };
     for row in 0..area.height {
-        text::put(buffer, area, 0, row, state.look.glyph("│", "|"), state.look.style(Role::Grid));
+        text::put(
+            buffer,
+            area,
+            0,
+            row,
+            state.look.glyph("│", "|"),
+            state.look.style(Role::Grid),
+        );
     }
-    let inner = Rect { x: area.x + 1, width: area.width - 1, ..area };
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width - 1,
+        ..area
+    };
     let Some(id) = super::under_cursor(state) else { return };
     let mut page = Page::new(&state.look, inner, buffer);
     page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
@@ -301,7 +357,10 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
     let (band, bits) = match row.expected {
         Some(expected) => {
             let (low, high) = expected.band80();
-            (bare(&crate::tui::page::between(row.unit, low, high)), format!("{:.1} bits", row.bits))
+            (
+                bare(&crate::tui::page::between(row.unit, low, high)),
+                format!("{:.1} bits", row.bits),
+            )
         }
         None => ("learning".into(), String::new()),
     };
@@ -322,14 +381,23 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
         chart::chart(&plot, &state.look, rows, screen);
         let (rows, screen) = page.take(1);
         text::put(screen, rows, 0, 0, "bit", state.look.style(Role::Dim));
-        let cells = Rect { x: rows.x + chart::GUTTER, width: rows.width - chart::GUTTER, ..rows };
+        let cells = Rect {
+            x: rows.x + chart::GUTTER,
+            width: rows.width - chart::GUTTER,
+            ..rows
+        };
         chart::strip(&lists.bits, &state.look, cells, screen);
     }
     if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
         page.rule();
         let width = page.width().saturating_sub(2);
-        let causes = finding.causes.iter().map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
-        let told = std::iter::once(finding.summary.to_string()).chain(causes).chain(finding.evidence.iter().map(ToString::to_string));
+        let causes = finding
+            .causes
+            .iter()
+            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
+        let told = std::iter::once(finding.summary.to_string())
+            .chain(causes)
+            .chain(finding.evidence.iter().map(ToString::to_string));
         for line in told.flat_map(|line| text::wrap(&line, width)) {
             page.line(Role::Text, &format!(" {line}"));
         }
@@ -337,7 +405,9 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
 }
 
 fn setting(state: &State, id: &SeriesId, page: &mut Page<'_>) {
-    let Some(row) = state.shown.settings.iter().find(|row| row.id == *id) else { return };
+    let Some(row) = state.shown.settings.iter().find(|row| row.id == *id) else {
+        return;
+    };
     let value = |value: Option<&crate::domain::Value>| value.map_or("(none)".into(), ToString::to_string);
     page.line(Role::Text, &format!(" now {}", value(row.value.as_ref())));
     if let Some(accepted) = &row.accepted {

@@ -21,7 +21,11 @@ const RIGHT: u16 = 11;
 
 /// Columns of the main chart on a screen so wide.
 pub(super) fn columns(width: u16, room: Room) -> usize {
-    let right = if room == Room::Large { sides::LEFT + sides::RIGHT + 1 } else { RIGHT };
+    let right = if room == Room::Large {
+        sides::LEFT + sides::RIGHT + 1
+    } else {
+        RIGHT
+    };
     usize::from(width.saturating_sub(GUTTER + right)).max(1)
 }
 
@@ -52,7 +56,10 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let Some(row) = state.metric(&id) else {
-        page.line(Role::Text, &format!(" {} is not known at this time. 0 goes back to now.", id));
+        page.line(
+            Role::Text,
+            &format!(" {} is not known at this time. 0 goes back to now.", id),
+        );
         return;
     };
     if state.room() > Room::Small && several(state) {
@@ -86,7 +93,10 @@ pub(super) fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         first.push_str(&format!(" since {}", text::when(finding.since, state.now())));
     }
     parts.push(first);
-    parts.push(format!("now {}", row.now.map_or("-".into(), |(_, value)| row.unit.show(value))));
+    parts.push(format!(
+        "now {}",
+        row.now.map_or("-".into(), |(_, value)| row.unit.show(value))
+    ));
     match row.expected {
         Some(expected) => {
             let (low, high) = expected.band80();
@@ -114,9 +124,14 @@ fn info(state: &State) -> Option<String> {
     }
     let row = state.metric(&focus(state)?)?;
     let Some(expected) = row.expected else {
-        let ready = row.ready.map_or_else(String::new, |at| format!(" (ready {})", text::when(at, state.now())));
+        let ready = row
+            .ready
+            .map_or_else(String::new, |at| format!(" (ready {})", text::when(at, state.now())));
         let warm = MetricShadow::WARM;
-        return Some(format!("No shadow yet: {} of {warm} points{ready}. The actual values are drawn alone.", row.points.min(warm)));
+        return Some(format!(
+            "No shadow yet: {} of {warm} points{ready}. The actual values are drawn alone.",
+            row.points.min(warm)
+        ));
     };
     let (low, high) = expected.band95();
     if let (Some(from), Some((_, value))) = (row.from, row.now)
@@ -124,14 +139,19 @@ fn info(state: &State) -> Option<String> {
         && value == low
     {
         let age = state.now() - from;
-        return Some(format!("It has been {} for {age}; the shadow is that value.", row.unit.show(value)));
+        return Some(format!(
+            "It has been {} for {age}; the shadow is that value.",
+            row.unit.show(value)
+        ));
     }
     let lists = lists(state, row)?;
     let chart = state.resource.tracks.get(&row.id)?.chart()?;
     let (from, to) = last_gap(&lists.actual)?;
     let at = |column: usize| text::minute(chart.from + chart.step * column as i64);
     let lost = state.shown.sources.iter().find(|source| !source.ok);
-    let cause = lost.map_or_else(String::new, |source| format!(": {} ({}) (7 Audit)", source.name, source.says));
+    let cause = lost.map_or_else(String::new, |source| {
+        format!(": {} ({}) (7 Audit)", source.name, source.says)
+    });
     Some(format!("no data {}-{}{cause}", at(from), at(to)))
 }
 
@@ -150,7 +170,14 @@ pub(super) fn main_chart(state: &State, row: &MetricRow, rows: usize, settings: 
     let (area, buffer) = page.take(rows + 2);
     chart::chart(&plot(state, row, &lists), &state.look, area, buffer);
     if lists.actual.is_empty() {
-        put(buffer, area, GUTTER, area.height / 2, "reading its history", state.look.style(Role::Dim));
+        put(
+            buffer,
+            area,
+            GUTTER,
+            area.height / 2,
+            "reading its history",
+            state.look.style(Role::Dim),
+        );
     }
     strip(state, &lists, page);
     if settings {
@@ -169,12 +196,30 @@ fn strip(state: &State, lists: &Lists, page: &mut Page<'_>) {
     }
     let dim = state.look.style(Role::Dim);
     put(buffer, area, 0, 0, "bit", dim);
-    let cells = Rect { x: area.x + GUTTER, width: area.width - GUTTER, ..area };
+    let cells = Rect {
+        x: area.x + GUTTER,
+        width: area.width - GUTTER,
+        ..area
+    };
     chart::strip(&lists.bits, &state.look, cells, buffer);
     let Some(now) = lists.now else { return };
-    put(buffer, cells, now as u16, 0, state.look.glyph("│", "|"), state.look.style(Role::Grid));
+    put(
+        buffer,
+        cells,
+        now as u16,
+        0,
+        state.look.glyph("│", "|"),
+        state.look.style(Role::Grid),
+    );
     if let Some(most) = lists.bits.iter().flatten().copied().reduce(f32::max) {
-        put(buffer, cells, lists.actual.len() as u16 + 2, 0, &format!("max {most:.0}"), dim);
+        put(
+            buffer,
+            cells,
+            lists.actual.len() as u16 + 2,
+            0,
+            &format!("max {most:.0}"),
+            dim,
+        );
     }
 }
 
@@ -182,26 +227,48 @@ fn strip(state: &State, lists: &Lists, page: &mut Page<'_>) {
 fn changes(state: &State, chart: &Chart, area: Rect, buffer: &mut Buffer) {
     let dim = state.look.style(Role::Dim);
     put(buffer, area, 0, 0, "set", dim);
-    let cells = Rect { x: area.x + GUTTER, width: area.width.saturating_sub(GUTTER), ..area };
+    let cells = Rect {
+        x: area.x + GUTTER,
+        width: area.width.saturating_sub(GUTTER),
+        ..area
+    };
     let column = |at: Timestamp| usize::try_from((at - chart.from).0.div_euclid(chart.step.0.max(1))).ok();
     let seen: Vec<(usize, String)> = chart
         .changes
         .iter()
         .filter(|change| change.at <= state.now())
-        .filter_map(|change| Some((column(change.at).filter(|column| *column < chart.columns.len())?, change)))
+        .filter_map(|change| {
+            Some((
+                column(change.at).filter(|column| *column < chart.columns.len())?,
+                change,
+            ))
+        })
         .map(|(column, change)| {
             let name = change.id.name.rsplit('.').next().unwrap_or_default();
             (column, format!("{} {name}", text::minute(change.at)))
         })
         .collect();
-    let (Some((first, _)), Some((last, _))) = (seen.first(), seen.last()) else { return };
+    let (Some((first, _)), Some((last, _))) = (seen.first(), seen.last()) else {
+        return;
+    };
     // The newest ones matter most; what does not fit is told as a number.
-    let (right, left) = (usize::from(cells.width).saturating_sub(last + 2), first.saturating_sub(1));
+    let (right, left) = (
+        usize::from(cells.width).saturating_sub(last + 2),
+        first.saturating_sub(1),
+    );
     let room = right.max(left);
     let mut words = String::new();
     for (place, (_, word)) in seen.iter().enumerate().rev() {
-        let joined = if words.is_empty() { word.clone() } else { format!("{word}, {words}") };
-        let more = if place > 0 { format!("{place} more, {joined}") } else { joined.clone() };
+        let joined = if words.is_empty() {
+            word.clone()
+        } else {
+            format!("{word}, {words}")
+        };
+        let more = if place > 0 {
+            format!("{place} more, {joined}")
+        } else {
+            joined.clone()
+        };
         if text::width(&more) > room && !words.is_empty() {
             words = format!("{} more, {words}", place + 1);
             break;
@@ -209,15 +276,29 @@ fn changes(state: &State, chart: &Chart, area: Rect, buffer: &mut Buffer) {
         words = joined;
     }
     let words = text::cut(&words, room);
-    let start = if right >= left { last + 2 } else { first.saturating_sub(1 + text::width(&words)) };
+    let start = if right >= left {
+        last + 2
+    } else {
+        first.saturating_sub(1 + text::width(&words))
+    };
     put(buffer, cells, start as u16, 0, &words, Style::new());
     for (column, _) in &seen {
-        put(buffer, cells, *column as u16, 0, "^", state.look.style(Role::Mark(Mark::Drift)));
+        put(
+            buffer,
+            cells,
+            *column as u16,
+            0,
+            "^",
+            state.look.style(Role::Mark(Mark::Drift)),
+        );
     }
 }
 
 fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
-    page.line(Role::Heading, " RELATED   mark status  metric             now    shadow      bits  lag");
+    page.line(
+        Role::Heading,
+        " RELATED   mark status  metric             now    shadow      bits  lag",
+    );
     let rows = related(state, id);
     let at = related_place(state, &rows);
     for place in window(rows.len(), at, page.left()) {
@@ -225,7 +306,10 @@ fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
         let chosen = state.resource.in_list && place == at;
         let band = row.expected.map_or("-".into(), |expected| {
             let (low, high) = expected.band80();
-            between(row.unit, low, high).trim_end_matches("/s").trim_end_matches(" %").to_owned()
+            between(row.unit, low, high)
+                .trim_end_matches("/s")
+                .trim_end_matches(" %")
+                .to_owned()
         });
         let line = format!(
             "{}{:<2}{} {}{}{} {}{} {}  {}",
@@ -260,7 +344,13 @@ fn panes(state: &State, area: Rect, buffer: &mut Buffer) {
         let now = row.now.map_or("-".into(), |(_, value)| row.unit.show(value));
         page.line(
             Role::Heading,
-            &format!(" {} {}   {}   now {now}   {:.1} bits", id.resource.name(), id.name, row.mark, row.bits),
+            &format!(
+                " {} {}   {}   now {now}   {:.1} bits",
+                id.resource.name(),
+                id.name,
+                row.mark,
+                row.bits
+            ),
         );
         main_chart(state, row, rows, false, &mut page);
     }

@@ -61,7 +61,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let (part, buffer) = page.take(rows);
         grid(state, part, buffer);
     } else {
-        let below = 1 + pane.series().len().clamp(1, 4) + 4;
+        let notes = usize::from(outcome_of(state).is_some_and(|outcome| !outcome.notes.is_empty()));
+        let below = 1 + table_rows(state, 4) + 4 + notes;
         let rows = page.left().saturating_sub(below);
         let (part, buffer) = page.take(rows);
         one(state, part, buffer);
@@ -98,11 +99,15 @@ fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
     let (name, value) = widths(page.width());
     page.line(Role::Heading, &heading(state, page.width()));
     let row = pane.row.min(steps.len());
+    let what = match page.width() {
+        60.. => "a setting, a load factor or a capacity",
+        _ => "a change",
+    };
     for place in window(steps.len() + 1, row, rows.max(1)) {
         let here = place == row && !pane.outcome;
         let cursor = if here { '>' } else { ' ' };
         let Some(step) = steps.get(place) else {
-            page.item(here, &format!("{cursor}+ add a setting, a load factor or a capacity"));
+            page.item(here, &format!("{cursor}+ add {what}"));
             continue;
         };
         let (title, was, then) = parts(step);
@@ -116,7 +121,7 @@ fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
             &format!(
                 "{cursor}{:<2}{on} {}{}{}{}",
                 place + 1,
-                fit(&title, name - 1) + " ",
+                fit(&title, name.saturating_sub(1)) + " ",
                 fit(&was, value - 1) + " ",
                 fit(&then, value - 1) + " ",
                 if page.width() >= 60 { &at } else { "" }
@@ -215,11 +220,14 @@ pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &
     );
     page.line(Role::Heading, &heading);
     let columns = usize::from(area.width.saturating_sub(GUTTER + 9)).max(1);
-    let step = Span((outcome.horizon.0 / columns as i64).max(1));
-    let from = outcome.at;
+    let (from, step) = axis(outcome, columns);
+    let now = (outcome.at - from).0.div_euclid(step.0);
     // Each column takes the step of the forecast that its end lies in.
     let at = |forecast: &crate::domain::Forecast, column: usize| {
         let end = from + step * (column as i64 + 1);
+        if end <= outcome.at || end > outcome.at + outcome.horizon + step {
+            return None;
+        }
         let ahead = (end - forecast.start).0 / forecast.step.0.max(1);
         let last = forecast.steps.len().checked_sub(1)?;
         let place = usize::try_from(ahead - 1).unwrap_or(0).min(last);
@@ -237,10 +245,31 @@ pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &
         actual: &actual,
         shadow: &shadow,
         limit: row.and_then(|row| row.limit.as_ref()),
+        now: usize::try_from(now).ok(),
         ..Plot::default()
     };
     let (rest, buffer) = page.take(usize::from(area.height));
     chart::chart(&plot, &state.look, rest, buffer);
+}
+
+/// Lengths of a column, minutes; ten of them are a round time.
+const STEPS: [i64; 9] = [1, 3, 6, 12, 18, 36, 72, 144, 720];
+
+/// The start of the first column and the length of one, so that the whole horizon is seen on round times.
+fn axis(outcome: &Outcome, columns: usize) -> (crate::domain::Timestamp, Span) {
+    let end = outcome.at + outcome.horizon;
+    let steps = STEPS.map(Span::from_mins);
+    let seen = |step: &&Span| chart::start(end, **step, columns) <= outcome.at;
+    let step = steps.iter().find(seen).copied().unwrap_or(steps[STEPS.len() - 1]);
+    (chart::start(end, step, columns), step)
+}
+
+/// A horizon in hours or days: `6 h`, `30 d`.
+fn far(horizon: Span) -> String {
+    match horizon.0 / Span::from_hours(1).0 {
+        hours @ 0..=71 => format!("{hours} h"),
+        hours => format!("{} d", hours / 24),
+    }
 }
 
 /// What is said while there is no outcome.
@@ -280,6 +309,21 @@ fn effect<'a>(scenario: Option<&'a Scenario>, id: &SeriesId) -> Option<&'a Effec
         .find(|effect| effect.series == *id)
 }
 
+fn outcome_of(state: &State) -> Option<&Outcome> {
+    state.whatif.current().outcome.as_deref()
+}
+
+/// Rows that the table takes below its heading for at most `most` series.
+fn table_rows(state: &State, most: usize) -> usize {
+    let effects = outcome_of(state).map_or(&[][..], |outcome| &outcome.effects);
+    let limits = effects
+        .iter()
+        .take(most)
+        .filter(|effect| effect.crossing.is_some())
+        .count();
+    (effects.len().min(most) + limits).max(1)
+}
+
 /// The table: what is expected without and with the changes, the difference, and where the numbers come from.
 fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let pane = &state.whatif;
@@ -288,7 +332,10 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let name = if wide { width / 3 } else { width.saturating_sub(22) };
     let second = pane.b.as_ref().filter(|_| width >= 100);
     let letter = if pane.on_b { "B" } else { "A" };
-    let title = format!(" OUTCOME over {}", pane.horizon);
+    let title = match wide {
+        true => format!(" OUTCOME over {}", far(pane.horizon)),
+        false => format!(" OUTCOME {}", far(pane.horizon)),
+    };
     let with = |letter: &str| format!("with {letter} (80 %)");
     page.line(
         Role::Heading,
@@ -330,20 +377,16 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
             }
             None => fit("no evidence", width),
         };
-        let limit = shown
-            .crossing
-            .map(|(without, with)| format!(", limit {:.0} -> {:.0} %", without * 100.0, with * 100.0))
-            .unwrap_or_default();
         let here = place == chosen && pane.outcome;
         let cursor = if place == chosen { '>' } else { ' ' };
-        let label = fit(&format!("{cursor}{}", named(id)), name - 1) + " ";
+        let label = fit(&format!("{cursor}{}", named(id)), name.saturating_sub(1)) + " ";
         let as_is = fit(&unit.show(shown.before[1]), 9) + " ";
         page.item(
             here,
             &match (wide, second) {
                 (false, _) => format!("{label}{as_is}{}", unit.show(shown.after[1])),
                 (true, None) => format!(
-                    "{label}{as_is}{} {} {}{limit}",
+                    "{label}{as_is}{} {} {}",
                     cell(Some(shown), 21),
                     fit(&signed(unit, shown.difference[1]), 10),
                     evidence(shown.evidence)
@@ -355,7 +398,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                         _ => "-".into(),
                     };
                     format!(
-                        "{label}{as_is}{} {} {} {}{limit}",
+                        "{label}{as_is}{} {} {} {}",
                         cell(a, 21),
                         cell(b, 21),
                         fit(&apart, 10),
@@ -364,6 +407,16 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 }
             },
         );
+        if wide && let Some((without, with)) = shown.crossing {
+            let [without, with, apart] = [without, with, with - without].map(|share| format!("{:.0} %", share * 100.0));
+            let line = format!(
+                "{}{}{}",
+                fit("   passes its limit", name),
+                fit(&without, 10),
+                fit(&with, 22)
+            );
+            page.line(Role::Dim, &format!("{line}{apart}"));
+        }
     }
     if before == page.left() {
         let line = pending(pane.current()).unwrap_or_else(|| " no effect with evidence".into());
@@ -395,10 +448,9 @@ fn tail(state: &State, page: &mut Page<'_>) {
         page.line(
             Role::Text,
             &format!(
-                " RUN   {} over {}, {} paths, seed {SEED}, as of {}",
-                "no system was touched",
-                outcome.horizon,
+                " RUN   {} paths over {}, seed {SEED}, as of {}; no system was touched",
                 outcome.runs,
+                far(outcome.horizon),
                 clock(outcome.at)
             ),
         );

@@ -1,0 +1,437 @@
+//! What each command does, and which words may follow it.
+
+use std::sync::Arc;
+
+use super::{tag, time};
+use crate::{
+    domain::{Limit, Quantity, SeriesId, Side, Span},
+    engine::Query,
+    store::Format,
+    tui::{
+        look::Charset,
+        screens,
+        state::{Effect, Overlay, Purpose, Screen, State},
+        text::zone,
+        theme,
+    },
+};
+
+/// Names of the tables an export knows.
+const TABLES: [&str; 8] = [
+    "metrics",
+    "settings",
+    "changes",
+    "events",
+    "findings",
+    "proposals",
+    "ledger",
+    "audit",
+];
+
+/// Opens a screen and asks what it needs.
+pub fn show(state: &mut State, screen: Screen) -> Vec<Effect> {
+    state.screen = screen;
+    match screen {
+        Screen::Overview => screens::overview::refresh(state),
+        Screen::Resource => screens::resource::refresh(state),
+        Screen::Forecast => screens::forecast::refresh(state),
+        Screen::Proposals => screens::proposals::refresh(state),
+        Screen::WhatIf => screens::whatif::refresh(state),
+        Screen::Timeline => screens::timeline::refresh(state),
+        Screen::Audit => screens::audit::refresh(state),
+    }
+}
+
+pub(super) fn overview(state: &mut State, _: &str) -> Vec<Effect> {
+    show(state, Screen::Overview)
+}
+
+pub(super) fn resource(state: &mut State, _: &str) -> Vec<Effect> {
+    show(state, Screen::Resource)
+}
+
+pub(super) fn forecast(state: &mut State, _: &str) -> Vec<Effect> {
+    show(state, Screen::Forecast)
+}
+
+pub(super) fn proposals(state: &mut State, _: &str) -> Vec<Effect> {
+    show(state, Screen::Proposals)
+}
+
+pub(super) fn what_if(state: &mut State, text: &str) -> Vec<Effect> {
+    let mut effects = show(state, Screen::WhatIf);
+    effects.extend(screens::whatif::entered(state, &Purpose::Change(None), text));
+    effects
+}
+
+pub(super) fn timeline(state: &mut State, _: &str) -> Vec<Effect> {
+    show(state, Screen::Timeline)
+}
+
+pub(super) fn audit(state: &mut State, _: &str) -> Vec<Effect> {
+    show(state, Screen::Audit)
+}
+
+/// Says that there is no such name, and which known one is nearest.
+fn unknown<'a>(state: &mut State, sort: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Vec<Effect> {
+    let nearest = known
+        .map(|other| (strsim::jaro_winkler(other, name), other))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    state.message = Some(match nearest {
+        Some((_, nearest)) => format!("no {sort} {name}; the nearest is {nearest}"),
+        None => format!("no {sort} {name}: none is known yet"),
+    });
+    Vec::new()
+}
+
+pub(super) fn go(state: &mut State, name: &str) -> Vec<Effect> {
+    let shown = Arc::clone(&state.shown);
+    let found = shown
+        .resources
+        .iter()
+        .find(|row| row.id.name() == name || row.id.as_str() == name);
+    let Some(found) = found else {
+        return unknown(state, "host", name, shown.resources.iter().map(|row| row.id.name()));
+    };
+    let first = shown.metrics.iter().find(|row| row.id.resource == found.id);
+    let worst = found.worst.as_ref().map(|(id, _)| id);
+    let known = worst.filter(|id| shown.metrics.iter().any(|row| row.id == **id));
+    match known.or(first.map(|row| &row.id)) {
+        Some(id) => state.series = Some(id.clone()),
+        None => state.message = Some(format!("{name} has no metrics yet")),
+    }
+    show(state, Screen::Resource)
+}
+
+/// A series by its whole name, by host and name, or by its name on the host in focus, else on any.
+fn series<'a>(state: &State, name: &str, rows: impl Iterator<Item = &'a SeriesId> + Clone) -> Option<SeriesId> {
+    let here = state.resource();
+    let whole = |id: &&SeriesId| id.to_string() == name || format!("{}/{}", id.resource.name(), id.name) == name;
+    let own = |id: &&SeriesId| *id.name == *name && Some(&id.resource) == here;
+    let any = |id: &&SeriesId| *id.name == *name;
+    let mut all = rows.clone();
+    all.find(whole)
+        .or_else(|| rows.clone().find(own))
+        .or_else(|| rows.clone().find(any))
+        .cloned()
+}
+
+pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {
+    let shown = Arc::clone(&state.shown);
+    match series(state, name, shown.metrics.iter().map(|row| &row.id)) {
+        Some(id) => {
+            state.series = Some(id);
+            show(state, Screen::Resource)
+        }
+        None => unknown(state, "metric", name, shown.metrics.iter().map(|row| &*row.id.name)),
+    }
+}
+
+pub(super) fn at(state: &mut State, text: &str) -> Vec<Effect> {
+    let now = state.shown.at.or(state.live.at).unwrap_or_default();
+    match time::read(text, now, zone()) {
+        Some(to) => screens::timeline::travel(state, to),
+        None => {
+            state.message = Some(format!("{text} is no time: 13:00, -2h, 2026-03-12 13:00"));
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn now(state: &mut State, _: &str) -> Vec<Effect> {
+    match state.live.at {
+        Some(newest) => screens::timeline::travel(state, newest),
+        None => Vec::new(),
+    }
+}
+
+pub(super) fn freeze(state: &mut State, _: &str) -> Vec<Effect> {
+    state.frozen = !state.frozen;
+    if !state.frozen && state.at.is_none() {
+        state.shown = Arc::clone(&state.live);
+    }
+    Vec::new()
+}
+
+pub(super) fn filter(state: &mut State, text: &str) -> Vec<Effect> {
+    state.filter = text.to_lowercase();
+    Vec::new()
+}
+
+pub(super) fn limit(state: &mut State, text: &str) -> Vec<Effect> {
+    let shown = Arc::clone(&state.shown);
+    let Some(row) = shown.metrics.iter().find(|row| Some(&row.id) == state.series.as_ref()) else {
+        state.message = Some("open a metric on 2 first: the limit is set for the one in focus".into());
+        return Vec::new();
+    };
+    let ask = |limit| vec![Effect::Ask(tag("limit"), Query::SetLimit(row.id.clone(), limit))];
+    if text == "off" {
+        return ask(None);
+    }
+    let (number, side) = match text.rsplit_once(' ') {
+        Some((number, "low" | "below")) => (number, Some(Side::Below)),
+        Some((number, "high" | "above")) => (number, Some(Side::Above)),
+        _ => (text, None),
+    };
+    let number = number.trim();
+    let value = number
+        .trim_end_matches('%')
+        .trim()
+        .parse()
+        .ok()
+        .or_else(|| number.parse::<Quantity>().ok().map(|quantity| quantity.base()))
+        .filter(|value: &f64| value.is_finite());
+    let Some(value) = value else {
+        state.message = Some(format!("{text} is no limit: write 90, 5 low, or off"));
+        return Vec::new();
+    };
+    let side = side
+        .or(row.limit.as_ref().map(|limit| limit.side))
+        .unwrap_or(Side::Above);
+    ask(Some(Limit {
+        value,
+        side,
+        by: "console".into(),
+    }))
+}
+
+pub(super) fn mute(state: &mut State, text: &str) -> Vec<Effect> {
+    let (name, span) = match text.rsplit_once(char::is_whitespace) {
+        Some((name, span)) => (name.trim(), span),
+        None => (text, "2h"),
+    };
+    let Some(now) = state.live.at else {
+        state.message = Some("there is nothing to mute yet".into());
+        return Vec::new();
+    };
+    match span.parse::<Span>() {
+        Ok(span) if span.0 > 0 => vec![Effect::Ask(tag("mute"), Query::Mute(name.into(), now + span))],
+        _ => {
+            state.message = Some(format!("{span} is no length of time: 30m, 2h, 1d"));
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn note(_: &mut State, text: &str) -> Vec<Effect> {
+    vec![Effect::Ask(tag("note"), Query::Note(text.into()))]
+}
+
+pub(super) fn explain(state: &mut State, _: &str) -> Vec<Effect> {
+    match state.series.clone() {
+        Some(id) => {
+            let tag = crate::tui::state::Tag {
+                series: Some(id.clone()),
+                ..tag("explain")
+            };
+            vec![Effect::Ask(tag, Query::Explain(id))]
+        }
+        None => {
+            state.message = Some("no number is in focus: open a metric on 2".into());
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn baseline(state: &mut State, text: &str) -> Vec<Effect> {
+    match text.split_once(' ').unwrap_or((text, "")) {
+        ("diff", "") => vec![Effect::Ask(tag("baseline"), Query::BaselineDiff)],
+        ("accept", "all") => vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(Vec::new()))],
+        ("accept", name) if !name.is_empty() => {
+            let shown = Arc::clone(&state.shown);
+            match series(state, name.trim(), shown.settings.iter().map(|row| &row.id)) {
+                Some(id) => vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(vec![id]))],
+                None => unknown(state, "setting", name, shown.settings.iter().map(|row| &*row.id.name)),
+            }
+        }
+        _ => {
+            state.message = Some("baseline diff, baseline accept NAME, or baseline accept all".into());
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn export(state: &mut State, text: &str) -> Vec<Effect> {
+    let mut words = text.splitn(3, ' ').map(str::trim);
+    let (format, what, file) = (words.next(), words.next(), words.next());
+    let format = match format.unwrap_or_default() {
+        "csv" => Format::Csv,
+        "json" => Format::Json,
+        "parquet" => Format::Parquet,
+        other => {
+            state.message = Some(format!("{other} is no format: csv, json or parquet"));
+            return Vec::new();
+        }
+    };
+    match (what, file) {
+        (Some(what), Some(file)) if TABLES.contains(&what) && !file.is_empty() => {
+            vec![Effect::Ask(
+                tag("export"),
+                Query::Export {
+                    what: what.into(),
+                    format,
+                    file: file.into(),
+                },
+            )]
+        }
+        (Some(what), _) if !TABLES.contains(&what) => {
+            state.message = Some(format!("no table {what}: {}", TABLES.join(", ")));
+            Vec::new()
+        }
+        _ => {
+            state.message = Some("name a table and a file that does not exist yet".into());
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn sql(_: &mut State, text: &str) -> Vec<Effect> {
+    vec![Effect::Ask(tag("sql"), Query::Sql(text.into()))]
+}
+
+pub(super) fn store(state: &mut State, text: &str) -> Vec<Effect> {
+    match text {
+        "" => vec![Effect::Ask(tag("store"), Query::StoreInfo)],
+        "retry" => vec![Effect::Ask(tag("store"), Query::StoreRetry)],
+        other => {
+            state.message = Some(format!("{other} is nothing to do with a store: store, or store retry"));
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn compact(_: &mut State, _: &str) -> Vec<Effect> {
+    vec![Effect::Ask(tag("compact"), Query::Compact)]
+}
+
+pub(super) fn theme(state: &mut State, name: &str) -> Vec<Effect> {
+    match state.wear_theme(name) {
+        Ok(()) => vec![Effect::Redraw],
+        Err(why) => {
+            state.message = Some(why);
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn charset(state: &mut State, name: &str) -> Vec<Effect> {
+    state.look.charset = match name {
+        "ascii" => Charset::Ascii,
+        "utf8" | "utf-8" => Charset::Utf8,
+        "auto" => state.env.charset(),
+        other => {
+            state.message = Some(format!("{other} is no charset: ascii, utf8 or auto"));
+            return Vec::new();
+        }
+    };
+    vec![Effect::Redraw]
+}
+
+pub(super) fn redraw(_: &mut State, _: &str) -> Vec<Effect> {
+    vec![Effect::Redraw]
+}
+
+pub(super) fn help(state: &mut State, _: &str) -> Vec<Effect> {
+    state.overlay = Some(Overlay::Help(0));
+    Vec::new()
+}
+
+pub(super) fn quit(state: &mut State, _: &str) -> Vec<Effect> {
+    state.quit = true;
+    vec![Effect::Quit]
+}
+
+pub(super) fn nothing(_: &State, _: &[&str]) -> Vec<String> {
+    Vec::new()
+}
+
+/// `words` for the first place behind the name, nothing after.
+fn first(done: &[&str], words: &[&str]) -> Vec<String> {
+    if done.is_empty() {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+pub(super) fn hosts(state: &State, done: &[&str]) -> Vec<String> {
+    let names: Vec<&str> = state.shown.resources.iter().map(|row| row.id.name()).collect();
+    first(done, &names)
+}
+
+/// The names on the host in focus; others stand as `host/name`.
+fn names<'a>(state: &State, ids: impl Iterator<Item = &'a SeriesId>) -> Vec<String> {
+    let here = state.resource();
+    let mut names: Vec<String> = ids
+        .map(|id| match Some(&id.resource) == here {
+            true => id.name.to_string(),
+            false => format!("{}/{}", id.resource.name(), id.name),
+        })
+        .collect();
+    names.sort();
+    names
+}
+
+pub(super) fn metrics(state: &State, done: &[&str]) -> Vec<String> {
+    match done {
+        [] => names(state, state.shown.metrics.iter().map(|row| &row.id)),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn settings(state: &State, done: &[&str]) -> Vec<String> {
+    match done {
+        [] => names(state, state.shown.settings.iter().map(|row| &row.id)),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn accepted(state: &State, done: &[&str]) -> Vec<String> {
+    match done {
+        [] => first(done, &["accept", "diff"]),
+        ["accept"] => {
+            let differing = state.shown.settings.iter().filter(|row| row.accepted.is_some());
+            let mut words = names(state, differing.map(|row| &row.id));
+            words.push("all".into());
+            words
+        }
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn times(_: &State, done: &[&str]) -> Vec<String> {
+    first(done, &["now"])
+}
+
+pub(super) fn sides(_: &State, done: &[&str]) -> Vec<String> {
+    match done {
+        [] => first(done, &["off"]),
+        [_] => vec!["high".into(), "low".into()],
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn tables(_: &State, done: &[&str]) -> Vec<String> {
+    match done {
+        [] => first(done, &["csv", "json", "parquet"]),
+        [_] => first(&[], &TABLES),
+        _ => Vec::new(),
+    }
+}
+
+pub(super) fn retry(_: &State, done: &[&str]) -> Vec<String> {
+    first(done, &["retry"])
+}
+
+pub(super) fn charsets(_: &State, done: &[&str]) -> Vec<String> {
+    first(done, &["ascii", "auto", "utf8"])
+}
+
+pub(super) fn themes(state: &State, done: &[&str]) -> Vec<String> {
+    let own = state.themes.iter().map(|(name, _)| name.as_str());
+    let all: Vec<&str> = std::iter::once("auto")
+        .chain(own)
+        .chain(theme::BUILT_IN.map(|(name, _)| name))
+        .collect();
+    first(done, &all)
+}

@@ -1,0 +1,335 @@
+//! How the Audit screen is drawn.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{listed, position};
+use crate::{
+    domain::{Mark, Unit},
+    store::AuditEntry,
+    tui::{
+        look::Role,
+        page::{Page, labelled, window},
+        state::State,
+        text::{clock, fit, grouped, minute, when, wrap},
+    },
+};
+
+/// Cells of the pane at the right.
+const SIDE: u16 = 44;
+
+pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    let small = area.width < 60 || area.height < 14;
+    let rows = listed(state);
+    let at = position(state, &rows);
+    if small && state.audit.health {
+        let mut page = Page::new(&state.look, area, buffer);
+        page.line(Role::Heading, " SHADOW HEALTH");
+        let width = page.width().saturating_sub(2);
+        for line in summary(state).iter().flat_map(|line| wrap(line.trim(), width)) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
+        return;
+    }
+    let side = if area.width >= 110 { SIDE } else { 0 };
+    let health = if small { 0 } else { 6 };
+    let list_area = Rect {
+        width: area.width - side,
+        height: area.height.saturating_sub(health),
+        ..area
+    };
+    let mut page = Page::new(&state.look, list_area, buffer);
+    page.line(Role::Heading, &heading(state, page.width()));
+    if let Some(broken) = &state.audit.broken {
+        let text = format!(
+            " the chain breaks at {} (that entry was altered or lost): what comes before is not vouched for",
+            when(broken.at, state.now())
+        );
+        page.line(Role::Mark(Mark::Breach), &text);
+    }
+    list(state, &rows, at, &mut page);
+    if side > 0 {
+        let area = Rect {
+            x: area.x + area.width - side,
+            width: side,
+            height: list_area.height,
+            ..area
+        };
+        entry(state, rows.get(at).copied(), area, buffer);
+    }
+    if health > 0 {
+        let area = Rect {
+            y: area.y + list_area.height,
+            height: health,
+            ..area
+        };
+        let mut page = Page::new(&state.look, area, buffer);
+        page.rule();
+        for (place, line) in summary(state).iter().enumerate() {
+            let here = state.audit.health && place == 0;
+            page.line(if here { Role::Cursor } else { Role::Text }, line);
+            if !here {
+                let label = line.trim_start().find("  ").map_or(0, |end| end + 1);
+                page.paint(0, label, Role::Heading);
+            }
+        }
+    }
+}
+
+fn heading(state: &State, width: usize) -> String {
+    let filter = if state.filter.is_empty() {
+        "(none)"
+    } else {
+        &state.filter
+    };
+    if width < 60 {
+        return format!(" {} entries  filter {filter}", grouped(state.audit.total));
+    }
+    let oldest = state.audit.entries.iter().flatten().last();
+    let chain = match (&state.audit.broken, oldest) {
+        (None, Some(oldest)) => format!("chain unbroken to {}", when(oldest.at, state.now())),
+        (None, None) => "no chain yet".into(),
+        (Some(broken), _) => format!("chain BROKEN at {}", when(broken.at, state.now())),
+    };
+    format!(
+        " filter: {filter}   {} entries   {chain}   store {}",
+        grouped(state.audit.total),
+        Unit::Bytes.show(state.shown.store.bytes as f64)
+    )
+}
+
+fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
+    let width = page.width();
+    let (who, what) = if width >= 60 { (11, 10) } else { (0, 9) };
+    let resource = if width >= 60 {
+        23
+    } else {
+        width.saturating_sub(7 + what)
+    };
+    let time = if width >= 60 { 10 } else { 6 };
+    let cells = |cursor: char, texts: [&str; 5]| {
+        let [at, by, deed, about, result] = texts;
+        let who = if who > 0 { fit(by, who - 1) + " " } else { String::new() };
+        format!(
+            "{cursor}{}{who}{}{}{}",
+            fit(&format!("{}{at}", if width >= 60 { "  " } else { "" }), time) + if width >= 60 { " " } else { "" },
+            fit(deed, what - 1) + " ",
+            fit(about, resource.saturating_sub(1)) + " ",
+            if width >= 60 { result } else { "" }
+        )
+    };
+    page.line(
+        Role::Heading,
+        &cells(' ', ["time", "who", "what", "resource", "result / evidence"]),
+    );
+    if rows.is_empty() {
+        for line in wrap(&empty(state), width.saturating_sub(2)) {
+            page.line(Role::Dim, &format!(" {line}"));
+        }
+    }
+    let today = state.live.at.unwrap_or_default();
+    for place in window(rows.len(), at, page.left().max(1)) {
+        let entry = rows[place];
+        let whole_day = when(entry.at, today).len() > 5;
+        let time = match (width >= 60, whole_day) {
+            (true, true) => crate::tui::text::day(entry.at),
+            (true, false) => clock(entry.at),
+            (false, _) => minute(entry.at),
+        };
+        let here = place == at && !state.audit.health;
+        let cursor = if here { '>' } else { ' ' };
+        page.item(
+            here,
+            &cells(cursor, [&time, &entry.who, &entry.what, &entry.resource, &entry.result]),
+        );
+    }
+}
+
+/// Why there is nothing to list.
+fn empty(state: &State) -> String {
+    if let Some(why) = &state.audit.failed {
+        return why.clone();
+    }
+    if !state.filter.is_empty() {
+        let applies = state.filter.contains("what:apply") && !state.operate;
+        let none = format!("No entry matches /{}: Esc clears the filter.", state.filter);
+        return if applies {
+            format!("{none} No change was ever applied from here (started without --operate).")
+        } else {
+            none
+        };
+    }
+    match (&state.audit.entries, state.shown.store.from) {
+        (None, _) => "loading".into(),
+        (Some(_), Some(from)) => format!(
+            "Nothing yet: collection began {}. What is recorded: settings seen, forecasts, what-ifs, changes.",
+            when(from, state.now())
+        ),
+        (Some(_), None) => "Nothing yet. What is recorded: settings seen, forecasts, what-ifs, changes.".into(),
+    }
+}
+
+/// The entry under the cursor in full, at the right.
+fn entry(state: &State, entry: Option<&AuditEntry>, area: Rect, buffer: &mut Buffer) {
+    let wall = state.look.glyph("│", "|");
+    for y in area.top()..area.bottom() {
+        buffer.set_string(area.x, y, wall, state.look.style(Role::Grid));
+    }
+    let area = Rect {
+        x: area.x + 1,
+        width: area.width - 1,
+        ..area
+    };
+    let mut page = Page::new(&state.look, area, buffer);
+    page.line(Role::Heading, " ENTRY");
+    let Some(entry) = entry else { return };
+    let width = page.width();
+    for (label, text) in fields(entry) {
+        for line in labelled(label, &text, width) {
+            page.line(Role::Text, &line);
+            page.paint(1, 8, Role::Heading);
+        }
+    }
+}
+
+fn fields(entry: &AuditEntry) -> [(&'static str, String); 5] {
+    [
+        ("TIME", entry.at.to_string()),
+        ("WHO", entry.who.clone()),
+        ("WHAT", entry.what.clone()),
+        ("ABOUT", entry.resource.clone()),
+        ("RESULT", entry.result.clone()),
+    ]
+}
+
+/// An entry, a field a line.
+pub(super) fn whole(entry: &AuditEntry) -> Vec<String> {
+    let fields = fields(entry).map(|(label, text)| format!("{label:<8} {text}"));
+    fields.to_vec()
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.1} %", share * 100.0)
+}
+
+/// The five lines at the foot: can the shadow be trusted, and what does all this cost?
+fn summary(state: &State) -> Vec<String> {
+    let (health, usage, store) = (&state.shown.health, &state.shown.usage, &state.shown.store);
+    let held = match health.held {
+        Some((held80, held95)) => format!("95 % held {}   80 % held {}", percent(held95), percent(held80)),
+        None => "nothing scored yet".into(),
+    };
+    let learning = match (health.learning, health.ready, state.shown.at) {
+        (0, ..) => String::new(),
+        (count, Some(ready), Some(now)) => {
+            format!("   learning {} (ready {})", grouped(count.into()), when(ready, now))
+        }
+        (count, ..) => format!("   learning {}", grouped(count.into())),
+    };
+    let worst = match &health.worst {
+        Some((id, share)) => format!("{} {} held {}", id.resource.name(), id.name, percent(*share)),
+        None => "-".into(),
+    };
+    let scored: u64 = health.records.iter().map(|record| record.scored).sum();
+    let ok = state.shown.sources.iter().filter(|source| source.ok).count();
+    let bad: Vec<String> = state
+        .shown
+        .sources
+        .iter()
+        .filter(|source| !source.ok)
+        .map(|source| {
+            let since = source.read.map(|read| format!(" since {}", when(read, state.now())));
+            format!("{} lost{} ({})", source.name, since.unwrap_or_default(), source.says)
+        })
+        .collect();
+    let bad = if bad.is_empty() {
+        "all well".into()
+    } else {
+        bad.join("; ")
+    };
+    let kept = match (store.ok, store.max_bytes) {
+        (false, _) => format!("store: {}", store.says),
+        (true, 0) => format!("store {}", Unit::Bytes.show(store.bytes as f64)),
+        (true, max) => format!(
+            "store {} of {}",
+            Unit::Bytes.show(store.bytes as f64),
+            Unit::Bytes.show(max as f64)
+        ),
+    };
+    vec![
+        format!(
+            " SHADOW HEALTH   learnt {}   {held}{learning}",
+            grouped(health.learnt.into())
+        ),
+        format!(
+            " PROMISES  scored {}   open {}   worst: {worst}",
+            grouped(scored),
+            grouped(health.open.into())
+        ),
+        format!(
+            " SELF  cpu {:.1} %   rss {}   {kept}   lag {}   dropped {}",
+            usage.cpu_pct,
+            Unit::Bytes.show(usage.rss_bytes as f64),
+            Unit::Secs.show(usage.lag_secs),
+            grouped(usage.dropped)
+        ),
+        format!(" SOURCES  {ok} of {}; {bad}", state.shown.sources.len()),
+        format!(
+            " ENGINE  pid {}   since {}   consoles {}   baseline {}",
+            usage.pid,
+            usage.started.map_or_else(|| "-".into(), |at| when(at, state.now())),
+            usage.consoles,
+            health
+                .baseline
+                .map_or_else(|| "none yet".into(), |at| when(at, state.now()))
+        ),
+    ]
+}
+
+/// Every figure of the shadow's health, a line each.
+pub(super) fn health(state: &State) -> Vec<String> {
+    let mut lines: Vec<String> = summary(state).iter().map(|line| line.trim_start().to_owned()).collect();
+    lines.push(String::new());
+    lines.push("RECORD     ahead      scored   80 % / happened  95 % / claimed   loss      plain".into());
+    for record in state.shown.health.records.iter() {
+        lines.push(format!(
+            "{} {} {} {} {} {} {}",
+            fit(&record.sort, 10),
+            fit(&record.ahead.to_string(), 10),
+            fit(&grouped(record.scored), 8),
+            fit(&percent(record.held80), 16),
+            fit(&percent(record.held95), 16),
+            fit(&format!("{:.4}", record.loss), 9),
+            fit(&format!("{:.4}", record.naive_loss), 9)
+        ));
+    }
+    if state.shown.health.records.is_empty() {
+        lines.push("no prediction has come due yet".into());
+    }
+    lines.push(String::new());
+    lines.push("SOURCE       read      every     cost        says".into());
+    for source in state.shown.sources.iter() {
+        let says = match (source.ok, source.says.is_empty()) {
+            (true, true) => "ok",
+            _ => &source.says,
+        };
+        lines.push(format!(
+            "{} {} {} {} {says}",
+            fit(&source.name, 12),
+            fit(&source.read.map_or_else(|| "never".into(), clock), 9),
+            fit(&source.every.to_string(), 9),
+            fit(&format!("{:.1} ms", source.cost_ms), 11)
+        ));
+    }
+    lines.push(String::new());
+    let store = &state.shown.store;
+    lines.push(format!(
+        "store file {}",
+        if store.path.is_empty() { "(memory)" } else { &store.path }
+    ));
+    lines.push(format!(
+        "waiting to be written {}, lost {}",
+        grouped(store.waiting),
+        grouped(store.lost)
+    ));
+    lines
+}

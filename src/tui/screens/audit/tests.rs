@@ -1,0 +1,137 @@
+use std::sync::Arc;
+
+use crossterm::event::KeyModifiers;
+
+use super::*;
+use crate::tui::{fixture, look::Charset};
+
+fn state(width: u16, height: u16) -> State {
+    let mut state = fixture::on(Screen::Audit, Charset::Ascii, width, height);
+    let effects = refresh(&mut state);
+    let [Effect::Ask(tag, Query::Audit(500))] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    let entries = fixture::audit();
+    let total = entries.len() as u64;
+    let reply = Answer::Audit {
+        entries,
+        total,
+        broken: None,
+    };
+    answer(&mut state, tag, Ok(Box::new(reply)));
+    state
+}
+
+fn drawn(state: &State, width: u16, height: u16) -> String {
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    view(state, area, &mut buffer);
+    fixture::text(&buffer)
+}
+
+fn press(state: &mut State, code: KeyCode) -> Vec<Effect> {
+    key(state, KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+#[test]
+fn every_size_shows_who_did_what() {
+    insta::assert_snapshot!("80x24", drawn(&state(80, 24), 80, 20));
+    insta::assert_snapshot!("120x40", drawn(&state(120, 40), 120, 36));
+    let mut small = state(40, 12);
+    insta::assert_snapshot!("40x12", drawn(&small, 40, 9));
+    press(&mut small, KeyCode::Tab);
+    insta::assert_snapshot!("40x12-health", drawn(&small, 40, 9));
+    for (width, height) in [(1, 1), (20, 5), (61, 17), (200, 60)] {
+        drawn(&state(width, height), width, height);
+    }
+}
+
+#[test]
+fn fields_are_filtered() {
+    let mut state = state(80, 24);
+    let mut count = |filter: &str| {
+        state.filter = filter.into();
+        listed(&state).len()
+    };
+    assert_eq!(count("who:ana"), 4);
+    assert_eq!(count("who:ana what:note"), 1);
+    assert_eq!(count("restart"), 1);
+    assert_eq!(count("what:apply"), 0);
+    assert!(drawn(&state, 80, 20).contains("No change was ever applied from here"));
+}
+
+#[test]
+fn the_selection_stays_with_its_entry_when_new_ones_come() {
+    let mut state = state(80, 24);
+    press(&mut state, KeyCode::Char('j'));
+    let before = position(&state, &listed(&state));
+    let mut newer = fixture::audit()[0].clone();
+    newer.at = fixture::now();
+    state.audit.entries.as_mut().unwrap().insert(0, newer);
+    assert_eq!(position(&state, &listed(&state)), before + 1);
+}
+
+#[test]
+fn it_is_asked_again_after_ten_seconds_of_data() {
+    let mut state = state(80, 24);
+    assert_eq!(refresh(&mut state), []);
+    let mut live = (*state.live).clone();
+    live.at = Some(fixture::now() + Span::from_secs(10));
+    state.live = Arc::new(live);
+    assert_eq!(refresh(&mut state).len(), 1);
+}
+
+#[test]
+fn a_broken_chain_is_told_on_the_screen_and_in_the_evidence() {
+    let mut state = state(80, 24);
+    state.audit.broken = Some(fixture::audit()[3].clone());
+    assert!(drawn(&state, 80, 20).contains("the chain breaks at 14:12"));
+    press(&mut state, KeyCode::Char('G'));
+    press(&mut state, KeyCode::Char('x'));
+    let Some(Overlay::Text { lines, .. }) = &state.overlay else {
+        panic!()
+    };
+    assert!(lines.last().unwrap().contains("before a break"));
+}
+
+#[test]
+fn undo_is_shown_where_a_setting_changed() {
+    let mut state = state(80, 24);
+    press(&mut state, KeyCode::Char('u'));
+    assert!(state.message.take().unwrap().contains("nothing to undo"));
+    let entry = AuditEntry {
+        at: fixture::now(),
+        who: "seen".into(),
+        what: "setting".into(),
+        resource: "host:db-01/pg.shared_buffers".into(),
+        result: "8GB -> 24GB".into(),
+    };
+    let lines = undo(&state, &entry).unwrap();
+    assert!(lines.contains(&"was    8GB".to_owned()), "{lines:?}");
+    assert!(lines.iter().any(|line| line.contains("proposal #1")), "{lines:?}");
+}
+
+#[test]
+fn a_refused_answer_is_shown() {
+    let mut state = state(80, 24);
+    state.audit.entries = None;
+    let tag = Tag {
+        screen: Some(Screen::Audit),
+        what: "entries",
+        series: None,
+    };
+    answer(&mut state, &tag, Err(LinkError::Refused("the store is locked".into())));
+    assert!(drawn(&state, 80, 20).contains("the store is locked"));
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(state.overlay, None);
+}
+
+#[test]
+fn entries_are_exported_a_line_each() {
+    let mut state = state(80, 24);
+    let effects = entered(&mut state, &Purpose::Export, "audit.jsonl");
+    let [Effect::WriteFile(_, text)] = &effects[..] else {
+        panic!()
+    };
+    assert_eq!(text.lines().count(), fixture::audit().len());
+}

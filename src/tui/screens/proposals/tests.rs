@@ -1,0 +1,139 @@
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::*;
+use crate::tui::{fixture, look::Charset};
+
+fn state(width: u16, height: u16) -> State {
+    fixture::on(Screen::Proposals, Charset::Ascii, width, height)
+}
+
+fn drawn(state: &State, width: u16, height: u16) -> String {
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    view(state, area, &mut buffer);
+    fixture::text(&buffer)
+}
+
+fn press(state: &mut State, code: KeyCode) -> Vec<Effect> {
+    key(state, KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+fn change(state: &mut State, change: impl FnOnce(&mut Vec<Proposal>)) {
+    let mut shown = (*state.shown).clone();
+    let mut rows: Vec<Proposal> = shown.proposals.iter().map(|row| (**row).clone()).collect();
+    change(&mut rows);
+    shown.proposals = rows.into_iter().map(Arc::new).collect();
+    state.shown = Arc::new(shown);
+}
+
+#[test]
+fn every_size_shows_the_best_first() {
+    insta::assert_snapshot!("80x24", drawn(&state(80, 24), 80, 20));
+    insta::assert_snapshot!("40x12", drawn(&state(40, 12), 40, 9));
+    for (width, height) in [(1, 1), (20, 5), (59, 13), (200, 60)] {
+        drawn(&state(width, height), width, height);
+    }
+}
+
+#[test]
+fn wide_screens_chart_the_change() {
+    let mut state = state(120, 40);
+    let effects = refresh(&mut state);
+    let [Effect::Ask(tag, Query::WhatIf { changes, .. })] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    let outcome = super::super::whatif::tests::outcome(changes.clone());
+    answer(&mut state, tag, Ok(Box::new(Answer::WhatIf(Box::new(outcome)))));
+    insta::assert_snapshot!("120x40", drawn(&state, 120, 36));
+    assert_eq!(refresh(&mut state), []);
+}
+
+#[test]
+fn the_selection_follows_its_proposal_when_the_order_changes() {
+    let mut state = state(80, 24);
+    press(&mut state, KeyCode::Char('j'));
+    assert_eq!(selected(&state).unwrap().id, ProposalId(3));
+    change(&mut state, |rows| rows.reverse());
+    assert_eq!(selected(&state).unwrap().id, ProposalId(3));
+    press(&mut state, KeyCode::Char('G'));
+    assert_eq!(selected(&state).unwrap().id, ProposalId(5), "weak ones stay last");
+}
+
+#[test]
+fn without_operate_a_copies_and_says_so() {
+    let mut state = state(80, 24);
+    let effects = press(&mut state, KeyCode::Char('a'));
+    assert_eq!(effects, [Effect::Copy("sysctl -w vm.swappiness=60\n".into())]);
+    assert!(state.message.unwrap().contains("read-only"));
+    assert!(state.input.is_none());
+}
+
+#[test]
+fn with_operate_the_name_must_be_typed_and_nothing_is_faked() {
+    let mut state = state(80, 24);
+    state.operate = true;
+    assert_eq!(press(&mut state, KeyCode::Char('a')), []);
+    assert_eq!(state.input.as_ref().unwrap().purpose, Purpose::Apply);
+    assert_eq!(entered(&mut state, &Purpose::Apply, "db-02"), []);
+    assert!(state.message.as_ref().unwrap().contains("nothing was done"));
+    press(&mut state, KeyCode::Char('a'));
+    let effects = entered(&mut state, &Purpose::Apply, "db-01");
+    assert!(matches!(&effects[..], [Effect::Copy(_)]));
+    assert!(state.message.unwrap().contains("cannot apply"));
+}
+
+#[test]
+fn stale_ones_cannot_be_applied() {
+    let mut state = state(80, 24);
+    state.operate = true;
+    change(&mut state, |rows| {
+        rows.truncate(1);
+        rows[0].status = ProposalStatus::Stale;
+    });
+    assert_eq!(press(&mut state, KeyCode::Char('a')), []);
+    assert!(state.input.is_none() && state.message.unwrap().contains("cannot be applied"));
+}
+
+#[test]
+fn a_dismissal_wants_a_reason_and_means_the_one_it_was_asked_about() {
+    let mut state = state(80, 24);
+    press(&mut state, KeyCode::Char('d'));
+    assert_eq!(entered(&mut state, &Purpose::Dismiss, " "), []);
+    press(&mut state, KeyCode::Char('d'));
+    change(&mut state, |rows| rows.reverse());
+    let effects = entered(&mut state, &Purpose::Dismiss, "planned");
+    assert!(matches!(&effects[..], [Effect::Ask(_, Query::Dismiss(ProposalId(1), why))] if why == "planned"));
+    press(&mut state, KeyCode::Char('d'));
+    change(&mut state, Vec::clear);
+    assert_eq!(entered(&mut state, &Purpose::Dismiss, "planned"), []);
+}
+
+#[test]
+fn the_score_is_shown_as_a_sum() {
+    let mut state = state(80, 24);
+    press(&mut state, KeyCode::Char('x'));
+    let Some(Overlay::Text { lines, .. }) = &state.overlay else {
+        panic!()
+    };
+    insta::assert_snapshot!(lines.join("\n"));
+}
+
+#[test]
+fn what_if_takes_the_change_along() {
+    let mut state = state(80, 24);
+    let wanted = selected(&state).unwrap().changes.clone();
+    let effects = press(&mut state, KeyCode::Char('w'));
+    assert_eq!(state.screen, Screen::WhatIf);
+    assert!(matches!(&effects[..], [Effect::Ask(_, Query::WhatIf { changes, .. })] if *changes == wanted));
+}
+
+#[test]
+fn an_empty_list_says_why() {
+    let mut state = state(80, 24);
+    change(&mut state, Vec::clear);
+    assert!(drawn(&state, 80, 20).contains("No proposals. 7 things are off"));
+    state.filter = "zzz".into();
+    assert!(drawn(&state, 80, 20).contains("Esc clears"));
+    assert_eq!(press(&mut state, KeyCode::Char('y')), []);
+}

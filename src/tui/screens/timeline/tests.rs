@@ -1,0 +1,189 @@
+use super::*;
+use crate::tui::{fixture, look::Charset};
+
+fn state(width: u16, height: u16) -> State {
+    fixture::on(Screen::Timeline, Charset::Ascii, width, height)
+}
+
+/// A state whose questions were answered.
+fn answered(width: u16, height: u16) -> State {
+    let mut state = state(width, height);
+    let effects = refresh(&mut state);
+    reply(&mut state, effects);
+    state
+}
+
+fn reply(state: &mut State, effects: Vec<Effect>) {
+    for effect in effects {
+        match effect {
+            Effect::Ask(tag, Query::Timeline { from, to }) => {
+                let data = Timeline {
+                    from,
+                    to,
+                    ..fixture::timeline()
+                };
+                answer(state, &tag, Ok(Box::new(Answer::Timeline(data))));
+            }
+            Effect::Ask(tag, Query::Chart { id, step, .. }) => {
+                let chart = Chart {
+                    id,
+                    step,
+                    ..fixture::chart()
+                };
+                answer(state, &tag, Ok(Box::new(Answer::Chart(chart))));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn drawn(state: &State, width: u16, height: u16) -> String {
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    view(state, area, &mut buffer);
+    fixture::text(&buffer)
+}
+
+fn press(state: &mut State, code: KeyCode) -> Vec<Effect> {
+    key(state, KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+#[test]
+fn every_size_shows_lanes_and_entries() {
+    let mut shown = answered(80, 24);
+    shown.at = Some(fixture::at("13:55:30"));
+    insta::assert_snapshot!("80x24", drawn(&shown, 80, 20));
+    insta::assert_snapshot!("40x12", drawn(&answered(40, 12), 40, 9));
+    insta::assert_snapshot!("120x40", drawn(&answered(120, 40), 120, 36));
+    for (width, height) in [(1, 1), (20, 5), (61, 17), (200, 60)] {
+        drawn(&answered(width, height), width, height);
+    }
+}
+
+#[test]
+fn the_cursor_moves_by_columns_and_comes_back_to_now() {
+    let mut state = answered(80, 24);
+    let step = stretch(&state).unwrap().step;
+    let effects = press(&mut state, KeyCode::Char('['));
+    let before = fixture::now() - step;
+    assert_eq!(state.at, Some(before));
+    assert!(effects.contains(&Effect::Ask(
+        Tag {
+            screen: None,
+            what: "as-of",
+            series: None
+        },
+        Query::AsOf(before)
+    )));
+    key(&mut state, KeyEvent::new(KeyCode::Left, KeyModifiers::SHIFT));
+    assert_eq!(state.at, Some(fixture::now() - step * 11));
+    key(&mut state, KeyEvent::new(KeyCode::Right, KeyModifiers::SHIFT));
+    press(&mut state, KeyCode::Char(']'));
+    assert_eq!(state.at, None);
+}
+
+#[test]
+fn it_does_not_go_before_the_first_data() {
+    let mut state = answered(80, 24);
+    travel(&mut state, Timestamp(0));
+    assert_eq!(state.at, state.live.store.from);
+    assert!(state.message.unwrap().starts_with("data start"));
+}
+
+#[test]
+fn incidents_are_walked_through() {
+    let mut state = answered(80, 24);
+    press(&mut state, KeyCode::Char('{'));
+    assert_eq!(incident(&state).unwrap().number, 40);
+    assert_eq!(state.at, Some(state.live.incidents[0].from));
+    press(&mut state, KeyCode::Char('{'));
+    assert_eq!(state.message.take().unwrap(), "no earlier incident in 30 d");
+    press(&mut state, KeyCode::Char('}'));
+    assert_eq!(incident(&state).unwrap().number, 41);
+}
+
+#[test]
+fn enter_opens_the_metric_at_that_time() {
+    let mut state = answered(80, 24);
+    press(&mut state, KeyCode::Char('g'));
+    press(&mut state, KeyCode::Char('j'));
+    press(&mut state, KeyCode::Char('w'));
+    assert_eq!(state.screen, Screen::WhatIf);
+    let mut state = answered(80, 24);
+    let rows = entries(&state);
+    let breach = rows.iter().find(|entry| entry.word == "X breach").unwrap();
+    state.timeline.selected = Some((breach.at, breach.text.clone()));
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(
+        (state.screen, state.at, state.series),
+        (
+            Screen::Resource,
+            Some(fixture::at("13:58:00")),
+            Some(fixture::id("db-01/mem.available_pct"))
+        )
+    );
+}
+
+#[test]
+fn play_ticks_faster_and_stops_at_now() {
+    let mut state = answered(80, 24);
+    let effects = press(&mut state, KeyCode::Char('p'));
+    assert_eq!(state.at, Some(fixture::at("13:52:00")));
+    assert!(effects.contains(&Effect::TickAfter(Span::from_secs(30))));
+    assert_eq!(press(&mut state, KeyCode::Char('p')), [], "one tick is on its way");
+    let effects = tick(&mut state);
+    assert_eq!(state.at, Some(fixture::at("13:52:30")));
+    assert!(effects.contains(&Effect::TickAfter(Span::from_secs(3))));
+    state.at = Some(fixture::now() - Span::from_secs(1));
+    assert_eq!(tick(&mut state), []);
+    assert_eq!((state.at, state.timeline.speed), (None, 0));
+    assert_eq!(tick(&mut state), []);
+}
+
+#[test]
+fn the_same_stretch_is_not_asked_for_with_every_snapshot() {
+    let mut state = answered(80, 24);
+    assert_eq!(refresh(&mut state), []);
+    let mut live = (*state.live).clone();
+    live.at = Some(fixture::now() + Span::from_secs(9));
+    state.live = Arc::new(live.clone());
+    assert_eq!(refresh(&mut state), []);
+    live.at = Some(fixture::now() + Span::from_secs(11));
+    state.live = Arc::new(live);
+    assert!(!refresh(&mut state).is_empty());
+}
+
+#[test]
+fn entries_are_in_the_order_of_time_and_filtered() {
+    let mut state = answered(80, 24);
+    let all = entries(&state);
+    assert!(all.windows(2).all(|pair| pair[0].at <= pair[1].at) && all.len() > 3);
+    state.filter = "restart planned".into();
+    assert_eq!(entries(&state).len(), 1);
+    state.filter = "zzz".into();
+    assert!(drawn(&state, 80, 20).contains("Esc clears"));
+}
+
+#[test]
+fn the_walkthrough_is_markdown_without_control_characters() {
+    let mut state = answered(80, 24);
+    let data = state.timeline.data.as_mut().unwrap();
+    data.events[0].what = "a | b\u{1b}[31m".into();
+    let effects = entered(&mut state, &Purpose::Export, "walk.md");
+    let [Effect::WriteFile(_, text)] = &effects[..] else {
+        panic!()
+    };
+    assert!(text.starts_with("# Incident 41") && text.contains("a \\| b\\u{1b}"));
+    assert!(!text.contains('\u{1b}'));
+}
+
+#[test]
+fn before_the_first_data_it_says_so() {
+    let mut state = state(80, 24);
+    state.live = Arc::new(crate::tui::state::nothing());
+    state.shown = Arc::clone(&state.live);
+    assert!(drawn(&state, 80, 20).contains("Nothing was seen yet"));
+    for code in ['[', ']', '{', '}', 'p', 'w', '+', 'x'] {
+        press(&mut state, KeyCode::Char(code));
+    }
+}

@@ -1,0 +1,231 @@
+use crossterm::event::KeyModifiers;
+
+use super::*;
+use crate::{
+    domain::{Evidence, Forecast, Quantiles, Unit, Value},
+    tui::{fixture, look::Charset},
+};
+
+/// An outcome of two effects over six hours.
+pub(in crate::tui::screens) fn outcome(changes: ChangeSet) -> Outcome {
+    let forecast = |low: f64, high: f64| Forecast {
+        start: fixture::now(),
+        step: Span::from_mins(6),
+        steps: (1..=60)
+            .map(|step| fixture::band(low - 0.02 * f64::from(step), high + 0.02 * f64::from(step)))
+            .collect::<Vec<Quantiles>>(),
+        points: 89_280,
+    };
+    let effect = |name: &str, unit, before: [f64; 3], after: [f64; 3], crossing, evidence| crate::domain::Effect {
+        series: fixture::id(name),
+        unit,
+        before,
+        after,
+        difference: [0, 1, 2].map(|level| after[level] - before[level]),
+        crossing,
+        evidence,
+    };
+    Outcome {
+        changes,
+        at: fixture::now(),
+        horizon: Span::from_hours(6),
+        seed: SEED,
+        runs: 400,
+        effects: vec![
+            effect(
+                "db-01/mem.available_pct",
+                Unit::Percent,
+                [3.9, 4.1, 4.4],
+                [9.1, 10.9, 12.2],
+                Some((0.97, 0.02)),
+                Evidence::PastChange,
+            ),
+            effect(
+                "web-01/http.p99_ms",
+                Unit::None,
+                [205.0, 212.0, 220.0],
+                [165.0, 178.0, 196.0],
+                None,
+                Evidence::Network,
+            ),
+        ],
+        bands: vec![
+            (
+                fixture::id("db-01/mem.available_pct"),
+                forecast(3.9, 4.4),
+                forecast(9.1, 12.2),
+            ),
+            (
+                fixture::id("web-01/http.p99_ms"),
+                forecast(205.0, 220.0),
+                forecast(165.0, 196.0),
+            ),
+        ],
+        notes: vec!["no evidence for web-07 net.eth0.retrans".into()],
+        inside_seen: true,
+    }
+}
+
+fn state(width: u16, height: u16) -> State {
+    fixture::on(Screen::WhatIf, Charset::Ascii, width, height)
+}
+
+fn drawn(state: &State, width: u16, height: u16) -> String {
+    let area = Rect::new(0, 0, width, height);
+    let mut buffer = Buffer::empty(area);
+    view(state, area, &mut buffer);
+    fixture::text(&buffer)
+}
+
+fn press(state: &mut State, code: KeyCode) -> Vec<Effect> {
+    key(state, KeyEvent::new(code, KeyModifiers::NONE))
+}
+
+/// Answers every what-if asked.
+fn reply(state: &mut State, effects: Vec<Effect>) -> usize {
+    let mut count = 0;
+    for effect in effects {
+        let Effect::Ask(tag, Query::WhatIf { changes, horizon, seed }) = effect else {
+            continue;
+        };
+        assert_eq!(seed, SEED);
+        let outcome = Outcome {
+            horizon,
+            ..outcome(changes)
+        };
+        answer(state, &tag, Ok(Box::new(Answer::WhatIf(Box::new(outcome)))));
+        count += 1;
+    }
+    count
+}
+
+fn seeded(width: u16, height: u16) -> State {
+    let mut state = state(width, height);
+    let seeds = [
+        "db-01/pg.shared_buffers",
+        "db-01/vm.swappiness",
+        "db-01/mem.available_pct",
+    ];
+    let effects = open(&mut state, seeds.map(fixture::id).to_vec());
+    assert_eq!(reply(&mut state, effects), 1);
+    state
+}
+
+#[test]
+fn every_size_shows_changes_and_outcome() {
+    insta::assert_snapshot!("80x24", drawn(&seeded(80, 24), 80, 20));
+    let mut small = seeded(40, 12);
+    insta::assert_snapshot!("40x12", drawn(&small, 40, 9));
+    press(&mut small, KeyCode::Tab);
+    insta::assert_snapshot!("40x12-outcome", drawn(&small, 40, 9));
+    for (width, height) in [(1, 1), (20, 5), (61, 17), (200, 60)] {
+        drawn(&seeded(width, height), width, height);
+    }
+}
+
+#[test]
+fn two_scenarios_stand_side_by_side() {
+    let mut state = seeded(120, 40);
+    insta::assert_snapshot!("120x40", drawn(&state, 120, 36));
+    let effects = press(&mut state, KeyCode::Char('b'));
+    assert_eq!(reply(&mut state, effects), 1);
+    assert_eq!(crumbs(&state), ["what-if", "B"]);
+    let effects = press(&mut state, KeyCode::Char(' '));
+    assert_eq!(reply(&mut state, effects), 1);
+    insta::assert_snapshot!("120x40-b", drawn(&state, 120, 36));
+    press(&mut state, KeyCode::Char('b'));
+    assert!(state.whatif.a.changes.steps[0].on, "A keeps its own changes");
+}
+
+#[test]
+fn seeds_go_back_to_what_was_and_metrics_are_shown_first() {
+    let state = seeded(80, 24);
+    let Change::Setting { from, to, .. } = &state.whatif.a.changes.steps[0].change else {
+        panic!()
+    };
+    assert_eq!((from, to), (&Some(Value::infer("24GB")), &Some(Value::infer("8GB"))));
+    assert_eq!(state.whatif.series()[0], &fixture::id("db-01/mem.available_pct"));
+    let mut state = self::state(80, 24);
+    open(&mut state, vec![fixture::id("db-01/vm.dirty_ratio")]);
+    assert_eq!(state.input.unwrap().input.value(), "vm.dirty_ratio = ");
+}
+
+#[test]
+fn only_what_differs_is_asked() {
+    let mut state = seeded(80, 24);
+    assert_eq!(refresh(&mut state), []);
+    let effects = press(&mut state, KeyCode::Char(' '));
+    assert_eq!(effects.len(), 1);
+    assert_eq!(refresh(&mut state), [], "it is on its way");
+    press(&mut state, KeyCode::Char('j'));
+    assert_eq!(press(&mut state, KeyCode::Char(' ')), [], "all off: nothing to ask");
+    assert!(drawn(&state, 80, 20).contains("All changes are off"));
+}
+
+#[test]
+fn late_answers_are_dropped() {
+    let mut state = seeded(80, 24);
+    let late = press(&mut state, KeyCode::Char(' '));
+    let fresh = press(&mut state, KeyCode::Char(']'));
+    reply(&mut state, late);
+    assert_eq!(state.whatif.a.outcome.as_ref().unwrap().horizon, Span::from_hours(6));
+    reply(&mut state, fresh);
+    assert_eq!(state.whatif.a.outcome.as_ref().unwrap().horizon, Span::from_hours(12));
+}
+
+#[test]
+fn changes_are_typed_and_completed() {
+    let mut state = state(80, 24);
+    let effects = entered(&mut state, &Purpose::Change(None), "swappiness = 10");
+    assert!(matches!(&effects[..], [Effect::Ask(_, Query::WhatIf { changes, .. })]
+        if changes.steps[0].change.to_string() == "vm.swappiness 1 -> 10"));
+    entered(&mut state, &Purpose::Change(None), "traffic x1.5");
+    entered(&mut state, &Purpose::Change(Some(0)), "vm.swappiness=20");
+    assert_eq!(state.whatif.a.changes.steps.len(), 2);
+    assert_eq!(
+        state.whatif.a.changes.steps[0].change.to_string(),
+        "vm.swappiness 1 -> 20"
+    );
+    entered(&mut state, &Purpose::Change(None), "vm.swapiness=20");
+    assert_eq!(
+        state.message.take().unwrap(),
+        "no setting vm.swapiness; the nearest is vm.swappiness"
+    );
+    entered(&mut state, &Purpose::Change(None), "nonsense");
+    assert!(state.message.unwrap().contains("nothing to change it to"));
+    state.whatif.row = 0;
+    state.message = None;
+    press(&mut state, KeyCode::Enter);
+    assert_eq!(
+        state.input.take().unwrap().input.value(),
+        "host:db-01/vm.swappiness = 20"
+    );
+    press(&mut state, KeyCode::Char('d'));
+    assert_eq!(state.whatif.a.changes.steps.len(), 1);
+}
+
+#[test]
+fn without_evidence_it_says_so() {
+    let mut state = seeded(80, 24);
+    state.whatif.a.outcome.as_mut().unwrap().effects.clear();
+    state.whatif.a.outcome.as_mut().unwrap().bands.clear();
+    assert!(drawn(&state, 80, 20).contains("No path from pg.shared_buffers"));
+    answer(
+        &mut state,
+        &tag("a"),
+        Err(LinkError::Refused("the shadow is still learning".into())),
+    );
+    assert!(drawn(&state, 80, 20).contains("still learning"));
+    state.whatif.a.changes.steps.clear();
+    assert!(drawn(&state, 80, 20).contains("Nothing to replay yet"));
+}
+
+#[test]
+fn the_export_holds_seed_and_time() {
+    let mut state = seeded(80, 24);
+    let effects = entered(&mut state, &Purpose::Export, "out.json");
+    let [Effect::WriteFile(_, text)] = &effects[..] else {
+        panic!()
+    };
+    assert!(text.contains("\"seed\": 7") && text.contains("2026-03-14T14:32:00Z"));
+}
