@@ -16,5 +16,6 @@ pub mod theme;
 mod update;
 mod view;
 
+pub(crate) use update::open_line;
 pub use update::{enter, go_to, open, update};
 pub use view::{view, view_to_buffer};
