@@ -30,7 +30,13 @@ pub fn shown(state: &State, chosen: bool) -> Shown {
         _ => (overview::table(state), overview::under_cursor(state)),
     };
     if chosen {
-        let marked = |id: &SeriesId| if state.marked.is_empty() { cursor.as_ref() == Some(id) } else { state.marked.contains(id) };
+        let marked = |id: &SeriesId| {
+            if state.marked.is_empty() {
+                cursor.as_ref() == Some(id)
+            } else {
+                state.marked.contains(id)
+            }
+        };
         if shown.rows.iter().any(|(id, _)| marked(id)) {
             shown.rows.retain(|(id, _)| marked(id));
         }
@@ -40,7 +46,10 @@ pub fn shown(state: &State, chosen: bool) -> Shown {
 
 impl Shown {
     fn lines(&self) -> impl Iterator<Item = Vec<&str>> {
-        let rows = self.rows.iter().map(|(_, row)| row.iter().map(String::as_str).collect());
+        let rows = self
+            .rows
+            .iter()
+            .map(|(_, row)| row.iter().map(String::as_str).collect());
         std::iter::once(self.head.clone()).chain(rows)
     }
 
@@ -73,9 +82,15 @@ impl Shown {
     #[must_use]
     pub fn csv(&self) -> String {
         let cell = |cell: &str| {
-            if cell.contains([',', '"', '\n', '\r']) { format!("\"{}\"", cell.replace('"', "\"\"")) } else { cell.to_owned() }
+            if cell.contains([',', '"', '\n', '\r']) {
+                format!("\"{}\"", cell.replace('"', "\"\""))
+            } else {
+                cell.to_owned()
+            }
         };
-        let lines = self.lines().map(|cells| cells.into_iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n");
+        let lines = self
+            .lines()
+            .map(|cells| cells.into_iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n");
         lines.collect()
     }
 }
@@ -86,20 +101,32 @@ pub fn aligned(table: &Table) -> Vec<String> {
     let cell = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let rows: Vec<Vec<String>> = table.rows.iter().map(|row| row.iter().map(cell).collect()).collect();
     let head = table.columns.iter().map(String::as_str).collect();
-    let lines: Vec<Vec<&str>> =
-        std::iter::once(head).chain(rows.iter().map(|row| row.iter().map(String::as_str).collect())).collect();
+    let lines: Vec<Vec<&str>> = std::iter::once(head)
+        .chain(rows.iter().map(|row| row.iter().map(String::as_str).collect()))
+        .collect();
     columns(&lines)
 }
 
 fn columns(lines: &[Vec<&str>]) -> Vec<String> {
     let count = lines.iter().map(Vec::len).max().unwrap_or(0);
     let widths: Vec<usize> = (0..count)
-        .map(|column| lines.iter().filter_map(|line| line.get(column)).map(|cell| text::width(cell)).max().unwrap_or(0))
+        .map(|column| {
+            lines
+                .iter()
+                .filter_map(|line| line.get(column))
+                .map(|cell| text::width(cell))
+                .max()
+                .unwrap_or(0)
+        })
         .collect();
     lines
         .iter()
         .map(|line| {
-            let cells: Vec<String> = line.iter().zip(&widths).map(|(cell, width)| text::fit(cell, *width)).collect();
+            let cells: Vec<String> = line
+                .iter()
+                .zip(&widths)
+                .map(|(cell, width)| text::fit(cell, *width))
+                .collect();
             cells.join("  ").trim_end().to_owned()
         })
         .collect()
@@ -114,7 +141,10 @@ mod tests {
         Shown {
             title: "x".into(),
             head: vec!["name", "now"],
-            rows: vec![(id.clone(), vec!["a|b".into(), "1,2".into()]), (id, vec!["\u{1b}c".into(), "\"".into()])],
+            rows: vec![
+                (id.clone(), vec!["a|b".into(), "1,2".into()]),
+                (id, vec!["\u{1b}c".into(), "\"".into()]),
+            ],
         }
     }
 

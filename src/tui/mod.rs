@@ -18,4 +18,6 @@ mod view;
 
 pub(crate) use update::open_line;
 pub use update::{enter, go_to, open, update};
+pub(crate) use update::{export_to, open_line};
+pub(crate) use view::{counts, put_counts};
 pub use view::{view, view_to_buffer};

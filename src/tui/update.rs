@@ -18,11 +18,31 @@ use crate::{
 
 /// Takes one message and says what is to be done about it.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
+    let mut effects = decide(state, msg);
+    // At most one as-of question is on its way: a held key asks for where it came to, not for every place between.
+    effects.retain(|effect| match effect {
+        Effect::Ask(tag, Query::AsOf(at)) if tag.screen.is_none() => {
+            let first = state.as_of_asked.is_none();
+            state.as_of_asked = state.as_of_asked.or(Some(*at));
+            first
+        }
+        _ => true,
+    });
+    effects
+}
+
+fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
         Msg::Key(key) => {
             state.message = None;
-            on_key(state, key)
+            let (screen, series, depth) = (state.screen, state.series.clone(), state.back.len());
+            let effects = on_key(state, key);
+            // Whichever screen Enter leads away from, Esc comes back to it.
+            if key.code == KeyCode::Enter && state.screen != screen && state.back.len() == depth {
+                state.back.push((screen, series));
+            }
+            effects
         }
         Msg::Paste(text) => {
             paste(state, &text);
@@ -79,51 +99,59 @@ pub fn open(state: &mut State, screen: Screen, series: SeriesId) -> Vec<Effect> 
 
 /// Moves the time cursor of all screens; `None` is now.
 pub fn go_to(state: &mut State, at: Option<Timestamp>) -> Vec<Effect> {
-    // The future is not to be had, and the newest data are now.
-    let at = at.filter(|at| state.live.at.is_some_and(|newest| *at < newest));
-    state.at = at;
-    let Some(at) = at else {
-        if !state.frozen {
-            state.shown = Arc::clone(&state.live);
+    let mut effects = match at {
+        Some(at) => timeline::travel(state, at),
+        None => {
+            state.at = None;
+            if !state.frozen {
+                state.shown = Arc::clone(&state.live);
+            }
+            Vec::new()
         }
-        return screens::refresh(state);
     };
-    ask_as_of(state, at)
-}
-
-/// At most one as-of question is on its way: a held key asks for where it came to, not for every place between.
-fn ask_as_of(state: &mut State, at: Timestamp) -> Vec<Effect> {
-    if state.as_of_asked.is_some() {
-        return Vec::new();
-    }
-    state.as_of_asked = Some(at);
-    vec![Effect::Ask(frame_tag("as-of", None), Query::AsOf(at))]
+    effects.extend(screens::refresh(state));
+    effects
 }
 
 fn frame_tag(what: &'static str, series: Option<SeriesId>) -> Tag {
-    Tag { screen: None, what, series }
+    Tag {
+        screen: None,
+        what,
+        series,
+    }
 }
 
 fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) -> Vec<Effect> {
-    let asked = if tag.what == "as-of" { state.as_of_asked.take() } else { None };
+    let asked = if tag.what == "as-of" {
+        state.as_of_asked.take()
+    } else {
+        None
+    };
     match answer {
         Ok(Answer::AsOf(snapshot)) => {
             let Some(at) = state.at else { return Vec::new() };
             state.shown = snapshot;
             let mut effects = screens::refresh(state);
             if asked != Some(at) {
-                effects.extend(ask_as_of(state, at));
+                effects.push(Effect::Ask(frame_tag("as-of", None), Query::AsOf(at)));
             }
             effects
         }
         Ok(Answer::Text(lines)) => {
-            let title = tag.series.as_ref().map_or_else(|| tag.what.to_owned(), ToString::to_string);
+            let title = tag
+                .series
+                .as_ref()
+                .map_or_else(|| tag.what.to_owned(), ToString::to_string);
             state.overlay = Some(Overlay::Text { title, lines, from: 0 });
             Vec::new()
         }
         Ok(Answer::Table(table)) => {
             let lines = export::aligned(&table);
-            state.overlay = Some(Overlay::Text { title: tag.what.to_owned(), lines, from: 0 });
+            state.overlay = Some(Overlay::Text {
+                title: tag.what.to_owned(),
+                lines,
+                from: 0,
+            });
             Vec::new()
         }
         Ok(Answer::Done) => {
@@ -191,7 +219,10 @@ fn quit(state: &mut State) -> Vec<Effect> {
 
 /// Opens a line for `purpose` with `text` in it.
 pub(crate) fn open_line(state: &mut State, purpose: Purpose, text: &str) {
-    state.input = Some(InputLine { purpose, input: Input::new(text.to_owned()) });
+    state.input = Some(InputLine {
+        purpose,
+        input: Input::new(text.to_owned()),
+    });
 }
 
 /// Returns whether the key was for what lies over the screen.
@@ -239,8 +270,8 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Char('f') => freeze(state),
         KeyCode::Char('0') => go_to(state, None),
-        KeyCode::Char('{') => incident(state, false),
-        KeyCode::Char('}') => incident(state, true),
+        KeyCode::Char('{') if state.screen != Screen::Timeline => incident(state, -1),
+        KeyCode::Char('}') if state.screen != Screen::Timeline => incident(state, 1),
         KeyCode::Char('[') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, -1),
         KeyCode::Char(']') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, 1),
         KeyCode::Char(' ') if mine => {
@@ -261,7 +292,11 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         },
         KeyCode::Char('y') if mine => vec![Effect::Copy(export::shown(state, true).text())],
         KeyCode::Char('e') if mine => {
-            let name = format!("foreshadow-{}-{}.md", state.screen.name().to_lowercase(), text::stamp(state.now()));
+            let name = format!(
+                "foreshadow-{}-{}.md",
+                state.screen.name().to_lowercase(),
+                text::stamp(state.now())
+            );
             open_line(state, Purpose::Export, &name);
             Vec::new()
         }
@@ -321,22 +356,16 @@ fn step(state: &mut State, by: i64) -> Vec<Effect> {
     go_to(state, Some(from.floor(step) + step * by))
 }
 
-fn incident(state: &mut State, later: bool) -> Vec<Effect> {
-    let from = state.at.or(state.live.at).unwrap_or_default();
-    let mut all = state.live.incidents.iter().map(|incident| incident.from);
-    let next = if later { all.find(|at| *at > from) } else { all.rfind(|at| *at < from) };
-    match next {
-        Some(at) => go_to(state, Some(at)),
-        None => {
-            let side = if later { "after" } else { "before" };
-            state.message = Some(format!("no incident {side} {} (of the last 30 days)", text::when(from, state.now())));
-            Vec::new()
-        }
-    }
+fn incident(state: &mut State, by: isize) -> Vec<Effect> {
+    let mut effects = timeline::other_incident(state, by);
+    effects.extend(screens::refresh(state));
+    effects
 }
 
 fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let Some(line) = &mut state.input else { return Vec::new() };
+    let Some(line) = &mut state.input else {
+        return Vec::new();
+    };
     match key.code {
         KeyCode::Esc => {
             if line.purpose == Purpose::Filter {
@@ -356,8 +385,16 @@ fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Up | KeyCode::Down if matches!(line.purpose, Purpose::Palette(_)) => {
             let text = line.input.value().to_owned();
             let rows = crate::tui::palette::matches(state, &text).len();
-            if let Some(InputLine { purpose: Purpose::Palette(row), .. }) = &mut state.input {
-                *row = if key.code == KeyCode::Up { row.saturating_sub(1) } else { (*row + 1).min(rows.saturating_sub(1)) };
+            if let Some(InputLine {
+                purpose: Purpose::Palette(row),
+                ..
+            }) = &mut state.input
+            {
+                *row = if key.code == KeyCode::Up {
+                    row.saturating_sub(1)
+                } else {
+                    (*row + 1).min(rows.saturating_sub(1))
+                };
             }
             return Vec::new();
         }
@@ -380,13 +417,19 @@ fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
 
 /// The filter filters as it is typed.
 fn typed(state: &mut State) {
-    if let Some(InputLine { purpose: Purpose::Filter, input }) = &state.input {
+    if let Some(InputLine {
+        purpose: Purpose::Filter,
+        input,
+    }) = &state.input
+    {
         state.filter = input.value().to_lowercase();
     }
 }
 
 fn submit(state: &mut State) -> Vec<Effect> {
-    let Some(line) = state.input.take() else { return Vec::new() };
+    let Some(line) = state.input.take() else {
+        return Vec::new();
+    };
     let text = line.input.value();
     match line.purpose {
         Purpose::Filter => screens::refresh(state),

@@ -47,7 +47,12 @@ pub fn counts(snapshot: &Snapshot, gap: &str) -> Vec<(Mark, String)> {
     let marks = [Mark::Breach, Mark::Cross, Mark::Odd, Mark::Drift, Mark::Stale];
     let mut counts: Vec<(Mark, String)> = marks
         .into_iter()
-        .map(|mark| (mark, snapshot.findings.iter().filter(|finding| finding.mark == mark).count() as u64))
+        .map(|mark| {
+            (
+                mark,
+                snapshot.findings.iter().filter(|finding| finding.mark == mark).count() as u64,
+            )
+        })
         .chain([(Mark::Learning, u64::from(snapshot.health.learning))])
         .filter(|(_, count)| *count > 0)
         .map(|(mark, count)| (mark, format!("{mark} {}{gap}", text::grouped(count))))
@@ -77,7 +82,11 @@ fn tiny(state: &State, area: Rect, buffer: &mut Buffer) {
     let mut text = String::new();
     for (mark, count) in counts(&state.shown, " ") {
         let number = count.trim_end().rsplit(' ').next().unwrap_or_default();
-        text.push_str(&format!("{}{} ", mark.glyph(), if mark == Mark::Ok { "ok" } else { number }));
+        text.push_str(&format!(
+            "{}{} ",
+            mark.glyph(),
+            if mark == Mark::Ok { "ok" } else { number }
+        ));
     }
     for (row, line) in text::wrap(text.trim_end(), usize::from(area.width)).iter().enumerate() {
         put(buffer, area, 0, row as u16, line, Style::new());
@@ -96,7 +105,11 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
         (None, None) => "--:--:--".into(),
     };
     // As wide as the mock-ups have it, so that the breadcrumb does not push it about.
-    let right = if room == Room::Small { area.width - 15 } else { area.width - 31 };
+    let right = if room == Room::Small {
+        area.width - 15
+    } else {
+        area.width - 31
+    };
     let crumbs = text::fit(&breadcrumb(state), usize::from(right) - 1);
     put(buffer, area, 0, 0, &crumbs, Style::new());
     let x = put(buffer, area, right, 0, word, state.look.style(role));
@@ -107,7 +120,14 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
         } else {
             put(buffer, area, x + 2, 0, "read-only", Style::new())
         };
-        put(buffer, area, x + 2, 0, &state.shown.options.interval.to_string(), Style::new());
+        put(
+            buffer,
+            area,
+            x + 2,
+            0,
+            &state.shown.options.interval.to_string(),
+            Style::new(),
+        );
         tabs(state, area, buffer);
     }
 }
@@ -144,7 +164,11 @@ fn tabs(state: &State, area: Rect, buffer: &mut Buffer) {
 }
 
 fn body(state: &State, area: Rect, buffer: &mut Buffer) {
-    if let Some(InputLine { purpose: Purpose::Palette(row), input }) = &state.input {
+    if let Some(InputLine {
+        purpose: Purpose::Palette(row),
+        input,
+    }) = &state.input
+    {
         palette::view(state, input.value(), *row, area, buffer);
         return;
     }
@@ -156,7 +180,11 @@ fn body(state: &State, area: Rect, buffer: &mut Buffer) {
             page.line(Role::Heading, &format!(" {title}"));
             page.rule();
             let width = page.width().saturating_sub(2);
-            for line in lines.iter().flat_map(|line| text::wrap(line, width)).skip(usize::from(*from)) {
+            for line in lines
+                .iter()
+                .flat_map(|line| text::wrap(line, width))
+                .skip(usize::from(*from))
+            {
                 page.line(Role::Text, &format!(" {line}"));
             }
         }
@@ -193,7 +221,12 @@ fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buf
     let start = put(buffer, area, 0, row, label, state.look.style(Role::Key));
     let room = usize::from(area.width.saturating_sub(start + 1)).max(1);
     let scroll = line.input.visual_scroll(room);
-    let value: String = line.input.value().chars().map(|c| if c.is_control() { '?' } else { c }).collect();
+    let value: String = line
+        .input
+        .value()
+        .chars()
+        .map(|c| if c.is_control() { '?' } else { c })
+        .collect();
     let shown: String = value.chars().skip(scroll).collect();
     put(buffer, area, start, row, &text::cut(&shown, room), Style::new());
     let cursor = start + (line.input.visual_cursor().saturating_sub(scroll)) as u16;
@@ -213,7 +246,10 @@ fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
             },
             [("Esc", "leave"), ("ctrl-c", "quit")],
         ),
-        (None, Some(_)) => (vec![("j k", "scroll"), ("PgUp PgDn", "page")], [("Esc", "close"), ("q", "quit")]),
+        (None, Some(_)) => (
+            vec![("j k", "scroll"), ("PgUp PgDn", "page")],
+            [("Esc", "close"), ("q", "quit")],
+        ),
         (None, None) => (
             screens::keys(state).iter().map(|hint| (hint.key, hint.does)).collect(),
             [("?", "help"), ("q", "quit")],

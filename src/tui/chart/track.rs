@@ -30,12 +30,20 @@ impl Track {
     /// one is still on its way (then [`Track::take`] gives it).
     pub fn want(&mut self, id: &SeriesId, newest: Timestamp, step: Span, columns: usize) -> Option<Query> {
         let columns = columns.max(1);
-        let window = Window { id: id.clone(), step, columns, from: start(newest, step, columns) };
-        let same = |other: &Window| other.id == window.id && other.step == step && other.columns == columns;
+        let window = Window {
+            id: id.clone(),
+            step,
+            columns,
+            from: start(newest, step, columns),
+        };
+        // A chart that is carried on moves by itself; only a jump in time asks anew.
+        let inside = |from: Timestamp| {
+            let column = (newest - from).0.div_euclid(step.0.max(1));
+            (columns as i64 / 3..columns as i64).contains(&column)
+        };
         if let Some(wanted) = &self.wanted
-            && same(wanted)
-            // A chart that is carried on moves by itself; only a jump in time asks anew.
-            && (window.from - wanted.from).0.abs() < step.0 * columns as i64 / 2
+            && (&wanted.id, wanted.step, wanted.columns) == (id, step, columns)
+            && inside(wanted.from)
         {
             return None;
         }
@@ -87,12 +95,16 @@ impl Track {
     /// The chart, if it has come.
     #[must_use]
     pub fn chart(&self) -> Option<&Chart> {
-        self.chart.as_ref().filter(|chart| self.wanted.as_ref().is_some_and(|wanted| wanted.id == chart.id))
+        self.chart
+            .as_ref()
+            .filter(|chart| self.wanted.as_ref().is_some_and(|wanted| wanted.id == chart.id))
     }
 
     /// Puts a metric's newest value into its column, and moves the window by whole grid steps when it is full.
     pub fn extend(&mut self, row: &MetricRow) {
-        let (Some(wanted), Some(chart), Some((at, value))) = (&mut self.wanted, &mut self.chart, row.now) else { return };
+        let (Some(wanted), Some(chart), Some((at, value))) = (&mut self.wanted, &mut self.chart, row.now) else {
+            return;
+        };
         if chart.id != row.id || chart.step != wanted.step || chart.step.0 <= 0 || !value.is_finite() {
             return;
         }
@@ -105,7 +117,12 @@ impl Track {
             wanted.from = from;
         }
         let column = (at - chart.from).0.div_euclid(chart.step.0);
-        let Some(column) = usize::try_from(column).ok().and_then(|column| chart.columns.get_mut(column)) else { return };
+        let Some(column) = usize::try_from(column)
+            .ok()
+            .and_then(|column| chart.columns.get_mut(column))
+        else {
+            return;
+        };
         let (_, least, greatest) = column.value.unwrap_or((value, value, value));
         column.value = Some((value, least.min(value), greatest.max(value)));
         column.expected = row.expected.or(column.expected);
@@ -114,7 +131,10 @@ impl Track {
 
     /// Keeps the y axis as long as the data stay in it.
     pub fn settle(&mut self, plot: &Plot<'_>, rows: usize) {
-        self.scale = Some(self.scale.map_or_else(|| Scale::fit(plot, rows), |scale| scale.hold(plot, rows)));
+        self.scale = Some(
+            self.scale
+                .map_or_else(|| Scale::fit(plot, rows), |scale| scale.hold(plot, rows)),
+        );
     }
 
     /// The y axis kept.
@@ -135,11 +155,18 @@ fn placed(chart: Chart, window: &Window) -> Chart {
     let offset = (chart.from - window.from).0 / window.step.0.max(1);
     let mut columns = vec![Column::default(); window.columns];
     for (place, column) in chart.columns.iter().enumerate() {
-        if let Some(to) = usize::try_from(place as i64 + offset).ok().and_then(|place| columns.get_mut(place)) {
+        if let Some(to) = usize::try_from(place as i64 + offset)
+            .ok()
+            .and_then(|place| columns.get_mut(place))
+        {
             *to = *column;
         }
     }
-    Chart { from: window.from, columns, ..chart }
+    Chart {
+        from: window.from,
+        columns,
+        ..chart
+    }
 }
 
 /// A chart's columns as the lists that a plot takes. Buckets shorter than the time between two values hold the value before
@@ -164,7 +191,10 @@ impl Lists {
         // One and a half of a cadence: a value that is a little late is no gap yet.
         let reach = (cadence.0.saturating_mul(3) / 2 / step) as usize;
         let last = usize::try_from((newest - chart.from).0.div_euclid(step)).ok();
-        let mut lists = Self { now: last.map(|last| (last + 1).min(chart.columns.len())), ..Self::default() };
+        let mut lists = Self {
+            now: last.map(|last| (last + 1).min(chart.columns.len())),
+            ..Self::default()
+        };
         let (mut held, mut age) = (Column::default(), usize::MAX);
         for (place, column) in chart.columns.iter().enumerate() {
             let known = last.is_some_and(|last| place <= last);
@@ -173,8 +203,14 @@ impl Lists {
             } else {
                 age = age.saturating_add(1);
             }
-            let shown = if column.value.is_none() && age <= reach && known { held } else { *column };
-            lists.actual.push(shown.value.filter(|(newest, _, _)| known && newest.is_finite()));
+            let shown = if column.value.is_none() && age <= reach && known {
+                held
+            } else {
+                *column
+            };
+            lists
+                .actual
+                .push(shown.value.filter(|(newest, _, _)| known && newest.is_finite()));
             lists.shadow.push(shown.expected);
             lists.bits.push(shown.bits.filter(|_| known));
         }

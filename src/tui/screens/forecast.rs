@@ -1,54 +1,466 @@
-//! The screen `forecast`.
+//! Screen 3: when does it hit a limit, and how sure is that?
 
-use crossterm::event::KeyEvent;
+mod draw;
+
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
+use super::resource;
 use crate::{
-    engine::{Answer, LinkError},
-    tui::state::{Effect, KeyHint, State, Tag},
+    domain::{Crossing, Limit, Quantiles, Quantity, SeriesId, Side, Span, Timestamp},
+    engine::{Answer, ForecastView, LinkError, MetricRow, Query},
+    tui::{
+        self,
+        chart::{Lists, Track},
+        export::Shown,
+        page,
+        state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
+    },
 };
 
+/// How far one can look, hours. A sixtieth of each is a column, so that ten of them are a round time.
+const HORIZONS: [i64; 9] = [1, 3, 6, 12, 24, 72, 168, 720, 2_160];
+
+/// Steps asked for in a forecast.
+const DETAIL: u32 = 120;
+
 /// What this screen remembers.
-#[derive(Debug, Default)]
-pub struct Pane {}
+#[derive(Debug)]
+pub struct Pane {
+    /// Index into the horizons.
+    horizon: usize,
+    /// The crossing under the cursor.
+    row: Option<SeriesId>,
+    /// The limit looked at instead of the one in force, and of which metric.
+    limit: Option<(SeriesId, f64)>,
+    /// What was.
+    track: Track,
+    /// What will be.
+    view: Option<Box<ForecastView>>,
+    /// What was asked last, and whether the answer is still out.
+    asked: Option<Asked>,
+    waiting: bool,
+    error: Option<String>,
+}
+
+/// A question for a forecast.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
+    id: SeriesId,
+    horizon: usize,
+    limit: Option<f64>,
+    /// Start of the column it was asked in: a forecast is asked anew once a column.
+    column: Timestamp,
+}
+
+impl Default for Pane {
+    fn default() -> Self {
+        Self {
+            horizon: 2,
+            row: None,
+            limit: None,
+            track: Track::default(),
+            view: None,
+            asked: None,
+            waiting: false,
+            error: None,
+        }
+    }
+}
 
 /// Its keys, most useful first.
-pub const KEYS: &[KeyHint] = &[];
+pub const KEYS: &[KeyHint] = &[
+    KeyHint {
+        key: "+/-",
+        does: "horizon",
+        help: "looks less or more far ahead, 1 hour to 90 days",
+    },
+    KeyHint {
+        key: "hjkl",
+        does: "move",
+        help: "moves among the crossings to come; Enter shows one above",
+    },
+    KeyHint {
+        key: "L",
+        does: "limit",
+        help: "moves the limit line, for this view only",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "says where the forecast comes from",
+    },
+    KeyHint {
+        key: "w",
+        does: "what-if",
+        help: "tries a change on screen 5",
+    },
+    KeyHint {
+        key: "e",
+        does: "export",
+        help: "writes the forecast to a new file",
+    },
+    KeyHint {
+        key: "Enter",
+        does: "show",
+        help: "shows the crossing under the cursor above",
+    },
+    KeyHint {
+        key: "space",
+        does: "mark",
+        help: "marks the metric",
+    },
+    KeyHint {
+        key: "y",
+        does: "copy",
+        help: "sends the forecast to the terminal's clipboard",
+    },
+    KeyHint {
+        key: "f",
+        does: "freeze",
+        help: "holds the screen still; learning goes on",
+    },
+];
 
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
-    let _ = state;
-    todo!()
+    focus(state).as_ref().map_or_else(Vec::new, resource::series_crumbs)
+}
+
+/// The metric shown: the one chosen, else the first to cross, else any with a limit.
+fn focus(state: &State) -> Option<SeriesId> {
+    let first = || crossings(state).first().map(|(row, _)| row.id.clone());
+    let limited = || {
+        state
+            .shown
+            .metrics
+            .iter()
+            .find(|row| row.limit.is_some())
+            .map(|row| row.id.clone())
+    };
+    state
+        .series
+        .clone()
+        .or_else(first)
+        .or_else(limited)
+        .or_else(|| resource::focus(state))
+}
+
+/// Crossings to come, soonest first.
+fn crossings(state: &State) -> Vec<(&MetricRow, Crossing)> {
+    let rows = state
+        .shown
+        .metrics
+        .iter()
+        .filter(|row| state.passes(&row.id.resource, &row.id.name));
+    let mut found: Vec<_> = rows.filter_map(|row| Some((row, row.crossing?))).collect();
+    found.sort_by_key(|(row, crossing)| (crossing.at[1].map_or(i64::MAX, |at| at.0), row.id.clone()));
+    found
+}
+
+fn place(state: &State, rows: &[(&MetricRow, Crossing)]) -> usize {
+    rows.iter()
+        .position(|(row, _)| Some(&row.id) == state.forecast.row.as_ref())
+        .unwrap_or(0)
+}
+
+/// The series under the cursor.
+#[must_use]
+pub fn under_cursor(state: &State) -> Option<SeriesId> {
+    state
+        .forecast
+        .row
+        .clone()
+        .filter(|id| state.metric(id).is_some())
+        .or_else(|| focus(state))
+}
+
+fn horizon(state: &State) -> Span {
+    Span::from_hours(HORIZONS[state.forecast.horizon.min(HORIZONS.len() - 1)])
+}
+
+/// Length of a column.
+fn step(state: &State) -> Span {
+    Span(horizon(state).0 / 60)
+}
+
+/// The limit drawn: the one of this view, else the one in force.
+fn limit(state: &State, row: &MetricRow) -> Option<Limit> {
+    let own = state.forecast.limit.as_ref().filter(|(id, _)| *id == row.id);
+    own.map(|(_, value)| Limit {
+        value: *value,
+        side: row.limit.as_ref().map_or(Side::Above, |limit| limit.side),
+        by: "console".into(),
+    })
+    .or_else(|| row.limit.clone())
+}
+
+/// The forecast, if it is of that metric and was known at the time shown.
+fn view_of<'a>(state: &'a State, id: &SeriesId) -> Option<&'a ForecastView> {
+    let view = state.forecast.view.as_deref().filter(|view| view.id == *id)?;
+    let known = view
+        .forecast
+        .as_ref()
+        .is_none_or(|forecast| forecast.start <= state.now());
+    (state.at.is_none() || known).then_some(view)
+}
+
+/// What was and what will be on one row of columns; gives also the start of the first.
+fn lists(state: &State, row: &MetricRow, columns: usize) -> Option<(Timestamp, Span, Lists)> {
+    let chart = state.forecast.track.chart().filter(|chart| chart.id == row.id)?;
+    let mut lists = Lists::of(chart, row.cadence, state.now());
+    lists.actual.resize(columns, None);
+    lists.shadow.resize(columns, None);
+    let now = lists.now?;
+    if let Some(forecast) = view_of(state, &row.id).and_then(|view| view.forecast.as_ref()) {
+        let end = forecast.start + horizon(state);
+        for (column, shadow) in lists.shadow.iter_mut().enumerate().skip(now) {
+            let at = chart.from + chart.step * column as i64;
+            *shadow = if at <= end {
+                at_time(forecast, at + Span(chart.step.0 / 2))
+            } else {
+                None
+            };
+        }
+    }
+    Some((chart.from, chart.step, lists))
+}
+
+/// The distribution of the step nearest to a time.
+fn at_time(forecast: &crate::domain::Forecast, at: Timestamp) -> Option<Quantiles> {
+    let step = forecast.step.0.max(1);
+    let place = ((at - forecast.start).0 + step / 2).div_euclid(step) - 1;
+    let place = usize::try_from(place.max(0)).ok()?;
+    forecast
+        .steps
+        .get(place.min(forecast.steps.len().saturating_sub(1)))
+        .copied()
+}
+
+/// The forecast's numbers.
+#[must_use]
+pub fn table(state: &State) -> Shown {
+    let head = vec!["time", "2.5 %", "10 %", "50 %", "90 %", "97.5 %"];
+    let Some(id) = focus(state) else {
+        return Shown {
+            head,
+            ..Shown::default()
+        };
+    };
+    let forecast = view_of(state, &id).and_then(|view| view.forecast.as_ref());
+    let rows = forecast.into_iter().flat_map(|forecast| {
+        forecast.steps.iter().enumerate().map(|(place, quantiles)| {
+            let at = forecast.start + forecast.step * (place as i64 + 1);
+            let ((low95, high95), (low80, high80)) = (quantiles.band95(), quantiles.band80());
+            let numbers = [low95, low80, quantiles.median(), high80, high95].map(|value| value.to_string());
+            (id.clone(), std::iter::once(at.to_string()).chain(numbers).collect())
+        })
+    });
+    Shown {
+        title: format!("Forecast of {id} over {}", horizon(state)),
+        head,
+        rows: rows.collect(),
+    }
 }
 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let _ = state;
-    todo!()
+    let Some(id) = under_cursor(state) else {
+        return "no metric yet: the first values are being read".into();
+    };
+    if state.frozen {
+        return "f shows what came since; nothing is sent until then".into();
+    }
+    if focus(state).as_ref() != Some(&id) {
+        return format!("Enter shows {} {} above", id.resource.name(), id.name);
+    }
+    let finding = resource::finding(state, &id);
+    let proposal = state
+        .shown
+        .proposals
+        .iter()
+        .find(|proposal| finding.is_some_and(|finding| finding.id == proposal.finding));
+    if let Some(proposal) = proposal {
+        return format!(
+            "4 has a proposal for {} ({}); w tries it first",
+            id.resource.name(),
+            proposal.title
+        );
+    }
+    match state.metric(&id) {
+        Some(row) if limit(state, row).is_none() => "L draws a limit line to ask when it is passed".into(),
+        Some(row) if row.crossing.is_some() => "x says what the forecast rests on; w tries a change".into(),
+        _ => "+ looks further ahead; j and Enter show another metric".into(),
+    }
 }
 
-/// What to ask when the screen is entered, or when the data it shows have changed.
+/// Columns left of the now line and in all.
+fn columns(state: &State) -> (usize, usize) {
+    let all = draw::columns(state.size.0, state.room());
+    (all * 28 / 72, all)
+}
+
+/// Asks for what was and what will be, when it is another metric, horizon or limit, or a column later.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let _ = state;
-    todo!()
+    let Some(id) = focus(state) else { return Vec::new() };
+    let Some(row) = state.metric(&id).cloned() else {
+        return Vec::new();
+    };
+    state.series = Some(id.clone());
+    let (past, all) = columns(state);
+    let (newest, step) = (state.now(), step(state));
+    let mut effects = Vec::new();
+    if let Some(query) = state.forecast.track.want(&id, newest, step, past.max(1)) {
+        effects.push(ask("chart", &id, query));
+    }
+    if state.at.is_none() && !state.frozen {
+        state.forecast.track.extend(&row);
+    }
+    let own = state
+        .forecast
+        .limit
+        .as_ref()
+        .filter(|(own, _)| *own == id)
+        .map(|(_, value)| *value);
+    let wanted = Asked {
+        id: id.clone(),
+        horizon: state.forecast.horizon,
+        limit: own,
+        column: newest.floor(step),
+    };
+    if state.at.is_none() && !state.forecast.waiting && state.forecast.asked.as_ref() != Some(&wanted) {
+        state.forecast.asked = Some(wanted);
+        state.forecast.waiting = true;
+        let query = Query::Forecast {
+            id: id.clone(),
+            horizon: horizon(state),
+            steps: DETAIL,
+            limit: own,
+        };
+        effects.push(ask("forecast", &id, query));
+    }
+    settle(state, &row, all);
+    effects
+}
+
+fn settle(state: &mut State, row: &MetricRow, columns: usize) {
+    let Some((_, _, lists)) = lists(state, row, columns) else {
+        return;
+    };
+    let limit = limit(state, row);
+    let plot = tui::chart::Plot {
+        unit: row.unit,
+        actual: &lists.actual,
+        shadow: &lists.shadow,
+        limit: limit.as_ref(),
+        ..Default::default()
+    };
+    let rows = draw::chart_rows(state);
+    state.forecast.track.settle(&plot, rows);
+}
+
+fn ask(what: &'static str, id: &SeriesId, query: Query) -> Effect {
+    Effect::Ask(
+        Tag {
+            screen: Some(Screen::Forecast),
+            what,
+            series: Some(id.clone()),
+        },
+        query,
+    )
 }
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let _ = (state, key);
-    todo!()
+    match key.code {
+        KeyCode::Char('+' | '=') => state.forecast.horizon = (state.forecast.horizon + 1).min(HORIZONS.len() - 1),
+        KeyCode::Char('-') => state.forecast.horizon = state.forecast.horizon.saturating_sub(1),
+        KeyCode::Char('L') => {
+            let row = focus(state).and_then(|id| state.metric(&id).cloned());
+            let text = row
+                .and_then(|row| limit(state, &row))
+                .map_or_else(String::new, |limit| limit.value.to_string());
+            tui::open_line(state, Purpose::Limit, &text);
+            return Vec::new();
+        }
+        KeyCode::Enter => {
+            let Some(id) = state.forecast.row.take() else {
+                return Vec::new();
+            };
+            if focus(state).as_ref() == Some(&id) {
+                return tui::open(state, Screen::Resource, id);
+            }
+            state.series = Some(id);
+        }
+        code => {
+            let rows = crossings(state);
+            let at = place(state, &rows);
+            let code = match code {
+                KeyCode::Char('l') | KeyCode::Right => KeyCode::Down,
+                KeyCode::Char('h') | KeyCode::Left => KeyCode::Up,
+                other => other,
+            };
+            let to = page::moved(code, at, rows.len())
+                .and_then(|to| rows.get(to))
+                .map(|(row, _)| row.id.clone());
+            if to.is_some() {
+                state.forecast.row = to;
+            }
+            return Vec::new();
+        }
+    }
+    refresh(state)
+}
+
+/// What was typed into a line this screen opened, when Enter is pressed: a limit, or a file.
+pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
+    match purpose {
+        Purpose::Export => tui::export_to(state, text),
+        Purpose::Limit => {
+            let Some(id) = focus(state) else { return Vec::new() };
+            state.forecast.limit = match (text.trim(), text.parse::<Quantity>()) {
+                ("", _) => None,
+                (_, Ok(limit)) => Some((id, limit.base())),
+                (_, Err(error)) => {
+                    state.message = Some(format!("limit: {error}"));
+                    return Vec::new();
+                }
+            };
+            refresh(state)
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
-    let _ = (state, tag, answer);
-    todo!()
+    let answer = answer.map(|answer| *answer);
+    let mut effects = Vec::new();
+    if tag.what == "chart" {
+        let chart = match answer {
+            Ok(Answer::Chart(chart)) => Some(chart),
+            _ => None,
+        };
+        let next = state.forecast.track.take(chart);
+        effects.extend(tag.series.as_ref().zip(next).map(|(id, query)| ask("chart", id, query)));
+    } else {
+        state.forecast.waiting = false;
+        state.forecast.error = None;
+        match answer {
+            Ok(Answer::Forecast(view)) => state.forecast.view = Some(view),
+            Ok(_) => {}
+            Err(error) => state.forecast.error = Some(error.to_string()),
+        }
+    }
+    if state.screen == Screen::Forecast && state.room() > Room::Tiny {
+        effects.extend(refresh(state));
+    }
+    effects
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
-    let _ = (state, area, buffer);
-    todo!()
+    draw::view(state, area, buffer);
 }

@@ -64,12 +64,7 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
 }
 
 /// An answer to a question of `screen`, which need not be the one shown.
-pub fn answer(
-    state: &mut State,
-    screen: Screen,
-    tag: &Tag,
-    answer: Result<Box<Answer>, LinkError>,
-) -> Vec<Effect> {
+pub fn answer(state: &mut State, screen: Screen, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     of!(screen, answer(state, tag, answer))
 }
 

@@ -1,54 +1,392 @@
-//! The screen `overview`.
+//! Screen 1: what is off now, what will be, and where to look first.
 
-use crossterm::event::KeyEvent;
+mod draw;
+
+use std::sync::Arc;
+
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    engine::{Answer, LinkError},
-    tui::state::{Effect, KeyHint, State, Tag},
+    domain::{Finding, FindingId, Mark, ResourceId, Seen, SeriesId, Span},
+    engine::{Answer, LinkError, ResourceRow},
+    tui::{
+        self,
+        chart::Track,
+        export::Shown,
+        page,
+        state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
+        text,
+    },
 };
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
-pub struct Pane {}
+pub struct Pane {
+    /// Whether the list of hosts has the cursor.
+    hosts: bool,
+    finding: Option<FindingId>,
+    host: Option<ResourceId>,
+    /// The chart beside the list, on wide screens.
+    track: Track,
+}
 
 /// Its keys, most useful first.
-pub const KEYS: &[KeyHint] = &[];
+pub const KEYS: &[KeyHint] = &[
+    KeyHint {
+        key: "Enter",
+        does: "open",
+        help: "opens the metric on screen 2; for a host its worst one",
+    },
+    KeyHint {
+        key: "/",
+        does: "filter",
+        help: "filters both lists as you type; Esc clears, Enter keeps",
+    },
+    KeyHint {
+        key: "space",
+        does: "mark",
+        help: "marks the row, for what-if, export and copy",
+    },
+    KeyHint {
+        key: "w",
+        does: "what-if",
+        help: "tries what the marked rows would do on screen 5",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "says where the number under the cursor comes from",
+    },
+    KeyHint {
+        key: "{",
+        does: "incid.",
+        help: "goes back to the incident before ( } on)",
+    },
+    KeyHint {
+        key: "Tab",
+        does: "hosts",
+        help: "goes between findings and hosts",
+    },
+    KeyHint {
+        key: "f",
+        does: "freeze",
+        help: "holds the screen still; learning goes on",
+    },
+    KeyHint {
+        key: "y",
+        does: "copy",
+        help: "sends the marked rows to the terminal's clipboard",
+    },
+    KeyHint {
+        key: "e",
+        does: "export",
+        help: "writes the list to a new file",
+    },
+];
 
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
     let _ = state;
-    todo!()
+    Vec::new()
+}
+
+/// The findings that pass the filter, worst first.
+fn findings(state: &State) -> Vec<&Arc<Finding>> {
+    let rows = state.shown.findings.iter();
+    rows.filter(|finding| state.passes(&finding.resource, &name(state, finding)))
+        .collect()
+}
+
+/// The hosts that pass the filter, worst first.
+fn hosts(state: &State) -> Vec<&ResourceRow> {
+    let found = findings(state);
+    let has = |row: &ResourceRow| found.iter().any(|finding| finding.resource == row.id);
+    state
+        .shown
+        .resources
+        .iter()
+        .filter(|row| state.passes(&row.id, "") || has(row))
+        .collect()
+}
+
+fn place<T>(rows: &[T], chosen: impl Fn(&T) -> bool) -> usize {
+    rows.iter().position(chosen).unwrap_or(0)
+}
+
+fn chosen_finding(state: &State) -> Option<&Arc<Finding>> {
+    let rows = findings(state);
+    let at = place(&rows, |row| Some(row.id) == state.overview.finding);
+    rows.get(at).copied()
+}
+
+fn chosen_host(state: &State) -> Option<&ResourceRow> {
+    let rows = hosts(state);
+    let at = place(&rows, |row| Some(&row.id) == state.overview.host.as_ref());
+    rows.get(at).copied()
+}
+
+/// Whether the cursor is among the hosts: also when there is no finding to be on.
+fn on_hosts(state: &State) -> bool {
+    state.overview.hosts || findings(state).is_empty()
+}
+
+/// The series under the cursor; for a host its worst one.
+#[must_use]
+pub fn under_cursor(state: &State) -> Option<SeriesId> {
+    if !on_hosts(state) {
+        return chosen_finding(state)?.series.first().cloned();
+    }
+    let host = chosen_host(state)?;
+    let first = || {
+        state
+            .shown
+            .metrics
+            .iter()
+            .find(|row| row.id.resource == host.id)
+            .map(|row| row.id.clone())
+    };
+    host.worst.as_ref().map(|(series, _)| series.clone()).or_else(first)
+}
+
+/// What a finding's row calls it: its first series, or how many.
+fn name(state: &State, finding: &Finding) -> String {
+    if finding.mark != Mark::Stale {
+        return finding
+            .series
+            .first()
+            .map(|series| series.name.to_string())
+            .unwrap_or_default();
+    }
+    let count = finding.series.len();
+    match (count, finding.series.first()) {
+        (1, Some(series)) => series.name.to_string(),
+        _ => {
+            let host = state.shown.resources.iter().find(|row| row.id == finding.resource);
+            let all = if host.is_some_and(|host| host.metrics as usize <= count) {
+                "all "
+            } else {
+                ""
+            };
+            format!("({all}{count} metrics)")
+        }
+    }
+}
+
+/// Value now and what it should be.
+fn compared(state: &State, finding: &Finding) -> (String, String) {
+    match &finding.seen {
+        Seen::Metric { now, band } => {
+            let unit = finding
+                .series
+                .first()
+                .and_then(|id| state.metric(id))
+                .map(|row| row.unit)
+                .unwrap_or_default();
+            let band = band.map_or("-".into(), |(low, high)| bare(&page::between(unit, low, high)));
+            (now.map_or("-".into(), |now| unit.show(now)), band)
+        }
+        Seen::Setting { now, expected } => {
+            let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
+            (value(now), format!("{} (set)", value(expected)))
+        }
+    }
+}
+
+/// An interval without its unit, which stands beside the value already: `9.8-12.4`; sizes keep their letter.
+fn bare(interval: &str) -> String {
+    interval
+        .trim_end_matches("/s")
+        .trim_end_matches(" %")
+        .trim_end_matches(" C")
+        .to_owned()
+}
+
+/// When it began, or in how long it will be.
+fn since(state: &State, finding: &Finding) -> String {
+    let now = state.now();
+    let crossing = finding
+        .crossing
+        .filter(|_| finding.mark == Mark::Cross)
+        .and_then(|crossing| crossing.at[1]);
+    match crossing {
+        Some(at) => format!("in {}", rough(at - now)),
+        None if now - finding.since < Span::from_hours(12) => text::minute(finding.since),
+        None => {
+            let when = text::when(finding.since, now);
+            if when.len() <= 5 {
+                when
+            } else {
+                text::day(finding.since)
+            }
+        }
+    }
+}
+
+/// A length of time in at most three cells: `45m`, `3h`, `2d`.
+fn rough(span: Span) -> String {
+    let minutes = span.0.max(0) / 60_000_000;
+    match minutes {
+        0..100 => format!("{minutes}m"),
+        100..2_880 => format!("{}h", minutes / 60),
+        _ => format!("{}d", (minutes / 1_440).min(99)),
+    }
+}
+
+/// The findings as a list to copy or write.
+#[must_use]
+pub fn table(state: &State) -> Shown {
+    let rows = findings(state).into_iter().filter_map(|finding| {
+        let (now, expected) = compared(state, finding);
+        let row = [
+            finding.mark.to_string(),
+            finding.resource.name().to_owned(),
+            name(state, finding),
+            now,
+            expected,
+            format!("{:.1}", finding.bits),
+            since(state, finding),
+            finding.summary.to_string(),
+        ];
+        Some((finding.series.first()?.clone(), row.to_vec()))
+    });
+    Shown {
+        title: format!("What is off, {} at {}", state.place, state.now()),
+        head: vec![
+            "mark", "resource", "metric", "now", "shadow", "bits", "since", "summary",
+        ],
+        rows: rows.collect(),
+    }
 }
 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let _ = state;
-    todo!()
+    let shown = &state.shown;
+    if shown.at.is_none() {
+        return "the first values are being read: rows appear here by themselves".into();
+    }
+    if state.frozen {
+        return "f shows what came since; nothing is sent until then".into();
+    }
+    if let Some(finding) = chosen_finding(state).filter(|_| !on_hosts(state)) {
+        let proposals = shown.proposals.iter().filter(|proposal| {
+            shown
+                .findings
+                .iter()
+                .any(|other| other.id == proposal.finding && other.resource == finding.resource)
+        });
+        let then = match proposals.count() {
+            0 => "x says where the number comes from".to_owned(),
+            1 => "4 has 1 proposal".into(),
+            n => format!("4 has {n} proposals"),
+        };
+        let why = if finding.mark == Mark::Cross {
+            format!("crosses {}", since(state, finding))
+        } else {
+            format!("{} since {}", finding.mark.word(), since(state, finding))
+        };
+        let what = format!("{} {}", finding.resource.name(), name(state, finding));
+        return format!("Enter opens {what} ({why}); {then}");
+    }
+    match under_cursor(state) {
+        Some(_) if !shown.findings.is_empty() && state.overview.hosts => {
+            "Enter opens the host's worst metric; Tab goes back to what is off".into()
+        }
+        Some(id) if shown.health.learnt == 0 => format!("Enter shows {} live while its shadow is learnt", id.name),
+        Some(_) => "3 shows what comes next; Enter opens the host's worst metric".into(),
+        None => "Esc clears the filter".into(),
+    }
 }
 
-/// What to ask when the screen is entered, or when the data it shows have changed.
+/// The chart beside the list shows the row under the cursor.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let _ = state;
-    todo!()
+    if state.room() < Room::Large {
+        return Vec::new();
+    }
+    let Some(id) = under_cursor(state).filter(|id| state.metric(id).is_some()) else {
+        return Vec::new();
+    };
+    let columns = draw::side_columns(state.size.0);
+    let newest = state.now();
+    let query = state.overview.track.want(&id, newest, Span::from_mins(1), columns);
+    if let Some(row) = state.metric(&id).cloned()
+        && state.at.is_none()
+    {
+        state.overview.track.extend(&row);
+    }
+    query.map(|query| Effect::Ask(tag(), query)).into_iter().collect()
+}
+
+fn tag() -> Tag {
+    Tag {
+        screen: Some(Screen::Overview),
+        what: "chart",
+        series: None,
+    }
 }
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let _ = (state, key);
-    todo!()
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab => state.overview.hosts = !on_hosts(state),
+        KeyCode::Enter => {
+            return match under_cursor(state) {
+                Some(id) => tui::open(state, Screen::Resource, metric_of(state, id)),
+                None => Vec::new(),
+            };
+        }
+        code if on_hosts(state) => {
+            let rows = hosts(state);
+            let at = place(&rows, |row| Some(&row.id) == state.overview.host.as_ref());
+            let to = page::moved(code, at, rows.len())
+                .and_then(|to| rows.get(to))
+                .map(|row| row.id.clone());
+            state.overview.host = to.or(state.overview.host.take());
+        }
+        code => {
+            let rows = findings(state);
+            let at = place(&rows, |row| Some(row.id) == state.overview.finding);
+            let to = page::moved(code, at, rows.len())
+                .and_then(|to| rows.get(to))
+                .map(|row| row.id);
+            state.overview.finding = to.or(state.overview.finding);
+        }
+    }
+    refresh(state)
+}
+
+/// A setting has no chart of its own: screen 2 shows the metric of its host that is worst.
+fn metric_of(state: &State, id: SeriesId) -> SeriesId {
+    if state.metric(&id).is_some() {
+        return id;
+    }
+    let host = state.shown.resources.iter().find(|row| row.id == id.resource);
+    host.and_then(|host| host.worst.as_ref())
+        .map_or(id, |(worst, _)| worst.clone())
+}
+
+/// What was typed into a line this screen opened, when Enter is pressed: a file.
+pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
+    match purpose {
+        Purpose::Export => tui::export_to(state, text),
+        _ => Vec::new(),
+    }
 }
 
 /// An answer to a question of this screen.
-pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
-    let _ = (state, tag, answer);
-    todo!()
+pub fn answer(state: &mut State, _tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
+    // Beside the list a chart that cannot be had is left blank; screen 2 says why.
+    let chart = match answer.map(|answer| *answer) {
+        Ok(Answer::Chart(chart)) => Some(chart),
+        _ => None,
+    };
+    let next = state.overview.track.take(chart);
+    next.map(|query| Effect::Ask(tag(), query)).into_iter().collect()
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
-    let _ = (state, area, buffer);
-    todo!()
+    draw::view(state, area, buffer);
 }

@@ -1,54 +1,532 @@
-//! The screen `resource`.
+//! Screen 2: is this metric doing what it should, and since when not?
 
-use crossterm::event::KeyEvent;
+mod draw;
+mod sides;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    engine::{Answer, LinkError},
-    tui::state::{Effect, KeyHint, State, Tag},
+    domain::{Finding, Mark, SeriesId, Span},
+    engine::{Answer, LinkError, MetricRow, Query},
+    tui::{
+        self,
+        chart::{Lists, Plot, Track},
+        export::Shown,
+        page,
+        state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
+        text,
+    },
 };
 
+/// Lengths of a column, seconds: 80 columns show 13 minutes to a month. Ten columns are a round time, for the grid.
+const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
+
 /// What this screen remembers.
-#[derive(Debug, Default)]
-pub struct Pane {}
+#[derive(Debug)]
+pub struct Pane {
+    /// Index into the lengths of a column.
+    zoom: usize,
+    /// Whether the list of related metrics has the cursor.
+    in_list: bool,
+    /// The related metric under the cursor.
+    related: Option<SeriesId>,
+    /// A chart for each metric drawn.
+    tracks: BTreeMap<SeriesId, Track>,
+    /// Why there is no chart.
+    error: Option<String>,
+}
+
+impl Default for Pane {
+    fn default() -> Self {
+        Self {
+            zoom: 2,
+            in_list: false,
+            related: None,
+            tracks: BTreeMap::new(),
+            error: None,
+        }
+    }
+}
 
 /// Its keys, most useful first.
-pub const KEYS: &[KeyHint] = &[];
+pub const KEYS: &[KeyHint] = &[
+    KeyHint {
+        key: "Tab",
+        does: "pane",
+        help: "goes to the related metrics and back; Enter opens one",
+    },
+    KeyHint {
+        key: "[ ]",
+        does: "time",
+        help: "moves the time cursor a column back or on; 0 is now",
+    },
+    KeyHint {
+        key: "{ }",
+        does: "incident",
+        help: "goes to the incident before or after",
+    },
+    KeyHint {
+        key: "f",
+        does: "freeze",
+        help: "holds the screen still; learning goes on",
+    },
+    KeyHint {
+        key: "x",
+        does: "explain",
+        help: "says where the number comes from",
+    },
+    KeyHint {
+        key: "w",
+        does: "what-if",
+        help: "tries the settings of this metric's host on screen 5",
+    },
+    KeyHint {
+        key: "+/-",
+        does: "zoom",
+        help: "shows less or more time, 13 minutes to 30 days",
+    },
+    KeyHint {
+        key: "h l",
+        does: "metric",
+        help: "goes to the metric before or after of this host",
+    },
+    KeyHint {
+        key: "space",
+        does: "mark",
+        help: "marks the metric; two marked and more are shown beside each other",
+    },
+    KeyHint {
+        key: "y",
+        does: "copy",
+        help: "sends the chart's numbers to the terminal's clipboard",
+    },
+    KeyHint {
+        key: "e",
+        does: "export",
+        help: "writes the chart's numbers to a new file",
+    },
+];
 
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
-    let _ = state;
-    todo!()
+    state.series.as_ref().map_or_else(Vec::new, series_crumbs)
+}
+
+/// `db-01`, `mem`, `available_pct`.
+pub(super) fn series_crumbs(id: &SeriesId) -> Vec<String> {
+    let host = id.resource.name().to_owned();
+    match id.name.rsplit_once('.') {
+        Some((family, last)) => vec![host, family.to_owned(), last.to_owned()],
+        None => vec![host, id.name.to_string()],
+    }
+}
+
+/// The series that is drawn: the one chosen, else the worst of the first host.
+pub(super) fn focus(state: &State) -> Option<SeriesId> {
+    let known = |id: &SeriesId| state.metric(id).is_some();
+    let worst = || {
+        let host = state.shown.resources.first()?;
+        host.worst.as_ref().map(|(id, _)| id.clone()).filter(known)
+    };
+    let first = || state.shown.metrics.first().map(|row| row.id.clone());
+    state.series.clone().or_else(worst).or_else(first)
+}
+
+/// The finding a series is part of.
+pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Finding>> {
+    state.shown.findings.iter().find(|finding| finding.series.contains(id))
+}
+
+/// Other metrics of the same host, the most surprising first; among equals those of the same family.
+fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow> {
+    let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let mine = family(&id.name);
+    let mut rows: Vec<&MetricRow> = state
+        .shown
+        .metrics
+        .iter()
+        .filter(|row| row.id.resource == id.resource && row.id != *id)
+        .collect();
+    // Whole bits only: rows must not change places with every wiggle.
+    let rank = |row: &MetricRow| {
+        (
+            std::cmp::Reverse(row.bits.max(0.0) as u32),
+            row.mark,
+            family(&row.id.name) != mine,
+        )
+    };
+    rows.sort_by_cached_key(|row| rank(row));
+    if !state.filter.is_empty() {
+        rows.retain(|row| state.passes(&row.id.resource, &row.id.name));
+    }
+    rows.truncate(40);
+    rows
+}
+
+fn related_place(state: &State, rows: &[&MetricRow]) -> usize {
+    rows.iter()
+        .position(|row| Some(&row.id) == state.resource.related.as_ref())
+        .unwrap_or(0)
+}
+
+/// How another metric's departure lies in time: `leads 3 min`, `lags 6 min`, `-`.
+fn lag(state: &State, id: &SeriesId, other: &SeriesId) -> String {
+    let mine = finding(state, id);
+    let cause = mine.and_then(|mine| mine.causes.iter().find(|cause| cause.series.as_ref() == Some(other)));
+    if let Some(cause) = cause {
+        return format!("leads {}", cause.lead);
+    }
+    let (Some(mine), Some(theirs)) = (mine, finding(state, other)) else {
+        return "-".into();
+    };
+    match theirs.since - mine.since {
+        Span(lag @ 1..) => format!("lags {}", Span(lag)),
+        Span(lead @ ..=-1) => format!("leads {}", Span(-lead)),
+        Span::ZERO => "same time".into(),
+    }
+}
+
+/// The series under the cursor.
+#[must_use]
+pub fn under_cursor(state: &State) -> Option<SeriesId> {
+    let id = focus(state)?;
+    if !state.resource.in_list {
+        return Some(id);
+    }
+    let rows = related(state, &id);
+    rows.get(related_place(state, &rows))
+        .map(|row| row.id.clone())
+        .or(Some(id))
+}
+
+/// Length of a column.
+#[must_use]
+pub fn step(state: &State) -> Span {
+    Span::from_secs(STEPS[state.resource.zoom.min(STEPS.len() - 1)])
+}
+
+/// The metrics drawn, the first largest: the one in focus, or all that are marked.
+fn drawn(state: &State) -> Vec<SeriesId> {
+    let marked: Vec<SeriesId> = state
+        .marked
+        .iter()
+        .filter(|id| state.metric(id).is_some())
+        .cloned()
+        .collect();
+    if marked.len() > 1 && state.room() >= Room::Normal {
+        let most = if state.room() == Room::Large { 6 } else { 2 };
+        return marked.into_iter().take(most).collect();
+    }
+    let Some(id) = focus(state) else { return Vec::new() };
+    let beside = if state.room() == Room::Large { 3 } else { 0 };
+    let others: Vec<SeriesId> = related(state, &id)
+        .into_iter()
+        .take(beside)
+        .map(|row| row.id.clone())
+        .collect();
+    std::iter::once(id).chain(others).collect()
+}
+
+/// Whether several metrics stand beside each other.
+fn several(state: &State) -> bool {
+    state.marked.len() > 1 && drawn(state).len() > 1 && drawn(state).iter().all(|id| state.marked.contains(id))
+}
+
+/// Chart, lists and plot of one metric; `None` before its history has come.
+fn lists(state: &State, row: &MetricRow) -> Option<Lists> {
+    let chart = state.resource.tracks.get(&row.id)?.chart()?;
+    Some(Lists::of(chart, row.cadence, state.now()))
+}
+
+fn plot<'a>(state: &'a State, row: &'a MetricRow, lists: &'a Lists) -> Plot<'a> {
+    let track = state.resource.tracks.get(&row.id);
+    let chart = track.and_then(Track::chart);
+    Plot {
+        unit: row.unit,
+        from: chart.map(|chart| chart.from).unwrap_or_default(),
+        step: chart.map_or(step(state), |chart| chart.step),
+        actual: &lists.actual,
+        shadow: &lists.shadow,
+        limit: row.limit.as_ref(),
+        now: lists.now,
+        scale: track.and_then(Track::scale),
+        ..Plot::default()
+    }
+}
+
+/// The numbers of the chart.
+#[must_use]
+pub fn table(state: &State) -> Shown {
+    let head = vec!["time", "actual", "shadow 10 %", "shadow 50 %", "shadow 90 %", "bits"];
+    let Some(row) = focus(state).and_then(|id| state.metric(&id)) else {
+        return Shown {
+            head,
+            ..Shown::default()
+        };
+    };
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
+    let columns = state
+        .resource
+        .tracks
+        .get(&row.id)
+        .and_then(Track::chart)
+        .into_iter()
+        .flat_map(|chart| {
+            chart
+                .columns
+                .iter()
+                .enumerate()
+                .filter(|(_, column)| column.value.is_some())
+                .map(move |(place, column)| {
+                    let expected = column.expected;
+                    let cells = vec![
+                        (chart.from + chart.step * place as i64).to_string(),
+                        number(column.value.map(|(newest, _, _)| newest)),
+                        number(expected.map(|expected| expected.band80().0)),
+                        number(expected.map(|expected| expected.median())),
+                        number(expected.map(|expected| expected.band80().1)),
+                        number(column.bits.map(f64::from)),
+                    ];
+                    (row.id.clone(), cells)
+                })
+        });
+    let unit = row.unit.suffix();
+    let unit = if unit.is_empty() {
+        String::new()
+    } else {
+        format!(" ({unit})")
+    };
+    Shown {
+        title: format!("{}{unit}", row.id),
+        head,
+        rows: columns.collect(),
+    }
 }
 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let _ = state;
-    todo!()
+    let Some(id) = focus(state) else {
+        return "no metric yet: the first values are being read".into();
+    };
+    if state.frozen {
+        return "f shows what came since; nothing is sent until then".into();
+    }
+    let rows = related(state, &id);
+    let leading = rows
+        .iter()
+        .take(3)
+        .position(|row| lag(state, &id, &row.id).starts_with("leads"));
+    let replay = last_change(state, &id).map(|at| format!("w replays the change of {}", text::minute(at)));
+    if state.resource.in_list {
+        return "Enter opens the metric under the cursor; Esc comes back here".into();
+    }
+    match (leading, replay, finding(state, &id)) {
+        (Some(row), Some(replay), _) => {
+            format!(
+                "row {} {}: Tab, then Enter opens it; {replay}",
+                row + 1,
+                lag(state, &id, &rows[row].id).replace("leads", "leads by")
+            )
+        }
+        (Some(row), None, _) => {
+            format!(
+                "row {} {}: Tab, then Enter opens it",
+                row + 1,
+                lag(state, &id, &rows[row].id).replace("leads", "leads by")
+            )
+        }
+        (None, Some(replay), Some(_)) => format!("{replay}; x says where the number comes from"),
+        (None, _, Some(finding)) if finding.mark == Mark::Cross => {
+            "3 shows when it passes its limit; 4 what to do about it".into()
+        }
+        (None, _, Some(_)) => "x says what the shadow rests on; { goes to where it began".into(),
+        (None, _, None) => "it is as it should be: l shows the next metric, 3 what comes next".into(),
+    }
 }
 
-/// What to ask when the screen is entered, or when the data it shows have changed.
+/// When a setting of the host last changed within the chart.
+fn last_change(state: &State, id: &SeriesId) -> Option<crate::domain::Timestamp> {
+    let changes = state.resource.tracks.get(id)?.changes();
+    changes
+        .iter()
+        .rev()
+        .map(|change| change.at)
+        .find(|at| *at <= state.now())
+}
+
+/// Columns of the main chart.
+fn columns(state: &State) -> usize {
+    draw::columns(state.size.0, state.room())
+}
+
+/// Asks for the history of every metric drawn that is not there yet.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let _ = state;
-    todo!()
+    if state.series.is_none() {
+        state.series = focus(state);
+    }
+    let (ids, step, newest, columns) = (drawn(state), step(state), state.now(), columns(state));
+    if state.shown.at.is_none() {
+        return Vec::new();
+    }
+    state
+        .resource
+        .tracks
+        .retain(|id, track| ids.contains(id) || track.loading());
+    let mut effects = Vec::new();
+    for id in ids {
+        let track = state.resource.tracks.entry(id.clone()).or_default();
+        if let Some(query) = track.want(&id, newest, step, columns) {
+            effects.push(ask(id.clone(), query));
+        }
+    }
+    settle(state);
+    effects
+}
+
+fn ask(id: SeriesId, query: Query) -> Effect {
+    Effect::Ask(
+        Tag {
+            screen: Some(Screen::Resource),
+            what: "chart",
+            series: Some(id),
+        },
+        query,
+    )
+}
+
+/// Carries every chart on by the newest values.
+pub fn extend(state: &mut State) {
+    let shown = Arc::clone(&state.shown);
+    for (id, track) in &mut state.resource.tracks {
+        if let Ok(row) = shown.metrics.binary_search_by(|row| row.id.cmp(id)) {
+            track.extend(&shown.metrics[row]);
+        }
+    }
+}
+
+/// Forgets all charts: they have a hole where the screen stood still.
+pub fn forget(state: &mut State) {
+    state.resource.tracks.values_mut().for_each(Track::forget);
+}
+
+/// Lets every y axis follow its data, if it must.
+fn settle(state: &mut State) {
+    let rows = draw::chart_rows(state);
+    for (place, id) in drawn(state).into_iter().enumerate() {
+        let Some(row) = state.metric(&id).cloned() else {
+            continue;
+        };
+        let Some(lists) = lists(state, &row) else { continue };
+        let rows = if place == 0 || several(state) {
+            rows
+        } else {
+            sides::SMALL_ROWS
+        };
+        let plot = Plot {
+            unit: row.unit,
+            actual: &lists.actual,
+            shadow: &lists.shadow,
+            limit: row.limit.as_ref(),
+            ..Plot::default()
+        };
+        if let Some(track) = state.resource.tracks.get_mut(&id) {
+            track.settle(&plot, rows);
+        }
+    }
 }
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let _ = (state, key);
-    todo!()
+    match key.code {
+        KeyCode::Tab | KeyCode::BackTab => state.resource.in_list = !state.resource.in_list,
+        KeyCode::Char('+' | '=') => state.resource.zoom = state.resource.zoom.saturating_sub(1),
+        KeyCode::Char('-') => state.resource.zoom = (state.resource.zoom + 1).min(STEPS.len() - 1),
+        KeyCode::Char('l') | KeyCode::Right => neighbour(state, 1),
+        KeyCode::Char('h') | KeyCode::Left => neighbour(state, -1),
+        KeyCode::Enter if state.resource.in_list => {
+            let Some(id) = under_cursor(state) else {
+                return Vec::new();
+            };
+            state.resource.in_list = false;
+            state.resource.related = None;
+            return tui::open(state, Screen::Resource, id);
+        }
+        code => {
+            let Some(id) = focus(state) else { return Vec::new() };
+            let rows = related(state, &id);
+            // The first movement key goes into the list: there is nothing else to move in.
+            let at = related_place(state, &rows);
+            let to = if state.resource.in_list {
+                page::moved(code, at, rows.len())
+            } else {
+                page::moved(code, 0, 1).map(|_| at)
+            };
+            let to = to.and_then(|to| rows.get(to)).map(|row| row.id.clone());
+            if to.is_some() {
+                state.resource.in_list = true;
+                state.resource.related = to;
+            }
+        }
+    }
+    refresh(state)
+}
+
+/// Goes to another metric of the same host, in the order of their names.
+fn neighbour(state: &mut State, by: isize) {
+    let Some(id) = focus(state) else { return };
+    let rows: Vec<&SeriesId> = state
+        .shown
+        .metrics
+        .iter()
+        .map(|row| &row.id)
+        .filter(|other| other.resource == id.resource && state.passes(&other.resource, &other.name))
+        .collect();
+    let at = rows.iter().position(|other| **other == id).unwrap_or(0);
+    let to = at
+        .checked_add_signed(by)
+        .and_then(|to| rows.get(to))
+        .map(|id| (*id).clone());
+    if to.is_some() {
+        state.series = to;
+        state.resource.related = None;
+        state.resource.error = None;
+    }
+}
+
+/// What was typed into a line this screen opened, when Enter is pressed: a file.
+pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
+    match purpose {
+        Purpose::Export => tui::export_to(state, text),
+        _ => Vec::new(),
+    }
 }
 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
-    let _ = (state, tag, answer);
-    todo!()
+    let Some(id) = &tag.series else { return Vec::new() };
+    state.resource.error = None;
+    let chart = match answer.map(|answer| *answer) {
+        Ok(Answer::Chart(chart)) => Some(chart),
+        Ok(_) => None,
+        Err(error) => {
+            state.resource.error = Some(error.to_string());
+            None
+        }
+    };
+    let next = state.resource.tracks.get_mut(id).and_then(|track| track.take(chart));
+    if state.at.is_none() && !state.frozen {
+        extend(state);
+    }
+    settle(state);
+    next.map(|query| ask(id.clone(), query)).into_iter().collect()
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
-    let _ = (state, area, buffer);
-    todo!()
+    draw::view(state, area, buffer);
 }

@@ -1,0 +1,408 @@
+//! Draws the Forecast.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{crossings, focus, horizon, limit, lists, place, view_of};
+use crate::{
+    domain::{Crossing, Mark, Span, Timestamp},
+    engine::{ForecastView, MetricRow},
+    tui::{
+        chart::{self, GUTTER, Plot},
+        look::Role,
+        page::{Page, between, signed, window},
+        state::{Room, State},
+        text::{self, fit, put},
+    },
+};
+
+/// Cells right of the chart, for the limit's value.
+const RIGHT: u16 = 4;
+/// Cells of the list at the left of wide screens.
+const LIST: u16 = 34;
+
+/// Columns of the chart on a screen so wide.
+pub(super) fn columns(width: u16, room: Room) -> usize {
+    let list = if room == Room::Large { LIST } else { 0 };
+    usize::from(width.saturating_sub(GUTTER + RIGHT + list)).max(1)
+}
+
+/// Rows of values in the chart.
+pub(super) fn chart_rows(state: &State) -> usize {
+    let height = usize::from(state.size.1);
+    match state.room() {
+        Room::Tiny => 1,
+        // Frame 3 rows, status, labels, axis, one crossing.
+        Room::Small => height.saturating_sub(7).max(1),
+        // Frame 4, status, labels, axis, heading, three crossings, two rows of how it held.
+        Room::Normal => height.saturating_sub(13),
+        Room::Large => height.saturating_sub(16),
+    }
+}
+
+pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    let row = focus(state).and_then(|id| state.metric(&id).cloned());
+    let mut page = Page::new(&state.look, area, buffer);
+    let Some(row) = row else {
+        page.line(Role::Text, " No metric yet: the first values are being read.");
+        return;
+    };
+    status(state, &row, &mut page);
+    match state.room() {
+        Room::Tiny => {}
+        Room::Small => {
+            main_chart(state, &row, &mut page);
+            crossing_rows(state, &mut page, 1);
+        }
+        Room::Normal => {
+            main_chart(state, &row, &mut page);
+            heading(state, &mut page);
+            let rows = page.left().saturating_sub(2);
+            crossing_rows(state, &mut page, rows);
+            held(state, &row, &mut page);
+        }
+        Room::Large => {
+            let below = Rect {
+                y: area.y + 1,
+                height: area.height.saturating_sub(1),
+                ..area
+            };
+            let right = Rect {
+                x: below.x + LIST,
+                width: below.width.saturating_sub(LIST),
+                ..below
+            };
+            let mut list = Page::new(
+                &state.look,
+                Rect {
+                    width: LIST - 1,
+                    ..below
+                },
+                buffer,
+            );
+            side_list(state, &mut list);
+            for y in 0..below.height {
+                put(
+                    buffer,
+                    below,
+                    LIST - 1,
+                    y,
+                    state.look.glyph("│", "|"),
+                    state.look.style(Role::Grid),
+                );
+            }
+            let mut page = Page::new(&state.look, right, buffer);
+            main_chart(state, &row, &mut page);
+            page.rule();
+            held(state, &row, &mut page);
+            members(state, &row, &mut page);
+        }
+    }
+}
+
+/// Row 3: when the limit is passed, how far is looked, where it goes.
+fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    let view = view_of(state, &row.id);
+    let crossing = crossing(state, row);
+    let limit = limit(state, row);
+    let mut parts = Vec::new();
+    let broken = limit
+        .as_ref()
+        .zip(row.now)
+        .is_some_and(|(limit, (_, value))| limit.broken_by(value));
+    let mark = match (&crossing, broken) {
+        (_, true) => Mark::Breach,
+        (Some(_), _) => Mark::Cross,
+        (None, _) if row.expected.is_none() => Mark::Learning,
+        (None, _) => Mark::Ok,
+    };
+    match (&limit, &crossing) {
+        (Some(limit), _) if broken => parts.push(format!("beyond {} already", row.unit.show(limit.value))),
+        (Some(limit), Some(crossing)) => {
+            let (from, to) = (crossing.at[0], crossing.at[2]);
+            let when = crossing.at[1].map_or("later".into(), |at| format!("at {}", text::when(at, state.now())));
+            let sure = format!("(80 %: {}-{})", ends(from, state.now()), ends(to, state.now()));
+            parts.push(format!("{} {when} {sure}", row.unit.show(limit.value)));
+        }
+        (Some(limit), None) => parts.push(format!("{} not passed", row.unit.show(limit.value))),
+        (None, _) => {
+            let name = row.id.name.rsplit('.').next().unwrap_or_default();
+            parts.push(format!("{name} has no limit: :limit 90, or L for this view"));
+        }
+    }
+    parts.push(format!("horizon {}", hours(horizon(state))));
+    if let Some(forecast) = view.and_then(|view| view.forecast.as_ref())
+        && let (Some(first), Some(last)) = (forecast.steps.first(), forecast.steps.last())
+        && forecast.steps.len() > 1
+    {
+        let hours = forecast.step.secs_f64() * (forecast.steps.len() - 1) as f64 / 3_600.0;
+        parts.push(format!(
+            "trend {}/h",
+            signed(row.unit, (last.median() - first.median()) / hours.max(1e-9))
+        ));
+    }
+    if state.forecast.waiting && view.is_none() {
+        parts.push("loading".into());
+    }
+    page.line(Role::Text, &format!(" {}   {}", mark, parts.join("   ")));
+    page.paint(1, mark.word().len() + 2, Role::Mark(mark));
+}
+
+/// The crossing of what is drawn: that of the forecast, else that of the newest snapshot.
+fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
+    match view_of(state, &row.id) {
+        Some(view) => view.crossing.filter(|crossing| crossing.at[1].is_some()),
+        None => row.crossing,
+    }
+}
+
+fn main_chart(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    let columns = columns(state.size.0, state.room());
+    let rows = chart_rows(state);
+    let limit = limit(state, row);
+    let crossing = crossing(state, row);
+    let (area, buffer) = page.take(rows + 2);
+    let dim = state.look.style(Role::Dim);
+    let Some((from, step, lists)) = lists(state, row, columns) else {
+        put(buffer, area, GUTTER, area.height / 2, "reading its history", dim);
+        return;
+    };
+    let plot = Plot {
+        unit: row.unit,
+        from,
+        step,
+        actual: &lists.actual,
+        shadow: &lists.shadow,
+        limit: limit.as_ref(),
+        now: lists.now,
+        crossing: crossing.as_ref(),
+        cursor: None,
+        scale: state.forecast.track.scale(),
+    };
+    chart::chart(&plot, &state.look, area, buffer);
+    if let Some(says) = missing(state, row) {
+        put(buffer, area, GUTTER + 2, 1, &format!(" {says} "), dim);
+    }
+}
+
+/// Why there is no forecast, or what to think of it.
+fn missing(state: &State, row: &MetricRow) -> Option<String> {
+    if let Some(error) = &state.forecast.error {
+        return Some(error.clone());
+    }
+    if state.at.is_some() && view_of(state, &row.id).is_none() {
+        return Some("what was forecast then is drawn up to the line; 0 goes back to now".into());
+    }
+    let view = view_of(state, &row.id)?;
+    if view.forecast.is_none() {
+        let ready = row
+            .ready
+            .map_or_else(String::new, |at| format!(" at {}", text::when(at, state.now())));
+        let age = row.from.map_or(Span::ZERO, |from| state.now() - from);
+        return Some(format!("{age} of data: forecasts start{ready}; live chart on 2"));
+    }
+    let poor = view.held.scored >= 100 && view.held.held80 < 0.7;
+    poor.then(|| {
+        format!(
+            "This forecast held only {:.0} % of its 80 % band: shown, not used for proposals",
+            view.held.held80 * 100.0
+        )
+    })
+}
+
+fn heading(state: &State, page: &mut Page<'_>) {
+    let count = crossings(state).len();
+    let title = format!(" UPCOMING CROSSINGS ({count})");
+    page.line(
+        Role::Heading,
+        &format!("{}when        80 %              sure     past hits", fit(&title, 29)),
+    );
+}
+
+fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
+    let found = crossings(state);
+    let at = place(state, &found);
+    let width = page.width();
+    for place in window(found.len(), at, rows.min(page.left())) {
+        let (row, crossing) = &found[place];
+        let chosen = state.forecast.row.as_ref() == Some(&row.id);
+        let hits = view_of(state, &row.id).map_or("-".into(), |view| format!("{} of {}", view.hits.0, view.hits.1));
+        let name_cells = 14 + width.saturating_sub(80);
+        let pointer = if chosen || (state.forecast.row.is_none() && place == at) {
+            '>'
+        } else {
+            ' '
+        };
+        let line = if width < 80 {
+            format!(
+                "{pointer}{} {} in {}",
+                fit(row.id.resource.name(), 7),
+                fit(&row.id.name, width.saturating_sub(20)),
+                until(crossing.at[1], state.now())
+            )
+        } else {
+            format!(
+                "{pointer}{} {} {} in {} {} {} {hits}",
+                fit(row.id.resource.name(), 6),
+                fit(&row.id.name, name_cells),
+                fit(&row.unit.show(crossing.limit), 6),
+                fit(&until(crossing.at[1], state.now()), 8),
+                fit(&interval(crossing, state.now()), 17),
+                fit(&format!("{:.0} %", crossing.probability * 100.0), 8),
+            )
+        };
+        page.item(chosen, &line);
+    }
+    if found.is_empty() {
+        page.line(Role::Text, &nothing(state));
+    }
+    if rows > 1 {
+        while page.left() > 2 {
+            page.line(Role::Text, "");
+        }
+    }
+}
+
+/// What the list says when nothing crosses.
+fn nothing(state: &State) -> String {
+    if !state.filter.is_empty() {
+        return format!(" No crossing matches /{}: Esc clears the filter.", state.filter);
+    }
+    if state.shown.health.learnt == 0 {
+        return " Forecasts start when the first shadows are learnt; live charts on 2.".into();
+    }
+    format!(
+        " No crossing within {}. Press + for a longer horizon.",
+        hours(state.shown.options.horizon)
+    )
+}
+
+/// How the bands held lately, and how far off the median was.
+fn held(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    let Some(ForecastView { held, .. }) = view_of(state, &row.id) else {
+        return;
+    };
+    let name = format!("{} {}", row.id.resource.name(), row.id.name);
+    if held.scored == 0 {
+        page.line(
+            Role::Text,
+            &format!(" HELD ({name})  nothing came due yet: its bands are not proven"),
+        );
+        return;
+    }
+    let (held80, held95) = (held.held80 * 100.0, held.held95 * 100.0);
+    let scored = text::grouped(held.scored);
+    page.line(
+        Role::Text,
+        &format!(" HELD ({name}, {scored} values)  80 % band {held80:.1} %  95 % band {held95:.1} %"),
+    );
+    let (error, naive) = (row.unit.show(held.error), row.unit.show(held.naive_error));
+    page.line(
+        Role::Text,
+        &format!(" error, mean   shadow {error}   naive (stays as it was) {naive}"),
+    );
+}
+
+/// The crossings at the left of a wide screen, two rows each.
+fn side_list(state: &State, page: &mut Page<'_>) {
+    let found = crossings(state);
+    page.line(Role::Heading, &format!(" UPCOMING CROSSINGS ({})", found.len()));
+    let at = place(state, &found);
+    for place in window(found.len(), at, page.left() / 2) {
+        let (row, crossing) = &found[place];
+        let chosen = state.forecast.row.as_ref() == Some(&row.id);
+        let pointer = if chosen || (state.forecast.row.is_none() && place == at) {
+            '>'
+        } else {
+            ' '
+        };
+        let cells = page.width().saturating_sub(10);
+        page.item(
+            chosen,
+            &format!(
+                "{pointer}{} {}",
+                fit(row.id.resource.name(), 8),
+                fit(&row.id.name, cells)
+            ),
+        );
+        let when = format!(
+            "in {} ({})",
+            until(crossing.at[1], state.now()),
+            interval(crossing, state.now())
+        );
+        page.line(Role::Text, &format!("   {} {when}", row.unit.show(crossing.limit)));
+    }
+    if found.is_empty() {
+        let width = page.width();
+        for line in text::wrap(&nothing(state), width) {
+            page.line(Role::Text, &line);
+        }
+    }
+}
+
+/// What makes the forecast: members with their weights, and seasons.
+fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    let Some(view) = view_of(state, &row.id) else { return };
+    let members: Vec<String> = view
+        .members
+        .iter()
+        .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
+        .collect();
+    if !members.is_empty() {
+        page.line(Role::Text, &format!(" MEMBERS  {}", members.join("  ")));
+    }
+    let seasons: Vec<String> = view.seasons.iter().map(|season| hours(*season)).collect();
+    let seasons = if seasons.is_empty() {
+        "none found".into()
+    } else {
+        seasons.join("  ")
+    };
+    page.line(Role::Text, &format!(" SEASONS  {seasons}"));
+    let points = view.forecast.as_ref().map_or(0, |forecast| forecast.points);
+    let (hits, due) = view.hits;
+    page.line(
+        Role::Text,
+        &format!(
+            " RESTS ON {} values; {hits} of {due} crossings came as forecast",
+            text::grouped(points)
+        ),
+    );
+    if let Some((_, value)) = row.now
+        && let Some(expected) = row.expected
+    {
+        let (low, high) = expected.band80();
+        page.line(
+            Role::Text,
+            &format!(
+                " NOW      {}  shadow {}",
+                row.unit.show(value),
+                between(row.unit, low, high)
+            ),
+        );
+    }
+}
+
+/// One end of an interval of times: a clock time within a day, else how long until then.
+fn ends(at: Option<Timestamp>, now: Timestamp) -> String {
+    match at {
+        None => "never".into(),
+        Some(at) if at - now < Span::from_hours(24) => text::minute(at),
+        Some(at) => (at - now).to_string(),
+    }
+}
+
+fn interval(crossing: &Crossing, now: Timestamp) -> String {
+    format!("{}-{}", ends(crossing.at[0], now), ends(crossing.at[2], now))
+}
+
+fn until(at: Option<Timestamp>, now: Timestamp) -> String {
+    at.map_or("-".into(), |at| (at - now).to_string())
+}
+
+/// A round length of time: `6 h`, `7 d`.
+fn hours(span: Span) -> String {
+    match span.0 / 3_600_000_000 {
+        0 => span.to_string(),
+        hours if hours >= 48 && hours % 24 == 0 => format!("{} d", hours / 24),
+        hours => format!("{hours} h"),
+    }
+}

@@ -1,0 +1,421 @@
+//! Draws the Overview.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{bare, chosen_finding, chosen_host, compared, findings, hosts, name, on_hosts, since};
+use crate::{
+    domain::{Finding, Mark, Seen, SeriesId},
+    engine::{MetricRow, ResourceRow},
+    tui::{
+        chart::{self, Lists, Plot},
+        counts,
+        look::{Charset, Look, Role},
+        page::{Page, window},
+        put_counts,
+        state::{Room, State},
+        text::{self, cut, fit, fit_right, grouped},
+    },
+};
+
+/// Cells of the lists on wide screens; the chart stands right of them.
+const LIST: u16 = 80;
+
+/// Columns of the chart at the right of a screen so wide.
+pub(super) fn side_columns(width: u16) -> usize {
+    usize::from(width.saturating_sub(LIST + 1 + chart::GUTTER + 2))
+}
+
+pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    match state.room() {
+        Room::Tiny => {}
+        Room::Small => small(state, area, buffer),
+        Room::Normal => lists(state, area, buffer),
+        Room::Large => {
+            lists(state, Rect { width: LIST, ..area }, buffer);
+            side(state, area, buffer);
+        }
+    }
+}
+
+/// Counts and the first findings: mark, host, metric, bits. Tab shows the hosts instead.
+fn small(state: &State, area: Rect, buffer: &mut Buffer) {
+    let mut line = String::from(" ");
+    for (mark, count) in counts(&state.shown, "") {
+        let number = count.rsplit(' ').next().unwrap_or_default();
+        let number = if mark == Mark::Ok { "ok" } else { number };
+        line.push_str(&format!("{}{number} ", mark.glyph()));
+    }
+    let mut page = Page::new(&state.look, area, buffer);
+    page.line(Role::Text, &line);
+    let width = page.width();
+    if on_hosts(state) {
+        let rows = hosts(state);
+        let at = super::place(&rows, |row| Some(&row.id) == chosen_host(state).map(|row| &row.id));
+        for place in window(rows.len(), at, page.left()) {
+            let row = rows[place];
+            let percent =
+                |part: Option<(f64, [Option<f32>; 8])>| part.map_or("-".into(), |(now, _)| format!("{now:.0}"));
+            let name_cells = width.saturating_sub(21);
+            let line = format!(
+                "{}{} {} {:>3} {:>3}",
+                pointer(place == at),
+                fit(&row.mark.to_string(), 10),
+                fit(row.id.name(), name_cells),
+                percent(row.cpu),
+                percent(row.mem)
+            );
+            put_row(&mut page, place == at, &line, row.mark, 1);
+        }
+        return;
+    }
+    let rows = findings(state);
+    let at = super::place(&rows, |row| Some(row.id) == chosen_finding(state).map(|row| row.id));
+    for place in window(rows.len(), at, page.left()) {
+        let finding = rows[place];
+        let host = if width < 60 { 7 } else { 12 };
+        let metric = width.saturating_sub(19 + host);
+        let line = format!(
+            "{}{} {} {} {}",
+            pointer(place == at),
+            fit(&finding.mark.to_string(), 10),
+            fit(finding.resource.name(), host),
+            fit(&name(state, finding), metric),
+            fit_right(&bits(state, finding), 4)
+        );
+        put_row(&mut page, place == at, &line, finding.mark, 1);
+    }
+}
+
+fn pointer(chosen: bool) -> char {
+    if chosen { '>' } else { ' ' }
+}
+
+/// A row of a list, its mark in its colour unless the cursor stands on it.
+fn put_row(page: &mut Page<'_>, chosen: bool, line: &str, mark: Mark, from: usize) {
+    page.item(chosen, line);
+    if !chosen {
+        page.paint(from, mark.word().len() + 2, Role::Mark(mark));
+    }
+}
+
+fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
+    let shown = &state.shown;
+    let mut page = Page::new(&state.look, area, buffer);
+    let total = |of: fn(&ResourceRow) -> u32| shown.resources.iter().map(|row| u64::from(of(row))).sum();
+    let health = &shown.health;
+    let mut says = format!(
+        " {} metrics  {} settings   shadow: {} learnt",
+        grouped(total(|row| row.metrics)),
+        grouped(total(|row| row.settings)),
+        grouped(u64::from(health.learnt))
+    );
+    if health.learning > 0 {
+        says.push_str(&format!(", {} learning", grouped(u64::from(health.learning))));
+        if let Some(ready) = health.ready {
+            says.push_str(&format!(" (ready {})", text::when(ready, state.now())));
+        }
+    }
+    page.line(Role::Text, &says);
+    let (row, screen) = page.take(1);
+    put_counts(state, row, 1, 0, screen);
+    page.rule();
+    let (findings, hosts) = (findings(state), hosts(state));
+    let quiet = quiet(state);
+    // Both lists share what is left: headings and a rule take three rows, the hosts at most seven.
+    let left = page.left().saturating_sub(3);
+    let for_hosts = hosts
+        .len()
+        .max(1)
+        .min(left.saturating_sub(findings.len().max(quiet.len())).max(left / 2));
+    let for_findings = findings.len().max(quiet.len()).max(1).min(left - for_hosts);
+    let width = page.width();
+    let spare = width.saturating_sub(80);
+    page.line(
+        Role::Heading,
+        &format!(
+            "{}{}   now    shadow   bits  60 min    since",
+            fit(&format!(" WHAT IS OFF ({})", findings.len()), 39),
+            " ".repeat(spare)
+        ),
+    );
+    if findings.is_empty() {
+        for line in quiet.iter().take(for_findings) {
+            page.line(Role::Text, line);
+        }
+    }
+    let here = chosen_finding(state)
+        .map(|finding| finding.id)
+        .filter(|_| !on_hosts(state));
+    let at = super::place(&findings, |finding| Some(finding.id) == here);
+    for place in window(findings.len(), at, for_findings) {
+        let finding = findings[place];
+        finding_row(state, finding, Some(finding.id) == here, spare, &mut page);
+    }
+    page.rule();
+    page.line(
+        Role::Heading,
+        &format!(
+            "{}{}bits   seen",
+            fit(" HOSTS  mark status   cpu%      mem%      worst metric", 66 + spare),
+            ""
+        ),
+    );
+    host_rows(state, &hosts, spare, &mut page);
+}
+
+fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, page: &mut Page<'_>) {
+    let (now, expected) = compared(state, finding);
+    let marked = finding.series.first().is_some_and(|id| state.marked.contains(id));
+    let strip = match (&finding.seen, finding.mark) {
+        (Seen::Setting { .. }, _) => "changed ".into(),
+        (_, Mark::Stale) => "no data ".into(),
+        _ => finding
+            .series
+            .first()
+            .and_then(|id| state.metric(id))
+            .map_or_else(|| " ".repeat(8), |row| hour(row, &state.look)),
+    };
+    let line = format!(
+        "{}{}{}{} {} {}  {}{} {} {}",
+        pointer(chosen),
+        fit(&finding.mark.to_string(), 10),
+        if marked { '*' } else { ' ' },
+        fit(finding.resource.name(), 7),
+        fit(&name(state, finding), 18 + spare),
+        fit_right(&now, 7),
+        fit(&expected, 9),
+        fit_right(&bits(state, finding), 4),
+        format_args!(" {strip} "),
+        fit(&since(state, finding), 7)
+    );
+    put_row(page, chosen, &line, finding.mark, 1);
+}
+
+/// Surprise of a finding; a setting that changed and a host without data have none to tell.
+fn bits(_state: &State, finding: &Finding) -> String {
+    match (&finding.seen, finding.mark) {
+        (Seen::Setting { .. }, _) if finding.bits < 0.05 => "-".into(),
+        (_, Mark::Stale) => "-".into(),
+        _ => format!("{:.1}", finding.bits),
+    }
+}
+
+/// The surprise of the last hour in eight cells.
+fn hour(row: &MetricRow, look: &Look) -> String {
+    row.hour
+        .iter()
+        .map(|bits| bits.map_or(" ", |bits| chart::surprise(bits, look.charset).0))
+        .collect()
+}
+
+fn host_rows(state: &State, rows: &[&ResourceRow], spare: usize, page: &mut Page<'_>) {
+    let here = chosen_host(state).map(|row| &row.id).filter(|_| on_hosts(state));
+    let at = super::place(rows, |row| Some(&row.id) == here);
+    // What does not fit is told in one row.
+    let fits = page.left();
+    let shown = if rows.len() > fits {
+        fits.saturating_sub(1)
+    } else {
+        fits
+    };
+    let seen = window(rows.len(), at, shown);
+    let hidden = rows.len() - seen.len();
+    let rest = rows.iter().skip(seen.end).map(|row| row.mark).min();
+    for place in seen {
+        let row = rows[place];
+        let chosen = Some(&row.id) == here;
+        let (worst, bits) = match &row.worst {
+            Some((series, bits)) => (series.name.to_string(), format!("{bits:.1}")),
+            None => (unheard(state, row), "-".into()),
+        };
+        let line = format!(
+            "{}  {}{}  {}   {}   {}{}   {}",
+            pointer(chosen),
+            fit(row.id.name(), 8),
+            fit(&row.mark.to_string(), 10),
+            load(row.cpu, &state.look),
+            load(row.mem, &state.look),
+            fit(&worst, 23 + spare),
+            fit_right(&bits, 5),
+            row.seen.map_or("-".into(), text::minute)
+        );
+        put_row(page, chosen, &line, row.mark, 11);
+    }
+    if hidden > 0 {
+        let mark = rest.unwrap_or(Mark::Ok);
+        page.line(Role::Text, &format!("   {hidden} more: {mark}"));
+    } else if rows.is_empty() && !state.filter.is_empty() {
+        page.line(Role::Text, &format!("   no host matches /{}", state.filter));
+    }
+}
+
+fn unheard(state: &State, row: &ResourceRow) -> String {
+    match row.seen {
+        Some(seen) if row.mark == Mark::Stale => format!("(no data {})", state.now() - seen),
+        _ => "-".into(),
+    }
+}
+
+/// A percentage and its last minutes: `31 ::-=`.
+fn load(part: Option<(f64, [Option<f32>; 8])>, look: &Look) -> String {
+    let Some((now, past)) = part else {
+        return " -     ".into();
+    };
+    let trend: String = past[4..]
+        .iter()
+        .map(|value| value.map_or(" ", |value| spark(value, look.charset)))
+        .collect();
+    format!("{:>2.0} {trend}", now.clamp(0.0, 99.0))
+}
+
+/// A percentage in one cell.
+fn spark(percent: f32, charset: Charset) -> &'static str {
+    const ASCII: [&str; 6] = [".", ":", "-", "=", "+", "#"];
+    const BARS: [&str; 6] = ["▁", "▂", "▃", "▅", "▆", "█"];
+    let level = [10.0, 25.0, 40.0, 65.0, 85.0]
+        .iter()
+        .filter(|edge| percent >= **edge)
+        .count();
+    if charset == Charset::Utf8 {
+        BARS[level]
+    } else {
+        ASCII[level]
+    }
+}
+
+/// What the list says when it is empty, or when something must be known before it is read.
+fn quiet(state: &State) -> Vec<String> {
+    let shown = &state.shown;
+    let mut lines = Vec::new();
+    if !shown.store.ok && !shown.store.says.is_empty() {
+        lines.push(format!(" {}", shown.store.says));
+    }
+    if !findings(state).is_empty() {
+        return lines;
+    }
+    let checked = shown
+        .at
+        .map_or_else(String::new, |at| format!(" (last check {})", text::clock(at)));
+    if shown.at.is_none() {
+        lines.push(" Reading the first values.".into());
+    } else if !state.filter.is_empty() {
+        lines.push(format!(
+            " Nothing off matches /{}: Esc clears the filter.",
+            state.filter
+        ));
+    } else if shown.health.learnt == 0 {
+        let from = shown.metrics.iter().filter_map(|row| row.from).min();
+        let age = from.map_or(crate::domain::Span::ZERO, |from| state.now() - from);
+        lines.push(format!(
+            " Learning: {age} of data, shadows need {}.",
+            shown
+                .health
+                .ready
+                .map_or("more".into(), |ready| (ready - state.now() + age).to_string())
+        ));
+        lines.push(" Live values are on 2. Have history? :import FILE".into());
+    } else {
+        lines.push(format!(
+            " Nothing is off. {} shadows agree with what is measured{checked}.",
+            grouped(u64::from(shown.health.learnt))
+        ));
+        lines.push(" Press 3 for what comes next.".into());
+    }
+    lines
+}
+
+/// The chart of the row under the cursor, on wide screens.
+fn side(state: &State, area: Rect, buffer: &mut Buffer) {
+    let area = Rect {
+        x: area.x + LIST,
+        width: area.width - LIST,
+        ..area
+    };
+    for row in 0..area.height {
+        text::put(
+            buffer,
+            area,
+            0,
+            row,
+            state.look.glyph("│", "|"),
+            state.look.style(Role::Grid),
+        );
+    }
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width - 1,
+        ..area
+    };
+    let Some(id) = super::under_cursor(state) else { return };
+    let mut page = Page::new(&state.look, inner, buffer);
+    page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
+    let Some(row) = state.metric(&id) else {
+        setting(state, &id, &mut page);
+        return;
+    };
+    let now = row.now.map_or("-".into(), |(_, value)| row.unit.show(value));
+    let (band, bits) = match row.expected {
+        Some(expected) => {
+            let (low, high) = expected.band80();
+            (
+                bare(&crate::tui::page::between(row.unit, low, high)),
+                format!("{:.1} bits", row.bits),
+            )
+        }
+        None => ("learning".into(), String::new()),
+    };
+    page.line(Role::Text, &format!(" now {now}  shadow {band}  {bits}"));
+    if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == id) {
+        let lists = Lists::of(chart, row.cadence, state.now());
+        let plot = Plot {
+            unit: row.unit,
+            from: chart.from,
+            step: chart.step,
+            actual: &lists.actual,
+            shadow: &lists.shadow,
+            limit: row.limit.as_ref(),
+            now: lists.now,
+            ..Plot::default()
+        };
+        let (rows, screen) = page.take(15);
+        chart::chart(&plot, &state.look, rows, screen);
+        let (rows, screen) = page.take(1);
+        text::put(screen, rows, 0, 0, "bit", state.look.style(Role::Dim));
+        let cells = Rect {
+            x: rows.x + chart::GUTTER,
+            width: rows.width - chart::GUTTER,
+            ..rows
+        };
+        chart::strip(&lists.bits, &state.look, cells, screen);
+    }
+    if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
+        page.rule();
+        let width = page.width().saturating_sub(2);
+        let causes = finding
+            .causes
+            .iter()
+            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
+        let told = std::iter::once(finding.summary.to_string())
+            .chain(causes)
+            .chain(finding.evidence.iter().map(ToString::to_string));
+        for line in told.flat_map(|line| text::wrap(&line, width)) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
+    }
+}
+
+fn setting(state: &State, id: &SeriesId, page: &mut Page<'_>) {
+    let Some(row) = state.shown.settings.iter().find(|row| row.id == *id) else {
+        return;
+    };
+    let value = |value: Option<&crate::domain::Value>| value.map_or("(none)".into(), ToString::to_string);
+    page.line(Role::Text, &format!(" now {}", value(row.value.as_ref())));
+    if let Some(accepted) = &row.accepted {
+        page.line(Role::Text, &format!(" accepted {}", value(accepted.as_ref())));
+    }
+    if let Some(change) = &row.last_change {
+        let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        let line = format!(" changed {}{by}", text::when(change.at, state.now()));
+        page.line(Role::Text, &cut(&line, page.width()));
+    }
+}

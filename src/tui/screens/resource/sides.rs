@@ -1,0 +1,287 @@
+//! The panes beside and below the chart on wide screens.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{draw, related, related_place};
+use crate::{
+    domain::{Comparison, Mark},
+    engine::MetricRow,
+    tui::{
+        chart::{self, GUTTER},
+        look::Role,
+        page::{Page, window},
+        state::State,
+        text::{self, fit, fit_right},
+    },
+};
+
+/// Cells of the pane at the left, with its line.
+pub(super) const LEFT: u16 = 24;
+/// Cells of the pane at the right.
+pub(super) const RIGHT: u16 = 26;
+/// Rows of values in a chart of a related metric.
+pub(super) const SMALL_ROWS: usize = 3;
+
+pub(super) fn view(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
+    let mut page = Page::new(&state.look, area, buffer);
+    draw::status(state, row, &mut page);
+    let below = Rect {
+        y: area.y + 1,
+        height: area.height.saturating_sub(1),
+        ..area
+    };
+    let middle = Rect {
+        x: below.x + LEFT,
+        width: below.width.saturating_sub(LEFT + RIGHT),
+        ..below
+    };
+    left(
+        state,
+        row,
+        Rect {
+            width: LEFT - 1,
+            ..below
+        },
+        buffer,
+    );
+    for y in 0..below.height {
+        text::put(
+            buffer,
+            below,
+            LEFT - 1,
+            y,
+            state.look.glyph("│", "|"),
+            state.look.style(Role::Grid),
+        );
+    }
+    let mut page = Page::new(&state.look, middle, buffer);
+    draw::main_chart(state, row, draw::chart_rows(state), true, &mut page);
+    for other in related(state, &row.id).into_iter().take(3) {
+        small(state, other, &mut page);
+    }
+    let right = Rect {
+        x: middle.right(),
+        width: RIGHT,
+        ..below
+    };
+    explain(state, row, right, buffer);
+}
+
+/// Metrics and settings of the host, and the hosts.
+fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
+    let mut page = Page::new(&state.look, area, buffer);
+    let filter = if state.filter.is_empty() {
+        String::new()
+    } else {
+        format!(" / {}", state.filter)
+    };
+    page.line(Role::Heading, &format!(" {}{filter}", row.id.resource.name()));
+    page.line(Role::Heading, " mark status metric");
+    let rows = related(state, &row.id);
+    let at = related_place(state, &rows);
+    let name_cells = page.width().saturating_sub(12);
+    for place in window(rows.len(), at, 12) {
+        let other = rows[place];
+        let chosen = state.resource.in_list && place == at;
+        let pointer = if chosen { '>' } else { ' ' };
+        let marked = if state.marked.contains(&other.id) { '*' } else { ' ' };
+        page.item(
+            chosen,
+            &format!(
+                "{pointer}{}{marked}{}",
+                fit(&other.mark.to_string(), 10),
+                fit(&other.id.name, name_cells)
+            ),
+        );
+        if !chosen {
+            page.paint(1, other.mark.word().len() + 2, Role::Mark(other.mark));
+        }
+    }
+    page.rule();
+    page.line(Role::Heading, " SETTINGS");
+    let family = row.id.name.split('.').next().unwrap_or_default();
+    let mut settings: Vec<_> = state
+        .shown
+        .settings
+        .iter()
+        .filter(|other| other.id.resource == row.id.resource)
+        .collect();
+    // What changed last first, then what has to do with the metric by its name.
+    settings.sort_by_key(|other| {
+        let changed = other.last_change.as_ref().map_or(i64::MIN, |change| change.at.0);
+        (std::cmp::Reverse(changed), !other.id.name.contains(family))
+    });
+    for setting in settings.iter().take(8) {
+        let value = setting.value.as_ref().map_or("(none)".into(), ToString::to_string);
+        let cells = page.width().saturating_sub(9);
+        page.line(
+            Role::Text,
+            &format!(" {}{}", fit(&setting.id.name, cells), fit_right(&value, 8)),
+        );
+    }
+    page.rule();
+    page.line(Role::Heading, " HOSTS");
+    let room = page.left().saturating_sub(1);
+    for host in state.shown.resources.iter().take(room) {
+        let name = fit(host.id.name(), page.width().saturating_sub(12));
+        page.line(Role::Text, &format!(" {} {name}", fit(&host.mark.to_string(), 10)));
+        page.paint(1, host.mark.word().len() + 2, Role::Mark(host.mark));
+    }
+    let hidden = state.shown.resources.len().saturating_sub(room);
+    if hidden > 0 {
+        page.line(Role::Text, &format!(" {hidden} more"));
+    }
+}
+
+/// A related metric: a title, three rows of chart, a strip.
+fn small(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    page.rule();
+    let title = format!(" {}", row.id.name);
+    let state_words = format!("{}  {:.1} bits", row.mark, row.bits);
+    let cells = page.width().saturating_sub(state_words.len() + 2);
+    page.line(Role::Heading, &format!("{} {state_words}", fit(&title, cells)));
+    let lists = super::lists(state, row).unwrap_or_default();
+    let (area, buffer) = page.take(SMALL_ROWS);
+    // Labels and axis are those of the chart above: drawn into a copy, only the rows of values are taken.
+    let mut whole = Buffer::empty(Rect::new(0, 0, area.width, SMALL_ROWS as u16 + 2));
+    let whole_area = whole.area;
+    chart::chart(&super::plot(state, row, &lists), &state.look, whole_area, &mut whole);
+    for y in 0..area.height {
+        for x in 0..area.width {
+            buffer[(area.x + x, area.y + y)] = whole[(x, y + 1)].clone();
+        }
+    }
+    let (area, buffer) = page.take(1);
+    text::put(buffer, area, 0, 0, "bit", state.look.style(Role::Dim));
+    let cells = Rect {
+        x: area.x + GUTTER,
+        width: area.width.saturating_sub(GUTTER),
+        ..area
+    };
+    chart::strip(&lists.bits, &state.look, cells, buffer);
+}
+
+/// Where the number comes from, what changed, what comes, what was alike, what is proposed.
+fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
+    let area = Rect {
+        x: area.x + 2,
+        width: area.width.saturating_sub(2),
+        ..area
+    };
+    let mut page = Page::new(&state.look, area, buffer);
+    let now = state.now();
+    page.line(Role::Heading, "EXPLAIN");
+    page.line(Role::Text, &format!("source  {}", row.source));
+    page.line(Role::Text, &format!("every   {}", row.cadence));
+    if let Some(from) = row.from {
+        page.line(
+            Role::Text,
+            &format!("from    {}, {} pts", draw::days(now - from), text::grouped(row.points)),
+        );
+    }
+    if row.expected.is_some() {
+        page.line(Role::Text, &format!("bits    {:.1}: once in", row.bits));
+        page.line(
+            Role::Text,
+            &format!(
+                "        {} values",
+                text::grouped(2f64.powf(f64::from(row.bits).clamp(0.0, 40.0)) as u64)
+            ),
+        );
+    }
+    if let Some(limit) = &row.limit {
+        page.line(Role::Text, &format!("limit   {}", row.unit.show(limit.value)));
+        page.line(Role::Text, &format!("set by  {}", limit.by));
+    }
+    let changes = state
+        .resource
+        .tracks
+        .get(&row.id)
+        .map_or(&[][..], |track| track.changes());
+    let seen: Vec<_> = changes.iter().rev().filter(|change| change.at <= now).take(3).collect();
+    if !seen.is_empty() {
+        page.rule();
+        page.line(Role::Heading, "SETTINGS CHANGED");
+        for change in seen.into_iter().rev() {
+            let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
+            let by = change.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
+            page.line(
+                Role::Text,
+                &format!("{} {}", text::when(change.at, now), change.id.name),
+            );
+            page.line(
+                Role::Text,
+                &format!("  {} -> {}{by}", value(&change.from), value(&change.to)),
+            );
+        }
+    }
+    if let Some(limit) = &row.limit {
+        page.rule();
+        page.line(
+            Role::Heading,
+            &format!("FORECAST (limit {})", row.unit.show(limit.value)),
+        );
+        match (&row.crossing, row.now) {
+            (_, Some((_, value))) if limit.broken_by(value) => page.line(Role::Text, "already beyond it"),
+            (Some(crossing), _) => {
+                let when = crossing.at[1].map_or("later".into(), |at| text::when(at, now));
+                page.line(
+                    Role::Text,
+                    &format!("{when} ({:.0} % sure)", crossing.probability * 100.0),
+                );
+            }
+            (None, _) => page.line(Role::Text, &format!("not within {}", state.shown.options.horizon)),
+        }
+        page.line(Role::Dim, "3 opens it");
+    }
+    let incidents: Vec<_> = state
+        .shown
+        .incidents
+        .iter()
+        .rev()
+        .filter(|incident| incident.lanes.contains(&row.id))
+        .take(3)
+        .collect();
+    if !incidents.is_empty() {
+        page.rule();
+        page.line(Role::Heading, "INCIDENTS with this");
+        for incident in incidents {
+            page.line(
+                Role::Text,
+                &format!("{}  {:.1} bits", text::when(incident.from, now), incident.bits),
+            );
+        }
+        page.line(Role::Dim, "6 opens them");
+    }
+    let finding = super::finding(state, &row.id);
+    let proposals: Vec<_> = state
+        .shown
+        .proposals
+        .iter()
+        .filter(|proposal| finding.is_some_and(|finding| finding.id == proposal.finding))
+        .collect();
+    if !proposals.is_empty() {
+        page.rule();
+        page.line(Role::Heading, &format!("PROPOSALS here: {}", proposals.len()));
+        for proposal in proposals.iter().take(2) {
+            page.line(
+                Role::Text,
+                &format!("#{} score {:.1}", proposal.id.0, proposal.factors.score()),
+            );
+            let width = page.width().saturating_sub(2);
+            for line in text::wrap(&proposal.title, width) {
+                page.line(Role::Text, &format!("  {line}"));
+            }
+        }
+        page.line(Role::Dim, "4 opens them");
+    }
+    if let Some(finding) =
+        finding.filter(|finding| finding.comparison == Comparison::ShadowActual || finding.mark == Mark::Breach)
+    {
+        page.rule();
+        let width = page.width();
+        for line in finding.evidence.iter().flat_map(|line| text::wrap(line, width)) {
+            page.line(Role::Text, &line);
+        }
+    }
+}
