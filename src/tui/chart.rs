@@ -221,13 +221,21 @@ impl Canvas<'_> {
             for column in 0..self.columns {
                 self.set(buffer, column, row, look.glyph("═", "="), Role::Limit);
             }
+            let room = usize::from(self.area.width - GUTTER).saturating_sub(after + 1);
             let value = self.plot.unit.show(limit.value);
             let side = if limit.side == crate::domain::Side::Below {
                 " low"
             } else {
                 ""
             };
-            self.set(buffer, after + 1, row, &format!("{value}{side}"), Role::Limit);
+            // The axis says the unit already: a bare number does where there is no room.
+            let bare = value.trim_end_matches(" %").to_owned();
+            let label = [format!("{value}{side}"), value, bare]
+                .into_iter()
+                .find(|label| label.len() <= room);
+            if let Some(label) = label {
+                self.set(buffer, after + 1, row, &label, Role::Limit);
+            }
             if let Some(crossing) = self.plot.crossing
                 && let Some(at) = crossing.at[1]
                 && at >= self.plot.from

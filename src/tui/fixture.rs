@@ -68,7 +68,7 @@ fn metric(name: &str, unit: Unit, mark: Mark, value: f64, expected: (f64, f64), 
         kind: MetricKind::Gauge,
         mark,
         now: Some((now(), value)),
-        expected: Some(band(expected.0, expected.1)),
+        expected: Some(band(expected.0, expected.1).tidy(0.0, f64::MAX)),
         bits,
         hour: hour(digits),
         limit: None,
@@ -425,7 +425,7 @@ fn resources() -> Vec<ResourceRow> {
         metrics,
         settings: 34,
     };
-    let ok = |name: &str| row(name, Mark::Ok, 12.0, 40.0, Some(("cpu.busy_pct", 0.3)), "14:32:00", 265);
+    let ok = |name: &str| row(name, Mark::Ok, 12.0, 40.0, None, "14:32:00", 265);
     let mut rows = vec![
         row(
             "db-01",
@@ -676,8 +676,8 @@ pub fn chart() -> Chart {
 pub fn forecast() -> ForecastView {
     let steps = (1..=60).map(|step| {
         let middle = 81.3 + 0.27 * f64::from(step);
-        let reach = 0.4 + 0.09 * f64::from(step);
-        band(middle - reach, middle + reach)
+        let reach = 0.4 + 0.05 * f64::from(step);
+        band(middle - reach, middle + reach).tidy(0.0, 100.0)
     });
     ForecastView {
         id: id("web-03/fs./.used_pct"),
@@ -705,11 +705,11 @@ pub fn forecast() -> ForecastView {
 /// The hours before the forecast of `web-03/fs./.used_pct`.
 pub fn past(from: Timestamp, step: Span, columns: usize) -> Chart {
     let column = |n: usize| {
-        let value = 78.0 + 0.12 * n as f64;
+        let value = 78.6 + 0.1 * n as f64;
         let known = from + step * n as i64 <= now();
         Column {
             value: known.then_some((value, value, value)),
-            expected: known.then(|| band(value - 0.8, value + 0.8)),
+            expected: known.then(|| band(value - 0.3, value + 0.3)),
             bits: known.then_some(0.7),
         }
     };

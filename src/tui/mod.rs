@@ -11,6 +11,8 @@ pub mod page;
 pub mod palette;
 pub mod screens;
 pub mod state;
+#[cfg(test)]
+mod tests;
 pub mod text;
 pub mod theme;
 mod update;

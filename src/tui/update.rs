@@ -270,8 +270,8 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Char('f') => freeze(state),
         KeyCode::Char('0') => go_to(state, None),
-        KeyCode::Char('{') if state.screen != Screen::Timeline => incident(state, -1),
-        KeyCode::Char('}') if state.screen != Screen::Timeline => incident(state, 1),
+        KeyCode::Char('{') if state.screen != Screen::Timeline => incident(state, false),
+        KeyCode::Char('}') if state.screen != Screen::Timeline => incident(state, true),
         KeyCode::Char('[') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, -1),
         KeyCode::Char(']') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, 1),
         KeyCode::Char(' ') if mine => {
@@ -356,10 +356,23 @@ fn step(state: &mut State, by: i64) -> Vec<Effect> {
     go_to(state, Some(from.floor(step) + step * by))
 }
 
-fn incident(state: &mut State, by: isize) -> Vec<Effect> {
-    let mut effects = timeline::other_incident(state, by);
-    effects.extend(screens::refresh(state));
-    effects
+fn incident(state: &mut State, later: bool) -> Vec<Effect> {
+    let from = state.at.or(state.live.at).unwrap_or_default();
+    let mut starts = state.live.incidents.iter().map(|incident| incident.from);
+    let next = if later {
+        starts.find(|at| *at > from)
+    } else {
+        starts.rfind(|at| *at < from)
+    };
+    match next {
+        Some(at) => go_to(state, Some(at)),
+        None => {
+            let side = if later { "after" } else { "before" };
+            let when = text::when(from, state.now());
+            state.message = Some(format!("no incident {side} {when} (of the last 30 days)"));
+            Vec::new()
+        }
+    }
 }
 
 fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {

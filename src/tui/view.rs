@@ -120,14 +120,11 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
         } else {
             put(buffer, area, x + 2, 0, "read-only", Style::new())
         };
-        put(
-            buffer,
-            area,
-            x + 2,
-            0,
-            &state.shown.options.interval.to_string(),
-            Style::new(),
-        );
+        // Held or in the past nothing comes at an interval, and the longer word needs its room.
+        if role == Role::Live {
+            let interval = state.shown.options.interval.to_string();
+            put(buffer, area, x + 2, 0, &interval, Style::new());
+        }
         tabs(state, area, buffer);
     }
 }
@@ -159,7 +156,8 @@ fn tabs(state: &State, area: Rect, buffer: &mut Buffer) {
             x -= 1;
         }
         let role = if current { Role::Current } else { Role::Text };
-        x = put(buffer, area, x, 1, &tab, state.look.style(role));
+        let tab = if screen == Screen::Audit { tab.trim_end() } else { &tab };
+        x = put(buffer, area, x, 1, tab, state.look.style(role));
     }
 }
 

@@ -48,9 +48,14 @@ impl Scale {
             if top - bottom <= spaces {
                 // Rows to spare go above and below alike, but never below a zero that all values keep to.
                 let spare = spaces - (top - bottom);
-                let below = (spare / 2.0)
-                    .floor()
-                    .min(if low >= 0.0 { bottom.max(0.0) } else { spare });
+                let least = if low >= 0.0 { bottom.max(0.0) } else { spare };
+                // Nor above 100 %.
+                let most = if unit == Unit::Percent && high <= 100.0 {
+                    (100.0 / step).floor() - top
+                } else {
+                    spare
+                };
+                let below = (spare / 2.0).floor().max(spare - most.max(0.0)).min(least);
                 return axis((top + spare - below) * step, step);
             }
         }

@@ -211,7 +211,7 @@ impl Lists {
             lists
                 .actual
                 .push(shown.value.filter(|(newest, _, _)| known && newest.is_finite()));
-            lists.shadow.push(shown.expected);
+            lists.shadow.push(shown.expected.filter(|_| known));
             lists.bits.push(shown.bits.filter(|_| known));
         }
         lists

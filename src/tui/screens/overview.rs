@@ -139,15 +139,18 @@ pub fn under_cursor(state: &State) -> Option<SeriesId> {
         return chosen_finding(state)?.series.first().cloned();
     }
     let host = chosen_host(state)?;
+    let worst = host.worst.as_ref().map(|(series, _)| series.clone());
     let first = || {
         state
             .shown
             .metrics
             .iter()
-            .find(|row| row.id.resource == host.id)
-            .map(|row| row.id.clone())
+            .map(|row| &row.id)
+            .find(|id| id.resource == host.id)
     };
-    host.worst.as_ref().map(|(series, _)| series.clone()).or_else(first)
+    worst
+        .filter(|id| state.metric(id).is_some())
+        .or_else(|| first().cloned())
 }
 
 /// What a finding's row calls it: its first series, or how many.

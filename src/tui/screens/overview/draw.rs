@@ -176,7 +176,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
             .map_or_else(|| " ".repeat(8), |row| hour(row, &state.look)),
     };
     let line = format!(
-        "{}{}{}{} {} {}  {}{} {} {}",
+        "{}{}{}{} {} {}  {} {} {} {}",
         pointer(chosen),
         fit(&finding.mark.to_string(), 10),
         if marked { '*' } else { ' ' },
@@ -186,7 +186,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         fit(&expected, 9),
         fit_right(&bits(state, finding), 4),
         format_args!(" {strip} "),
-        fit(&since(state, finding), 7)
+        fit(&since(state, finding), 6)
     );
     put_row(page, chosen, &line, finding.mark, 1);
 }

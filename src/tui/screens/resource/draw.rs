@@ -317,9 +317,9 @@ fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
             place + 1,
             if state.marked.contains(&row.id) { "*" } else { " " },
             fit("", 6),
-            fit(&row.mark.to_string(), 12),
-            fit(&row.id.name, 17),
-            fit(&row.now.map_or("-".into(), |(_, value)| row.unit.show(value)), 8),
+            fit(&row.mark.to_string(), 13),
+            fit(&row.id.name, 18),
+            fit(&row.now.map_or("-".into(), |(_, value)| row.unit.show(value)), 7),
             fit(&band, 11),
             fit_right(&format!("{:.1}", row.bits), 4),
             lag(state, id, &row.id)

@@ -1,0 +1,326 @@
+//! The world of the mock-ups, keys, and what the screen shows then.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+
+use crate::{
+    engine::{Answer, Query},
+    tui::{
+        fixture::{self, key},
+        look::Charset,
+        state::{Effect, Msg, Screen, State},
+        update, view_to_buffer,
+    },
+};
+
+/// Answers what an engine would, until nothing is asked any more.
+fn settle(state: &mut State, effects: Vec<Effect>) -> Vec<Effect> {
+    let mut rest = Vec::new();
+    let mut queue = effects;
+    while let Some(effect) = queue.pop() {
+        let Effect::Ask(tag, query) = effect else {
+            rest.push(effect);
+            continue;
+        };
+        let answer = match query {
+            Query::Chart { id, from, step, .. } if &*id.name == "fs./.used_pct" => {
+                Answer::Chart(fixture::past(from, step, 80))
+            }
+            Query::Chart { id, from, step, .. } => {
+                let mut chart = fixture::chart();
+                chart
+                    .columns
+                    .iter_mut()
+                    .filter(|_| &*id.name != "mem.available_pct")
+                    .for_each(|column| column.bits = Some(1.0));
+                Answer::Chart(crate::engine::Chart {
+                    id,
+                    from,
+                    step,
+                    ..chart
+                })
+            }
+            Query::Forecast { .. } => Answer::Forecast(Box::new(fixture::forecast())),
+            Query::Explain(id) => Answer::Text(vec![format!("{id} is read by proc every 30 s")]),
+            Query::AsOf(at) => {
+                let mut snapshot = fixture::snapshot();
+                snapshot.at = Some(at);
+                snapshot.live = false;
+                Answer::AsOf(std::sync::Arc::new(snapshot))
+            }
+            _ => continue,
+        };
+        queue.extend(update(state, Msg::Answer(tag, Ok(Box::new(answer)))));
+    }
+    rest
+}
+
+fn press(state: &mut State, keys: &str) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for word in keys.split_whitespace() {
+        let code = match word {
+            "Enter" => KeyCode::Enter,
+            "Esc" => KeyCode::Esc,
+            "Tab" => KeyCode::Tab,
+            "Space" => KeyCode::Char(' '),
+            "Down" => KeyCode::Down,
+            text => {
+                for c in text.chars() {
+                    let asked = update(state, key(KeyCode::Char(c)));
+                    effects.extend(settle(state, asked));
+                }
+                continue;
+            }
+        };
+        let asked = update(state, key(code));
+        effects.extend(settle(state, asked));
+    }
+    effects
+}
+
+fn screen(screen: Screen, charset: Charset, width: u16, height: u16, keys: &str) -> String {
+    let mut state = fixture::state(charset, width, height);
+    let asked = crate::tui::enter(&mut state, screen);
+    settle(&mut state, asked);
+    press(&mut state, keys);
+    fixture::text(&view_to_buffer(&state, width, height))
+}
+
+#[test]
+fn overview() {
+    insta::assert_snapshot!("overview_80x24", screen(Screen::Overview, Charset::Ascii, 80, 24, ""));
+    insta::assert_snapshot!(
+        "overview_80x24_utf8",
+        screen(Screen::Overview, Charset::Utf8, 80, 24, "")
+    );
+    insta::assert_snapshot!(
+        "overview_120x40",
+        screen(Screen::Overview, Charset::Ascii, 120, 40, "j k")
+    );
+    insta::assert_snapshot!("overview_40x12", screen(Screen::Overview, Charset::Ascii, 40, 12, ""));
+    insta::assert_snapshot!(
+        "overview_filtered",
+        screen(Screen::Overview, Charset::Ascii, 80, 24, "/web-0 Enter Tab j")
+    );
+}
+
+#[test]
+fn resource() {
+    insta::assert_snapshot!(
+        "resource_80x24",
+        screen(Screen::Overview, Charset::Ascii, 80, 24, "Enter")
+    );
+    insta::assert_snapshot!(
+        "resource_80x24_utf8",
+        screen(Screen::Overview, Charset::Utf8, 80, 24, "Enter")
+    );
+    insta::assert_snapshot!(
+        "resource_120x40",
+        screen(Screen::Overview, Charset::Ascii, 120, 40, "Enter")
+    );
+    insta::assert_snapshot!(
+        "resource_40x12",
+        screen(Screen::Overview, Charset::Ascii, 40, 12, "Enter")
+    );
+    insta::assert_snapshot!(
+        "resource_two_marked",
+        screen(Screen::Overview, Charset::Ascii, 80, 24, "Space j Space Enter")
+    );
+    insta::assert_snapshot!(
+        "resource_learning",
+        screen(Screen::Overview, Charset::Ascii, 80, 24, "/web-04 Enter Tab Enter")
+    );
+}
+
+#[test]
+fn forecast() {
+    insta::assert_snapshot!("forecast_80x24", screen(Screen::Forecast, Charset::Ascii, 80, 24, ""));
+    insta::assert_snapshot!(
+        "forecast_80x24_utf8",
+        screen(Screen::Forecast, Charset::Utf8, 80, 24, "")
+    );
+    insta::assert_snapshot!("forecast_120x40", screen(Screen::Forecast, Charset::Ascii, 120, 40, ""));
+    insta::assert_snapshot!("forecast_40x12", screen(Screen::Forecast, Charset::Ascii, 40, 12, ""));
+}
+
+#[test]
+fn every_size_and_screen_draws_something_and_never_panics() {
+    for (width, height) in [
+        (20, 5),
+        (1, 1),
+        (39, 11),
+        (40, 12),
+        (79, 24),
+        (81, 24),
+        (119, 40),
+        (200, 60),
+        (3, 50),
+        (300, 2),
+    ] {
+        for place in Screen::ALL {
+            for charset in [Charset::Ascii, Charset::Utf8] {
+                let text = screen(place, charset, width, height, "j Enter ? Esc : Esc Tab j + -");
+                assert!(!text.trim().is_empty(), "{place:?} at {width}x{height}");
+                assert!(
+                    charset == Charset::Utf8 || text.is_ascii(),
+                    "{place:?} at {width}x{height}:\n{text}"
+                );
+            }
+        }
+    }
+    insta::assert_snapshot!("tiny_20x5", screen(Screen::Overview, Charset::Ascii, 20, 5, ""));
+}
+
+#[test]
+fn nothing_known_yet_is_no_reason_to_panic() {
+    let look = fixture::state(Charset::Ascii, 80, 24).look;
+    for place in Screen::ALL {
+        let mut state = State::new(look.clone(), "web-1");
+        let asked = crate::tui::enter(&mut state, place);
+        settle(&mut state, asked);
+        press(
+            &mut state,
+            "j k G g Enter Space w x y f f [ ] { } 0 + - Tab Enter Esc Esc",
+        );
+        assert!(fixture::text(&view_to_buffer(&state, 80, 24)).contains("q quit"));
+    }
+}
+
+#[test]
+fn frozen_the_screen_stays_and_learning_goes_on() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    press(&mut state, "f");
+    let before = view_to_buffer(&state, 80, 24);
+    let mut later = fixture::snapshot();
+    later.at = Some(fixture::at("14:32:30"));
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(later)));
+    assert_eq!(view_to_buffer(&state, 80, 24), before);
+    assert!(fixture::text(&before).contains("FROZEN 14:32:00"));
+    press(&mut state, "f");
+    assert!(fixture::text(&view_to_buffer(&state, 80, 24)).contains("LIVE 14:32:30"));
+}
+
+#[test]
+fn the_past_is_never_taken_for_live() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    press(&mut state, "{");
+    let shown = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(shown.contains("REPLAY 13:52:00"), "{shown}");
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(fixture::snapshot())));
+    assert!(!state.shown.live);
+    press(&mut state, "0");
+    assert!(state.shown.live && fixture::text(&view_to_buffer(&state, 80, 24)).contains("LIVE 14:32:00"));
+}
+
+#[test]
+fn a_held_key_keeps_one_question_on_its_way() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let asked: Vec<Effect> = (0..9)
+        .flat_map(|_| update(&mut state, key(KeyCode::Char('['))))
+        .collect();
+    let as_of = |effects: &[Effect]| {
+        effects
+            .iter()
+            .filter(|e| matches!(e, Effect::Ask(_, Query::AsOf(_))))
+            .count()
+    };
+    assert_eq!(as_of(&asked), 1);
+    settle(&mut state, asked);
+    assert_eq!(state.shown.at, state.at);
+}
+
+#[test]
+fn esc_goes_out_one_step_and_never_quits() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    press(&mut state, "Enter Tab Enter");
+    assert_eq!(state.screen, Screen::Resource);
+    assert_eq!(state.back.len(), 2);
+    press(&mut state, "Esc");
+    assert_eq!(
+        (state.screen, state.series.clone()),
+        (Screen::Resource, Some(fixture::id("db-01/mem.available_pct")))
+    );
+    press(&mut state, "Esc Esc Esc");
+    assert_eq!(state.screen, Screen::Overview);
+    assert!(!state.quit);
+}
+
+#[test]
+fn a_paste_goes_only_into_an_open_line() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    update(&mut state, Msg::Paste("q1\n".into()));
+    assert!(!state.quit && state.message.as_ref().unwrap().contains("dropped"));
+    press(&mut state, "/");
+    update(&mut state, Msg::Paste("web\n07".into()));
+    assert_eq!(state.filter, "web 07");
+    assert!(state.input.is_some());
+}
+
+#[test]
+fn a_row_keeps_the_cursor_when_the_order_changes() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    press(&mut state, "jjj");
+    let before = crate::tui::screens::overview::under_cursor(&state);
+    let mut snapshot = fixture::snapshot();
+    snapshot.findings = snapshot.findings.iter().rev().cloned().collect();
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    assert_eq!(crate::tui::screens::overview::under_cursor(&state), before);
+}
+
+#[test]
+fn quitting_takes_one_key_from_everywhere() {
+    for keys in ["", "Enter", "?", "5", "x"] {
+        let mut state = fixture::state(Charset::Ascii, 80, 24);
+        press(&mut state, keys);
+        assert!(press(&mut state, "q").contains(&Effect::Quit), "after {keys}");
+    }
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    press(&mut state, ":");
+    let control = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
+    assert!(update(&mut state, Msg::Key(control)).contains(&Effect::Quit));
+}
+
+#[test]
+fn an_escape_sequence_in_a_name_is_never_drawn() {
+    let mut snapshot = fixture::snapshot();
+    let mut rows = snapshot.resources.to_vec();
+    rows[0].id = crate::domain::ResourceId::new("host", "\u{1b}]0;owned\u{7}東京\u{200d}x");
+    snapshot.resources = rows.into();
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(!text.contains(|c: char| c.is_control() && c != '\n'));
+}
+
+#[test]
+fn live_values_move_the_chart_by_whole_grid_steps_only() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    press(&mut state, "Enter");
+    let labels = |state: &State| {
+        fixture::text(&view_to_buffer(state, 80, 24))
+            .lines()
+            .nth(3)
+            .unwrap()
+            .replace('|', "")
+            .trim()
+            .to_owned()
+    };
+    let mut seen = vec![labels(&state)];
+    for minute in 33..48 {
+        let mut snapshot = fixture::snapshot();
+        let at = fixture::at(&format!("14:{minute}:00"));
+        snapshot.at = Some(at);
+        let mut rows = snapshot.metrics.to_vec();
+        rows.iter_mut()
+            .filter(|row| row.now.is_some())
+            .for_each(|row| row.now = Some((at, row.now.unwrap().1)));
+        snapshot.metrics = rows.into();
+        assert!(
+            update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot))).is_empty(),
+            "asks nothing"
+        );
+        seen.push(labels(&state));
+    }
+    seen.dedup();
+    assert_eq!(seen.len(), 3, "{seen:?}");
+    assert!(seen.iter().all(|labels| labels.starts_with('%')));
+}
