@@ -49,20 +49,6 @@ pub const GLOBAL: &[KeyHint] = &[
     hint("q ctrl-c", "quit", "ends the console; ctrl-z suspends it"),
 ];
 
-/// The keys of a screen.
-#[must_use]
-pub fn keys(screen: Screen) -> &'static [KeyHint] {
-    match screen {
-        Screen::Overview => screens::overview::KEYS,
-        Screen::Resource => screens::resource::KEYS,
-        Screen::Forecast => screens::forecast::KEYS,
-        Screen::Proposals => screens::proposals::KEYS,
-        Screen::WhatIf => screens::whatif::KEYS,
-        Screen::Timeline => screens::timeline::KEYS,
-        Screen::Audit => screens::audit::KEYS,
-    }
-}
-
 /// What a mark means.
 fn meaning(mark: Mark) -> &'static str {
     match mark {
@@ -107,7 +93,7 @@ fn lines(state: &State, width: usize) -> Vec<(bool, String)> {
         format!("KEYS OF {number} {}", state.screen.name().to_uppercase()),
         &mut lines,
     );
-    for hint in keys(state.screen) {
+    for hint in screens::keys(state) {
         row(hint.key, hint.help, 13, &mut lines);
     }
     head("KEYS EVERYWHERE".into(), &mut lines);

@@ -1,6 +1,6 @@
 //! The palette: every command, the keys of this screen, hosts and metrics, found by a few letters.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::KeyCode;
 use nucleo_matcher::{
     Config, Matcher, Utf32Str,
     pattern::{AtomKind, CaseMatching, Normalization, Pattern},
@@ -10,12 +10,12 @@ use tui_input::Input;
 
 use crate::tui::{
     command::{self, COMMANDS},
-    help,
     look::Role,
     page::{Page, window},
     screens,
-    state::{Effect, InputLine, Purpose, Screen, State},
+    state::{Effect, InputLine, Msg, Purpose, State},
     text::{fit, fit_right},
+    update,
 };
 
 /// What choosing a row does.
@@ -38,8 +38,9 @@ struct Row {
 
 fn rows(state: &State, all: bool) -> Vec<Row> {
     let mut rows: Vec<Row> = Vec::new();
-    for hint in help::keys(state.screen) {
-        let mut chars = hint.key.chars();
+    for hint in screens::keys(state) {
+        let key = if hint.key == "space" { " " } else { hint.key };
+        let mut chars = key.chars();
         if let (Some(key), None) = (chars.next(), chars.next()) {
             rows.push(Row {
                 label: format!("{}: {}", hint.does, hint.help),
@@ -117,16 +118,7 @@ pub fn choose(state: &mut State, text: &str, row: usize) -> Vec<Effect> {
             Vec::new()
         }
         Some(Deed::Press(key)) => {
-            let key = KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE);
-            match state.screen {
-                Screen::Overview => screens::overview::key(state, key),
-                Screen::Resource => screens::resource::key(state, key),
-                Screen::Forecast => screens::forecast::key(state, key),
-                Screen::Proposals => screens::proposals::key(state, key),
-                Screen::WhatIf => screens::whatif::key(state, key),
-                Screen::Timeline => screens::timeline::key(state, key),
-                Screen::Audit => screens::audit::key(state, key),
-            }
+            update(state, Msg::Key(KeyCode::Char(key).into()))
         }
         None => Vec::new(),
     }
@@ -161,7 +153,7 @@ mod tests {
     use crate::tui::{
         fixture,
         look::Charset,
-        state::{Effect, Overlay},
+        state::{Overlay, Screen},
     };
 
     fn state() -> State {

@@ -304,7 +304,7 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             state.filter.clear();
             screens::refresh(state)
         }
-        KeyCode::Esc if mine => {
+        KeyCode::Esc => {
             if let Some((screen, series)) = state.back.pop() {
                 state.series = series;
                 enter(state, screen)

@@ -3,16 +3,20 @@
 use std::sync::Arc;
 
 use super::{tag, time};
+use crossterm::event::KeyCode;
+
 use crate::{
     domain::{Limit, Quantity, SeriesId, Side, Span},
     engine::Query,
     store::Format,
     tui::{
+        enter,
         look::Charset,
+        open,
         screens,
-        state::{Effect, Overlay, Purpose, Screen, State},
+        state::{Effect, Msg, Purpose, Screen, State},
         text::zone,
-        theme,
+        theme, update,
     },
 };
 
@@ -28,48 +32,34 @@ const TABLES: [&str; 8] = [
     "audit",
 ];
 
-/// Opens a screen and asks what it needs.
-pub fn show(state: &mut State, screen: Screen) -> Vec<Effect> {
-    state.screen = screen;
-    match screen {
-        Screen::Overview => screens::overview::refresh(state),
-        Screen::Resource => screens::resource::refresh(state),
-        Screen::Forecast => screens::forecast::refresh(state),
-        Screen::Proposals => screens::proposals::refresh(state),
-        Screen::WhatIf => screens::whatif::refresh(state),
-        Screen::Timeline => screens::timeline::refresh(state),
-        Screen::Audit => screens::audit::refresh(state),
-    }
-}
-
 pub(super) fn overview(state: &mut State, _: &str) -> Vec<Effect> {
-    show(state, Screen::Overview)
+    enter(state, Screen::Overview)
 }
 
 pub(super) fn resource(state: &mut State, _: &str) -> Vec<Effect> {
-    show(state, Screen::Resource)
+    enter(state, Screen::Resource)
 }
 
 pub(super) fn forecast(state: &mut State, _: &str) -> Vec<Effect> {
-    show(state, Screen::Forecast)
+    enter(state, Screen::Forecast)
 }
 
 pub(super) fn proposals(state: &mut State, _: &str) -> Vec<Effect> {
-    show(state, Screen::Proposals)
+    enter(state, Screen::Proposals)
 }
 
 pub(super) fn what_if(state: &mut State, text: &str) -> Vec<Effect> {
-    let mut effects = show(state, Screen::WhatIf);
+    let mut effects = enter(state, Screen::WhatIf);
     effects.extend(screens::whatif::entered(state, &Purpose::Change(None), text));
     effects
 }
 
 pub(super) fn timeline(state: &mut State, _: &str) -> Vec<Effect> {
-    show(state, Screen::Timeline)
+    enter(state, Screen::Timeline)
 }
 
 pub(super) fn audit(state: &mut State, _: &str) -> Vec<Effect> {
-    show(state, Screen::Audit)
+    enter(state, Screen::Audit)
 }
 
 /// Says that there is no such name, and which known one is nearest.
@@ -97,10 +87,12 @@ pub(super) fn go(state: &mut State, name: &str) -> Vec<Effect> {
     let worst = found.worst.as_ref().map(|(id, _)| id);
     let known = worst.filter(|id| shown.metrics.iter().any(|row| row.id == **id));
     match known.or(first.map(|row| &row.id)) {
-        Some(id) => state.series = Some(id.clone()),
-        None => state.message = Some(format!("{name} has no metrics yet")),
+        Some(id) => open(state, Screen::Resource, id.clone()),
+        None => {
+            state.message = Some(format!("{name} has no metrics yet"));
+            Vec::new()
+        }
     }
-    show(state, Screen::Resource)
 }
 
 /// A series by its whole name, by host and name, or by its name on the host in focus, else on any.
@@ -119,10 +111,7 @@ fn series<'a>(state: &State, name: &str, rows: impl Iterator<Item = &'a SeriesId
 pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {
     let shown = Arc::clone(&state.shown);
     match series(state, name, shown.metrics.iter().map(|row| &row.id)) {
-        Some(id) => {
-            state.series = Some(id);
-            show(state, Screen::Resource)
-        }
+        Some(id) => open(state, Screen::Resource, id),
         None => unknown(state, "metric", name, shown.metrics.iter().map(|row| &*row.id.name)),
     }
 }
@@ -138,24 +127,22 @@ pub(super) fn at(state: &mut State, text: &str) -> Vec<Effect> {
     }
 }
 
+/// Presses a key of the frame, so that command and key cannot come to differ.
+fn press(state: &mut State, key: char) -> Vec<Effect> {
+    update(state, Msg::Key(KeyCode::Char(key).into()))
+}
+
 pub(super) fn now(state: &mut State, _: &str) -> Vec<Effect> {
-    match state.live.at {
-        Some(newest) => screens::timeline::travel(state, newest),
-        None => Vec::new(),
-    }
+    press(state, '0')
 }
 
 pub(super) fn freeze(state: &mut State, _: &str) -> Vec<Effect> {
-    state.frozen = !state.frozen;
-    if !state.frozen && state.at.is_none() {
-        state.shown = Arc::clone(&state.live);
-    }
-    Vec::new()
+    press(state, 'f')
 }
 
 pub(super) fn filter(state: &mut State, text: &str) -> Vec<Effect> {
     state.filter = text.to_lowercase();
-    Vec::new()
+    screens::refresh(state)
 }
 
 pub(super) fn limit(state: &mut State, text: &str) -> Vec<Effect> {
@@ -332,13 +319,11 @@ pub(super) fn redraw(_: &mut State, _: &str) -> Vec<Effect> {
 }
 
 pub(super) fn help(state: &mut State, _: &str) -> Vec<Effect> {
-    state.overlay = Some(Overlay::Help(0));
-    Vec::new()
+    press(state, '?')
 }
 
 pub(super) fn quit(state: &mut State, _: &str) -> Vec<Effect> {
-    state.quit = true;
-    vec![Effect::Quit]
+    press(state, 'q')
 }
 
 pub(super) fn nothing(_: &State, _: &[&str]) -> Vec<String> {

@@ -10,9 +10,9 @@ use crate::{
     engine::{Answer, LinkError, Query},
     store::AuditEntry,
     tui::{
-        page,
-        state::{Effect, InputLine, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::clock,
+        open_line, page,
+        state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
+        text::{clock, stamp},
     },
 };
 
@@ -158,10 +158,8 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             return Vec::new();
         }
         KeyCode::Char('e') => {
-            state.input = Some(InputLine {
-                purpose: Purpose::Export,
-                input: tui_input::Input::default(),
-            });
+            let name = format!("foreshadow-audit-{}.jsonl", stamp(state.now()));
+            open_line(state, Purpose::Export, &name);
             return Vec::new();
         }
         KeyCode::Enter | KeyCode::Char('x') if state.audit.health => {

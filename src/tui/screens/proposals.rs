@@ -15,9 +15,10 @@ use crate::{
     simulate::Outcome,
     tui::{
         look::Role,
+        open_line,
         page::{self, Page},
         screens::whatif,
-        state::{Effect, InputLine, KeyHint, Overlay, Purpose, Screen, State, Tag},
+        state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
         text::{fit, fit_right, wrap},
     },
 };
@@ -196,8 +197,11 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('x') => show(state, format!("score of #{}", proposal.id.0), text::score(&proposal)),
         KeyCode::Char('y') => return vec![Effect::Copy(proposal.artefact.text.clone())],
         KeyCode::Char('a') => return apply(state, &proposal),
-        KeyCode::Char('d') => ask(state, Purpose::Dismiss, &proposal),
-        KeyCode::Char('e') => ask(state, Purpose::Export, &proposal),
+        KeyCode::Char('d') => ask(state, Purpose::Dismiss, &proposal, ""),
+        KeyCode::Char('e') => {
+            let name = format!("foreshadow-proposal-{}.txt", proposal.id.0);
+            ask(state, Purpose::Export, &proposal, &name);
+        }
         KeyCode::Char(' ') => mark(state, &proposal),
         KeyCode::Char('w') if proposal.changes.active().next().is_some() => {
             return whatif::with(state, proposal.changes.clone());
@@ -217,12 +221,9 @@ fn show(state: &mut State, title: String, lines: Vec<String>) {
     state.overlay = Some(Overlay::Text { title, lines, from: 0 });
 }
 
-fn ask(state: &mut State, purpose: Purpose, proposal: &Proposal) {
+fn ask(state: &mut State, purpose: Purpose, proposal: &Proposal, text: &str) {
     state.proposals.asked = Some(proposal.id);
-    state.input = Some(InputLine {
-        purpose,
-        input: tui_input::Input::default(),
-    });
+    open_line(state, purpose, text);
 }
 
 /// Marks the settings that the proposal touches, or takes the marks away when all have one.
@@ -251,7 +252,7 @@ fn apply(state: &mut State, proposal: &Proposal) -> Vec<Effect> {
         return Vec::new();
     }
     if state.operate {
-        ask(state, Purpose::Apply, proposal);
+        ask(state, Purpose::Apply, proposal, "");
         return Vec::new();
     }
     state.message = Some(format!(
@@ -317,6 +318,9 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
     Vec::new()
 }
 
+/// Cells of the list where the text stands beside it.
+const LEFT: u16 = 52;
+
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let rows = listed(state);
@@ -329,16 +333,16 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     };
     if area.width >= 110 {
-        let left = Rect { width: 48, ..area };
+        let left = Rect { width: LEFT, ..area };
         let right = Rect {
-            x: area.x + 49,
-            width: area.width - 49,
+            x: area.x + LEFT + 1,
+            width: area.width - LEFT - 1,
             ..area
         };
         list(state, &rows, left, buffer, usize::from(left.height));
         for y in area.top()..area.bottom() {
             let line = state.look.glyph("│", "|");
-            buffer.set_string(area.x + 48, y, line, state.look.style(Role::Grid));
+            buffer.set_string(area.x + LEFT, y, line, state.look.style(Role::Grid));
         }
         let outcome = state.proposals.outcome.as_ref().filter(|(id, _)| *id == proposal.id);
         let chart_rows = if outcome.is_some() && right.height >= 28 { 12 } else { 0 };
@@ -379,9 +383,9 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
 /// Widths of resource, change and effect; small lists have no effect.
 fn columns(width: usize) -> (usize, usize, usize) {
     match width {
-        70.. => (12, width - 49, 19),
-        45.. => (8, width - 26, 0),
-        _ => (7, width.saturating_sub(15), 0),
+        70.. => (10, width - 49, 21),
+        45.. => (10, width - 28, 0),
+        _ => (9, width.saturating_sub(19), 0),
     }
 }
 
@@ -391,7 +395,7 @@ fn heading(width: usize) -> String {
     let effect = if width >= 70 { "effect (80 %)" } else { "" };
     format!(
         " #  score {status}{}{}{effect}",
-        fit("resource", resource),
+        fit("resource", resource - 1) + " ",
         fit("change", change)
     )
 }

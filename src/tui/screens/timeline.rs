@@ -14,9 +14,10 @@ use crate::{
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
         chart, page,
-        screens::{resource, whatif},
-        state::{Effect, InputLine, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::{clock, when},
+        enter, go_to, open, open_line,
+        screens::whatif,
+        state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
+        text::{clock, stamp, when},
     },
 };
 
@@ -54,8 +55,6 @@ impl Stretch {
 /// What this screen remembers.
 #[derive(Debug, Default)]
 pub struct Pane {
-    /// The number of the incident looked at; none is what goes on now.
-    incident: Option<u32>,
     /// An index into [`STEPS`]; none takes the one that shows the whole incident.
     zoom: Option<usize>,
     data: Option<Timeline>,
@@ -125,11 +124,14 @@ pub const KEYS: &[KeyHint] = &[
     },
 ];
 
-/// The incident looked at: the one chosen, else the newest while it goes on.
+/// The incident looked at: the one that the time cursor is in, else the newest while it goes on.
 fn incident(state: &State) -> Option<&Incident> {
     let incidents = &state.live.incidents;
-    match state.timeline.incident {
-        Some(number) => incidents.iter().find(|incident| incident.number == number),
+    match state.at {
+        Some(at) => incidents
+            .iter()
+            .rev()
+            .find(|incident| incident.from <= at && incident.to.is_none_or(|to| at <= to)),
         None => incidents.last().filter(|incident| incident.to.is_none()),
     }
 }
@@ -305,66 +307,31 @@ fn tag(what: &'static str, series: Option<SeriesId>) -> Tag {
     }
 }
 
-/// Moves the time cursor of all screens to `to`; at or after the newest data it is now again. The answer to the question
-/// returned is the world as it was known then.
+/// Moves the time cursor of all screens to `to`, not before the first data; at or after the newest data it is now again.
 pub fn travel(state: &mut State, to: Timestamp) -> Vec<Effect> {
     let Some(newest) = state.live.at else {
         state.message = Some("there are no data yet to go back to".into());
         return Vec::new();
     };
-    if to >= newest {
-        state.at = None;
-        state.timeline.speed = 0;
-        state.shown = Arc::clone(&state.live);
-        return Vec::new();
-    }
     let oldest = state.live.store.from.unwrap_or(to);
     if to < oldest {
         state.message = Some(format!("data start {}", when(oldest, newest)));
     }
-    let to = to.max(oldest);
-    state.at = Some(to);
-    let tag = Tag {
-        screen: None,
-        what: "as-of",
-        series: None,
-    };
-    vec![Effect::Ask(tag, Query::AsOf(to))]
+    if to >= newest {
+        state.timeline.speed = 0;
+    }
+    go_to(state, Some(to.max(oldest)))
 }
 
-/// Moves the time cursor by so many columns of this screen.
-pub fn step(state: &mut State, columns: i64) -> Vec<Effect> {
+/// Moves the time cursor by so many columns.
+fn step(state: &mut State, columns: i64) -> Vec<Effect> {
     let (Some(stretch), Some(newest)) = (stretch(state), state.live.at) else {
         return Vec::new();
     };
-    let to = state.at.unwrap_or(newest) + stretch.step * columns;
     state.timeline.selected = None;
+    let to = state.at.unwrap_or(newest) + stretch.step * columns;
     let mut effects = travel(state, to);
     effects.extend(refresh(state));
-    effects
-}
-
-/// Goes to the incident before or after the one looked at, and sets the time cursor to its start.
-pub fn other_incident(state: &mut State, by: isize) -> Vec<Effect> {
-    let incidents = Arc::clone(&state.live.incidents);
-    let here = incident(state).map(|found| found.number);
-    let at = incidents
-        .iter()
-        .position(|found| Some(found.number) == here)
-        .unwrap_or(incidents.len());
-    let to = at.checked_add_signed(by).and_then(|to| incidents.get(to));
-    let Some(to) = to else {
-        let end = if by < 0 { "no earlier" } else { "no later" };
-        state.message = Some(format!("{end} incident in 30 d"));
-        return Vec::new();
-    };
-    state.timeline.incident = Some(to.number);
-    state.timeline.zoom = None;
-    state.timeline.selected = None;
-    let mut effects = travel(state, to.from);
-    if state.screen == Screen::Timeline {
-        effects.extend(refresh(state));
-    }
     effects
 }
 
@@ -421,13 +388,14 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char(']') => return step(state, 1),
         KeyCode::Left if shift => return step(state, -chart::GRID),
         KeyCode::Right if shift => return step(state, chart::GRID),
-        KeyCode::Char('{') => return other_incident(state, -1),
-        KeyCode::Char('}') => return other_incident(state, 1),
         KeyCode::Char('p') => return play(state),
         KeyCode::Char('+') => return zoom(state, -1),
         KeyCode::Char('-') => return zoom(state, 1),
-        KeyCode::Char('n') => open(state, Purpose::Note),
-        KeyCode::Char('e') => open(state, Purpose::Export),
+        KeyCode::Char('n') => open_line(state, Purpose::Note, ""),
+        KeyCode::Char('e') => {
+            let name = format!("foreshadow-walk-{}.md", stamp(state.now()));
+            open_line(state, Purpose::Export, &name);
+        }
         _ => {}
     }
     let entries = entries(state);
@@ -441,12 +409,12 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     };
     match key.code {
         KeyCode::Enter => {
-            if entry.series.is_some() {
-                state.series = entry.series;
-            }
             let mut effects = travel(state, entry.at);
-            state.screen = Screen::Resource;
-            effects.extend(resource::refresh(state));
+            let series = entry.series.or_else(|| state.series.clone());
+            effects.extend(match series {
+                Some(series) => open(state, Screen::Resource, series),
+                None => enter(state, Screen::Resource),
+            });
             effects
         }
         KeyCode::Char('w') => match (entry.change, entry.series) {
@@ -483,13 +451,6 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         _ => Vec::new(),
     }
-}
-
-fn open(state: &mut State, purpose: Purpose) {
-    state.input = Some(InputLine {
-        purpose,
-        input: tui_input::Input::default(),
-    });
 }
 
 fn zoom(state: &mut State, by: isize) -> Vec<Effect> {

@@ -6,17 +6,16 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
-use tui_input::Input;
 
 use crate::{
     domain::{Change, ChangeSet, SeriesId, Span, Step},
     engine::{Answer, LinkError, Query},
     simulate::Outcome,
     tui::{
-        page,
+        enter, open_line, page,
         screens::proposals::evidence,
-        state::{Effect, InputLine, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::clock,
+        state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
+        text::{clock, stamp},
     },
 };
 
@@ -221,7 +220,7 @@ pub fn open(state: &mut State, seeds: Vec<SeriesId>) -> Vec<Effect> {
     }
     let effects = with(state, changes);
     if let Some(id) = never {
-        ask_for(state, None, format!("{} = ", id.name));
+        open_line(state, Purpose::Change(None), &format!("{} = ", id.name));
     }
     effects
 }
@@ -232,8 +231,10 @@ pub fn with(state: &mut State, changes: ChangeSet) -> Vec<Effect> {
     pane.on_b = false;
     pane.row = pane.row.min(changes.steps.len());
     pane.a.changes = changes;
-    state.screen = Screen::WhatIf;
-    refresh(state)
+    if state.screen != Screen::WhatIf {
+        state.back.push((state.screen, state.series.clone()));
+    }
+    enter(state, Screen::WhatIf)
 }
 
 /// What to ask when the screen is entered, or when the data it shows have changed: what was not asked yet. A what-if keeps
@@ -282,13 +283,6 @@ fn changed(state: &mut State) -> Vec<Effect> {
     refresh(state)
 }
 
-fn ask_for(state: &mut State, row: Option<usize>, text: String) {
-    state.input = Some(InputLine {
-        purpose: Purpose::Change(row),
-        input: Input::new(text),
-    });
-}
-
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let pane = &mut state.whatif;
@@ -325,11 +319,11 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
                     }
                     other => format!("{}/{other}", other.resource()),
                 };
-                ask_for(state, Some(row), text);
+                open_line(state, Purpose::Change(Some(row)), &text);
             }
-            None => ask_for(state, None, String::new()),
+            None => open_line(state, Purpose::Change(None), ""),
         },
-        KeyCode::Char('+') => ask_for(state, None, String::new()),
+        KeyCode::Char('+') => open_line(state, Purpose::Change(None), ""),
         KeyCode::Char('b') => return second(state),
         KeyCode::Char('[') => return far(state, -1),
         KeyCode::Char(']') => return far(state, 1),
@@ -354,10 +348,8 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('y') => return vec![Effect::Copy(draw::as_text(state))],
         KeyCode::Char('e') => {
             if state.whatif.current().outcome.is_some() {
-                state.input = Some(InputLine {
-                    purpose: Purpose::Export,
-                    input: Input::default(),
-                });
+                let name = format!("foreshadow-what-if-{}.json", stamp(state.now()));
+                open_line(state, Purpose::Export, &name);
             } else {
                 state.message = Some("nothing has run yet: nothing to export".into());
             }
@@ -420,7 +412,6 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
                         state.whatif.row = state.whatif.current().changes.steps.len() - 1;
                     }
                 }
-                state.screen = Screen::WhatIf;
                 changed(state)
             }
             Err(why) => {
