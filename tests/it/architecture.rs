@@ -12,7 +12,7 @@ const ORDER: [&str; 13] = [
 ];
 /// These take `now`, a seed and `&Series`, and touch nothing else.
 const PURE: [&str; 6] = ["domain", "shadow", "drift", "simulate", "propose", "pipeline"];
-const WORLD: [&str; 12] = [
+const WORLD: [&str; 22] = [
     "SystemTime::now",
     "Instant::now",
     "Timestamp::now",
@@ -22,9 +22,19 @@ const WORLD: [&str; 12] = [
     "std::net",
     "std::process",
     "std::thread",
+    "std::io",
+    "std::os",
     "tokio::",
     "duckdb::",
     "sysinfo::",
+    "procfs::",
+    "rustix::",
+    "crossterm::",
+    "ratatui::",
+    "fastrand::u",
+    "fastrand::f",
+    "Rng::new()",
+    "thread_rng",
 ];
 
 fn rust_files(folder: &Path, into: &mut Vec<PathBuf>) {

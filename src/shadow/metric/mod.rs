@@ -6,8 +6,7 @@ mod calibration;
 mod conformal;
 mod crossing;
 mod ensemble;
-#[cfg(test)]
-mod explore;
+
 mod grid;
 mod last;
 mod level;
