@@ -15,6 +15,10 @@ mod filesystem;
 #[cfg(target_os = "linux")]
 mod hardware;
 #[cfg(target_os = "linux")]
+mod history;
+#[cfg(target_os = "linux")]
+mod journal;
+#[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
 mod limit;
@@ -22,6 +26,8 @@ mod limit;
 mod link;
 #[cfg(target_os = "linux")]
 mod load;
+#[cfg(target_os = "linux")]
+mod log;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
@@ -42,6 +48,10 @@ mod protocol;
 mod socket;
 #[cfg(target_os = "linux")]
 mod sysctl;
+#[cfg(target_os = "linux")]
+mod syslog;
+#[cfg(target_os = "linux")]
+mod tail;
 #[cfg(target_os = "linux")]
 mod unit;
 
@@ -121,20 +131,31 @@ pub fn metric_groups(host: &Host) -> Vec<Group> {
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn setting_groups(host: &Host) -> Vec<Group> {
-    vec![Group {
-        name: "settings",
-        sources: vec![
-            Box::new(sysctl::Sysctl::new(host)),
-            Box::new(mount::Mounts::new(host)),
-            Box::new(link::Links::new(host)),
-            Box::new(limit::Limits::new(host)),
-            Box::new(hardware::Hardware::new(host)),
-            Box::new(package::Packages::new(host)),
-            Box::new(port::Ports::new(host)),
-            Box::new(unit::Units::new(host)),
-            Box::new(etc::Etc::new(host)),
-        ],
-    }]
+    let log: Box<dyn Source> = if journal::Journal::kept(&host.root) {
+        Box::new(journal::Journal::new(host))
+    } else {
+        Box::new(syslog::Syslog::new(host))
+    };
+    vec![
+        Group {
+            name: "settings",
+            sources: vec![
+                Box::new(sysctl::Sysctl::new(host)),
+                Box::new(mount::Mounts::new(host)),
+                Box::new(link::Links::new(host)),
+                Box::new(limit::Limits::new(host)),
+                Box::new(hardware::Hardware::new(host)),
+                Box::new(package::Packages::new(host)),
+                Box::new(port::Ports::new(host)),
+                Box::new(unit::Units::new(host)),
+                Box::new(etc::Etc::new(host)),
+            ],
+        },
+        Group {
+            name: "events",
+            sources: vec![Box::new(history::PackageHistory::new(host)), log],
+        },
+    ]
 }
 
 /// Something that can be read again and again.
