@@ -10,8 +10,8 @@ use serde::Deserialize;
 use super::{
     Host, ObserveError, Source,
     child::ask,
+    file::{Mark, mark},
     log::Line,
-    package::{Mark, mark},
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 

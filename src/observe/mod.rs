@@ -1,15 +1,18 @@
 //! Sources: one file a source. A source reads and says what it read; it judges nothing and changes nothing.
 
-mod child;
+mod etc;
 mod file;
 mod meter;
+mod scope;
+mod secret;
+mod temperature;
 
+#[cfg(target_os = "linux")]
+mod child;
 #[cfg(target_os = "linux")]
 mod cpu;
 #[cfg(target_os = "linux")]
 mod disk;
-#[cfg(target_os = "linux")]
-mod etc;
 #[cfg(target_os = "linux")]
 mod filesystem;
 #[cfg(target_os = "linux")]
@@ -55,13 +58,14 @@ mod tail;
 #[cfg(target_os = "linux")]
 mod unit;
 
+// Elsewhere these are all there is; on Linux only their tests run.
+#[cfg(any(not(target_os = "linux"), test))]
+mod portable;
+
 #[cfg(test)]
 mod fixture;
 #[cfg(all(test, target_os = "linux"))]
 mod live;
-mod scope;
-mod secret;
-mod temperature;
 
 use std::path::PathBuf;
 
@@ -156,6 +160,38 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             sources: vec![Box::new(history::PackageHistory::new(host)), log],
         },
     ]
+}
+
+/// The sources of metrics of `host`, in groups.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn metric_groups(host: &Host) -> Vec<Group> {
+    vec![
+        Group {
+            name: "metrics",
+            sources: vec![Box::new(portable::Portable::new(host))],
+        },
+        Group {
+            name: "mounts",
+            sources: vec![
+                Box::new(portable::PortableDisks::new(host)),
+                Box::new(temperature::Temperatures::new(host)),
+            ],
+        },
+    ]
+}
+
+/// The sources of settings and events of `host`, in groups.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn setting_groups(host: &Host) -> Vec<Group> {
+    vec![Group {
+        name: "settings",
+        sources: vec![
+            Box::new(portable::PortableHardware::new(host)),
+            Box::new(etc::Etc::new(host)),
+        ],
+    }]
 }
 
 /// Something that can be read again and again.
