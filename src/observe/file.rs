@@ -2,8 +2,9 @@
 
 use std::{
     borrow::Cow,
-    fs::File,
+    fs::{File, Metadata},
     io::{self, Read},
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -64,6 +65,20 @@ pub(super) fn failed(path: &Path, source: io::Error) -> ObserveError {
         io::ErrorKind::Unsupported => ObserveError::Absent { what },
         _ => ObserveError::Io { what, source },
     }
+}
+
+/// What tells a file from its next version without reading it: inode, size, modification and status change in nanoseconds.
+pub(super) type Mark = (u64, u64, i128, i128);
+
+/// The mark of a file.
+pub(super) fn mark(meta: &Metadata) -> Mark {
+    let time = |secs: i64, nanos: i64| i128::from(secs) * 1_000_000_000 + i128::from(nanos);
+    (
+        meta.ino(),
+        meta.size(),
+        time(meta.mtime(), meta.mtime_nsec()),
+        time(meta.ctime(), meta.ctime_nsec()),
+    )
 }
 
 #[cfg(test)]

@@ -158,11 +158,12 @@ impl Hardware {
             }
         }
         for (name, path) in [
+            ("hostname", "proc/sys/kernel/hostname"),
             ("kernel.release", "proc/sys/kernel/osrelease"),
             ("kernel.build", "proc/sys/kernel/version"),
         ] {
             if let Some(text) = self.small(path) {
-                sheet.text(name, &text);
+                sheet.put(name, Value::text(&text));
             }
         }
         for line in self.small("etc/os-release").unwrap_or_default().lines() {

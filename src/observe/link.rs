@@ -15,7 +15,7 @@ use super::{
     network::passing,
     scope::{Scope, Sheet},
 };
-use crate::domain::{Batch, Span, Timestamp, Value};
+use crate::domain::{Batch, Span, Timestamp};
 
 /// Most routes of each family that are told of; a router with a full table has a million.
 const MOST_ROUTES: usize = 500;
@@ -213,9 +213,6 @@ impl Source for Links {
         self.addresses(&mut sheet);
         self.routes(&mut sheet);
         self.names(&mut sheet);
-        if let Some(name) = small(&self.root.join("proc/sys/kernel/hostname")) {
-            sheet.put("hostname", Value::text(&name));
-        }
         self.scope.tell(now, sheet, out);
         interfaces
     }

@@ -1,19 +1,26 @@
 //! Sources: one file a source. A source reads and says what it read; it judges nothing and changes nothing.
 
-mod child;
+mod etc;
 mod file;
 mod meter;
+mod scope;
+mod secret;
+mod temperature;
 
+#[cfg(target_os = "linux")]
+mod child;
 #[cfg(target_os = "linux")]
 mod cpu;
 #[cfg(target_os = "linux")]
 mod disk;
 #[cfg(target_os = "linux")]
-mod etc;
-#[cfg(target_os = "linux")]
 mod filesystem;
 #[cfg(target_os = "linux")]
 mod hardware;
+#[cfg(target_os = "linux")]
+mod history;
+#[cfg(target_os = "linux")]
+mod journal;
 #[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
@@ -22,6 +29,8 @@ mod limit;
 mod link;
 #[cfg(target_os = "linux")]
 mod load;
+#[cfg(target_os = "linux")]
+mod log;
 #[cfg(target_os = "linux")]
 mod memory;
 #[cfg(target_os = "linux")]
@@ -43,15 +52,20 @@ mod socket;
 #[cfg(target_os = "linux")]
 mod sysctl;
 #[cfg(target_os = "linux")]
+mod syslog;
+#[cfg(target_os = "linux")]
+mod tail;
+#[cfg(target_os = "linux")]
 mod unit;
+
+// Elsewhere these are all there is; on Linux only their tests run.
+#[cfg(any(not(target_os = "linux"), test))]
+mod portable;
 
 #[cfg(test)]
 mod fixture;
 #[cfg(all(test, target_os = "linux"))]
 mod live;
-mod scope;
-mod secret;
-mod temperature;
 
 use std::path::PathBuf;
 
@@ -121,17 +135,60 @@ pub fn metric_groups(host: &Host) -> Vec<Group> {
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn setting_groups(host: &Host) -> Vec<Group> {
+    let log: Box<dyn Source> = if journal::Journal::kept(&host.root) {
+        Box::new(journal::Journal::new(host))
+    } else {
+        Box::new(syslog::Syslog::new(host))
+    };
+    vec![
+        Group {
+            name: "settings",
+            sources: vec![
+                Box::new(sysctl::Sysctl::new(host)),
+                Box::new(mount::Mounts::new(host)),
+                Box::new(link::Links::new(host)),
+                Box::new(limit::Limits::new(host)),
+                Box::new(hardware::Hardware::new(host)),
+                Box::new(package::Packages::new(host)),
+                Box::new(port::Ports::new(host)),
+                Box::new(unit::Units::new(host)),
+                Box::new(etc::Etc::new(host)),
+            ],
+        },
+        Group {
+            name: "events",
+            sources: vec![Box::new(history::PackageHistory::new(host)), log],
+        },
+    ]
+}
+
+/// The sources of metrics of `host`, in groups.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn metric_groups(host: &Host) -> Vec<Group> {
+    vec![
+        Group {
+            name: "metrics",
+            sources: vec![Box::new(portable::Portable::new(host))],
+        },
+        Group {
+            name: "mounts",
+            sources: vec![
+                Box::new(portable::PortableDisks::new(host)),
+                Box::new(temperature::Temperatures::new(host)),
+            ],
+        },
+    ]
+}
+
+/// The sources of settings and events of `host`, in groups.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn setting_groups(host: &Host) -> Vec<Group> {
     vec![Group {
         name: "settings",
         sources: vec![
-            Box::new(sysctl::Sysctl::new(host)),
-            Box::new(mount::Mounts::new(host)),
-            Box::new(link::Links::new(host)),
-            Box::new(limit::Limits::new(host)),
-            Box::new(hardware::Hardware::new(host)),
-            Box::new(package::Packages::new(host)),
-            Box::new(port::Ports::new(host)),
-            Box::new(unit::Units::new(host)),
+            Box::new(portable::PortableHardware::new(host)),
             Box::new(etc::Etc::new(host)),
         ],
     }]

@@ -1,27 +1,13 @@
 //! Installed packages, from dpkg's status file.
 
-use std::{fs::File, io::BufReader, os::unix::fs::MetadataExt as _, path::PathBuf};
+use std::{fs::File, io::BufReader, path::PathBuf};
 
 use super::{
     Host, ObserveError, Source,
-    file::failed,
+    file::{Mark, failed, mark},
     scope::{Scope, Sheet},
 };
 use crate::domain::{Batch, Span, Timestamp, Value, Version};
-
-/// What tells a file from its next version without reading it: inode, size, modification and status change in nanoseconds.
-pub(super) type Mark = (u64, u64, i128, i128);
-
-/// The mark of a file.
-pub(super) fn mark(meta: &std::fs::Metadata) -> Mark {
-    let time = |secs: i64, nanos: i64| i128::from(secs) * 1_000_000_000 + i128::from(nanos);
-    (
-        meta.ino(),
-        meta.size(),
-        time(meta.mtime(), meta.mtime_nsec()),
-        time(meta.ctime(), meta.ctime_nsec()),
-    )
-}
 
 /// Reads `/var/lib/dpkg/status` when it changed.
 pub(super) struct Packages {

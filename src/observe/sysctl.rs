@@ -16,7 +16,7 @@ use super::{
 use crate::domain::{Batch, Span, Timestamp};
 
 /// Parameters that change by themselves, count something, or do something when read.
-const NO_SETTING: [&str; 19] = [
+const NO_SETTING: [&str; 23] = [
     "fs.aio-nr",
     "fs.dentry-state",
     "fs.file-nr",
@@ -30,9 +30,14 @@ const NO_SETTING: [&str; 19] = [
     "fs.quota.reads",
     "fs.quota.syncs",
     "fs.quota.writes",
+    // What the kernel is and what the host is called are told as hardware.
+    "kernel.hostname",
     "kernel.ns_last_pid",
+    "kernel.osrelease",
+    "kernel.ostype",
     "kernel.perf_event_max_sample_rate",
     "kernel.pty.nr",
+    "kernel.version",
     "net.netfilter.nf_conntrack_count",
     "net.nf_conntrack_count",
     "vm.stat_refresh",

@@ -12,10 +12,9 @@ use std::{
 
 use super::{
     Host, ObserveError, Source,
-    file::failed,
-    package::{Mark, mark},
+    file::{Mark, failed, mark},
     scope::Scope,
-    secret::redact,
+    secret::{holds_secret, redact},
 };
 use crate::domain::{Batch, SecretHash, Span, Timestamp, Value};
 
@@ -154,7 +153,7 @@ impl Etc {
             Ok(line) if !line.is_empty() && line.len() <= 200 && !line.contains('\n') => {
                 into.push((":line".to_owned(), redact(name, line, &self.key)));
             }
-            Ok(text) if matches!(redact(name, text, &self.key), Value::Secret(_)) => into.push(secret()),
+            Ok(text) if holds_secret(text) => into.push(secret()),
             _ => {
                 let hash = blake3::hash(bytes).to_hex();
                 into.push((":content".to_owned(), Value::text(&format!("blake3 {}", &hash[..16]))));

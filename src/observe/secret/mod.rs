@@ -14,7 +14,7 @@ const LONGEST: usize = 1024;
 /// The value of the setting `name` with the content `text`: typed, or only its keyed hash when it is or holds a secret.
 pub(super) fn redact(name: &str, text: &str, key: &[u8; 32]) -> Value {
     let trimmed = text.trim();
-    if secret_by_name(name, trimmed) || secrets(trimmed).next().is_some() {
+    if secret_by_name(name, trimmed) || holds_secret(trimmed) {
         return Value::Secret(SecretHash::of(key, trimmed.as_bytes()));
     }
     if trimmed.len() > LONGEST {
@@ -22,6 +22,11 @@ pub(super) fn redact(name: &str, text: &str, key: &[u8; 32]) -> Value {
         return Value::text(&format!("{} bytes, blake3 {}", trimmed.len(), &hash[..16]));
     }
     Value::infer(trimmed)
+}
+
+/// Whether a secret stands somewhere in `text`.
+pub(super) fn holds_secret(text: &str) -> bool {
+    secrets(text).next().is_some()
 }
 
 /// `text` with every secret in it replaced by `***`.

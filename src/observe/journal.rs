@@ -1,0 +1,254 @@
+//! Warnings, starts and stops of services, and logins, from systemd's journal.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use super::{
+    Host, ObserveError, Source,
+    child::ask,
+    file::{Mark, mark},
+    log::Line,
+};
+use crate::domain::{Batch, ResourceId, Span, Timestamp};
+
+/// How far back the first reading goes.
+const BACK: Span = Span::from_hours(1);
+/// Entries that are asked for: of priority warning and above, or of a program that lets people in, or with a message id of
+/// systemd about a unit (started, stopped, failed to start, failed with a result, reloaded, to be restarted; systemd.catalog).
+const WANTED: [&str; 19] = [
+    "PRIORITY=0",
+    "PRIORITY=1",
+    "PRIORITY=2",
+    "PRIORITY=3",
+    "PRIORITY=4",
+    "+",
+    "SYSLOG_IDENTIFIER=sudo",
+    "SYSLOG_IDENTIFIER=su",
+    "SYSLOG_IDENTIFIER=login",
+    "SYSLOG_IDENTIFIER=sshd",
+    "SYSLOG_IDENTIFIER=sshd-session",
+    "SYSLOG_IDENTIFIER=systemd-logind",
+    "+",
+    "MESSAGE_ID=39f53479d3a045ac8e11786248231fbf",
+    "MESSAGE_ID=9d1aaa27d60140bd96365438aad20286",
+    "MESSAGE_ID=be02cf6855d2428ba40df7e9d022f03d",
+    "MESSAGE_ID=d9b373ed55a64feb8242e02dbe79a49c",
+    "MESSAGE_ID=7b05ebc668384222baa8881179cfda54",
+    "MESSAGE_ID=5eb03494b6584870a536b337290809b3",
+];
+
+/// One entry of `journalctl --output=json`.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(rename = "__CURSOR")]
+    cursor: String,
+    #[serde(rename = "__REALTIME_TIMESTAMP")]
+    at: String,
+    #[serde(rename = "MESSAGE", default)]
+    message: serde_json::Value,
+    #[serde(rename = "PRIORITY", default)]
+    priority: serde_json::Value,
+    #[serde(rename = "SYSLOG_IDENTIFIER", default)]
+    program: serde_json::Value,
+}
+
+/// Asks `journalctl` for what was added, when the journal's files changed.
+pub(super) struct Journal {
+    root: PathBuf,
+    resource: ResourceId,
+    every: Span,
+    cursor: Option<String>,
+    marks: Vec<Mark>,
+}
+
+impl Journal {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            root: host.root.clone(),
+            resource: host.resource.clone(),
+            every: Span::from_secs(10).max(host.interval),
+            cursor: None,
+            marks: Vec::new(),
+        }
+    }
+
+    /// Whether the host at `root` keeps a journal.
+    pub(super) fn kept(root: &Path) -> bool {
+        !journals(root).is_empty()
+    }
+
+    fn tell(&mut self, now: Timestamp, output: &[u8], out: &mut Batch) {
+        for line in output.split(|b| *b == b'\n') {
+            // An entry that makes no sense is left out; the next reading goes on behind the last one that does.
+            let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
+                continue;
+            };
+            let first = self.cursor.is_none();
+            let at = Timestamp(entry.at.parse().unwrap_or(now.0));
+            let message = text(&entry.message);
+            let line = Line {
+                at,
+                program: &text(&entry.program),
+                message: &message,
+                warning: text(&entry.priority).parse::<u8>().is_ok_and(|priority| priority <= 4),
+            };
+            if !first || now - at <= BACK {
+                out.events.extend(line.event(&self.resource));
+            }
+            self.cursor = Some(entry.cursor);
+        }
+    }
+}
+
+/// A field's text: a string, or the list of its bytes when it is not UTF-8; of a field that was set twice, the first.
+fn text(field: &serde_json::Value) -> String {
+    match field {
+        serde_json::Value::String(text) => text.clone(),
+        serde_json::Value::Array(items) => {
+            let bytes: Option<Vec<u8>> = items.iter().map(|item| item.as_u64()?.try_into().ok()).collect();
+            bytes.map_or_else(
+                || items.first().map(text).unwrap_or_default(),
+                |bytes| String::from_utf8_lossy(&bytes).into_owned(),
+            )
+        }
+        _ => String::new(),
+    }
+}
+
+/// The files that the journal is being written to. Rotated ones have an `@` in their name.
+fn journals(root: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for folder in ["var/log/journal", "run/log/journal"] {
+        let machines = fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+        for machine in machines {
+            let all = fs::read_dir(machine.path()).into_iter().flatten().flatten();
+            files.extend(all.map(|file| file.path()).filter(|path| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy();
+                name.ends_with(".journal") && !name.contains('@')
+            }));
+        }
+    }
+    files.sort();
+    files
+}
+
+impl Source for Journal {
+    fn name(&self) -> &'static str {
+        "journal"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        // The journal is written through memory maps, but every entry ends with a truncation to the same size, which dates the file.
+        let marks: Vec<Mark> = journals(&self.root)
+            .iter()
+            .filter_map(|path| Some(mark(&fs::metadata(path).ok()?)))
+            .collect();
+        if marks.is_empty() {
+            return Err(ObserveError::Absent {
+                what: "the journal".into(),
+            });
+        }
+        if marks == self.marks {
+            return Ok(());
+        }
+        let from = match &self.cursor {
+            Some(cursor) => format!("--after-cursor={cursor}"),
+            None => format!("--since=@{}", (now - BACK).secs()),
+        };
+        let mut args = vec!["--output=json", "--no-pager", "--quiet", "--lines=500", from.as_str()];
+        let root;
+        if self.root != Path::new("/") {
+            root = format!("--root={}", self.root.display());
+            args.push(&root);
+        }
+        args.extend(WANTED);
+        let output = match ask("journalctl", &args) {
+            Ok(output) => output,
+            Err(why) => {
+                // The entry behind the cursor may be gone: the next reading begins anew.
+                self.cursor = None;
+                return Err(why);
+            }
+        };
+        self.tell(now, &output, out);
+        self.marks = marks;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::EventKind, observe::fixture::Tree};
+
+    #[test]
+    fn entries_become_events_and_the_cursor_moves_on() {
+        let now = Timestamp::from_secs(10_000);
+        let entry = |cursor: &str, secs: i64, fields: &str| {
+            format!(
+                "{{\"__CURSOR\":\"{cursor}\",\"__REALTIME_TIMESTAMP\":\"{}\",{fields}}}\n",
+                secs * 1_000_000
+            )
+        };
+        let output = [
+            entry(
+                "a",
+                1,
+                r#""PRIORITY":"3","SYSLOG_IDENTIFIER":"old","MESSAGE":"too old""#,
+            ),
+            entry(
+                "b",
+                9_990,
+                r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Started cron.service.""#,
+            ),
+            "half an entr\n".to_owned(),
+            entry(
+                "c",
+                9_991,
+                r#""PRIORITY":"4","SYSLOG_IDENTIFIER":"kernel","MESSAGE":[111,111,109,255]"#,
+            ),
+            entry("d", 9_992, r#""PRIORITY":["6"],"MESSAGE":null"#),
+            entry(
+                "e",
+                9_993,
+                r#""PRIORITY":"3","SYSLOG_IDENTIFIER":"app","MESSAGE":"token=hunter2 refused""#,
+            ),
+        ]
+        .concat();
+        let mut source = Journal::new(&Tree::new().host());
+        let mut out = Batch::default();
+        source.tell(now, output.as_bytes(), &mut out);
+        let told: Vec<(EventKind, &str)> = out.events.iter().map(|event| (event.kind, &*event.what)).collect();
+        assert_eq!(
+            told,
+            [
+                (EventKind::Service, "systemd: Started cron.service."),
+                (EventKind::Kernel, "kernel: oom\u{fffd}"),
+                (EventKind::Log, "app: token=*** refused"),
+            ]
+        );
+        assert_eq!(source.cursor.as_deref(), Some("e"));
+    }
+
+    #[test]
+    fn a_host_without_a_journal() {
+        let tree = Tree::new();
+        assert!(!Journal::kept(&tree.path("")));
+        tree.write("var/log/journal/abc/system@1.journal", "");
+        assert!(!Journal::kept(&tree.path("")), "only rotated");
+        assert!(matches!(
+            tree.read(&mut Journal::new(&tree.host()), 0),
+            Err(ObserveError::Absent { .. })
+        ));
+        tree.write("run/log/journal/abc/system.journal", "");
+        assert!(Journal::kept(&tree.path("")));
+    }
+}

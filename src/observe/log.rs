@@ -1,0 +1,169 @@
+//! Which log lines are worth keeping as events, and as what.
+
+use crate::domain::{Event, EventKind, ResourceId, Timestamp};
+
+use super::secret::scrub;
+
+/// Longest text of an event, characters.
+const LONGEST: usize = 300;
+
+/// A log line taken apart.
+pub(super) struct Line<'a> {
+    /// When it was written.
+    pub(super) at: Timestamp,
+    /// The program that wrote it (`sshd`).
+    pub(super) program: &'a str,
+    /// What it wrote.
+    pub(super) message: &'a str,
+    /// Whether its writer or the message itself marks it as a warning or worse.
+    pub(super) warning: bool,
+}
+
+impl Line<'_> {
+    /// The event it is, or `None` when it is everyday talk.
+    pub(super) fn event(&self, resource: &ResourceId) -> Option<Event> {
+        let (kind, who) = self.kind()?;
+        let first = self.message.lines().next().unwrap_or_default().trim();
+        let what = if self.program.is_empty() {
+            scrub(first).into_owned()
+        } else {
+            format!("{}: {}", self.program, scrub(first))
+        };
+        Some(Event {
+            at: self.at,
+            resource: resource.clone(),
+            kind,
+            what: what.chars().take(LONGEST).collect::<String>().into(),
+            who: who.map(|who| who.chars().take(64).collect::<String>().into()),
+        })
+    }
+
+    fn kind(&self) -> Option<(EventKind, Option<&str>)> {
+        let message = self.message;
+        let after = |mark: &str| {
+            message
+                .split_once(mark)
+                .and_then(|(_, rest)| rest.split([' ', '.', '(']).next())
+        };
+        let login = match self.program {
+            "sudo" if message.contains("COMMAND=") => Some(message.split(" : ").next().map(str::trim)),
+            "sshd" | "sshd-session" if message.starts_with("Accepted ") => Some(after(" for ")),
+            "sshd" | "sshd-session" if message.starts_with("Failed ") || message.starts_with("Invalid user") => {
+                Some(after(" user ").or_else(|| after(" for ")))
+            }
+            "systemd-logind" if message.starts_with("New session") => Some(after("of user ")),
+            "su" if message.contains("session opened") => Some(after(" by ")),
+            "sudo" | "su" | "login" if message.contains("authentication failure") || message.contains("FAILED") => {
+                Some(None)
+            }
+            _ => None,
+        };
+        if let Some(who) = login {
+            return Some((EventKind::Login, who.filter(|who| !who.is_empty())));
+        }
+        let starts = ["Started ", "Stopped ", "Reloaded ", "Failed to start "];
+        let holds = ["Failed with result", "Scheduled restart job"];
+        let service = self.program == "systemd"
+            && (starts.iter().any(|start| message.starts_with(start))
+                || holds.iter().any(|words| message.contains(words)));
+        // Sessions and scopes start with every login and cron job.
+        if service
+            && !["ession ", "session-", ".scope", "run-", "User Manager"]
+                .iter()
+                .any(|word| message.contains(word))
+        {
+            return Some((EventKind::Service, None));
+        }
+        match self.program {
+            _ if !self.warning => None,
+            "kernel" => Some((EventKind::Kernel, None)),
+            _ => Some((EventKind::Log, None)),
+        }
+    }
+}
+
+/// Whether the words of a message without a priority say that something is wrong.
+pub(super) fn sounds_wrong(message: &str) -> bool {
+    const WORDS: [&str; 17] = [
+        "error",
+        "fail",
+        "warn",
+        "crit",
+        "panic",
+        "fatal",
+        "oom",
+        "out of memory",
+        "killed",
+        "segfault",
+        "denied",
+        "refused",
+        "timeout",
+        "timed out",
+        "corrupt",
+        "i/o error",
+        "unable to",
+    ];
+    let lower = message.to_ascii_lowercase();
+    WORDS.iter().any(|word| lower.contains(word))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(program: &str, message: &str, warning: bool) -> Option<(EventKind, String, Option<String>)> {
+        let line = Line {
+            at: Timestamp(0),
+            program,
+            message,
+            warning,
+        };
+        let event = line.event(&ResourceId::new("host", "t"))?;
+        Some((event.kind, event.what.to_string(), event.who.map(|who| who.to_string())))
+    }
+
+    #[test]
+    fn logins_services_and_warnings_are_kept() {
+        let who = |program, message| {
+            told(program, message, false).and_then(|(kind, _, who)| (kind == EventKind::Login).then_some(who?))
+        };
+        assert_eq!(
+            who("sudo", "   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls").as_deref(),
+            Some("bob")
+        );
+        assert_eq!(
+            who("sshd", "Accepted publickey for root from 10.0.0.1 port 1 ssh2").as_deref(),
+            Some("root")
+        );
+        assert_eq!(
+            who("sshd", "Failed password for invalid user admin from 10.0.0.1").as_deref(),
+            Some("admin")
+        );
+        assert_eq!(
+            who("systemd-logind", "New session 3 of user root.").as_deref(),
+            Some("root")
+        );
+        assert_eq!(
+            told("systemd", "Started ssh.service - OpenBSD.", false).unwrap().0,
+            EventKind::Service
+        );
+        assert_eq!(
+            told("systemd", "Started session-3.scope - Session 3 of User root.", false),
+            None
+        );
+        assert_eq!(
+            told("kernel", "Out of memory: Killed process 7", true).unwrap().0,
+            EventKind::Kernel
+        );
+        assert_eq!(told("cron", "job done", false), None);
+    }
+
+    #[test]
+    fn an_event_is_one_short_line_without_secrets() {
+        let long = format!("connect password=hunter2 {}\nsecond", "x ".repeat(400));
+        let (_, what, _) = told("app", &long, true).unwrap();
+        assert_eq!(what.chars().count(), LONGEST);
+        assert!(what.starts_with("app: connect password=*** x") && !what.contains("second"));
+        assert_eq!(told("", "", true).unwrap().1, "");
+    }
+}
