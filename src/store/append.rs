@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use duckdb::{Appender, Connection};
-use serde::Serialize;
 
-use super::{Db, Keys, Store, StoreError, Write, audit, keys::unreadable, open::LOG_BYTES};
+use super::{
+    Db, Keys, Store, StoreError, Write, audit,
+    cell::{finite, json, micros, packed, single, word},
+    open::LOG_BYTES,
+};
 use crate::domain::{Finding, MetricMeta, Observation, Proposal, Quantiles, ResourceId, SeriesId, Timestamp, Value};
 
 /// A minute in microseconds.
@@ -156,14 +159,17 @@ fn observations(
     seen: &[(Observation, f32)],
 ) -> Result<(), duckdb::Error> {
     // Values that may be second ones of their time go in after the first ones went out.
-    let mut again = BTreeMap::new();
-    let floor = keys.newest;
+    let (mut again, mut late) = (BTreeMap::new(), BTreeSet::new());
+    let (floor, rolled) = (keys.newest, keys.progress.rolled);
     rows(conn, "metric_obs", seen, |to, (observation, bits)| {
         let (at, value) = (micros(observation.point.at), observation.point.value);
         if !value.is_finite() {
             return Ok(());
         }
         let key = fresh.series(keys, &observation.id);
+        if at < rolled {
+            late.insert((at.div_euclid(MINUTE) * MINUTE, key));
+        }
         let newest = &mut keys.known[key as usize].newest;
         if at <= floor.max(*newest) {
             again.insert((at, key), (value, single(f64::from(*bits))));
@@ -184,12 +190,6 @@ fn observations(
     rows(conn, "metric_obs", &again, |to, ((at, key), (value, bits))| {
         to.append_row((key, at, value, bits))
     })?;
-    let rolled = keys.progress.rolled;
-    let late: BTreeSet<(i64, i32)> = again
-        .iter()
-        .filter(|((at, _), _)| *at < rolled)
-        .map(|((at, key), _)| (at.div_euclid(MINUTE) * MINUTE, *key))
-        .collect();
     rows(conn, "late", &late, |to, (minute, key)| to.append_row((key, minute)))
 }
 
@@ -354,40 +354,123 @@ fn newest_time(write: &Write) -> Option<Timestamp> {
         .max()
 }
 
-/// Microseconds within the years that calendars know.
-pub(super) fn micros(at: Timestamp) -> i64 {
-    at.0.clamp(
-        jiff::Timestamp::MIN.as_microsecond(),
-        jiff::Timestamp::MAX.as_microsecond(),
-    )
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample::*;
 
-/// As a single-precision number; not-a-number is 0, what is too large is the largest.
-fn single(value: f64) -> f32 {
-    finite(value).clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32
-}
-
-fn finite(value: f64) -> f64 {
-    if value.is_nan() {
-        0.0
-    } else {
-        value.clamp(f64::MIN, f64::MAX)
+    #[test]
+    fn a_value_given_twice_is_kept_once_and_the_later_one_wins() {
+        let mut store = memory();
+        store
+            .append(&values("cpu", [(after(0), 1.0), (after(2), 2.0), (after(0), 3.0)]))
+            .unwrap();
+        store
+            .append(&values("cpu", [(after(2), 4.0), (after(-5), 5.0)]))
+            .unwrap();
+        let buckets = store.history(&id("cpu"), after(-10), after(10), 20).unwrap();
+        let seen: Vec<_> = buckets.iter().map(|it| (it.at, it.count, it.last)).collect();
+        assert_eq!(seen, [(after(-5), 1, 5.0), (after(0), 1, 3.0), (after(2), 1, 4.0)]);
     }
-}
 
-/// The word that serde has for a variant without content.
-fn word(variant: &impl Serialize) -> String {
-    match serde_json::to_value(variant) {
-        Ok(serde_json::Value::String(word)) => word,
-        other => format!("{other:?}"),
+    #[test]
+    fn a_batch_sent_again_after_a_restart_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.duckdb");
+        let write = values("cpu", (0..100).map(|n| (after(n * 2), n as f64)));
+        for _ in 0..2 {
+            let mut store = Store::open(&path, &options()).unwrap();
+            store.append(&write).unwrap();
+            assert_eq!(count(&mut store, "cpu"), 100);
+        }
     }
-}
 
-fn json(value: &impl Serialize) -> Result<String, duckdb::Error> {
-    serde_json::to_string(value).map_err(|error| unreadable(0, error))
-}
+    #[test]
+    fn numbers_that_are_none_are_left_out_and_extreme_ones_kept() {
+        let mut store = memory();
+        let odd = [
+            f64::NAN,
+            f64::INFINITY,
+            f64::NEG_INFINITY,
+            1e308,
+            1.7e308,
+            -1.7e308,
+            5e-324,
+        ];
+        store
+            .append(&values(
+                "cpu",
+                odd.iter().enumerate().map(|(n, value)| (after(n as i64), *value)),
+            ))
+            .unwrap();
+        store
+            .append(&Write {
+                observations: vec![
+                    (seen("cpu", after(7), 1.0).0, f32::NAN),
+                    (seen("cpu", after(8), 1.0).0, f32::INFINITY),
+                ],
+                expected: vec![
+                    (id("cpu"), after(3), Quantiles([1e308; 13])),
+                    (id("cpu"), after(4), Quantiles([f64::NAN; 13])),
+                ],
+                ..Write::default()
+            })
+            .unwrap();
+        store.maintain(after(7_200)).unwrap();
+        for buckets in [1, 3, 100] {
+            for from in [after(0), after(-86_400)] {
+                for bucket in store.history(&id("cpu"), from, after(7_200), buckets).unwrap() {
+                    assert!(
+                        bucket.min <= bucket.mean && bucket.mean <= bucket.max && bucket.bits.is_finite(),
+                        "{bucket:?}"
+                    );
+                    assert!(bucket.expected.is_none_or(|it| it.0.iter().all(|q| q.is_finite())));
+                }
+            }
+        }
+        assert_eq!(count(&mut store, "cpu"), 6);
+        let mut store = memory();
+        let times = [Timestamp(i64::MIN), Timestamp(i64::MAX)];
+        store.append(&values("edge", times.map(|at| (at, 1.0)))).unwrap();
+        store
+            .append(&Write {
+                findings: vec![Finding {
+                    score: f64::NAN,
+                    bits: f64::INFINITY,
+                    ..finding(1, times[0])
+                }],
+                ..Write::default()
+            })
+            .unwrap();
+        assert_eq!(store.findings(times[0], times[1]).unwrap().len(), 1);
+        assert_eq!(
+            store
+                .history(&id("edge"), times[0], Timestamp(micros(times[0]) + 10), 10)
+                .unwrap()
+                .len(),
+            1
+        );
+        assert_eq!(
+            store
+                .sql("SELECT * FROM metrics WHERE series = 'edge'", 9)
+                .unwrap()
+                .rows
+                .len(),
+            2
+        );
+    }
 
-/// MessagePack with names, so that fields can be added; unlike JSON it keeps every number as it is.
-fn packed(value: &impl Serialize) -> Result<Vec<u8>, duckdb::Error> {
-    rmp_serde::to_vec_named(value).map_err(|error| unreadable(0, error))
+    #[test]
+    fn a_clock_that_jumps_back_loses_nothing() {
+        let mut store = memory();
+        for start in [0, 36_000, -7_200, 60] {
+            store
+                .append(&values("cpu", (0..60).map(|n| (after(start + n), 1.0))))
+                .unwrap();
+            store.maintain(after(start + 7_300)).unwrap();
+        }
+        assert_eq!(count(&mut store, "cpu"), 240);
+        let day = store.history(&id("cpu"), after(-86_400), after(86_400), 24).unwrap();
+        assert!(day.windows(2).all(|pair| pair[0].at < pair[1].at));
+    }
 }

@@ -2,7 +2,7 @@
 
 use duckdb::Connection;
 
-use super::{AuditEntry, Keys, Store, StoreError, append, append::micros};
+use super::{AuditEntry, Keys, Store, StoreError, append, cell::micros};
 use crate::domain::Timestamp;
 
 impl Store {
@@ -71,4 +71,31 @@ fn hash(before: &[u8; 32], entry: &AuditEntry) -> [u8; 32] {
             .update(text.as_bytes());
     }
     hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Write, sample::*};
+
+    #[test]
+    fn a_changed_and_a_removed_entry_break_the_chain() {
+        for (tamper, at) in [
+            ("UPDATE audit_log SET result = 'fine' WHERE seq = 2", "b"),
+            ("UPDATE audit_log SET logged_at = 0 WHERE seq = 1", "a"),
+            ("DELETE FROM audit_log WHERE seq = 2", "c"),
+        ] {
+            let mut store = memory();
+            for what in ["a", "b", "c"] {
+                store
+                    .append(&Write {
+                        audit: vec![audit(1, what)],
+                        ..Write::default()
+                    })
+                    .unwrap();
+            }
+            assert_eq!(store.audit(2).unwrap(), (vec![audit(1, "c"), audit(1, "b")], None));
+            store.db.as_ref().unwrap().conn.execute_batch(tamper).unwrap();
+            assert_eq!(store.audit(2).unwrap().1.unwrap().what, at);
+        }
+    }
 }

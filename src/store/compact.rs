@@ -56,3 +56,55 @@ impl Db {
         copied.and(detached)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Store, Write, open::beside, sample::*};
+
+    #[test]
+    fn compacting_gives_back_room_and_keeps_everything() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("it's a \"store\".duckdb");
+        let mut store = Store::open(&path, &options()).unwrap();
+        store.append(&everything()).unwrap();
+        let key = store.secret_key().unwrap();
+        for n in 0..9 {
+            let mut random = fastrand::Rng::with_seed(n);
+            let blob = (0..1 << 20).map(|_| random.u8(..)).collect();
+            store
+                .append(&Write {
+                    state: vec![(format!("old {}", n % 3), blob)],
+                    ..Write::default()
+                })
+                .unwrap();
+        }
+        for n in 0..3 {
+            store
+                .append(&Write {
+                    state: vec![(format!("old {n}"), vec![])],
+                    ..Write::default()
+                })
+                .unwrap();
+        }
+        // What an earlier attempt left is no hindrance.
+        std::fs::write(beside(&path, ".compact"), "half").unwrap();
+        let (before, after_it) = store.compact().unwrap();
+        assert!(after_it < before / 2, "{before} {after_it}");
+        let holds = |store: &mut Store| {
+            assert_eq!(store.secret_key().unwrap(), key);
+            assert_eq!(store.findings(T0, after(60)).unwrap(), everything().findings);
+            assert_eq!(store.audit(9).unwrap().1, None);
+            assert_eq!(store.sql("FROM settings", 9).unwrap().rows.len(), 2);
+        };
+        holds(&mut store);
+        store.append(&values("cpu.busy_pct", [(after(100), 1.0)])).unwrap();
+        drop(store);
+        holds(&mut Store::open(&path, &options()).unwrap());
+        let files: Vec<_> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|file| file.unwrap().file_name())
+            .collect();
+        assert_eq!(files, [path.file_name().unwrap()]);
+        assert_eq!(memory().compact().unwrap(), (0, 0));
+    }
+}

@@ -78,6 +78,7 @@ impl StoreError {
             "Could not sync",
             "fsync",
             "read-only mode",
+            "readonly database",
         ]) {
             Self::Unwritable { path, why }
         } else if says(&[

@@ -75,3 +75,70 @@ impl Store {
         written
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample::*;
+
+    #[test]
+    fn exports_read_back_in_every_format() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = memory();
+        store.append(&everything()).unwrap();
+        store.maintain(after(7_200)).unwrap();
+        let reader = duckdb::Connection::open_in_memory().unwrap();
+        for (format, ending, function) in [
+            (Format::Csv, "csv", "read_csv"),
+            (Format::Json, "json", "read_json"),
+            (Format::Parquet, "parquet", "read_parquet"),
+        ] {
+            for view in VIEWS {
+                let file = folder.path().join(format!("{view}'s.{ending}"));
+                let rows = store.export(view, format, &file).unwrap();
+                assert!(rows > 0, "{view}");
+                let sql = format!("SELECT count(*) FROM {function}({})", quoted(&file));
+                assert_eq!(
+                    reader.query_row(&sql, [], |row| row.get::<_, u64>(0)).unwrap(),
+                    rows,
+                    "{view} {ending}"
+                );
+            }
+        }
+        let csv = fs::read_to_string(folder.path().join("metrics's.csv")).unwrap();
+        assert!(
+            csv.starts_with("resource,series,observed_at,value,unit,bits\nhost:web-1,cpu.busy_pct,2026-"),
+            "{csv}"
+        );
+        assert!(
+            !fs::read_to_string(folder.path().join("settings's.csv"))
+                .unwrap()
+                .contains("hunter2")
+        );
+        assert!(!store.db.as_ref().unwrap().scratch.exists());
+    }
+
+    #[test]
+    fn no_file_is_written_over_and_none_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("kept.csv");
+        fs::write(&file, "mine").unwrap();
+        let mut store = memory();
+        let error = store.export("metrics", Format::Csv, &file).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Statement(text) if text.contains("exists already")),
+            "{error}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        assert!(
+            store
+                .export("secret_key", Format::Csv, &folder.path().join("new.csv"))
+                .is_err()
+        );
+        assert!(matches!(
+            store.export("audit", Format::Csv, &folder.path().join("no/new.csv")),
+            Err(StoreError::Unwritable { .. })
+        ));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}

@@ -1,6 +1,6 @@
 //! One metric over time, from values and roll-ups.
 
-use super::{Bucket, Db, Store, StoreError, append::micros, keys::Progress, rollup::LEVELS};
+use super::{Bucket, Db, Store, StoreError, cell::micros, keys::Progress, rollup::LEVELS};
 use crate::domain::{Quantiles, SeriesId, Timestamp};
 
 /// How far from a bucket an expectation may lie and still be its.
@@ -12,7 +12,8 @@ impl Store {
     ///
     /// A bucket is `(to − from) / buckets` long, rounded up to whole microseconds, and begins at a multiple of its length since the
     /// epoch, so that the buckets of a moving range stay the same; there may be `buckets` + 1 of them. Roll-ups no longer than a
-    /// bucket stand in for values, and count where they begin; the ends of the range come from values where those are kept.
+    /// bucket stand in for values, and count where they begin; the ends of the range come from values where those are kept. What came
+    /// after its minute was rolled up counts in roll-ups from the next [`Store::maintain`] on.
     ///
     /// # Errors
     /// On a database error.
@@ -46,6 +47,9 @@ impl Db {
                 format!("SELECT {columns} FROM {table} WHERE series = {key} AND observed_at >= {from} AND observed_at < {to}")
             })
             .collect();
+        if parts.is_empty() {
+            return Ok(Vec::new());
+        }
         let mut statement = self.conn.prepare(&format!(
             "SELECT observed_at - (observed_at % {length} + {length}) % {length} AS bucket, sum(n)::BIGINT, min(low), max(high),
                sum(mean * n) / sum(n), arg_max(last, observed_at), max(bits)
@@ -169,4 +173,128 @@ pub(super) fn quantiles(row: &duckdb::Row<'_>, column: usize) -> Result<Quantile
         }
     }
     Ok(Quantiles(quantiles).tidy(f64::MIN, f64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{
+        domain::Span,
+        store::{Write, sample::*},
+    };
+
+    /// (start, count, min, max, last) of buckets of `length` from all values at once.
+    fn naive(values: &BTreeMap<i64, f64>, from: i64, to: i64, length: i64) -> Vec<(i64, u64, f64, f64, f64)> {
+        let mut buckets = BTreeMap::new();
+        for (at, value) in values.range(from..to) {
+            let bucket = buckets
+                .entry(at.div_euclid(length) * length)
+                .or_insert((0, f64::MAX, f64::MIN, 0.0));
+            *bucket = (bucket.0 + 1, value.min(bucket.1), value.max(bucket.2), *value);
+        }
+        buckets
+            .into_iter()
+            .map(|(at, (n, low, high, last))| (at, n, low, high, last))
+            .collect()
+    }
+
+    fn told(buckets: &[Bucket]) -> Vec<(i64, u64, f64, f64, f64)> {
+        buckets
+            .iter()
+            .map(|it| (it.at.0, it.count, it.min, it.max, it.last))
+            .collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(24))]
+
+        #[test]
+        fn buckets_hold_what_a_plain_count_holds(
+            batches in prop::collection::vec((-9_000..9_000i64, 1..40i64, 1..90i64, prop::option::of(-9_000..20_000i64)), 1..6),
+            from in -10_000..10_000i64, span in 1..20_000i64, buckets in 1usize..50,
+        ) {
+            let (mut store, mut all) = (memory(), BTreeMap::new());
+            for (start, count, step, maintained) in batches {
+                let part: Vec<_> = (0..count).map(|n| (after(start + n * step), (start + n * 31 % 17) as f64)).collect();
+                all.extend(part.iter().map(|(at, value)| (at.0, *value)));
+                store.append(&values("cpu", part)).unwrap();
+                if let Some(now) = maintained {
+                    store.maintain(after(now)).unwrap();
+                }
+            }
+            // Buckets shorter than a minute come from values, and are exact.
+            let (from, to) = (after(from), after(from + span));
+            let fine = (span as usize / 59 + 1).max(buckets);
+            let length = (to.0 - from.0 - 1) / fine as i64 + 1;
+            prop_assert_eq!(told(&store.history(&id("cpu"), from, to, fine).unwrap()), naive(&all, from.0, to.0, length));
+            // Roll-ups count where they begin, so nothing is lost or counted twice over the range, whatever the buckets are.
+            store.maintain(after(20_000)).unwrap();
+            let whole = store.history(&id("cpu"), from, to, buckets).unwrap();
+            prop_assert_eq!(whole.iter().map(|it| it.count).sum::<u64>(), all.range(from.0..to.0).count() as u64);
+            prop_assert!(whole.len() <= buckets + 1);
+            for pair in whole.windows(2) {
+                prop_assert!(pair[0].at < pair[1].at);
+            }
+            // Whole hours come from hours, and are exact.
+            let (from, to) = (after(-14_400), after(36_000));
+            let hours = store.history(&id("cpu"), from, to, 14).unwrap();
+            prop_assert_eq!(told(&hours), naive(&all, from.0, to.0, Span::from_hours(1).0));
+        }
+
+        #[test]
+        fn pieces_cover_the_range_once(from in -9_000_000_000..9_000_000_000i64, span in 1..90_000_000_000i64, length in 1..9_000_000_000i64,
+            rolled in -200..200i64, cuts in prop::array::uniform4(-20..5i64)) {
+            let progress = Progress { rolled: rolled * 60_000_000, from: cuts.map(|hour| hour * 3_600_000_000) };
+            let mut pieces = pieces(&progress, from, from + span, length);
+            pieces.sort_by_key(|piece| piece.from);
+            prop_assert!(pieces.iter().all(|piece| piece.from < piece.to));
+            prop_assert!(pieces.windows(2).all(|pair| pair[0].to == pair[1].from));
+            if let (Some(first), Some(last)) = (pieces.first(), pieces.last()) {
+                prop_assert!(first.from >= from && last.to == from + span);
+            }
+            prop_assert!(pieces.iter().all(|piece| piece.level == 0 || piece.to <= progress.rolled));
+        }
+    }
+
+    #[test]
+    fn buckets_say_what_was_expected() {
+        let mut store = memory();
+        store.append(&values("cpu", (0..600).map(|n| (after(n), 1.0)))).unwrap();
+        let expected = (0..10)
+            .map(|n| (id("cpu"), after(n * 60), Quantiles::certain(n as f64)))
+            .collect();
+        store
+            .append(&Write {
+                expected,
+                ..Write::default()
+            })
+            .unwrap();
+        let medians = |store: &mut Store, buckets| -> Vec<f64> {
+            let history = store.history(&id("cpu"), after(0), after(600), buckets).unwrap();
+            history.iter().map(|it| it.expected.unwrap().median()).collect()
+        };
+        assert_eq!(medians(&mut store, 5), [1.0, 3.0, 5.0, 7.0, 9.0]);
+        assert_eq!(medians(&mut store, 60)[..8], [0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0]);
+    }
+
+    #[test]
+    fn an_empty_range_an_unknown_metric_and_no_buckets_are_nothing_to_fear() {
+        let mut store = memory();
+        store.append(&values("cpu", [(T0, 1.0)])).unwrap();
+        assert!(store.history(&id("cpu"), T0, T0, 10).unwrap().is_empty());
+        assert!(store.history(&id("cpu"), after(5), T0, 10).unwrap().is_empty());
+        assert!(store.history(&id("other"), T0, after(5), 10).unwrap().is_empty());
+        assert_eq!(store.history(&id("cpu"), T0, after(5), 0).unwrap().len(), 1);
+        assert_eq!(
+            store
+                .history(&id("cpu"), Timestamp(i64::MIN), Timestamp(i64::MAX), usize::MAX)
+                .unwrap()
+                .len(),
+            1
+        );
+    }
 }

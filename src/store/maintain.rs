@@ -2,9 +2,13 @@
 
 use super::{
     Db, Store, StoreError,
+    open::memory_limit,
     rollup::{HOUR, LEVELS},
 };
 use crate::domain::Timestamp;
+
+/// What DuckDB may hold between two rounds of maintenance.
+const IDLE_MEMORY: &str = "SET memory_limit = '8MB'";
 
 impl Store {
     /// Rolls finished minutes, five minutes and hours up, drops what is older than kept, and keeps the file under its cap.
@@ -17,7 +21,7 @@ impl Store {
     /// # Errors
     /// On a database error; what was done before it stays done.
     pub fn maintain(&mut self, now: Timestamp) -> Result<(), StoreError> {
-        let now = super::append::micros(now);
+        let now = super::cell::micros(now);
         let keep = [
             self.options.keep_raw,
             self.options.keep_minutes,
@@ -35,7 +39,14 @@ impl Store {
             }
             Ok(done?)
         })?;
-        self.keep_small()
+        self.keep_small()?;
+        let limit = memory_limit(&self.options);
+        self.with(|db| {
+            // DuckDB keeps every block it ever read up to its limit; lowering the limit for a moment lets go of them. It says no
+            // when it cannot get that low, having let go of what it could.
+            let _ = db.conn.execute_batch(IDLE_MEMORY);
+            Ok(db.conn.execute_batch(&format!("SET memory_limit = '{limit}'"))?)
+        })
     }
 
     fn keep_small(&mut self) -> Result<(), StoreError> {
@@ -134,5 +145,161 @@ impl Db {
         let sql =
             "SELECT block_size * used_blocks FROM pragma_database_size() WHERE database_name = current_database()";
         self.conn.query_row(sql, [], |row| row.get(0))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Span, StoreOptions},
+        store::{Bucket, Write, sample::*},
+    };
+
+    fn wave(hours: i64) -> Write {
+        values("cpu", (0..hours * 360).map(|n| (after(n * 10), (n * 37 % 101) as f64)))
+    }
+
+    fn hourly(store: &mut Store, hours: i64) -> Vec<Bucket> {
+        store
+            .history(&id("cpu"), T0, after(hours * 3_600), hours as usize)
+            .unwrap()
+    }
+
+    #[test]
+    fn what_was_rolled_up_stays_when_its_values_go() {
+        let options = StoreOptions {
+            keep_raw: Span::from_hours(2),
+            keep_minutes: Span::from_hours(4),
+            ..options()
+        };
+        let mut store = Store::in_memory(&options).unwrap();
+        store.append(&wave(12)).unwrap();
+        let before = hourly(&mut store, 12);
+        let end = after(12 * 3_600 + 200);
+        for _ in 0..2 {
+            store.maintain(end).unwrap();
+            assert_eq!(hourly(&mut store, 12), before);
+        }
+        let rows: std::collections::HashMap<_, _> = store.info().unwrap().rows.into_iter().collect();
+        assert_eq!(
+            (
+                rows["metric_obs"],
+                rows["metric_1m"],
+                rows["metric_5m"],
+                rows["metric_1h"]
+            ),
+            (2 * 360, 4 * 60, 144, 12)
+        );
+        // Too fine a question about the past is answered by what is there.
+        let past = store.history(&id("cpu"), T0, after(3_600), 600).unwrap();
+        assert_eq!((past.len(), past.iter().map(|it| it.count).sum::<u64>()), (12, 360));
+        assert_eq!(store.metrics_as_of(after(3_700)).unwrap()[0].1.at, after(3_300));
+        // A value that comes after all that is added to what is there.
+        store
+            .append(&values("cpu", [(after(7), 1_000.0), (after(11 * 3_600), 1_000.0)]))
+            .unwrap();
+        store.maintain(end).unwrap();
+        let after_late = hourly(&mut store, 12);
+        assert_eq!(
+            (after_late[0].count, after_late[0].max, after_late[0].last),
+            (361, 1_000.0, before[0].last)
+        );
+        assert_eq!((after_late[11].count, after_late[11].max), (360, 1_000.0));
+        assert_eq!(after_late[1..11], before[1..11]);
+        store.maintain(end).unwrap();
+        assert_eq!(hourly(&mut store, 12), after_late);
+    }
+
+    #[test]
+    fn maintaining_each_minute_gives_what_maintaining_once_gives() {
+        let (mut often, mut once) = (memory(), memory());
+        for minute in 0..150 {
+            let write = values(
+                "cpu",
+                (0..6).map(|n| (after(minute * 60 + n * 10), (minute * n) as f64)),
+            );
+            often.append(&write).unwrap();
+            often.maintain(after(minute * 60 + 60)).unwrap();
+            once.append(&write).unwrap();
+        }
+        often.maintain(after(9_300)).unwrap();
+        once.maintain(after(9_300)).unwrap();
+        for table in ["metric_1m", "metric_5m", "metric_1h"] {
+            let sql = format!("FROM {table} ORDER BY ALL");
+            let rows = often.sql(&sql, 999).unwrap().rows;
+            assert!(!rows.is_empty());
+            assert_eq!(rows, once.sql(&sql, 999).unwrap().rows);
+        }
+    }
+
+    #[test]
+    fn old_things_go_and_the_state_of_settings_stays() {
+        let options = StoreOptions {
+            keep_hours: Span::from_hours(1),
+            ..options()
+        };
+        let mut store = Store::in_memory(&options).unwrap();
+        store.append(&everything()).unwrap();
+        store
+            .append(&Write {
+                changes: vec![change("sysctl.vm.swappiness", after(20), Some("1"), Some("5"))],
+                ..Write::default()
+            })
+            .unwrap();
+        store.maintain(after(90_000)).unwrap();
+        assert_eq!(store.settings_as_of(after(90_000)).unwrap().len(), 2);
+        assert_eq!(store.changes(T0, after(90_000), 9).unwrap().len(), 1);
+        assert!(store.events(T0, after(90_000), 9).unwrap().is_empty());
+        assert!(store.findings(T0, after(90_000)).unwrap().is_empty());
+        assert!(
+            store
+                .history(&id("cpu.busy_pct"), T0, after(90_000), 5)
+                .unwrap()
+                .is_empty()
+        );
+        assert_eq!(store.audit(9).unwrap().0.len(), 2);
+    }
+
+    #[test]
+    fn the_file_keeps_under_its_cap_and_loses_the_oldest_values_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = StoreOptions {
+            max_bytes: 8 << 20,
+            ..options()
+        };
+        let mut store = Store::open(&folder.path().join("store.duckdb"), &options).unwrap();
+        let mut random = fastrand::Rng::with_seed(1);
+        for hour in 0..24 {
+            let part = (0..20).flat_map(|series| (0..1_800).map(move |n| (series, n)));
+            let observations = part
+                .map(|(series, n)| seen(&format!("m.{series}"), after(hour * 3_600 + n * 2), random.f64()))
+                .collect();
+            store
+                .append(&Write {
+                    observations,
+                    ..Write::default()
+                })
+                .unwrap();
+            store.maintain(after(hour * 3_600 + 3_700)).unwrap();
+            assert!(store.bytes() <= 8 << 20, "{} bytes in hour {hour}", store.bytes());
+        }
+        let raw = store
+            .sql(
+                "SELECT count(*), date_diff('hour', min(observed_at), max(observed_at)) FROM metrics",
+                1,
+            )
+            .unwrap();
+        let kept = raw.rows[0][0].as_u64().unwrap();
+        assert!(kept > 100_000 && kept < 24 * 36_000, "{kept} values");
+        assert_eq!(
+            store
+                .history(&id("m.0"), T0, after(24 * 3_600), 24)
+                .unwrap()
+                .iter()
+                .map(|it| it.count)
+                .sum::<u64>(),
+            24 * 1_800
+        );
     }
 }

@@ -2,6 +2,7 @@
 
 mod append;
 mod audit;
+mod cell;
 mod compact;
 mod error;
 mod export;
@@ -12,10 +13,12 @@ mod open;
 mod query;
 mod read;
 mod rollup;
+mod schema;
+
+#[cfg(test)]
+mod durability;
 #[cfg(test)]
 mod sample;
-mod schema;
-mod write;
 
 use std::path::PathBuf;
 

@@ -13,8 +13,9 @@ use duckdb::{AccessMode, Config, Connection};
 use super::{Db, Keys, Store, StoreError, schema};
 use crate::domain::StoreOptions;
 
-/// The log is folded into the file from this many bytes on: about a quarter of an hour of 150 values a second.
-pub(super) const LOG_BYTES: u64 = 8 << 20;
+/// The log is folded into the file from this many bytes on: some minutes of 150 values a second. What is in the log is in memory
+/// too, uncompressed.
+pub(super) const LOG_BYTES: u64 = 2 << 20;
 
 impl Store {
     /// Newest schema this program writes.
@@ -161,7 +162,7 @@ impl Db {
         let databases = besides.iter().flat_map(|path| logs.map(|log| beside(path, log)));
         let allowed: Vec<String> = databases.chain([scratch.clone()]).map(|path| quoted(&path)).collect();
         conn.execute_batch(&format!(
-            "SET allowed_paths = [{}]; SET enable_external_access = false; SET lock_configuration = true",
+            "SET allowed_paths = [{}]; SET enable_external_access = false",
             allowed.join(", ")
         ))?;
         conn.set_prepared_statement_cache_capacity(32);
@@ -242,13 +243,148 @@ fn config(options: &StoreOptions, writable: bool) -> Result<Config, duckdb::Erro
         .access_mode(mode)?
         .enable_autoload_extension(false)?
         .threads(1)?
-        .max_memory(&format!("{}B", options.memory_bytes.max(32 << 20)))?
+        .max_memory(&memory_limit(options))?
         .with("temp_directory", "")?
+        .with("allocator_flush_threshold", "1MB")?
+        .with("allocator_bulk_deallocation_flush_threshold", "1MB")?
         .with("checkpoint_threshold", "1TB")
+}
+
+/// DuckDB's words for the limit; below 64 MB copying the store would not work.
+pub(super) fn memory_limit(options: &StoreOptions) -> String {
+    format!("{}B", options.memory_bytes.max(64 << 20))
 }
 
 fn random_key() -> std::io::Result<[u8; 32]> {
     let mut key = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
     Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample::*;
+
+    fn refused(path: &Path) -> StoreError {
+        let before = (fs::read(path).ok(), fs::read(beside(path, ".wal")).ok());
+        for _ in 0..2 {
+            let error = Store::open(path, &options()).unwrap_err();
+            assert_eq!(
+                (fs::read(path).ok(), fs::read(beside(path, ".wal")).ok()),
+                before,
+                "{error}"
+            );
+        }
+        let error = Store::read_only(path, &options()).unwrap_err();
+        assert_eq!(error.to_string().lines().count(), 1, "{error}");
+        error
+    }
+
+    #[test]
+    fn what_is_no_store_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        fs::write(file("text"), "hello\n".repeat(9_000)).unwrap();
+        fs::write(file("empty"), "").unwrap();
+        duckdb::Connection::open(file("other"))
+            .unwrap()
+            .execute_batch("CREATE TABLE mine(a INT)")
+            .unwrap();
+        let mut store = Store::open(&file("whole"), &options()).unwrap();
+        store
+            .append(&values("cpu", (0..9_000).map(|n| (after(n), n as f64))))
+            .unwrap();
+        let log = fs::read(beside(&file("whole"), ".wal")).unwrap();
+        let young = fs::read(file("whole")).unwrap();
+        drop(store);
+        let whole = fs::read(file("whole")).unwrap();
+        fs::write(file("half"), &whole[..whole.len() / 2]).unwrap();
+        let damaged = |bytes: &[u8], at: usize| {
+            let mut bytes = bytes.to_vec();
+            bytes[at..at + 64].iter_mut().for_each(|byte| *byte ^= 0x5a);
+            bytes
+        };
+        fs::write(file("head"), damaged(&whole, 4_100)).unwrap();
+        fs::write(file("log"), &young).unwrap();
+        fs::write(beside(&file("log"), ".wal"), damaged(&log, log.len() / 2)).unwrap();
+        fs::create_dir(file("folder")).unwrap();
+        for name in ["text", "empty", "other", "half", "head", "log", "folder"] {
+            let error = refused(&file(name));
+            assert!(matches!(error, StoreError::Corrupt { .. }), "{name}: {error:?}");
+        }
+        assert!(matches!(
+            Store::read_only(&file("none"), &options()),
+            Err(StoreError::Corrupt { .. })
+        ));
+        assert!(!file("none").exists());
+    }
+
+    #[test]
+    fn a_newer_store_is_refused_and_left_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.duckdb");
+        drop(Store::open(&path, &options()).unwrap());
+        let conn = duckdb::Connection::open(&path).unwrap();
+        conn.execute_batch("PRAGMA disable_checkpoint_on_shutdown; UPDATE migration SET version = 7")
+            .unwrap();
+        drop(conn);
+        // The version stands in the log, which must not be folded in either.
+        assert!(size(&beside(&path, ".wal")) > 0);
+        let error = refused(&path);
+        assert!(
+            matches!(
+                error,
+                StoreError::Newer {
+                    found: 7,
+                    known: Store::SCHEMA,
+                    ..
+                }
+            ),
+            "{error:?}"
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_so() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        for path in [
+            folder.path().join("file/store.duckdb"),
+            PathBuf::from("/proc/foreshadow/store.duckdb"),
+            "/sys/store.duckdb".into(),
+        ] {
+            let error = Store::open(&path, &options()).unwrap_err();
+            assert!(matches!(error, StoreError::Unwritable { .. }), "{path:?}: {error:?}");
+        }
+        let path = folder.path().join("store.duckdb");
+        drop(Store::open(&path, &options()).unwrap());
+        let mut store = Store::read_only(&path, &options()).unwrap();
+        let error = store.append(&everything()).unwrap_err();
+        assert!(matches!(error, StoreError::Unwritable { .. }), "{error:?}");
+        assert!(store.sql("FROM metrics", 1).unwrap().rows.is_empty());
+        store
+            .export("metrics", crate::store::Format::Csv, &folder.path().join("m.csv"))
+            .unwrap();
+    }
+
+    #[test]
+    fn a_making_that_was_cut_short_is_done_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.duckdb");
+        fs::write(beside(&path, ".new"), "cut").unwrap();
+        drop(Store::open(&path, &options()).unwrap());
+        assert!(!beside(&path, ".new").exists());
+        drop(Store::open(&path, &options()).unwrap());
+    }
+
+    #[test]
+    fn the_holder_of_a_locked_file_is_named() {
+        let words = |text: &str| duckdb::Error::DuckDBFailure(duckdb::ffi::Error::new(1), Some(text.into()));
+        let path = Path::new("/var/lib/s.duckdb");
+        let text = "IO Error: Could not set lock on file \"/var/lib/s.duckdb\": Conflicting lock is held in /usr/bin/foreshadow (PID 4711). See";
+        assert!(matches!(StoreError::of(Some(path), words(text)), StoreError::Locked { pid, .. } if pid == "4711"));
+        let text = "IO Error: Could not set lock on file \"/var/lib/s.duckdb\": Conflicting lock is held";
+        assert!(matches!(StoreError::of(Some(path), words(text)), StoreError::Locked { pid, .. } if pid == "?"));
+    }
 }

@@ -37,17 +37,11 @@ impl Store {
     /// [`StoreError::Statement`] when it is wrong or would write or reach outside the store.
     pub fn sql(&mut self, statement: &str, limit: usize) -> Result<Table, StoreError> {
         self.with(|db| {
-            let text = statement.trim().trim_end_matches(';');
-            let explained = explained(text);
-            db.allows(explained.unwrap_or(text))?;
-            let run = match explained {
-                Some(_) => text.to_owned(),
-                // On a line of its own, so that a comment at the end of the text does not swallow it.
-                None => format!("FROM (\n{text}\n) LIMIT {limit}"),
+            let text = statement.trim();
+            let run = match explained(text) {
+                Some((explain, rest)) => format!("{explain} {}", db.allowed(rest)?),
+                None => format!("FROM ({}) LIMIT {limit}", db.allowed(text)?),
             };
-            if explained.is_none() {
-                db.allows(&run)?;
-            }
             db.conn.execute_batch("BEGIN TRANSACTION READ ONLY")?;
             let table = db.table(&run, limit);
             db.conn.execute_batch("ROLLBACK")?;
@@ -56,26 +50,24 @@ impl Store {
     }
 }
 
-/// The statement behind `EXPLAIN` or `EXPLAIN ANALYZE`.
-fn explained(text: &str) -> Option<&str> {
-    let after = |text: &'_ str, word: &str| -> Option<usize> {
-        let head = text.get(..word.len())?;
-        let next = text[word.len()..].chars().next()?;
-        (head.eq_ignore_ascii_case(word) && next.is_whitespace()).then_some(word.len())
+/// `EXPLAIN` or `EXPLAIN ANALYZE`, and the statement behind it.
+fn explained(text: &str) -> Option<(&'static str, &str)> {
+    let behind = |text: &'_ str, word: &str| -> Option<usize> {
+        let (head, rest) = text.split_at_checked(word.len())?;
+        (head.eq_ignore_ascii_case(word) && rest.starts_with(char::is_whitespace)).then_some(word.len())
     };
-    let rest = text[after(text, "EXPLAIN")?..].trim_start();
-    Some(after(rest, "ANALYZE").map_or(rest, |end| rest[end..].trim_start()))
+    let rest = text[behind(text, "EXPLAIN")?..].trim_start();
+    Some(behind(rest, "ANALYZE").map_or(("EXPLAIN", rest), |end| ("EXPLAIN ANALYZE", rest[end..].trim_start())))
 }
 
 impl Db {
-    /// Refuses what is not one statement that only reads.
-    fn allows(&self, text: &str) -> Result<(), StoreError> {
+    /// The statement as DuckDB's parser understood it, written anew, without comments; refused when it is not one that only reads.
+    fn allowed(&self, text: &str) -> Result<String, StoreError> {
         let refused = |why: &str| Err(StoreError::Statement(why.into()));
-        let tree: String = self
-            .conn
-            .query_row("SELECT json_serialize_sql(?::VARCHAR)", [text], |row| row.get(0))
-            .map_err(|error| StoreError::statement(&error))?;
-        let tree: Json = serde_json::from_str(&tree).map_err(|error| StoreError::Statement(error.to_string()))?;
+        let wrong = |error| StoreError::statement(&error);
+        let parse = "SELECT json_serialize_sql(?::VARCHAR)";
+        let parsed: String = self.conn.query_row(parse, [text], |row| row.get(0)).map_err(wrong)?;
+        let tree: Json = serde_json::from_str(&parsed).map_err(|error| StoreError::Statement(error.to_string()))?;
         if tree["error"] != json!(false) {
             return match tree["error_message"].as_str() {
                 Some(why) if tree["error_type"] == json!("parser") => refused(&crate::domain::text::visible(why)),
@@ -106,7 +98,8 @@ impl Db {
                 _ => {}
             }
         }
-        Ok(())
+        let write = "SELECT json_deserialize_sql(?::JSON)";
+        self.conn.query_row(write, [&parsed], |row| row.get(0)).map_err(wrong)
     }
 
     fn table(&self, text: &str, limit: usize) -> Result<Table, duckdb::Error> {
@@ -161,5 +154,173 @@ fn cell(value: Cell) -> Json {
             .map(|(name, value)| (name.clone(), cell(value.clone())))
             .collect(),
         other => json!(format!("{other:?}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sample::*;
+
+    #[test]
+    fn nothing_but_reading_the_store_is_run() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("store.duckdb");
+        let mut store = Store::open(&path, &options()).unwrap();
+        store.append(&everything()).unwrap();
+        let before = store.info().unwrap().rows;
+        let made = folder.path().join("made");
+        for statement in [
+            "INSERT INTO state VALUES ('a', 'b')",
+            "DELETE FROM metric_obs",
+            "UPDATE state SET name = 'x'",
+            "WITH gone AS (DELETE FROM metric_obs RETURNING *) FROM gone",
+            "EXPLAIN ANALYZE DELETE FROM metric_obs",
+            "EXPLAIN ANALYZE INSERT INTO state SELECT name, body FROM state",
+            "EXPLAIN SELECT 1; DELETE FROM metric_obs",
+            "EXPLAIN EXPLAIN DELETE FROM metric_obs",
+            "CREATE TABLE t AS SELECT 1",
+            "CREATE TEMP TABLE t AS SELECT 1",
+            "DROP VIEW metrics",
+            "COPY metrics TO 'made'",
+            "COPY (SELECT 1) TO 'made'",
+            "EXPORT DATABASE 'made'",
+            "IMPORT DATABASE 'made'",
+            "ATTACH 'made' AS made",
+            "DETACH store",
+            "USE memory",
+            "INSTALL httpfs",
+            "LOAD httpfs",
+            "SET threads = 4",
+            "SET enable_external_access = true",
+            "RESET lock_configuration",
+            "PRAGMA enable_profiling",
+            "PRAGMA force_checkpoint",
+            "CALL force_checkpoint()",
+            "FROM force_checkpoint()",
+            "FROM enable_logging()",
+            "VACUUM",
+            "BEGIN",
+            "COMMIT",
+            "CHECKPOINT",
+            "PREPARE p AS SELECT 1",
+            "EXECUTE p",
+            "SELECT 1; SELECT 2",
+            "SELECT 1; DELETE FROM metric_obs",
+            "SELECT 1) LIMIT 1; DELETE FROM metric_obs; FROM (SELECT 1",
+            "SELECT 1 -- )\n) ; DELETE FROM metric_obs; --",
+            "FROM '/etc/passwd'",
+            "FROM 'file.csv'",
+            "FROM 'store.duckdb'",
+            "SELECT * FROM read_text('/etc/passwd')",
+            "SELECT (SELECT content FROM read_text('/etc/passwd'))",
+            "SELECT 1 WHERE EXISTS (FROM read_blob('/etc/passwd'))",
+            "WITH a AS (FROM read_csv('/etc/passwd')) FROM a",
+            "FROM read_json_auto('/etc/passwd')",
+            "FROM read_parquet('made')",
+            "FROM parquet_metadata('made')",
+            "FROM sniff_csv('/etc/passwd')",
+            "FROM glob('/etc/*')",
+            "FROM query('DELETE FROM metric_obs')",
+            "FROM query_table('secret_key')",
+            "FROM json_execute_serialized_sql('{}')",
+            "FROM pragma_storage_info('secret_key')",
+            "FROM secret_key",
+            "SELECT Key FROM main.\"SECRET_KEY\"",
+            "SUMMARIZE secret_key",
+            "DESCRIBE FROM secret_key",
+            "SELECT getenv('HOME')",
+            "SELECT nextval('s')",
+            "SELECT ?",
+            "SELEC 1",
+            "SELECT nonsense FROM metrics",
+            "",
+            " ; ",
+            "-- nothing",
+            "EXPLAIN",
+        ] {
+            let statement = statement.replace("made'", &format!("{}'", made.display()));
+            let answer = store.sql(&statement, 10);
+            assert!(
+                matches!(answer, Err(StoreError::Statement(_))),
+                "{statement}: {answer:?}"
+            );
+        }
+        assert_eq!(store.info().unwrap().rows, before);
+        assert!(!made.exists());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn the_walls_hold_one_by_one() {
+        let mut store = memory();
+        store.append(&everything()).unwrap();
+        let conn = &store.db.as_ref().unwrap().conn;
+        for reach in [
+            "FROM read_text('/etc/passwd')",
+            "COPY state TO '/tmp/x'",
+            "ATTACH '/tmp/x' AS x",
+            "SET enable_external_access = true",
+        ] {
+            assert!(conn.execute_batch(reach).is_err(), "{reach}");
+        }
+        conn.execute_batch("BEGIN TRANSACTION READ ONLY").unwrap();
+        assert!(conn.execute_batch("DELETE FROM metric_obs").is_err());
+    }
+
+    #[test]
+    fn questions_are_answered_with_numbers_as_numbers() {
+        let mut store = memory();
+        store.append(&everything()).unwrap();
+        let mut ask = |statement: &str| {
+            store
+                .sql(statement, 3)
+                .unwrap_or_else(|error| panic!("{statement}: {error}"))
+        };
+        let table = ask("SELECT series, value, observed_at FROM metrics ORDER BY series; -- mine");
+        assert_eq!(table.columns, ["series", "value", "observed_at"]);
+        assert_eq!(
+            table.rows,
+            [
+                vec![json!("cpu.busy_pct"), json!(4.0), json!(after(2))],
+                vec![json!("load.1"), json!(0.25), json!(after(2))],
+            ]
+        );
+        assert_eq!(ask("FROM range(100)").rows.len(), 3);
+        let odd = ask(
+            "SELECT 'inf'::DOUBLE AS a, sum(1) AS b, 1.50 AS c, [1, NULL] AS d, {'x': 'y'} AS e, 0.1::FLOAT AS f, 'a'::BLOB AS g, NULL",
+        );
+        assert_eq!(odd.rows[0][0], json!(null));
+        assert_eq!(
+            odd.rows[0][1..],
+            [
+                json!(1),
+                json!(1.5),
+                json!([1, null]),
+                json!({"x": "y"}),
+                json!(0.1),
+                json!("61"),
+                json!(null)
+            ]
+        );
+        for statement in [
+            "DESCRIBE metrics",
+            "SHOW TABLES",
+            "SUMMARIZE metrics",
+            "VALUES (1), (2)",
+            "WITH a AS (SELECT 1) FROM a",
+            "TABLE findings",
+            "explain SELECT * FROM metrics",
+            "EXPLAIN ANALYZE FROM events",
+            "FROM proposals",
+            "FROM audit -- last",
+            "FROM ledger;;",
+            "WITH RECURSIVE t(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM t WHERE n < 3) FROM t",
+        ] {
+            assert!(!ask(statement).rows.is_empty(), "{statement}");
+        }
+        // A refused statement leaves nothing open behind it.
+        assert!(store.sql("SELECT error('x')", 3).is_err());
+        store.append(&values("cpu.busy_pct", [(after(9), 1.0)])).unwrap();
     }
 }

@@ -6,7 +6,7 @@ use duckdb::Row;
 
 use super::{
     Bucket, Db, Store, StoreError, StoreInfo,
-    append::micros,
+    cell::micros,
     history::quantiles,
     keys::unreadable,
     rollup::{HOUR, LEVELS},

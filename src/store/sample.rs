@@ -194,3 +194,13 @@ pub(super) fn memory() -> Store {
 pub(super) fn options() -> StoreOptions {
     Options::default().store
 }
+
+/// Values of a metric kept for the 400 days around [`T0`].
+pub(super) fn count(store: &mut Store, name: &str) -> u64 {
+    store
+        .history(&id(name), T0 - Span::from_days(400), T0 + Span::from_days(400), 1)
+        .unwrap()
+        .iter()
+        .map(|it| it.count)
+        .sum()
+}
