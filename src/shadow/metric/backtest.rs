@@ -2,7 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Member, member::AnyMember, residuals::quantile};
+use super::{
+    Member,
+    ensemble::{combine, weigh},
+    member::AnyMember,
+    residuals::quantile,
+};
 use crate::domain::{LEVELS, Span};
 
 /// How far off the forecast of one distance is.
@@ -64,6 +69,8 @@ impl Spread {
 pub struct Tested {
     /// Weight by member; they sum to 1.
     pub weights: Vec<f64>,
+    /// Mean absolute error one step ahead by member; NaN where it said nothing.
+    pub nearest: Vec<f64>,
     /// Errors at doubling distances, nearest first; empty when the window is too short.
     pub spreads: Vec<Spread>,
 }
@@ -84,6 +91,7 @@ pub fn backtest(values: &[f64], members: &[AnyMember]) -> Tested {
     let Some(farthest) = distances.last().copied().filter(|_| n >= 16) else {
         return Tested {
             weights: equal,
+            nearest: vec![f64::NAN; members.len()],
             spreads: Vec::new(),
         };
     };
@@ -113,73 +121,48 @@ pub fn backtest(values: &[f64], members: &[AnyMember]) -> Tested {
             );
         }
     }
-    let weights = weights(&said, &came, members.len());
+    let losses: Vec<Vec<f64>> = (0..distances.len())
+        .map(|distance| losses(&said, &came, members.len(), distance))
+        .collect();
+    let weights = weights(&losses, members.len(), said.len());
     let spreads = spreads(&said, &came, &weights, &distances, n);
-    Tested { weights, spreads }
+    Tested {
+        weights,
+        nearest: losses.into_iter().next().unwrap_or_default(),
+        spreads,
+    }
 }
 
-/// Exponential weights of the mean absolute errors relative to the best member, drawn to equal weights while origins are few.
-fn weights(said: &[Vec<Option<Vec<f64>>>], came: &[Vec<f64>], members: usize) -> Vec<f64> {
-    let mut losses = vec![(0.0, 0.0); members];
-    let distances = came.first().map_or(0, Vec::len);
-    for distance in 0..distances {
-        let mut errors = vec![(0.0, 0.0); members];
-        for (said, came) in said.iter().zip(came).filter(|(_, came)| came[distance].is_finite()) {
-            for (error, said) in errors.iter_mut().zip(said) {
-                if let Some(said) = said {
-                    error.0 += (said[distance] - came[distance]).abs();
-                    error.1 += 1.0;
-                }
+/// Mean absolute error by member at one of the distances; NaN with fewer than four forecasts.
+fn losses(said: &[Vec<Option<Vec<f64>>>], came: &[Vec<f64>], members: usize, distance: usize) -> Vec<f64> {
+    let mut errors = vec![(0.0, 0); members];
+    for (said, came) in said.iter().zip(came).filter(|(_, came)| came[distance].is_finite()) {
+        for (error, path) in errors.iter_mut().zip(said) {
+            if let Some(path) = path {
+                *error = (error.0 + (path[distance] - came[distance]).abs(), error.1 + 1);
             }
         }
-        let means: Vec<f64> = errors
-            .iter()
-            .map(|(sum, count)| if *count >= 4.0 { sum / count } else { f64::NAN })
-            .collect();
-        let scale = means
-            .iter()
-            .copied()
-            .filter(|mean| mean.is_finite())
-            .fold(0.0, f64::max);
-        for (loss, mean) in losses.iter_mut().zip(&means).filter(|(_, mean)| mean.is_finite()) {
-            loss.0 += if scale > 0.0 { mean / scale } else { 1.0 };
-            loss.1 += 1.0;
+    }
+    errors
+        .iter()
+        .map(|(sum, count)| if *count >= 4 { sum / f64::from(*count) } else { f64::NAN })
+        .collect()
+}
+
+/// Weights by the losses of all distances, each relative to the worst member's at that distance.
+fn weights(losses: &[Vec<f64>], members: usize, origins: usize) -> Vec<f64> {
+    let mut sums = vec![(0.0, 0.0); members];
+    for losses in losses {
+        let worst = losses.iter().copied().fold(0.0, f64::max);
+        for (sum, loss) in sums.iter_mut().zip(losses).filter(|(_, loss)| loss.is_finite()) {
+            *sum = (sum.0 + if worst > 0.0 { loss / worst } else { 1.0 }, sum.1 + 1.0);
         }
     }
-    let losses: Vec<f64> = losses
+    let means: Vec<f64> = sums
         .iter()
         .map(|(sum, count)| if *count > 0.0 { sum / count } else { f64::NAN })
         .collect();
-    weigh(&losses, said.len() as f64)
-}
-
-/// Weights from mean losses (NaN: not known, weight 0) over `count` forecasts: exp(−4 (loss / best − 1)), drawn to equal weights by ten
-/// forecasts' worth (exponential weighting: Cesa-Bianchi & Lugosi, Prediction, Learning, and Games, 2006, ch. 2).
-#[must_use]
-pub fn weigh(losses: &[f64], count: f64) -> Vec<f64> {
-    let best = losses
-        .iter()
-        .copied()
-        .filter(|loss| loss.is_finite())
-        .fold(f64::INFINITY, f64::min);
-    if !best.is_finite() {
-        return vec![1.0 / losses.len() as f64; losses.len()];
-    }
-    let known = losses.iter().filter(|loss| loss.is_finite()).count() as f64;
-    let floor = best.max(f64::MIN_POSITIVE);
-    let raw = |loss: f64| {
-        if loss.is_finite() {
-            (-4.0 * (loss / floor - 1.0).min(100.0)).exp()
-        } else {
-            0.0
-        }
-    };
-    let total: f64 = losses.iter().map(|loss| raw(*loss)).sum();
-    let trust = count / (count + 10.0);
-    losses
-        .iter()
-        .map(|loss| trust * raw(*loss) / total + if loss.is_finite() { (1.0 - trust) / known } else { 0.0 })
-        .collect()
+    weigh(&means, origins as f64)
 }
 
 fn spreads(
@@ -196,13 +179,12 @@ fn spreads(
         .map(|(said, came)| {
             (0..distances.len())
                 .map(|distance| {
-                    let known = || {
-                        said.iter()
-                            .zip(weights)
-                            .filter_map(|(path, weight)| Some((path.as_ref()?, weight)))
-                    };
-                    let total: f64 = known().map(|(_, weight)| weight).sum();
-                    came[distance] - known().map(|(path, weight)| weight * path[distance]).sum::<f64>() / total
+                    let known = said
+                        .iter()
+                        .zip(weights)
+                        .filter_map(|(path, weight)| Some((path.as_ref()?[distance], *weight)));
+                    let middle = combine(&mut known.collect::<Vec<_>>()).unwrap_or(f64::NAN);
+                    exact(came[distance], middle)
                 })
                 .collect()
         })
@@ -218,10 +200,12 @@ fn spreads(
             break;
         }
         sorted.sort_unstable_by(f32::total_cmp);
-        // Errors of overlapping forecasts are worth less than their number: n / distance of them are independent.
-        let widen = (1.0 + 2.0 * *distance as f64 / n as f64).sqrt();
+        // Overlapping forecasts err alike: only n / distance of them are independent. Widened as Student's t is against the normal
+        // distribution with so many degrees of freedom (1.6 / df at 97.5 %, 0.8 / df at 90 %).
+        let share = *distance as f64 / n as f64;
+        let widen = |level: f64| 1.0 + share * if (0.1..=0.9).contains(&level) { 0.8 } else { 1.6 };
         let middle = quantile(&sorted, 0.5);
-        let errors_at = LEVELS.map(|level| (middle + widen * (quantile(&sorted, level) - middle)) as f32);
+        let errors_at = LEVELS.map(|level| (middle + widen(level) * (quantile(&sorted, level) - middle)) as f32);
         let kin = if place == 0 {
             0.0
         } else {
@@ -234,6 +218,17 @@ fn spreads(
         });
     }
     spreads
+}
+
+/// `value` − `forecast`, exactly 0 when they differ by no more than rounding does.
+#[must_use]
+pub fn exact(value: f64, forecast: f64) -> f64 {
+    let error = value - forecast;
+    if error.abs() <= 1e-9 * value.abs().max(forecast.abs()) {
+        0.0
+    } else {
+        error
+    }
 }
 
 /// Correlation of finite pairs, 0 to 1 (below zero counts as none).

@@ -32,12 +32,11 @@ pub fn crossing(forecast: &Forecast, kin: &[f64], newest: f64, limit: &Limit, ho
     }
     let mut rng = fastrand::Rng::with_seed(seed);
     let mut times = Vec::new();
-    let mut spare = None;
     for _ in 0..PATHS / 2 {
         let (mut score, mut open, mut before) = (0.0, [true; 2], 0.0);
         for (at, threshold) in thresholds.iter().enumerate() {
             let kin = kin.get(at).copied().unwrap_or(0.0);
-            score = kin * score + (1.0 - kin * kin).sqrt() * normal::draw(&mut rng, &mut spare);
+            score = kin * score + (1.0 - kin * kin).sqrt() * normal::draw(&mut rng);
             for (open, side) in open.iter_mut().zip([1.0, -1.0]) {
                 if *open && score * side > *threshold {
                     *open = false;

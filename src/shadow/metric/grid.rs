@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Member, backtest, backtest::Spread, member::AnyMember, seasonal::SeasonalNaive, ses::Ses, window::Window};
+use super::{
+    Member, backtest, backtest::Spread, ensemble::combine, member::AnyMember, seasonal::SeasonalNaive, ses::Ses,
+    window::Window,
+};
 use crate::domain::{Point, Span, Timestamp};
 
 /// One value every `step`: the newest of each step of that length.
@@ -20,7 +23,10 @@ pub struct Grid {
     pub weights: Vec<f64>,
     /// Errors by distance, nearest first; empty before the first refit.
     pub spreads: Vec<Spread>,
-    unfinished: Option<Point>,
+    newest: Option<Point>,
+    /// The value kept of the unfinished step, and how many it was drawn from.
+    kept: Option<f64>,
+    seen: u64,
 }
 
 impl Grid {
@@ -34,7 +40,9 @@ impl Grid {
             weights: vec![1.0 / members.len() as f64; members.len()],
             members,
             spreads: Vec::new(),
-            unfinished: None,
+            newest: None,
+            kept: None,
+            seen: 0,
         }
     }
 
@@ -47,17 +55,25 @@ impl Grid {
     }
 
     /// Takes a value at any time; the step before is finished when this one lies in a later step.
+    ///
+    /// Of the values of a step one is kept, drawn evenly (reservoir sampling; Vitter 1985, algorithm R). The newest one would always
+    /// be of the same second of the minute, and a job that runs at another second would never be seen.
     pub fn observe(&mut self, point: Point) {
-        if let Some(before) = self.unfinished {
+        if let Some(before) = self.newest {
             let steps = self.between(before.at, point.at);
             if steps > 0 {
-                self.push(Some(before.value));
+                self.push(self.kept);
+                self.seen = 0;
                 for _ in 1..steps.min(self.window.most()) {
                     self.push(None);
                 }
             }
         }
-        self.unfinished = Some(point);
+        self.newest = Some(point);
+        self.seen += 1;
+        if fastrand::Rng::with_seed(point.at.0 as u64).u64(..self.seen) == 0 {
+            self.kept = Some(point.value);
+        }
     }
 
     /// Steps from `from`'s step to `to`'s.
@@ -69,7 +85,7 @@ impl Grid {
     /// Steps from the newest step that [`Grid::current`] knows, the one of `start`, to that of `to`; at least 1.
     #[must_use]
     pub fn reach(&self, start: Timestamp, to: Timestamp) -> usize {
-        match self.unfinished {
+        match self.newest {
             Some(_) => self.between(start, to).max(1),
             // The finest grid is aligned to its values.
             None => ((to - start).0 as f64 / self.step.0.max(1) as f64).round().max(1.0) as usize,
@@ -93,32 +109,35 @@ impl Grid {
             .powf(octaves)
     }
 
-    /// Members as they are with the unfinished step counted in.
+    /// Members as they are with the unfinished step counted in, as its newest value.
     #[must_use]
     pub fn current(&self) -> Vec<AnyMember> {
         let mut members = self.members.clone();
-        if let Some(point) = self.unfinished {
+        if let Some(point) = self.newest {
             members.iter_mut().for_each(|member| member.observe(Some(point.value)));
         }
         members
     }
 
-    /// Point forecasts of the next `horizon` steps by `members`, weighed; `None` when none of them has seen enough.
+    /// Point forecasts by `members` of the steps asked for (counted from 1, rising), weighed; `None` when none of them has seen enough.
     #[must_use]
-    pub fn path(&self, members: &[AnyMember], horizon: usize) -> Option<Vec<f64>> {
-        let (mut path, mut total) = (vec![0.0; horizon], 0.0);
-        for (member, weight) in members.iter().zip(&self.weights) {
-            if *weight > 0.0
-                && let Some(forecast) = member.forecast(horizon)
-            {
-                total += weight;
-                path.iter_mut()
-                    .zip(forecast)
-                    .for_each(|(sum, value)| *sum += weight * value);
-            }
-        }
-        path.iter_mut().for_each(|sum| *sum /= total);
-        (total > 0.0).then_some(path)
+    pub fn path(&self, members: &[AnyMember], steps: &[usize]) -> Option<Vec<f64>> {
+        let horizon = steps.last().copied().unwrap_or(1);
+        let said: Vec<(Vec<f64>, f64)> = members
+            .iter()
+            .zip(&self.weights)
+            .filter(|(_, weight)| **weight > 0.0)
+            .filter_map(|(member, weight)| Some((member.forecast(horizon)?, *weight)))
+            .collect();
+        let at = |step: &usize| {
+            combine(
+                &mut said
+                    .iter()
+                    .map(|(path, weight)| (path[step - 1], *weight))
+                    .collect::<Vec<_>>(),
+            )
+        };
+        steps.iter().map(at).collect()
     }
 
     /// The season in use, in steps.
@@ -130,8 +149,9 @@ impl Grid {
         })
     }
 
-    /// Finds the season, fits the members, and weighs them by a backtest over the window.
-    pub fn refit(&mut self) {
+    /// Finds the season, fits the members, and weighs them by a backtest over the window; returns each member's mean absolute error one
+    /// step ahead (NaN where unknown).
+    pub fn refit(&mut self) -> Vec<f64> {
         self.window.recentre();
         let values = self.window.values();
         let mut fresh = AnyMember::plain();
@@ -152,5 +172,6 @@ impl Grid {
         self.members = fresh;
         self.weights = tested.weights;
         self.spreads = tested.spreads;
+        tested.nearest
     }
 }

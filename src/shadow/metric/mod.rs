@@ -2,8 +2,12 @@
 
 mod backtest;
 mod cadence;
+mod calibration;
 mod conformal;
 mod crossing;
+mod ensemble;
+#[cfg(test)]
+mod explore;
 mod grid;
 mod last;
 mod level;
@@ -17,7 +21,15 @@ mod window;
 
 use serde::{Deserialize, Serialize};
 
-use self::{backtest::Spread, cadence::Cadence, conformal::Adaptive, grid::Grid, residuals::Residuals};
+use self::{
+    backtest::{Spread, exact},
+    cadence::Cadence,
+    calibration::Calibration,
+    conformal::Adaptive,
+    ensemble::{combine, weigh},
+    grid::Grid,
+    residuals::Residuals,
+};
 use crate::domain::{Crossing, Forecast, LEVELS, Limit, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp};
 
 /// A forecaster of one series on a regular grid. Members know no time of day: one step is the series' grid step.
@@ -83,6 +95,7 @@ pub struct MetricShadow {
     /// The finest first; never empty.
     grids: Vec<Grid>,
     residuals: Residuals,
+    calibration: Calibration,
     adaptive: Adaptive,
     /// Decayed mean absolute one-step error by member of the finest grid; NaN while unknown.
     errors: Vec<f64>,
@@ -104,6 +117,10 @@ impl MetricShadow {
     const HUGE: f64 = 1e30;
     /// Most steps that members are asked for; farther ones repeat the last of them.
     const FARTHEST: usize = 4_096;
+    /// One-step errors needed before anything is said of the next one.
+    const RESIDUALS: usize = 8;
+    /// How fast the members' one-step errors forget: a minute at two seconds.
+    const RATE: f64 = 0.03;
     /// Most paths' steps of a crossing.
     const PATH_STEPS: usize = 96;
 
@@ -122,6 +139,7 @@ impl MetricShadow {
             grids: Self::grids(cadence.step()),
             cadence,
             residuals: Residuals::default(),
+            calibration: Calibration::default(),
             adaptive: Adaptive::default(),
             errors: Vec::new(),
             first: None,
@@ -165,7 +183,6 @@ impl MetricShadow {
         };
         let before = self.newest.replace(point);
         self.first.get_or_insert(point.at);
-        self.points += 1;
         if let Some(before) = before
             && self.cadence.observe(point.at - before.at)
         {
@@ -175,26 +192,30 @@ impl MetricShadow {
         for _ in 1..steps {
             self.grids[0].push(None);
         }
-        let (path, expected) = self.expect(steps);
+        let said = self.said();
         let mut judged = silent;
-        if let Some(middle) = path {
-            let error = point.value - middle;
-            // Sums of members are not exact to the last bit.
-            let noise = 1e-9 * point.value.abs().max(middle.abs());
-            let error = if error.abs() <= noise { 0.0 } else { error };
-            if let (Some(expected), Some(before)) = (expected, before) {
-                judged.expected = Some(expected);
-                judged.bits = self.residuals.bits(error / Self::widening(steps)) as f32;
-                let (inside80, inside95) = self.held.observe(&expected, point.value, before.value);
-                self.adaptive.observe(inside80, inside95);
+        if let Some(middle) = self.middle(&said) {
+            let error = exact(point.value, middle) / Self::widening(steps);
+            if self.residuals.len() >= Self::RESIDUALS {
+                let bits = self.residuals.bits(error);
+                if let Some(expected) = self.expect(middle, steps) {
+                    judged.expected = Some(expected);
+                    judged.bits = self.calibration.bits(bits) as f32;
+                    let (inside80, inside95) =
+                        self.held
+                            .observe(&expected, point.value, before.map_or(middle, |before| before.value));
+                    self.adaptive.observe(inside80, inside95);
+                }
+                self.calibration.observe(bits);
             }
-            self.residuals.push(error / Self::widening(steps));
+            self.residuals.push(error);
         }
-        self.weigh(point.value);
+        self.weigh(&said, point.value);
         self.grids[0].push(Some(point.value));
         for grid in &mut self.grids[1..] {
             grid.observe(point);
         }
+        self.points += 1;
         judged
     }
 
@@ -203,33 +224,46 @@ impl MetricShadow {
         (steps.max(1) as f64).sqrt()
     }
 
-    /// The middle and, when warm, the distribution of the next value, `steps` steps after the newest.
-    fn expect(&self, steps: usize) -> (Option<f64>, Option<Quantiles>) {
-        let path = self.grids[0].path(&self.grids[0].members, 1).map(|path| path[0]);
-        let warm = self.points > Self::WARM && self.residuals.len() as u64 >= Self::WARM / 2;
-        let expected = path.filter(|_| warm).map(|middle| {
-            let scale = Self::widening(steps);
-            let off = |level: f64| scale * self.residuals.quantile(self.adaptive.level(level));
-            Quantiles(LEVELS.map(|level| middle + off(level))).tidy(self.lo, self.hi)
-        });
-        (path, expected)
+    /// What each member of the finest grid says of the next step; NaN from one that has not seen enough.
+    fn said(&self) -> Vec<f64> {
+        self.grids[0]
+            .members
+            .iter()
+            .map(|member| member.forecast(1).map_or(f64::NAN, |path| path[0]))
+            .collect()
+    }
+
+    /// What they say together.
+    fn middle(&self, said: &[f64]) -> Option<f64> {
+        let known = said
+            .iter()
+            .copied()
+            .zip(self.grids[0].weights.iter().copied())
+            .filter(|(said, _)| said.is_finite());
+        combine(&mut known.collect::<Vec<_>>())
+    }
+
+    /// The distribution around `middle`, `steps` steps after the newest value; `None` while learning.
+    fn expect(&self, middle: f64, steps: usize) -> Option<Quantiles> {
+        if self.points < Self::WARM || self.residuals.len() < Self::RESIDUALS {
+            return None;
+        }
+        let off = |level: f64| Self::widening(steps) * self.residuals.quantile(self.adaptive.level(level));
+        Some(Quantiles(LEVELS.map(|level| middle + off(level))).tidy(self.lo, self.hi))
     }
 
     /// Weighs the members of the finest grid by how far off each was lately.
-    fn weigh(&mut self, value: f64) {
-        let grid = &mut self.grids[0];
-        self.errors.resize(grid.members.len(), f64::NAN);
-        for (error, member) in self.errors.iter_mut().zip(&grid.members) {
-            if let Some(said) = member.forecast(1) {
-                let off = (value - said[0]).abs();
-                *error = if error.is_nan() {
-                    off
-                } else {
-                    *error + 0.03 * (off - *error)
-                };
-            }
+    fn weigh(&mut self, said: &[f64], value: f64) {
+        self.errors.resize(said.len(), f64::NAN);
+        for (error, said) in self.errors.iter_mut().zip(said).filter(|(_, said)| said.is_finite()) {
+            let off = (value - said).abs();
+            *error = if error.is_nan() {
+                off
+            } else {
+                *error + Self::RATE * (off - *error)
+            };
         }
-        grid.weights = backtest::weigh(&self.errors, self.points.min(100) as f64);
+        self.grids[0].weights = weigh(&self.errors, self.points.min(100) as f64);
     }
 
     /// The source reads at another cadence than it said: the finest grid and its errors begin anew.
@@ -248,7 +282,7 @@ impl MetricShadow {
     /// The distribution of the next value, if it has learnt enough.
     #[must_use]
     pub fn next(&self) -> Option<Quantiles> {
-        self.expect(1).1
+        self.expect(self.middle(&self.said())?, 1)
     }
 
     /// Distributions up to `horizon` after the newest value, at most `steps` of them, evenly spaced; `None` while learning.
@@ -269,17 +303,16 @@ impl MetricShadow {
         let count = usize::try_from(horizon.0 / step.0).unwrap_or(0).clamp(1, steps.max(1));
         let grid = self.grid(step);
         let reach = |place: usize| grid.reach(start, start + step * (place as i64 + 1));
-        let asked = reach(count - 1).min(Self::FARTHEST);
-        let path = grid.path(&grid.current(), asked)?;
+        let asked: Vec<usize> = (0..count).map(|place| reach(place).min(Self::FARTHEST)).collect();
+        let path = grid.path(&grid.current(), &asked)?;
         let quantiles = |place: usize| {
             let ahead = reach(place);
-            let middle = path[ahead.min(asked) - 1];
             if ahead == 1 && grid.step == self.cadence.step() {
                 return near;
             }
             let off = self.errors_at(grid, ahead);
             let mut at = LEVELS;
-            at.iter_mut().zip(off).for_each(|(to, off)| *to = middle + off);
+            at.iter_mut().zip(off).for_each(|(to, off)| *to = path[place] + off);
             Quantiles(at).tidy(self.lo, self.hi)
         };
         let kin = (0..count)
@@ -390,11 +423,11 @@ impl MetricShadow {
 
     /// Chooses members' weights and seasons anew from the window it keeps; about a millisecond.
     pub fn refit(&mut self, now: Timestamp) {
-        for grid in &mut self.grids {
+        self.errors = self.grids[0].refit();
+        self.grids[0].weights = weigh(&self.errors, self.points.min(100) as f64);
+        for grid in &mut self.grids[1..] {
             grid.refit();
         }
-        // Members may have come or gone; their one-step errors are learnt again within a minute.
-        self.errors = vec![f64::NAN; self.grids[0].members.len()];
         self.refitted = Some(now);
     }
 }

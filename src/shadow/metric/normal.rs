@@ -24,18 +24,9 @@ pub fn quantile(p: f64) -> f64 {
     if p < 0.5 { -x } else { x }
 }
 
-/// A standard normal draw (Marsaglia's polar method, 1964: draws come in pairs, the second waits in `spare`).
-pub fn draw(rng: &mut fastrand::Rng, spare: &mut Option<f64>) -> f64 {
-    if let Some(second) = spare.take() {
-        return second;
-    }
-    loop {
-        let (u, v) = (2.0 * rng.f64() - 1.0, 2.0 * rng.f64() - 1.0);
-        let s = u * u + v * v;
-        if s > 0.0 && s < 1.0 {
-            let scale = (-2.0 * s.ln() / s).sqrt();
-            *spare = Some(v * scale);
-            return u * scale;
-        }
-    }
+/// A nearly standard normal draw: the count of 64 fair bits, spread evenly over its step (de Moivre-Laplace); its distribution
+/// function is within 0.002 of the normal one.
+pub fn draw(rng: &mut fastrand::Rng) -> f64 {
+    let bits = f64::from(rng.u64(..).count_ones());
+    (bits - 32.5 + rng.f64()) / (16.0_f64 + 1.0 / 12.0).sqrt()
 }
