@@ -49,11 +49,27 @@ pub fn metric(name: &str, unit: Unit) -> Metric {
     }
 }
 
-/// Adds a value that was expected between 2 and 8 (95 % band), judged with `bits`.
+/// Adds a value as its own shadow judges it.
+pub fn judged(metric: &mut Metric, second: i64, value: f64) {
+    let at = at(second);
+    let judged = metric.shadow.observe(Point { at, value });
+    if metric.shadow.refit_due(at) {
+        metric.shadow.refit(at);
+    }
+    let band = judged
+        .expected
+        .map(|q| [0, 2, 6, 10, 12].map(|level| q.0[level] as f32));
+    add(metric, at, value, band, judged.bits);
+}
+
+/// Adds a value that was expected between 4.5 and 5.5 (95 % band), judged with `bits`.
 pub fn seen(metric: &mut Metric, second: i64, value: f64, bits: f32) {
     let at = at(second);
-    let band = Some([4.5, 4.7, 5.0, 5.3, 5.5]);
     metric.shadow.observe(Point { at, value });
+    add(metric, at, value, Some([4.5, 4.7, 5.0, 5.3, 5.5]), bits);
+}
+
+fn add(metric: &mut Metric, at: Timestamp, value: f64, band: Option<[f32; 5]>, bits: f32) {
     metric.recent.push_back(Seen { at, value, band, bits });
     if metric.recent.len() > Metric::RECENT {
         metric.recent.pop_front();

@@ -17,6 +17,8 @@ const MOST: f64 = 60.0;
 const STAYING: f64 = 5.3;
 /// Values closer than this are not independent and count once.
 const APART: Span = Span::from_secs(10);
+/// Such times a departure needs before it is told, so that a burst of some seconds is not.
+const LEAST_STAYED: u32 = 2;
 /// Values outside that a departure needs before it is told: a spike of one reading is not told.
 const HOLD: u32 = 3;
 /// Values inside, and the least time they span, before a departure that was told has ended.
@@ -66,7 +68,7 @@ impl SurpriseWatch {
     /// Takes the values of `metric` that came since the last look. Evidence of `level` bits makes a departure told.
     ///
     /// A value hard to believe opens it (its surprise, or that of the newest four or sixteen together); it is told once that and
-    /// the time it stays out of all that was usual make the level. So a jump far out is told after ten seconds, one just out of
+    /// the time it stays out of all that was usual make the level. So a jump far out is told after twenty seconds, one just out of
     /// what was seen after forty, and a spike never.
     pub fn look(&mut self, metric: &Metric, level: f64) {
         let Some(newest) = metric.newest().map(|seen| seen.at) else {
@@ -118,10 +120,6 @@ impl Departure {
         if to - from < YOUNG {
             return None;
         }
-        let expected = f64::from(value.band?[2]);
-        if !matters(metric.meta.unit, expected, value.value) {
-            return None;
-        }
         // The band of the first value that was hard to believe: later ones may have followed the values already.
         let first = (place + 1 - scale..=place)
             .find(|at| metric.recent[*at].bits >= 4.0)
@@ -129,8 +127,16 @@ impl Departure {
         let begin = metric.recent[first];
         let band = begin.band?.map(f64::from);
         let above = value.value > band[2];
-        let (low, high) = usual(metric, begin.at).unwrap_or((band[0], band[4]));
-        let edge = if above { band[4].max(high) } else { band[0].min(low) };
+        let (low, high) = match usual(metric, begin.at) {
+            Some(range) => range,
+            None if metric.meta.cadence > Span::from_mins(1) => (band[0], band[4]),
+            None => return None,
+        };
+        let edge = if above {
+            band[4].max(high + matters(metric.meta.unit, high))
+        } else {
+            band[0].min(low - matters(metric.meta.unit, low))
+        };
         let bits = evidence(metric, place, scale, OPEN)?;
         let departure = Self {
             since: begin.at,
@@ -166,7 +172,7 @@ impl Departure {
                 self.stayed = (self.stayed.0.saturating_add(1), value.at);
             }
             self.evidence = self.bits + STAYING * f64::from(self.stayed.0);
-            self.told |= self.outside >= HOLD && self.stayed.0 >= 1 && self.evidence >= level;
+            self.told |= self.outside >= HOLD && self.stayed.0 >= LEAST_STAYED && self.evidence >= level;
             return value.at - self.since < SETTLED;
         }
         let (count, from) = self.inside.map_or((1, value.at), |(count, from)| (count + 1, from));
@@ -206,25 +212,31 @@ fn evidence(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<f
     (bits >= least).then_some(bits.min(MOST))
 }
 
-/// The range of the minutes before `before` without their outermost 2.5 % on each side; `None` for fewer than five.
+/// The range of what was usual in the minutes before `before`: without their outermost 2.5 % on each side (of fewer than twenty
+/// minutes all values), and half as wide again on each side (fences as Tukey 1977 sets them about quartiles; wider for few
+/// minutes). `None` for fewer than five.
 fn usual(metric: &Metric, before: Timestamp) -> Option<(f64, f64)> {
-    let mut lasts: Vec<f64> = metric
-        .minutes
-        .iter()
-        .filter(|minute| minute.at + Span::from_mins(1) <= before)
-        .map(|minute| minute.last)
-        .collect();
+    let minutes = || {
+        let past = metric.minutes.iter();
+        past.filter(|minute| minute.at + Span::from_mins(1) <= before)
+    };
+    let mut lasts: Vec<f64> = minutes().map(|minute| minute.last).collect();
     if lasts.len() < 5 {
         return None;
     }
     lasts.sort_by(f64::total_cmp);
     let cut = lasts.len() / 40;
-    Some((lasts[cut], lasts[lasts.len() - 1 - cut]))
+    let (mut low, mut high) = (lasts[cut], lasts[lasts.len() - 1 - cut]);
+    if lasts.len() < 20 {
+        low = minutes().map(|minute| minute.min).fold(low, f64::min);
+        high = minutes().map(|minute| minute.max).fold(high, f64::max);
+    }
+    let fence = (0.5 + 5.0 / lasts.len() as f64) * (high - low);
+    Some((low - fence, high + fence))
 }
 
-/// Whether the distance from what was expected is one that a person would care about: a tenth of it, and a least amount by
-/// unit.
-fn matters(unit: Unit, expected: f64, value: f64) -> bool {
+/// How far beyond `edge` a value must be for a person to care: a tenth of it, and a least amount by unit.
+fn matters(unit: Unit, edge: f64) -> f64 {
     let least = match unit {
         Unit::Percent | Unit::Celsius => 2.0,
         Unit::Count => 5.0,
@@ -235,7 +247,7 @@ fn matters(unit: Unit, expected: f64, value: f64) -> bool {
         Unit::Secs => 1e-3,
         Unit::Hertz => 1e6,
     };
-    (value - expected).abs() >= f64::max(least, 0.1 * expected.abs())
+    f64::max(least, 0.1 * edge.abs())
 }
 
 #[cfg(test)]
@@ -275,8 +287,8 @@ mod tests {
 
         // The shadow follows the new level at once (bits fall), the departure goes on all the same.
         feed(&mut metric, &mut watch, 90.0, 40.0);
-        let told: Vec<bool> = (0..8).map(|_| feed(&mut metric, &mut watch, 90.0, 1.0)).collect();
-        assert!(!told[3] && told[5], "{told:?}");
+        let told: Vec<bool> = (0..12).map(|_| feed(&mut metric, &mut watch, 90.0, 1.0)).collect();
+        assert!(!told[7] && told[9], "{told:?}");
         assert!((40.0..45.0).contains(&watch.told().unwrap().bits));
 
         // A dip back for a moment does not end it, a minute does.
