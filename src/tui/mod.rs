@@ -18,7 +18,6 @@ pub mod theme;
 mod update;
 mod view;
 
-pub(crate) use update::open_line;
 pub use update::{enter, go_to, open, update};
 pub(crate) use update::{export_to, open_line};
 pub(crate) use view::{counts, put_counts};

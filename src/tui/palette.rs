@@ -15,7 +15,7 @@ use crate::tui::{
     screens,
     state::{Effect, InputLine, Msg, Purpose, State},
     text::{fit, fit_right},
-    update,
+    update::decide,
 };
 
 /// What choosing a row does.
@@ -117,9 +117,7 @@ pub fn choose(state: &mut State, text: &str, row: usize) -> Vec<Effect> {
             });
             Vec::new()
         }
-        Some(Deed::Press(key)) => {
-            update(state, Msg::Key(KeyCode::Char(key).into()))
-        }
+        Some(Deed::Press(key)) => decide(state, Msg::Key(KeyCode::Char(key).into())),
         None => Vec::new(),
     }
 }

@@ -31,7 +31,8 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     effects
 }
 
-fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
+/// What a message does, before as-of questions are joined; commands and palette press keys by it.
+pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
         Msg::Key(key) => {
@@ -270,8 +271,8 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Char('f') => freeze(state),
         KeyCode::Char('0') => go_to(state, None),
-        KeyCode::Char('{') if state.screen != Screen::Timeline => incident(state, false),
-        KeyCode::Char('}') if state.screen != Screen::Timeline => incident(state, true),
+        KeyCode::Char('{') => incident(state, false),
+        KeyCode::Char('}') => incident(state, true),
         KeyCode::Char('[') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, -1),
         KeyCode::Char(']') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, 1),
         KeyCode::Char(' ') if mine => {

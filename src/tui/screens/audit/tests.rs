@@ -57,7 +57,7 @@ fn fields_are_filtered() {
     assert_eq!(count("who:ana what:note"), 1);
     assert_eq!(count("restart"), 1);
     assert_eq!(count("what:apply"), 0);
-    assert!(drawn(&state, 80, 20).contains("No change was ever applied from here"));
+    assert!(drawn(&state, 80, 20).contains("No change was ever"));
 }
 
 #[test]
