@@ -92,7 +92,7 @@ fn found(state: &State, text: &str) -> Vec<Row> {
             Some((if named { u32::MAX } else { score }, row))
         })
         .collect();
-    scored.sort_by(|a, b| b.0.cmp(&a.0));
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     scored.into_iter().map(|(_, row)| row).collect()
 }
 

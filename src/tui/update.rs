@@ -155,6 +155,18 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
             });
             Vec::new()
         }
+        Ok(Answer::Differences(rows)) => {
+            let lines = export::differences(&rows);
+            let title = format!("{} settings differ from the baseline", rows.len());
+            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            Vec::new()
+        }
+        Ok(Answer::StoreInfo(info)) => {
+            let lines = export::store(&info);
+            let title = "store".to_owned();
+            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            Vec::new()
+        }
         Ok(Answer::Done) => {
             state.message = Some(format!("{}: done", tag.what));
             screens::refresh(state)

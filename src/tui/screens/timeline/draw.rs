@@ -81,8 +81,8 @@ fn heading(state: &State, page: &mut Page<'_>) {
                 .unwrap_or(0)
                 + 1;
             format!(
-                " incident {} ({place} of {total})   {}   {lasts}   worst {:.1} bits",
-                found.number, found.title, found.bits
+                " incident {} ({place} of {total})   {lasts}   worst {:.1} bits   {}",
+                found.number, found.bits, found.title
             )
         }
         _ if total == 0 => {

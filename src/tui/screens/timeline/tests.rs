@@ -1,5 +1,5 @@
 use super::*;
-use crate::tui::{fixture, look::Charset, state::Msg, update};
+use crate::tui::{fixture, look::Charset, state::Msg, text::width, update};
 
 fn state(width: u16, height: u16) -> State {
     fixture::on(Screen::Timeline, Charset::Ascii, width, height)
@@ -56,6 +56,7 @@ fn every_size_shows_lanes_and_entries() {
     let mut shown = answered(80, 24);
     shown.at = Some(fixture::at("13:55:30"));
     insta::assert_snapshot!("80x24", drawn(&shown, 80, 20));
+    assert!(width(&next(&shown)) <= 74, "{}", next(&shown));
     insta::assert_snapshot!("40x12", drawn(&answered(40, 12), 40, 9));
     insta::assert_snapshot!("120x40", drawn(&answered(120, 40), 120, 36));
     for (width, height) in [(1, 1), (20, 5), (61, 17), (200, 60)] {

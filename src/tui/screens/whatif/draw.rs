@@ -339,8 +339,10 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let name = if wide { width / 3 } else { width.saturating_sub(22) };
     let second = pane.b.as_ref().filter(|_| width >= 100);
     let letter = if pane.on_b { "B" } else { "A" };
+    // The figures of before stay in sight until the new ones are there.
+    let running = if pane.current().asked { ", running" } else { "" };
     let title = match wide {
-        true => format!(" OUTCOME over {}", far(pane.horizon)),
+        true => format!(" OUTCOME over {}{running}", far(pane.horizon)),
         false => format!(" OUTCOME {}", far(pane.horizon)),
     };
     let with = |letter: &str| format!("with {letter} (80 %)");
