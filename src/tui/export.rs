@@ -1,8 +1,9 @@
 //! What a screen shows, as text: for the clipboard, for files.
 
 use crate::{
-    domain::{SeriesId, text::visible},
-    store::Table,
+    domain::{SeriesId, Unit, Value, text::visible},
+    drift::Difference,
+    store::{StoreInfo, Table},
     tui::{
         screens::{forecast, overview, resource},
         state::{Screen, State},
@@ -103,6 +104,44 @@ pub fn aligned(table: &Table) -> Vec<String> {
     let head = table.columns.iter().map(String::as_str).collect();
     let lines: Vec<Vec<&str>> = std::iter::once(head)
         .chain(rows.iter().map(|row| row.iter().map(String::as_str).collect()))
+        .collect();
+    columns(&lines)
+}
+
+/// What differs from the baseline, a setting a line under a head.
+#[must_use]
+pub fn differences(rows: &[Difference]) -> Vec<String> {
+    let value = |value: &Option<Value>| {
+        value
+            .as_ref()
+            .map_or_else(|| "(absent)".to_owned(), ToString::to_string)
+    };
+    let mut lines = vec![["setting", "accepted", "now"].map(str::to_owned)];
+    lines.extend(
+        rows.iter()
+            .map(|row| [row.id.to_string(), value(&row.accepted), value(&row.actual)]),
+    );
+    let lines: Vec<Vec<&str>> = lines
+        .iter()
+        .map(|line| line.iter().map(String::as_str).collect())
+        .collect();
+    columns(&lines)
+}
+
+/// How the store is, a figure a line.
+#[must_use]
+pub fn store(info: &StoreInfo) -> Vec<String> {
+    let from = info.from.map_or_else(|| "nothing yet".to_owned(), |at| at.to_string());
+    let mut lines = vec![
+        ["file".to_owned(), info.path.display().to_string()],
+        ["size".to_owned(), Unit::Bytes.show(info.bytes as f64)],
+        ["oldest value".to_owned(), from],
+    ];
+    let rows = info.rows.iter();
+    lines.extend(rows.map(|(table, count)| [format!("rows of {table}"), text::grouped(*count)]));
+    let lines: Vec<Vec<&str>> = lines
+        .iter()
+        .map(|line| line.iter().map(String::as_str).collect())
         .collect();
     columns(&lines)
 }

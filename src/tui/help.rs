@@ -66,7 +66,7 @@ fn meaning(mark: Mark) -> &'static str {
 /// Everything the help of this screen says, at most `width` cells wide; headings are told apart.
 fn lines(state: &State, width: usize) -> Vec<(bool, String)> {
     let mut lines = Vec::new();
-    let mut head = |text: String, lines: &mut Vec<(bool, String)>| {
+    let head = |text: String, lines: &mut Vec<(bool, String)>| {
         if !lines.is_empty() {
             lines.push((false, String::new()));
         }

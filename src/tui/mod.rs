@@ -21,7 +21,6 @@ pub mod theme;
 mod update;
 mod view;
 
-pub use driver::{Exit, PanicIn, Setup, run};
 pub use update::{enter, go_to, open, update};
 pub(crate) use update::{export_to, open_line};
 pub(crate) use view::{counts, put_counts};

@@ -15,7 +15,7 @@ use crate::tui::{
     screens,
     state::{Effect, InputLine, Msg, Purpose, State},
     text::{fit, fit_right},
-    update,
+    update::decide,
 };
 
 /// What choosing a row does.
@@ -92,7 +92,7 @@ fn found(state: &State, text: &str) -> Vec<Row> {
             Some((if named { u32::MAX } else { score }, row))
         })
         .collect();
-    scored.sort_by(|a, b| b.0.cmp(&a.0));
+    scored.sort_by_key(|(score, _)| std::cmp::Reverse(*score));
     scored.into_iter().map(|(_, row)| row).collect()
 }
 
@@ -117,9 +117,7 @@ pub fn choose(state: &mut State, text: &str, row: usize) -> Vec<Effect> {
             });
             Vec::new()
         }
-        Some(Deed::Press(key)) => {
-            update(state, Msg::Key(KeyCode::Char(key).into()))
-        }
+        Some(Deed::Press(key)) => decide(state, Msg::Key(KeyCode::Char(key).into())),
         None => Vec::new(),
     }
 }

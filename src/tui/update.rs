@@ -31,7 +31,8 @@ pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     effects
 }
 
-fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
+/// What a message does, before as-of questions are joined; commands and palette press keys by it.
+pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
     match msg {
         Msg::Key(key) if key.kind == KeyEventKind::Release => Vec::new(),
         Msg::Key(key) => {
@@ -154,6 +155,18 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
             });
             Vec::new()
         }
+        Ok(Answer::Differences(rows)) => {
+            let lines = export::differences(&rows);
+            let title = format!("{} settings differ from the baseline", rows.len());
+            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            Vec::new()
+        }
+        Ok(Answer::StoreInfo(info)) => {
+            let lines = export::store(&info);
+            let title = "store".to_owned();
+            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            Vec::new()
+        }
         Ok(Answer::Done) => {
             state.message = Some(format!("{}: done", tag.what));
             screens::refresh(state)
@@ -270,8 +283,8 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Char('f') => freeze(state),
         KeyCode::Char('0') => go_to(state, None),
-        KeyCode::Char('{') if state.screen != Screen::Timeline => incident(state, false),
-        KeyCode::Char('}') if state.screen != Screen::Timeline => incident(state, true),
+        KeyCode::Char('{') => incident(state, false),
+        KeyCode::Char('}') => incident(state, true),
         KeyCode::Char('[') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, -1),
         KeyCode::Char(']') if state.screen != Screen::WhatIf && state.screen != Screen::Timeline => step(state, 1),
         KeyCode::Char(' ') if mine => {

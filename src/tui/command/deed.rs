@@ -12,11 +12,11 @@ use crate::{
     tui::{
         enter,
         look::Charset,
-        open,
-        screens,
+        open, screens,
         state::{Effect, Msg, Purpose, Screen, State},
         text::zone,
-        theme, update,
+        theme,
+        update::decide,
     },
 };
 
@@ -129,7 +129,7 @@ pub(super) fn at(state: &mut State, text: &str) -> Vec<Effect> {
 
 /// Presses a key of the frame, so that command and key cannot come to differ.
 fn press(state: &mut State, key: char) -> Vec<Effect> {
-    update(state, Msg::Key(KeyCode::Char(key).into()))
+    decide(state, Msg::Key(KeyCode::Char(key).into()))
 }
 
 pub(super) fn now(state: &mut State, _: &str) -> Vec<Effect> {

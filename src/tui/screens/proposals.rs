@@ -319,7 +319,7 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
 }
 
 /// Cells of the list where the text stands beside it.
-const LEFT: u16 = 52;
+const LEFT: u16 = 58;
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {

@@ -13,8 +13,7 @@ use crate::{
     drift::Incident,
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
-        chart, page,
-        enter, go_to, open, open_line,
+        chart, enter, open, open_line, page,
         screens::whatif,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
         text::{clock, stamp, when},
@@ -61,8 +60,9 @@ pub struct Pane {
     lanes: BTreeMap<SeriesId, Chart>,
     /// What was asked last, and at which time of the data.
     asked: Option<(Stretch, Vec<SeriesId>, Timestamp)>,
-    /// The entry under the cursor, by time and text.
-    selected: Option<(Timestamp, String)>,
+    /// The entry under the cursor by time and text, and where the time cursor was when it was chosen: when that moves on, the
+    /// entry under the cursor is again the last before it.
+    selected: Option<(Timestamp, String, Option<Timestamp>)>,
     /// How many times faster than life it plays; 0 stands still.
     speed: i64,
     /// Whether a tick is on its way.
@@ -218,7 +218,9 @@ fn position(state: &State, entries: &[Entry]) -> usize {
         .timeline
         .selected
         .as_ref()
-        .and_then(|(at, text)| entries.iter().position(|entry| entry.at == *at && entry.text == *text));
+        .filter(|(.., cursor)| *cursor == state.at);
+    let chosen =
+        chosen.and_then(|(at, text, _)| entries.iter().position(|entry| entry.at == *at && entry.text == *text));
     let before = |at: Timestamp| entries.iter().rposition(|entry| entry.at <= at).unwrap_or(0);
     chosen.unwrap_or_else(|| state.at.map_or(entries.len().saturating_sub(1), before))
 }
@@ -307,7 +309,8 @@ fn tag(what: &'static str, series: Option<SeriesId>) -> Tag {
     }
 }
 
-/// Moves the time cursor of all screens to `to`, not before the first data; at or after the newest data it is now again.
+/// Moves the time cursor of all screens to `to`, not before the first data; at or after the newest data it is now again. The
+/// answer to the question returned is the world as it was known then.
 pub fn travel(state: &mut State, to: Timestamp) -> Vec<Effect> {
     let Some(newest) = state.live.at else {
         state.message = Some("there are no data yet to go back to".into());
@@ -318,9 +321,21 @@ pub fn travel(state: &mut State, to: Timestamp) -> Vec<Effect> {
         state.message = Some(format!("data start {}", when(oldest, newest)));
     }
     if to >= newest {
+        state.at = None;
         state.timeline.speed = 0;
+        if !state.frozen {
+            state.shown = Arc::clone(&state.live);
+        }
+        return Vec::new();
     }
-    go_to(state, Some(to.max(oldest)))
+    let to = to.max(oldest);
+    state.at = Some(to);
+    let tag = Tag {
+        screen: None,
+        what: "as-of",
+        series: None,
+    };
+    vec![Effect::Ask(tag, Query::AsOf(to))]
 }
 
 /// Moves the time cursor by so many columns.
@@ -328,7 +343,6 @@ fn step(state: &mut State, columns: i64) -> Vec<Effect> {
     let (Some(stretch), Some(newest)) = (stretch(state), state.live.at) else {
         return Vec::new();
     };
-    state.timeline.selected = None;
     let to = state.at.unwrap_or(newest) + stretch.step * columns;
     let mut effects = travel(state, to);
     effects.extend(refresh(state));
@@ -342,7 +356,6 @@ pub fn tick(state: &mut State) -> Vec<Effect> {
         state.timeline.speed = 0;
         return Vec::new();
     };
-    state.timeline.selected = None;
     let mut effects = travel(state, at + period(state, speed) * speed);
     effects.extend(tick_after(state));
     effects
@@ -401,7 +414,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let entries = entries(state);
     let at = position(state, &entries);
     if let Some(to) = page::moved(key.code, at, entries.len()) {
-        state.timeline.selected = entries.get(to).map(|entry| (entry.at, entry.text.clone()));
+        state.timeline.selected = entries.get(to).map(|entry| (entry.at, entry.text.clone(), state.at));
         return Vec::new();
     }
     let Some(entry) = entries.into_iter().nth(at) else {

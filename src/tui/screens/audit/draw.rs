@@ -23,9 +23,11 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let at = position(state, &rows);
     if small && state.audit.health {
         let mut page = Page::new(&state.look, area, buffer);
-        page.line(Role::Heading, " SHADOW HEALTH");
         let width = page.width().saturating_sub(2);
-        for line in summary(state).iter().flat_map(|line| wrap(line.trim(), width)) {
+        for line in summary(state, usize::MAX)
+            .iter()
+            .flat_map(|line| wrap(line.trim(), width))
+        {
             page.line(Role::Text, &format!(" {line}"));
         }
         return;
@@ -64,7 +66,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         };
         let mut page = Page::new(&state.look, area, buffer);
         page.rule();
-        for (place, line) in summary(state).iter().enumerate() {
+        for (place, line) in summary(state, page.width()).iter().enumerate() {
             let here = state.audit.health && place == 0;
             page.line(if here { Role::Cursor } else { Role::Text }, line);
             if !here {
@@ -212,7 +214,7 @@ fn percent(share: f64) -> String {
 }
 
 /// The five lines at the foot: can the shadow be trusted, and what does all this cost?
-fn summary(state: &State) -> Vec<String> {
+fn summary(state: &State, width: usize) -> Vec<String> {
     let (health, usage, store) = (&state.shown.health, &state.shown.usage, &state.shown.store);
     let held = match health.held {
         Some((held80, held95)) => format!("95 % held {}   80 % held {}", percent(held95), percent(held80)),
@@ -220,6 +222,7 @@ fn summary(state: &State) -> Vec<String> {
     };
     let learning = match (health.learning, health.ready, state.shown.at) {
         (0, ..) => String::new(),
+        _ if width < 100 => String::new(),
         (count, Some(ready), Some(now)) => {
             format!("   learning {} (ready {})", grouped(count.into()), when(ready, now))
         }
@@ -287,7 +290,10 @@ fn summary(state: &State) -> Vec<String> {
 
 /// Every figure of the shadow's health, a line each.
 pub(super) fn health(state: &State) -> Vec<String> {
-    let mut lines: Vec<String> = summary(state).iter().map(|line| line.trim_start().to_owned()).collect();
+    let mut lines: Vec<String> = summary(state, usize::MAX)
+        .iter()
+        .map(|line| line.trim_start().to_owned())
+        .collect();
     lines.push(String::new());
     lines.push("RECORD     ahead      scored   80 % / happened  95 % / claimed   loss      plain".into());
     for record in state.shown.health.records.iter() {

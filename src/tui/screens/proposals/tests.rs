@@ -30,6 +30,7 @@ fn change(state: &mut State, change: impl FnOnce(&mut Vec<Proposal>)) {
 #[test]
 fn every_size_shows_the_best_first() {
     insta::assert_snapshot!("80x24", drawn(&state(80, 24), 80, 20));
+    assert!(crate::tui::text::width(&next(&state(80, 24))) <= 74);
     insta::assert_snapshot!("40x12", drawn(&state(40, 12), 40, 9));
     for (width, height) in [(1, 1), (20, 5), (59, 13), (200, 60)] {
         drawn(&state(width, height), width, height);

@@ -73,14 +73,16 @@ fn heading(state: &State, page: &mut Page<'_>) {
     let line = match (incident(state), state.live.at) {
         (Some(found), Some(now)) => {
             let lasts = found.to.unwrap_or(now) - found.from;
-            let mut hosts: Vec<&str> = found.lanes.iter().map(|id| id.resource.name()).collect();
-            hosts.dedup();
+            let place = state
+                .live
+                .incidents
+                .iter()
+                .position(|other| other == found)
+                .unwrap_or(0)
+                + 1;
             format!(
-                " incident {} of {total}   {}   {}   {lasts}   worst {:.1} bits",
-                found.number,
-                found.title,
-                hosts.join(", "),
-                found.bits
+                " incident {} ({place} of {total})   {lasts}   worst {:.1} bits   {}",
+                found.number, found.bits, found.title
             )
         }
         _ if total == 0 => {
@@ -178,7 +180,8 @@ fn column_of(chart: &Chart, stretch: Stretch, column: usize) -> Option<&crate::e
 /// Values and shadow of one lane, on the axis of the lanes.
 fn charted_lane(state: &State, chart: &Chart, stretch: Stretch, page: &mut Page<'_>) {
     let label = label_width(page.width());
-    page.rule();
+    let heading = format!(" {} {}   actual over shadow", chart.id.resource.name(), chart.id.name);
+    page.line(Role::Heading, &heading);
     let row = state.live.metrics.iter().find(|row| row.id == chart.id);
     let of = |column| column_of(chart, stretch, column);
     let actual: Vec<_> = (0..stretch.columns)
@@ -197,9 +200,7 @@ fn charted_lane(state: &State, chart: &Chart, stretch: Stretch, page: &mut Page<
         cursor: state.at.and_then(|at| stretch.column(at)),
         ..Plot::default()
     };
-    let name = fit(last_part(&chart.id.name), label - 2);
     let (area, buffer) = page.take(9);
-    buffer.set_string(area.x + 1, area.y, name, state.look.style(Role::Heading));
     let shift = label as u16 - GUTTER;
     let area = Rect {
         x: area.x + shift,

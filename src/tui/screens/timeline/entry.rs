@@ -126,7 +126,13 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             at: finding.since,
             word: finding.mark.to_string(),
             place: finding.resource.name().into(),
-            text: format!("{name} {seen}"),
+            text: match finding.seen {
+                // Many series that are silent together are told of by their number.
+                Seen::Metric { now: None, .. } if finding.series.len() > 1 => {
+                    format!("{} metrics: {seen}", finding.series.len())
+                }
+                _ => format!("{name} {seen}"),
+            },
             bits: (finding.bits > 0.0).then_some(finding.bits),
             series: id.cloned(),
             change: None,

@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{SEED, Scenario};
+use super::Scenario;
 use crate::{
     domain::{Change, Effect, SeriesId, Span, Step},
     simulate::Outcome,
@@ -173,7 +173,16 @@ fn grid(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     }
     let first = pane.charted();
-    let rows = if ids.len() > 1 && area.height >= 14 { 2 } else { 1 };
+    if ids.len() == 1 && pane.b.is_none() {
+        one(state, area, buffer);
+        return;
+    }
+    let wanted = if pane.b.is_some() {
+        ids.len()
+    } else {
+        ids.len().div_ceil(2)
+    };
+    let rows = if wanted > 1 && area.height >= 14 { 2 } else { 1 };
     let (width, height) = (area.width / 2, area.height / rows);
     for place in 0..rows * 2 {
         let (column, row) = (place % 2, place / 2);
@@ -215,13 +224,11 @@ pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &
     );
     let guess = if outcome.inside_seen { "" } else { " ?" };
     let heading = format!(
-        " {}   {line} as it is   {median} {with} (80 % band {band}){guess}",
+        " {}   {line} as it is   {median} {with}   {band} 80 %{guess}",
         named(id)
     );
     page.line(Role::Heading, &heading);
-    let columns = usize::from(area.width.saturating_sub(GUTTER + 9)).max(1);
-    let (from, step) = axis(outcome, columns);
-    let now = (outcome.at - from).0.div_euclid(step.0);
+    let (from, step, columns) = axis(outcome, usize::from(area.width.saturating_sub(GUTTER + 9)).max(1));
     // Each column takes the step of the forecast that its end lies in.
     let at = |forecast: &crate::domain::Forecast, column: usize| {
         let end = from + step * (column as i64 + 1);
@@ -245,7 +252,6 @@ pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &
         actual: &actual,
         shadow: &shadow,
         limit: row.and_then(|row| row.limit.as_ref()),
-        now: usize::try_from(now).ok(),
         ..Plot::default()
     };
     let (rest, buffer) = page.take(usize::from(area.height));
@@ -253,15 +259,16 @@ pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &
 }
 
 /// Lengths of a column, minutes; ten of them are a round time.
-const STEPS: [i64; 9] = [1, 3, 6, 12, 18, 36, 72, 144, 720];
+const STEPS: [i64; 11] = [1, 2, 3, 6, 9, 12, 18, 36, 72, 144, 720];
 
-/// The start of the first column and the length of one, so that the whole horizon is seen on round times.
-fn axis(outcome: &Outcome, columns: usize) -> (crate::domain::Timestamp, Span) {
-    let end = outcome.at + outcome.horizon;
+/// The start of the first column, the length of one, and how many show the whole horizon on round times.
+fn axis(outcome: &Outcome, room: usize) -> (crate::domain::Timestamp, Span, usize) {
+    let from = |step: Span| outcome.at.floor(step);
+    let needed = |step: Span| ((outcome.at - from(step) + outcome.horizon).0 as u64).div_ceil(step.0 as u64) as usize;
     let steps = STEPS.map(Span::from_mins);
-    let seen = |step: &&Span| chart::start(end, **step, columns) <= outcome.at;
-    let step = steps.iter().find(seen).copied().unwrap_or(steps[STEPS.len() - 1]);
-    (chart::start(end, step, columns), step)
+    let fits = |step: &&Span| needed(**step) <= room;
+    let step = steps.iter().find(fits).copied().unwrap_or(steps[STEPS.len() - 1]);
+    (from(step), step, needed(step).min(room))
 }
 
 /// A horizon in hours or days: `6 h`, `30 d`.
@@ -332,15 +339,17 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let name = if wide { width / 3 } else { width.saturating_sub(22) };
     let second = pane.b.as_ref().filter(|_| width >= 100);
     let letter = if pane.on_b { "B" } else { "A" };
+    // The figures of before stay in sight until the new ones are there.
+    let running = if pane.current().asked { ", running" } else { "" };
     let title = match wide {
-        true => format!(" OUTCOME over {}", far(pane.horizon)),
+        true => format!(" OUTCOME over {}{running}", far(pane.horizon)),
         false => format!(" OUTCOME {}", far(pane.horizon)),
     };
     let with = |letter: &str| format!("with {letter} (80 %)");
     page.line(
         Role::Heading,
         &match (wide, second) {
-            (false, _) => format!("{}{}{}", fit(&title, name), fit("as it is", 10), with(letter)),
+            (false, _) => format!("{}{}with {letter}", fit(&title, name), fit("as it is", 10)),
             (true, None) => format!(
                 "{}{}{}{}evidence",
                 fit(&title, name),
@@ -427,35 +436,47 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
 /// How sure, by which way, from how much.
 fn tail(state: &State, page: &mut Page<'_>) {
     let pane = &state.whatif;
-    let b = match (&pane.b, pane.on_b) {
-        (None, _) => " B     none yet: b copies A, change it, and both are shown",
-        (Some(_), false) => " B     b goes to scenario B",
-        (Some(_), true) => " A     b goes to scenario A",
-    };
+    let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(outcome) = &pane.current().outcome {
-        let sure = if outcome.inside_seen {
-            "inside what was seen: yes".to_owned()
-        } else {
-            "no: a value was never like this here; the band is a guess".to_owned()
-        };
-        page.line(Role::Text, &format!(" SURE  {sure}"));
-        for note in outcome.notes.iter().take(page.left().saturating_sub(3)) {
-            page.line(Role::Text, &format!(" NOTE  {note}"));
-        }
-        if let Some(path) = path(outcome) {
-            page.line(Role::Text, &format!(" PATH  {path}"));
-        }
-        page.line(
-            Role::Text,
-            &format!(
-                " RUN   {} paths over {}, seed {SEED}, as of {}; no system was touched",
-                outcome.runs,
-                far(outcome.horizon),
-                clock(outcome.at)
+        rows.push(match outcome.inside_seen {
+            true => ("SURE", "inside what was seen: yes".into()),
+            false => (
+                "SURE",
+                "no: a value was never like this here; the band is a guess".into(),
             ),
+        });
+        let notes = page.left().saturating_sub(4);
+        rows.extend(outcome.notes.iter().take(notes).map(|note| ("NOTE", note.to_string())));
+        rows.extend(path(outcome).map(|path| ("PATH", path)));
+        let run = format!(
+            "{} paths over {}, seed {}, as of {}; no system was touched",
+            outcome.runs,
+            far(outcome.horizon),
+            outcome.seed,
+            clock(outcome.at)
         );
+        rows.push(("RUN", run));
     }
-    page.line(Role::Dim, b);
+    rows.push(match (&pane.b, pane.on_b) {
+        (None, _) => ("B", "none yet: b copies A, change it, and both are shown".into()),
+        (Some(_), false) => ("B", "b goes to scenario B".into()),
+        (Some(_), true) => ("A", "b goes to scenario A".into()),
+    });
+    for (label, text) in rows {
+        // Where it is narrow nothing is cut: what matters least stands last.
+        let width = if page.width() < 60 {
+            page.width().saturating_sub(7)
+        } else {
+            usize::MAX
+        };
+        for (place, line) in wrap(&text, width).iter().enumerate() {
+            page.line(
+                Role::Text,
+                &format!(" {:<5} {line}", if place == 0 { label } else { "" }),
+            );
+            page.paint(1, 5, Role::Heading);
+        }
+    }
 }
 
 /// From what is changed to what it moves.

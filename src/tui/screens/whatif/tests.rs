@@ -114,6 +114,7 @@ fn seeded(width: u16, height: u16) -> State {
 #[test]
 fn every_size_shows_changes_and_outcome() {
     insta::assert_snapshot!("80x24", drawn(&seeded(80, 24), 80, 20));
+    assert!(crate::tui::text::width(&next(&seeded(80, 24))) <= 74);
     let mut small = seeded(40, 12);
     insta::assert_snapshot!("40x12", drawn(&small, 40, 9));
     press(&mut small, KeyCode::Tab);
