@@ -1,17 +1,33 @@
 //! The console on this terminal.
 
-use anyhow::Result;
+use std::sync::Arc;
+
+use anyhow::{Result, bail};
 use foreshadow::{
-    cli::Setup,
+    cli::{Setup, Usage},
     config::Paths,
     domain::Options,
-    tui::{look::Look, theme},
+    engine::{AnyLink, Engine, Sources, listen},
+    tui::{
+        driver::{self, Exit, PanicIn},
+        look::Look,
+        theme::Env,
+    },
 };
 
+use crate::host;
+
 /// Theme and characters for this terminal.
-pub fn look(options: &Options, paths: &Paths) -> Look {
+///
+/// # Errors
+/// What is wrong with the theme, and in which line.
+pub fn look(options: &Options, paths: &Paths) -> Result<Look, String> {
+    env().look(&options.ui.theme, &options.ui.charset, &own_themes(paths))
+}
+
+fn env() -> Env {
     let var = |name: &str| std::env::var(name).unwrap_or_default();
-    let env = theme::Env {
+    Env {
         no_color: var("NO_COLOR"),
         term: var("TERM"),
         colorterm: var("COLORTERM"),
@@ -19,9 +35,7 @@ pub fn look(options: &Options, paths: &Paths) -> Look {
         lc_all: var("LC_ALL"),
         lc_ctype: var("LC_CTYPE"),
         lang: var("LANG"),
-    };
-    env.look(&options.ui.theme, &options.ui.charset, &own_themes(paths))
-        .unwrap_or_default()
+    }
 }
 
 fn own_themes(paths: &Paths) -> Vec<(String, String)> {
@@ -32,8 +46,46 @@ fn own_themes(paths: &Paths) -> Vec<(String, String)> {
     paths.own_themes().into_iter().filter_map(read).collect()
 }
 
-/// Runs the console until the user leaves it.
+/// Runs the console until the user leaves it: attached to a running engine, else with one of its own.
+///
+/// # Errors
+/// When there is no terminal, no engine can be had, or a part of the program panicked.
 pub async fn run(setup: &Setup) -> Result<()> {
-    let _ = setup;
-    todo!()
+    let panic = match std::env::var("FORESHADOW_PANIC").as_deref() {
+        Ok("ui") => Some(PanicIn::Ui),
+        Ok("worker") => Some(PanicIn::Worker),
+        _ => None,
+    };
+    let console = driver::Setup {
+        look: look(&setup.options, &setup.paths).map_err(Usage)?,
+        env: env(),
+        themes: own_themes(&setup.paths),
+        place: host::resource().name().to_owned(),
+        who: host::who(),
+        operate: setup.operate,
+        in_tmux: std::env::var_os("TMUX").is_some(),
+        mouse: setup.options.ui.mouse,
+        panic,
+    };
+    match driver::run(console, async {
+        engine(setup).await.map_err(|error| error.to_string())
+    })
+    .await?
+    {
+        Exit::Quit => Ok(()),
+        Exit::WorkerPanicked(text) => bail!("a part of the program panicked: {text}"),
+    }
+}
+
+/// A running engine, else one of this process, at which others can attach.
+async fn engine(setup: &Setup) -> Result<AnyLink> {
+    if let Some(link) = host::attach(&setup.paths.attach).await? {
+        return Ok(link);
+    }
+    // Without a socket the console still works; others then cannot attach.
+    let listening = listen(&setup.paths.socket, !setup.options.allow.is_empty())
+        .map_err(|error| tracing::warn!("{error}"))
+        .ok();
+    let engine = Engine::start(host::engine_setup(setup, Sources::Live), listening)?;
+    Ok(AnyLink::Local(Arc::new(engine)))
 }

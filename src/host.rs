@@ -31,13 +31,13 @@ pub fn log() {
 }
 
 /// The host's name, as a resource.
-fn resource() -> ResourceId {
+pub fn resource() -> ResourceId {
     let name = sysinfo::System::host_name().ok().filter(|name| !name.is_empty());
     ResourceId::new("host", &name.unwrap_or_else(|| "localhost".into()))
 }
 
 /// Who sits here: `user@tty`.
-fn who() -> String {
+pub fn who() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
@@ -49,7 +49,7 @@ fn who() -> String {
     visible(&format!("{user}@{terminal}")).into_owned()
 }
 
-fn engine_setup(setup: &Setup, sources: Sources) -> engine::Setup {
+pub fn engine_setup(setup: &Setup, sources: Sources) -> engine::Setup {
     engine::Setup {
         options: setup.options.clone(),
         store: Some(setup.paths.store.clone()),
@@ -57,12 +57,11 @@ fn engine_setup(setup: &Setup, sources: Sources) -> engine::Setup {
         root: "/".into(),
         sources,
         who: who(),
-        panic: std::env::var("FORESHADOW_PANIC").is_ok_and(|what| what == "worker"),
     }
 }
 
 /// Attaches to the first engine that listens at one of `sockets`; `None` when none does.
-async fn attach(sockets: &[impl AsRef<Path>]) -> Result<Option<AnyLink>> {
+pub async fn attach(sockets: &[impl AsRef<Path>]) -> Result<Option<AnyLink>> {
     for socket in sockets {
         match tokio::time::timeout(ANSWERS_WITHIN, connect(socket.as_ref(), &who())).await {
             Ok(Ok(link)) => return Ok(Some(AnyLink::Socket(link))),
@@ -107,7 +106,7 @@ impl Runtime for ThisHost {
     }
 
     fn terminal(&self, options: &Options) -> Terminal {
-        let look = console::look(options, &Paths::of_user());
+        let look = console::look(options, &Paths::of_user()).unwrap_or_default();
         let colours = match look.depth {
             Depth::Mono => "mono",
             Depth::Sixteen => "16",

@@ -22,5 +22,7 @@ fn main() -> ExitCode {
     let read = Cli::read(std::env::args_os());
     let mut out = Out::stdio();
     let code = runtime.block_on(cli::run(read, &host::ThisHost, stdout().is_terminal(), &mut out));
+    // A busy engine holds up nobody's exit.
+    runtime.shutdown_background();
     ExitCode::from(code)
 }

@@ -47,8 +47,6 @@ pub struct Setup {
     pub sources: Sources,
     /// Who started it: user@tty.
     pub who: String,
-    /// Makes the engine's thread panic two seconds after its start (a test aid).
-    pub panic: bool,
 }
 
 /// What an engine reads.
@@ -238,7 +236,6 @@ impl Loop {
         if self.setup.sources == Sources::Live {
             self.start_readers(metric_groups, [0; 32]);
         }
-        let panic_at = self.setup.panic.then(|| Later::now() + Duration::from_secs(2));
         // Without news for this long the step runs all the same: silence is something to judge.
         let silence = Duration::from(self.options.interval) * 3 + Duration::from_secs(1);
         let mut quiet_until = Later::now() + silence;
@@ -249,16 +246,9 @@ impl Loop {
                     None => std::future::pending().await,
                 }
             };
-            let panicking = async {
-                match panic_at {
-                    Some(at) => sleep_until(at).await,
-                    None => std::future::pending().await,
-                }
-            };
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
-                () = panicking => panic!("asked to by FORESHADOW_PANIC=worker"),
                 asked = questions.recv() => match asked {
                     Some(asked) => answer::answer(&mut self, asked),
                     None => break,

@@ -14,6 +14,7 @@ mod query;
 mod read;
 mod rollup;
 mod schema;
+mod write;
 
 #[cfg(test)]
 mod durability;
