@@ -1,6 +1,8 @@
 //! Screen 5: what a change would do, or would have done.
 
+mod charts;
 mod draw;
+mod typed;
 
 use std::sync::Arc;
 
@@ -19,7 +21,7 @@ use crate::{
     },
 };
 
-pub(super) use draw::chart_of;
+pub(super) use charts::chart_of;
 
 /// Seed of the draws: the same question gives the same figures.
 pub const SEED: u64 = 7;
@@ -402,7 +404,7 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
     let text = text.trim();
     match purpose {
         Purpose::Change(_) if text.is_empty() => Vec::new(),
-        Purpose::Change(row) => match read(state, text) {
+        Purpose::Change(row) => match typed::read(state, text) {
             Ok(change) => {
                 let scenario = state.whatif.current_mut();
                 match row.and_then(|row| scenario.changes.steps.get_mut(row)) {
@@ -436,39 +438,6 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
         }
         _ => Vec::new(),
     }
-}
-
-/// Reads a change and completes it from what is known: the whole name of the setting, and its value now.
-fn read(state: &State, text: &str) -> Result<Change, String> {
-    let here = state.resource().ok_or("no host is known yet")?;
-    let change = Change::parse(text, here).map_err(|error| error.to_string())?;
-    let Change::Setting { id, from, to } = change else {
-        return Ok(change);
-    };
-    let of_host = || state.shown.settings.iter().filter(|row| row.id.resource == id.resource);
-    let end = format!(".{}", id.name);
-    let exact = of_host().find(|row| row.id == id);
-    let mut by_end = of_host().filter(|row| row.id.name.ends_with(&end));
-    let row = match (exact, by_end.next(), by_end.next()) {
-        (Some(row), ..) | (None, Some(row), None) => row,
-        (None, Some(one), Some(other)) => {
-            return Err(format!("{} could be {} or {}", id.name, one.id.name, other.id.name));
-        }
-        (None, None, _) => {
-            let near = of_host()
-                .map(|row| (strsim::jaro_winkler(&row.id.name, &id.name), row))
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            return Err(match near {
-                Some((_, row)) => format!("no setting {}; the nearest is {}", id.name, row.id.name),
-                None => format!("no setting of {} is known", id.resource.name()),
-            });
-        }
-    };
-    Ok(Change::Setting {
-        id: row.id.clone(),
-        from: from.or_else(|| row.value.clone()),
-        to,
-    })
 }
 
 /// An answer to a question of this screen.
