@@ -2,15 +2,18 @@
 
 pub mod chart;
 pub mod command;
+mod driver;
 pub mod export;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod help;
 pub mod look;
 pub mod page;
+mod painter;
 pub mod palette;
 pub mod screens;
 pub mod state;
+mod terminal;
 #[cfg(test)]
 mod tests;
 pub mod text;
@@ -18,6 +21,7 @@ pub mod theme;
 mod update;
 mod view;
 
+pub use driver::{Exit, PanicIn, Setup, run};
 pub use update::{enter, go_to, open, update};
 pub(crate) use update::{export_to, open_line};
 pub(crate) use view::{counts, put_counts};

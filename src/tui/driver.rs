@@ -1,0 +1,417 @@
+//! Runs the console: keys, snapshots and answers in, frames and effects out.
+//!
+//! Everything here happens on one thread, in one loop; it waits for nothing but messages. Synchronized output (mode 2026) is not
+//! used: whether a terminal knows it has to be asked (DECRQM), and crossterm's reader takes such an answer for the beginning of
+//! a longer sequence and swallows the keys after it. One write a frame is the part of it that needs no asking.
+
+use std::{fs, future::Future, io, path::PathBuf, pin::Pin, sync::Arc, thread, time::Duration};
+
+use crossterm::{Command, clipboard::CopyToClipboard, event::Event};
+use ratatui::layout::Rect;
+use tokio::{
+    sync::{
+        mpsc::{self, Receiver, Sender},
+        watch,
+    },
+    time::{Sleep, sleep},
+};
+
+use crate::{
+    domain::text::visible,
+    engine::{Link, Snapshot},
+    tui::{
+        look::Look,
+        painter::Painter,
+        state::{Effect, Msg, State},
+        terminal::{self, Terminal},
+        theme::Env,
+        update, view_to_buffer,
+    },
+};
+
+/// Between two frames that no key asked for.
+const FRAME: Duration = Duration::from_millis(100);
+/// Frames that keys may have in that time: an answer goes out at once, a flood is joined.
+const KEY_FRAMES: u8 = 6;
+/// Between two sizes that are drawn while a window is being dragged.
+const RESIZE: Duration = Duration::from_millis(50);
+/// Most that is sent to a clipboard: some terminals cut at this length, others drop more than it.
+const CLIPBOARD_BYTES: usize = 74_994;
+
+/// Where to panic, two seconds after the first frame (a test aid).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PanicIn {
+    /// In the drawing.
+    Ui,
+    /// In a thread of its own.
+    Worker,
+}
+
+/// What the console starts with.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Theme and characters.
+    pub look: Look,
+    /// What the environment says of the terminal.
+    pub env: Env,
+    /// The user's own themes, name and text.
+    pub themes: Vec<(String, String)>,
+    /// First crumb: a host's name, a file replayed.
+    pub place: String,
+    /// user@tty, for the audit.
+    pub who: String,
+    /// Whether `--operate` was given.
+    pub operate: bool,
+    /// Whether inside tmux.
+    pub in_tmux: bool,
+    /// Whether the mouse is captured.
+    pub mouse: bool,
+    /// Whether and where to panic.
+    pub panic: Option<PanicIn>,
+}
+
+/// How it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Someone pressed q.
+    Quit,
+    /// A worker panicked; the text says which one and where. The terminal is restored.
+    WorkerPanicked(String),
+}
+
+/// What reaches the loop.
+enum Input {
+    Terminal(Event),
+    Resumed,
+    /// Panic while drawing (the test aid).
+    Panic,
+    Msg(Msg),
+}
+
+/// Runs the console until someone quits. The first frame is drawn before `connect` is awaited; keys work meanwhile.
+///
+/// To be called on the main thread, within a current-thread runtime that the caller ends with `shutdown_background`: a busy
+/// engine holds up nobody's exit.
+///
+/// # Errors
+/// When there is no terminal, or it is gone, or no engine can be had (the text says why).
+pub async fn run<L: Link>(setup: Setup, connect: impl Future<Output = Result<L, String>>) -> io::Result<Exit> {
+    // Full: the reader waits, and keys wait in the terminal's own buffer; nothing is lost.
+    let (send, inputs) = mpsc::channel(256);
+    let panicked = send.clone();
+    terminal::on_panic(move |text| {
+        // Full is no matter here: someone presses keys, and the next panic or the missing answers will tell.
+        let _ = panicked.try_send(Input::Msg(Msg::WorkerPanicked(text)));
+    });
+    let terminal = Terminal::take(setup.mouse)?;
+    let mut state = State::new(setup.look, &setup.place);
+    (state.env, state.themes, state.who) = (setup.env, setup.themes, setup.who);
+    (state.operate, state.in_tmux) = (setup.operate, setup.in_tmux);
+    state.size = size();
+    let painter = Painter::new(Rect::new(0, 0, state.size.0, state.size.1));
+    let mut driver: Driver<L> = Driver {
+        state,
+        terminal,
+        painter,
+        send,
+        link: None,
+        unasked: Vec::new(),
+        worker: None,
+    };
+    driver.paint()?;
+    driver.threads(setup.panic)?;
+    driver.run(inputs, connect).await
+}
+
+/// The terminal's size; one that does not know it is taken for the usual one.
+fn size() -> (u16, u16) {
+    match crossterm::terminal::size() {
+        Ok((width, height)) if width > 0 && height > 0 => (width, height),
+        _ => (80, 24),
+    }
+}
+
+struct Driver<L> {
+    state: State,
+    terminal: Terminal,
+    painter: Painter,
+    send: Sender<Input>,
+    link: Option<Arc<L>>,
+    /// What was asked before there was anyone to ask.
+    unasked: Vec<Effect>,
+    /// What a worker said when it panicked.
+    worker: Option<String>,
+}
+
+/// A timer that may not be set.
+type Timer = Option<Pin<Box<Sleep>>>;
+
+/// Waits for a timer; for ever when it is not set.
+async fn ring(timer: &mut Timer) {
+    match timer {
+        Some(sleep) => sleep.await,
+        None => std::future::pending().await,
+    }
+    *timer = None;
+}
+
+/// The next snapshot; waits for ever when there is no engine (any more).
+async fn next_snapshot(snapshots: &mut Option<watch::Receiver<Arc<Snapshot>>>) -> Option<Arc<Snapshot>> {
+    match snapshots {
+        Some(receiver) => match receiver.changed().await {
+            Ok(()) => Some(Arc::clone(&receiver.borrow_and_update())),
+            Err(_) => {
+                *snapshots = None;
+                None
+            }
+        },
+        None => std::future::pending().await,
+    }
+}
+
+impl<L: Link> Driver<L> {
+    /// Starts the threads that read the terminal and watch over it.
+    fn threads(&self, panic: Option<PanicIn>) -> io::Result<()> {
+        let keys = self.send.clone();
+        thread::Builder::new().name("keys".into()).spawn(move || {
+            // Ends with the terminal; what then becomes of the process is the watching threads' affair.
+            while let Ok(event) = crossterm::event::read() {
+                if keys.blocking_send(Input::Terminal(event)).is_err() {
+                    return;
+                }
+            }
+        })?;
+        let resumed = self.send.clone();
+        terminal::watch(move || {
+            let _ = resumed.blocking_send(Input::Resumed);
+        })?;
+        if let Some(place) = panic {
+            let send = self.send.clone();
+            tokio::spawn(async move {
+                sleep(Duration::from_secs(2)).await;
+                match place {
+                    PanicIn::Ui => {
+                        let _ = send.send(Input::Panic).await;
+                    }
+                    PanicIn::Worker => drop(thread::spawn(|| panic!("asked for by FORESHADOW_PANIC=worker"))),
+                }
+            });
+        }
+        Ok(())
+    }
+
+    async fn run(
+        mut self,
+        mut inputs: Receiver<Input>,
+        connect: impl Future<Output = Result<L, String>>,
+    ) -> io::Result<Exit> {
+        let mut connect = Box::pin(connect);
+        let mut connected = false;
+        let mut snapshots = None;
+        let (mut pause, mut resize): (Timer, Timer) = (None, None);
+        let (mut dirty, mut key_frames) = (false, 0);
+        let mut size = None;
+        while !self.state.quit {
+            tokio::select! {
+                biased;
+                () = ring(&mut resize) => {
+                    if let Some((width, height)) = size.take() {
+                        self.take(Msg::Resize(width, height));
+                        self.paint()?;
+                        resize = Some(Box::pin(sleep(RESIZE)));
+                    }
+                }
+                () = ring(&mut pause) => {
+                    key_frames = 0;
+                    if dirty {
+                        dirty = false;
+                        self.paint()?;
+                        pause = Some(Box::pin(sleep(FRAME)));
+                    }
+                }
+                input = inputs.recv() => {
+                    let mut next = input;
+                    let mut pressed = false;
+                    // All that is there already makes one frame.
+                    while let Some(input) = next {
+                        match input {
+                            Input::Terminal(Event::Resize(width, height)) => size = Some((width.max(1), height.max(1))),
+                            Input::Terminal(event) => pressed |= self.event(event),
+                            Input::Resumed => {
+                                self.painter.forget();
+                                pressed = true;
+                            }
+                            Input::Panic => {
+                                self.state.panic_next = true;
+                                dirty = true;
+                            }
+                            Input::Msg(msg) => {
+                                self.take(msg);
+                                dirty = true;
+                            }
+                        }
+                        next = inputs.try_recv().ok();
+                    }
+                    // The first size is drawn at once, those after it together.
+                    if resize.is_none() && let Some((width, height)) = size.take() {
+                        self.take(Msg::Resize(width, height));
+                        self.paint()?;
+                        resize = Some(Box::pin(sleep(RESIZE)));
+                    }
+                    if pressed && key_frames < KEY_FRAMES {
+                        key_frames += 1;
+                        dirty = false;
+                        self.paint()?;
+                    } else if pressed {
+                        dirty = true;
+                    }
+                    if dirty && pause.is_none() {
+                        dirty = false;
+                        self.paint()?;
+                    }
+                    if pause.is_none() {
+                        pause = Some(Box::pin(sleep(FRAME)));
+                    }
+                }
+                link = &mut connect, if !connected => {
+                    connected = true;
+                    let link = Arc::new(link.map_err(io::Error::other)?);
+                    let mut receiver = link.snapshots();
+                    let first = Arc::clone(&receiver.borrow_and_update());
+                    snapshots = Some(receiver);
+                    self.link = Some(link);
+                    for effect in std::mem::take(&mut self.unasked) {
+                        self.effect(effect);
+                    }
+                    if first.at.is_some() {
+                        self.take(Msg::Snapshot(first));
+                        self.paint()?;
+                    }
+                }
+                snapshot = next_snapshot(&mut snapshots) => {
+                    match snapshot {
+                        Some(snapshot) => self.take(Msg::Snapshot(snapshot)),
+                        None => self.take(Msg::Said("the engine is gone: what is shown stays as it was".into())),
+                    }
+                    if pause.is_none() {
+                        self.paint()?;
+                        pause = Some(Box::pin(sleep(FRAME)));
+                    } else {
+                        dirty = true;
+                    }
+                }
+            }
+        }
+        terminal::restore();
+        Ok(self.worker.map_or(Exit::Quit, Exit::WorkerPanicked))
+    }
+
+    /// Takes a key or a paste; returns whether there may be something to draw.
+    fn event(&mut self, event: Event) -> bool {
+        match event {
+            Event::Key(key) => self.take(Msg::Key(key)),
+            Event::Paste(text) => self.take(Msg::Paste(text)),
+            _ => return false,
+        }
+        true
+    }
+
+    fn take(&mut self, msg: Msg) {
+        if let Msg::WorkerPanicked(text) = &msg {
+            self.worker = Some(text.clone());
+        }
+        for effect in update(&mut self.state, msg) {
+            self.effect(effect);
+        }
+    }
+
+    /// Writes what changed; nothing at all when nothing did.
+    fn paint(&mut self) -> io::Result<()> {
+        assert!(!self.state.panic_next, "asked for by FORESHADOW_PANIC=ui");
+        let (width, height) = self.state.size;
+        let frame = self.painter.paint(view_to_buffer(&self.state, width, height));
+        if !frame.is_empty() && !self.terminal.write(&frame)? {
+            self.painter.forget();
+        }
+        Ok(())
+    }
+
+    fn effect(&mut self, effect: Effect) {
+        match effect {
+            Effect::Ask(tag, query) => {
+                let Some(link) = self.link.clone() else {
+                    self.unasked.push(Effect::Ask(tag, query));
+                    return;
+                };
+                let send = self.send.clone();
+                tokio::spawn(async move {
+                    let answer = link.ask(query).await.map(Box::new);
+                    let _ = send.send(Input::Msg(Msg::Answer(tag, answer))).await;
+                });
+            }
+            Effect::Copy(text) => self.copy(&text),
+            Effect::WriteFile(path, text) => {
+                let send = self.send.clone();
+                tokio::spawn(async move {
+                    let said = tokio::task::spawn_blocking(move || write_new(&path, &text)).await;
+                    let said = said.unwrap_or_else(|error| error.to_string());
+                    let _ = send.send(Input::Msg(Msg::Said(said))).await;
+                });
+            }
+            Effect::Redraw => self.painter.forget(),
+            Effect::TickAfter(span) => {
+                let send = self.send.clone();
+                tokio::spawn(async move {
+                    sleep(span.into()).await;
+                    let _ = send.send(Input::Msg(Msg::Tick)).await;
+                });
+            }
+            Effect::Suspend => {
+                self.terminal.suspend();
+                self.painter.forget();
+            }
+            Effect::Quit => self.state.quit = true,
+        }
+    }
+
+    /// Hands text to the terminal (OSC 52). Whether it took it nobody tells, so neither do we.
+    fn copy(&mut self, text: &str) {
+        if text.len() > CLIPBOARD_BYTES {
+            self.state.message = Some("too long for a terminal's clipboard: e writes it to a file".into());
+            return;
+        }
+        let mut sequence = String::new();
+        let written = CopyToClipboard::to_clipboard_from(text).write_ansi(&mut sequence);
+        let sent = written.is_ok() && self.terminal.write(&sequence).unwrap_or(false);
+        let tmux = if self.state.in_tmux {
+            " (tmux passes it on with: set -g set-clipboard on)"
+        } else {
+            ""
+        };
+        self.state.message = Some(if sent {
+            format!("sent to the terminal{tmux}")
+        } else {
+            "the terminal took nothing: e writes a file".into()
+        });
+    }
+}
+
+/// Writes a file that must not exist yet, and says how that went.
+fn write_new(path: &PathBuf, text: &str) -> String {
+    let shown = visible(&path.to_string_lossy()).into_owned();
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    let done = options
+        .open(path)
+        .and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
+    match done {
+        Ok(()) => format!("written: {shown}"),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            format!("{shown} is there already: nothing was written")
+        }
+        Err(error) => format!("{shown}: {error}"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! The console in a real pseudo-terminal: this test program starts itself as the console and reads what it draws.
+
+use std::{
+    env,
+    io::Read,
+    process::{Command, Stdio},
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::*;
+use crate::{
+    domain::Span,
+    engine::{Answer, LinkError, Query},
+    tui::{fixture, theme},
+};
+
+/// The variable that makes [`child`] the console; its value is the time between two snapshots in milliseconds.
+const CHILD: &str = "FORESHADOW_TEST_CONSOLE";
+
+/// An engine that publishes the world of the mock-ups, with values that move.
+struct Fake(watch::Receiver<Arc<Snapshot>>);
+
+impl Link for Fake {
+    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+        self.0.clone()
+    }
+
+    async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
+        match query {
+            Query::Chart { id, from, step, .. } => Ok(Answer::Chart(crate::engine::Chart {
+                id,
+                ..fixture::past(from, step, 80)
+            })),
+            Query::Forecast { .. } => Ok(Answer::Forecast(Box::new(fixture::forecast()))),
+            Query::Explain(id) => Ok(Answer::Text(vec![id.to_string()])),
+            _ => Err(LinkError::Refused("not here".into())),
+        }
+    }
+}
+
+fn later(number: u64, every: Span) -> Snapshot {
+    let mut snapshot = fixture::snapshot();
+    let at = fixture::now() + every * number as i64;
+    let swing = |place: usize| ((number as f64 / 7.0 + place as f64).sin() * 0.4 * 10.0).round() / 10.0;
+    let mut rows = snapshot.metrics.to_vec();
+    for (place, row) in rows.iter_mut().enumerate() {
+        row.now = row.now.map(|(_, value)| (at, value + swing(place)));
+    }
+    snapshot.metrics = rows.into();
+    (snapshot.at, snapshot.number) = (Some(at), number);
+    snapshot
+}
+
+/// Is the console when it is asked to, and nothing otherwise.
+#[test]
+fn child() {
+    let Ok(every) = env::var(CHILD) else { return };
+    let every = Duration::from_millis(every.parse().unwrap());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let var = |name: &str| env::var(name).unwrap_or_default();
+    let env = theme::Env {
+        no_color: var("NO_COLOR"),
+        term: var("TERM"),
+        colorterm: var("COLORTERM"),
+        lc_all: var("LC_ALL"),
+        lc_ctype: var("LC_CTYPE"),
+        lang: var("LANG"),
+        ..theme::Env::default()
+    };
+    let setup = Setup {
+        look: env.look("auto", "auto", &[]).unwrap(),
+        env,
+        place: "prod".into(),
+        panic: match var("FORESHADOW_PANIC").as_str() {
+            "ui" => Some(PanicIn::Ui),
+            "worker" => Some(PanicIn::Worker),
+            _ => None,
+        },
+        ..Setup::default()
+    };
+    let connect = async move {
+        let (send, receive) = watch::channel(Arc::new(fixture::snapshot()));
+        tokio::spawn(async move {
+            for number in 1.. {
+                sleep(every).await;
+                if send.send(Arc::new(later(number, every.into()))).is_err() {
+                    return;
+                }
+            }
+        });
+        Ok(Fake(receive))
+    };
+    let exit = runtime.block_on(run(setup, connect)).unwrap();
+    runtime.shutdown_background();
+    match exit {
+        Exit::Quit => std::process::exit(0),
+        Exit::WorkerPanicked(text) => {
+            eprintln!("{text}");
+            std::process::exit(3);
+        }
+    }
+}
+
+struct Console {
+    process: std::process::Child,
+    pty: pty_process::blocking::Pty,
+    screen: vt100::Parser,
+}
+
+impl Console {
+    fn start(env: &[(&str, &str)]) -> Self {
+        let (pty, pts) = pty_process::blocking::open().unwrap();
+        pty.resize(pty_process::Size::new(24, 80)).unwrap();
+        let me = env::current_exe().unwrap();
+        let mut command = pty_process::blocking::Command::new(me)
+            .args([
+                "--exact",
+                "tui::driver::tests::child",
+                "--nocapture",
+                "--test-threads=1",
+            ])
+            .env(CHILD, "50")
+            .env("TERM", "xterm")
+            .env("LC_ALL", "C")
+            .env("RUST_BACKTRACE", "0");
+        for (name, value) in env {
+            command = command.env(name, value);
+        }
+        let process = command.spawn(pts).unwrap();
+        Self {
+            process,
+            pty,
+            screen: vt100::Parser::new(24, 80, 0),
+        }
+    }
+
+    /// Reads until the screen shows `text`; the end of the output is the only other way out.
+    fn until(&mut self, text: &str) {
+        let mut bytes = [0; 4096];
+        while !self.screen.screen().contents().contains(text) {
+            match self.pty.read(&mut bytes) {
+                Ok(count) if count > 0 => self.screen.process(&bytes[..count]),
+                end => panic!("ended ({end:?}) without {text:?}:\n{}", self.screen.screen().contents()),
+            }
+        }
+    }
+
+    fn press(&mut self, keys: &str) {
+        io::Write::write_all(&mut self.pty, keys.as_bytes()).unwrap();
+    }
+
+    /// Reads to the end and gives the exit status.
+    fn end(&mut self) -> std::process::ExitStatus {
+        let mut bytes = [0; 4096];
+        while let Ok(count @ 1..) = self.pty.read(&mut bytes) {
+            self.screen.process(&bytes[..count]);
+        }
+        self.process.wait().unwrap()
+    }
+
+    fn is_restored(&self) -> bool {
+        let screen = self.screen.screen();
+        !screen.alternate_screen()
+            && !screen.hide_cursor()
+            && !screen.bracketed_paste()
+            && !screen.inverse()
+            && !screen.bold()
+    }
+}
+
+#[test]
+fn keys_are_answered_and_q_gives_the_terminal_back() {
+    let mut console = Console::start(&[]);
+    console.until("WHAT IS OFF (7)");
+    assert!(console.screen.screen().alternate_screen() && console.screen.screen().hide_cursor());
+    console.press("j\r");
+    console.until("[2 Resource]");
+    console.press("3");
+    console.until("UPCOMING CROSSINGS");
+    console.press("q");
+    assert_eq!(console.end().code(), Some(0));
+    assert!(console.is_restored());
+}
+
+#[test]
+fn a_signal_gives_the_terminal_back() {
+    for signal in [
+        signal_hook::consts::SIGTERM,
+        signal_hook::consts::SIGHUP,
+        signal_hook::consts::SIGINT,
+    ] {
+        let mut console = Console::start(&[]);
+        console.until("WHAT IS OFF (7)");
+        let id = console.process.id().to_string();
+        let killed = Command::new("kill")
+            .args([format!("-{signal}"), id])
+            .stdout(Stdio::null())
+            .status()
+            .unwrap();
+        assert!(killed.success());
+        assert_eq!(console.end().code(), Some(128 + signal));
+        assert!(console.is_restored());
+    }
+}
+
+#[test]
+fn a_panic_anywhere_is_read_on_a_whole_terminal() {
+    for (place, code) in [("ui", 101), ("worker", 3)] {
+        let mut console = Console::start(&[("FORESHADOW_PANIC", place)]);
+        console.until("WHAT IS OFF (7)");
+        assert_eq!(console.end().code(), Some(code), "{place}");
+        assert!(console.is_restored(), "{place}");
+        let left = console.screen.screen().contents();
+        assert!(left.contains(&format!("FORESHADOW_PANIC={place}")), "{place}: {left}");
+    }
+}
+
+#[test]
+fn a_file_is_never_overwritten() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.md");
+    assert!(write_new(&path, "one").starts_with("written"));
+    assert!(write_new(&path, "two").contains("there already"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "one");
+}

@@ -1,0 +1,303 @@
+//! Turns what changed between two frames into the fewest bytes: one string, to be written at once.
+//!
+//! ratatui's own backend resets all attributes after every frame and hides the cursor in each; over a slow line that is more
+//! than what changed. Nothing here asks the terminal anything.
+
+use std::fmt::Write;
+
+use ratatui::{
+    buffer::{Buffer, Cell},
+    layout::Rect,
+    style::{Color, Modifier},
+};
+use unicode_width::UnicodeWidthStr;
+
+/// What the next character would look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Pen {
+    colour: Color,
+    modifier: Modifier,
+}
+
+const PLAIN: Pen = Pen {
+    colour: Color::Reset,
+    modifier: Modifier::empty(),
+};
+
+impl Pen {
+    fn of(cell: &Cell) -> Self {
+        Self {
+            colour: cell.fg,
+            modifier: cell.modifier,
+        }
+    }
+
+    /// Whether a space drawn with it can be told from an empty cell.
+    fn shows_in_spaces(self) -> bool {
+        self.modifier
+            .intersects(Modifier::REVERSED | Modifier::UNDERLINED | Modifier::CROSSED_OUT)
+    }
+}
+
+/// Remembers what the terminal shows.
+#[derive(Debug)]
+pub struct Painter {
+    shown: Buffer,
+    /// Whether the terminal may show something else: every row is written then, and cleared behind its text.
+    unknown: bool,
+    pen: Pen,
+    /// Column and row; `None` after the last column, where terminals differ.
+    cursor: Option<(u16, u16)>,
+}
+
+impl Painter {
+    /// A painter of a screen that nothing is known of.
+    #[must_use]
+    pub fn new(area: Rect) -> Self {
+        Self {
+            shown: Buffer::empty(area),
+            unknown: true,
+            pen: PLAIN,
+            cursor: None,
+        }
+    }
+
+    /// Draws everything the next time.
+    pub fn forget(&mut self) {
+        self.unknown = true;
+    }
+
+    /// The bytes that make the terminal show `next`; empty when it does already.
+    pub fn paint(&mut self, next: Buffer) -> String {
+        let mut out = String::new();
+        if self.unknown || self.shown.area != next.area {
+            self.unknown = true;
+            self.shown = Buffer::empty(next.area);
+            self.pen = PLAIN;
+            self.cursor = None;
+            out.push_str("\x1b[m");
+        }
+        for y in 0..next.area.height {
+            self.row(&next, y, &mut out);
+        }
+        self.unknown = false;
+        self.shown = next;
+        out
+    }
+
+    fn row(&mut self, next: &Buffer, y: u16, out: &mut String) {
+        let width = next.area.width;
+        let cell = |x: u16| &next[(next.area.x + x, next.area.y + y)];
+        let shown = |painter: &Self, x: u16| painter.shown[(next.area.x + x, next.area.y + y)].clone();
+        // From here on the row is empty: one sequence clears it.
+        let tail = (0..width)
+            .rev()
+            .find(|x| !blank(cell(*x)))
+            .map_or(0, |x| x + cell(x).symbol().width().max(1) as u16);
+        let mut x = 0;
+        while x < width {
+            let new = cell(x);
+            if !self.unknown && same(&shown(self, x), new) {
+                x += 1;
+                continue;
+            }
+            if x >= tail {
+                let left = (x..width).filter(|x| !blank(&shown(self, *x))).count();
+                if self.unknown || left > 3 {
+                    self.go(x, y, out);
+                    if self.pen.shows_in_spaces() {
+                        self.set(PLAIN, out);
+                    }
+                    out.push_str("\x1b[K");
+                    return;
+                }
+            }
+            self.reach(x, y, next, out);
+            self.put(new, out);
+            let cells = (new.symbol().width() as u16).max(1);
+            x += cells;
+            self.cursor = (x < width).then_some((x, y));
+        }
+    }
+
+    /// Goes to a cell of the row, over what already stands there where that is shorter than going round it.
+    fn reach(&mut self, x: u16, y: u16, next: &Buffer, out: &mut String) {
+        if let Some((from, row)) = self.cursor
+            && row == y
+            && (1..=4).contains(&x.saturating_sub(from))
+            && from < x
+        {
+            let between: Vec<&Cell> = (from..x).map(|x| &next[(next.area.x + x, next.area.y + y)]).collect();
+            let fits = |cell: &&Cell| {
+                cell.symbol().len() == 1 && (Pen::of(cell) == self.pen || (blank(cell) && !self.pen.shows_in_spaces()))
+            };
+            if between.iter().all(fits) {
+                between.iter().for_each(|cell| out.push_str(cell.symbol()));
+                self.cursor = Some((x, y));
+                return;
+            }
+        }
+        self.go(x, y, out);
+    }
+
+    fn go(&mut self, x: u16, y: u16, out: &mut String) {
+        match self.cursor {
+            Some(at) if at == (x, y) => {}
+            Some((from, row)) if row == y && from < x => push(out, format_args!("\x1b[{}C", x - from)),
+            Some((_, row)) if row + 1 == y && x == 0 => out.push_str("\r\n"),
+            _ if x == 0 => push(out, format_args!("\x1b[{}H", y + 1)),
+            _ => push(out, format_args!("\x1b[{};{}H", y + 1, x + 1)),
+        }
+        self.cursor = Some((x, y));
+    }
+
+    fn put(&mut self, cell: &Cell, out: &mut String) {
+        let pen = Pen::of(cell);
+        // A space looks the same in every colour.
+        if !(cell.symbol() == " " && !pen.shows_in_spaces() && !self.pen.shows_in_spaces()) {
+            self.set(pen, out);
+        }
+        out.push_str(if cell.symbol().is_empty() { " " } else { cell.symbol() });
+    }
+
+    fn set(&mut self, pen: Pen, out: &mut String) {
+        if pen == self.pen {
+            return;
+        }
+        if pen == PLAIN {
+            out.push_str("\x1b[m");
+            self.pen = pen;
+            return;
+        }
+        let mut codes = String::new();
+        let mut from = self.pen;
+        if !(from.modifier - pen.modifier).is_empty() {
+            codes.push_str("0;");
+            from = PLAIN;
+        }
+        let added = pen.modifier - from.modifier;
+        for (modifier, code) in [
+            (Modifier::BOLD, 1),
+            (Modifier::DIM, 2),
+            (Modifier::ITALIC, 3),
+            (Modifier::UNDERLINED, 4),
+            (Modifier::REVERSED, 7),
+            (Modifier::CROSSED_OUT, 9),
+        ] {
+            if added.contains(modifier) {
+                push(&mut codes, format_args!("{code};"));
+            }
+        }
+        if pen.colour != from.colour {
+            match pen.colour {
+                Color::Indexed(ansi @ 0..=7) => push(&mut codes, format_args!("{};", 30 + ansi)),
+                Color::Indexed(ansi @ 8..=15) => push(&mut codes, format_args!("{};", 82 + ansi)),
+                Color::Indexed(index) => push(&mut codes, format_args!("38;5;{index};")),
+                Color::Rgb(r, g, b) => push(&mut codes, format_args!("38;2;{r};{g};{b};")),
+                // Themes give no other colours.
+                _ => codes.push_str("39;"),
+            }
+        }
+        push(out, format_args!("\x1b[{}m", codes.trim_end_matches(';')));
+        self.pen = pen;
+    }
+}
+
+fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a string takes all text");
+}
+
+fn blank(cell: &Cell) -> bool {
+    matches!(cell.symbol(), " " | "") && !Pen::of(cell).shows_in_spaces()
+}
+
+fn same(a: &Cell, b: &Cell) -> bool {
+    (blank(a) && blank(b)) || (a.symbol() == b.symbol() && Pen::of(a) == Pen::of(b))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use ratatui::style::Style;
+
+    use super::*;
+
+    const WIDTH: u16 = 12;
+    const HEIGHT: u16 = 3;
+
+    fn styles() -> impl Strategy<Value = Style> {
+        let modifiers = prop::sample::select(vec![
+            Modifier::empty(),
+            Modifier::BOLD,
+            Modifier::REVERSED,
+            Modifier::BOLD | Modifier::UNDERLINED,
+        ]);
+        let colours = prop::sample::select(vec![
+            Color::Reset,
+            Color::Indexed(1),
+            Color::Indexed(12),
+            Color::Indexed(99),
+            Color::Rgb(1, 2, 3),
+        ]);
+        (modifiers, colours).prop_map(|(modifier, colour)| Style::new().fg(colour).add_modifier(modifier))
+    }
+
+    fn buffers() -> impl Strategy<Value = Buffer> {
+        let piece = (0..WIDTH, 0..HEIGHT, "[ a-c東]{1,12}", styles());
+        prop::collection::vec(piece, 0..6).prop_map(|pieces| {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, WIDTH, HEIGHT));
+            for (x, y, text, style) in pieces {
+                // Whole rows only: text over half of a wide character is no frame of ours.
+                (0..WIDTH).for_each(|x| buffer[(x, y)].reset());
+                buffer.set_stringn(x, y, text, usize::from(WIDTH - x), style);
+            }
+            buffer
+        })
+    }
+
+    fn seen(terminal: &vt100::Parser) -> Vec<(String, bool, bool, vt100::Color)> {
+        let cells = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (y, x)));
+        cells
+            .map(|(y, x)| {
+                let cell = terminal.screen().cell(y, x).unwrap();
+                let text = if cell.contents().is_empty() || cell.contents() == " " {
+                    ""
+                } else {
+                    cell.contents()
+                };
+                let plain = text.is_empty() && !cell.inverse() && !cell.underline();
+                let colour = if plain { vt100::Color::Default } else { cell.fgcolor() };
+                (text.to_owned(), cell.inverse(), !plain && cell.bold(), colour)
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn painting_the_difference_shows_what_painting_all_does(frames in prop::collection::vec(buffers(), 1..5)) {
+            let mut painter = Painter::new(frames[0].area);
+            let mut terminal = vt100::Parser::new(HEIGHT, WIDTH, 0);
+            for frame in frames {
+                terminal.process(painter.paint(frame.clone()).as_bytes());
+                let mut fresh = vt100::Parser::new(HEIGHT, WIDTH, 0);
+                fresh.process(Painter::new(frame.area).paint(frame.clone()).as_bytes());
+                prop_assert_eq!(seen(&terminal), seen(&fresh));
+                let text: String = frame.content().iter().map(Cell::symbol).filter(|s| *s != " ").collect();
+                let drawn: String = seen(&terminal).into_iter().map(|(text, ..)| text).collect();
+                prop_assert_eq!(drawn, text);
+                prop_assert_eq!(painter.paint(frame), "");
+            }
+        }
+    }
+
+    #[test]
+    fn a_changed_digit_costs_a_few_bytes() {
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
+        buffer.set_string(0, 0, "LIVE 14:32:00", Style::new().fg(Color::Indexed(2)));
+        let mut painter = Painter::new(buffer.area);
+        painter.paint(buffer.clone());
+        buffer.set_string(0, 0, "LIVE 14:32:02", Style::new().fg(Color::Indexed(2)));
+        let bytes = painter.paint(buffer);
+        assert!(bytes.len() <= 10, "{bytes:?}");
+    }
+}
