@@ -127,7 +127,7 @@ pub fn next(state: &State) -> String {
     } else if listed(state).is_empty() {
         "Tab, then Enter shows every figure of the shadow's health".into()
     } else {
-        "Enter shows the whole entry; / what:apply shows only changes made from here".into()
+        "Enter shows the whole entry; / what:apply lists changes made from here".into()
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod draw;
 mod entry;
+mod stretch;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -21,35 +22,13 @@ use crate::{
 };
 
 use entry::Entry;
-
-/// Lengths of a column that the zoom goes through, seconds.
-const STEPS: [i64; 11] = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200];
+use stretch::{STEPS, Stretch, stretch};
 
 /// Least time between two questions about the same stretch.
 const FRESH: Span = Span::from_secs(10);
 
 /// Least time between two frames of a replay.
 const FRAME: Span = Span(250_000);
-
-/// The stretch of time shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Stretch {
-    from: Timestamp,
-    step: Span,
-    columns: usize,
-}
-
-impl Stretch {
-    fn to(self) -> Timestamp {
-        self.from + self.step * self.columns as i64
-    }
-
-    fn column(self, at: Timestamp) -> Option<usize> {
-        usize::try_from((at - self.from).0.div_euclid(self.step.0))
-            .ok()
-            .filter(|column| *column < self.columns)
-    }
-}
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -134,39 +113,6 @@ fn incident(state: &State) -> Option<&Incident> {
             .find(|incident| incident.from <= at && incident.to.is_none_or(|to| at <= to)),
         None => incidents.last().filter(|incident| incident.to.is_none()),
     }
-}
-
-/// Cells of a lane's name.
-fn label_width(width: usize) -> usize {
-    if width >= 60 { 13 } else { 9 }
-}
-
-/// The stretch that shows the incident, or the newest hour, with the time cursor in it. `None` before the first data.
-fn stretch(state: &State) -> Option<Stretch> {
-    let now = state.live.at?;
-    let width = usize::from(state.size.0);
-    let columns = width.saturating_sub(label_width(width) + 2).max(10);
-    let (start, mut end) = match incident(state) {
-        None => (now - Span::from_mins(columns as i64), now),
-        Some(incident) => {
-            let end = incident.to.unwrap_or(now).min(now);
-            let margin = Span(((end - incident.from).0 / 4).max(Span::from_mins(5).0));
-            (incident.from - margin, (end + margin).min(now))
-        }
-    };
-    let fits = |secs: &i64| Span::from_secs(*secs) * columns as i64 >= end - start;
-    let fitting = STEPS.iter().position(fits).unwrap_or(STEPS.len() - 1);
-    let step = Span::from_secs(STEPS[state.timeline.zoom.unwrap_or(fitting).min(STEPS.len() - 1)]);
-    if let Some(at) = state.at
-        && !(chart::start(end, step, columns)..=end).contains(&at)
-    {
-        end = (at + step * (columns as i64 / 2)).min(now);
-    }
-    Some(Stretch {
-        from: chart::start(end, step, columns),
-        step,
-        columns,
-    })
 }
 
 /// Lanes that there is room for.

@@ -1,8 +1,8 @@
 //! Screen 5: what a change would do, or would have done.
 
+mod charts;
 mod draw;
-
-use std::sync::Arc;
+mod typed;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
@@ -13,13 +13,12 @@ use crate::{
     simulate::Outcome,
     tui::{
         enter, open_line, page,
-        screens::proposals::evidence,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::{clock, stamp},
+        text::stamp,
     },
 };
 
-pub(super) use draw::chart_of;
+pub(super) use charts::chart_of;
 
 /// Seed of the draws: the same question gives the same figures.
 pub const SEED: u64 = 7;
@@ -341,7 +340,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('x') => {
             state.overlay = Some(Overlay::Text {
                 title: "where these numbers come from".into(),
-                lines: explanation(state),
+                lines: draw::explanation(state),
                 from: 0,
             });
         }
@@ -402,7 +401,7 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
     let text = text.trim();
     match purpose {
         Purpose::Change(_) if text.is_empty() => Vec::new(),
-        Purpose::Change(row) => match read(state, text) {
+        Purpose::Change(row) => match typed::read(state, text) {
             Ok(change) => {
                 let scenario = state.whatif.current_mut();
                 match row.and_then(|row| scenario.changes.steps.get_mut(row)) {
@@ -438,39 +437,6 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
     }
 }
 
-/// Reads a change and completes it from what is known: the whole name of the setting, and its value now.
-fn read(state: &State, text: &str) -> Result<Change, String> {
-    let here = state.resource().ok_or("no host is known yet")?;
-    let change = Change::parse(text, here).map_err(|error| error.to_string())?;
-    let Change::Setting { id, from, to } = change else {
-        return Ok(change);
-    };
-    let of_host = || state.shown.settings.iter().filter(|row| row.id.resource == id.resource);
-    let end = format!(".{}", id.name);
-    let exact = of_host().find(|row| row.id == id);
-    let mut by_end = of_host().filter(|row| row.id.name.ends_with(&end));
-    let row = match (exact, by_end.next(), by_end.next()) {
-        (Some(row), ..) | (None, Some(row), None) => row,
-        (None, Some(one), Some(other)) => {
-            return Err(format!("{} could be {} or {}", id.name, one.id.name, other.id.name));
-        }
-        (None, None, _) => {
-            let near = of_host()
-                .map(|row| (strsim::jaro_winkler(&row.id.name, &id.name), row))
-                .max_by(|a, b| a.0.total_cmp(&b.0));
-            return Err(match near {
-                Some((_, row)) => format!("no setting {}; the nearest is {}", id.name, row.id.name),
-                None => format!("no setting of {} is known", id.resource.name()),
-            });
-        }
-    };
-    Ok(Change::Setting {
-        id: row.id.clone(),
-        from: from.or_else(|| row.value.clone()),
-        to,
-    })
-}
-
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     let pane = &mut state.whatif;
@@ -497,40 +463,6 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         }
     }
     Vec::new()
-}
-
-/// Everything behind the outcome, a line each.
-fn explanation(state: &State) -> Vec<String> {
-    let scenario = state.whatif.current();
-    let Some(outcome) = &scenario.outcome else {
-        return vec![scenario.failed.clone().unwrap_or_else(|| "nothing has run yet".into())];
-    };
-    let mut lines = vec![
-        format!(
-            "{} paths over {}, seed {}, on what was known at {}",
-            outcome.runs,
-            outcome.horizon,
-            outcome.seed,
-            clock(outcome.at)
-        ),
-        "the same changes, time and seed give the same figures".into(),
-        String::new(),
-    ];
-    for effect in &outcome.effects {
-        lines.push(format!("{}: {}", effect.series, evidence(effect.evidence)));
-        let of = |name: &str, q: [f64; 3]| {
-            let [low, middle, high] = q.map(|value| effect.unit.show(value));
-            format!("  {name:<10} {middle} (80 %: {low} to {high})")
-        };
-        lines.push(of("without", effect.before));
-        lines.push(of("with", effect.after));
-        lines.push(of("difference", effect.difference));
-    }
-    lines.push(String::new());
-    lines.push("identity: a law that holds by construction; past-change: what such changes did before;".into());
-    lines.push("network: learnt dependence; none: no evidence, the prior is shown.".into());
-    lines.extend(outcome.notes.iter().map(|note: &Arc<str>| format!("- {note}")));
-    lines
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

@@ -44,7 +44,7 @@ fn wide_screens_chart_the_change() {
     let [Effect::Ask(tag, Query::WhatIf { changes, .. })] = &effects[..] else {
         panic!("{effects:?}")
     };
-    let outcome = super::super::whatif::tests::outcome(changes.clone());
+    let outcome = whatif::tests::outcome(changes.clone());
     answer(&mut state, tag, Ok(Box::new(Answer::WhatIf(Box::new(outcome)))));
     insta::assert_snapshot!("120x40", drawn(&state, 120, 36));
     assert_eq!(refresh(&mut state), []);

@@ -2,7 +2,10 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Stretch, entries, entry, incident, label_width, lanes, position, stretch};
+use super::{
+    entries, entry, incident, lanes, position,
+    stretch::{Stretch, label_width, stretch},
+};
 use crate::{
     domain::{Span, Timestamp},
     engine::Chart,

@@ -1,0 +1,63 @@
+//! The stretch of time that the lanes show.
+
+use super::incident;
+use crate::{
+    domain::{Span, Timestamp},
+    tui::{chart, state::State},
+};
+
+/// Lengths of a column that the zoom goes through, seconds.
+pub(super) const STEPS: [i64; 11] = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200];
+
+/// The stretch of time shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub from: Timestamp,
+    pub step: Span,
+    pub columns: usize,
+}
+
+impl Stretch {
+    pub fn to(self) -> Timestamp {
+        self.from + self.step * self.columns as i64
+    }
+
+    pub fn column(self, at: Timestamp) -> Option<usize> {
+        usize::try_from((at - self.from).0.div_euclid(self.step.0))
+            .ok()
+            .filter(|column| *column < self.columns)
+    }
+}
+
+/// Cells of a lane's name.
+pub(super) fn label_width(width: usize) -> usize {
+    if width >= 60 { 13 } else { 9 }
+}
+
+/// The stretch that shows the incident, or the newest hour, with the time cursor in it. `None` before the first data.
+pub(super) fn stretch(state: &State) -> Option<Stretch> {
+    let now = state.live.at?;
+    let width = usize::from(state.size.0);
+    let columns = width.saturating_sub(label_width(width) + 2).max(10);
+    let (start, mut end) = match incident(state) {
+        None => (now - Span::from_mins(columns as i64), now),
+        Some(incident) => {
+            let end = incident.to.unwrap_or(now).min(now);
+            let margin = Span(((end - incident.from).0 / 4).max(Span::from_mins(5).0));
+            (incident.from - margin, (end + margin).min(now))
+        }
+    };
+    let fits = |secs: &i64| Span::from_secs(*secs) * columns as i64 >= end - start;
+    let fitting = STEPS.iter().position(fits).unwrap_or(STEPS.len() - 1);
+    let step = Span::from_secs(STEPS[state.timeline.zoom.unwrap_or(fitting).min(STEPS.len() - 1)]);
+    if let Some(at) = state.at
+        && !(chart::start(end, step, columns)..=end).contains(&at)
+    {
+        end = (at + step * (columns as i64 / 2)).min(now);
+    }
+    Some(Stretch {
+        from: chart::start(end, step, columns),
+        step,
+        columns,
+    })
+}
