@@ -35,6 +35,8 @@ const FRAME: Duration = Duration::from_millis(100);
 const KEY_FRAMES: u8 = 6;
 /// Between two sizes that are drawn while a window is being dragged.
 const RESIZE: Duration = Duration::from_millis(50);
+/// How long the cursor rests before the panes beside it follow: a held key must not draw a chart for each row it passes.
+const REST: Duration = Duration::from_millis(250);
 /// Most that is sent to a clipboard: some terminals cut at this length, others drop more than it.
 const CLIPBOARD_BYTES: usize = 74_994;
 
@@ -364,6 +366,13 @@ impl<L: Link> Driver<L> {
                 tokio::spawn(async move {
                     sleep(span.into()).await;
                     let _ = send.send(Input::Msg(Msg::Tick)).await;
+                });
+            }
+            Effect::Rest(number) => {
+                let send = self.send.clone();
+                tokio::spawn(async move {
+                    sleep(REST).await;
+                    let _ = send.send(Input::Msg(Msg::Rested(number))).await;
                 });
             }
             Effect::Suspend => {

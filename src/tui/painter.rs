@@ -77,33 +77,38 @@ impl Painter {
             self.cursor = None;
             out.push_str("\x1b[m");
         }
+        let shown = std::mem::take(&mut self.shown);
         for y in 0..next.area.height {
-            self.row(&next, y, &mut out);
+            self.row(&shown, &next, y, &mut out);
         }
         self.unknown = false;
         self.shown = next;
         out
     }
 
-    fn row(&mut self, next: &Buffer, y: u16, out: &mut String) {
+    fn row(&mut self, shown: &Buffer, next: &Buffer, y: u16, out: &mut String) {
         let width = next.area.width;
         let cell = |x: u16| &next[(next.area.x + x, next.area.y + y)];
-        let shown = |painter: &Self, x: u16| painter.shown[(next.area.x + x, next.area.y + y)].clone();
+        let old = |x: u16| &shown[(next.area.x + x, next.area.y + y)];
         // From here on the row is empty: one sequence clears it.
         let tail = (0..width)
             .rev()
             .find(|x| !blank(cell(*x)))
             .map_or(0, |x| x + cell(x).symbol().width().max(1) as u16);
+        // What terminals leave of a wide character of which one half is overwritten differs: all behind it is drawn anew.
+        let wide = (0..width).any(|x| old(x).symbol().width() > 1);
+        let mut all = self.unknown;
         let mut x = 0;
         while x < width {
             let new = cell(x);
-            if !self.unknown && same(&shown(self, x), new) {
+            if !all && same(old(x), new) {
                 x += 1;
                 continue;
             }
+            all |= wide;
             if x >= tail {
-                let left = (x..width).filter(|x| !blank(&shown(self, *x))).count();
-                if self.unknown || left > 3 {
+                let left = (x..width).filter(|x| !blank(old(*x))).count();
+                if all || left > 3 {
                     self.go(x, y, out);
                     if self.pen.shows_in_spaces() {
                         self.set(PLAIN, out);

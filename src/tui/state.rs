@@ -192,6 +192,8 @@ pub enum Msg {
     Said(String),
     /// Time to move a playing timeline on.
     Tick,
+    /// The cursor has rested for a moment since its so-manieth move.
+    Rested(u64),
     /// A worker of the program panicked; it says where.
     WorkerPanicked(String),
 }
@@ -220,6 +222,8 @@ pub enum Effect {
     Redraw,
     /// Send [`Msg::Tick`] after this long.
     TickAfter(Span),
+    /// Send [`Msg::Rested`] with this number after a quarter of a second.
+    Rest(u64),
     /// Stop, as ctrl-z does.
     Suspend,
     /// End.

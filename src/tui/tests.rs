@@ -17,6 +17,10 @@ fn settle(state: &mut State, effects: Vec<Effect>) -> Vec<Effect> {
     let mut rest = Vec::new();
     let mut queue = effects;
     while let Some(effect) = queue.pop() {
+        if let Effect::Rest(moves) = effect {
+            queue.extend(update(state, Msg::Rested(moves)));
+            continue;
+        }
         let Effect::Ask(tag, query) = effect else {
             rest.push(effect);
             continue;

@@ -73,6 +73,7 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Tick => timeline::tick(state),
+        Msg::Rested(move_number) => overview::rested(state, move_number),
         Msg::WorkerPanicked(place) => {
             state.message = Some(place);
             state.quit = true;

@@ -29,6 +29,10 @@ pub struct Pane {
     host: Option<ResourceId>,
     /// The chart beside the list, on wide screens.
     track: Track,
+    /// What the pane beside the list is about: where the cursor rested last.
+    beside: Option<SeriesId>,
+    /// Moves of the cursor.
+    moves: u64,
 }
 
 /// Its keys, most useful first.
@@ -303,12 +307,26 @@ pub fn next(state: &State) -> String {
     }
 }
 
-/// The chart beside the list shows the row under the cursor.
+/// What the pane beside the list is about: where the cursor rested, else where it is.
+fn beside(state: &State) -> Option<SeriesId> {
+    state.overview.beside.clone().or_else(|| under_cursor(state))
+}
+
+/// The cursor has rested: the pane beside the list follows.
+pub fn rested(state: &mut State, moves: u64) -> Vec<Effect> {
+    if moves != state.overview.moves || state.screen != Screen::Overview {
+        return Vec::new();
+    }
+    state.overview.beside = under_cursor(state);
+    refresh(state)
+}
+
+/// The pane beside the list has a chart.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
     if state.room() < Room::Large {
         return Vec::new();
     }
-    let Some(id) = under_cursor(state).filter(|id| state.metric(id).is_some()) else {
+    let Some(id) = beside(state).filter(|id| state.metric(id).is_some()) else {
         return Vec::new();
     };
     let columns = draw::side_columns(state.size.0);
@@ -332,6 +350,7 @@ fn tag() -> Tag {
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    let before = beside(state);
     match key.code {
         KeyCode::Tab | KeyCode::BackTab => state.overview.hosts = !on_hosts(state),
         KeyCode::Enter => {
@@ -357,7 +376,14 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             state.overview.finding = to.or(state.overview.finding);
         }
     }
-    refresh(state)
+    state.overview.moves += 1;
+    // Until the cursor rests the pane stays with the row it is about.
+    state.overview.beside = before;
+    if state.room() == Room::Large {
+        vec![Effect::Rest(state.overview.moves)]
+    } else {
+        Vec::new()
+    }
 }
 
 /// A setting has no chart of its own: screen 2 shows the metric of its host that is worst.

@@ -346,7 +346,7 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
         width: area.width - 1,
         ..area
     };
-    let Some(id) = super::under_cursor(state) else { return };
+    let Some(id) = super::beside(state) else { return };
     let mut page = Page::new(&state.look, inner, buffer);
     page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
     let Some(row) = state.metric(&id) else {
