@@ -169,6 +169,9 @@ fn make_proposals(state: &mut State, options: &Options, now: Timestamp, seed: u6
     let mut proposals = propose(&state.findings, &state.shadows, &state.baseline, options, now, seed);
     proposals.retain(|proposal| !state.dismissed.contains_key(&proposal.id));
     for proposal in &mut proposals {
+        if let Some(before) = state.proposals.iter().find(|old| old.id == proposal.id) {
+            proposal.made_at = before.made_at;
+        }
         if proposal.status == ProposalStatus::New && state.tried.contains(&proposal.id) {
             proposal.status = ProposalStatus::Tried;
         }

@@ -52,9 +52,12 @@ impl Quantiles {
         self
     }
 
-    /// P(value ≤ `x`), linear between levels, exponential tails beyond the outer ones.
+    /// P(value ≤ `x`), linear between levels, exponential tails beyond the outer ones; one half for NaN, of which nothing is known.
     #[must_use]
     pub fn cdf(&self, x: f64) -> f64 {
+        if x.is_nan() {
+            return 0.5;
+        }
         let (first, last) = (self.0[0], self.0[12]);
         // A tail as long as the distance from the outer level to the next but one.
         let reach = |a: f64, b: f64| (b - a).abs().max(f64::MIN_POSITIVE);
@@ -71,7 +74,9 @@ impl Quantiles {
             return f64::midpoint(LEVELS[below], LEVELS[upto - 1]);
         }
         let (a, b) = (self.0[below - 1], self.0[below]);
-        LEVELS[below - 1] + (LEVELS[below] - LEVELS[below - 1]) * (x - a) / (b - a)
+        // Halved, so that the distance between the largest numbers is one too.
+        LEVELS[below - 1]
+            + (LEVELS[below] - LEVELS[below - 1]) * ((x / 2.0 - a / 2.0) / (b / 2.0 - a / 2.0)).clamp(0.0, 1.0)
     }
 }
 
@@ -113,6 +118,12 @@ mod tests {
             let tidy = Quantiles(raw).tidy(lo, hi);
             prop_assert!(tidy.0.iter().all(|q| q.is_finite() && (lo..=hi).contains(q)));
             prop_assert!(tidy.0.windows(2).all(|w| w[0] <= w[1]));
+        }
+
+        #[test]
+        fn cdf_of_anything_is_a_probability(raw in prop::array::uniform13(prop::num::f64::ANY), x in prop::num::f64::ANY) {
+            let p = Quantiles(raw).tidy(f64::MIN, f64::MAX).cdf(x);
+            prop_assert!((0.0..=1.0).contains(&p), "{p}");
         }
 
         #[test]

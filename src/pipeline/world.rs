@@ -131,9 +131,10 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, options: &Options,
                 .map(|(id, setting)| (id.clone(), snapshot.at, setting.value.clone()))
                 .collect();
             // What is there when watching begins is what is good, until someone says otherwise.
-            let ids: Vec<_> = first.iter().map(|(id, _, _)| id.clone()).collect();
-            if !ids.is_empty() {
-                state.baseline.accept(&state.shadows, &ids, now);
+            if state.baseline.taken_at.is_none() {
+                state.baseline.accept(&state.shadows, &[], now);
+            } else {
+                state.baseline.extend(&state.shadows);
             }
             out.write.initial.extend(first);
         }

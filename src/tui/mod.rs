@@ -2,7 +2,7 @@
 
 pub mod chart;
 pub mod command;
-mod driver;
+pub mod driver;
 pub mod export;
 #[cfg(test)]
 pub(crate) mod fixture;
