@@ -1,6 +1,8 @@
 //! One binary of integration tests.
 
 mod architecture;
+mod cli;
 mod engine;
 mod golden;
 mod support;
+mod tui;
