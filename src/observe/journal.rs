@@ -1,4 +1,5 @@
 //! Warnings, starts and stops of services, and logins, from systemd's journal.
+#![cfg(target_os = "linux")]
 
 use std::{
     fs,
@@ -17,6 +18,8 @@ use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
 /// How far back the first reading goes.
 const BACK: Span = Span::from_hours(1);
+/// Most entries of one reading.
+const MOST: usize = 500;
 /// Entries that are asked for: of priority warning and above, or of a program that lets people in, or with a message id of
 /// systemd about a unit (started, stopped, failed to start, failed with a result, reloaded, to be restarted; systemd.catalog).
 const WANTED: [&str; 19] = [
@@ -163,7 +166,8 @@ impl Source for Journal {
             Some(cursor) => format!("--after-cursor={cursor}"),
             None => format!("--since=@{}", (now - BACK).secs()),
         };
-        let mut args = vec!["--output=json", "--no-pager", "--quiet", "--lines=500", from.as_str()];
+        let lines = format!("--lines={MOST}");
+        let mut args = vec!["--output=json", "--no-pager", "--quiet", lines.as_str(), from.as_str()];
         let root;
         if self.root != Path::new("/") {
             root = format!("--root={}", self.root.display());
@@ -179,7 +183,9 @@ impl Source for Journal {
             }
         };
         self.tell(now, &output, out);
-        self.marks = marks;
+        // A full answer has more behind it, which the next reading asks for.
+        let all = output.iter().filter(|b| **b == b'\n').count() < MOST;
+        self.marks = if all { marks } else { Vec::new() };
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
 //! What is mounted where, and how.
+#![cfg(target_os = "linux")]
 
 use super::{Host, ObserveError, Source, file::Again, mountinfo::mounts, scope::Scope};
 use crate::domain::{Batch, Span, Timestamp, Value};

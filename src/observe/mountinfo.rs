@@ -1,4 +1,5 @@
 //! The mounts of the system, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+#![cfg(target_os = "linux")]
 
 use std::{
     ffi::OsStr,

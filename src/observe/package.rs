@@ -1,4 +1,5 @@
 //! Installed packages, from dpkg's status file.
+#![cfg(target_os = "linux")]
 
 use std::{fs::File, io::BufReader, path::PathBuf};
 

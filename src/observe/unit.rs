@@ -1,4 +1,5 @@
 //! systemd units: whether they run, and whether they start by themselves.
+#![cfg(target_os = "linux")]
 
 use std::{collections::HashMap, path::PathBuf};
 
