@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     Host, ObserveError, Source,
     child::ask,
-    file::{Mark, mark},
+    file::{Mark, failed, mark},
     log::Line,
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
@@ -149,16 +149,26 @@ impl Source for Journal {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let files = journals(&self.root);
+        let readable = files
+            .iter()
+            .map(|path| File::open(path).map_err(|source| failed(path, source)));
+        // One that may be read is enough; without any, the error of the last says why.
+        let mut denied = Err(ObserveError::Absent {
+            what: "the journal".into(),
+        });
+        for file in readable {
+            denied = file.map(drop);
+            if denied.is_ok() {
+                break;
+            }
+        }
+        denied?;
         // The journal is written through memory maps, but every entry ends with a truncation to the same size, which dates the file.
-        let marks: Vec<Mark> = journals(&self.root)
+        let marks: Vec<Mark> = files
             .iter()
             .filter_map(|path| Some(mark(&fs::metadata(path).ok()?)))
             .collect();
-        if marks.is_empty() {
-            return Err(ObserveError::Absent {
-                what: "the journal".into(),
-            });
-        }
         if marks == self.marks {
             return Ok(());
         }

@@ -113,6 +113,7 @@ mod tests {
         ("password_file", "/etc/app/password"),
         ("ssl_private_key", "/etc/ssl/private/x.key"),
         ("token", "${TOKEN}"),
+        ("log", "root : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/true"),
         ("password", ""),
         ("password", "\"\""),
         ("passwd", "x"),
