@@ -1,4 +1,5 @@
 //! Programs that are asked, with a limit on how long they may take.
+#![cfg(target_os = "linux")]
 
 use std::{
     io::Read as _,

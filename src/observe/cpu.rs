@@ -1,4 +1,5 @@
 //! Processor time and what the scheduler counts, from `/proc/stat`.
+#![cfg(target_os = "linux")]
 
 use procfs::{CpuTime, FromBufReadSI as _, KernelStats};
 

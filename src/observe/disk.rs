@@ -1,4 +1,5 @@
 //! Disks, from `/proc/diskstats`.
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 
@@ -163,16 +164,16 @@ mod tests {
                 .concat()
                 + "8 16 sdb 0 0 0 0 0 0 0 0 0 0 0\n"
         };
-        tree.write("proc/diskstats", &file(1000));
+        tree.write("proc/diskstats", file(1000));
         let first = tree.read(&mut disks, 0).unwrap();
         assert_eq!(first.observations.len(), 3, "a queue each: {:?}", first.observations);
-        tree.write("proc/diskstats", &file(1200));
+        tree.write("proc/diskstats", file(1200));
         let second = tree.read(&mut disks, 2).unwrap();
         assert_eq!(value(&second, "disk.sda.read_bytes_per_s"), Some(51_200.0));
         assert_eq!(value(&second, "disk.sda.util_pct"), Some(10.0));
         assert_eq!(value(&second, "disk.sda.await_secs"), Some(0.001));
         assert_eq!(value(&second, "disk.dm-0.writes_per_s"), Some(100.0));
-        tree.write("proc/diskstats", &file(10));
+        tree.write("proc/diskstats", file(10));
         let third = tree.read(&mut disks, 4).unwrap();
         assert_eq!(value(&third, "disk.sda.util_pct"), None, "its counters restarted");
         assert_eq!(value(&third, "disk.sda.queue"), Some(1.0));

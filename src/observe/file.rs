@@ -1,4 +1,8 @@
 //! Reading whole files, with errors that name them.
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only the sources of Linux use all of it")
+)]
 
 use std::{
     borrow::Cow,

@@ -1,4 +1,5 @@
 //! How full file systems are.
+#![cfg(target_os = "linux")]
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
 //! What the host is made of: processors, memory, disks, firmware, kernel, distribution, time zone.
+#![cfg(target_os = "linux")]
 
 use std::{
     collections::BTreeMap,

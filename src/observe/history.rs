@@ -1,4 +1,5 @@
 //! Package history, from dpkg's log.
+#![cfg(target_os = "linux")]
 
 use std::{fs::File, io::Read as _, path::Path};
 

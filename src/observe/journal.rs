@@ -1,7 +1,8 @@
 //! Warnings, starts and stops of services, and logins, from systemd's journal.
+#![cfg(target_os = "linux")]
 
 use std::{
-    fs,
+    fs::{self, File},
     path::{Path, PathBuf},
 };
 
@@ -10,13 +11,15 @@ use serde::Deserialize;
 use super::{
     Host, ObserveError, Source,
     child::ask,
-    file::{Mark, mark},
+    file::{Mark, failed, mark},
     log::Line,
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
 /// How far back the first reading goes.
 const BACK: Span = Span::from_hours(1);
+/// Most entries of one reading.
+const MOST: usize = 500;
 /// Entries that are asked for: of priority warning and above, or of a program that lets people in, or with a message id of
 /// systemd about a unit (started, stopped, failed to start, failed with a result, reloaded, to be restarted; systemd.catalog).
 const WANTED: [&str; 19] = [
@@ -146,16 +149,26 @@ impl Source for Journal {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let files = journals(&self.root);
+        let readable = files
+            .iter()
+            .map(|path| File::open(path).map_err(|source| failed(path, source)));
+        // One that may be read is enough; without any, the error of the last says why.
+        let mut denied = Err(ObserveError::Absent {
+            what: "the journal".into(),
+        });
+        for file in readable {
+            denied = file.map(drop);
+            if denied.is_ok() {
+                break;
+            }
+        }
+        denied?;
         // The journal is written through memory maps, but every entry ends with a truncation to the same size, which dates the file.
-        let marks: Vec<Mark> = journals(&self.root)
+        let marks: Vec<Mark> = files
             .iter()
             .filter_map(|path| Some(mark(&fs::metadata(path).ok()?)))
             .collect();
-        if marks.is_empty() {
-            return Err(ObserveError::Absent {
-                what: "the journal".into(),
-            });
-        }
         if marks == self.marks {
             return Ok(());
         }
@@ -163,7 +176,8 @@ impl Source for Journal {
             Some(cursor) => format!("--after-cursor={cursor}"),
             None => format!("--since=@{}", (now - BACK).secs()),
         };
-        let mut args = vec!["--output=json", "--no-pager", "--quiet", "--lines=500", from.as_str()];
+        let lines = format!("--lines={MOST}");
+        let mut args = vec!["--output=json", "--no-pager", "--quiet", lines.as_str(), from.as_str()];
         let root;
         if self.root != Path::new("/") {
             root = format!("--root={}", self.root.display());
@@ -179,7 +193,9 @@ impl Source for Journal {
             }
         };
         self.tell(now, &output, out);
-        self.marks = marks;
+        // A full answer has more behind it, which the next reading asks for.
+        let all = output.iter().filter(|b| **b == b'\n').count() < MOST;
+        self.marks = if all { marks } else { Vec::new() };
         Ok(())
     }
 }

@@ -1,4 +1,5 @@
 //! Tables of the kernel that can fill: open files, process numbers, tracked connections, entropy.
+#![cfg(target_os = "linux")]
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,5 @@
 //! Resource limits: of sessions, from `/etc/security`, and of the first process.
+#![cfg(target_os = "linux")]
 
 use std::fs;
 

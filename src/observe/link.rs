@@ -1,4 +1,5 @@
 //! How the host is connected: interfaces, addresses, routes, name servers, hosts.
+#![cfg(target_os = "linux")]
 
 use std::{
     collections::BTreeMap,

@@ -1,4 +1,5 @@
 //! Load averages and pressure stall information.
+#![cfg(target_os = "linux")]
 
 use procfs::{FromRead as _, LoadAverage, PressureRecord};
 
@@ -79,8 +80,13 @@ const STALLED: &[Column<PressureRecord>] = &[Column {
 /// Reads `/proc/pressure/{cpu,memory,io}` (PSI, since Linux 4.20).
 pub(super) struct Pressure {
     origin: Origin,
-    /// Per resource: its file, and the meters of `some` and `full`.
-    files: [(Again, [(&'static str, Meter<PressureRecord>); 2]); 3],
+    resources: [Stall; 3],
+}
+
+/// One resource: its file, and the meters of the lines `some` and `full`.
+struct Stall {
+    file: Again,
+    lines: [(&'static str, Meter<PressureRecord>); 2],
 }
 
 impl Pressure {
@@ -90,9 +96,12 @@ impl Pressure {
             (line, Meter::new(&origin, &format!("psi.{resource}.{line}"), STALLED))
         };
         Self {
-            files: ["cpu", "memory", "io"].map(|resource| {
+            resources: ["cpu", "memory", "io"].map(|resource| {
                 let file = Again::new(&host.root, &format!("proc/pressure/{resource}"));
-                (file, [meter(resource, "some"), meter(resource, "full")])
+                Stall {
+                    file,
+                    lines: [meter(resource, "some"), meter(resource, "full")],
+                }
             }),
             origin,
         }
@@ -109,10 +118,10 @@ impl Source for Pressure {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
-        for (file, meters) in &mut self.files {
+        for Stall { file, lines } in &mut self.resources {
             let text = file.text()?.into_owned();
             for line in text.lines() {
-                let Some((_, meter)) = meters
+                let Some((_, meter)) = lines
                     .iter_mut()
                     .find(|(word, _)| line.strip_prefix(word).is_some_and(|rest| rest.starts_with(' ')))
                 else {
@@ -147,8 +156,8 @@ mod tests {
     fn pressure_of_a_kernel_that_has_no_full_line_for_cpu() {
         let tree = Tree::new();
         let record = "avg10=2.50 avg60=0.12 avg300=0.00 total=391926";
-        tree.write("proc/pressure/cpu", &format!("some {record}\n"));
-        tree.write("proc/pressure/memory", &format!("some {record}\nfull {record}\n"));
+        tree.write("proc/pressure/cpu", format!("some {record}\n"));
+        tree.write("proc/pressure/memory", format!("some {record}\nfull {record}\n"));
         tree.write("proc/pressure/io", "some\nfull \u{1b}\n");
         let mut pressure = Pressure::new(&tree.host());
         let mut batch = Batch::default();

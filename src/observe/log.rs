@@ -1,4 +1,5 @@
 //! Which log lines are worth keeping as events, and as what.
+#![cfg(target_os = "linux")]
 
 use crate::domain::{Event, EventKind, ResourceId, Timestamp};
 

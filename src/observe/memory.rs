@@ -1,4 +1,5 @@
 //! Memory and swap, from `/proc/meminfo`, and paging, from `/proc/vmstat`.
+#![cfg(target_os = "linux")]
 
 use procfs::{FromRead as _, Meminfo};
 
@@ -100,10 +101,12 @@ impl Source for Memory {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
-        let memory = match Meminfo::from_read(self.file.bytes()?) {
-            Ok(memory) => memory,
-            Err(why) => return Err(self.file.malformed(why)),
+        let memory = match self.file.bytes()? {
+            // The parser cuts the colon off a name by bytes, so it gets only text without wider characters.
+            text if text.is_ascii() => Meminfo::from_read(text).map_err(|why| why.to_string()),
+            _ => Err("not ASCII".into()),
         };
+        let memory = memory.map_err(|why| self.file.malformed(why))?;
         self.meter.tell(now, &memory, out);
         Ok(())
     }
@@ -187,8 +190,13 @@ mod tests {
         assert_eq!(value(&batch, "mem.dirty_bytes"), Some(3072.0));
         assert_eq!(value(&batch, "mem.committed_pct"), Some(100.0));
         assert_eq!(value(&batch, "swap.used_pct"), None);
-        tree.write("proc/meminfo", "MemTotal: many kB\n");
-        assert!(matches!(tree.read(&mut memory, 2), Err(ObserveError::Malformed { .. })));
+        for text in ["", "MemTotal: many kB\n", "é 1 kB\n", ":\n"] {
+            tree.write("proc/meminfo", text);
+            assert!(
+                matches!(tree.read(&mut memory, 2), Err(ObserveError::Malformed { .. })),
+                "{text}"
+            );
+        }
     }
 
     #[test]

@@ -1,61 +1,35 @@
 //! Sources: one file a source. A source reads and says what it read; it judges nothing and changes nothing.
 
+mod child;
+mod cpu;
+mod disk;
 mod etc;
 mod file;
+mod filesystem;
+mod hardware;
+mod history;
+mod journal;
+mod kernel;
+mod limit;
+mod link;
+mod load;
+mod log;
+mod memory;
 mod meter;
+mod mount;
+mod mountinfo;
+mod network;
+mod package;
+mod port;
+mod process;
+mod protocol;
 mod scope;
 mod secret;
-mod temperature;
-
-#[cfg(target_os = "linux")]
-mod child;
-#[cfg(target_os = "linux")]
-mod cpu;
-#[cfg(target_os = "linux")]
-mod disk;
-#[cfg(target_os = "linux")]
-mod filesystem;
-#[cfg(target_os = "linux")]
-mod hardware;
-#[cfg(target_os = "linux")]
-mod history;
-#[cfg(target_os = "linux")]
-mod journal;
-#[cfg(target_os = "linux")]
-mod kernel;
-#[cfg(target_os = "linux")]
-mod limit;
-#[cfg(target_os = "linux")]
-mod link;
-#[cfg(target_os = "linux")]
-mod load;
-#[cfg(target_os = "linux")]
-mod log;
-#[cfg(target_os = "linux")]
-mod memory;
-#[cfg(target_os = "linux")]
-mod mount;
-#[cfg(target_os = "linux")]
-mod mountinfo;
-#[cfg(target_os = "linux")]
-mod network;
-#[cfg(target_os = "linux")]
-mod package;
-#[cfg(target_os = "linux")]
-mod port;
-#[cfg(target_os = "linux")]
-mod process;
-#[cfg(target_os = "linux")]
-mod protocol;
-#[cfg(target_os = "linux")]
 mod socket;
-#[cfg(target_os = "linux")]
 mod sysctl;
-#[cfg(target_os = "linux")]
 mod syslog;
-#[cfg(target_os = "linux")]
 mod tail;
-#[cfg(target_os = "linux")]
+mod temperature;
 mod unit;
 
 // Elsewhere these are all there is; on Linux only their tests run.

@@ -1,6 +1,14 @@
 //! What is mounted where, and how.
+#![cfg(target_os = "linux")]
 
-use super::{Host, ObserveError, Source, file::Again, mountinfo::mounts, scope::Scope};
+use std::{collections::BTreeMap, path::PathBuf};
+
+use super::{
+    Host, ObserveError, Source,
+    file::Again,
+    mountinfo::{Mount, mounts},
+    scope::Scope,
+};
 use crate::domain::{Batch, Span, Timestamp, Value};
 
 /// Most mounts that are told of.
@@ -45,18 +53,17 @@ impl Source for Mounts {
         ];
         let lasting = mounts(self.file.bytes()?)
             .filter(|mount| mount.kind != "nsfs" && !PASSING.iter().any(|folder| mount.point.starts_with(folder)));
-        for mount in lasting.take(MOST) {
+        // A later mount on the same point hides the earlier one.
+        let visible: BTreeMap<PathBuf, Mount> = lasting.map(|mount| (mount.point.clone(), mount)).collect();
+        for mount in visible.into_values().take(MOST) {
             let point = mount.point.to_string_lossy();
             sheet.text(&format!("{point}:device"), &mount.source);
             sheet.put(&format!("{point}:fstype"), Value::text(&mount.kind));
-            let options = mount.options.split(',').filter(|option| !option.is_empty());
-            sheet.list(
-                &format!("{point}:options"),
-                options.map(|option| match option.split_once('=') {
-                    Some((name, value)) => (name, Some(value)),
-                    None => (option, None),
-                }),
-            );
+            let options = mount.options.iter().map(|option| match option.split_once('=') {
+                Some((name, value)) => (name, Some(value)),
+                None => (option.as_str(), None),
+            });
+            sheet.list(&format!("{point}:options"), options);
         }
         self.scope.tell(now, sheet, out);
         Ok(())
@@ -74,6 +81,7 @@ mod tests {
         tree.write(
             "proc/self/mountinfo",
             "1 0 8:1 / / rw,noatime - ext4 /dev/sda1 rw,commit=30\n2 1 0:40 / /net rw - cifs //s/x rw,username=a,password=hunter2\n\
+             4 1 0:42 / /srv rw - tmpfs hidden rw\n5 1 0:43 / /srv ro - tmpfs seen rw\n\
              3 1 0:41 / /run/user/0 rw - tmpfs tmpfs rw\n",
         );
         let mut source = Mounts::new(&tree.host());
@@ -83,6 +91,7 @@ mod tests {
             setting(&batch, "mount./:options").unwrap().to_string(),
             "commit=30 noatime rw"
         );
+        assert_eq!(setting(&batch, "mount./srv:device"), Some(Value::Enum("seen".into())));
         assert_eq!(setting(&batch, "mount./run/user/0:fstype"), None);
         assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2"));
         assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());

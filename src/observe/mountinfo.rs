@@ -1,4 +1,5 @@
 //! The mounts of the system, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+#![cfg(target_os = "linux")]
 
 use std::{
     ffi::OsStr,
@@ -17,8 +18,8 @@ pub(super) struct Mount {
     pub(super) kind: String,
     /// What is mounted (`/dev/vda1`, `server:/export`, `tmpfs`).
     pub(super) source: String,
-    /// Options of the mount and of the file system, separated by commas.
-    pub(super) options: String,
+    /// Options of the mount and of the file system, `ro` or `rw` first.
+    pub(super) options: Vec<String>,
 }
 
 impl Mount {
@@ -36,12 +37,16 @@ impl Mount {
         while next()? != b"-" {}
         let (kind, source) = (text(next()?), text(next()?));
         let shared = next().map(text).unwrap_or_default();
+        // Either may be read-only: the mount, or the file system (after an error); then nobody can write.
+        let all = || own.split(',').chain(shared.split(','));
+        let access = if all().any(|option| option == "ro") { "ro" } else { "rw" };
+        let others = all().filter(|option| !matches!(*option, "" | "ro" | "rw"));
         Some(Self {
             device,
             point: Path::new(OsStr::from_bytes(&point)).to_owned(),
             kind,
             source,
-            options: format!("{own},{shared}"),
+            options: std::iter::once(access).chain(others).map(str::to_owned).collect(),
         })
     }
 
@@ -105,7 +110,7 @@ impl Mount {
         ]
         .iter()
         .any(|folder| self.point.starts_with(folder));
-        let fixed = self.kind == "tmpfs" && self.options.split(',').any(|option| option == "ro");
+        let fixed = self.kind == "tmpfs" && self.options.iter().any(|option| option == "ro");
         root_of_container || !(WINDOWS.contains(&self.kind.as_str()) || passing || fixed)
     }
 }
@@ -150,7 +155,7 @@ mod tests {
             (mount.device.as_str(), mount.kind.as_str(), mount.source.as_str()),
             ("98:0", "ext3", "/dev/root")
         );
-        assert_eq!(mount.options, "rw,noatime,rw,errors=continue");
+        assert_eq!(mount.options, ["rw", "noatime", "errors=continue"]);
         assert!(mount.fills() && !mount.remote());
     }
 
@@ -174,6 +179,11 @@ mod tests {
         ] {
             assert!(!one(line.as_bytes()).fills(), "{line}");
         }
+        assert_eq!(
+            one(b"1 1 8:1 / / rw - ext4 /dev/sda1 ro").options,
+            ["ro"],
+            "remounted after an error"
+        );
         assert!(one(b"1 1 0:5 / / rw - overlay overlay rw").fills());
         assert!(one(b"1 1 0:5 / /tmp rw - tmpfs tmpfs rw,size=1g").fills());
     }

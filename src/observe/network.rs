@@ -1,4 +1,5 @@
 //! Network interfaces, from `/proc/net/dev`.
+#![cfg(target_os = "linux")]
 
 use std::collections::BTreeMap;
 
@@ -99,9 +100,9 @@ mod tests {
         let mut net = Interfaces::new(&tree.host());
         let line = |name: &str, n: u64| format!("{name}:{n} {n} 0 0 0 0 0 0 {n} {n} 1 2 0 0 0 0\n");
         let file = |n| format!("{HEAD}{}{}{}", line("  eth0", n), line("veth1", n), line("ifb0", 0));
-        tree.write("proc/net/dev", &file(100));
+        tree.write("proc/net/dev", file(100));
         assert!(tree.read(&mut net, 0).unwrap().is_empty());
-        tree.write("proc/net/dev", &file(300));
+        tree.write("proc/net/dev", file(300));
         let batch = tree.read(&mut net, 2).unwrap();
         assert_eq!(value(&batch, "net.eth0.rx_bytes_per_s"), Some(100.0));
         assert_eq!(value(&batch, "net.eth0.tx_drops_per_s"), Some(0.0));
@@ -115,12 +116,12 @@ mod tests {
         for (at, n) in [(0, 1), (2, 2)] {
             tree.write(
                 "proc/net/dev",
-                &format!("{HEAD}e\u{1b}[2J: {n} {n} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"),
+                format!("{HEAD}e\u{1b}[2J: {n} {n} 0 0 0 0 0 0 0 0 0 0 0 0 0 0\n"),
             );
             let batch = tree.read(&mut net, at).unwrap();
             assert!(batch.metrics.iter().all(|m| !m.id.name.chars().any(char::is_control)));
         }
-        tree.write("proc/net/dev", &format!("{HEAD}eth0: 1 2\n"));
+        tree.write("proc/net/dev", format!("{HEAD}eth0: 1 2\n"));
         assert!(tree.read(&mut net, 4).is_err());
     }
 }

@@ -1,7 +1,8 @@
 //! Ports that are listened on, and by which program.
+#![cfg(target_os = "linux")]
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     fs,
     path::PathBuf,
 };
@@ -62,7 +63,7 @@ impl Ports {
     }
 
     /// Finds the programs of `wanted`; those that may not be looked into stay unknown.
-    fn find_programs(&mut self, wanted: &[u64]) {
+    fn find_programs(&mut self, wanted: &HashSet<u64>) {
         self.programs.retain(|inode, _| wanted.contains(inode));
         if wanted.iter().all(|inode| self.programs.contains_key(inode)) {
             return;
@@ -102,7 +103,7 @@ impl Source for Ports {
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let listening = self.listening()?;
-        let inodes: Vec<u64> = listening.iter().map(|(_, socket)| socket.inode).collect();
+        let inodes: HashSet<u64> = listening.iter().map(|(_, socket)| socket.inode).collect();
         self.find_programs(&inodes);
         // Several sockets may share a port (SO_REUSEPORT); one is enough, always the same.
         let mut ports: BTreeMap<String, &str> = BTreeMap::new();

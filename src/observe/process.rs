@@ -1,4 +1,5 @@
 //! Processes: how many, and which take the most processor time and memory, from `/proc/PID/stat`.
+#![cfg(target_os = "linux")]
 
 use std::{
     collections::{BTreeMap, HashMap},
@@ -63,6 +64,9 @@ impl Process {
     }
 }
 
+/// Number and start of a process: no two ever have the same.
+type Key = (u32, u64);
+
 /// What all processes of one name take together.
 #[derive(Clone, Copy, Default)]
 struct Taken {
@@ -86,8 +90,8 @@ pub(super) struct Processes {
     page_bytes: f64,
     count: Channel,
     zombies: Channel,
-    /// Ticks of the machine at the last reading, and of each process by number and start.
-    before: Option<(u64, HashMap<(u32, u64), u64>)>,
+    /// Ticks of the machine at the last reading, and of each process.
+    before: Option<(u64, HashMap<Key, u64>)>,
     named: BTreeMap<String, Named>,
     held: Vec<u8>,
 }

@@ -1,4 +1,5 @@
 //! What TCP, UDP and IP count, from `/proc/net/{snmp,netstat,sockstat,sockstat6}`.
+#![cfg(target_os = "linux")]
 
 use super::{
     Host, ObserveError, Source,
@@ -136,11 +137,11 @@ mod tests {
         for (at, n) in [(0, 10), (2, 30)] {
             tree.write(
                 "proc/net/snmp",
-                &format!("Tcp: RetransSegs MaxConn CurrEstab\nTcp: {n} -1 4\n"),
+                format!("Tcp: RetransSegs MaxConn CurrEstab\nTcp: {n} -1 4\n"),
             );
             tree.write(
                 "proc/net/netstat",
-                &format!("TcpExt: A ListenOverflows\nTcpExt: 1 {n}\nBroken\n"),
+                format!("TcpExt: A ListenOverflows\nTcpExt: 1 {n}\nBroken\n"),
             );
             let batch = tree.read(&mut source, at).unwrap();
             assert_eq!(value(&batch, "tcp.retrans_per_s"), (at == 2).then_some(10.0));

@@ -1,4 +1,8 @@
 //! All settings of one scope, told when they changed and confirmed when not.
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only the sources of Linux use all of it")
+)]
 
 use std::{collections::BTreeMap, sync::Arc};
 

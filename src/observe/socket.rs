@@ -1,4 +1,5 @@
 //! Sockets one by one, from `/proc/net/{tcp,tcp6,udp,udp6}`.
+#![cfg(target_os = "linux")]
 
 use std::{
     fs::File,

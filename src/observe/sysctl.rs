@@ -1,4 +1,5 @@
 //! Kernel parameters: the readable files of `/proc/sys`.
+#![cfg(target_os = "linux")]
 
 use std::{
     fs::{self, File},
@@ -42,8 +43,8 @@ const NO_SETTING: [&str; 23] = [
     "net.nf_conntrack_count",
     "vm.stat_refresh",
 ];
-/// The same, whole folders.
-const NO_SETTINGS: [&str; 3] = ["kernel.random.", "kernel.sched_domain.", "sunrpc.transports."];
+/// The same, whole folders. The last is mounted only when somebody looks into it.
+const NO_SETTINGS: [&str; 3] = ["kernel.random.", "kernel.sched_domain.", "fs.binfmt_misc."];
 /// Most parameters that are read; a host with thousands of interfaces has tens of each.
 const MOST: usize = 20_000;
 

@@ -1,4 +1,5 @@
 //! Warnings, services and logins from the text logs of a syslog daemon, where there is no journal.
+#![cfg(target_os = "linux")]
 
 use jiff::{civil::DateTime, tz::TimeZone};
 

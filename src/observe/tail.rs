@@ -1,4 +1,5 @@
 //! Log files that grow and are rotated: the lines that were added since the last look.
+#![cfg(target_os = "linux")]
 
 use std::{
     ffi::OsString,

@@ -150,10 +150,10 @@ impl Etc {
             return into.push(secret());
         }
         match text.map(str::trim) {
-            Ok(line) if !line.is_empty() && line.len() <= 200 && !line.contains('\n') => {
+            Ok(line) if !is_public(name, line) && !line.is_empty() && line.len() <= 200 && !line.contains('\n') => {
                 into.push((":line".to_owned(), redact(name, line, &self.key)));
             }
-            Ok(text) if holds_secret(text) => into.push(secret()),
+            Ok(text) if !is_public(name, text) && holds_secret(text) => into.push(secret()),
             _ => {
                 let hash = blake3::hash(bytes).to_hex();
                 into.push((":content".to_owned(), Value::text(&format!("blake3 {}", &hash[..16]))));
@@ -170,6 +170,13 @@ fn content(path: &Path, meta: &Metadata) -> Option<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
     (!bytes.contains(&0)).then_some(bytes)
+}
+
+/// Keys and certificates made to be shown: as random as secrets, and none.
+fn is_public(name: &str, text: &str) -> bool {
+    [".pub", ".asc", ".crt", ".cer"].iter().any(|end| name.ends_with(end))
+        || text.contains("-----BEGIN CERTIFICATE-----")
+        || text.contains("-----BEGIN PUBLIC KEY-----")
 }
 
 /// Files that are a secret as a whole.
@@ -287,6 +294,10 @@ mod tests {
         tree.write("etc/root-only", "line one\nonlyroot\n");
         fs::set_permissions(tree.path("etc/root-only"), fs::Permissions::from_mode(0o600)).unwrap();
         tree.write("etc/hostname", "web-1\n");
+        tree.write(
+            "etc/ssh/ssh_host_x_key.pub",
+            "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJk3Q9 root@x\n",
+        );
         tree.write("etc/latin1.conf", b"name = caf\xe9\n");
         tree.write("etc/bin.db", b"a\0b");
         tree.write("etc/big.conf", "a = b\n".repeat(60_000));
@@ -309,6 +320,7 @@ mod tests {
         assert_eq!(shown("etc.editor"), "-> /usr/bin/vim");
         assert!(shown("etc.root-only").starts_with("mode=0600 owner="));
         assert!(shown("etc.latin1.conf:content").starts_with("blake3 "));
+        assert!(shown("etc.ssh/ssh_host_x_key.pub:content").starts_with("blake3 "));
         assert_eq!(shown("etc.bin.db:content") + &shown("etc.big.conf:content"), "");
         assert_eq!(shown("etc.passwd-:left"), "");
         assert_eq!(shown("etc.od\\u{1b}d.conf:a"), "b");

@@ -194,8 +194,9 @@ fn is_path(text: &str) -> bool {
         "etc", "var", "run", "usr", "home", "opt", "srv", "root", "dev", "proc", "sys", "tmp", "mnt", "lib", "bin",
         "sbin", "data", "media",
     ];
-    text.strip_prefix('/').is_some_and(|rest| {
-        ROOTS.contains(&rest.split('/').next().unwrap_or_default())
-            && rest.chars().all(|c| c.is_ascii_alphanumeric() || "/._-@%+".contains(c))
-    })
+    text == "/"
+        || text.strip_prefix('/').is_some_and(|rest| {
+            ROOTS.contains(&rest.split('/').next().unwrap_or_default())
+                && rest.chars().all(|c| c.is_ascii_alphanumeric() || "/._-@%+".contains(c))
+        })
 }
