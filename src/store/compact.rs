@@ -5,6 +5,7 @@ use std::fs;
 use super::{
     Db, Store, StoreError,
     open::{beside, quoted, remove_database, size, sync_folder},
+    rollup::LEVELS,
 };
 
 impl Store {
@@ -48,12 +49,38 @@ impl Db {
     fn copy_to(&self, file: &str) -> Result<(), duckdb::Error> {
         let name: String = self.conn.query_row("SELECT current_database()", [], |row| row.get(0))?;
         let name = name.replace('"', "\"\"");
-        self.conn.execute_batch(&format!("ATTACH {file} AS compacted_store"))?;
-        let copied = self
-            .conn
-            .execute_batch(&format!("COPY FROM DATABASE \"{name}\" TO compacted_store"));
-        let detached = self.conn.execute_batch("DETACH compacted_store");
+        self.conn.execute_batch(&format!("ATTACH {file} AS compacted"))?;
+        let copied = self.copy_tables(&format!("\"{name}\""));
+        let detached = self.conn.execute_batch("DETACH compacted");
         copied.and(detached)
+    }
+
+    /// Copies part by part: in one transaction DuckDB would need memory in proportion to the file.
+    fn copy_tables(&self, name: &str) -> Result<(), duckdb::Error> {
+        self.conn
+            .execute_batch(&format!("COPY FROM DATABASE {name} TO compacted (SCHEMA)"))?;
+        let mut statement = self.conn.prepare(
+            "SELECT table_name FROM duckdb_tables() WHERE database_name = current_database() AND NOT internal",
+        )?;
+        let tables = statement
+            .query_map([], |row| row.get::<_, String>(0))?
+            .collect::<Result<Vec<_>, _>>()?;
+        for table in tables {
+            // Rows of numbers are short; a row of another table may hold kilobytes.
+            let numbers = table == "expected" || LEVELS.iter().any(|level| level.table == table);
+            let part = if numbers { 500_000 } else { 10_000 };
+            let last = format!("SELECT max(rowid) FROM {table}");
+            let last: Option<i64> = self.conn.query_row(&last, [], |row| row.get(0))?;
+            let mut from = 0;
+            while last.is_some_and(|last| from <= last) {
+                let to = from + part;
+                self.conn.execute_batch(&format!(
+                    "INSERT INTO compacted.{table} FROM {table} WHERE rowid >= {from} AND rowid < {to}; CHECKPOINT compacted"
+                ))?;
+                from = to;
+            }
+        }
+        Ok(())
     }
 }
 

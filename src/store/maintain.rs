@@ -60,7 +60,8 @@ impl Store {
                 self.checkpoint()?;
             }
         }
-        if self.bytes() > most {
+        let bytes = self.bytes();
+        if bytes > most && self.with(|db| Ok(db.used()?))? < bytes / 10 * 9 {
             let (before, after) = self.compact()?;
             tracing::info!(before, after, "the store was above its size and is compacted");
         }

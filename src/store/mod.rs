@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 pub use error::StoreError;
 use keys::Keys;
+pub use query::Stop;
 
 use crate::domain::{
     Event, Finding, MetricMeta, Observation, Proposal, Quantiles, Scored, SeriesId, SettingChange, StoreOptions,
@@ -142,6 +143,9 @@ pub struct Store {
     writable: bool,
     /// `None` after DuckDB gave up on the file (disk full); the next call opens it again.
     db: Option<Db>,
+    /// Given back after the database is closed: fields are dropped in this order.
+    #[expect(dead_code, reason = "held, not read")]
+    claim: Option<open::Claim>,
 }
 
 /// An open database with what is remembered of it.

@@ -1,11 +1,13 @@
 //! Opening, and opening again after DuckDB gave up on the file.
 
 use std::{
+    collections::BTreeSet,
     ffi::OsString,
     fs::{self, DirBuilder, File, Permissions},
     io::{ErrorKind, Read},
     os::unix::fs::{DirBuilderExt, PermissionsExt},
     path::{Path, PathBuf},
+    sync::{Mutex, PoisonError},
 };
 
 use duckdb::{AccessMode, Config, Connection};
@@ -26,20 +28,18 @@ impl Store {
     /// # Errors
     /// See [`StoreError`]; a file that is newer, corrupt or held by another process is not touched.
     pub fn open(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
-        let path = std::path::absolute(path).map_err(|error| StoreError::unwritable(path, &error))?;
+        let io = |error| StoreError::unwritable(path, &error);
+        let path = std::path::absolute(path).map_err(io)?;
         // DuckDB makes its log anew again and again, and has no setting for its mode.
         rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
         if let Some(folder) = path.parent() {
-            let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-            made.map_err(|error| StoreError::unwritable(&path, &error))?;
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(folder)
+                .map_err(io)?;
         }
-        let db = Db::file(&path, options, true)?;
-        Ok(Self {
-            path: Some(path),
-            options: options.clone(),
-            writable: true,
-            db: Some(db),
-        })
+        Self::file(&path, options, true)
     }
 
     /// Opens a store in memory: for replays, tests, and when the file cannot be had.
@@ -56,6 +56,7 @@ impl Store {
             options: options.clone(),
             writable: true,
             db: Some(db),
+            claim: None,
         })
     }
 
@@ -64,13 +65,18 @@ impl Store {
     /// # Errors
     /// See [`StoreError`].
     pub fn read_only(path: &Path, options: &StoreOptions) -> Result<Self, StoreError> {
-        let path = std::path::absolute(path).map_err(|error| StoreError::unwritable(path, &error))?;
-        let db = Db::file(&path, options, false)?;
+        Self::file(path, options, false)
+    }
+
+    fn file(path: &Path, options: &StoreOptions, writable: bool) -> Result<Self, StoreError> {
+        let claim = Claim::on(path, writable)?;
+        let db = Db::file(&claim.0, options, writable)?;
         Ok(Self {
-            path: Some(path),
+            path: Some(claim.0.clone()),
             options: options.clone(),
-            writable: false,
+            writable,
             db: Some(db),
+            claim: Some(claim),
         })
     }
 
@@ -110,6 +116,49 @@ impl Store {
     /// Folds the log into the file.
     pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.with(|db| Ok(db.conn.execute_batch("CHECKPOINT")?))
+    }
+}
+
+/// The files that this process has open as stores.
+static CLAIMED: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// The right to open a file, by its real name. DuckDB's lock is one of the process: it does not keep the same process from opening
+/// the file again, and ends as soon as any of its handles is closed.
+#[derive(Debug)]
+pub(super) struct Claim(PathBuf);
+
+impl Claim {
+    fn on(path: &Path, writable: bool) -> Result<Self, StoreError> {
+        let real = match (fs::canonicalize(path), path.parent(), path.file_name()) {
+            (Err(error), Some(folder), Some(name)) if writable && error.kind() == ErrorKind::NotFound => {
+                fs::canonicalize(folder).map(|folder| folder.join(name))
+            }
+            (found, ..) => found,
+        };
+        let real = real.map_err(|error| match error.kind() {
+            ErrorKind::NotFound => StoreError::Corrupt {
+                path: path.to_owned(),
+                why: "there is no such file".into(),
+            },
+            _ => StoreError::unwritable(path, &error),
+        })?;
+        match CLAIMED
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(real.clone())
+        {
+            true => Ok(Self(real)),
+            false => Err(StoreError::Locked {
+                path: real,
+                pid: std::process::id().to_string(),
+            }),
+        }
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        CLAIMED.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.0);
     }
 }
 
@@ -173,7 +222,7 @@ impl Db {
 
 /// Makes a store aside and moves it into place, so that a kill leaves either none or a whole one.
 fn make(path: &Path, options: &StoreOptions) -> Result<(), StoreError> {
-    let fresh = beside(path, ".new");
+    let fresh = beside(path, &format!(".new-{}", std::process::id()));
     let failed = |error| StoreError::of(Some(path), error);
     let io = |error| StoreError::unwritable(path, &error);
     remove_database(&fresh).map_err(io)?;
@@ -181,13 +230,15 @@ fn make(path: &Path, options: &StoreOptions) -> Result<(), StoreError> {
     schema::migrate(&conn, 0, &random_key().map_err(io)?).map_err(failed)?;
     conn.execute_batch("CHECKPOINT").map_err(failed)?;
     conn.close().map_err(|(_, error)| failed(error))?;
-    // Not a rename: another process may have made the store meanwhile, and is never to lose it.
-    let linked = fs::hard_link(&fresh, path);
+    // A link, not a rename: another process may have made the store meanwhile, and is never to lose it.
+    let placed = match fs::hard_link(&fresh, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // There are file systems without links.
+        Err(_) => fs::rename(&fresh, path),
+        Ok(()) => Ok(()),
+    };
     remove_database(&fresh).map_err(io)?;
-    match linked {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(io(error)),
-        _ => sync_folder(path).map_err(io),
-    }
+    placed.and_then(|()| sync_folder(path)).map_err(io)
 }
 
 /// Makes a rename or link in the folder of `path` last.
@@ -372,10 +423,34 @@ mod tests {
     fn a_making_that_was_cut_short_is_done_again() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("store.duckdb");
-        fs::write(beside(&path, ".new"), "cut").unwrap();
+        fs::write(beside(&path, &format!(".new-{}", std::process::id())), "cut").unwrap();
         drop(Store::open(&path, &options()).unwrap());
-        assert!(!beside(&path, ".new").exists());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
         drop(Store::open(&path, &options()).unwrap());
+    }
+
+    #[test]
+    fn a_store_can_go_to_its_thread() {
+        fn goes<T: Send>() {}
+        goes::<Store>();
+        goes::<crate::store::Stop>();
+    }
+
+    #[test]
+    fn one_process_opens_a_file_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("store.duckdb"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let held = Store::open(&path, &options()).unwrap();
+        for again in [
+            Store::open(&path, &options()),
+            Store::open(&link, &options()),
+            Store::read_only(&path, &options()),
+        ] {
+            assert!(matches!(again, Err(StoreError::Locked { pid, .. }) if pid == std::process::id().to_string()));
+        }
+        drop(held);
+        Store::open(&link, &options()).unwrap();
     }
 
     #[test]

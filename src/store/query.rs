@@ -1,6 +1,11 @@
 //! Statements of the user, which only read.
 
-use duckdb::types::{TimeUnit, Value as Cell};
+use std::sync::Arc;
+
+use duckdb::{
+    InterruptHandle,
+    types::{TimeUnit, Value as Cell},
+};
 use serde_json::{Number, Value as Json, json};
 
 use super::{Db, Store, StoreError, Table};
@@ -27,6 +32,13 @@ const FUNCTIONS: [&str; 16] = [
 ];
 
 impl Store {
+    /// What stops a statement that takes too long, for a timer beside [`Store::sql`]. An append that it hits fails and can be
+    /// tried again; it is to be fetched anew for each statement, as the database may have been opened again.
+    #[must_use]
+    pub fn stopper(&self) -> Stop {
+        Stop(self.db.as_ref().map(|db| db.conn.interrupt_handle()))
+    }
+
     /// Runs one statement that only reads, at most `limit` rows.
     ///
     /// Three walls, each enough by itself against writes: DuckDB's own parser must take the text for one `SELECT` (also `WITH`, `FROM`,
@@ -47,6 +59,25 @@ impl Store {
             db.conn.execute_batch("ROLLBACK")?;
             table.map_err(|error| StoreError::statement(&error))
         })
+    }
+}
+
+/// Stops the statement that a store runs, from any thread.
+#[derive(Clone)]
+pub struct Stop(Option<Arc<InterruptHandle>>);
+
+impl std::fmt::Debug for Stop {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Stop")
+    }
+}
+
+impl Stop {
+    /// Makes the statement that is running now fail; does nothing when none is.
+    pub fn stop(&self) {
+        if let Some(handle) = &self.0 {
+            handle.interrupt();
+        }
     }
 }
 
@@ -249,6 +280,27 @@ mod tests {
         assert_eq!(store.info().unwrap().rows, before);
         assert!(!made.exists());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_statement_without_end_can_be_stopped() {
+        let mut store = memory();
+        store.append(&everything()).unwrap();
+        let (stop, (done, over)) = (store.stopper(), std::sync::mpsc::channel::<()>());
+        let stopping = std::thread::spawn(move || {
+            while over.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                stop.stop();
+                std::thread::yield_now();
+            }
+        });
+        let answer = store.sql(
+            "SELECT count(*) FROM range(1000000000) a, range(1000000000) b WHERE a.range % 7 = b.range % 5",
+            1,
+        );
+        drop(done);
+        stopping.join().unwrap();
+        assert!(matches!(answer, Err(StoreError::Statement(_))), "{answer:?}");
+        assert_eq!(store.sql("FROM metrics", 9).unwrap().rows.len(), 2);
     }
 
     #[test]

@@ -392,7 +392,7 @@ mod tests {
         assert!(at(-10, -1).is_empty());
         assert_eq!(at(30, 30), [began]);
         assert_eq!(at(90, 100), [worse]);
-        assert_eq!(at(0, 500), [ended.clone()]);
+        assert_eq!(at(0, 500), std::slice::from_ref(&ended));
         assert_eq!(at(120, 500), [ended]);
         assert!(at(121, 500).is_empty());
     }

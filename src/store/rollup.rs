@@ -40,16 +40,14 @@ pub(super) const LEVELS: [Level; 4] = [
 /// An hour in microseconds.
 pub(super) const HOUR: i64 = 3_600_000_000;
 
-/// Most time rolled up in one transaction, so that a store that was long closed needs no more memory than an open one.
-const AT_ONCE: i64 = 6 * HOUR;
-
 /// One row a bucket from rows of a finer level. A sum that overflows makes the mean infinite or not a number (which DuckDB holds
 /// for the greatest of all); the bounds put it back.
 const AGGREGATED: &str = "sum(n)::BIGINT AS n, min(low) AS low, max(high) AS high,
   greatest(min(low), least(max(high), sum(mean * n) / sum(n))) AS mean, arg_max(last, observed_at) AS last, max(bits) AS bits";
 
 impl Db {
-    /// Rolls up all minutes that ended a minute before `now`, and what grew out of them. Each step is one transaction.
+    /// Rolls up all minutes that ended a minute before `now`, and what grew out of them. Each hour is one
+    /// transaction, so that a store that was long closed needs no more memory than an open one.
     pub(super) fn roll_up(&mut self, now: i64) -> Result<(), duckdb::Error> {
         // The minute's grace is for batches on their way; what comes later yet is caught by `roll_up_late`.
         let end = (now - LEVELS[1].length).div_euclid(LEVELS[1].length) * LEVELS[1].length;
@@ -63,7 +61,7 @@ impl Db {
                 |row| row.get(0),
             )?;
             let upto = match first {
-                Some(first) => end.min(first.div_euclid(HOUR) * HOUR + AT_ONCE),
+                Some(first) => end.min(first.div_euclid(HOUR) * HOUR + HOUR),
                 None => end,
             };
             let within = self.conn.unchecked_transaction()?;
@@ -75,12 +73,12 @@ impl Db {
                     continue;
                 }
                 within.execute_batch(&format!(
-                    "INSERT INTO {table} SELECT series, observed_at - (observed_at % {length} + {length}) % {length} AS bucket,
-                       {AGGREGATED} FROM (SELECT {columns} FROM {source} WHERE observed_at >= {from} AND observed_at < {to})
+                    "INSERT INTO {table} SELECT series, {bucket} AS bucket, {AGGREGATED} FROM (SELECT {columns} FROM {source} WHERE observed_at >= {from} AND observed_at < {to})
                      GROUP BY series, bucket ORDER BY bucket, series",
                     table = coarse.table,
                     columns = fine.columns,
                     source = fine.table,
+                    bucket = bucket("observed_at", length),
                 ))?;
             }
             within.execute("UPDATE progress SET reached = ? WHERE name = 'rolled'", [upto])?;
@@ -90,38 +88,46 @@ impl Db {
         Ok(())
     }
 
-    /// Rolls up again the minutes, five minutes and hours that got values after they were rolled up.
+    /// Rolls up again the minutes, five minutes and hours that got values after they were rolled up, an hour a transaction.
     ///
     /// Where the finer rows of a bucket are gone already, what came late is added to the roll-up and then goes the same way.
     pub(super) fn roll_up_late(&mut self) -> Result<(), duckdb::Error> {
-        if !self.conn.prepare_cached("FROM late LIMIT 1")?.exists([])? {
-            return Ok(());
+        let first = "SELECT min(minute) FROM late";
+        while let Some(first) = self.conn.query_row(first, [], |row| row.get::<_, Option<i64>>(0))? {
+            let from = first.div_euclid(HOUR) * HOUR;
+            self.roll_up_hour_again(from, from + HOUR)?;
         }
+        Ok(())
+    }
+
+    fn roll_up_hour_again(&mut self, from: i64, to: i64) -> Result<(), duckdb::Error> {
         let within = self.conn.unchecked_transaction()?;
-        let progress = &self.keys.progress;
         for (level, pair) in LEVELS.windows(2).enumerate() {
             let (fine, coarse) = (&pair[0], &pair[1]);
             let (source, columns, table, length) = (fine.table, fine.columns, coarse.table, coarse.length);
-            let kept = progress.from[level];
-            let rolled = progress.rolled.div_euclid(length) * length;
-            let bucket = |at: &str| format!("{at} - ({at} % {length} + {length}) % {length}");
-            let (of_minute, of_row) = (bucket("minute"), bucket("observed_at"));
+            let kept = self.keys.progress.from[level];
+            let rolled = self.keys.progress.rolled.div_euclid(length) * length;
+            let (of_minute, of_row) = (bucket("minute", length), bucket("observed_at", length));
+            let hour = format!("observed_at >= {from} AND observed_at < {to}");
             within.execute_batch(&format!(
-                "CREATE TEMP TABLE touched AS SELECT DISTINCT series, {of_minute} AS bucket FROM late WHERE {of_minute} < {rolled};
+                "CREATE TEMP TABLE touched AS SELECT DISTINCT series, {of_minute} AS bucket FROM late
+                   WHERE minute < {to} AND {of_minute} < {rolled};
                  CREATE TEMP TABLE renewed AS SELECT series, bucket, {AGGREGATED} FROM (
-                     SELECT {columns}, {of_row} AS bucket FROM {source}
-                       WHERE observed_at >= (SELECT min(bucket) FROM touched) AND observed_at < (SELECT max(bucket) + {length} FROM touched)
-                     UNION ALL SELECT *, observed_at AS bucket FROM {table} WHERE observed_at < {kept}
-                       AND observed_at >= (SELECT min(bucket) FROM touched))
+                     SELECT {columns}, {of_row} AS bucket FROM {source} WHERE {hour}
+                     UNION ALL SELECT *, observed_at AS bucket FROM {table} WHERE {hour} AND observed_at < {kept})
                    SEMI JOIN touched USING (series, bucket) GROUP BY series, bucket;
-                 DELETE FROM {table} WHERE observed_at BETWEEN (SELECT min(bucket) FROM touched) AND (SELECT max(bucket) FROM touched)
-                   AND (series, observed_at) IN (SELECT series, bucket FROM touched);
+                 DELETE FROM {table} WHERE {hour} AND (series, observed_at) IN (FROM touched);
                  INSERT INTO {table} FROM renewed ORDER BY bucket, series;
-                 DELETE FROM {source} WHERE observed_at < {kept} AND (series, {of_row}) IN (SELECT series, bucket FROM touched);
+                 DELETE FROM {source} WHERE {hour} AND observed_at < {kept} AND (series, {of_row}) IN (FROM touched);
                  DROP TABLE touched; DROP TABLE renewed;"
             ))?;
         }
-        within.execute_batch("DELETE FROM late")?;
+        within.execute_batch(&format!("DELETE FROM late WHERE minute < {to}"))?;
         within.commit()
     }
+}
+
+/// The bucket of `length` that holds the time in `column`.
+fn bucket(column: &str, length: i64) -> String {
+    format!("{column} - ({column} % {length} + {length}) % {length}")
 }
