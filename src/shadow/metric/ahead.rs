@@ -27,10 +27,11 @@ impl MetricShadow {
         })
     }
 
-    /// When and how likely the limit is passed within `horizon`, over seeded sample paths; `None` while learning.
+    /// When and how likely the limit is passed within `horizon`, over seeded sample paths; `None` with fewer than 60 values: after a
+    /// minute noise and the beginning of a trend look alike.
     #[must_use]
     pub fn crossing(&self, limit: &Limit, horizon: Span, seed: u64) -> Option<Crossing> {
-        let newest = self.newest?;
+        let newest = self.newest.filter(|_| self.points >= 2 * Self::WARM)?;
         let grid = self.grid(self.spacing(horizon, Self::PATH_STEPS));
         let farthest = grid.reach(newest.at, newest.at + horizon);
         // Steps lie evenly on a logarithmic scale of distance: a walk passes limits near its start soon, and those far away late.

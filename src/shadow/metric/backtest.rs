@@ -21,7 +21,7 @@ pub struct Tested {
 /// Most origins of forecasts.
 const ORIGINS: usize = 64;
 /// Errors needed of a distance.
-const LEAST_ERRORS: usize = 8;
+const LEAST_ERRORS: usize = 16;
 
 /// The forecasts made, and what came.
 struct Trial {

@@ -106,7 +106,8 @@ pub struct MetricShadow {
     newest: Option<Point>,
     points: u64,
     held: Held,
-    refitted: Option<Timestamp>,
+    /// When the last refit was, and how many values had been taken.
+    refitted: Option<(Timestamp, u64)>,
 }
 
 impl MetricShadow {
@@ -331,23 +332,23 @@ impl MetricShadow {
         seasons
     }
 
-    /// Whether a refit is due at `now` (the retraining schedule): first with 30 values, then every five minutes, after an hour of
-    /// history every hour.
+    /// Whether a refit is due at `now` (the retraining schedule): with 30 values, with twice as many up to 240, then every five minutes,
+    /// after an hour of history every hour.
     #[must_use]
     pub fn refit_due(&self, now: Timestamp) -> bool {
         let (Some(first), Some(newest)) = (self.first, self.newest) else {
             return false;
         };
-        let Some(refitted) = self.refitted else {
+        let Some((refitted, points)) = self.refitted else {
             return self.points >= Self::WARM;
         };
-        let every = if newest.at - first < Span::from_hours(1) {
-            Span::from_mins(5)
-        } else {
-            Span::from_hours(1)
-        };
+        if points < Self::FINE as u64 && self.points >= points * 2 {
+            return true;
+        }
+        let young = newest.at - first < Span::from_hours(1);
+        let every = if young { Span::from_mins(5) } else { Span::from_hours(1) };
         // A clock set back far also asks for one.
-        (now - refitted).0.saturating_abs() >= every.0
+        self.points > points && (now - refitted).0.saturating_abs() >= every.0
     }
 
     /// Chooses members' weights and seasons anew from the window it keeps; about a millisecond.
@@ -356,7 +357,7 @@ impl MetricShadow {
         for grid in &mut self.grids[1..] {
             grid.refit();
         }
-        self.refitted = Some(now);
+        self.refitted = Some((now, self.points));
     }
 }
 

@@ -221,7 +221,7 @@ fn a_limit_that_is_passed_already_is_certain_and_the_lower_side_counts_too() {
 #[test]
 fn what_lies_farther_ahead_is_less_certain() {
     let mut level = 0.0;
-    let walk: Vec<f64> = noise(5, 5_000)
+    let walk: Vec<f64> = noise(7, 5_000)
         .iter()
         .map(|x| {
             level += x;
