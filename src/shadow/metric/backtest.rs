@@ -1,279 +1,193 @@
 //! Rolling-origin evaluation: what each member would have said, and how far off the ensemble would have been.
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     Member,
     ensemble::{combine, weigh},
     member::AnyMember,
     residuals::quantile,
+    spread::{Spread, Spreads},
 };
-use crate::domain::{LEVELS, Span};
-
-/// How far off the forecast of one distance is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Spread {
-    /// The distance, steps.
-    pub steps: u32,
-    /// Error quantiles at [`LEVELS`]; actual minus forecast.
-    pub errors: [f32; 13],
-    /// Correlation of the error at this distance with the error of the same forecast at half the distance, 0 to 1.
-    pub kin: f32,
-}
-
-impl Spread {
-    /// Least growth of errors with distance beyond what was tested, as a power of it: what lies ahead is never wholly like what was.
-    const LEAST_GROWTH: f64 = 0.15;
-
-    /// Error quantiles `ahead` steps ahead, from `spreads` (nearest first, not empty): between tested distances on a logarithmic
-    /// scale, beyond them by the growth seen over the last two octaves (a random walk's is ½).
-    #[must_use]
-    pub fn at(spreads: &[Self], ahead: usize) -> [f64; 13] {
-        let ahead = ahead.max(1) as f64;
-        let (Some(first), Some(last)) = (spreads.first(), spreads.last()) else {
-            return [0.0; 13];
-        };
-        let farther = spreads.iter().position(|spread| f64::from(spread.steps) >= ahead);
-        match farther {
-            Some(0) => first.errors.map(f64::from),
-            Some(place) => {
-                let (near, far) = (&spreads[place - 1], &spreads[place]);
-                let share =
-                    (ahead / f64::from(near.steps)).log2() / (f64::from(far.steps) / f64::from(near.steps)).log2();
-                let mut errors = near.errors.map(f64::from);
-                for (error, far) in errors.iter_mut().zip(far.errors) {
-                    *error += share * (f64::from(far) - *error);
-                }
-                errors
-            }
-            None => {
-                let width = |spread: &Self| f64::from(spread.errors[10]) - f64::from(spread.errors[2]);
-                let before = &spreads[spreads.len().saturating_sub(3)];
-                let octaves = (f64::from(last.steps) / f64::from(before.steps)).log2();
-                let growth = (width(last) / width(before)).log2() / octaves;
-                let growth = if growth.is_finite() {
-                    growth.clamp(Self::LEAST_GROWTH, 1.0)
-                } else {
-                    Self::LEAST_GROWTH
-                };
-                let scale = (ahead / f64::from(last.steps)).powf(growth);
-                let middle = f64::from(last.errors[6]);
-                last.errors.map(|error| middle + scale * (f64::from(error) - middle))
-            }
-        }
-    }
-}
+use crate::domain::LEVELS;
 
 /// What a backtest says.
 #[derive(Clone, Debug)]
 pub struct Tested {
-    /// Weight by member; they sum to 1.
-    pub weights: Vec<f64>,
-    /// Mean absolute error one step ahead by member; NaN where it said nothing.
+    /// Mean absolute error one step ahead by member; NaN where it said too little.
     pub nearest: Vec<f64>,
-    /// Errors at doubling distances, nearest first; empty when the window is too short.
-    pub spreads: Vec<Spread>,
+    /// Weights and errors at doubling distances; empty when the window is too short.
+    pub spreads: Spreads,
 }
 
+/// Most origins of forecasts.
 const ORIGINS: usize = 64;
-const LEAST_ERRORS: usize = 8;
+/// Errors needed of a distance.
+const LEAST_ERRORS: usize = 16;
+
+/// The forecasts made, and what came.
+struct Trial {
+    members: usize,
+    distances: Vec<usize>,
+    /// By origin, member and distance; NaN where a member said nothing.
+    said: Vec<f64>,
+    /// By origin and distance; NaN in a gap.
+    came: Vec<f64>,
+}
 
 /// Replays `values` (oldest first, NaN is a gap) to `members` and compares their forecasts from up to 64 evenly spaced origins with what
 /// came (Tashman 2000, Int. J. Forecasting 16), at distances 1, 2, 4, … up to a third of the window.
 #[must_use]
 pub fn backtest(values: &[f64], members: &[AnyMember]) -> Tested {
-    let equal = vec![1.0 / members.len() as f64; members.len()];
     let n = values.len();
-    let distances: Vec<usize> = (0..)
-        .map(|power| 1 << power)
-        .take_while(|distance| distance * 3 <= n)
-        .collect();
-    let Some(farthest) = distances.last().copied().filter(|_| n >= 16) else {
+    let doubling = (0..).map(|power| 1 << power);
+    let distances: Vec<usize> = doubling.take_while(|distance| n >= 16 && distance * 3 <= n).collect();
+    let Some(farthest) = distances.last().copied() else {
         return Tested {
-            weights: equal,
             nearest: vec![f64::NAN; members.len()],
-            spreads: Vec::new(),
+            spreads: Spreads::default(),
         };
     };
     let first = (n / 4).max(8);
     let stride = (n - 1 - first).div_ceil(ORIGINS).max(1);
     let mut members = members.to_vec();
-    // By origin: by member, by distance the forecast; and by distance what came.
-    let mut said: Vec<Vec<Option<Vec<f64>>>> = Vec::new();
-    let mut came: Vec<Vec<f64>> = Vec::new();
-    for (at, value) in values.iter().enumerate() {
+    let mut trial = Trial {
+        members: members.len(),
+        distances,
+        said: Vec::new(),
+        came: Vec::new(),
+    };
+    for (at, value) in values[..n - 1].iter().enumerate() {
         for member in &mut members {
             member.observe(value.is_finite().then_some(*value));
         }
-        if at >= first && (at - first).is_multiple_of(stride) && at + 1 < n {
-            let pick = |path: Vec<f64>| distances.iter().map(|distance| path[distance - 1]).collect();
-            said.push(
-                members
-                    .iter()
-                    .map(|member| member.forecast(farthest).map(pick))
-                    .collect(),
-            );
-            came.push(
-                distances
-                    .iter()
-                    .map(|distance| values.get(at + distance).copied().unwrap_or(f64::NAN))
-                    .collect(),
-            );
-        }
-    }
-    let losses: Vec<Vec<f64>> = (0..distances.len())
-        .map(|distance| losses(&said, &came, members.len(), distance))
-        .collect();
-    let weights = weights(&losses, members.len(), said.len());
-    let spreads = spreads(&said, &came, &weights, &distances, n);
-    Tested {
-        weights,
-        nearest: losses.into_iter().next().unwrap_or_default(),
-        spreads,
-    }
-}
-
-/// Mean absolute error by member at one of the distances; NaN with fewer than four forecasts.
-fn losses(said: &[Vec<Option<Vec<f64>>>], came: &[Vec<f64>], members: usize, distance: usize) -> Vec<f64> {
-    let mut errors = vec![(0.0, 0); members];
-    for (said, came) in said.iter().zip(came).filter(|(_, came)| came[distance].is_finite()) {
-        for (error, path) in errors.iter_mut().zip(said) {
-            if let Some(path) = path {
-                *error = (error.0 + (path[distance] - came[distance]).abs(), error.1 + 1);
+        if at >= first && (at - first).is_multiple_of(stride) {
+            for path in members.iter().map(|member| member.forecast(farthest)) {
+                let said = |distance: &usize| path.as_ref().map_or(f64::NAN, |path| path[distance - 1]);
+                trial.said.extend(trial.distances.iter().map(said));
             }
+            let came = |distance: &usize| values.get(at + distance).copied().unwrap_or(f64::NAN);
+            trial.came.extend(trial.distances.iter().map(came));
         }
     }
-    errors
-        .iter()
-        .map(|(sum, count)| if *count >= 4 { sum / f64::from(*count) } else { f64::NAN })
-        .collect()
-}
-
-/// Weights by the losses of all distances, each relative to the worst member's at that distance.
-fn weights(losses: &[Vec<f64>], members: usize, origins: usize) -> Vec<f64> {
-    let mut sums = vec![(0.0, 0.0); members];
-    for losses in losses {
-        let worst = losses.iter().copied().fold(0.0, f64::max);
-        for (sum, loss) in sums.iter_mut().zip(losses).filter(|(_, loss)| loss.is_finite()) {
-            *sum = (sum.0 + if worst > 0.0 { loss / worst } else { 1.0 }, sum.1 + 1.0);
-        }
-    }
-    let means: Vec<f64> = sums
-        .iter()
-        .map(|(sum, count)| if *count > 0.0 { sum / count } else { f64::NAN })
-        .collect();
-    weigh(&means, origins as f64)
-}
-
-fn spreads(
-    said: &[Vec<Option<Vec<f64>>>],
-    came: &[Vec<f64>],
-    weights: &[f64],
-    distances: &[usize],
-    n: usize,
-) -> Vec<Spread> {
-    // By origin, by distance the error of the weighed forecast.
-    let errors: Vec<Vec<f64>> = said
-        .iter()
-        .zip(came)
-        .map(|(said, came)| {
-            (0..distances.len())
-                .map(|distance| {
-                    let known = said
-                        .iter()
-                        .zip(weights)
-                        .filter_map(|(path, weight)| Some((path.as_ref()?[distance], *weight)));
-                    let middle = combine(&mut known.collect::<Vec<_>>()).unwrap_or(f64::NAN);
-                    exact(came[distance], middle)
-                })
-                .collect()
+    let losses: Vec<Vec<f64>> = (0..trial.distances.len()).map(|place| trial.losses(place)).collect();
+    let weights: Vec<Vec<f64>> = (0..trial.distances.len())
+        .map(|place| {
+            weights(
+                &losses[place.saturating_sub(1)..losses.len().min(place + 2)],
+                (n / trial.distances[place]) as f64,
+            )
         })
         .collect();
-    let mut spreads = Vec::new();
-    for (place, distance) in distances.iter().enumerate() {
-        let mut sorted: Vec<f32> = errors
-            .iter()
-            .map(|errors| errors[place] as f32)
-            .filter(|error| error.is_finite())
-            .collect();
-        if sorted.len() < LEAST_ERRORS {
-            break;
-        }
-        sorted.sort_unstable_by(f32::total_cmp);
-        // Overlapping forecasts err alike: only n / distance of them are independent. Widened as Student's t is against the normal
-        // distribution with so many degrees of freedom (1.6 / df at 97.5 %, 0.8 / df at 90 %).
-        let share = *distance as f64 / n as f64;
-        let widen = |level: f64| 1.0 + share * if (0.1..=0.9).contains(&level) { 0.8 } else { 1.6 };
-        let middle = quantile(&sorted, 0.5);
-        let errors_at = LEVELS.map(|level| (middle + widen(level) * (quantile(&sorted, level) - middle)) as f32);
-        let kin = if place == 0 {
-            0.0
-        } else {
-            correlation(errors.iter().map(|errors| (errors[place - 1], errors[place])))
-        };
-        spreads.push(Spread {
-            steps: *distance as u32,
-            errors: errors_at,
-            kin: kin as f32,
-        });
+    Tested {
+        spreads: trial.spreads(&weights, n),
+        nearest: losses.into_iter().next().unwrap_or_default(),
     }
-    spreads
+}
+
+/// Weights from the losses at a distance and its neighbours, each relative to the worst member's.
+fn weights(losses: &[Vec<f64>], independent: f64) -> Vec<f64> {
+    let members = losses.first().map_or(0, Vec::len);
+    let mean = |member: usize| {
+        let known = losses.iter().filter(|losses| losses[member].is_finite()).map(|losses| {
+            let worst = losses.iter().copied().fold(0.0, f64::max);
+            if worst > 0.0 { losses[member] / worst } else { 1.0 }
+        });
+        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), loss| (sum + loss, count + 1.0));
+        sum / count
+    };
+    weigh(&(0..members).map(mean).collect::<Vec<_>>(), independent)
+}
+
+impl Trial {
+    fn origins(&self) -> usize {
+        self.came.len() / self.distances.len()
+    }
+
+    fn said(&self, origin: usize, member: usize, place: usize) -> f64 {
+        self.said[(origin * self.members + member) * self.distances.len() + place]
+    }
+
+    fn came(&self, origin: usize, place: usize) -> f64 {
+        self.came[origin * self.distances.len() + place]
+    }
+
+    /// Mean absolute error by member at one of the distances; NaN with fewer than four forecasts.
+    fn losses(&self, place: usize) -> Vec<f64> {
+        let loss = |member: usize| {
+            let errors =
+                (0..self.origins()).map(|origin| (self.said(origin, member, place) - self.came(origin, place)).abs());
+            let known = errors.filter(|error| error.is_finite());
+            let (sum, count) = known.fold((0.0, 0), |(sum, count), error| (sum + error, count + 1));
+            if count >= 4 { sum / f64::from(count) } else { f64::NAN }
+        };
+        (0..self.members).map(loss).collect()
+    }
+
+    /// Errors of the weighed forecast by origin at one of the distances; NaN where unknown.
+    fn errors(&self, place: usize, weights: &[f64]) -> Vec<f64> {
+        let mut known = Vec::with_capacity(self.members);
+        let error = |origin: usize| {
+            known.clear();
+            known.extend((0..self.members).map(|member| (self.said(origin, member, place), weights[member])));
+            known.retain(|(said, _)| said.is_finite());
+            combine(&mut known).map_or(f64::NAN, |middle| exact(self.came(origin, place), middle))
+        };
+        (0..self.origins()).map(error).collect()
+    }
+
+    fn spreads(&self, weights: &[Vec<f64>], n: usize) -> Spreads {
+        let mut spreads = Vec::new();
+        let mut nearer = Vec::new();
+        for (place, (distance, weights)) in self.distances.iter().zip(weights).enumerate() {
+            let errors = self.errors(place, weights);
+            let kin = kin(&nearer, &errors);
+            let mut sorted: Vec<f32> = errors
+                .iter()
+                .map(|error| *error as f32)
+                .filter(|error| error.is_finite())
+                .collect();
+            if sorted.len() < LEAST_ERRORS {
+                break;
+            }
+            // Errors that hang together over such a distance are few independent ones, and which way those went says nothing of the next.
+            if distance * 8 > n && kin > 0.3 {
+                sorted.extend_from_within(..);
+                let half = sorted.len() / 2;
+                sorted[half..].iter_mut().for_each(|error| *error = -*error);
+            }
+            sorted.sort_unstable_by(f32::total_cmp);
+            // Widened as Student's t is against the normal distribution with n / distance degrees of freedom (0.8 / df at 90 %,
+            // 1.6 / df at 97.5 %), in so far as errors hang together.
+            let dependent = *distance as f64 / n as f64 * kin / std::f64::consts::FRAC_1_SQRT_2;
+            let widen = |level: f64| 1.0 + dependent * if (0.1..=0.9).contains(&level) { 0.8 } else { 1.6 };
+            let middle = quantile(&sorted, 0.5);
+            spreads.push(Spread {
+                steps: *distance as u32,
+                weights: weights.iter().map(|weight| *weight as f32).collect(),
+                errors: LEVELS.map(|level| (middle + widen(level) * (quantile(&sorted, level) - middle)) as f32),
+                kin: kin as f32,
+            });
+            nearer = errors;
+        }
+        Spreads(spreads)
+    }
 }
 
 /// `value` − `forecast`, exactly 0 when they differ by no more than rounding does.
 #[must_use]
 pub fn exact(value: f64, forecast: f64) -> f64 {
     let error = value - forecast;
-    if error.abs() <= 1e-9 * value.abs().max(forecast.abs()) {
-        0.0
-    } else {
-        error
-    }
+    let rounding = 1e-12 * value.abs().max(forecast.abs());
+    if error.abs() <= rounding { 0.0 } else { error }
 }
 
-/// Correlation of finite pairs, 0 to 1 (below zero counts as none).
-fn correlation(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
-    let pairs: Vec<(f64, f64)> = pairs.filter(|(a, b)| a.is_finite() && b.is_finite()).collect();
-    let n = pairs.len() as f64;
-    let (ma, mb) = pairs
-        .iter()
-        .fold((0.0, 0.0), |(a, b), pair| (a + pair.0 / n, b + pair.1 / n));
+/// Correlation about zero of the finite pairs of `a` and `b`, 0 to 1 (below zero counts as none).
+fn kin(a: &[f64], b: &[f64]) -> f64 {
     let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (a, b) in pairs {
-        ab += (a - ma) * (b - mb);
-        aa += (a - ma).powi(2);
-        bb += (b - mb).powi(2);
+    for (a, b) in a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite()) {
+        ab += a * b;
+        aa += a * a;
+        bb += b * b;
     }
     let r = ab / (aa * bb).sqrt();
     if r.is_finite() { r.clamp(0.0, 1.0) } else { 0.0 }
-}
-
-/// The season of `values` (NaN is a gap) on a grid of `step`, in steps: the candidate whose seasonal differences are much smaller than
-/// those at half its length; at least two whole seasons must be held.
-#[must_use]
-pub fn season(values: &[f64], step: Span) -> Option<usize> {
-    const CANDIDATES: [i64; 10] = [10, 60, 300, 600, 900, 1_800, 3_600, 43_200, 86_400, 604_800];
-    let differences = |lag: usize| {
-        let pairs = values
-            .iter()
-            .zip(&values[lag..])
-            .map(|(a, b)| (a - b).abs())
-            .filter(|d| d.is_finite());
-        let (sum, count) = pairs.fold((0.0, 0), |(sum, count), d| (sum + d, count + 1));
-        (count * 2 >= values.len() - lag && count >= 8).then(|| sum / f64::from(count as u32))
-    };
-    let mut best: Option<(f64, usize)> = None;
-    for candidate in CANDIDATES.map(Span::from_secs) {
-        let period = usize::try_from(candidate.0 / step.0.max(1)).unwrap_or(0);
-        if period < 4 || period * 2 > values.len() || candidate.0 % step.0.max(1) != 0 {
-            continue;
-        }
-        let (Some(whole), Some(half)) = (differences(period), differences(period / 2)) else {
-            continue;
-        };
-        if whole < 0.75 * half && best.is_none_or(|(least, _)| whole < 0.9 * least) {
-            best = Some((whole, period));
-        }
-    }
-    best.map(|(_, period)| period)
 }

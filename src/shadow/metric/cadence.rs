@@ -47,7 +47,7 @@ impl Cadence {
         // Half of them must agree with the middle: values that come irregularly have no other cadence.
         let alike = sorted
             .iter()
-            .filter(|since| since.abs_diff(middle) * 8 <= middle.unsigned_abs())
+            .filter(|since| since.abs_diff(middle) <= middle.unsigned_abs() / 8)
             .count();
         if (0.75..1.25).contains(&ratio) || alike <= Self::WINDOW / 2 {
             return false;

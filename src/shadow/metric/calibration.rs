@@ -19,8 +19,8 @@ impl Calibration {
     /// Values over which counts fade by e: eleven hours at two seconds.
     const MEMORY: f32 = 20_000.0;
     /// Width of a count's range, bits.
-    const WIDTH: f64 = 0.5;
-    const RANGES: usize = 121;
+    const WIDTH: f64 = 0.25;
+    const RANGES: usize = 241;
     /// Share of the values whose excess tells how the tail falls off, and how many they must be.
     const TAIL: (f64, f64) = (0.03, 8.0);
     /// Prior of the mean excess: two surprises of 2 bits beyond the threshold (1.44 would be a calibrated tail).
@@ -47,16 +47,13 @@ impl Calibration {
     pub fn bits(&self, bits: f64) -> f64 {
         let n = f64::from(self.total);
         let place = Self::place(bits);
-        // Of the own range the part above counts.
-        let part = 1.0 - (bits / Self::WIDTH - place as f64).clamp(0.0, 1.0);
-        let own = f64::from(self.counts.get(place).copied().unwrap_or(0.0)) * part;
-        let above: f64 = self.counts.iter().skip(place + 1).map(|count| f64::from(*count)).sum();
-        let came = own + above;
+        // All of its own range counts as at least as surprising: surprises of zero-inflated series lie on a few values.
+        let came: f64 = self.counts.iter().skip(place).map(|count| f64::from(*count)).sum();
         let mut share = (came + 1.0) / (n + 1.0);
         if came < 0.5 {
             share *= self.beyond(bits);
         }
-        (-share.min(1.0).log2()).clamp(0.0, 60.0)
+        (1.0 / share.min(1.0)).log2().clamp(0.0, 60.0)
     }
 
     /// P(a surprise of more than `bits`), given one as large as the largest that came; 1 when too few came to tell.

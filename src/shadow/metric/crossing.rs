@@ -1,18 +1,33 @@
 //! When a limit is passed, from sample paths.
 
 use super::normal;
-use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Side, Span, Timestamp};
+use crate::domain::{Crossing, Limit, Quantiles, Side, Span, Timestamp};
 
 /// Paths drawn, in antithetic pairs (Hammersley & Morton 1956).
 const PATHS: usize = 400;
+/// Normal scores of [`crate::domain::LEVELS`].
+const SCORES: [f64; 13] = [
+    -1.959_964, -1.644_854, -1.281_552, -0.841_621, -0.524_401, -0.253_347, 0.0, 0.253_347, 0.524_401, 0.841_621,
+    1.281_552, 1.644_854, 1.959_964,
+];
 
-/// Draws paths through the distributions of `forecast` and notes when each first passes `limit`.
+/// A distribution at a time to come, and the correlation of its error with that of the one before it, 0 to 1.
+pub struct Ahead {
+    /// Time after the newest value.
+    pub after: Span,
+    /// What the value may be.
+    pub quantiles: Quantiles,
+    /// Correlation with the step before.
+    pub kin: f64,
+}
+
+/// Draws paths through the distributions of `ahead` (nearest first) and notes when each first passes `limit`.
 ///
-/// Steps hang together by a Gaussian copula (Nelsen, An Introduction to Copulas, 2006; Schefzik, Thorarinsdottir & Gneiting 2013 for
-/// forecasts) whose scores form a Markov chain: `kin[i]` is the correlation of step i's error with that of step i − 1, 0 to 1.
-/// `newest` is the value at the forecast's start.
+/// Steps hang together by a Gaussian copula (Nelsen, An Introduction to Copulas, 2006, 2.3; Pinson et al. 2009, Wind Energy 12, for
+/// forecasts of many steps) whose scores form a Markov chain with the correlations that the backtest found. Beyond the outer levels
+/// the tail is normal. `newest` is the value at `start`.
 #[must_use]
-pub fn crossing(forecast: &Forecast, kin: &[f64], newest: f64, limit: &Limit, horizon: Span, seed: u64) -> Crossing {
+pub fn crossing(start: Timestamp, ahead: &[Ahead], newest: f64, limit: &Limit, horizon: Span, seed: u64) -> Crossing {
     let mut found = Crossing {
         limit: limit.value,
         probability: 0.0,
@@ -21,28 +36,31 @@ pub fn crossing(forecast: &Forecast, kin: &[f64], newest: f64, limit: &Limit, ho
     };
     if limit.broken_by(newest) {
         found.probability = 1.0;
-        found.at = [Some(forecast.start); 3];
+        found.at = [Some(start); 3];
         return found;
     }
-    // Above: a path is beyond at a step when its score exceeds the score of the limit; below: mirrored.
-    let sign = if limit.side == Side::Above { 1.0 } else { -1.0 };
-    let thresholds: Vec<f64> = forecast.steps.iter().map(|step| threshold(step, limit)).collect();
-    if thresholds.iter().all(|threshold| *threshold > 6.0) {
+    let (bound, newest) = (upright(limit.value, limit.side), upright(newest, limit.side));
+    let steps: Vec<Step> = ahead.iter().map(|ahead| Step::new(ahead, bound, limit.side)).collect();
+    if steps.iter().all(|step| step.threshold > 6.0) {
         return found;
     }
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut times = Vec::new();
+    let mut times = Vec::with_capacity(PATHS);
     for _ in 0..PATHS / 2 {
         let (mut score, mut open, mut before) = (0.0, [true; 2], 0.0);
-        for (at, threshold) in thresholds.iter().enumerate() {
-            let kin = kin.get(at).copied().unwrap_or(0.0);
-            score = kin * score + (1.0 - kin * kin).sqrt() * normal::draw(&mut rng);
-            for (open, side) in open.iter_mut().zip([1.0, -1.0]) {
-                if *open && score * side > *threshold {
+        for (at, step) in steps.iter().enumerate() {
+            score = step.kin * score + step.fresh * normal::draw(&mut rng);
+            for (open, sign) in open.iter_mut().zip([1.0, -1.0]) {
+                if *open && sign * score > step.threshold {
                     *open = false;
-                    let value = |at: usize, score: f64| value(&forecast.steps[at], normal::cdf(score * side * sign));
-                    let from = if at == 0 { newest } else { value(at - 1, before) };
-                    times.push(when(forecast, at, from, value(at, score), limit.value));
+                    // Where the straight line from the step before meets the limit.
+                    let (from, value) = match at {
+                        0 => (Span::ZERO, newest),
+                        _ => (ahead[at - 1].after, steps[at - 1].value(sign * before)),
+                    };
+                    let share = ((bound - value) / (step.value(sign * score) - value)).clamp(0.0, 1.0);
+                    let share = if share.is_finite() { share } else { 1.0 };
+                    times.push(start + from + Span(((ahead[at].after.0 - from.0) as f64 * share) as i64));
                 }
             }
             before = score;
@@ -57,41 +75,71 @@ pub fn crossing(forecast: &Forecast, kin: &[f64], newest: f64, limit: &Limit, ho
     found
 }
 
-/// The normal score above which a step's value is on the wrong side of the limit.
-fn threshold(step: &Quantiles, limit: &Limit) -> f64 {
-    // All of a distribution may lie on one point, and `cdf` counts that point half.
-    if step.0[0] == step.0[12] {
-        return if limit.broken_by(step.0[0]) {
-            f64::NEG_INFINITY
-        } else {
-            f64::INFINITY
+/// Turns values round so that trouble is above.
+fn upright(value: f64, side: Side) -> f64 {
+    match side {
+        Side::Above => value,
+        Side::Below => -value,
+    }
+}
+
+struct Step {
+    /// Rising values at [`SCORES`].
+    values: [f64; 13],
+    /// The score above which the value is beyond the limit.
+    threshold: f64,
+    kin: f64,
+    /// Share of the draw that is new, so that scores stay standard normal.
+    fresh: f64,
+}
+
+impl Step {
+    fn new(ahead: &Ahead, bound: f64, side: Side) -> Self {
+        let mut values = ahead.quantiles.0.map(|value| upright(value, side));
+        values.sort_unstable_by(f64::total_cmp);
+        let mut step = Self {
+            values,
+            threshold: 0.0,
+            kin: ahead.kin,
+            fresh: (1.0 - ahead.kin * ahead.kin).max(0.0).sqrt(),
         };
+        step.threshold = step.score(bound);
+        step
     }
-    let below = step.cdf(limit.value);
-    match limit.side {
-        Side::Above => normal::quantile(below),
-        Side::Below => -normal::quantile(below),
-    }
-}
 
-/// Where the straight line from the step before to this step meets the limit.
-fn when(forecast: &Forecast, at: usize, from: f64, to: f64, limit: f64) -> Timestamp {
-    let share = ((limit - from) / (to - from)).clamp(0.0, 1.0);
-    let share = if share.is_finite() { share } else { 1.0 };
-    forecast.start + forecast.step * at as i64 + Span((forecast.step.0 as f64 * share) as i64)
-}
+    /// Rise of the value by score beyond the outer levels: below, above.
+    fn slopes(&self) -> (f64, f64) {
+        let run = SCORES[12] - SCORES[10];
+        (
+            (self.values[2] - self.values[0]) / run,
+            (self.values[12] - self.values[10]) / run,
+        )
+    }
 
-/// The value at probability `p`, linear between levels, exponential beyond, as [`Quantiles::cdf`].
-fn value(step: &Quantiles, p: f64) -> f64 {
-    let p = p.clamp(1e-12, 1.0 - 1e-12);
-    let (first, last) = (LEVELS[0], LEVELS[12]);
-    if p < first {
-        return step.0[0] - (step.0[2] - step.0[0]) * (first / p).ln();
+    /// The greatest score whose value is not beyond `bound`; infinite where there is none.
+    fn score(&self, bound: f64) -> f64 {
+        let (below, above) = self.slopes();
+        let score = match self.values.iter().position(|value| *value > bound) {
+            Some(0) => SCORES[0] - (self.values[0] - bound) / below,
+            Some(at) => {
+                let (low, high) = (self.values[at - 1], self.values[at]);
+                SCORES[at - 1] + (SCORES[at] - SCORES[at - 1]) * (bound - low) / (high - low)
+            }
+            None => SCORES[12] + (bound - self.values[12]) / above,
+        };
+        // Nothing by nothing: all of the tail lies on the bound, and so not beyond it.
+        if score.is_nan() { f64::INFINITY } else { score }
     }
-    if p > last {
-        return step.0[12] + (step.0[12] - step.0[10]) * ((1.0 - last) / (1.0 - p)).ln();
+
+    fn value(&self, score: f64) -> f64 {
+        let (below, above) = self.slopes();
+        match SCORES.iter().position(|known| *known > score) {
+            Some(0) => self.values[0] - (SCORES[0] - score) * below,
+            Some(at) => {
+                let share = (score - SCORES[at - 1]) / (SCORES[at] - SCORES[at - 1]);
+                self.values[at - 1] + share * (self.values[at] - self.values[at - 1])
+            }
+            None => self.values[12] + (score - SCORES[12]) * above,
+        }
     }
-    let above = LEVELS.iter().position(|level| *level >= p).unwrap_or(12).max(1);
-    let share = (p - LEVELS[above - 1]) / (LEVELS[above] - LEVELS[above - 1]);
-    step.0[above - 1] + share * (step.0[above] - step.0[above - 1])
 }

@@ -1,7 +1,7 @@
 //! Members' weights, and how their forecasts become one.
 
-/// Weights from mean losses (NaN: not known, weight 0) over `count` forecasts: exp(−4 (loss / best − 1)), drawn to equal weights by ten
-/// forecasts' worth (exponential weighting: Cesa-Bianchi & Lugosi, Prediction, Learning, and Games, 2006, ch. 2). They sum to 1.
+/// Weights from mean losses (NaN: not known, weight 0) over `count` independent forecasts: exp(−4 (loss / best − 1)), drawn to equal
+/// weights by two forecasts' worth (exponential weighting: Cesa-Bianchi & Lugosi, Prediction, Learning, and Games, 2006, ch. 2). They sum to 1.
 #[must_use]
 pub fn weigh(losses: &[f64], count: f64) -> Vec<f64> {
     let finite = || losses.iter().copied().filter(|loss| loss.is_finite());
@@ -12,7 +12,7 @@ pub fn weigh(losses: &[f64], count: f64) -> Vec<f64> {
     }
     let raw = |loss: f64| (-4.0 * (loss / best.max(f64::MIN_POSITIVE) - 1.0).clamp(0.0, 100.0)).exp();
     let total: f64 = finite().map(raw).sum();
-    let trust = count / (count + 10.0);
+    let trust = count / (count + 2.0);
     let weight = |loss: f64| trust * raw(loss) / total + (1.0 - trust) / known;
     losses
         .iter()

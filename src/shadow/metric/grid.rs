@@ -3,7 +3,14 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Member, backtest, backtest::Spread, ensemble::combine, member::AnyMember, seasonal::SeasonalNaive, ses::Ses,
+    Member,
+    backtest::backtest,
+    ensemble::{combine, weigh},
+    member::AnyMember,
+    season::season,
+    seasonal::SeasonalNaive,
+    ses::Ses,
+    spread::Spreads,
     window::Window,
 };
 use crate::domain::{Point, Span, Timestamp};
@@ -19,10 +26,10 @@ pub struct Grid {
     pub window: Window,
     /// Members, fed with the finished steps.
     pub members: Vec<AnyMember>,
-    /// Weight by member; they sum to 1.
+    /// Weight by member one step ahead, and before the first refit at all distances; they sum to 1.
     pub weights: Vec<f64>,
-    /// Errors by distance, nearest first; empty before the first refit.
-    pub spreads: Vec<Spread>,
+    /// Weights and errors by distance, from the last refit.
+    pub spreads: Spreads,
     newest: Option<Point>,
     /// The value kept of the unfinished step, and how many it was drawn from.
     kept: Option<f64>,
@@ -39,7 +46,7 @@ impl Grid {
             window: Window::new(most),
             weights: vec![1.0 / members.len() as f64; members.len()],
             members,
-            spreads: Vec::new(),
+            spreads: Spreads::default(),
             newest: None,
             kept: None,
             seen: 0,
@@ -92,23 +99,6 @@ impl Grid {
         }
     }
 
-    /// Correlation of the errors `near` and `far` steps ahead of the same forecast, 0 to 1.
-    ///
-    /// On a logarithmic scale of distance it falls evenly, as for a random walk, whose errors correlate by √(near / far).
-    #[must_use]
-    pub fn kin(&self, near: usize, far: usize) -> f64 {
-        let octaves = (far.max(1) as f64 / near.max(1) as f64).log2();
-        // Without a backtest: a random walk.
-        let kin = self
-            .spreads
-            .iter()
-            .skip(1)
-            .find(|spread| spread.steps as usize >= far)
-            .or(self.spreads.last());
-        kin.map_or(std::f64::consts::FRAC_1_SQRT_2, |spread| f64::from(spread.kin))
-            .powf(octaves)
-    }
-
     /// Members as they are with the unfinished step counted in, as its newest value.
     #[must_use]
     pub fn current(&self) -> Vec<AnyMember> {
@@ -119,25 +109,23 @@ impl Grid {
         members
     }
 
-    /// Point forecasts by `members` of the steps asked for (counted from 1, rising), weighed; `None` when none of them has seen enough.
+    /// Point forecasts by `members` of the steps asked for (counted from 1, rising), weighed as is best at each distance; `None` when
+    /// none of them has seen enough.
     #[must_use]
     pub fn path(&self, members: &[AnyMember], steps: &[usize]) -> Option<Vec<f64>> {
         let horizon = steps.last().copied().unwrap_or(1);
-        let said: Vec<(Vec<f64>, f64)> = members
-            .iter()
-            .zip(&self.weights)
-            .filter(|(_, weight)| **weight > 0.0)
-            .filter_map(|(member, weight)| Some((member.forecast(horizon)?, *weight)))
-            .collect();
-        let at = |step: &usize| {
-            combine(
-                &mut said
-                    .iter()
-                    .map(|(path, weight)| (path[step - 1], *weight))
-                    .collect::<Vec<_>>(),
-            )
+        let paths: Vec<Option<Vec<f64>>> = members.iter().map(|member| member.forecast(horizon)).collect();
+        let mut said = Vec::with_capacity(paths.len());
+        let mut at = |step: &usize| {
+            let weights = self.spreads.nearest(*step).map(|spread| spread.weights.as_slice());
+            said.clear();
+            for (member, path) in paths.iter().enumerate() {
+                let weight = weights.map_or(self.weights[member], |weights| f64::from(weights[member]));
+                said.extend(path.as_ref().map(|path| (path[step - 1], weight)));
+            }
+            combine(&mut said)
         };
-        steps.iter().map(at).collect()
+        steps.iter().map(&mut at).collect()
     }
 
     /// The season in use, in steps.
@@ -160,17 +148,17 @@ impl Grid {
                 *ses = Ses::fitted(&values);
             }
         }
-        if let Some(period) = backtest::season(&values, self.step) {
+        if let Some(period) = season(&values, self.step) {
             fresh.push(AnyMember::Seasonal(SeasonalNaive::new(period)));
         }
-        let tested = backtest::backtest(&values, &fresh);
+        let tested = backtest(&values, &fresh);
         for member in &mut fresh {
             for value in &values {
                 member.observe(value.is_finite().then_some(*value));
             }
         }
         self.members = fresh;
-        self.weights = tested.weights;
+        self.weights = weigh(&tested.nearest, values.len() as f64);
         self.spreads = tested.spreads;
         tested.nearest
     }

@@ -1,27 +1,31 @@
 //! The shadow of a metric: members forecast, the ensemble weighs them, conformal residuals make the bands.
 
+mod ahead;
 mod backtest;
 mod cadence;
 mod calibration;
 mod conformal;
 mod crossing;
 mod ensemble;
-
 mod grid;
 mod last;
 mod level;
 mod member;
 mod normal;
 mod residuals;
+mod season;
 mod seasonal;
 mod ses;
+mod spread;
+#[cfg(test)]
+mod tests;
 mod trend;
 mod window;
 
 use serde::{Deserialize, Serialize};
 
 use self::{
-    backtest::{Spread, exact},
+    backtest::exact,
     cadence::Cadence,
     calibration::Calibration,
     conformal::Adaptive,
@@ -29,7 +33,7 @@ use self::{
     grid::Grid,
     residuals::Residuals,
 };
-use crate::domain::{Crossing, Forecast, LEVELS, Limit, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp};
+use crate::domain::{LEVELS, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp};
 
 /// A forecaster of one series on a regular grid. Members know no time of day: one step is the series' grid step.
 pub trait Member {
@@ -102,7 +106,8 @@ pub struct MetricShadow {
     newest: Option<Point>,
     points: u64,
     held: Held,
-    refitted: Option<Timestamp>,
+    /// When the last refit was, and how many values had been taken.
+    refitted: Option<(Timestamp, u64)>,
 }
 
 impl MetricShadow {
@@ -114,14 +119,10 @@ impl MetricShadow {
     const COARSE: [(i64, usize); 3] = [(60, 480), (600, 2_016), (3_600, 2_016)];
     /// Values beyond are cut off before they are learnt from, so that squares and sums stay finite.
     const HUGE: f64 = 1e30;
-    /// Most steps that members are asked for; farther ones repeat the last of them.
-    const FARTHEST: usize = 4_096;
     /// One-step errors needed before anything is said of the next one.
     const RESIDUALS: usize = 8;
     /// How fast the members' one-step errors forget: a minute at two seconds.
     const RATE: f64 = 0.03;
-    /// Most paths' steps of a crossing.
-    const PATH_STEPS: usize = 96;
 
     /// A model that knows only what its source said.
     #[must_use]
@@ -284,78 +285,6 @@ impl MetricShadow {
         self.expect(self.middle(&self.said())?, 1)
     }
 
-    /// Distributions up to `horizon` after the newest value, at most `steps` of them, evenly spaced; `None` while learning.
-    #[must_use]
-    pub fn forecast(&self, horizon: Span, steps: usize) -> Option<Forecast> {
-        self.forecast_with_kin(horizon, steps).map(|(forecast, _)| forecast)
-    }
-
-    /// The forecast, and by step the correlation of its error with that of the step before.
-    fn forecast_with_kin(&self, horizon: Span, steps: usize) -> Option<(Forecast, Vec<f64>)> {
-        let near = self.next()?;
-        let start = self.newest?.at;
-        let step = Span(
-            (horizon.0 / i64::try_from(steps.max(1)).unwrap_or(i64::MAX))
-                .max(self.cadence.step().0)
-                .max(1),
-        );
-        let count = usize::try_from(horizon.0 / step.0).unwrap_or(0).clamp(1, steps.max(1));
-        let grid = self.grid(step);
-        let reach = |place: usize| grid.reach(start, start + step * (place as i64 + 1));
-        let asked: Vec<usize> = (0..count).map(|place| reach(place).min(Self::FARTHEST)).collect();
-        let path = grid.path(&grid.current(), &asked)?;
-        let quantiles = |place: usize| {
-            let ahead = reach(place);
-            if ahead == 1 && grid.step == self.cadence.step() {
-                return near;
-            }
-            let off = self.errors_at(grid, ahead);
-            let mut at = LEVELS;
-            at.iter_mut().zip(off).for_each(|(to, off)| *to = path[place] + off);
-            Quantiles(at).tidy(self.lo, self.hi)
-        };
-        let kin = (0..count)
-            .map(|place| {
-                if place == 0 {
-                    0.0
-                } else {
-                    grid.kin(reach(place - 1), reach(place))
-                }
-            })
-            .collect();
-        let forecast = Forecast {
-            start,
-            step,
-            steps: (0..count).map(quantiles).collect(),
-            points: self.points,
-        };
-        Some((forecast, kin))
-    }
-
-    /// The coarsest grid that is not coarser than `step` and has enough values.
-    fn grid(&self, step: Span) -> &Grid {
-        let fits =
-            |grid: &&Grid| grid.step.0 <= step.0 && grid.window.len() as u64 >= Self::WARM && !grid.spreads.is_empty();
-        self.grids.iter().rev().find(fits).unwrap_or(&self.grids[0])
-    }
-
-    /// Error quantiles `ahead` steps of `grid` ahead.
-    fn errors_at(&self, grid: &Grid, ahead: usize) -> [f64; 13] {
-        if grid.spreads.is_empty() {
-            // Before the first refit only one step is known: as uncertain as a random walk.
-            return LEVELS.map(|level| (ahead as f64).sqrt() * self.residuals.quantile(self.adaptive.level(level)));
-        }
-        Spread::at(&grid.spreads, ahead)
-    }
-
-    /// When and how likely the limit is passed within `horizon`, over seeded sample paths; `None` while learning.
-    #[must_use]
-    pub fn crossing(&self, limit: &Limit, horizon: Span, seed: u64) -> Option<Crossing> {
-        let (forecast, kin) = self.forecast_with_kin(horizon, Self::PATH_STEPS)?;
-        let newest = self.newest?.value;
-        Some(crossing::crossing(&forecast, &kin, newest, limit, horizon, seed))
-    }
-
     /// Values taken.
     #[must_use]
     pub fn points(&self) -> u64 {
@@ -374,15 +303,17 @@ impl MetricShadow {
         self.held
     }
 
-    /// Its members' names and weights, heaviest first; weights sum to 1.
+    /// Its members' names and weights in forecasts of hours, heaviest first; weights sum to 1.
     #[must_use]
     pub fn members(&self) -> Vec<(&'static str, f64)> {
         let grid = self.grid(Span::from_mins(1));
+        let farthest = grid.spreads.nearest(usize::MAX);
+        let weight = |at: usize| farthest.map_or(grid.weights[at], |spread| f64::from(spread.weights[at]));
         let mut members: Vec<_> = grid
             .members
             .iter()
-            .map(Member::name)
-            .zip(grid.weights.iter().copied())
+            .enumerate()
+            .map(|(at, member)| (member.name(), weight(at)))
             .collect();
         members.sort_by(|a, b| b.1.total_cmp(&a.1));
         members
@@ -401,33 +332,32 @@ impl MetricShadow {
         seasons
     }
 
-    /// Whether a refit is due at `now` (the retraining schedule): first with 30 values, then every five minutes, after an hour of
-    /// history every hour.
+    /// Whether a refit is due at `now` (the retraining schedule): with 30 values, with twice as many up to 240, then every five minutes,
+    /// after an hour of history every hour.
     #[must_use]
     pub fn refit_due(&self, now: Timestamp) -> bool {
         let (Some(first), Some(newest)) = (self.first, self.newest) else {
             return false;
         };
-        let Some(refitted) = self.refitted else {
+        let Some((refitted, points)) = self.refitted else {
             return self.points >= Self::WARM;
         };
-        let every = if newest.at - first < Span::from_hours(1) {
-            Span::from_mins(5)
-        } else {
-            Span::from_hours(1)
-        };
+        if points < Self::FINE as u64 && self.points >= points * 2 {
+            return true;
+        }
+        let young = newest.at - first < Span::from_hours(1);
+        let every = if young { Span::from_mins(5) } else { Span::from_hours(1) };
         // A clock set back far also asks for one.
-        (now - refitted).0.saturating_abs() >= every.0
+        self.points > points && (now - refitted).0.saturating_abs() >= every.0
     }
 
     /// Chooses members' weights and seasons anew from the window it keeps; about a millisecond.
     pub fn refit(&mut self, now: Timestamp) {
         self.errors = self.grids[0].refit();
-        self.grids[0].weights = weigh(&self.errors, self.points.min(100) as f64);
         for grid in &mut self.grids[1..] {
             grid.refit();
         }
-        self.refitted = Some(now);
+        self.refitted = Some((now, self.points));
     }
 }
 

@@ -63,7 +63,7 @@ impl Residuals {
         } else {
             self.beyond(below, error, |rank| self.sorted[rank], middle)
         };
-        (-(2.0 * tail).min(1.0).log2()).clamp(0.0, 60.0)
+        (1.0 / (2.0 * tail).min(1.0)).log2().clamp(0.0, 60.0)
     }
 
     /// P(an error as far out as `error` on its side); `far(0)` is the farthest of that side, `count` how many are as far.

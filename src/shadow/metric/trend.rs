@@ -9,7 +9,8 @@ use super::{Member, median};
 /// A robust straight line: the median of slopes between points half a window apart (Theil 1950, the "incomplete method"), and the
 /// median of what remains as its level.
 ///
-/// The slope is drawn towards zero by twice its standard error, so that noise around a level stays a level.
+/// The slope is drawn towards zero by twice its standard error, and once more for every four windows ahead: noise around a level stays
+/// a level, a clear trend goes on, and the farther ahead the clearer it must be.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Trend {
     newest: VecDeque<f64>,
@@ -19,8 +20,8 @@ impl Trend {
     const WINDOW: usize = 60;
     const LEAST: usize = 12;
 
-    /// Level at the newest step, and slope a step.
-    fn line(&self) -> Option<(f64, f64)> {
+    /// Level at the newest step, slope a step, and the slope's standard error.
+    fn line(&self) -> Option<(f64, f64, f64)> {
         let mut values = [0.0; Self::WINDOW];
         let values = &mut values[..self.newest.len()];
         values.iter_mut().zip(&self.newest).for_each(|(to, from)| *to = *from);
@@ -44,16 +45,21 @@ impl Trend {
         }
         // Median absolute deviation to standard deviation (1.4826), and to that of a median (1.2533).
         let error = median(&mut off[..count])? * 1.4826 * 1.2533 / (count as f64).sqrt();
-        let slope = slope.signum() * (slope.abs() - 2.0 * error).max(0.0);
+        let near = shrunk(slope, 2.0 * error);
         let newest = values.len() - 1;
         let mut levels = [0.0; Self::WINDOW];
         let mut count = 0;
         for (at, value) in values.iter().enumerate().filter(|(_, value)| value.is_finite()) {
-            levels[count] = value + slope * (newest - at) as f64;
+            levels[count] = value + near * (newest - at) as f64;
             count += 1;
         }
-        Some((median(&mut levels[..count])?, slope))
+        Some((median(&mut levels[..count])?, slope, error))
     }
+}
+
+/// Draws `slope` towards zero by `by`, not past it.
+fn shrunk(slope: f64, by: f64) -> f64 {
+    slope - slope.clamp(-by, by)
 }
 
 impl Member for Trend {
@@ -75,7 +81,11 @@ impl Member for Trend {
         if self.newest.len() < Self::LEAST {
             return None;
         }
-        let (level, slope) = self.line()?;
-        Some((1..=horizon).map(|step| level + slope * step as f64).collect())
+        let (mut level, slope, error) = self.line()?;
+        let step = |ahead: usize| {
+            level += shrunk(slope, error * (2.0 + ahead as f64 / (4 * Self::WINDOW) as f64));
+            level
+        };
+        Some((1..=horizon).map(step).collect())
     }
 }

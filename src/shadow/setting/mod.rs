@@ -2,6 +2,8 @@
 
 mod rates;
 mod reverts;
+#[cfg(test)]
+mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -114,8 +116,10 @@ impl SettingShadow {
             }
         }
         self.scopes.insert(scope, snapshot.at);
-        for change in &changes {
-            self.observe(change);
+        // What changed together is judged by what was known before any of it.
+        let bits: Vec<f64> = changes.iter().map(|change| self.rates.bits(change)).collect();
+        for (change, bits) in changes.iter().zip(bits) {
+            self.take(change, bits);
         }
         changes
     }
@@ -156,13 +160,19 @@ impl SettingShadow {
     ///
     /// A change to the value that is known already is none: 0 bits, and nothing else happens.
     pub fn observe(&mut self, change: &SettingChange) -> f64 {
-        let before = self.all.get(&change.id);
-        let now = before.map(|state| &state.value);
-        if same(now, change.to.as_ref()) && (now.is_some() || change.from.is_none()) {
+        let now = self.all.get(&change.id).map(|state| &state.value);
+        let known = now.is_some() || change.from.is_none() || self.rates.gone(&change.id);
+        if known && same(now, change.to.as_ref()) {
             return 0.0;
         }
         let bits = self.rates.bits(change);
-        let undid = before.and_then(|state| state.last_change.as_ref()).is_some_and(|last| {
+        self.take(change, bits);
+        bits
+    }
+
+    fn take(&mut self, change: &SettingChange, bits: f64) {
+        let last = self.all.get(&change.id).and_then(|state| state.last_change.as_ref());
+        let undid = last.is_some_and(|last| {
             change.at - last.at <= Reverts::LONGEST && same(last.from.as_ref(), change.to.as_ref())
         });
         self.reverts.observe(rates::kind(&change.id), undid);
@@ -190,7 +200,6 @@ impl SettingShadow {
         }
         self.changes.push_back(change.clone());
         self.generation += 1;
-        bits
     }
 
     /// The settings as they are, by name.

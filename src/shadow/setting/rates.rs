@@ -56,8 +56,10 @@ impl Exposure {
             self.changes *= keep;
             self.days = self.days * keep + self.settings as f64 * days(MEMORY) * (1.0 - keep);
         }
-        // A clock that was set back starts counting again from there.
-        self.newest = Some(at);
+        // Resources of one kind may be seconds apart; a clock that was set back by more goes on from where it stands.
+        if at > newest || newest - at > Span::from_hours(1) {
+            self.newest = Some(at);
+        }
     }
 
     /// Changes a day, drawn to `prior` (changes a day) with the weight of `strength` days.
@@ -131,6 +133,12 @@ impl ChangeRates {
         }
     }
 
+    /// Whether `id` was there, and its last change took it away.
+    #[must_use]
+    pub fn gone(&self, id: &SeriesId) -> bool {
+        self.changed.get(id).is_some_and(|own| own.now.is_none())
+    }
+
     /// Changes of `id` a day, as known at `at`.
     fn rate(&self, id: &SeriesId, at: Timestamp) -> f64 {
         let prior = 1.0 / PRIOR_DAYS;
@@ -162,7 +170,7 @@ impl ChangeRates {
             .changed
             .get(&change.id)
             .map_or(1.0, |own| own.no_likelier(change.to.as_ref()));
-        (-(day * value).log2()).clamp(0.0, 40.0)
+        (1.0 / (day * value)).log2().clamp(0.0, 40.0)
     }
 }
 
@@ -193,18 +201,18 @@ impl SettingModel for ChangeRates {
     }
 
     fn observe(&mut self, change: &SettingChange) {
-        for exposure in [
-            self.kinds.entry(kind(&change.id)).or_default(),
-            self.groups.entry(group(&change.id)).or_default(),
-        ] {
+        // One setting that flaps says little of the others: its n-th change counts as one n-th (so as ln n in all).
+        let before = self
+            .changed
+            .get(&change.id)
+            .map_or(0.0, |own| own.changes * fading(change.at - own.newest));
+        let kind = self.kinds.entry(kind(&change.id)).or_default();
+        let group = self.groups.entry(group(&change.id)).or_default();
+        for exposure in [kind, &mut *group] {
             exposure.advance(change.at);
-            exposure.changes += 1.0;
+            exposure.changes += 1.0 / (1.0 + before);
         }
-        let first = self
-            .groups
-            .get(&group(&change.id))
-            .and_then(|group| group.first)
-            .unwrap_or(change.at);
+        let first = group.first.unwrap_or(change.at);
         let own = self.changed.entry(change.id.clone()).or_insert_with(|| Changed {
             first,
             newest: change.at,
@@ -235,7 +243,13 @@ impl SettingModel for ChangeRates {
         let Some(own) = self.changed.get(id) else {
             return Vec::new();
         };
-        let moves = self.hazard(id, own.newest, at - own.newest);
+        // Until the newest reading it is known to have stayed.
+        let read = self
+            .groups
+            .get(&group(id))
+            .and_then(|group| group.newest)
+            .map_or(own.newest, |read| read.max(own.newest));
+        let moves = self.hazard(id, read, at - read);
         let others = || {
             own.values
                 .iter()

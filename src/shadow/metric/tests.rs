@@ -1,0 +1,381 @@
+//! What a user would miss if the shadow of a metric did not do it.
+
+use proptest::prelude::*;
+
+use super::{normal::draw, *};
+use crate::domain::{Limit, Side, Unit};
+
+fn shadow(kind: MetricKind, secs: i64) -> MetricShadow {
+    MetricShadow::new(&MetricMeta {
+        id: "host:web-1/a.metric".parse().unwrap(),
+        unit: Unit::None,
+        kind,
+        cadence: Span::from_secs(secs),
+        source: "test".into(),
+        limit: None,
+    })
+}
+
+fn at(secs: i64) -> Timestamp {
+    Timestamp::from_secs(1_700_000_000 + secs)
+}
+
+/// Feeds values one cadence (two seconds) apart, refits on schedule, and returns how each was judged.
+fn feed(shadow: &mut MetricShadow, values: &[f64]) -> Vec<Judged> {
+    let start = shadow.range().map_or(at(0), |(_, newest)| newest + Span::from_secs(2));
+    let mut judged = Vec::new();
+    for (place, value) in values.iter().enumerate() {
+        let at = start + Span::from_secs(2) * place as i64;
+        judged.push(shadow.observe(Point { at, value: *value }));
+        if shadow.refit_due(at) {
+            shadow.refit(at);
+        }
+    }
+    judged
+}
+
+fn noise(seed: u64, n: usize) -> Vec<f64> {
+    let mut rng = fastrand::Rng::with_seed(seed);
+    (0..n).map(|_| draw(&mut rng)).collect()
+}
+
+fn above(value: f64) -> Limit {
+    Limit {
+        value,
+        side: Side::Above,
+        by: "test".into(),
+    }
+}
+
+fn share(judged: &[Judged], is: impl Fn(&Judged) -> bool) -> f64 {
+    judged.iter().filter(|judged| is(judged)).count() as f64 / judged.len() as f64
+}
+
+#[test]
+fn bands_hold_as_often_as_they_say() {
+    let gauss: Vec<f64> = noise(1, 3_000).iter().map(|x| 50.0 + x).collect();
+    let mut level = 0.0;
+    let inert: Vec<f64> = noise(2, 3_000)
+        .iter()
+        .map(|x| {
+            level = 0.8 * level + x;
+            level
+        })
+        .collect();
+    let wave = |t: usize| 10.0 * (t as f64 / 30.0 * std::f64::consts::TAU).sin();
+    let seasonal: Vec<f64> = noise(3, 3_000).iter().enumerate().map(|(t, x)| wave(t) + x).collect();
+    for (name, values) in [("gauss", gauss), ("inert", inert), ("seasonal", seasonal)] {
+        let mut shadow = shadow(MetricKind::Gauge, 2);
+        let judged = feed(&mut shadow, &values);
+        let bands = judged
+            .iter()
+            .zip(&values)
+            .skip(100)
+            .filter_map(|(judged, value)| Some((judged.expected?, *value)));
+        let (mut n, mut in80, mut in95) = (0.0, 0.0, 0.0);
+        for (expected, value) in bands {
+            let inside = |(lo, hi): (f64, f64)| f64::from(u8::from((lo..=hi).contains(&value)));
+            n += 1.0;
+            in80 += inside(expected.band80());
+            in95 += inside(expected.band95());
+        }
+        assert!(
+            (in80 / n - 0.8).abs() < 0.03 && (in95 / n - 0.95).abs() < 0.02,
+            "{name} {} {}",
+            in80 / n,
+            in95 / n
+        );
+        assert!((shadow.held().held80 - 0.8).abs() < 0.03);
+        assert!(shadow.held().error < shadow.held().naive_error);
+    }
+}
+
+#[test]
+fn bursts_of_an_idle_host_are_not_odd() {
+    for (name, chance, longest) in [("single", 0.02, 1), ("trains", 0.01, 5), ("rare", 0.004, 1)] {
+        let mut rng = fastrand::Rng::with_seed(11);
+        let (mut left, mut size) = (0, 0.0);
+        let values: Vec<f64> = (0..8_000)
+            .map(|_| {
+                if rng.f64() < chance {
+                    left = longest;
+                    size = (10.0 + 1.5 * draw(&mut rng)).exp();
+                }
+                left -= 1;
+                if left >= 0 { size * (0.5 + rng.f64()) } else { 0.0 }
+            })
+            .collect();
+        let judged = feed(&mut shadow(MetricKind::Rate, 2), &values);
+        let odd = share(&judged[300..], |judged| judged.bits >= 10.0);
+        assert!(odd <= 0.002, "{name}: {odd}");
+    }
+}
+
+#[test]
+fn a_shift_of_a_steady_series_is_odd_and_then_becomes_the_new_level() {
+    for (seed, spread) in [(1, 0.0), (2, 1.0), (3, 0.02)] {
+        let values: Vec<f64> = noise(seed, 300).iter().map(|x| 20.0 + spread * x).collect();
+        let mut shadow = shadow(MetricKind::Gauge, 2);
+        feed(&mut shadow, &values);
+        let after: Vec<f64> = noise(seed + 9, 150).iter().map(|x| 40.0 + spread * x).collect();
+        let judged = feed(&mut shadow, &after);
+        assert!(judged[0].bits >= 8.0, "spread {spread}: {}", judged[0].bits);
+        let (lo, hi) = shadow.next().unwrap().band80();
+        assert!(lo > 38.0 && hi < 42.0, "spread {spread}: {lo} {hi}");
+        assert!(share(&judged[100..], |judged| judged.bits >= 8.0) == 0.0);
+    }
+}
+
+#[test]
+fn a_constant_series_is_certain_and_a_first_departure_costs_what_it_has_shown() {
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    feed(&mut shadow, &[24_123_456_789.0; 30]);
+    assert_eq!(shadow.next(), Some(Quantiles::certain(24_123_456_789.0)));
+    let forecast = shadow.forecast(Span::from_hours(6), 60).unwrap();
+    assert!(
+        forecast
+            .steps
+            .iter()
+            .all(|step| *step == Quantiles::certain(24_123_456_789.0))
+    );
+    let mut young = shadow.clone();
+    let bits = feed(&mut young, &[24_123_456_790.0])[0].bits;
+    assert!(bits > 3.0 && f64::from(bits) <= 32.0_f64.log2(), "{bits}");
+    feed(&mut shadow, &[24_123_456_789.0; 4_000]);
+    let bits = feed(&mut shadow, &[24_123_456_790.0])[0].bits;
+    assert!(bits > 11.0 && f64::from(bits) <= 4_100.0_f64.log2(), "{bits}");
+}
+
+#[test]
+fn a_disk_that_fills_is_caught_with_its_time() {
+    for (history, spread) in [(360, 0.01), (2_160, 0.01), (720, 0.05), (3_600, 0.05)] {
+        let mut shadow = shadow(MetricKind::Bounded { lo: 0.0, hi: 100.0 }, 10);
+        let slope = 2.7 / 360.0;
+        for (place, x) in noise(history as u64, history).iter().enumerate() {
+            let at = at(place as i64 * 10);
+            shadow.observe(Point {
+                at,
+                value: 80.0 - slope * (history - 1 - place) as f64 + spread * x,
+            });
+            if shadow.refit_due(at) {
+                shadow.refit(at);
+            }
+        }
+        let newest = shadow.range().unwrap().1;
+        let crossing = shadow.crossing(&above(90.0), Span::from_hours(6), 7).unwrap();
+        let [Some(early), Some(middle), Some(late)] = crossing.at else {
+            panic!("{history} {spread} {crossing:?}")
+        };
+        let truth = newest + Span::from_secs((10.0 / 2.7 * 3_600.0) as i64);
+        assert!(crossing.probability > 0.9, "{history} {spread} {crossing:?}");
+        assert!(
+            early <= truth && truth <= late,
+            "{history} {spread} {early} {truth} {late}"
+        );
+        assert!(
+            (middle - truth).0.abs() < Span::from_mins(25).0,
+            "{history} {spread} {middle} {truth}"
+        );
+    }
+}
+
+#[test]
+fn noise_far_below_a_limit_passes_nothing() {
+    for seed in 0..5 {
+        let values: Vec<f64> = noise(seed, 2_400).iter().map(|x| 40.0 + x).collect();
+        for history in [60, 600, 2_400] {
+            let mut shadow = shadow(MetricKind::Gauge, 2);
+            feed(&mut shadow, &values[..history]);
+            let crossing = shadow.crossing(&above(90.0), Span::from_hours(6), seed).unwrap();
+            assert!(crossing.probability < 0.05, "{seed} {history} {crossing:?}");
+        }
+    }
+}
+
+#[test]
+fn a_limit_that_is_passed_already_is_certain_and_the_lower_side_counts_too() {
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    let falling: Vec<f64> = (0..400).map(|t| 50.0 - 0.05 * f64::from(t)).collect();
+    feed(&mut shadow, &falling);
+    assert_eq!(
+        shadow
+            .crossing(&above(20.0), Span::from_hours(1), 1)
+            .unwrap()
+            .probability,
+        1.0
+    );
+    let below = Limit {
+        value: 25.0,
+        side: Side::Below,
+        by: "test".into(),
+    };
+    let crossing = shadow.crossing(&below, Span::from_hours(1), 1).unwrap();
+    let left = crossing.at[1].unwrap() - shadow.range().unwrap().1;
+    // From 30.05 to 25 at 0.05 each two seconds.
+    assert!(
+        crossing.probability > 0.9 && (left.secs_f64() - 202.0).abs() < 40.0,
+        "{crossing:?} {left}"
+    );
+}
+
+#[test]
+fn what_lies_farther_ahead_is_less_certain() {
+    let mut level = 0.0;
+    let walk: Vec<f64> = noise(7, 5_000)
+        .iter()
+        .map(|x| {
+            level += x;
+            level
+        })
+        .collect();
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    feed(&mut shadow, &walk);
+    for horizon in [Span::from_mins(5), Span::from_hours(6), Span::from_days(14)] {
+        let forecast = shadow.forecast(horizon, 48).unwrap();
+        let width = |step: &Quantiles| step.band80().1 - step.band80().0;
+        assert_eq!(forecast.start, shadow.range().unwrap().1);
+        assert_eq!(forecast.steps.len(), 48);
+        assert!((forecast.step.0 * 48 - horizon.0).abs() < 48);
+        assert!(
+            width(&forecast.steps[47]) > 1.5 * width(&forecast.steps[4]),
+            "{horizon}"
+        );
+    }
+}
+
+#[test]
+fn a_daily_rhythm_is_forecast() {
+    let mut shadow = shadow(MetricKind::Gauge, 60);
+    let load = |minute: i64| 50.0 + 30.0 * (minute as f64 / 1_440.0 * std::f64::consts::TAU).sin();
+    let mut rng = fastrand::Rng::with_seed(1);
+    for minute in 0..4 * 1_440 {
+        let at = at(minute * 60);
+        shadow.observe(Point {
+            at,
+            value: load(minute) + draw(&mut rng),
+        });
+        if shadow.refit_due(at) {
+            shadow.refit(at);
+        }
+    }
+    assert_eq!(shadow.seasons().first(), Some(&Span::from_days(1)));
+    let forecast = shadow.forecast(Span::from_hours(24), 24).unwrap();
+    for (hour, step) in forecast.steps.iter().enumerate() {
+        let truth = load(4 * 1_440 - 1 + (hour as i64 + 1) * 60);
+        assert!((step.median() - truth).abs() < 8.0, "{hour} {} {truth}", step.median());
+    }
+}
+
+#[test]
+fn late_and_missing_values_change_nothing_and_a_jump_of_the_clock_ends() {
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    feed(&mut shadow, &noise(1, 200));
+    let before = rmp_serde::to_vec(&shadow).unwrap();
+    let newest = shadow.range().unwrap().1;
+    for (back, value) in [(0, 5.0), (7, 5.0), (-2, f64::NAN), (-2, f64::INFINITY)] {
+        let judged = shadow.observe(Point {
+            at: newest - Span::from_secs(back),
+            value,
+        });
+        assert_eq!((judged.expected, judged.bits), (None, 0.0));
+    }
+    assert_eq!(rmp_serde::to_vec(&shadow).unwrap(), before);
+    let far = shadow.observe(Point {
+        at: newest + Span::from_days(36_500),
+        value: 0.0,
+    });
+    assert!(far.expected.is_some_and(|expected| expected.0[12] > 10.0));
+    assert!(shadow.next().is_some());
+    shadow.observe(Point {
+        at: Timestamp(i64::MAX),
+        value: 0.0,
+    });
+    assert!(shadow.forecast(Span(i64::MAX), 10).is_some());
+}
+
+#[test]
+fn a_source_slower_than_it_said_is_learnt_at_its_own_pace() {
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    for (place, x) in noise(8, 200).iter().enumerate() {
+        shadow.observe(Point {
+            at: at(place as i64 * 30),
+            value: *x,
+        });
+    }
+    let forecast = shadow.forecast(Span::from_secs(1), 10).unwrap();
+    assert_eq!(forecast.step, Span::from_secs(30));
+    let (lo, hi) = shadow.next().unwrap().band80();
+    assert!((1.5..5.0).contains(&(hi - lo)), "{lo} {hi}");
+}
+
+#[test]
+fn nothing_is_said_before_there_is_enough() {
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    assert!(shadow.next().is_none() && shadow.forecast(Span::from_hours(1), 5).is_none() && shadow.range().is_none());
+    assert!(!shadow.refit_due(at(0)));
+    let judged = feed(&mut shadow, &noise(1, 31));
+    assert!(
+        judged[..30]
+            .iter()
+            .all(|judged| judged.expected.is_none() && judged.bits == 0.0)
+    );
+    assert!(judged[30].expected.is_some());
+}
+
+fn any_value() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        4 => -100.0..100.0f64,
+        2 => Just(7.0),
+        1 => prop::num::f64::ANY,
+        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, 1e18, -1e18, -0.0, 5e-324, f64::MAX, f64::MIN, 0.1 + 0.2]),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn any_numbers_at_any_time_give_finite_rising_distributions(
+        values in prop::collection::vec((any_value(), prop_oneof![8 => Just(2i64), 1 => -10..10i64, 1 => 0..10_000_000_000i64]), 0..150),
+        limit in any_value(),
+    ) {
+        let mut shadow = shadow(MetricKind::Bounded { lo: -50.0, hi: 1e20 }, 2);
+        let mut now = at(0);
+        let good = |quantiles: &Quantiles| quantiles.0.iter().all(|q| q.is_finite() && (-50.0..=1e20).contains(q))
+            && quantiles.0.windows(2).all(|pair| pair[0] <= pair[1]);
+        for (value, secs) in values {
+            now += Span::from_secs(secs);
+            let judged = shadow.observe(Point { at: now, value });
+            prop_assert!((0.0..=60.0).contains(&judged.bits));
+            prop_assert!(judged.expected.as_ref().is_none_or(good));
+            if shadow.refit_due(now) {
+                shadow.refit(now);
+            }
+        }
+        prop_assert!(shadow.next().as_ref().is_none_or(good));
+        for (horizon, steps) in [(Span::from_secs(20), 10), (Span::from_hours(6), 96), (Span::from_days(14), 1), (Span(-5), 0)] {
+            let forecast = shadow.forecast(horizon, steps);
+            prop_assert!(forecast.is_none_or(|forecast| forecast.steps.len() <= steps.max(1) && forecast.steps.iter().all(good)));
+        }
+        if let Some(crossing) = shadow.crossing(&above(limit), Span::from_hours(6), 3) {
+            prop_assert!((0.0..=1.0).contains(&crossing.probability));
+        }
+        let held = shadow.held();
+        prop_assert!([held.held80, held.held95, held.error, held.naive_error].iter().all(|share| share.is_finite()));
+    }
+
+    #[test]
+    fn a_stored_model_goes_on_exactly_as_the_one_in_memory(values in prop::collection::vec(-5.0..5.0f64, 40..400)) {
+        let mut shadow = shadow(MetricKind::Gauge, 2);
+        feed(&mut shadow, &values);
+        let mut stored: MetricShadow = rmp_serde::from_slice(&rmp_serde::to_vec_named(&shadow).unwrap()).unwrap();
+        let more = &values[..30];
+        prop_assert_eq!(feed(&mut shadow, more), feed(&mut stored, more));
+        let horizon = Span::from_hours(6);
+        prop_assert_eq!(shadow.forecast(horizon, 60), stored.forecast(horizon, 60));
+        prop_assert_eq!(shadow.crossing(&above(3.0), horizon, 5), stored.crossing(&above(3.0), horizon, 5));
+        prop_assert_eq!(shadow.members(), stored.members());
+        let sum: f64 = shadow.members().iter().map(|(_, weight)| weight).sum();
+        prop_assert!((sum - 1.0).abs() < 1e-6);
+    }
+}

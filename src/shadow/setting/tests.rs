@@ -1,0 +1,243 @@
+//! What a user would miss if the shadow of settings did not do it.
+
+use proptest::prelude::*;
+
+use super::*;
+
+const MINUTE: Span = Span::from_mins(1);
+const DAY: Span = Span::from_days(1);
+
+fn start() -> Timestamp {
+    Timestamp::from_secs(1_700_000_000)
+}
+
+fn host() -> ResourceId {
+    ResourceId::new("host", "web-1")
+}
+
+fn id(name: &str) -> SeriesId {
+    SeriesId::new(&host(), name)
+}
+
+fn snapshot(scope: &str, at: Timestamp, settings: &[(&str, &str)]) -> SettingSnapshot {
+    let settings = settings
+        .iter()
+        .map(|(name, value)| (Arc::from(*name), Value::infer(value)))
+        .collect();
+    SettingSnapshot {
+        resource: host(),
+        scope: scope.into(),
+        at,
+        settings: Some(settings),
+    }
+}
+
+fn change(name: &str, at: Timestamp, from: &str, to: &str) -> SettingChange {
+    SettingChange {
+        id: id(name),
+        at,
+        from: Some(Value::infer(from)),
+        to: Some(Value::infer(to)),
+        by: None,
+    }
+}
+
+/// A host with a hundred settings in `sysctl`, watched every minute for `days`.
+fn watched(days: i64) -> SettingShadow {
+    let mut shadow = SettingShadow::default();
+    let names: Vec<String> = (0..100).map(|n| format!("sysctl.s{n}")).collect();
+    let settings: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
+    shadow.snapshot(&snapshot("sysctl", start(), &settings));
+    for hour in 1..=days * 24 {
+        let mut same = snapshot("sysctl", start() + Span::from_hours(hour), &[]);
+        same.settings = None;
+        assert_eq!(shadow.snapshot(&same), []);
+    }
+    shadow
+}
+
+#[test]
+fn a_snapshot_tells_what_changed_came_and_went() {
+    let mut shadow = SettingShadow::default();
+    let first = [("sysctl.a", "1"), ("sysctl.b", "1000m"), ("sysctl.c", "on")];
+    assert_eq!(shadow.snapshot(&snapshot("sysctl", start(), &first)), []);
+    assert_eq!(shadow.generation(), 0);
+    let later = start() + MINUTE;
+    let second = [("sysctl.a", "2"), ("sysctl.b", "1"), ("sysctl.d", "x")];
+    let changes = shadow.snapshot(&snapshot("sysctl", later, &second));
+    let told: Vec<(&str, bool, bool)> = changes
+        .iter()
+        .map(|change| (&*change.id.name, change.from.is_some(), change.to.is_some()))
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("sysctl.c", true, false),
+            ("sysctl.a", true, true),
+            ("sysctl.d", false, true)
+        ]
+    );
+    assert_eq!(shadow.get(&id("sysctl.a")).unwrap().value, Value::Int(2));
+    assert_eq!(shadow.get(&id("sysctl.a")).unwrap().since, start());
+    assert!(shadow.get(&id("sysctl.c")).is_none());
+    assert_eq!((shadow.changes().len(), shadow.generation()), (3, 3));
+    assert_eq!(shadow.snapshot(&snapshot("sysctl", later + MINUTE, &second)), []);
+    assert_eq!(shadow.get(&id("sysctl.b")).unwrap().confirmed, later + MINUTE);
+}
+
+#[test]
+fn scopes_do_not_touch_each_other() {
+    let mut shadow = SettingShadow::default();
+    shadow.snapshot(&snapshot("etc", start(), &[("etc.hosts", "a b")]));
+    shadow.snapshot(&snapshot("etc.ssh", start(), &[("etc.ssh.port", "22")]));
+    shadow.snapshot(&snapshot("etcd", start(), &[("etcd.peers", "3")]));
+    let changes = shadow.snapshot(&snapshot("etc", start() + MINUTE, &[]));
+    assert_eq!(changes.len(), 1);
+    assert_eq!(changes[0].id, id("etc.hosts"));
+    assert_eq!(shadow.all().len(), 2);
+    let other = SettingSnapshot {
+        resource: ResourceId::new("host", "web-2"),
+        ..snapshot("etc.ssh", start(), &[("etc.ssh.port", "2222")])
+    };
+    assert_eq!(shadow.snapshot(&other), []);
+    assert_eq!(shadow.scopes().len(), 4);
+    assert_eq!(shadow.get(&id("etc.ssh.port")).unwrap().value, Value::Int(22));
+}
+
+#[test]
+fn a_change_is_as_surprising_as_the_history_is_long_and_calm() {
+    let surprise = |days: i64| {
+        let mut shadow = watched(days);
+        shadow.observe(&change(
+            "sysctl.s7",
+            start() + DAY * days + Span::from_hours(2),
+            "1",
+            "0",
+        ))
+    };
+    let (young, month, year) = (surprise(0), surprise(30), surprise(200));
+    assert!((5.0..8.0).contains(&young), "{young}");
+    assert!(
+        month > young + 1.0 && year > month && year < 20.0,
+        "{young} {month} {year}"
+    );
+}
+
+#[test]
+fn what_flaps_becomes_unsurprising_and_its_neighbours_do_not() {
+    let mut shadow = watched(10);
+    let begin = start() + DAY * 10;
+    let mut bits = Vec::new();
+    for hour in 0..72 {
+        let (from, to) = if hour % 2 == 0 { ("1", "0") } else { ("0", "1") };
+        bits.push(shadow.observe(&change("sysctl.s1", begin + Span::from_hours(hour), from, to)));
+    }
+    assert!(bits[0] > 6.0 && bits[71] < 2.0, "{bits:?}");
+    let now = begin + Span::from_hours(72);
+    // A third value of the one that flaps is odder than the two it flaps between.
+    let third = shadow.clone().observe(&change("sysctl.s1", now, "1", "5"));
+    assert!(third > bits[71] + 3.0, "{third}");
+    let neighbour = shadow.observe(&change("sysctl.s2", now, "1", "0"));
+    assert!(neighbour > 5.5, "{neighbour}");
+    assert!(shadow.hazard(&id("sysctl.s1"), now, DAY) > 0.7);
+    assert!(shadow.hazard(&id("sysctl.s3"), now, DAY) < 0.03);
+    let values = shadow.values(&id("sysctl.s1"), now + DAY);
+    assert_eq!(
+        values
+            .iter()
+            .find(|(value, _)| *value == Some(Value::Int(0)))
+            .map(|(_, p)| *p > 0.3),
+        Some(true)
+    );
+}
+
+#[test]
+fn changes_seen_together_are_equally_surprising() {
+    let mut shadow = watched(5);
+    let names: Vec<String> = (0..100).map(|n| format!("sysctl.s{n}")).collect();
+    let settings: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "2")).collect();
+    assert_eq!(
+        shadow.snapshot(&snapshot("sysctl", start() + DAY * 6, &settings)).len(),
+        100
+    );
+    let bits: Vec<f64> = shadow.all().values().map(|state| state.bits).collect();
+    assert!(bits.iter().all(|bit| *bit == bits[0] && *bit > 5.0), "{bits:?}");
+}
+
+#[test]
+fn a_change_is_less_likely_undone_the_longer_it_stays_and_where_none_was() {
+    let mut shadow = watched(1);
+    let seen = change("sysctl.s1", start() + DAY, "1", "0");
+    shadow.observe(&seen);
+    let within = Span::from_days(14);
+    let fresh = shadow.undone(&seen, seen.at, within);
+    let later = shadow.undone(&seen, seen.at + DAY, within);
+    assert!((0.05..0.15).contains(&fresh) && later < fresh / 2.0, "{fresh} {later}");
+    assert!(shadow.undone(&seen, seen.at, MINUTE) < fresh / 10.0);
+    let mut reverted = shadow.clone();
+    for n in 2..30 {
+        let name = format!("sysctl.s{n}");
+        let at = seen.at + MINUTE * n;
+        reverted.observe(&change(&name, at, "1", "0"));
+        reverted.observe(&change(&name, at + MINUTE, "0", "1"));
+    }
+    let at = seen.at + Span::from_hours(1);
+    assert!(reverted.undone(&seen, at, within) > 2.0 * shadow.undone(&seen, at, within));
+    shadow.observe(&change("sysctl.s1", seen.at + MINUTE, "0", "1"));
+    assert_eq!(shadow.undone(&seen, seen.at + MINUTE, within), 1.0);
+    assert!(shadow.undone(&seen, seen.at, within) < 1.0, "not known yet");
+}
+
+#[test]
+fn one_change_told_twice_is_one() {
+    let mut shadow = watched(1);
+    let at = start() + DAY;
+    let seen = change("sysctl.s1", at, "1", "0");
+    assert!(shadow.observe(&seen) > 0.0);
+    assert_eq!(shadow.observe(&seen), 0.0);
+    let gone = SettingChange { to: None, ..seen };
+    assert!(shadow.observe(&gone) > 0.0);
+    assert_eq!(shadow.observe(&gone), 0.0);
+    assert_eq!(shadow.changes().len(), 2);
+}
+
+#[test]
+fn the_list_of_changes_is_bounded() {
+    let mut shadow = watched(0);
+    for n in 0..SettingShadow::CHANGES as i64 + 50 {
+        let (from, to) = (n.to_string(), (n + 1).to_string());
+        shadow.observe(&change("sysctl.s1", start() + MINUTE * n, &from, &to));
+    }
+    assert_eq!(shadow.changes().len(), SettingShadow::CHANGES);
+}
+
+proptest! {
+    #[test]
+    fn any_changes_at_any_time_give_probabilities(
+        steps in prop::collection::vec((0..6u8, 0..4u8, -100_000..10_000_000i64), 0..80),
+        within in -10..1_000_000_000i64,
+    ) {
+        let mut shadow = watched(0);
+        let mut now = start();
+        for (setting, value, secs) in steps {
+            now += Span::from_secs(secs);
+            let id = id(&format!("sysctl.s{setting}"));
+            let from = shadow.get(&id).map(|state| state.value.clone());
+            let to = (value > 0).then(|| Value::Int(i64::from(value)));
+            let seen = SettingChange { id: id.clone(), at: now, from, to, by: None };
+            let bits = shadow.observe(&seen);
+            prop_assert!((0.0..=40.0).contains(&bits));
+            let probability = |p: f64| (0.0..=1.0).contains(&p);
+            prop_assert!(probability(shadow.hazard(&id, now, Span::from_secs(within))));
+            prop_assert!(probability(shadow.undone(&seen, now, Span::from_secs(within))));
+            let values = shadow.values(&id, now + Span::from_secs(within));
+            prop_assert!(values.iter().all(|(_, p)| probability(*p)));
+            prop_assert!(values.iter().map(|(_, p)| p).sum::<f64>() <= 1.0 + 1e-9);
+            prop_assert_eq!(shadow.get(&id).map(|state| state.value.clone()), seen.to);
+        }
+        let stored: SettingShadow = rmp_serde::from_slice(&rmp_serde::to_vec_named(&shadow).unwrap()).unwrap();
+        prop_assert_eq!(stored.all(), shadow.all());
+        let id = id("sysctl.s1");
+        prop_assert_eq!(stored.hazard(&id, now, DAY), shadow.hazard(&id, now, DAY));
+    }
+}
