@@ -6,6 +6,8 @@ mod declared;
 mod group;
 mod incidents;
 mod limit;
+#[cfg(test)]
+mod quiet;
 mod report;
 #[cfg(test)]
 mod sample;

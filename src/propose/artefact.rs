@@ -146,11 +146,18 @@ fn packages(settings: &[(&SeriesId, Option<&Value>, Option<&Value>)]) -> Vec<Lin
             text.starts_with(|c: char| c.is_ascii_alphanumeric())
                 && text.chars().all(|c| c.is_ascii_alphanumeric() || "+-.:~_".contains(c))
         };
-        match value.map(plain) {
+        if let Some(held) = name.strip_suffix(":hold").filter(|held| clean(held)) {
+            let hold = matches!(value, Some(Value::Bool(true)));
+            let verb = if hold { "hold" } else { "unhold" };
+            lines.push(Line::Command(format!("apt-mark {verb} {held}")));
+            continue;
+        }
+        let of_state = name.ends_with(":state");
+        match value.map(plain).filter(|_| !of_state) {
             Some(version) if clean(name) && clean(&version) => {
                 install.extend(quote(&format!("{name}={version}")));
             }
-            None if clean(name) => remove.extend(quote(name)),
+            None if clean(name) && !of_state => remove.extend(quote(name)),
             _ => lines.push(Line::ByHand(by_hand("pkg", name, *was, *value))),
         }
     }
@@ -168,23 +175,19 @@ fn packages(settings: &[(&SeriesId, Option<&Value>, Option<&Value>)]) -> Vec<Lin
 
 fn unit(name: &str, value: &str) -> Option<String> {
     let verb = match value {
-        "active" | "running" | "listening" | "waiting" | "mounted" => "start",
-        "inactive" | "dead" | "failed" => "stop",
+        "active" => "start",
+        "inactive" | "failed" => "stop",
         "enabled" => "enable",
         "disabled" => "disable",
         "masked" => "mask",
         _ => return None,
     };
-    const KINDS: [&str; 6] = [".service", ".socket", ".timer", ".mount", ".path", ".target"];
-    let end = KINDS.iter().find_map(|kind| {
-        let end = name.find(kind)? + kind.len();
-        (end == name.len() || name[end..].starts_with('.')).then_some(end)
-    })?;
-    Some(format!("systemctl {verb} -- {}", quote(&name[..end])?))
+    let (unit, _) = name.rsplit_once(':')?;
+    Some(format!("systemctl {verb} -- {}", quote(unit)?))
 }
 
 fn remount(name: &str, value: &Value) -> Option<String> {
-    let mount = name.strip_suffix(".options")?;
+    let mount = name.strip_suffix(":options")?;
     let options = match value {
         Value::List(items) => items
             .iter()
@@ -253,16 +256,18 @@ mod tests {
             "apt-get install --allow-downgrades bash=5.2.15-2+b7\n"
         );
         assert_eq!(text("pkg.nmap", None), "apt-get remove nmap\n");
+        assert_eq!(text("pkg.bash:hold", None), "apt-mark unhold bash\n");
+        assert!(text("pkg.bash:state", None).starts_with("# by hand"));
         assert_eq!(
-            text("unit.ssh.service.active", Some(&infer("active"))),
+            text("unit.ssh.service:state", Some(&infer("active"))),
             "systemctl start -- ssh.service\n"
         );
         assert_eq!(
-            text("unit.cron.service", Some(&infer("disabled"))),
+            text("unit.cron.service:enabled", Some(&infer("disabled"))),
             "systemctl disable -- cron.service\n"
         );
         assert_eq!(
-            text("mount./data.options", Some(&infer("rw,noatime"))),
+            text("mount./data:options", Some(&infer("rw,noatime"))),
             "mount -o remount,rw,noatime /data\n"
         );
         assert!(
@@ -282,9 +287,9 @@ mod tests {
         for name in [
             "sysctl.a",
             "etc.app.ini:password",
-            "unit.a.service",
+            "unit.a.service:state",
             "pkg.a",
-            "mount./a.options",
+            "mount./a:options",
         ] {
             let text = text(name, Some(&Value::Secret(hash.clone())));
             assert!(text.starts_with("# by hand") && !text.contains("hunter2"), "{text}");
@@ -297,8 +302,8 @@ mod tests {
         fn no_value_makes_a_second_command(value in ".{0,60}", scope in "(sysctl|pkg|unit|mount|etc|limits)") {
             let value = Value::Text(value.as_str().into());
             let name = match scope.as_str() {
-                "unit" => "unit.a.service".to_owned(),
-                "mount" => "mount./a.options".to_owned(),
+                "unit" => "unit.a.service:state".to_owned(),
+                "mount" => "mount./a:options".to_owned(),
                 "etc" => "etc.a:b".to_owned(),
                 other => format!("{other}.a"),
             };

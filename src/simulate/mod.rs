@@ -106,6 +106,7 @@ pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Times
             continue;
         };
         match draw::effect(metric, laws, horizon, now, seed) {
+            Some(drawn) if drawn.effect.difference.iter().all(|difference| *difference == 0.0) => {}
             Some(drawn) => {
                 plan.outside_seen |= drawn.outside_seen;
                 results.push(drawn);
