@@ -4,8 +4,6 @@ mod charts;
 mod draw;
 mod typed;
 
-use std::sync::Arc;
-
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
@@ -15,9 +13,8 @@ use crate::{
     simulate::Outcome,
     tui::{
         enter, open_line, page,
-        screens::proposals::evidence,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::{clock, stamp},
+        text::stamp,
     },
 };
 
@@ -343,7 +340,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('x') => {
             state.overlay = Some(Overlay::Text {
                 title: "where these numbers come from".into(),
-                lines: explanation(state),
+                lines: draw::explanation(state),
                 from: 0,
             });
         }
@@ -466,40 +463,6 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         }
     }
     Vec::new()
-}
-
-/// Everything behind the outcome, a line each.
-fn explanation(state: &State) -> Vec<String> {
-    let scenario = state.whatif.current();
-    let Some(outcome) = &scenario.outcome else {
-        return vec![scenario.failed.clone().unwrap_or_else(|| "nothing has run yet".into())];
-    };
-    let mut lines = vec![
-        format!(
-            "{} paths over {}, seed {}, on what was known at {}",
-            outcome.runs,
-            outcome.horizon,
-            outcome.seed,
-            clock(outcome.at)
-        ),
-        "the same changes, time and seed give the same figures".into(),
-        String::new(),
-    ];
-    for effect in &outcome.effects {
-        lines.push(format!("{}: {}", effect.series, evidence(effect.evidence)));
-        let of = |name: &str, q: [f64; 3]| {
-            let [low, middle, high] = q.map(|value| effect.unit.show(value));
-            format!("  {name:<10} {middle} (80 %: {low} to {high})")
-        };
-        lines.push(of("without", effect.before));
-        lines.push(of("with", effect.after));
-        lines.push(of("difference", effect.difference));
-    }
-    lines.push(String::new());
-    lines.push("identity: a law that holds by construction; past-change: what such changes did before;".into());
-    lines.push("network: learnt dependence; none: no evidence, the prior is shown.".into());
-    lines.extend(outcome.notes.iter().map(|note: &Arc<str>| format!("- {note}")));
-    lines
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

@@ -375,6 +375,40 @@ fn path(outcome: &Outcome) -> Option<String> {
     (!moved.is_empty()).then(|| format!("{} > {}", changed.join(", "), moved.join(", ")))
 }
 
+/// Everything behind the outcome, a line each.
+pub(super) fn explanation(state: &State) -> Vec<String> {
+    let scenario = state.whatif.current();
+    let Some(outcome) = &scenario.outcome else {
+        return vec![scenario.failed.clone().unwrap_or_else(|| "nothing has run yet".into())];
+    };
+    let mut lines = vec![
+        format!(
+            "{} paths over {}, seed {}, on what was known at {}",
+            outcome.runs,
+            outcome.horizon,
+            outcome.seed,
+            clock(outcome.at)
+        ),
+        "the same changes, time and seed give the same figures".into(),
+        String::new(),
+    ];
+    for effect in &outcome.effects {
+        lines.push(format!("{}: {}", effect.series, evidence(effect.evidence)));
+        let of = |name: &str, q: [f64; 3]| {
+            let [low, middle, high] = q.map(|value| effect.unit.show(value));
+            format!("  {name:<10} {middle} (80 %: {low} to {high})")
+        };
+        lines.push(of("without", effect.before));
+        lines.push(of("with", effect.after));
+        lines.push(of("difference", effect.difference));
+    }
+    lines.push(String::new());
+    lines.push("identity: a law that holds by construction; past-change: what such changes did before;".into());
+    lines.push("network: learnt dependence; none: no evidence, the prior is shown.".into());
+    lines.extend(outcome.notes.iter().map(|note| format!("- {note}")));
+    lines
+}
+
 /// Changes and outcome as plain text, for the clipboard.
 pub(super) fn as_text(state: &State) -> String {
     let scenario = state.whatif.current();
