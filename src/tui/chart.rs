@@ -344,3 +344,6 @@ impl Canvas<'_> {
         buffer.set_style(column.intersection(self.area), self.look.style(Role::Cursor));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,12 @@
 //! The world of the mock-ups: a fleet of twelve hosts at 14:32 on 14 March 2026 (UTC), for snapshot tests.
 
+mod history;
+mod judged;
+
 use std::sync::Arc;
+
+pub use history::*;
+pub use judged::*;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -296,130 +302,12 @@ fn settings() -> Vec<SettingRow> {
     rows
 }
 
-fn finding(number: u64, mark: Mark, name: &str, since: &str, bits: f64, summary: &str) -> Finding {
-    let series = id(name);
-    let row = metrics().into_iter().find(|row| row.id == series);
-    Finding {
-        id: FindingId(number),
-        mark,
-        level: if mark == Mark::Breach {
-            Level::High
-        } else {
-            Level::Moderate
-        },
-        severity: if mark == Mark::Breach {
-            Severity::Critical
-        } else {
-            Severity::Warning
-        },
-        comparison: if mark == Mark::Cross {
-            Comparison::FutureLimit
-        } else {
-            Comparison::ShadowActual
-        },
-        resource: series.resource.clone(),
-        series: vec![series],
-        seen: Seen::Metric {
-            now: row.as_ref().and_then(|row| row.now).map(|(_, value)| value),
-            band: row
-                .as_ref()
-                .and_then(|row| row.expected)
-                .map(|expected| expected.band80()),
-        },
-        since: at(since),
-        last: now(),
-        ended: None,
-        bits,
-        score: bits,
-        confidence: 0.98,
-        crossing: row.and_then(|row| row.crossing),
-        summary: summary.into(),
-        evidence: vec!["4.1 % is below the 80 % band 9.8-12.4 %".into()],
-        causes: Vec::new(),
-    }
-}
-
-/// The seven findings of the Overview.
-pub fn findings() -> Vec<Finding> {
-    let setting = Finding {
-        comparison: Comparison::DeclaredActual,
-        seen: Seen::Setting {
-            now: Some(Value::Int(4096)),
-            expected: Some(Value::Int(128)),
-        },
-        ..finding(
-            6,
-            Mark::Drift,
-            "web-01/sysctl.somaxconn",
-            "09:05:00",
-            0.0,
-            "sysctl.somaxconn 128 -> 4096",
-        )
-    };
-    let stale = Finding {
-        series: (0..266).map(|n| id(&format!("log-02/m.{n}"))).collect(),
-        seen: Seen::Metric { now: None, band: None },
-        ..finding(
-            7,
-            Mark::Stale,
-            "log-02/cpu.busy_pct",
-            "14:11:00",
-            0.0,
-            "no data for 21 min",
-        )
-    };
-    vec![
-        finding(
-            1,
-            Mark::Breach,
-            "db-01/mem.available_pct",
-            "13:58:00",
-            14.2,
-            "mem.available_pct 4.1 % is below 5 %",
-        ),
-        finding(
-            2,
-            Mark::Cross,
-            "web-03/fs./.used_pct",
-            "12:20:00",
-            0.7,
-            "fs./.used_pct passes 90 % at 17:42",
-        ),
-        finding(
-            3,
-            Mark::Cross,
-            "db-02/pg.conn_used",
-            "12:20:00",
-            1.1,
-            "pg.conn_used passes 500 in 2d04",
-        ),
-        finding(
-            4,
-            Mark::Odd,
-            "web-07/net.eth0.retrans",
-            "14:30:00",
-            11.9,
-            "net.eth0.retrans 38/s, expected 0-3",
-        ),
-        finding(
-            5,
-            Mark::Drift,
-            "web-01/http.p99_ms",
-            "09:12:00",
-            5.6,
-            "http.p99_ms 212, expected 160-190",
-        ),
-        setting,
-        stale,
-    ]
-}
-
 fn resources() -> Vec<ResourceRow> {
     let row = |name: &str, mark, cpu: f64, mem: f64, worst: Option<(&str, f64)>, seen: &str, metrics| ResourceRow {
         id: ResourceId::new("host", name),
         mark,
-        cpu: (cpu > 0.0).then(|| (cpu, [Some(cpu as f32); 8])),
-        mem: (mem > 0.0).then(|| (mem, [Some(mem as f32); 8])),
+        cpu: (cpu > 0.0).then_some((cpu, [Some(cpu as f32); 8])),
+        mem: (mem > 0.0).then_some((mem, [Some(mem as f32); 8])),
         worst: worst.map(|(metric, bits)| (id(&format!("{name}/{metric}")), bits)),
         seen: Some(at(seen)),
         metrics,
@@ -477,98 +365,6 @@ fn resources() -> Vec<ResourceRow> {
     rows.extend(["log-01", "web-02", "web-04", "web-05", "web-06", "web-08"].map(ok));
     rows[11].settings = 38;
     rows
-}
-
-fn proposals() -> Vec<Proposal> {
-    let proposal = |number, status, host: &str, title: &str, success, impact| Proposal {
-        id: ProposalId(number),
-        finding: FindingId(number),
-        kind: ProposalKind::Revert,
-        status,
-        resource: ResourceId::new("host", host),
-        title: title.into(),
-        changes: crate::domain::ChangeSet::of(crate::domain::Change::Setting {
-            id: id(&format!("{host}/{}", title.split(' ').next().unwrap())),
-            from: title.split(' ').nth(1).map(Value::infer),
-            to: title.split(' ').nth(3).map(Value::infer),
-        }),
-        factors: Factors {
-            success,
-            impact,
-            disruption: 0.3,
-            effort: 1.0,
-        },
-        why: vec![
-            "available_pct left its shadow 3 min after this setting changed (13:55);".into(),
-            "the same change came before the incident of 12 Mar (94 % alike).".into(),
-        ],
-        effects: vec![crate::domain::Effect {
-            series: id("db-01/mem.available_pct"),
-            unit: Unit::Percent,
-            before: [3.9, 4.1, 4.4],
-            after: [9.8, 11.0, 12.2],
-            difference: [5.9, 6.9, 7.8],
-            crossing: Some((1.0, 0.02)),
-            evidence: Evidence::PastChange,
-        }],
-        cost: "needs a restart of postgresql: 4-9 s without service, 3 seen before".into(),
-        sure: "model hit 17 of 20 such replays; based on 31 d; nothing alike since".into(),
-        risk: "pg.cache_hit 99.1 -> 98.3 % (limit 97): stays within".into(),
-        undo: "set shared_buffers=24GB, restart; the value before is kept in 7 Audit".into(),
-        artefact: crate::domain::Artefact {
-            format: "shell".into(),
-            text: "sysctl -w vm.swappiness=60\n".into(),
-        },
-        made_at: now(),
-    };
-    vec![
-        proposal(
-            1,
-            ProposalStatus::New,
-            "db-01",
-            "pg.shared_buffers 24GB -> 8GB (undo 13:55)",
-            0.85,
-            13.3,
-        ),
-        proposal(
-            3,
-            ProposalStatus::Tried,
-            "web-01",
-            "sysctl.somaxconn 4096 -> 128 (undo 09:05)",
-            0.7,
-            8.2,
-        ),
-        proposal(5, ProposalStatus::Weak, "web-07", "eth0.rx_ring 256 -> 1024", 0.2, 5.8),
-    ]
-}
-
-/// Incident 41, and one before it.
-pub fn incidents() -> Vec<Incident> {
-    vec![
-        Incident {
-            number: 40,
-            from: now() - Span::from_days(2),
-            to: Some(now() - Span::from_days(2) + Span::from_mins(20)),
-            bits: 13.0,
-            title: "db-01: mem.available_pct".into(),
-            lanes: vec![id("db-01/mem.available_pct")],
-        },
-        Incident {
-            number: 41,
-            from: at("13:52:00"),
-            to: None,
-            bits: 16.0,
-            title: "db-01, web-01: mem.available_pct".into(),
-            lanes: [
-                "db-01/pg.shared_bytes",
-                "db-01/mem.available_pct",
-                "db-01/mem.swap_in",
-                "web-01/http.p99_ms",
-            ]
-            .map(id)
-            .to_vec(),
-        },
-    ]
 }
 
 /// The whole world as a snapshot.
@@ -634,145 +430,6 @@ pub fn snapshot() -> Snapshot {
             ..StoreRow::default()
         },
     }
-}
-
-/// The chart of `db-01/mem.available_pct`: 65 columns of a minute from 13:28.
-pub fn chart() -> Chart {
-    let bits = "01102100101201100102101100128";
-    let columns = (0..65).map(|column| {
-        let value = match column {
-            4 | 11 | 23 => 12.0,
-            5 | 7 | 12 | 20 | 24 => 11.0,
-            6 | 19 | 27 => 10.0,
-            28 => 8.0,
-            29 => 6.0,
-            30 => 4.9,
-            31.. => 4.1,
-            _ => 11.2,
-        };
-        let bits = bits
-            .chars()
-            .nth(column)
-            .map_or(14.2, |digit| digit.to_digit(10).unwrap() as f32);
-        Column {
-            value: Some((value, value, value)),
-            expected: Some(band(9.8, 12.2)),
-            bits: Some(bits),
-        }
-    });
-    Chart {
-        id: id("db-01/mem.available_pct"),
-        from: at("13:28:00"),
-        step: Span::from_mins(1),
-        columns: columns.collect(),
-        changes: changes()
-            .into_iter()
-            .filter(|change| change.id.resource.name() == "db-01")
-            .collect(),
-    }
-}
-
-/// The forecast of `web-03/fs./.used_pct` over six hours.
-pub fn forecast() -> ForecastView {
-    let steps = (1..=60).map(|step| {
-        let middle = 81.3 + 0.27 * f64::from(step);
-        let reach = 0.4 + 0.05 * f64::from(step);
-        band(middle - reach, middle + reach).tidy(0.0, 100.0)
-    });
-    ForecastView {
-        id: id("web-03/fs./.used_pct"),
-        forecast: Some(Forecast {
-            start: now(),
-            step: Span::from_mins(6),
-            steps: steps.collect(),
-            points: 89_280,
-        }),
-        limit: limit(90.0, Side::Above),
-        crossing: Some(crossing()),
-        members: vec![("ses".into(), 0.6), ("seasonal".into(), 0.4)],
-        seasons: vec![Span::from_days(1)],
-        held: Held {
-            scored: 86_400,
-            held80: 0.791,
-            held95: 0.942,
-            error: 1.2,
-            naive_error: 3.1,
-        },
-        hits: (19, 20),
-    }
-}
-
-/// The hours before the forecast of `web-03/fs./.used_pct`.
-pub fn past(from: Timestamp, step: Span, columns: usize) -> Chart {
-    let column = |n: usize| {
-        let value = 78.6 + 0.1 * n as f64;
-        let known = from + step * n as i64 <= now();
-        Column {
-            value: known.then_some((value, value, value)),
-            expected: known.then(|| band(value - 0.3, value + 0.3)),
-            bits: known.then_some(0.7),
-        }
-    };
-    Chart {
-        id: id("web-03/fs./.used_pct"),
-        from,
-        step,
-        columns: (0..columns).map(column).collect(),
-        changes: Vec::new(),
-    }
-}
-
-/// What happened from 13:28 on.
-pub fn timeline() -> Timeline {
-    Timeline {
-        from: at("13:28:00"),
-        to: now(),
-        changes: changes()
-            .into_iter()
-            .filter(|change| change.at > at("13:28:00"))
-            .collect(),
-        events: vec![Event {
-            at: at("13:55:02"),
-            resource: ResourceId::new("host", "db-01"),
-            kind: EventKind::Service,
-            what: "postgresql restarted".into(),
-            who: Some("ansible".into()),
-        }],
-        findings: findings(),
-        notes: audit().into_iter().filter(|entry| entry.what == "note").collect(),
-    }
-}
-
-/// Entries of the audit, newest first.
-pub fn audit() -> Vec<AuditEntry> {
-    [
-        (
-            "14:31:02",
-            "ana@tty3",
-            "what-if",
-            "A: shared_buffers 8GB",
-            "34 -> 0 breach min",
-        ),
-        ("14:30:10", "shadow", "forecast", "web-03 fs./", "cross 17:42"),
-        ("14:20:11", "ana@tty3", "note", "", "restart planned 15:00"),
-        (
-            "14:12:40",
-            "ana@tty3",
-            "dismiss",
-            "#5 web-07 rx ring",
-            "\"driver bug, see wiki\"",
-        ),
-        ("14:11:05", "collector", "lost", "log-02", "no answer, 3 tries"),
-        ("06:58:03", "ana@tty3", "session", "read-only", "from 10.1.4.7 by ssh"),
-    ]
-    .map(|(clock, who, what, resource, result)| AuditEntry {
-        at: at(clock),
-        who: who.into(),
-        what: what.into(),
-        resource: resource.into(),
-        result: result.into(),
-    })
-    .to_vec()
 }
 
 /// A console on that world, without colours.

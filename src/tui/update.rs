@@ -1,17 +1,20 @@
 //! What every message does to the state. Nothing here waits, reads a clock or touches the terminal.
 
+mod line;
+
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use tui_input::{Input, InputRequest};
+
+pub(crate) use line::{export_to, open_line};
 
 use crate::{
-    domain::{SeriesId, Span, Timestamp, text::visible},
+    domain::{SeriesId, Span, Timestamp},
     engine::{Answer, LinkError, Query},
     tui::{
         export, screens,
         screens::{forecast, overview, resource, timeline, whatif},
-        state::{Effect, InputLine, Msg, Overlay, Purpose, Screen, State, Tag},
+        state::{Effect, Msg, Overlay, Purpose, Screen, State, Tag},
         text,
     },
 };
@@ -46,7 +49,7 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             effects
         }
         Msg::Paste(text) => {
-            paste(state, &text);
+            line::paste(state, &text);
             Vec::new()
         }
         Msg::Resize(width, height) => {
@@ -105,9 +108,9 @@ pub fn go_to(state: &mut State, at: Option<Timestamp>) -> Vec<Effect> {
         Some(at) => timeline::travel(state, at),
         None => {
             state.at = None;
-            if !state.frozen {
-                state.shown = Arc::clone(&state.live);
-            }
+            // Frozen or not: held still is then what is known now.
+            state.shown = Arc::clone(&state.live);
+            resource::forget(state);
             Vec::new()
         }
     };
@@ -184,23 +187,6 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
     }
 }
 
-fn paste(state: &mut State, text: &str) {
-    state.message = match &mut state.input {
-        None => Some("the paste was dropped: it goes only into an open line (/ or :)".into()),
-        Some(line) if line.purpose == Purpose::Apply => {
-            Some("a pasted name is refused: type it, so that hand and eye agree".into())
-        }
-        Some(line) => {
-            // Line ends become spaces: a paste never presses Enter.
-            for c in text.chars().take(4_096).map(|c| if c.is_control() { ' ' } else { c }) {
-                line.input.handle(InputRequest::InsertChar(c));
-            }
-            None
-        }
-    };
-    typed(state);
-}
-
 fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     if key.modifiers.contains(KeyModifiers::CONTROL) {
         match key.code {
@@ -215,7 +201,7 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
     }
     if state.input.is_some() {
-        return input_key(state, key);
+        return line::key(state, key);
     }
     if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
         return Vec::new();
@@ -231,21 +217,21 @@ fn quit(state: &mut State) -> Vec<Effect> {
     vec![Effect::Quit]
 }
 
-/// Opens a line for `purpose` with `text` in it.
-pub(crate) fn open_line(state: &mut State, purpose: Purpose, text: &str) {
-    state.input = Some(InputLine {
-        purpose,
-        input: Input::new(text.to_owned()),
-    });
-}
-
 /// Returns whether the key was for what lies over the screen.
 fn overlay_key(state: &mut State, code: KeyCode) -> bool {
     let page = state.size.1.saturating_sub(6).max(1);
-    let (from, last) = match &mut state.overlay {
-        Some(Overlay::Help(from)) => (from, u16::MAX),
-        Some(Overlay::Text { from, lines, .. }) => (from, (lines.len() as u16).saturating_sub(page)),
+    let (width, height) = state.size;
+    let last = match &state.overlay {
+        Some(Overlay::Text { lines, .. }) => {
+            let width = usize::from(width.saturating_sub(2));
+            let rows: usize = lines.iter().map(|line| text::wrap(line, width).len()).sum();
+            u16::try_from(rows).unwrap_or(u16::MAX).saturating_sub(page)
+        }
+        Some(Overlay::Help(_)) => crate::tui::help::last_from(state, width, height.saturating_sub(4)),
         None => return false,
+    };
+    let Some(Overlay::Help(from) | Overlay::Text { from, .. }) = &mut state.overlay else {
+        return false;
     };
     match code {
         KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'x') => state.overlay = None,
@@ -254,7 +240,7 @@ fn overlay_key(state: &mut State, code: KeyCode) -> bool {
         KeyCode::PageDown | KeyCode::Char(' ') => *from = from.saturating_add(page).min(last),
         KeyCode::PageUp => *from = from.saturating_sub(page),
         KeyCode::Char('g') | KeyCode::Home => *from = 0,
-        KeyCode::Char('G') | KeyCode::End if last != u16::MAX => *from = last,
+        KeyCode::Char('G') | KeyCode::End => *from = last,
         KeyCode::Char('q' | '1'..='7') => return false,
         _ => {}
     }
@@ -387,120 +373,4 @@ fn incident(state: &mut State, later: bool) -> Vec<Effect> {
             Vec::new()
         }
     }
-}
-
-fn input_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    let Some(line) = &mut state.input else {
-        return Vec::new();
-    };
-    match key.code {
-        KeyCode::Esc => {
-            if line.purpose == Purpose::Filter {
-                state.filter.clear();
-            }
-            state.input = None;
-            return Vec::new();
-        }
-        KeyCode::Enter => return submit(state),
-        KeyCode::Tab if line.purpose == Purpose::Command => {
-            let text = line.input.value().to_owned();
-            if let Some(whole) = crate::tui::command::complete(state, &text) {
-                open_line(state, Purpose::Command, &whole);
-            }
-            return Vec::new();
-        }
-        KeyCode::Up | KeyCode::Down if matches!(line.purpose, Purpose::Palette(_)) => {
-            let text = line.input.value().to_owned();
-            let rows = crate::tui::palette::matches(state, &text).len();
-            if let Some(InputLine {
-                purpose: Purpose::Palette(row),
-                ..
-            }) = &mut state.input
-            {
-                *row = if key.code == KeyCode::Up {
-                    row.saturating_sub(1)
-                } else {
-                    (*row + 1).min(rows.saturating_sub(1))
-                };
-            }
-            return Vec::new();
-        }
-        // An emptied line closes, as in every pager.
-        KeyCode::Backspace if line.input.value().is_empty() => {
-            state.input = None;
-            return Vec::new();
-        }
-        _ => {}
-    }
-    if let Some(request) = request(key) {
-        line.input.handle(request);
-        if let Purpose::Palette(row) = &mut line.purpose {
-            *row = 0;
-        }
-        typed(state);
-    }
-    Vec::new()
-}
-
-/// The filter filters as it is typed.
-fn typed(state: &mut State) {
-    if let Some(InputLine {
-        purpose: Purpose::Filter,
-        input,
-    }) = &state.input
-    {
-        state.filter = input.value().to_lowercase();
-    }
-}
-
-fn submit(state: &mut State) -> Vec<Effect> {
-    let Some(line) = state.input.take() else {
-        return Vec::new();
-    };
-    let text = line.input.value();
-    match line.purpose {
-        Purpose::Filter => screens::refresh(state),
-        Purpose::Command => crate::tui::command::run(state, text),
-        Purpose::Palette(row) => crate::tui::palette::choose(state, text, row),
-        purpose => screens::entered(state, &purpose, text),
-    }
-}
-
-/// A file name typed for an export of screens 1 to 3: its ending says how it is written.
-pub(crate) fn export_to(state: &mut State, name: &str) -> Vec<Effect> {
-    let name = name.trim();
-    if name.is_empty() {
-        return Vec::new();
-    }
-    let shown = export::shown(state, false);
-    let text = match name.rsplit('.').next() {
-        Some("csv") => shown.csv(),
-        Some("md") => shown.markdown(),
-        Some("txt") => shown.text(),
-        _ => {
-            state.message = Some(format!("{}: the name must end in .md, .csv or .txt", visible(name)));
-            return Vec::new();
-        }
-    };
-    vec![Effect::WriteFile(name.into(), text)]
-}
-
-fn request(key: KeyEvent) -> Option<InputRequest> {
-    let control = key.modifiers.contains(KeyModifiers::CONTROL);
-    Some(match key.code {
-        KeyCode::Char('u') if control => InputRequest::DeleteLine,
-        KeyCode::Char('w') if control => InputRequest::DeletePrevWord,
-        KeyCode::Char('k') if control => InputRequest::DeleteTillEnd,
-        KeyCode::Char('a') if control => InputRequest::GoToStart,
-        KeyCode::Char('e') if control => InputRequest::GoToEnd,
-        KeyCode::Char('h') if control => InputRequest::DeletePrevChar,
-        KeyCode::Char(c) if !control => InputRequest::InsertChar(c),
-        KeyCode::Backspace => InputRequest::DeletePrevChar,
-        KeyCode::Delete => InputRequest::DeleteNextChar,
-        KeyCode::Left => InputRequest::GoToPrevChar,
-        KeyCode::Right => InputRequest::GoToNextChar,
-        KeyCode::Home => InputRequest::GoToStart,
-        KeyCode::End => InputRequest::GoToEnd,
-        _ => return None,
-    })
 }

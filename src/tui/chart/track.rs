@@ -47,7 +47,7 @@ impl Track {
         {
             return None;
         }
-        if !self.wanted.as_ref().is_some_and(|wanted| wanted.id == window.id) {
+        if self.wanted.as_ref().is_none_or(|wanted| wanted.id != window.id) {
             self.chart = None;
         }
         self.scale = None;

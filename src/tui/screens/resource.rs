@@ -1,12 +1,17 @@
 //! Screen 2: is this metric doing what it should, and since when not?
 
 mod draw;
+mod related;
 mod sides;
+mod table;
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
+
+use related::{lag, related, related_place};
+pub use table::table;
 
 use crate::{
     domain::{Finding, Mark, SeriesId, Span},
@@ -14,7 +19,6 @@ use crate::{
     tui::{
         self,
         chart::{Lists, Plot, Track},
-        export::Shown,
         page,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
         text,
@@ -141,55 +145,6 @@ pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Fin
     state.shown.findings.iter().find(|finding| finding.series.contains(id))
 }
 
-/// Other metrics of the same host, the most surprising first; among equals those of the same family.
-fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow> {
-    let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let mine = family(&id.name);
-    let mut rows: Vec<&MetricRow> = state
-        .shown
-        .metrics
-        .iter()
-        .filter(|row| row.id.resource == id.resource && row.id != *id)
-        .collect();
-    // Whole bits only: rows must not change places with every wiggle.
-    let rank = |row: &MetricRow| {
-        (
-            std::cmp::Reverse(row.bits.max(0.0) as u32),
-            row.mark,
-            family(&row.id.name) != mine,
-        )
-    };
-    rows.sort_by_cached_key(|row| rank(row));
-    if !state.filter.is_empty() {
-        rows.retain(|row| state.passes(&row.id.resource, &row.id.name));
-    }
-    rows.truncate(40);
-    rows
-}
-
-fn related_place(state: &State, rows: &[&MetricRow]) -> usize {
-    rows.iter()
-        .position(|row| Some(&row.id) == state.resource.related.as_ref())
-        .unwrap_or(0)
-}
-
-/// How another metric's departure lies in time: `leads 3 min`, `lags 6 min`, `-`.
-fn lag(state: &State, id: &SeriesId, other: &SeriesId) -> String {
-    let mine = finding(state, id);
-    let cause = mine.and_then(|mine| mine.causes.iter().find(|cause| cause.series.as_ref() == Some(other)));
-    if let Some(cause) = cause {
-        return format!("leads {}", cause.lead);
-    }
-    let (Some(mine), Some(theirs)) = (mine, finding(state, other)) else {
-        return "-".into();
-    };
-    match theirs.since - mine.since {
-        Span(lag @ 1..) => format!("lags {}", Span(lag)),
-        Span(lead @ ..=-1) => format!("leads {}", Span(-lead)),
-        Span::ZERO => "same time".into(),
-    }
-}
-
 /// The series under the cursor.
 #[must_use]
 pub fn under_cursor(state: &State) -> Option<SeriesId> {
@@ -255,55 +210,6 @@ fn plot<'a>(state: &'a State, row: &'a MetricRow, lists: &'a Lists) -> Plot<'a> 
         now: lists.now,
         scale: track.and_then(Track::scale),
         ..Plot::default()
-    }
-}
-
-/// The numbers of the chart.
-#[must_use]
-pub fn table(state: &State) -> Shown {
-    let head = vec!["time", "actual", "shadow 10 %", "shadow 50 %", "shadow 90 %", "bits"];
-    let Some(row) = focus(state).and_then(|id| state.metric(&id)) else {
-        return Shown {
-            head,
-            ..Shown::default()
-        };
-    };
-    let number = |value: Option<f64>| value.map_or_else(String::new, |value| value.to_string());
-    let columns = state
-        .resource
-        .tracks
-        .get(&row.id)
-        .and_then(Track::chart)
-        .into_iter()
-        .flat_map(|chart| {
-            chart
-                .columns
-                .iter()
-                .enumerate()
-                .filter(|(_, column)| column.value.is_some())
-                .map(move |(place, column)| {
-                    let expected = column.expected;
-                    let cells = vec![
-                        (chart.from + chart.step * place as i64).to_string(),
-                        number(column.value.map(|(newest, _, _)| newest)),
-                        number(expected.map(|expected| expected.band80().0)),
-                        number(expected.map(|expected| expected.median())),
-                        number(expected.map(|expected| expected.band80().1)),
-                        number(column.bits.map(f64::from)),
-                    ];
-                    (row.id.clone(), cells)
-                })
-        });
-    let unit = row.unit.suffix();
-    let unit = if unit.is_empty() {
-        String::new()
-    } else {
-        format!(" ({unit})")
-    };
-    Shown {
-        title: format!("{}{unit}", row.id),
-        head,
-        rows: columns.collect(),
     }
 }
 

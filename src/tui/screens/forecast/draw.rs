@@ -250,7 +250,10 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
                 fit(&format!("{:.0} %", crossing.probability * 100.0), 8),
             )
         };
-        page.item(chosen, &line);
+        page.line(Role::Text, &line);
+        if chosen {
+            page.paint(0, name_cells + 8, Role::Cursor);
+        }
     }
     if found.is_empty() {
         page.line(Role::Text, &nothing(state));

@@ -64,7 +64,7 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
                 percent(row.cpu),
                 percent(row.mem)
             );
-            put_row(&mut page, place == at, &line, row.mark, 1);
+            put_row(&mut page, place == at, &line, row.mark, 1, width);
         }
         return;
     }
@@ -82,7 +82,7 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
             fit(&name(state, finding), metric),
             fit_right(&bits(state, finding), 4)
         );
-        put_row(&mut page, place == at, &line, finding.mark, 1);
+        put_row(&mut page, place == at, &line, finding.mark, 1, width);
     }
 }
 
@@ -90,10 +90,13 @@ fn pointer(chosen: bool) -> char {
     if chosen { '>' } else { ' ' }
 }
 
-/// A row of a list, its mark in its colour unless the cursor stands on it.
-fn put_row(page: &mut Page<'_>, chosen: bool, line: &str, mark: Mark, from: usize) {
-    page.item(chosen, line);
-    if !chosen {
+/// A row of a list, its mark in its colour; under the cursor its first `cells` cells are reversed. Reversing all of it would
+/// send the whole row twice for every step of the cursor.
+fn put_row(page: &mut Page<'_>, chosen: bool, line: &str, mark: Mark, from: usize, cells: usize) {
+    page.line(Role::Text, line);
+    if chosen {
+        page.paint(0, cells, Role::Cursor);
+    } else {
         page.paint(from, mark.word().len() + 2, Role::Mark(mark));
     }
 }
@@ -188,7 +191,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         format_args!(" {strip} "),
         fit(&since(state, finding), 6)
     );
-    put_row(page, chosen, &line, finding.mark, 1);
+    put_row(page, chosen, &line, finding.mark, 1, 38 + spare);
 }
 
 /// Surprise of a finding; a setting that changed and a host without data have none to tell.
@@ -239,7 +242,7 @@ fn host_rows(state: &State, rows: &[&ResourceRow], spare: usize, page: &mut Page
             fit_right(&bits, 5),
             row.seen.map_or("-".into(), text::minute)
         );
-        put_row(page, chosen, &line, row.mark, 11);
+        put_row(page, chosen, &line, row.mark, 11, 20);
     }
     if hidden > 0 {
         let mark = rest.unwrap_or(Mark::Ok);

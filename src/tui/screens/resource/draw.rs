@@ -324,8 +324,10 @@ fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
             fit_right(&format!("{:.1}", row.bits), 4),
             lag(state, id, &row.id)
         );
-        page.item(chosen, &line);
-        if !chosen {
+        page.line(Role::Text, &line);
+        if chosen {
+            page.paint(0, 42, Role::Cursor);
+        } else {
             page.paint(11, row.mark.word().len() + 2, Role::Mark(row.mark));
         }
     }

@@ -1,0 +1,154 @@
+//! What a chart promises, whatever it is given.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{
+    domain::Side,
+    engine::Column,
+    tui::{fixture, look::Depth, theme},
+};
+
+fn look(charset: Charset) -> Look {
+    theme::find("mono", &[]).unwrap().look(charset, Depth::Mono)
+}
+
+fn number() -> impl Strategy<Value = f64> {
+    prop_oneof![4 => -1e6..1e6f64, 1 => prop::num::f64::ANY]
+}
+
+proptest! {
+    #[test]
+    fn any_plot_fits_any_area(
+        values in prop::collection::vec(prop::option::of((number(), number(), number())), 0..60),
+        bands in prop::collection::vec(prop::option::of((number(), number())), 0..60),
+        limit in prop::option::of(number()),
+        (width, height, now, from) in (0u16..70, 0u16..20, 0usize..70, prop::num::i64::ANY),
+    ) {
+        let shadow: Vec<_> = bands.iter().map(|band| band.map(|(low, high)| fixture::band(low, high))).collect();
+        let limit = limit.map(|value| Limit { value, side: Side::Above, by: "".into() });
+        let plot = Plot {
+            from: Timestamp(from / 4),
+            step: Span::from_mins(1),
+            actual: &values,
+            shadow: &shadow,
+            limit: limit.as_ref(),
+            now: Some(now),
+            cursor: Some(now),
+            ..Plot::default()
+        };
+        for charset in [Charset::Ascii, Charset::Utf8] {
+            let mut buffer = Buffer::empty(Rect::new(0, 0, width, height));
+            let area = buffer.area;
+            chart(&plot, &look(charset), area, &mut buffer);
+        }
+    }
+
+    #[test]
+    fn the_axis_holds_all_it_was_made_for(low in -1e9..1e9f64, span in 0.0..1e9f64, rows in 2usize..30) {
+        let scale = Scale::of(low, low + span, Unit::None, rows);
+        let last = rows as i64 - 1;
+        prop_assert!((0..=last).contains(&scale.row(low)), "{scale:?}");
+        prop_assert!((0..=last).contains(&scale.row(low + span)), "{scale:?}");
+    }
+
+    #[test]
+    fn the_newest_bucket_is_within_the_last_grid_step(now in 0i64..4_000_000_000, columns in 12usize..200, step in 1i64..5_000) {
+        let (now, step) = (Timestamp::from_secs(now), Span::from_secs(step));
+        let from = start(now, step, columns);
+        let column = (now - from).0.div_euclid(step.0);
+        prop_assert!((columns as i64 - GRID..columns as i64).contains(&column), "{column}");
+        prop_assert_eq!(from, from.floor(step));
+    }
+}
+
+#[test]
+fn the_axis_keeps_still_until_the_data_leave_it() {
+    let plot = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| Some((*value, *value, *value)))
+            .collect::<Vec<_>>()
+    };
+    let first = plot(&[10.0, 20.0]);
+    let scale = Scale::fit(
+        &Plot {
+            actual: &first,
+            ..Plot::default()
+        },
+        11,
+    );
+    let inside = plot(&[11.0, 20.4]);
+    assert_eq!(
+        scale.hold(
+            &Plot {
+                actual: &inside,
+                ..Plot::default()
+            },
+            11
+        ),
+        scale
+    );
+    let outside = plot(&[11.0, 40.0]);
+    assert_ne!(
+        scale.hold(
+            &Plot {
+                actual: &outside,
+                ..Plot::default()
+            },
+            11
+        ),
+        scale
+    );
+}
+
+#[test]
+fn numbers_beside_the_axis_are_short_and_bytes_count_in_1024s() {
+    let gib = 1024f64.powi(3);
+    let scale = Scale::of(7.9 * gib, 24.0 * gib, Unit::Bytes, 5);
+    assert_eq!(
+        (scale.heading(Unit::Bytes), scale.label(0)),
+        ("GB".to_owned(), "25".to_owned())
+    );
+    assert_eq!(Scale::of(0.0, 0.02, Unit::Secs, 3).heading(Unit::Secs), "ms");
+    // Nothing is above 100 %, nor below nothing.
+    let scale = Scale::of(97.0, 99.0, Unit::Percent, 11);
+    assert!(scale.top <= 100.0);
+    assert_eq!(Scale::of(0.0, 1.0, Unit::Count, 11).row(0.0), 10);
+}
+
+#[test]
+fn a_gap_is_a_blank_and_ten_bits_are_a_plus() {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 6, 1));
+    let area = buffer.area;
+    strip(
+        &[Some(0.0), None, Some(4.9), Some(9.99), Some(10.0), Some(f32::NAN)],
+        &look(Charset::Ascii),
+        area,
+        &mut buffer,
+    );
+    assert_eq!(fixture::text(&buffer), "0 49+0");
+}
+
+#[test]
+fn slow_metrics_have_no_gaps_and_lost_ones_do() {
+    let step = Span::from_secs(12);
+    let mut columns = vec![Column::default(); 20];
+    let column = Column {
+        value: Some((1.0, 1.0, 1.0)),
+        expected: None,
+        bits: Some(0.5),
+    };
+    (0..10).step_by(3).for_each(|place| columns[place] = column);
+    let chart = crate::engine::Chart {
+        id: fixture::id("a/b"),
+        from: Timestamp(0),
+        step,
+        columns,
+        changes: Vec::new(),
+    };
+    let lists = Lists::of(&chart, Span::from_secs(36), Timestamp::from_secs(12 * 19));
+    assert!(lists.actual[..13].iter().all(Option::is_some));
+    assert!(lists.actual[15..].iter().all(Option::is_none));
+    assert_eq!(lists.now, Some(20));
+}

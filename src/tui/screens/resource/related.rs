@@ -1,0 +1,57 @@
+//! Metrics that may have to do with the one shown.
+
+use super::finding;
+use crate::{
+    domain::{SeriesId, Span},
+    engine::MetricRow,
+    tui::state::State,
+};
+
+/// Other metrics of the same host, the most surprising first; among equals those of the same family.
+pub(super) fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow> {
+    let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
+    let mine = family(&id.name);
+    let mut rows: Vec<&MetricRow> = state
+        .shown
+        .metrics
+        .iter()
+        .filter(|row| row.id.resource == id.resource && row.id != *id)
+        .collect();
+    // Whole bits only: rows must not change places with every wiggle.
+    let rank = |row: &MetricRow| {
+        (
+            std::cmp::Reverse(row.bits.max(0.0) as u32),
+            row.mark,
+            family(&row.id.name) != mine,
+        )
+    };
+    rows.sort_by_cached_key(|row| rank(row));
+    if !state.filter.is_empty() {
+        rows.retain(|row| state.passes(&row.id.resource, &row.id.name));
+    }
+    rows.truncate(40);
+    rows
+}
+
+pub(super) fn related_place(state: &State, rows: &[&MetricRow]) -> usize {
+    rows.iter()
+        .position(|row| Some(&row.id) == state.resource.related.as_ref())
+        .unwrap_or(0)
+}
+
+/// How another metric's departure lies in time: `leads 3 min`, `lags 6 min`, `-`.
+pub(super) fn lag(state: &State, id: &SeriesId, other: &SeriesId) -> String {
+    let mine = finding(state, id);
+    let cause = mine.and_then(|mine| mine.causes.iter().find(|cause| cause.series.as_ref() == Some(other)));
+    if let Some(cause) = cause {
+        return format!("leads {}", cause.lead);
+    }
+    let (Some(mine), Some(theirs)) = (mine, finding(state, other)) else {
+        return "-".into();
+    };
+    match theirs.since - mine.since {
+        Span(lag @ 1..) => format!("lags {}", Span(lag)),
+        Span(lead @ ..=-1) => format!("leads {}", Span(-lead)),
+        Span::ZERO => "same time".into(),
+    }
+}
