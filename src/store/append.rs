@@ -7,7 +7,6 @@ use duckdb::{Appender, Connection};
 use super::{
     Db, Keys, Store, StoreError, Write, audit,
     cell::{finite, json, micros, packed, single, word},
-    open::LOG_BYTES,
 };
 use crate::domain::{Finding, MetricMeta, Observation, Proposal, Quantiles, ResourceId, SeriesId, Timestamp, Value};
 
@@ -31,12 +30,7 @@ impl Store {
             }
             Ok(done?)
         })?;
-        // What is committed stays so whether or not this succeeds.
-        if self.log_bytes() > LOG_BYTES
-            && let Err(error) = self.checkpoint()
-        {
-            tracing::warn!(%error, "the store's log could not be folded in");
-        }
+        self.fold_log();
         Ok(())
     }
 }

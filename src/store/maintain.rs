@@ -28,17 +28,12 @@ impl Store {
             self.options.keep_five_minutes,
             self.options.keep_hours,
         ];
-        self.with(|db| {
-            let done = db.roll_up_late().and_then(|()| db.roll_up(now)).and_then(|()| {
-                let until = keep.map(|keep| now.saturating_sub(keep.0.max(HOUR)));
-                db.forget(until)
-            });
-            if done.is_err() {
-                // The failed step is undone already, or else now.
-                let _ = db.conn.execute_batch("ROLLBACK");
-            }
-            Ok(done?)
-        })?;
+        let until = keep.map(|keep| now.saturating_sub(keep.0.max(HOUR)));
+        // In parts, so that a store that was long closed needs no more memory than an open one.
+        while self.step(Db::roll_up_late)? || self.step(|db| db.roll_up(now))? {
+            self.fold_log();
+        }
+        self.step(|db| db.forget(until))?;
         self.keep_small()?;
         let limit = memory_limit(&self.options);
         self.with(|db| {
@@ -49,6 +44,18 @@ impl Store {
         })
     }
 
+    /// Runs one transaction, and undoes what a failed one left.
+    fn step<T>(&mut self, work: impl FnOnce(&mut Db) -> Result<T, duckdb::Error>) -> Result<T, StoreError> {
+        self.with(|db| {
+            let done = work(db);
+            if done.is_err() {
+                // It says no when the transaction is gone already.
+                let _ = db.conn.execute_batch("ROLLBACK");
+            }
+            Ok(done?)
+        })
+    }
+
     fn keep_small(&mut self) -> Result<(), StoreError> {
         let most = self.options.max_bytes;
         if self.path.is_none() || self.bytes() <= most / 100 * 95 {
@@ -56,7 +63,7 @@ impl Store {
         }
         self.checkpoint()?;
         if self.with(|db| Ok(db.used()?))? > most / 100 * 95 {
-            while self.with(|db| Ok(db.used()? > most / 100 * 90 && db.forget_oldest()?))? {
+            while self.step(|db| Ok(db.used()? > most / 100 * 90 && db.forget_oldest()?))? {
                 self.checkpoint()?;
             }
         }

@@ -113,6 +113,15 @@ impl Store {
         self.path.as_deref().map_or(0, |path| size(&beside(path, ".wal")))
     }
 
+    /// Folds a long log into the file. What is committed stays so whether or not this succeeds, so a failure is only logged.
+    pub(super) fn fold_log(&mut self) {
+        if self.log_bytes() > LOG_BYTES
+            && let Err(error) = self.checkpoint()
+        {
+            tracing::warn!(%error, "the store's log could not be folded in");
+        }
+    }
+
     /// Folds the log into the file.
     pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
         self.with(|db| Ok(db.conn.execute_batch("CHECKPOINT")?))

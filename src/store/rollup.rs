@@ -46,61 +46,57 @@ const AGGREGATED: &str = "sum(n)::BIGINT AS n, min(low) AS low, max(high) AS hig
   greatest(min(low), least(max(high), sum(mean * n) / sum(n))) AS mean, arg_max(last, observed_at) AS last, max(bits) AS bits";
 
 impl Db {
-    /// Rolls up all minutes that ended a minute before `now`, and what grew out of them. Each hour is one
-    /// transaction, so that a store that was long closed needs no more memory than an open one.
-    pub(super) fn roll_up(&mut self, now: i64) -> Result<(), duckdb::Error> {
+    /// Rolls up the next minutes that ended a minute before `now`, at most an hour of them, and what grew out of them; `false` when
+    /// there are none.
+    pub(super) fn roll_up(&mut self, now: i64) -> Result<bool, duckdb::Error> {
         // The minute's grace is for batches on their way; what comes later yet is caught by `roll_up_late`.
         let end = (now - LEVELS[1].length).div_euclid(LEVELS[1].length) * LEVELS[1].length;
-        while self.keys.progress.rolled < end {
-            let rolled = self.keys.progress.rolled;
-            let first: Option<i64> = self.conn.query_row(
-                &format!(
-                    "SELECT min(observed_at) FROM metric_obs WHERE observed_at >= {rolled} AND observed_at < {end}"
-                ),
-                [],
-                |row| row.get(0),
-            )?;
-            let upto = match first {
-                Some(first) => end.min(first.div_euclid(HOUR) * HOUR + HOUR),
-                None => end,
-            };
-            let within = self.conn.unchecked_transaction()?;
-            for pair in LEVELS.windows(2) {
-                let (fine, coarse) = (&pair[0], &pair[1]);
-                let length = coarse.length;
-                let (from, to) = (rolled.div_euclid(length) * length, upto.div_euclid(length) * length);
-                if from >= to {
-                    continue;
-                }
-                within.execute_batch(&format!(
-                    "INSERT INTO {table} SELECT series, {bucket} AS bucket, {AGGREGATED} FROM (SELECT {columns} FROM {source} WHERE observed_at >= {from} AND observed_at < {to})
-                     GROUP BY series, bucket ORDER BY bucket, series",
-                    table = coarse.table,
-                    columns = fine.columns,
-                    source = fine.table,
-                    bucket = bucket("observed_at", length),
-                ))?;
-            }
-            within.execute("UPDATE progress SET reached = ? WHERE name = 'rolled'", [upto])?;
-            within.commit()?;
-            self.keys.progress.rolled = upto;
+        let rolled = self.keys.progress.rolled;
+        if rolled >= end {
+            return Ok(false);
         }
-        Ok(())
+        let first: Option<i64> = self.conn.query_row(
+            &format!("SELECT min(observed_at) FROM metric_obs WHERE observed_at >= {rolled} AND observed_at < {end}"),
+            [],
+            |row| row.get(0),
+        )?;
+        let upto = match first {
+            Some(first) => end.min(first.div_euclid(HOUR) * HOUR + HOUR),
+            None => end,
+        };
+        let within = self.conn.unchecked_transaction()?;
+        for pair in LEVELS.windows(2) {
+            let (fine, coarse) = (&pair[0], &pair[1]);
+            let length = coarse.length;
+            let (from, to) = (rolled.div_euclid(length) * length, upto.div_euclid(length) * length);
+            if from >= to {
+                continue;
+            }
+            within.execute_batch(&format!(
+                "INSERT INTO {table} SELECT series, {bucket} AS bucket, {AGGREGATED} FROM (SELECT {columns} FROM {source} WHERE observed_at >= {from} AND observed_at < {to})
+                 GROUP BY series, bucket ORDER BY bucket, series",
+                table = coarse.table,
+                columns = fine.columns,
+                source = fine.table,
+                bucket = bucket("observed_at", length),
+            ))?;
+        }
+        within.execute("UPDATE progress SET reached = ? WHERE name = 'rolled'", [upto])?;
+        within.commit()?;
+        self.keys.progress.rolled = upto;
+        Ok(true)
     }
 
-    /// Rolls up again the minutes, five minutes and hours that got values after they were rolled up, an hour a transaction.
+    /// Rolls up again the minutes, five minutes and hours of the first hour that got values after it was rolled up; `false` when none
+    /// did.
     ///
     /// Where the finer rows of a bucket are gone already, what came late is added to the roll-up and then goes the same way.
-    pub(super) fn roll_up_late(&mut self) -> Result<(), duckdb::Error> {
+    pub(super) fn roll_up_late(&mut self) -> Result<bool, duckdb::Error> {
         let first = "SELECT min(minute) FROM late";
-        while let Some(first) = self.conn.query_row(first, [], |row| row.get::<_, Option<i64>>(0))? {
-            let from = first.div_euclid(HOUR) * HOUR;
-            self.roll_up_hour_again(from, from + HOUR)?;
-        }
-        Ok(())
-    }
-
-    fn roll_up_hour_again(&mut self, from: i64, to: i64) -> Result<(), duckdb::Error> {
+        let first: Option<i64> = self.conn.query_row(first, [], |row| row.get(0))?;
+        let Some(first) = first else { return Ok(false) };
+        let from = first.div_euclid(HOUR) * HOUR;
+        let to = from + HOUR;
         let within = self.conn.unchecked_transaction()?;
         for (level, pair) in LEVELS.windows(2).enumerate() {
             let (fine, coarse) = (&pair[0], &pair[1]);
@@ -123,7 +119,8 @@ impl Db {
             ))?;
         }
         within.execute_batch(&format!("DELETE FROM late WHERE minute < {to}"))?;
-        within.commit()
+        within.commit()?;
+        Ok(true)
     }
 }
 
