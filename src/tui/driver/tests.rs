@@ -35,6 +35,12 @@ impl Link for Fake {
             })),
             Query::Forecast { .. } => Ok(Answer::Forecast(Box::new(fixture::forecast()))),
             Query::Explain(id) => Ok(Answer::Text(vec![id.to_string()])),
+            Query::Timeline { .. } => Ok(Answer::Timeline(fixture::timeline())),
+            Query::Audit(_) => Ok(Answer::Audit {
+                entries: fixture::audit(),
+                total: 6,
+                broken: None,
+            }),
             _ => Err(LinkError::Refused("not here".into())),
         }
     }
