@@ -432,6 +432,20 @@ pub fn snapshot() -> Snapshot {
     }
 }
 
+/// The world so many snapshots later: time goes on and values move.
+pub fn later(number: u64, every: Span) -> Snapshot {
+    let mut snapshot = snapshot();
+    let at = now() + every * number as i64;
+    let swing = |place: usize| ((number as f64 / 7.0 + place as f64).sin() * 0.4 * 10.0).round() / 10.0;
+    let mut rows = snapshot.metrics.to_vec();
+    for (place, row) in rows.iter_mut().enumerate() {
+        row.now = row.now.map(|(_, value)| (at, value + swing(place)));
+    }
+    snapshot.metrics = rows.into();
+    (snapshot.at, snapshot.number) = (Some(at), number);
+    snapshot
+}
+
 /// A console on that world, without colours.
 pub fn state(charset: Charset, width: u16, height: u16) -> State {
     let look = theme::find("mono", &[]).unwrap().look(charset, Depth::Mono);

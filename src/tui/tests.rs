@@ -3,10 +3,12 @@
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use crate::{
+    domain::Span,
     engine::{Answer, Query},
     tui::{
         fixture::{self, key},
         look::Charset,
+        painter::Painter,
         state::{Effect, Msg, Screen, State},
         update, view_to_buffer,
     },
@@ -327,4 +329,36 @@ fn live_values_move_the_chart_by_whole_grid_steps_only() {
     seen.dedup();
     assert_eq!(seen.len(), 3, "{seen:?}");
     assert!(seen.iter().all(|labels| labels.starts_with('%')));
+}
+
+#[test]
+fn a_live_screen_stays_within_its_bytes() {
+    for (charset, width, height) in [(Charset::Ascii, 80, 24), (Charset::Utf8, 120, 40)] {
+        for place in [Screen::Overview, Screen::Resource, Screen::Forecast] {
+            let mut state = fixture::state(charset, width, height);
+            let asked = crate::tui::enter(&mut state, place);
+            settle(&mut state, asked);
+            let mut painter = Painter::new(ratatui::layout::Rect::new(0, 0, width, height));
+            painter.paint(view_to_buffer(&state, width, height));
+            let (mut worst, mut sum, frames) = (0, 0, 600);
+            for number in 1..=frames {
+                let asked = update(
+                    &mut state,
+                    Msg::Snapshot(std::sync::Arc::new(fixture::later(number, Span::from_secs(2)))),
+                );
+                settle(&mut state, asked);
+                let bytes = painter.paint(view_to_buffer(&state, width, height)).len();
+                (worst, sum) = (bytes.max(worst), sum + bytes);
+            }
+            let mean = sum / frames as usize;
+            assert!(
+                mean <= 700,
+                "{place:?} at {width}x{height}: {mean} bytes a frame of 2 s"
+            );
+            assert!(
+                worst <= 1_800,
+                "{place:?} at {width}x{height}: {worst} bytes in the worst frame"
+            );
+        }
+    }
 }

@@ -235,7 +235,8 @@ fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buf
 /// Row 24: as many keys as there is room for, help and quit always.
 fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
     let row = area.height - 1;
-    let (keys, last): (Vec<(&str, &str)>, [(&str, &str); 2]) = match (&state.input, &state.overlay) {
+    type Hint = (&'static str, &'static str);
+    let (keys, last): (Vec<Hint>, [Hint; 2]) = match (&state.input, &state.overlay) {
         (Some(line), _) => (
             match line.purpose {
                 Purpose::Command => vec![("Enter", "run"), ("Tab", "complete")],
@@ -253,7 +254,7 @@ fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
             [("?", "help"), ("q", "quit")],
         ),
     };
-    let cells = |(key, does): &(&str, &str)| key.len() + does.len() + 3;
+    let cells = |(key, does): &Hint| key.len() + does.len() + 3;
     let mut left = usize::from(area.width) + 2 - last.iter().map(cells).sum::<usize>().min(usize::from(area.width));
     let mut x = 0;
     let shown = keys.into_iter().take_while(|hint| {

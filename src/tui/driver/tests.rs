@@ -12,7 +12,6 @@ use tokio::sync::watch;
 
 use super::*;
 use crate::{
-    domain::Span,
     engine::{Answer, LinkError, Query},
     tui::{fixture, theme},
 };
@@ -36,22 +35,15 @@ impl Link for Fake {
             })),
             Query::Forecast { .. } => Ok(Answer::Forecast(Box::new(fixture::forecast()))),
             Query::Explain(id) => Ok(Answer::Text(vec![id.to_string()])),
+            Query::Timeline { .. } => Ok(Answer::Timeline(fixture::timeline())),
+            Query::Audit(_) => Ok(Answer::Audit {
+                entries: fixture::audit(),
+                total: 6,
+                broken: None,
+            }),
             _ => Err(LinkError::Refused("not here".into())),
         }
     }
-}
-
-fn later(number: u64, every: Span) -> Snapshot {
-    let mut snapshot = fixture::snapshot();
-    let at = fixture::now() + every * number as i64;
-    let swing = |place: usize| ((number as f64 / 7.0 + place as f64).sin() * 0.4 * 10.0).round() / 10.0;
-    let mut rows = snapshot.metrics.to_vec();
-    for (place, row) in rows.iter_mut().enumerate() {
-        row.now = row.now.map(|(_, value)| (at, value + swing(place)));
-    }
-    snapshot.metrics = rows.into();
-    (snapshot.at, snapshot.number) = (Some(at), number);
-    snapshot
 }
 
 /// Is the console when it is asked to, and nothing otherwise.
@@ -89,7 +81,7 @@ fn child() {
         tokio::spawn(async move {
             for number in 1.. {
                 sleep(every).await;
-                if send.send(Arc::new(later(number, every.into()))).is_err() {
+                if send.send(Arc::new(fixture::later(number, every.into()))).is_err() {
                     return;
                 }
             }
