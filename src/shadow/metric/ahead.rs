@@ -6,6 +6,8 @@ use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Span};
 impl MetricShadow {
     /// Most steps that members are asked for; farther ones repeat the last of them.
     const FARTHEST: usize = 4_096;
+    /// How many windows ahead a grid finer than the horizon asks for can see a crossing.
+    const SIGHT: usize = 4;
     /// Steps of a crossing's paths.
     const PATH_STEPS: usize = 72;
 
@@ -29,11 +31,36 @@ impl MetricShadow {
 
     /// When and how likely the limit is passed within `horizon`, over seeded sample paths; `None` with fewer than 60 values: after a
     /// minute noise and the beginning of a trend look alike.
+    ///
+    /// What has just begun shows on a fine grid first, so every grid is asked as far as it can see, and the one most sure of a crossing
+    /// answers.
     #[must_use]
     pub fn crossing(&self, limit: &Limit, horizon: Span, seed: u64) -> Option<Crossing> {
-        let newest = self.newest.filter(|_| self.points >= 2 * Self::WARM)?;
-        let grid = self.grid(self.spacing(horizon, Self::PATH_STEPS));
-        let farthest = grid.reach(newest.at, newest.at + horizon);
+        if self.points < 2 * Self::WARM {
+            return None;
+        }
+        let farthest = self.grid(self.spacing(horizon, Self::PATH_STEPS));
+        let finer = self
+            .grids
+            .iter()
+            .take_while(|grid| grid.step < farthest.step)
+            .filter_map(|grid| {
+                let sight = grid.step * (grid.window.most() * Self::SIGHT) as i64;
+                self.crossing_on(grid, limit, horizon, horizon.min(sight), seed)
+            });
+        let far = self.crossing_on(farthest, limit, horizon, horizon, seed)?;
+        Some(finer.fold(far, |best, near| {
+            if near.probability > best.probability {
+                near
+            } else {
+                best
+            }
+        }))
+    }
+
+    fn crossing_on(&self, grid: &Grid, limit: &Limit, horizon: Span, sight: Span, seed: u64) -> Option<Crossing> {
+        let newest = self.newest?;
+        let farthest = grid.reach(newest.at, newest.at + sight);
         // Steps lie evenly on a logarithmic scale of distance: a walk passes limits near its start soon, and those far away late.
         let place = |at: usize| {
             (farthest as f64)
@@ -47,7 +74,7 @@ impl MetricShadow {
             .into_iter()
             .enumerate()
             .map(|(at, quantiles)| Ahead {
-                after: (grid.step * steps[at] as i64).min(horizon.max(grid.step)),
+                after: (grid.step * steps[at] as i64).min(sight.max(grid.step)),
                 quantiles,
                 kin: if at == 0 {
                     0.0
@@ -56,14 +83,7 @@ impl MetricShadow {
                 },
             })
             .collect();
-        Some(crossing::crossing(
-            newest.at,
-            &ahead,
-            newest.value,
-            limit,
-            horizon,
-            seed,
-        ))
+        Some(crossing::crossing(newest, &ahead, grid.step, limit, horizon, seed))
     }
 
     /// Time between `steps` steps up to `horizon`: no less than the cadence.
@@ -92,7 +112,7 @@ impl MetricShadow {
             }
             // Before the first refit only one step is known: as uncertain as a random walk.
             let walk = |level: f64| (*ahead as f64).sqrt() * self.residuals.quantile(self.adaptive.level(level));
-            let errors = grid.spreads.errors(*ahead).unwrap_or_else(|| LEVELS.map(walk));
+            let errors = grid.errors(*ahead).unwrap_or_else(|| LEVELS.map(walk));
             Quantiles(errors.map(|error| middle + error)).tidy(self.lo, self.hi)
         };
         Some(path.into_iter().zip(ahead).map(around).collect())

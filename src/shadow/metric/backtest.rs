@@ -83,7 +83,9 @@ pub fn backtest(values: &[f64], members: &[AnyMember]) -> Tested {
     }
 }
 
-/// Weights from the losses at a distance and its neighbours, each relative to the worst member's.
+/// Weights from the losses at a distance, the next farther and all nearer ones, each relative to the worst member's.
+///
+/// Nearer ones count because they tell first: when a level begins to climb, forecasts of an hour are not known to be wrong for an hour.
 fn weights(losses: &[Vec<f64>], independent: f64) -> Vec<f64> {
     let members = losses.first().map_or(0, Vec::len);
     let mean = |member: usize| {

@@ -8,11 +8,23 @@ use serde::{Deserialize, Serialize};
 /// 200 values is worth log2 200 bits, whatever `b` is. Beyond all that came, the share falls off as the largest surprises did (peaks
 /// over a threshold; Pickands 1975, Annals of Statistics 3; Siffer et al., KDD 2017), with their mean excess unknown (Gamma prior, so
 /// the predictive tail is Lomax's): few values never give many bits.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Calibration {
-    /// Fading counts by surprise.
+    /// Counts by surprise, in units of `weight`.
     counts: Vec<f32>,
     total: f32,
+    /// What the newest value counts; it grows instead of all that is older fading.
+    weight: f32,
+}
+
+impl Default for Calibration {
+    fn default() -> Self {
+        Self {
+            counts: Vec::new(),
+            total: 0.0,
+            weight: 1.0,
+        }
+    }
 }
 
 impl Calibration {
@@ -36,32 +48,50 @@ impl Calibration {
         if self.counts.len() <= place {
             self.counts.resize(place + 1, 0.0);
         }
-        let keep = 1.0 - 1.0 / Self::MEMORY;
-        self.counts.iter_mut().for_each(|count| *count *= keep);
-        self.counts[place] += 1.0;
-        self.total = self.total * keep + 1.0;
+        self.counts[place] += self.weight;
+        self.total += self.weight;
+        self.weight *= 1.0 + 1.0 / Self::MEMORY;
+        if self.weight > 1e3 {
+            self.counts.iter_mut().for_each(|count| *count /= self.weight);
+            self.total /= self.weight;
+            self.weight = 1.0;
+        }
+    }
+
+    /// Faded count of the surprises of a range.
+    fn count(&self, count: f32) -> f64 {
+        f64::from(count) / f64::from(self.weight)
     }
 
     /// −log2 of the share of values at least as surprising as `bits`, 0 to 60.
     #[must_use]
     pub fn bits(&self, bits: f64) -> f64 {
-        let n = f64::from(self.total);
-        let place = Self::place(bits);
         // All of its own range counts as at least as surprising: surprises of zero-inflated series lie on a few values.
-        let came: f64 = self.counts.iter().skip(place).map(|count| f64::from(*count)).sum();
-        let mut share = (came + 1.0) / (n + 1.0);
+        let came: f64 = self
+            .counts
+            .iter()
+            .skip(Self::place(bits))
+            .map(|count| self.count(*count))
+            .sum();
+        let mut share = (came + 1.0) / (self.count(self.total) + 1.0);
         if came < 0.5 {
             share *= self.beyond(bits);
         }
         (1.0 / share.min(1.0)).log2().clamp(0.0, 60.0)
     }
 
+    /// Bits of a surprise such as came in one value of all it remembers.
+    #[must_use]
+    pub fn rarest(&self) -> f64 {
+        (self.count(self.total) + 1.0).log2()
+    }
+
     /// P(a surprise of more than `bits`), given one as large as the largest that came; 1 when too few came to tell.
     fn beyond(&self, bits: f64) -> f64 {
-        let enough = (f64::from(self.total) * Self::TAIL.0).max(Self::TAIL.1);
+        let enough = (self.count(self.total) * Self::TAIL.0).max(Self::TAIL.1);
         let (mut count, mut sum, mut most) = (0.0, 0.0, None);
         for (place, held) in self.counts.iter().enumerate().skip(1).rev() {
-            let held = f64::from(*held);
+            let held = self.count(*held);
             // All that was counted so far lies one range farther above the threshold.
             sum += Self::WIDTH * (count + held / 2.0);
             count += held;

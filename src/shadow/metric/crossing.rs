@@ -1,7 +1,7 @@
 //! When a limit is passed, from sample paths.
 
 use super::normal;
-use crate::domain::{Crossing, Limit, Quantiles, Side, Span, Timestamp};
+use crate::domain::{Crossing, Limit, Point, Quantiles, Side, Span};
 
 /// Paths drawn, in antithetic pairs (Hammersley & Morton 1956).
 const PATHS: usize = 400;
@@ -25,21 +25,21 @@ pub struct Ahead {
 ///
 /// Steps hang together by a Gaussian copula (Nelsen, An Introduction to Copulas, 2006, 2.3; Pinson et al. 2009, Wind Energy 12, for
 /// forecasts of many steps) whose scores form a Markov chain with the correlations that the backtest found. Beyond the outer levels
-/// the tail is normal. `newest` is the value at `start`.
+/// the tail is normal. Times are known to one `step` of the grid the forecast was made on; they are spread evenly over it.
 #[must_use]
-pub fn crossing(start: Timestamp, ahead: &[Ahead], newest: f64, limit: &Limit, horizon: Span, seed: u64) -> Crossing {
+pub fn crossing(newest: Point, ahead: &[Ahead], step: Span, limit: &Limit, horizon: Span, seed: u64) -> Crossing {
     let mut found = Crossing {
         limit: limit.value,
         probability: 0.0,
         horizon,
         at: [None; 3],
     };
-    if limit.broken_by(newest) {
+    if limit.broken_by(newest.value) {
         found.probability = 1.0;
-        found.at = [Some(start); 3];
+        found.at = [Some(newest.at); 3];
         return found;
     }
-    let (bound, newest) = (upright(limit.value, limit.side), upright(newest, limit.side));
+    let (bound, now) = (upright(limit.value, limit.side), upright(newest.value, limit.side));
     let steps: Vec<Step> = ahead.iter().map(|ahead| Step::new(ahead, bound, limit.side)).collect();
     if steps.iter().all(|step| step.threshold > 6.0) {
         return found;
@@ -48,19 +48,21 @@ pub fn crossing(start: Timestamp, ahead: &[Ahead], newest: f64, limit: &Limit, h
     let mut times = Vec::with_capacity(PATHS);
     for _ in 0..PATHS / 2 {
         let (mut score, mut open, mut before) = (0.0, [true; 2], 0.0);
-        for (at, step) in steps.iter().enumerate() {
-            score = step.kin * score + step.fresh * normal::draw(&mut rng);
+        for (at, there) in steps.iter().enumerate() {
+            score = there.kin * score + there.fresh * normal::draw(&mut rng);
             for (open, sign) in open.iter_mut().zip([1.0, -1.0]) {
-                if *open && sign * score > step.threshold {
+                if *open && sign * score > there.threshold {
                     *open = false;
                     // Where the straight line from the step before meets the limit.
                     let (from, value) = match at {
-                        0 => (Span::ZERO, newest),
+                        0 => (Span::ZERO, now),
                         _ => (ahead[at - 1].after, steps[at - 1].value(sign * before)),
                     };
-                    let share = ((bound - value) / (step.value(sign * score) - value)).clamp(0.0, 1.0);
+                    let share = ((bound - value) / (there.value(sign * score) - value)).clamp(0.0, 1.0);
                     let share = if share.is_finite() { share } else { 1.0 };
-                    times.push(start + from + Span(((ahead[at].after.0 - from.0) as f64 * share) as i64));
+                    let after =
+                        from.0 as f64 + (ahead[at].after.0 - from.0) as f64 * share + (rng.f64() - 0.5) * step.0 as f64;
+                    times.push(newest.at + Span((after as i64).max(0)));
                 }
             }
             before = score;

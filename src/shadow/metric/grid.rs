@@ -128,6 +128,21 @@ impl Grid {
         steps.iter().map(&mut at).collect()
     }
 
+    /// Error quantiles `ahead` steps ahead; `None` before the first refit.
+    #[must_use]
+    pub fn errors(&self, ahead: usize) -> Option<[f64; 13]> {
+        // A wrong slope errs the more the farther it is drawn out, which noise hides at the distances that could be tested; and what
+        // lies ahead is never wholly like what was. A member of more than half the weight is the median.
+        let weights = &self.spreads.nearest(usize::MAX)?.weights;
+        let mut leading = self.members.iter().zip(weights).filter(|(_, weight)| **weight > 0.5);
+        let least = if leading.any(|(member, _)| matches!(member, AnyMember::Trend(_))) {
+            0.5
+        } else {
+            0.05
+        };
+        self.spreads.errors(ahead, least)
+    }
+
     /// The season in use, in steps.
     #[must_use]
     pub fn season(&self) -> Option<usize> {

@@ -37,3 +37,18 @@ impl Member for Level {
         median(window).map(|level| vec![level; horizon])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_burst_does_not_move_it() {
+        let mut level = Level::default();
+        assert_eq!(level.forecast(1), None);
+        for value in [5.0, 5.0, 5.0, 900.0, 5.0, 900.0, 5.0] {
+            level.observe(Some(value));
+        }
+        assert_eq!(level.forecast(2), Some(vec![5.0, 5.0]));
+    }
+}

@@ -27,7 +27,8 @@ impl AnyMember {
             Self::Last(Last::default()),
             Self::Ses(Ses::new(0.2)),
             Self::Level(Level::default()),
-            Self::Trend(Trend::default()),
+            Self::Trend(Trend::long()),
+            Self::Trend(Trend::short()),
         ]
     }
 

@@ -108,6 +108,8 @@ pub struct MetricShadow {
     held: Held,
     /// When the last refit was, and how many values had been taken.
     refitted: Option<(Timestamp, u64)>,
+    /// When a value was last odd.
+    odd: Option<Timestamp>,
 }
 
 impl MetricShadow {
@@ -121,6 +123,8 @@ impl MetricShadow {
     const HUGE: f64 = 1e30;
     /// One-step errors needed before anything is said of the next one.
     const RESIDUALS: usize = 8;
+    /// Bits from which a value may mean that the series has begun to behave otherwise: of one in 2,000 values, or of the oddest two.
+    const ODD: f64 = 11.0;
     /// How fast the members' one-step errors forget: a minute at two seconds.
     const RATE: f64 = 0.03;
 
@@ -147,6 +151,7 @@ impl MetricShadow {
             points: 0,
             held: Held::default(),
             refitted: None,
+            odd: None,
         }
     }
 
@@ -201,6 +206,9 @@ impl MetricShadow {
                 if let Some(expected) = self.expect(middle, steps) {
                     judged.expected = Some(expected);
                     judged.bits = self.calibration.bits(bits) as f32;
+                    if f64::from(judged.bits) >= Self::ODD.min(self.calibration.rarest() - 1.0) {
+                        self.odd = Some(point.at);
+                    }
                     let (inside80, inside95) =
                         self.held
                             .observe(&expected, point.value, before.map_or(middle, |before| before.value));
@@ -333,7 +341,7 @@ impl MetricShadow {
     }
 
     /// Whether a refit is due at `now` (the retraining schedule): with 30 values, with twice as many up to 240, then every five minutes,
-    /// after an hour of history every hour.
+    /// after an hour without an odd value every hour.
     #[must_use]
     pub fn refit_due(&self, now: Timestamp) -> bool {
         let (Some(first), Some(newest)) = (self.first, self.newest) else {
@@ -345,13 +353,18 @@ impl MetricShadow {
         if points < Self::FINE as u64 && self.points >= points * 2 {
             return true;
         }
-        let young = newest.at - first < Span::from_hours(1);
-        let every = if young { Span::from_mins(5) } else { Span::from_hours(1) };
+        let lately = |since: Timestamp| newest.at - since < Span::from_hours(1);
+        let every = if lately(first) || self.odd.is_some_and(lately) {
+            Span::from_mins(5)
+        } else {
+            Span::from_hours(1)
+        };
         // A clock set back far also asks for one.
         self.points > points && (now - refitted).0.saturating_abs() >= every.0
     }
 
-    /// Chooses members' weights and seasons anew from the window it keeps; about a millisecond.
+    /// Chooses members' weights and seasons anew from the windows it keeps; two to three
+    /// milliseconds when they are full.
     pub fn refit(&mut self, now: Timestamp) {
         self.errors = self.grids[0].refit();
         for grid in &mut self.grids[1..] {

@@ -115,3 +115,45 @@ fn outside(n: usize, tail: f64, far: impl Fn(usize) -> f32) -> f64 {
     let reach = most - f64::from(far(outer));
     most + reach * (1.0 / (tail * (n + 1) as f64)).ln().max(0.0) / 1.5
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_the_conformal_ranks() {
+        let mut residuals = Residuals::default();
+        (1..=99).rev().for_each(|error| residuals.push(f64::from(error)));
+        assert_eq!(
+            (
+                residuals.quantile(0.1),
+                residuals.quantile(0.5),
+                residuals.quantile(0.9)
+            ),
+            (10.0, 50.0, 90.0)
+        );
+        assert!(residuals.quantile(0.001) < 1.0 && residuals.quantile(0.999) > 99.0);
+        assert_eq!(Residuals::default().quantile(0.5), 0.0);
+    }
+
+    #[test]
+    fn the_oldest_error_is_forgotten() {
+        let mut residuals = Residuals::default();
+        residuals.push(1e6);
+        (0..Residuals::MOST).for_each(|_| residuals.push(0.0));
+        assert_eq!((residuals.len(), residuals.quantile(0.99)), (Residuals::MOST, 0.0));
+    }
+
+    #[test]
+    fn surprise_grows_with_distance_and_less_so_where_the_tail_is_heavy() {
+        let (mut light, mut heavy) = (Residuals::default(), Residuals::default());
+        for rank in 1..=200 {
+            let p = f64::from(rank) / 201.0;
+            light.push((p / (1.0 - p)).ln());
+            heavy.push((p - 0.5).signum() * ((0.5 - (p - 0.5).abs()).recip() - 2.0));
+        }
+        assert!(light.bits(0.0) < 0.1 && light.bits(3.0) < light.bits(6.0) && light.bits(6.0) < light.bits(60.0));
+        assert!((light.bits(60.0) - light.bits(6.0)) > (heavy.bits(2_000.0) - heavy.bits(200.0)));
+        assert!(heavy.bits(1e30) <= 60.0);
+    }
+}

@@ -50,3 +50,21 @@ impl Member for SeasonalNaive {
         (self.season.len() == self.period).then(|| self.season.iter().copied().cycle().take(horizon).collect())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_repeats_the_last_season_and_fills_gaps_from_the_one_before() {
+        let mut seasonal = SeasonalNaive::new(3);
+        [Some(1.0), Some(2.0)]
+            .into_iter()
+            .for_each(|value| seasonal.observe(value));
+        assert_eq!(seasonal.forecast(2), None);
+        [Some(3.0), Some(4.0), None]
+            .into_iter()
+            .for_each(|value| seasonal.observe(value));
+        assert_eq!(seasonal.forecast(5), Some(vec![3.0, 4.0, 2.0, 3.0, 4.0]));
+    }
+}

@@ -56,3 +56,20 @@ impl Member for Ses {
         self.level.map(|level| vec![level; horizon])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_moves_by_alpha_and_fits_alpha_to_the_series() {
+        let mut ses = Ses::new(0.25);
+        [Some(8.0), None, Some(12.0)]
+            .into_iter()
+            .for_each(|value| ses.observe(value));
+        assert_eq!(ses.forecast(2), Some(vec![9.0, 9.0]));
+        let steps: Vec<f64> = (0..200).map(|t| f64::from(t / 20)).collect();
+        let noise: Vec<f64> = (0..200).map(|t| f64::from(t * 7_919 % 101)).collect();
+        assert!(Ses::fitted(&steps).alpha > Ses::fitted(&noise).alpha);
+    }
+}

@@ -21,26 +21,32 @@ pub struct Spread {
 pub struct Spreads(pub Vec<Spread>);
 
 impl Spreads {
-    /// Least growth of errors with distance beyond what was tested, as a power of it: what lies ahead is never wholly like what was.
-    const LEAST_GROWTH: f64 = 0.05;
-
-    /// Error quantiles `ahead` steps ahead; `None` before the first backtest.
+    /// Error quantiles `ahead` steps ahead; `None` before the first backtest. Beyond what was tested errors grow at least with the
+    /// power `least` of distance.
     ///
     /// Between tested distances on a logarithmic scale of distance, beyond them by the growth seen over the last two octaves (a random
     /// walk's is the square root), at least half a random walk's where errors hang together.
     #[must_use]
-    pub fn errors(&self, ahead: usize) -> Option<[f64; 13]> {
+    pub fn errors(&self, ahead: usize, least: f64) -> Option<[f64; 13]> {
         let ahead = ahead.max(1) as f64;
         let last = self.0.last()?;
         let farther = self.0.iter().position(|spread| f64::from(spread.steps) >= ahead);
         let Some(place) = farther else {
-            let width = |spread: &Spread| f64::from(spread.errors[10]) - f64::from(spread.errors[2]);
+            let width = |spread: &Spread| {
+                spread
+                    .errors
+                    .iter()
+                    .map(|error| f64::from((error - spread.errors[6]).abs()))
+                    .sum::<f64>()
+            };
             let before = &self.0[self.0.len().saturating_sub(3)];
             let octaves = (f64::from(last.steps) / f64::from(before.steps)).log2();
             let growth = (width(last) / width(before)).log2() / octaves;
-            let least = Self::LEAST_GROWTH.max(0.35 * f64::from(last.kin));
+            // Errors of noise around a level do not hang together, and if they seem to grow it is by chance.
+            let least = least.max(0.35 * f64::from(last.kin));
+            let most = (0.1 + f64::from(last.kin)).clamp(least, 1.0);
             let growth = if growth.is_finite() {
-                growth.clamp(least, 1.0)
+                growth.clamp(least, most)
             } else {
                 least
             };

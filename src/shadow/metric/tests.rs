@@ -180,6 +180,27 @@ fn a_disk_that_fills_is_caught_with_its_time() {
 }
 
 #[test]
+fn a_disk_that_begins_to_fill_is_seen_long_before_it_is_full() {
+    let mut shadow = shadow(MetricKind::Bounded { lo: 0.0, hi: 100.0 }, 10);
+    let minutes = |place: i64| (place * 10 - 6 * 3_600) as f64 / 60.0;
+    for place in 0..6 * 360 + 25 * 6 {
+        let at = at(place * 10);
+        let value = 40.0 + minutes(place).max(0.0);
+        shadow.observe(Point { at, value });
+        if shadow.refit_due(at) {
+            shadow.refit(at);
+        }
+    }
+    let crossing = shadow.crossing(&above(90.0), Span::from_hours(6), 1).unwrap();
+    let left = crossing.at[1].map(|at| at - shadow.range().unwrap().1);
+    assert!(crossing.probability > 0.5, "{crossing:?}");
+    assert!(
+        left.is_some_and(|left| (left.secs_f64() / 60.0 - 25.0).abs() < 8.0),
+        "{left:?}"
+    );
+}
+
+#[test]
 fn noise_far_below_a_limit_passes_nothing() {
     for seed in 0..5 {
         let values: Vec<f64> = noise(seed, 2_400).iter().map(|x| 40.0 + x).collect();

@@ -9,16 +9,37 @@ use super::{Member, median};
 /// A robust straight line: the median of slopes between points half a window apart (Theil 1950, the "incomplete method"), and the
 /// median of what remains as its level.
 ///
-/// The slope is drawn towards zero by twice its standard error, and once more for every four windows ahead: noise around a level stays
-/// a level, a clear trend goes on, and the farther ahead the clearer it must be.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+/// A slope below twice its standard error counts as none, and one not far above is drawn towards zero (the non-negative garrote;
+/// Breiman 1995, Technometrics 37); for every four windows ahead it is one standard error more. So noise around a level stays a level, a
+/// clear trend goes on, and the farther ahead the clearer it must be.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trend {
+    window: usize,
     newest: VecDeque<f64>,
 }
 
 impl Trend {
+    /// Values of the longest window.
     const WINDOW: usize = 60;
     const LEAST: usize = 12;
+
+    /// A line through many values: exact, and slow to turn.
+    #[must_use]
+    pub fn long() -> Self {
+        Self {
+            window: Self::WINDOW,
+            newest: VecDeque::new(),
+        }
+    }
+
+    /// A line through few values: soon there when a series begins to move.
+    #[must_use]
+    pub fn short() -> Self {
+        Self {
+            window: 16,
+            newest: VecDeque::new(),
+        }
+    }
 
     /// Level at the newest step, slope a step, and the slope's standard error.
     fn line(&self) -> Option<(f64, f64, f64)> {
@@ -57,21 +78,28 @@ impl Trend {
     }
 }
 
-/// Draws `slope` towards zero by `by`, not past it.
-fn shrunk(slope: f64, by: f64) -> f64 {
-    slope - slope.clamp(-by, by)
+/// The garrote: nothing of a slope not beyond `least`, nearly all of one far beyond it.
+fn shrunk(slope: f64, least: f64) -> f64 {
+    if slope.abs() <= least {
+        return 0.0;
+    }
+    slope * (1.0 - (least / slope).powi(2))
 }
 
 impl Member for Trend {
     fn name(&self) -> &'static str {
-        "trend"
+        if self.window == Self::WINDOW {
+            "trend"
+        } else {
+            "recent trend"
+        }
     }
 
     fn observe(&mut self, value: Option<f64>) {
         if value.is_none() && self.newest.is_empty() {
             return;
         }
-        if self.newest.len() == Self::WINDOW {
+        if self.newest.len() == self.window {
             self.newest.pop_front();
         }
         self.newest.push_back(value.unwrap_or(f64::NAN));
@@ -83,9 +111,49 @@ impl Member for Trend {
         }
         let (mut level, slope, error) = self.line()?;
         let step = |ahead: usize| {
-            level += shrunk(slope, error * (2.0 + ahead as f64 / (4 * Self::WINDOW) as f64));
+            level += shrunk(slope, error * (2.0 + ahead as f64 / (4 * self.window) as f64));
             level
         };
         Some((1..=horizon).map(step).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fed(values: impl Iterator<Item = Option<f64>>) -> Trend {
+        let mut trend = Trend::long();
+        values.for_each(|value| trend.observe(value));
+        trend
+    }
+
+    #[test]
+    fn a_line_goes_on_over_gaps_and_outliers() {
+        let line = |t: i32| match t {
+            20 => None,
+            30 => Some(900.0),
+            _ => Some(5.0 + 0.5 * f64::from(t)),
+        };
+        let path = fed((0..50).map(line)).forecast(100).unwrap();
+        for (ahead, value) in path.iter().enumerate() {
+            assert!(
+                (value - (5.0 + 0.5 * (50 + ahead) as f64)).abs() < 1e-6,
+                "{ahead} {value}"
+            );
+        }
+    }
+
+    #[test]
+    fn noise_has_no_slope() {
+        let mut rng = fastrand::Rng::with_seed(4);
+        let path = fed((0..60).map(|_| Some(rng.f64()))).forecast(1_000).unwrap();
+        assert!((path[999] - 0.5).abs() < 0.3, "{}", path[999]);
+    }
+
+    #[test]
+    fn few_values_make_no_line() {
+        assert_eq!(fed((0..11).map(|t| Some(f64::from(t)))).forecast(1), None);
+        assert_eq!(fed((0..60).map(|t| (t == 0).then_some(1.0))).forecast(1), None);
     }
 }
