@@ -125,7 +125,7 @@ impl Default for Options {
                 keep_five_minutes: Span::from_days(90),
                 keep_hours: Span::from_days(730),
                 commit_every: Span::from_secs(10),
-                memory_bytes: 128 << 20,
+                memory_bytes: 64 << 20,
             },
             ui: UiOptions {
                 theme: "auto".into(),

@@ -123,6 +123,14 @@ pub struct Terminal {
     pub raw: Vec<u8>,
 }
 
+impl Drop for Terminal {
+    /// A failed test leaves no program behind.
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
 impl Terminal {
     /// What the terminal shows.
     pub fn text(&self) -> String {
@@ -144,12 +152,13 @@ impl Terminal {
 
     /// Takes output until the screen is as wished; panics with the screen when it does not come.
     pub fn until(&mut self, wish: &str, mut is: impl FnMut(&str) -> bool) {
+        let began = foreshadow::engine::clock::Stopwatch::start();
         loop {
             let text = self.text();
             if is(&text) {
                 return;
             }
-            match self.output.recv_timeout(PATIENCE) {
+            match self.output.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
                 Ok(bytes) => self.take(&bytes),
                 Err(RecvTimeoutError::Timeout) => panic!("waited for {wish}; the screen is\n{text}"),
                 Err(RecvTimeoutError::Disconnected) => panic!("ended before {wish}; the screen is\n{text}"),
