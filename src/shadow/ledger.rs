@@ -126,7 +126,9 @@ impl Ledger {
     ///
     /// A value claim is scored with the first value at or soon after its due time; a crossing with the first value beyond the limit.
     pub fn observe(&mut self, id: &SeriesId, point: Point) -> Vec<Scored> {
-        if !point.value.is_finite() || self.newest.get(id).is_some_and(|newest| point.at <= newest.at) {
+        // Late values are known already; much older ones mean that the clock was set back.
+        let late = |newest: &Point| point.at <= newest.at && newest.at - point.at < Span::from_hours(1);
+        if !point.value.is_finite() || self.newest.get(id).is_some_and(late) {
             return Vec::new();
         }
         match self.newest.get_mut(id) {

@@ -67,7 +67,8 @@ impl Grid {
     /// be of the same second of the minute, and a job that runs at another second would never be seen.
     pub fn observe(&mut self, point: Point) {
         if let Some(before) = self.newest {
-            let steps = self.between(before.at, point.at);
+            // A clock that was set back begins a step anew.
+            let steps = self.between(before.at, point.at).max(usize::from(point.at < before.at));
             if steps > 0 {
                 self.push(self.kept);
                 self.seen = 0;

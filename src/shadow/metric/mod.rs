@@ -110,6 +110,8 @@ pub struct MetricShadow {
     refitted: Option<(Timestamp, u64)>,
     /// When a value was last odd.
     odd: Option<Timestamp>,
+    /// The newest of the late values that came since the newest value in time, and how many came in order.
+    late: Option<(Timestamp, u32)>,
 }
 
 impl MetricShadow {
@@ -125,6 +127,8 @@ impl MetricShadow {
     const RESIDUALS: usize = 8;
     /// Bits from which a value may mean that the series has begun to behave otherwise: of one in 2,000 values, or of the oddest two.
     const ODD: f64 = 11.0;
+    /// Late values in a row that mean that the clock was set back.
+    const LATE: u32 = 30;
     /// How fast the members' one-step errors forget: a minute at two seconds.
     const RATE: f64 = 0.03;
 
@@ -152,6 +156,7 @@ impl MetricShadow {
             held: Held::default(),
             refitted: None,
             odd: None,
+            late: None,
         }
     }
 
@@ -173,21 +178,22 @@ impl MetricShadow {
     }
 
     /// Takes a value and judges it by what was expected. Late and duplicate values (not after the newest) change nothing
-    /// and are judged with 0 bits; NaN and infinities are gaps.
+    /// and are judged with 0 bits; NaN and infinities are gaps. When only late values come, one after the other, the clock was set back,
+    /// and the model goes on from there.
     pub fn observe(&mut self, point: Point) -> Judged {
         let silent = Judged {
             expected: None,
             bits: 0.0,
         };
-        if !point.value.is_finite() || self.newest.is_some_and(|newest| point.at <= newest.at) {
+        if !point.value.is_finite() || self.is_late(point.at) {
             return silent;
         }
         let point = Point {
             value: point.value.clamp(-Self::HUGE, Self::HUGE),
             ..point
         };
-        let before = self.newest.replace(point);
-        self.first.get_or_insert(point.at);
+        let before = self.newest.replace(point).filter(|before| before.at < point.at);
+        self.first = Some(self.first.map_or(point.at, |first| first.min(point.at)));
         if let Some(before) = before
             && self.cadence.observe(point.at - before.at)
         {
@@ -225,6 +231,20 @@ impl MetricShadow {
         }
         self.points += 1;
         judged
+    }
+
+    /// Whether a value is not after the newest, and not the last of a row of late ones.
+    fn is_late(&mut self, at: Timestamp) -> bool {
+        if self.newest.is_none_or(|newest| at > newest.at) {
+            self.late = None;
+            return false;
+        }
+        let row = match self.late {
+            Some((before, row)) if before < at => row + 1,
+            _ => 1,
+        };
+        self.late = (row < Self::LATE).then_some((at, row));
+        row < Self::LATE
     }
 
     /// After missed steps more is possible: errors grow like those of a random walk.
@@ -353,7 +373,7 @@ impl MetricShadow {
         if points < Self::FINE as u64 && self.points >= points * 2 {
             return true;
         }
-        let lately = |since: Timestamp| newest.at - since < Span::from_hours(1);
+        let lately = |since: Timestamp| (newest.at - since).0.saturating_abs() < Span::from_hours(1).0;
         let every = if lately(first) || self.odd.is_some_and(lately) {
             Span::from_mins(5)
         } else {

@@ -291,8 +291,7 @@ fn a_daily_rhythm_is_forecast() {
 fn late_and_missing_values_change_nothing_and_a_jump_of_the_clock_ends() {
     let mut shadow = shadow(MetricKind::Gauge, 2);
     feed(&mut shadow, &noise(1, 200));
-    let before = rmp_serde::to_vec(&shadow).unwrap();
-    let newest = shadow.range().unwrap().1;
+    let (before, newest) = (shadow.clone(), shadow.range().unwrap().1);
     for (back, value) in [(0, 5.0), (7, 5.0), (-2, f64::NAN), (-2, f64::INFINITY)] {
         let judged = shadow.observe(Point {
             at: newest - Span::from_secs(back),
@@ -300,7 +299,10 @@ fn late_and_missing_values_change_nothing_and_a_jump_of_the_clock_ends() {
         });
         assert_eq!((judged.expected, judged.bits), (None, 0.0));
     }
-    assert_eq!(rmp_serde::to_vec(&shadow).unwrap(), before);
+    assert_eq!(
+        (shadow.points(), shadow.range(), shadow.next()),
+        (before.points(), before.range(), before.next())
+    );
     let far = shadow.observe(Point {
         at: newest + Span::from_days(36_500),
         value: 0.0,
@@ -312,6 +314,28 @@ fn late_and_missing_values_change_nothing_and_a_jump_of_the_clock_ends() {
         value: 0.0,
     });
     assert!(shadow.forecast(Span(i64::MAX), 10).is_some());
+}
+
+#[test]
+fn after_the_clock_was_set_back_it_goes_on() {
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    feed(&mut shadow, &noise(1, 200));
+    let back = at(-1_000_000);
+    for place in 0..300 {
+        let at = back + Span::from_secs(2) * place;
+        shadow.observe(Point { at, value: 50.0 });
+        if shadow.refit_due(at) {
+            shadow.refit(at);
+        }
+    }
+    assert_eq!(shadow.range().unwrap().1, back + Span::from_secs(598));
+    assert_eq!(shadow.next().unwrap().median(), 50.0);
+    let forecast = shadow.forecast(Span::from_hours(6), 10).unwrap();
+    assert!(
+        (forecast.steps[9].median() - 50.0).abs() < 5.0,
+        "{:?}",
+        forecast.steps[9]
+    );
 }
 
 #[test]
