@@ -218,6 +218,8 @@ impl<L: Link> Driver<L> {
                 biased;
                 () = ring(&mut resize) => {
                     if let Some((width, height)) = size.take() {
+                        // Even back at the old size: what the smaller window cut off is gone.
+                        self.painter.forget();
                         self.take(Msg::Resize(width, height));
                         self.paint()?;
                         resize = Some(Box::pin(sleep(RESIZE)));
@@ -256,6 +258,7 @@ impl<L: Link> Driver<L> {
                     }
                     // The first size is drawn at once, those after it together.
                     if resize.is_none() && let Some((width, height)) = size.take() {
+                        self.painter.forget();
                         self.take(Msg::Resize(width, height));
                         self.paint()?;
                         resize = Some(Box::pin(sleep(RESIZE)));

@@ -209,7 +209,7 @@ fn a_filling_disk_is_told_before_it_is_full() {
         (Comparison::FutureLimit, Mark::Cross)
     );
     let crossing = finding.crossing.expect("a crossing");
-    assert!(crossing.probability > 0.8, "{crossing:?}");
+    assert!(crossing.probability > 0.7, "{crossing:?}");
     // 68.2 % now, 0.12 % a minute: 90 % comes three hours and two minutes from now.
     let when = crossing.at[1].expect("a median") - host.now;
     assert!((Span::from_mins(120)..Span::from_mins(280)).contains(&when), "{when}");

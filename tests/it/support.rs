@@ -170,13 +170,16 @@ impl Terminal {
         self.until(&format!("`{text}`"), |screen| screen.contains(text));
     }
 
-    /// Takes all output up to the program's end, and returns its exit status.
+    /// Takes all output up to the program's end, and returns its exit status; panics with the screen when it does not end.
     pub fn end(&mut self) -> std::process::ExitStatus {
-        let status = self.child.wait().unwrap();
-        while let Ok(bytes) = self.output.recv_timeout(Duration::from_millis(200)) {
-            self.take(&bytes);
+        let began = foreshadow::engine::clock::Stopwatch::start();
+        loop {
+            match self.output.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
+                Ok(bytes) => self.take(&bytes),
+                Err(RecvTimeoutError::Disconnected) => return self.child.wait().unwrap(),
+                Err(RecvTimeoutError::Timeout) => panic!("it does not end; the screen is\n{}", self.text()),
+            }
         }
-        status
     }
 
     fn take(&mut self, bytes: &[u8]) {
