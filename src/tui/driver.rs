@@ -84,6 +84,7 @@ pub enum Exit {
 /// What reaches the loop.
 enum Input {
     Terminal(Event),
+    Resized,
     Resumed,
     /// Panic while drawing (the test aid).
     Panic,
@@ -183,10 +184,16 @@ impl<L: Link> Driver<L> {
                 }
             }
         })?;
-        let resumed = self.send.clone();
-        terminal::watch(move || {
-            let _ = resumed.blocking_send(Input::Resumed);
-        })?;
+        let (resumed, resized) = (self.send.clone(), self.send.clone());
+        terminal::watch(
+            move || {
+                let _ = resumed.blocking_send(Input::Resumed);
+            },
+            move || {
+                // Full: a size waits in there already, or the next key tells. The thread must stay free to leave.
+                let _ = resized.try_send(Input::Resized);
+            },
+        )?;
         if let Some(place) = panic {
             let send = self.send.clone();
             tokio::spawn(async move {
@@ -239,7 +246,8 @@ impl<L: Link> Driver<L> {
                     // All that is there already makes one frame.
                     while let Some(input) = next {
                         match input {
-                            Input::Terminal(Event::Resize(width, height)) => size = Some((width.max(1), height.max(1))),
+                            Input::Terminal(Event::Resize(..)) => {} // told by the signal thread, without fail
+                            Input::Resized => size = Some(self::size()),
                             Input::Terminal(event) => pressed |= self.event(event),
                             Input::Resumed => {
                                 self.painter.forget();

@@ -19,7 +19,7 @@ use std::{
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
 use rustix::event::{PollFd, PollFlags, poll};
 use signal_hook::{
-    consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP},
+    consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGWINCH},
     iterator::Signals,
     low_level,
 };
@@ -145,15 +145,16 @@ fn retake() {
 }
 
 /// Watches for signals and for a terminal that hung up, each in a thread of its own. `resumed` is called after a stop, when the
-/// screen must be taken again.
+/// screen must be taken again; `resized` after the window changed its size, because crossterm's reader drops that event when a key
+/// comes in the same moment (it returns the key, and its edge-triggered poll never tells of the signal again).
 ///
 /// crossterm's own reading spins when the terminal is gone and SIGHUP is not delivered (sudo, nohup); the second thread ends the
 /// process then. It waits in the kernel and wakes for nothing else.
 ///
 /// # Errors
 /// When the signal handlers cannot be set.
-pub fn watch(resumed: impl Fn() + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGTSTP, SIGCONT])?;
+pub fn watch(resumed: impl Fn() + Send + 'static, resized: impl Fn() + Send + 'static) -> io::Result<()> {
+    let mut signals = Signals::new([SIGHUP, SIGTERM, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH])?;
     thread::Builder::new().name("signals".into()).spawn(move || {
         for signal in signals.forever() {
             match signal {
@@ -162,6 +163,7 @@ pub fn watch(resumed: impl Fn() + Send + 'static) -> io::Result<()> {
                     retake();
                     resumed();
                 }
+                SIGWINCH => resized(),
                 signal => leave(128 + signal),
             }
         }
