@@ -22,6 +22,9 @@ const ENTRIES: usize = 2_000;
 /// Rows a statement may return.
 const ROWS: usize = 10_000;
 
+/// Longest a statement of a user may run.
+const LONGEST_STATEMENT: std::time::Duration = std::time::Duration::from_secs(10);
+
 type Reply = oneshot::Sender<Result<Answer, LinkError>>;
 
 fn refused(why: impl Into<String>) -> LinkError {
@@ -95,8 +98,17 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         }
         Query::Sql(statement) => {
             engine.commit(now);
+            let timers = tokio::runtime::Handle::current();
             return through(engine, reply, move |store| {
-                store.sql(&statement, ROWS).map(Answer::Table)
+                // There is one writer: a statement without an end must not hold it up.
+                let stop = store.stopper();
+                let timer = timers.spawn(async move {
+                    tokio::time::sleep(LONGEST_STATEMENT).await;
+                    stop.stop();
+                });
+                let table = store.sql(&statement, ROWS);
+                timer.abort();
+                table.map(Answer::Table)
             });
         }
         Query::StoreInfo => {

@@ -216,7 +216,7 @@ impl Publisher {
         Health {
             learnt: (metrics.len() - learning) as u32,
             learning: learning as u32,
-            ready: metrics.iter().filter_map(|row| row.ready).max(),
+            ready: most_ready(metrics),
             held: (scored > 0.0).then(|| (held80 / scored, held95 / scored)),
             worst,
             records: self.records.clone(),
@@ -224,6 +224,13 @@ impl Publisher {
             baseline: state.baseline.taken_at,
         }
     }
+}
+
+/// When nine in ten of those that learn will have learnt: the slowest few would make the answer useless.
+fn most_ready(metrics: &[MetricRow]) -> Option<Timestamp> {
+    let mut ready: Vec<Timestamp> = metrics.iter().filter_map(|row| row.ready).collect();
+    ready.sort_unstable();
+    ready.get((ready.len() * 9).div_ceil(10).checked_sub(1)?).copied()
 }
 
 /// Fills the five levels kept into the thirteen: between them linear, which is how charts draw them.

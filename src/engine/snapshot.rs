@@ -129,7 +129,7 @@ pub struct Health {
     pub learnt: u32,
     /// Metrics still learning.
     pub learning: u32,
-    /// When the last of those that learn will be ready.
+    /// When nine in ten of those that learn will be ready; `None` when none learns.
     pub ready: Option<Timestamp>,
     /// Share of recent values inside their 80 % and 95 % bands, 0 to 1, over all metrics; `None` before any was scored.
     pub held: Option<(f64, f64)>,

@@ -18,7 +18,7 @@ use tokio::{
 
 use crate::{
     domain::text::visible,
-    engine::{Link, Snapshot},
+    engine::{Link, Query, Snapshot},
     tui::{
         look::Look,
         painter::Painter,
@@ -351,7 +351,13 @@ impl<L: Link> Driver<L> {
 
     fn effect(&mut self, effect: Effect) {
         match effect {
-            Effect::Ask(tag, query) => {
+            Effect::Ask(tag, mut query) => {
+                // The engine may run in another folder.
+                if let Query::Export { file, .. } = &mut query
+                    && let Ok(whole) = std::path::absolute(&*file)
+                {
+                    *file = whole;
+                }
                 let Some(link) = self.link.clone() else {
                     self.unasked.push(Effect::Ask(tag, query));
                     return;

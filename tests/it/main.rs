@@ -1,4 +1,5 @@
 //! One binary of integration tests.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
 mod architecture;
 mod cli;
