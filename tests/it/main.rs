@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod docs;
 mod engine;
 mod golden;
 mod support;
