@@ -186,6 +186,7 @@ pub(super) struct Loop {
     early: Vec<(Batch, Timestamp)>,
     committed: Timestamp,
     saved: Timestamp,
+    saves: u32,
     jumps: clock::JumpWatch,
     meter: Meter,
     reads: mpsc::Receiver<Read>,
@@ -218,6 +219,7 @@ impl Loop {
             early: Vec::new(),
             committed: now,
             saved: now,
+            saves: 0,
             jumps: clock::JumpWatch::start(),
             meter: Meter::default(),
             stops: Vec::new(),
@@ -410,7 +412,14 @@ impl Loop {
         }
         self.publish(now);
         if now < self.committed || now - self.committed >= self.options.store.commit_every {
-            if now < self.saved || now - self.saved >= Span::from_mins(10) {
+            // What was learnt since is lost when the process is killed: soon after the start, then every five minutes.
+            let every = if self.saves == 0 {
+                Span::from_mins(1)
+            } else {
+                Span::from_mins(5)
+            };
+            if now < self.saved || now - self.saved >= every {
+                self.saves += 1;
                 self.save(now);
             }
             self.commit(now);

@@ -35,8 +35,18 @@ fn keys() -> String {
     text.push_str("\n## The command line (`:`)\n\n| command | does | key |\n|---|---|---|\n");
     for command in COMMANDS {
         let form = format!("{} {}", command.name, command.args).replace('|', "\\|");
-        let key = if command.key.is_empty() { String::new() } else { format!("`{}`", command.key) };
-        writeln!(text, "| `{}` | {} | {key} |", form.trim(), command.help.replace('|', "\\|")).unwrap();
+        let key = if command.key.is_empty() {
+            String::new()
+        } else {
+            format!("`{}`", command.key)
+        };
+        writeln!(
+            text,
+            "| `{}` | {} | {key} |",
+            form.trim(),
+            command.help.replace('|', "\\|")
+        )
+        .unwrap();
     }
     text
 }
@@ -48,5 +58,9 @@ fn the_page_of_keys_is_what_the_console_does() {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         fs::write(&page, &keys).unwrap();
     }
-    assert_eq!(fs::read_to_string(&page).unwrap_or_default(), keys, "UPDATE_DOCS=1 make test writes docs/KEYS.md anew");
+    assert_eq!(
+        fs::read_to_string(&page).unwrap_or_default(),
+        keys,
+        "UPDATE_DOCS=1 make test writes docs/KEYS.md anew"
+    );
 }

@@ -1,0 +1,115 @@
+//! What the claims of speed rest on: one value, one refit, one forecast, one crossing, one whole step of a host.
+
+use divan::{Bencher, black_box};
+use foreshadow::{
+    domain::{
+        Batch, Limit, MetricKind, MetricMeta, Observation, Options, Point, ResourceId, SeriesId, Side, Span, Timestamp,
+        Unit,
+    },
+    pipeline::{State, step},
+    shadow::MetricShadow,
+};
+
+fn main() {
+    divan::main();
+}
+
+const START: i64 = 1_790_000_000;
+
+fn meta(name: &str) -> MetricMeta {
+    MetricMeta {
+        id: SeriesId::new(&ResourceId::new("host", "bench"), name),
+        unit: Unit::Percent,
+        kind: MetricKind::Bounded { lo: 0.0, hi: 100.0 },
+        cadence: Span::from_secs(2),
+        source: "bench".into(),
+        limit: None,
+    }
+}
+
+/// A busy processor: a slow wave with noise.
+fn value(draw: &mut fastrand::Rng, place: i64) -> f64 {
+    40.0 + 20.0 * (place as f64 / 900.0).sin() + 8.0 * (draw.f64() - 0.5)
+}
+
+fn point(draw: &mut fastrand::Rng, place: i64) -> Point {
+    Point {
+        at: Timestamp::from_secs(START + 2 * place),
+        value: value(draw, place),
+    }
+}
+
+/// A shadow that has learnt for three hours.
+fn learnt() -> (MetricShadow, fastrand::Rng, i64) {
+    let (mut shadow, mut draw) = (MetricShadow::new(&meta("cpu.busy_pct")), fastrand::Rng::with_seed(1));
+    for place in 0..5_400 {
+        let point = point(&mut draw, place);
+        shadow.observe(point);
+        if shadow.refit_due(point.at) {
+            shadow.refit(point.at);
+        }
+    }
+    (shadow, draw, 5_400)
+}
+
+#[divan::bench]
+fn observe_one_value(bencher: Bencher<'_, '_>) {
+    let (mut shadow, mut draw, mut place) = learnt();
+    bencher.bench_local(|| {
+        place += 1;
+        shadow.observe(black_box(point(&mut draw, place)))
+    });
+}
+
+#[divan::bench]
+fn refit(bencher: Bencher<'_, '_>) {
+    let (mut shadow, _, place) = learnt();
+    bencher.bench_local(|| shadow.refit(Timestamp::from_secs(START + 2 * place)));
+}
+
+#[divan::bench]
+fn forecast_six_hours(bencher: Bencher<'_, '_>) {
+    let (shadow, ..) = learnt();
+    bencher.bench_local(|| shadow.forecast(Span::from_hours(6), 96));
+}
+
+#[divan::bench]
+fn crossing_six_hours(bencher: Bencher<'_, '_>) {
+    let (shadow, ..) = learnt();
+    let limit = Limit {
+        value: 75.0,
+        side: Side::Above,
+        by: "bench".into(),
+    };
+    bencher.bench_local(|| shadow.crossing(&limit, Span::from_hours(6), 7));
+}
+
+/// A host of 200 metrics, one step of all of them.
+#[divan::bench]
+fn step_of_200_metrics(bencher: Bencher<'_, '_>) {
+    let (mut state, options, mut draw) = (State::default(), Options::default(), fastrand::Rng::with_seed(1));
+    let metrics: Vec<MetricMeta> = (0..200).map(|place| meta(&format!("m{place:03}"))).collect();
+    let mut batch = Batch {
+        metrics,
+        ..Batch::default()
+    };
+    let ids: Vec<SeriesId> = batch.metrics.iter().map(|meta| meta.id.clone()).collect();
+    let mut place = 0;
+    let mut next = move |batch: &mut Batch| {
+        place += 1;
+        batch.observations = ids
+            .iter()
+            .map(|id| Observation {
+                id: id.clone(),
+                point: point(&mut draw, place),
+            })
+            .collect();
+        let now = Timestamp::from_secs(START + 2 * place);
+        step(&mut state, batch, &options, now, 7);
+        batch.metrics.clear();
+    };
+    for _ in 0..300 {
+        next(&mut batch);
+    }
+    bencher.bench_local(|| next(&mut batch));
+}
