@@ -218,8 +218,9 @@ fn back(
         key: changes.steps.iter().map(|step| format!("{}\n", step.change)).collect(),
         title,
         factors: Factors {
-            success: WORKS * wrong,
-            impact,
+            // Putting a value back works; whether it was wanted decides what that is worth.
+            success: WORKS,
+            impact: impact * f64::midpoint(1.0, wrong),
             disruption: way.disruption + f64::from(u8::from(!restart.is_empty())),
             effort: way.effort,
         },
