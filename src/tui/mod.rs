@@ -8,6 +8,7 @@ pub mod export;
 pub(crate) mod fixture;
 pub mod help;
 pub mod look;
+pub mod order;
 pub mod page;
 mod painter;
 pub mod palette;

@@ -134,9 +134,12 @@ impl Painter {
         {
             let between: Vec<&Cell> = (from..x).map(|x| &next[(next.area.x + x, next.area.y + y)]).collect();
             let fits = |cell: &&Cell| {
-                cell.symbol().len() == 1 && (Pen::of(cell) == self.pen || (blank(cell) && !self.pen.shows_in_spaces()))
+                cell.symbol().width() == 1
+                    && (Pen::of(cell) == self.pen || (blank(cell) && !self.pen.shows_in_spaces()))
             };
-            if between.iter().all(fits) {
+            let bytes: usize = between.iter().map(|cell| cell.symbol().len()).sum();
+            let jump = if between.len() == 1 { 3 } else { 4 };
+            if bytes <= jump && between.iter().all(fits) {
                 between.iter().for_each(|cell| out.push_str(cell.symbol()));
                 self.cursor = Some((x, y));
                 return;
@@ -146,12 +149,15 @@ impl Painter {
     }
 
     fn go(&mut self, x: u16, y: u16, out: &mut String) {
-        match self.cursor {
-            Some(at) if at == (x, y) => {}
-            Some((from, row)) if row == y && from < x => push(out, format_args!("\x1b[{}C", x - from)),
-            Some((_, row)) if row + 1 == y && x == 0 => out.push_str("\r\n"),
-            _ if x == 0 => push(out, format_args!("\x1b[{}H", y + 1)),
-            _ => push(out, format_args!("\x1b[{};{}H", y + 1, x + 1)),
+        let far = if x == 0 {
+            format!("\x1b[{}H", y + 1)
+        } else {
+            format!("\x1b[{};{}H", y + 1, x + 1)
+        };
+        let near = self.cursor.and_then(|from| step(from, (x, y)));
+        match near.filter(|near| near.len() <= far.len()) {
+            Some(near) => out.push_str(&near),
+            None => out.push_str(&far),
         }
         self.cursor = Some((x, y));
     }
@@ -206,6 +212,22 @@ impl Painter {
         push(out, format_args!("\x1b[{}m", codes.trim_end_matches(';')));
         self.pen = pen;
     }
+}
+
+/// The way from a cell to one in the same row or below it, if it may be short: line feeds go down (raw mode keeps the column, and
+/// a row below the last is never gone to), backspaces left.
+fn step((from, row): (u16, u16), (x, y): (u16, u16)) -> Option<String> {
+    let down = y.checked_sub(row).filter(|down| *down <= 4)?;
+    let mut way = "\n".repeat(usize::from(down));
+    match (x, from) {
+        (0, 1..) => way.push('\r'),
+        (x, from) if x < from && from - x <= 4 => way.push_str(&"\x08".repeat(usize::from(from - x))),
+        (x, from) if x < from => push(&mut way, format_args!("\x1b[{}D", from - x)),
+        (x, from) if x == from + 1 => way.push_str("\x1b[C"),
+        (x, from) if x > from => push(&mut way, format_args!("\x1b[{}C", x - from)),
+        _ => {}
+    }
+    Some(way)
 }
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {

@@ -104,11 +104,12 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
         (Some(at), _) | (None, Some(at)) => text::clock(at),
         (None, None) => "--:--:--".into(),
     };
-    // As wide as the mock-ups have it, so that the breadcrumb does not push it about.
+    let interval = state.shown.options.interval.to_string();
+    // As wide as the mock-ups have it, so that the breadcrumb does not push it about; a longer interval needs more.
     let right = if room == Room::Small {
         area.width - 15
     } else {
-        area.width - 31
+        area.width - (26 + text::width(&interval).clamp(5, 20) as u16)
     };
     let crumbs = text::fit(&breadcrumb(state), usize::from(right) - 1);
     put(buffer, area, 0, 0, &crumbs, Style::new());
@@ -122,7 +123,6 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
         };
         // Held or in the past nothing comes at an interval, and the longer word needs its room.
         if role == Role::Live {
-            let interval = state.shown.options.interval.to_string();
             put(buffer, area, x + 2, 0, &interval, Style::new());
         }
         tabs(state, area, buffer);

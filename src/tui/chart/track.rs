@@ -150,6 +150,13 @@ impl Track {
     }
 }
 
+/// The length of a column that suits a metric's history: a minute, and 12 s for the first quarter of an hour.
+#[must_use]
+pub fn usual_step(row: &MetricRow, now: Timestamp) -> Span {
+    let young = row.from.is_some_and(|from| now - from < Span::from_mins(15));
+    Span::from_secs(if young { 12 } else { 60 })
+}
+
 /// The chart's columns moved to the window's place, cut and filled up with gaps.
 fn placed(chart: Chart, window: &Window) -> Chart {
     let offset = (chart.from - window.from).0 / window.step.0.max(1);

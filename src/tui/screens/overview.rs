@@ -1,10 +1,13 @@
 //! Screen 1: what is off now, what will be, and where to look first.
 
+mod cursor;
 mod draw;
+mod metrics;
 
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent};
+use cursor::{List, list};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
@@ -12,8 +15,9 @@ use crate::{
     engine::{Answer, LinkError, ResourceRow},
     tui::{
         self,
-        chart::Track,
+        chart::{self, Track},
         export::Shown,
+        order::{self, NOTABLE},
         page,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
         text,
@@ -23,10 +27,11 @@ use crate::{
 /// What this screen remembers.
 #[derive(Debug, Default)]
 pub struct Pane {
-    /// Whether the list of hosts has the cursor.
-    hosts: bool,
+    /// The list that was given the cursor; before that the first that matters has it.
+    list: Option<List>,
     finding: Option<FindingId>,
     host: Option<ResourceId>,
+    metric: Option<SeriesId>,
     /// The chart beside the list, on wide screens.
     track: Track,
     /// What the pane beside the list is about: where the cursor rested last.
@@ -40,12 +45,12 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "Enter",
         does: "open",
-        help: "opens the metric on screen 2; for a host its worst one",
+        help: "opens the metric on screen 2; for a host its worst one, if one stands out",
     },
     KeyHint {
         key: "/",
         does: "filter",
-        help: "filters both lists as you type; Esc clears, Enter keeps",
+        help: "filters the lists as you type; Esc clears, Enter keeps",
     },
     KeyHint {
         key: "space",
@@ -69,8 +74,8 @@ pub const KEYS: &[KeyHint] = &[
     },
     KeyHint {
         key: "Tab",
-        does: "hosts",
-        help: "goes between findings and hosts",
+        does: "list",
+        help: "goes between findings, hosts and metrics; j and k run on",
     },
     KeyHint {
         key: "f",
@@ -131,30 +136,36 @@ fn chosen_host(state: &State) -> Option<&ResourceRow> {
     rows.get(at).copied()
 }
 
-/// Whether the cursor is among the hosts: also when there is no finding to be on.
-fn on_hosts(state: &State) -> bool {
-    state.overview.hosts || findings(state).is_empty()
+fn chosen_metric(state: &State) -> Option<SeriesId> {
+    let chosen = state.overview.metric.as_ref();
+    let seen = |id: &&SeriesId| state.metric(id).is_some() && state.passes(&id.resource, &id.name);
+    let first = || order::ordered(state).first().map(|row| row.id.clone());
+    chosen.filter(seen).cloned().or_else(first)
+}
+
+/// Whether a host has a metric that stands out.
+fn stands_out(host: &ResourceRow) -> bool {
+    let quiet = matches!(host.mark, Mark::Ok | Mark::Learning | Mark::Muted);
+    host.worst.as_ref().is_some_and(|(_, bits)| !quiet || *bits >= NOTABLE)
+}
+
+/// A host's worst metric, or the one to look at first.
+fn best_of(state: &State, host: &ResourceRow) -> Option<SeriesId> {
+    let worst = host.worst.as_ref().filter(|_| stands_out(host));
+    worst
+        .map(|(series, _)| series.clone())
+        .filter(|id| state.metric(id).is_some())
+        .or_else(|| order::first(state, Some(&host.id)))
 }
 
 /// The series under the cursor; for a host its worst one.
 #[must_use]
 pub fn under_cursor(state: &State) -> Option<SeriesId> {
-    if !on_hosts(state) {
-        return chosen_finding(state)?.series.first().cloned();
+    match list(state) {
+        List::Findings => chosen_finding(state)?.series.first().cloned(),
+        List::Hosts => best_of(state, chosen_host(state)?),
+        List::Metrics => chosen_metric(state),
     }
-    let host = chosen_host(state)?;
-    let worst = host.worst.as_ref().map(|(series, _)| series.clone());
-    let first = || {
-        state
-            .shown
-            .metrics
-            .iter()
-            .map(|row| &row.id)
-            .find(|id| id.resource == host.id)
-    };
-    worst
-        .filter(|id| state.metric(id).is_some())
-        .or_else(|| first().cloned())
 }
 
 /// What a finding's row calls it: its first series, or how many.
@@ -277,7 +288,7 @@ pub fn next(state: &State) -> String {
     if state.frozen {
         return "f shows what came since; nothing is sent until then".into();
     }
-    if let Some(finding) = chosen_finding(state).filter(|_| !on_hosts(state)) {
+    if let Some(finding) = chosen_finding(state).filter(|_| list(state) == List::Findings) {
         let proposals = shown.proposals.iter().filter(|proposal| {
             shown
                 .findings
@@ -298,8 +309,11 @@ pub fn next(state: &State) -> String {
         return format!("Enter opens {what} ({why}); {then}");
     }
     match under_cursor(state) {
-        Some(_) if !shown.findings.is_empty() && state.overview.hosts => {
-            "Enter opens the host's worst metric; Tab goes back to what is off".into()
+        Some(id) if list(state) == List::Metrics && shown.health.learnt > 0 => {
+            format!("Enter opens {}; 3 shows what comes next", id.name)
+        }
+        Some(_) if !shown.findings.is_empty() => {
+            "Enter opens the host's worst metric; Tab goes on to the next list".into()
         }
         Some(id) if shown.health.learnt == 0 => format!("Enter shows {} live while its shadow is learnt", id.name),
         Some(_) => "3 shows what comes next; Enter opens the host's worst metric".into(),
@@ -331,7 +345,10 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
     };
     let columns = draw::side_columns(state.size.0);
     let newest = state.now();
-    let query = state.overview.track.want(&id, newest, Span::from_mins(1), columns);
+    let step = state
+        .metric(&id)
+        .map_or(Span::from_mins(1), |row| chart::usual_step(row, newest));
+    let query = state.overview.track.want(&id, newest, step, columns);
     if let Some(row) = state.metric(&id).cloned()
         && state.at.is_none()
     {
@@ -352,29 +369,15 @@ fn tag() -> Tag {
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let before = beside(state);
     match key.code {
-        KeyCode::Tab | KeyCode::BackTab => state.overview.hosts = !on_hosts(state),
+        KeyCode::Tab => cursor::tab(state, 1),
+        KeyCode::BackTab => cursor::tab(state, -1),
         KeyCode::Enter => {
             return match under_cursor(state) {
                 Some(id) => tui::open(state, Screen::Resource, metric_of(state, id)),
                 None => Vec::new(),
             };
         }
-        code if on_hosts(state) => {
-            let rows = hosts(state);
-            let at = place(&rows, |row| Some(&row.id) == state.overview.host.as_ref());
-            let to = page::moved(code, at, rows.len())
-                .and_then(|to| rows.get(to))
-                .map(|row| row.id.clone());
-            state.overview.host = to.or(state.overview.host.take());
-        }
-        code => {
-            let rows = findings(state);
-            let at = place(&rows, |row| Some(row.id) == state.overview.finding);
-            let to = page::moved(code, at, rows.len())
-                .and_then(|to| rows.get(to))
-                .map(|row| row.id);
-            state.overview.finding = to.or(state.overview.finding);
-        }
+        code => cursor::walk(state, code),
     }
     state.overview.moves += 1;
     // Until the cursor rests the pane stays with the row it is about.

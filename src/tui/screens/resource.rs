@@ -18,8 +18,8 @@ use crate::{
     engine::{Answer, LinkError, MetricRow, Query},
     tui::{
         self,
-        chart::{Lists, Plot, Track},
-        page,
+        chart::{self, Lists, Plot, Track},
+        order, page,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
         text,
     },
@@ -31,8 +31,8 @@ const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
 /// What this screen remembers.
 #[derive(Debug)]
 pub struct Pane {
-    /// Index into the lengths of a column.
-    zoom: usize,
+    /// Index into the lengths of a column; `None` suits the metric's history.
+    zoom: Option<usize>,
     /// Whether the list of related metrics has the cursor.
     in_list: bool,
     /// The related metric under the cursor.
@@ -46,7 +46,7 @@ pub struct Pane {
 impl Default for Pane {
     fn default() -> Self {
         Self {
-            zoom: 2,
+            zoom: None,
             in_list: false,
             related: None,
             tracks: BTreeMap::new(),
@@ -129,14 +129,17 @@ pub(super) fn series_crumbs(id: &SeriesId) -> Vec<String> {
     }
 }
 
-/// The series that is drawn: the one chosen, else the worst of the first host.
+/// The series that is drawn: the one chosen, else the worst of the first host, else the one to look at first.
 pub(super) fn focus(state: &State) -> Option<SeriesId> {
     let known = |id: &SeriesId| state.metric(id).is_some();
     let worst = || {
-        let host = state.shown.resources.first()?;
-        host.worst.as_ref().map(|(id, _)| id.clone()).filter(known)
+        let worst = state.shown.resources.first()?.worst.as_ref();
+        worst
+            .filter(|(id, bits)| *bits >= order::NOTABLE || finding(state, id).is_some())
+            .map(|(id, _)| id.clone())
+            .filter(known)
     };
-    let first = || state.shown.metrics.first().map(|row| row.id.clone());
+    let first = || order::first(state, None);
     state.series.clone().or_else(worst).or_else(first)
 }
 
@@ -161,7 +164,18 @@ pub fn under_cursor(state: &State) -> Option<SeriesId> {
 /// Length of a column.
 #[must_use]
 pub fn step(state: &State) -> Span {
-    Span::from_secs(STEPS[state.resource.zoom.min(STEPS.len() - 1)])
+    if let Some(zoom) = state.resource.zoom {
+        return Span::from_secs(STEPS[zoom.min(STEPS.len() - 1)]);
+    }
+    let row = focus(state).and_then(|id| state.metric(&id));
+    row.map_or(Span::from_mins(1), |row| chart::usual_step(row, state.now()))
+}
+
+/// Takes the next shorter or longer length of a column.
+fn zoom(state: &mut State, by: isize) {
+    let now = step(state);
+    let at = STEPS.iter().position(|secs| Span::from_secs(*secs) == now).unwrap_or(2);
+    state.resource.zoom = Some(at.saturating_add_signed(by).min(STEPS.len() - 1));
 }
 
 /// The metrics drawn, the first largest: the one in focus, or all that are marked.
@@ -350,8 +364,8 @@ fn settle(state: &mut State) {
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     match key.code {
         KeyCode::Tab | KeyCode::BackTab => state.resource.in_list = !state.resource.in_list,
-        KeyCode::Char('+' | '=') => state.resource.zoom = state.resource.zoom.saturating_sub(1),
-        KeyCode::Char('-') => state.resource.zoom = (state.resource.zoom + 1).min(STEPS.len() - 1),
+        KeyCode::Char('+' | '=') => zoom(state, -1),
+        KeyCode::Char('-') => zoom(state, 1),
         KeyCode::Char('l') | KeyCode::Right => neighbour(state, 1),
         KeyCode::Char('h') | KeyCode::Left => neighbour(state, -1),
         KeyCode::Enter if state.resource.in_list => {

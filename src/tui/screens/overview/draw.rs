@@ -2,7 +2,10 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{bare, chosen_finding, chosen_host, compared, findings, hosts, name, on_hosts, since};
+use super::{
+    List, bare, chosen_finding, chosen_host, chosen_metric, compared, findings, hosts, list, metrics, name, since,
+    stands_out,
+};
 use crate::{
     domain::{Finding, Mark, Seen, SeriesId},
     engine::{MetricRow, ResourceRow},
@@ -10,6 +13,7 @@ use crate::{
         chart::{self, Lists, Plot},
         counts,
         look::{Charset, Look, Role},
+        order,
         page::{Page, window},
         put_counts,
         state::{Room, State},
@@ -48,7 +52,8 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
     let mut page = Page::new(&state.look, area, buffer);
     page.line(Role::Text, &line);
     let width = page.width();
-    if on_hosts(state) {
+    let on = list(state);
+    if on == List::Hosts {
         let rows = hosts(state);
         let at = super::place(&rows, |row| Some(&row.id) == chosen_host(state).map(|row| &row.id));
         for place in window(rows.len(), at, page.left()) {
@@ -68,10 +73,19 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
         }
         return;
     }
-    let rows = findings(state);
-    let at = super::place(&rows, |row| Some(row.id) == chosen_finding(state).map(|row| row.id));
-    for place in window(rows.len(), at, page.left()) {
-        let finding = rows[place];
+    // The metrics follow the findings, as one list.
+    let (off, all) = (findings(state), order::ordered(state));
+    let at = if on == List::Findings {
+        super::place(&off, |row| Some(row.id) == chosen_finding(state).map(|row| row.id))
+    } else {
+        let here = chosen_metric(state);
+        off.len() + super::place(&all, |row| Some(&row.id) == here.as_ref())
+    };
+    for place in window(off.len() + all.len(), at, page.left()) {
+        let Some(finding) = off.get(place) else {
+            metrics::small_row(all[place - off.len()], place == at, &mut page);
+            continue;
+        };
         let host = if width < 60 { 7 } else { 12 };
         let metric = width.saturating_sub(19 + host);
         let line = format!(
@@ -86,13 +100,13 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-fn pointer(chosen: bool) -> char {
+pub(super) fn pointer(chosen: bool) -> char {
     if chosen { '>' } else { ' ' }
 }
 
 /// A row of a list, its mark in its colour; under the cursor its first `cells` cells are reversed. Reversing all of it would
 /// send the whole row twice for every step of the cursor.
-fn put_row(page: &mut Page<'_>, chosen: bool, line: &str, mark: Mark, from: usize, cells: usize) {
+pub(super) fn put_row(page: &mut Page<'_>, chosen: bool, line: &str, mark: Mark, from: usize, cells: usize) {
     page.line(Role::Text, line);
     if chosen {
         page.paint(0, cells, Role::Cursor);
@@ -124,13 +138,7 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     page.rule();
     let (findings, hosts) = (findings(state), hosts(state));
     let quiet = quiet(state);
-    // Both lists share what is left: headings and a rule take three rows, the hosts at most seven.
-    let left = page.left().saturating_sub(3);
-    let for_hosts = hosts
-        .len()
-        .max(1)
-        .min(left.saturating_sub(findings.len().max(quiet.len())).max(left / 2));
-    let for_findings = findings.len().max(quiet.len()).max(1).min(left - for_hosts);
+    let shares = shares(state);
     let width = page.width();
     let spare = width.saturating_sub(80);
     page.line(
@@ -142,15 +150,15 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
         ),
     );
     if findings.is_empty() {
-        for line in quiet.iter().take(for_findings) {
+        for line in quiet.iter().take(shares.findings) {
             page.line(Role::Text, line);
         }
     }
     let here = chosen_finding(state)
         .map(|finding| finding.id)
-        .filter(|_| !on_hosts(state));
+        .filter(|_| list(state) == List::Findings);
     let at = super::place(&findings, |finding| Some(finding.id) == here);
-    for place in window(findings.len(), at, for_findings) {
+    for place in window(findings.len(), at, shares.findings) {
         let finding = findings[place];
         finding_row(state, finding, Some(finding.id) == here, spare, &mut page);
     }
@@ -163,7 +171,52 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
             ""
         ),
     );
-    host_rows(state, &hosts, spare, &mut page);
+    host_rows(state, &hosts, shares.hosts, spare, &mut page);
+    if shares.metrics == 0 {
+        return;
+    }
+    let all = order::ordered(state);
+    let here = chosen_metric(state).filter(|_| list(state) == List::Metrics);
+    page.rule();
+    page.line(Role::Heading, &metrics::heading(all.len(), spare));
+    // Without the cursor the list stays where it was left.
+    let at = super::place(&all, |row| Some(&row.id) == state.overview.metric.as_ref());
+    for place in window(all.len(), at, shares.metrics) {
+        let row = all[place];
+        metrics::row(state, row, Some(&row.id) == here.as_ref(), spare, &mut page);
+    }
+}
+
+/// Rows of each list.
+struct Shares {
+    findings: usize,
+    hosts: usize,
+    metrics: usize,
+}
+
+/// Findings and hosts share the rows, and the metrics have what is left, with a rule and a heading.
+fn shares(state: &State) -> Shares {
+    // The frame takes four rows; counts, headings and rules above six.
+    let left = usize::from(state.size.1).saturating_sub(10);
+    let off = findings(state).len().max(quiet(state).len()).max(1);
+    let hosts = hosts(state).len().max(1);
+    let for_hosts = hosts.min(left.saturating_sub(off).max(left / 2));
+    let for_findings = off.min(left - for_hosts);
+    let rest = left - for_hosts - for_findings;
+    Shares {
+        findings: for_findings,
+        hosts: for_hosts,
+        metrics: rest.saturating_sub(2),
+    }
+}
+
+/// Rows there are for metrics.
+pub(super) fn room_for_metrics(state: &State) -> usize {
+    match state.room() {
+        Room::Tiny => 0,
+        Room::Small => usize::from(state.size.1).saturating_sub(4),
+        Room::Normal | Room::Large => shares(state).metrics,
+    }
 }
 
 fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, page: &mut Page<'_>) {
@@ -204,18 +257,19 @@ fn bits(_state: &State, finding: &Finding) -> String {
 }
 
 /// The surprise of the last hour in eight cells.
-fn hour(row: &MetricRow, look: &Look) -> String {
+pub(super) fn hour(row: &MetricRow, look: &Look) -> String {
     row.hour
         .iter()
         .map(|bits| bits.map_or(" ", |bits| chart::surprise(bits, look.charset).0))
         .collect()
 }
 
-fn host_rows(state: &State, rows: &[&ResourceRow], spare: usize, page: &mut Page<'_>) {
-    let here = chosen_host(state).map(|row| &row.id).filter(|_| on_hosts(state));
+fn host_rows(state: &State, rows: &[&ResourceRow], fits: usize, spare: usize, page: &mut Page<'_>) {
+    let here = chosen_host(state)
+        .map(|row| &row.id)
+        .filter(|_| list(state) == List::Hosts);
     let at = super::place(rows, |row| Some(&row.id) == here);
     // What does not fit is told in one row.
-    let fits = page.left();
     let shown = if rows.len() > fits {
         fits.saturating_sub(1)
     } else {
@@ -228,8 +282,8 @@ fn host_rows(state: &State, rows: &[&ResourceRow], spare: usize, page: &mut Page
         let row = rows[place];
         let chosen = Some(&row.id) == here;
         let (worst, bits) = match &row.worst {
-            Some((series, bits)) => (series.name.to_string(), format!("{bits:.1}")),
-            None => (unheard(state, row), "-".into()),
+            Some((series, bits)) if stands_out(row) => (series.name.to_string(), format!("{bits:.1}")),
+            _ => (unheard(state, row), "-".into()),
         };
         let line = format!(
             "{}  {}{}  {}   {}   {}{}   {}",
@@ -310,13 +364,13 @@ fn quiet(state: &State) -> Vec<String> {
         let from = shown.metrics.iter().filter_map(|row| row.from).min();
         let age = from.map_or(crate::domain::Span::ZERO, |from| state.now() - from);
         lines.push(format!(
-            " Learning: {age} of data, shadows need {}.",
-            shown
-                .health
-                .ready
-                .map_or("more".into(), |ready| (ready - state.now() + age).to_string())
+            " Learning: {age} of data{}.",
+            shown.health.ready.map_or_else(String::new, |ready| format!(
+                ", most shadows are ready in {}",
+                (ready - state.now()).max(crate::domain::Span::ZERO)
+            ))
         ));
-        lines.push(" Live values are on 2. Have history? :import FILE".into());
+        lines.push(" Live values are below and on 2.".into());
     } else {
         lines.push(format!(
             " Nothing is off. {} shadows agree with what is measured{checked}.",
