@@ -245,6 +245,9 @@ pub fn next(state: &State) -> String {
     if state.resource.in_list {
         return "Enter opens the metric under the cursor; Esc comes back here".into();
     }
+    if state.metric(&id).is_some_and(|row| row.expected.is_none()) {
+        return "its shadow is being learnt: l shows the next metric, 1 what is off".into();
+    }
     match (leading, replay, finding(state, &id)) {
         (Some(row), Some(replay), _) => {
             format!(
