@@ -30,14 +30,11 @@ pub const NOTABLE: f64 = 2.3;
 
 /// The place of a name: that of the pattern it matches, all others behind.
 fn rank(name: &str) -> usize {
-    let matches = |pattern: &&str| match pattern.split_once('*') {
+    let matches = |pattern: &str| match pattern.split_once('*') {
         Some((start, end)) => name.len() >= start.len() + end.len() && name.starts_with(start) && name.ends_with(end),
-        None => name == *pattern,
+        None => name == pattern,
     };
-    FIRST
-        .iter()
-        .position(|pattern| matches(&pattern))
-        .unwrap_or(FIRST.len())
+    FIRST.iter().position(|pattern| matches(pattern)).unwrap_or(FIRST.len())
 }
 
 /// The metrics that pass the filter: those of the fixed list first, then by name, then by host.

@@ -362,3 +362,49 @@ fn a_live_screen_stays_within_its_bytes() {
         }
     }
 }
+
+#[test]
+fn with_nothing_off_the_cursor_walks_through_the_metrics() {
+    for (width, height) in [(80, 24), (120, 40), (40, 12)] {
+        let mut state = fixture::state(Charset::Ascii, width, height);
+        let mut snapshot = fixture::snapshot();
+        snapshot.findings = std::sync::Arc::default();
+        snapshot.resources = snapshot.resources[..1].into();
+        let asked = update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+        settle(&mut state, asked);
+        let order: Vec<_> = crate::tui::order::ordered(&state)
+            .into_iter()
+            .map(|row| row.id.clone())
+            .collect();
+        let under = crate::tui::screens::overview::under_cursor;
+        for id in &order {
+            assert_eq!(under(&state).as_ref(), Some(id), "at {width}x{height}");
+            press(&mut state, "j");
+        }
+        press(&mut state, "G k Enter");
+        assert_eq!(
+            (state.screen, state.series.as_ref()),
+            (Screen::Resource, order.iter().rev().nth(1))
+        );
+    }
+}
+
+#[test]
+fn at_the_end_of_a_list_the_cursor_goes_on_to_the_next() {
+    let mut state = fixture::state(Charset::Ascii, 120, 40);
+    let lines = |state: &State| {
+        let text = fixture::text(&view_to_buffer(state, 120, 40));
+        text.lines().position(|line| line.starts_with('>')).unwrap()
+    };
+    let mut before = lines(&state);
+    for _ in 0..20 {
+        press(&mut state, "j");
+        assert!(lines(&state) > before);
+        before = lines(&state);
+    }
+    for _ in 0..20 {
+        press(&mut state, "k");
+        assert!(lines(&state) < before);
+        before = lines(&state);
+    }
+}

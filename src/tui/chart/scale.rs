@@ -43,7 +43,9 @@ impl Scale {
             unit_size,
             prefix,
         };
-        for step in [1.0, 2.0, 5.0, 10.0, 20.0, 50.0].map(|factor| factor * power) {
+        let mut finest = None;
+        let steps = (0..12).flat_map(|more| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(more) * power));
+        for step in steps {
             let (bottom, top) = ((low / step).floor(), (high / step).ceil());
             if top - bottom <= spaces {
                 // Rows to spare go above and below alike, but never below a zero that all values keep to.
@@ -56,10 +58,15 @@ impl Scale {
                     spare
                 };
                 let below = (spare / 2.0).floor().max(spare - most.max(0.0)).min(least);
-                return axis((top + spare - below) * step, step);
+                let fits = axis((top + spare - below) * step, step);
+                // A coarser one whose numbers have room beside the chart is better.
+                if fits.label(0).len() <= 4 {
+                    return fits;
+                }
+                finest = finest.or(Some(fits));
             }
         }
-        axis(high, span / spaces)
+        finest.unwrap_or_else(|| axis(high, span / spaces))
     }
 
     /// This axis if it still holds all of the plot and none much finer would, else one that fits.

@@ -29,7 +29,7 @@ use crate::{
 const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
 
 /// What this screen remembers.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Pane {
     /// Index into the lengths of a column; `None` suits the metric's history.
     zoom: Option<usize>,
@@ -41,18 +41,6 @@ pub struct Pane {
     tracks: BTreeMap<SeriesId, Track>,
     /// Why there is no chart.
     error: Option<String>,
-}
-
-impl Default for Pane {
-    fn default() -> Self {
-        Self {
-            zoom: None,
-            in_list: false,
-            related: None,
-            tracks: BTreeMap::new(),
-            error: None,
-        }
-    }
 }
 
 /// Its keys, most useful first.
@@ -244,6 +232,9 @@ pub fn next(state: &State) -> String {
     let replay = last_change(state, &id).map(|at| format!("w replays the change of {}", text::minute(at)));
     if state.resource.in_list {
         return "Enter opens the metric under the cursor; Esc comes back here".into();
+    }
+    if state.metric(&id).is_some_and(|row| row.expected.is_none()) {
+        return "its shadow is being learnt: l shows the next metric, 1 what is off".into();
     }
     match (leading, replay, finding(state, &id)) {
         (Some(row), Some(replay), _) => {

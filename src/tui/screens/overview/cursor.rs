@@ -94,7 +94,9 @@ pub(super) fn walk(state: &mut State, code: KeyCode) {
         .position(|list| *list == here)
         .and_then(|here| here.checked_add_signed(step))
         .and_then(|next| lists.get(next))
-        .filter(|_| to == at && step != 0);
+        .filter(|_| to == at && step != 0)
+        // On small screens only Tab changes the pane.
+        .filter(|next| state.room() > Room::Small || (here != List::Hosts && **next != List::Hosts));
     match beyond {
         // Coming from above it is the first row, from below the last.
         Some(next) => stand(state, *next, if step > 0 { 0 } else { usize::MAX }),

@@ -83,7 +83,7 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
     };
     for place in window(off.len() + all.len(), at, page.left()) {
         let Some(finding) = off.get(place) else {
-            metrics::small_row(all[place - off.len()], place == at, &mut page);
+            metrics::small_row(state, all[place - off.len()], place == at, &mut page);
             continue;
         };
         let host = if width < 60 { 7 } else { 12 };

@@ -46,16 +46,18 @@ pub(super) fn row(state: &State, row: &MetricRow, chosen: bool, spare: usize, pa
     draw::put_row(page, chosen, line.trim_end(), row.mark, 1, 38 + spare);
 }
 
-/// One metric on a small screen.
-pub(super) fn small_row(row: &MetricRow, chosen: bool, page: &mut Page<'_>) {
+/// One metric on a small screen; the only host is not named in every row.
+pub(super) fn small_row(state: &State, row: &MetricRow, chosen: bool, page: &mut Page<'_>) {
     let width = page.width();
-    let host = if width < 60 { 7 } else { 12 };
+    let host = match state.shown.resources.len() {
+        ..2 => String::new(),
+        _ => format!("{} ", fit(row.id.resource.name(), if width < 60 { 7 } else { 12 })),
+    };
     let line = format!(
-        "{}{} {} {} {}",
+        "{}{} {host}{} {}",
         draw::pointer(chosen),
         fit(&row.mark.to_string(), 10),
-        fit(row.id.resource.name(), host),
-        fit(&row.id.name, width.saturating_sub(22 + host)),
+        fit(&row.id.name, width.saturating_sub(20 + host.len())),
         fit_right(&now(row), 7)
     );
     draw::put_row(page, chosen, &line, row.mark, 1, width);

@@ -321,7 +321,7 @@ fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
             fit(&row.id.name, 18),
             fit(&row.now.map_or("-".into(), |(_, value)| row.unit.show(value)), 7),
             fit(&band, 11),
-            fit_right(&format!("{:.1}", row.bits), 4),
+            fit_right(&row.expected.map_or("-".into(), |_| format!("{:.1}", row.bits)), 4),
             lag(state, id, &row.id)
         );
         page.line(Role::Text, &line);
@@ -362,9 +362,10 @@ fn panes(state: &State, area: Rect, buffer: &mut Buffer) {
     }
 }
 
-/// A length of time in words: `31 d`, `6 h`.
+/// A length of time in words: `31 d`, `6 h`, `4 min`.
 pub(super) fn days(span: Span) -> String {
     match span.0 / 3_600_000_000 {
+        ..2 => span.to_string(),
         hours @ ..48 => format!("{hours} h"),
         hours => format!("{} d", hours / 24),
     }
