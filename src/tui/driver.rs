@@ -306,9 +306,9 @@ impl<L: Link> Driver<L> {
                         Some(snapshot) => self.take(Msg::Snapshot(snapshot)),
                         None => self.take(Msg::Said("the engine is gone: what is shown stays as it was".into())),
                     }
+                    // No pause after it: the engine's own interval keeps snapshots apart, and a timer costs two wake-ups.
                     if pause.is_none() {
                         self.paint()?;
-                        pause = Some(Box::pin(sleep(FRAME)));
                     } else {
                         dirty = true;
                     }
