@@ -102,6 +102,7 @@ impl State {
 pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp, seed: u64) -> Step {
     let mut out = Step::default();
     out.write.shown_at = Some(now);
+    world::follow_the_clock(state, now);
     world::take_metrics(state, batch, options, &mut out);
     world::take_settings(state, batch, options, now, &mut out);
     for event in &batch.events {

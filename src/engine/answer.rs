@@ -49,6 +49,10 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         return;
     }
     let now = clock::now();
+    let decides = matches!(
+        query,
+        Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..) | Query::Dismiss(..) | Query::Note(_)
+    );
     let direct = match query {
         Query::Chart { id, from, to, step } => return chart(engine, id, from, to, step, reply),
         Query::AsOf(at) => {
@@ -197,6 +201,11 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             Ok(Answer::Done)
         }
     };
+    if decides {
+        // What someone decided is kept before they are told that it is done.
+        engine.save(now);
+        engine.commit(now);
+    }
     let _ = reply.send(direct);
 }
 

@@ -25,7 +25,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
             *mark = finding.mark.min(*mark);
         }
     }
-    let metrics: Vec<MetricRow> = store
+    let mut metrics: Vec<MetricRow> = store
         .metrics_as_of(at)?
         .into_iter()
         .map(|(meta, bucket)| MetricRow {
@@ -46,7 +46,9 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
             id: meta.id,
         })
         .collect();
-    let settings: Vec<SettingRow> = store
+    // Consoles search both lists by name.
+    metrics.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut settings: Vec<SettingRow> = store
         .settings_as_of(at)?
         .into_iter()
         .map(|(id, value, change)| SettingRow {
@@ -60,6 +62,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
             id,
         })
         .collect();
+    settings.sort_by(|a, b| a.id.cmp(&b.id));
     let resources = resources(&metrics, &settings);
     let proposals = store.proposals_as_of(at)?.into_iter().map(Arc::new).collect();
     let newest = metrics.iter().filter_map(|row| row.now).map(|(at, _)| at).max();

@@ -268,7 +268,9 @@ impl Loop {
             }
         }
         self.stops.clear();
-        self.save(clock::now());
+        if self.setup.sources != Sources::None {
+            self.save(clock::now());
+        }
         self.commit(clock::now());
         self.keeper.finish();
     }
@@ -334,7 +336,7 @@ impl Loop {
         }
         self.early = Vec::new();
         let now = clock::now();
-        if self.setup.sources != Sources::None {
+        if self.setup.sources == Sources::Live {
             self.audit(now, &self.setup.who.clone(), "session", "", "engine started");
         }
         // Without the store's key, secrets are hashed under one that lives as long as this process.
@@ -382,8 +384,8 @@ impl Loop {
         }
         for row in rows {
             let before = self.sources.insert(row.name.clone(), row.clone());
-            // Told once: when a source is lost, and when it is back.
-            if before.as_ref().map_or(!row.ok, |before| before.ok != row.ok) {
+            // Told once: when a source is lost, and when it is back. What was never there stands in the list of sources.
+            if before.as_ref().is_some_and(|before| before.ok != row.ok) {
                 let what = if row.ok {
                     format!("{} can be read again", row.name)
                 } else {
@@ -438,6 +440,10 @@ impl Loop {
 
     fn step(&mut self, batch: &Batch, now: Timestamp) {
         let out = pipeline::step(&mut self.state, batch, &self.options, now, SEED);
+        if !out.write.initial.is_empty() {
+            // The baseline has grown: it is kept with the next commit.
+            self.saved = Timestamp(0);
+        }
         self.write.append(out.write);
     }
 
@@ -451,9 +457,9 @@ impl Loop {
         });
     }
 
-    fn save(&mut self, now: Timestamp) {
+    pub(super) fn save(&mut self, now: Timestamp) {
         self.saved = now;
-        if self.setup.sources == Sources::None || self.opened.is_some() {
+        if self.opened.is_some() {
             return;
         }
         match rmp_serde::to_vec_named(&self.state) {

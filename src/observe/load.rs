@@ -13,17 +13,17 @@ use crate::domain::{Batch, Span, Timestamp, Unit};
 const LOADS: &[Column<LoadAverage>] = &[
     Column {
         name: "load.1",
-        sort: Sort::Gauge(Unit::None),
+        sort: Sort::Gauge(Unit::Count),
         of: |l| Some(f64::from(l.one)),
     },
     Column {
         name: "load.5",
-        sort: Sort::Gauge(Unit::None),
+        sort: Sort::Gauge(Unit::Count),
         of: |l| Some(f64::from(l.five)),
     },
     Column {
         name: "load.15",
-        sort: Sort::Gauge(Unit::None),
+        sort: Sort::Gauge(Unit::Count),
         of: |l| Some(f64::from(l.fifteen)),
     },
     Column {

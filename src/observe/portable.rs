@@ -83,7 +83,7 @@ impl Portable {
             system: None,
             networks: None,
             meter: Meter::new(&origin, "", SYSTEM),
-            loads: ["load.1", "load.5", "load.15"].map(|name| origin.channel(name, Sort::Gauge(Unit::None))),
+            loads: ["load.1", "load.5", "load.15"].map(|name| origin.channel(name, Sort::Gauge(Unit::Count))),
             cores: Vec::new(),
             interfaces: BTreeMap::new(),
             origin,

@@ -107,6 +107,23 @@ fn five(quantiles: Quantiles) -> [f32; 5] {
     [0, 2, 6, 10, 12].map(|level| quantiles.0[level] as f32)
 }
 
+/// Forgets what lies ahead of a clock that was set back by more than a minute: new values would else count as late until
+/// the old time has come again. The store keeps both.
+pub(super) fn follow_the_clock(state: &mut State, now: Timestamp) {
+    if state
+        .shadows
+        .newest
+        .is_none_or(|newest| newest <= now + Span::from_mins(1))
+    {
+        return;
+    }
+    state.shadows.newest = Some(now);
+    for metric in state.shadows.metrics.values_mut() {
+        metric.recent.retain(|seen| seen.at <= now);
+        metric.minutes.retain(|minute| minute.at <= now);
+    }
+}
+
 pub(super) fn take_settings(state: &mut State, batch: &Batch, options: &Options, now: Timestamp, out: &mut Step) {
     for snapshot in &batch.snapshots {
         let settings = &mut state.shadows.settings;

@@ -16,7 +16,8 @@ impl Store {
     pub fn audit(&mut self, limit: usize) -> Result<(Vec<AuditEntry>, Option<AuditEntry>), StoreError> {
         self.with(|db| {
             let sql = "SELECT logged_at, who, what, resource, result, hash FROM audit_log ORDER BY seq";
-            let mut statement = db.conn.prepare_cached(sql)?;
+            // Never cached: run again with more rows, a kept statement hands out memory of its first result.
+            let mut statement = db.conn.prepare(sql)?;
             let mut rows = statement.query([])?;
             let (mut before, mut entries, mut broken) = ([0; 32], Vec::new(), None);
             while let Some(row) = rows.next()? {

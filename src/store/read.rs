@@ -41,7 +41,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<Vec<(SeriesId, Value, Option<SettingChange>)>, StoreError> {
         self.with(|db| {
-            let mut statement = db.conn.prepare_cached(
+            let mut statement = db.conn.prepare(
                 "SELECT series, changed_at, previous, value, changed_by, initial FROM setting_change WHERE changed_at <= ?
                  QUALIFY row_number() OVER (PARTITION BY series ORDER BY changed_at DESC, rowid DESC) = 1 ORDER BY series",
             )?;
@@ -64,7 +64,7 @@ impl Store {
     /// On a database error.
     pub fn changes(&mut self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<SettingChange>, StoreError> {
         self.with(|db| {
-            let mut statement = db.conn.prepare_cached(
+            let mut statement = db.conn.prepare(
                 "SELECT series, changed_at, previous, value, changed_by FROM setting_change
                  WHERE changed_at >= ? AND changed_at < ? AND NOT initial ORDER BY changed_at DESC, rowid DESC LIMIT ?",
             )?;
@@ -81,7 +81,7 @@ impl Store {
     /// On a database error.
     pub fn events(&mut self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.with(|db| {
-            let mut statement = db.conn.prepare_cached(
+            let mut statement = db.conn.prepare(
                 "SELECT e.happened_at, r.name, e.kind, e.what, e.who FROM event e JOIN resource r ON r.key = e.resource
                  WHERE e.happened_at >= ? AND e.happened_at < ? ORDER BY e.happened_at DESC, e.rowid DESC LIMIT ?",
             )?;
@@ -100,7 +100,7 @@ impl Store {
     /// On a database error.
     pub fn findings(&mut self, from: Timestamp, to: Timestamp) -> Result<Vec<Finding>, StoreError> {
         self.with(|db| {
-            let mut statement = db.conn.prepare_cached(
+            let mut statement = db.conn.prepare(
                 "SELECT body FROM (SELECT body, id, since, ended FROM finding WHERE shown_at <= ?
                    QUALIFY row_number() OVER (PARTITION BY id ORDER BY shown_at DESC, rowid DESC) = 1)
                  WHERE since <= ? AND (ended IS NULL OR ended >= ?) ORDER BY since, id",
@@ -117,7 +117,7 @@ impl Store {
     /// On a database error.
     pub fn proposals_as_of(&mut self, at: Timestamp) -> Result<Vec<Proposal>, StoreError> {
         self.with(|db| {
-            let mut statement = db.conn.prepare_cached(
+            let mut statement = db.conn.prepare(
                 "SELECT body FROM (SELECT body, id, stands, shown_at FROM proposal WHERE shown_at <= ?
                    QUALIFY row_number() OVER (PARTITION BY id ORDER BY shown_at DESC, rowid DESC) = 1)
                  WHERE stands ORDER BY shown_at, id",
@@ -133,7 +133,7 @@ impl Store {
     /// On a database error.
     pub fn state(&mut self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         self.with(|db| {
-            let mut statement = db.conn.prepare_cached("SELECT body FROM state WHERE name = ?")?;
+            let mut statement = db.conn.prepare("SELECT body FROM state WHERE name = ?")?;
             let found = statement.query([name])?.next()?.map(|row| row.get(0)).transpose()?;
             Ok(found)
         })

@@ -4,7 +4,7 @@ use std::{fs, path::Path, process::Stdio, time::Duration};
 
 use foreshadow::{
     domain::StoreOptions,
-    engine::{Link, SocketLink, connect},
+    engine::{Answer, Link, Query, SocketLink, connect},
     store::Store,
 };
 
@@ -115,4 +115,47 @@ fn a_newer_store_and_a_damaged_one_are_refused_and_left_as_they_are() {
     assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
     assert!(err.contains("not a readable store"), "{err}");
     assert_eq!(files(path.parent().unwrap()), before);
+}
+
+#[tokio::test]
+async fn what_someone_accepted_survives_kill_9() {
+    let home = Home::new();
+    home.config(FAST);
+    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let link = attach(&home.socket()).await;
+    let mut snapshots = link.snapshots();
+    let settled = snapshots.wait_for(|snapshot| snapshot.settings.len() > 50 && snapshot.store.written > 0);
+    let id = tokio::time::timeout(PATIENCE, settled)
+        .await
+        .expect("settings")
+        .unwrap()
+        .settings[0]
+        .id
+        .clone();
+    link.ask(Query::BaselineAccept(vec![id])).await.unwrap();
+    link.ask(Query::Note("before the storm".into())).await.unwrap();
+    // An answer from the store comes after all that was handed to it before.
+    let Answer::Audit { entries, .. } = link.ask(Query::Audit(50)).await.unwrap() else {
+        panic!("another answer")
+    };
+    assert!(
+        entries
+            .iter()
+            .any(|entry| entry.what == "accept" && entry.who.ends_with("@pty")),
+        "{entries:?}"
+    );
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    let (code, out, err) = home.run(&["sql", "SELECT what, result FROM audit"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("accept") && out.contains("before the storm"), "{out}");
+}
+
+#[test]
+fn a_baseline_accepted_without_an_engine_is_kept() {
+    let home = Home::new();
+    assert_eq!(home.run(&["engine", "--once"]).0, Some(0));
+    let (code, _, err) = home.run(&["baseline", "accept"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(home.run(&["sql", "SELECT what FROM audit"]).1.contains("accept"));
 }

@@ -33,7 +33,7 @@ use self::{
     grid::Grid,
     residuals::Residuals,
 };
-use crate::domain::{LEVELS, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp};
+use crate::domain::{LEVELS, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp, Unit};
 
 /// A forecaster of one series on a regular grid. Members know no time of day: one step is the series' grid step.
 pub trait Member {
@@ -138,6 +138,8 @@ impl MetricShadow {
         let (lo, hi) = match meta.kind {
             MetricKind::Bounded { lo, hi } if lo <= hi => (lo, hi),
             MetricKind::Counter | MetricKind::Rate => (0.0, f64::INFINITY),
+            // What is counted cannot be fewer than none.
+            MetricKind::Gauge if !matches!(meta.unit, Unit::None | Unit::Celsius) => (0.0, f64::INFINITY),
             MetricKind::Gauge | MetricKind::Bounded { .. } => (f64::NEG_INFINITY, f64::INFINITY),
         };
         let cadence = Cadence::new(meta.cadence);

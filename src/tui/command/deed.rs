@@ -117,7 +117,8 @@ pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {
 }
 
 pub(super) fn at(state: &mut State, text: &str) -> Vec<Effect> {
-    let now = state.shown.at.or(state.live.at).unwrap_or_default();
+    // Of today, wherever the cursor stands.
+    let now = state.live.at.or(state.shown.at).unwrap_or_default();
     match time::read(text, now, zone()) {
         Some(to) => screens::timeline::travel(state, to),
         None => {
