@@ -150,12 +150,3 @@ async fn what_someone_accepted_survives_kill_9() {
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("accept") && out.contains("before the storm"), "{out}");
 }
-
-#[test]
-fn a_baseline_accepted_without_an_engine_is_kept() {
-    let home = Home::new();
-    assert_eq!(home.run(&["engine", "--once"]).0, Some(0));
-    let (code, _, err) = home.run(&["baseline", "accept"]);
-    assert_eq!(code, Some(0), "{err}");
-    assert!(home.run(&["sql", "SELECT what FROM audit"]).1.contains("accept"));
-}
