@@ -64,14 +64,33 @@ fn main() -> Result<()> {
         pty.write_all(key.to_string().as_bytes())?;
         watch(Duration::from_secs(2));
     }
-    // Rows one by one: a row of the picture is a row of the screen.
-    let text: Vec<String> = screen
-        .screen()
-        .rows_formatted(0, columns)
-        .map(|row| format!("\u{1b}[0m{}", String::from_utf8_lossy(&row)))
-        .collect();
+    let lines: Vec<String> = (0..rows).map(|row| line(screen.screen(), row, columns)).collect();
     pty.write_all(b"q")?;
     child.wait()?;
-    fs::write(&file, anstyle_svg::Term::new().render_svg(&text.join("\n")))?;
+    fs::write(&file, anstyle_svg::Term::new().render_svg(&lines.join("\n")))?;
     Ok(())
+}
+
+/// A row as text with its colours, cell by cell, so that a column of the picture is a column of the screen.
+fn line(screen: &vt100::Screen, row: u16, columns: u16) -> String {
+    let colour = |ground: u8, colour: vt100::Color| match colour {
+        vt100::Color::Default => String::new(),
+        vt100::Color::Idx(index) => format!(";{ground}8;5;{index}"),
+        vt100::Color::Rgb(red, green, blue) => format!(";{ground}8;2;{red};{green};{blue}"),
+    };
+    let mut line = String::new();
+    let mut pen = String::new();
+    for cell in (0..columns).filter_map(|column| screen.cell(row, column)) {
+        let mut style = String::from("0");
+        style.push_str(if cell.bold() { ";1" } else { "" });
+        style.push_str(if cell.inverse() { ";7" } else { "" });
+        style.push_str(&colour(3, cell.fgcolor()));
+        style.push_str(&colour(4, cell.bgcolor()));
+        if style != pen {
+            line.push_str(&format!("\u{1b}[{style}m"));
+            pen = style;
+        }
+        line.push_str(if cell.has_contents() { cell.contents() } else { " " });
+    }
+    line
 }

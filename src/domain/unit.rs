@@ -75,6 +75,8 @@ fn short(value: f64) -> String {
         s if s >= 10.0 => format!("{value:.1}"),
         s if s >= 1.0 => format!("{value:.2}"),
         s if s >= 0.001 => format!("{value:.3}"),
+        // What rounding left over is nothing.
+        s if s < 1e-9 => return "0".into(),
         _ => return format!("{value:.0e}"),
     };
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
