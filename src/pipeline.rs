@@ -104,13 +104,13 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
     out.write.shown_at = Some(now);
     world::follow_the_clock(state, now);
     world::take_metrics(state, batch, options, &mut out);
-    world::take_settings(state, batch, options, now, &mut out);
+    world::take_settings(state, batch, now, &mut out);
     for event in &batch.events {
         world::take_event(state, event, &mut out);
     }
     world::refit(state, now);
     judge(state, options, now, seed, &mut out);
-    predict(state, options, now);
+    predict(state, now);
     // Nothing in the ledger is due more finely than a minute.
     if state
         .settled_at
@@ -214,7 +214,7 @@ fn predict_finding(state: &mut State, finding: &Finding) {
 /// Claims for the ledger: every metric's value five minutes and an hour ahead, every changing setting's hazard of a day.
 ///
 /// Metrics take turns by their place in the list, so that one step never makes them all.
-fn predict(state: &mut State, options: &Options, now: Timestamp) {
+fn predict(state: &mut State, now: Timestamp) {
     const TURN: i64 = 300;
     let from = state
         .predicted_to
@@ -256,5 +256,4 @@ fn predict(state: &mut State, options: &Options, now: Timestamp) {
             });
         }
     }
-    let _ = options;
 }

@@ -2,9 +2,9 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage};
+use super::{Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage, publish::marks};
 use crate::{
-    domain::{Mark, Options, ResourceId, SeriesId, Span, Timestamp},
+    domain::{Mark, Options, ResourceId, Span, Timestamp},
     drift::incidents,
     store::{Store, StoreError},
 };
@@ -18,13 +18,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         .filter(|finding| finding.since <= at && finding.ended.is_none_or(|ended| ended > at))
         .map(Arc::new)
         .collect();
-    let mut marks: BTreeMap<&SeriesId, Mark> = BTreeMap::new();
-    for finding in &held {
-        for id in &finding.series {
-            let mark = marks.entry(id).or_insert(finding.mark);
-            *mark = finding.mark.min(*mark);
-        }
-    }
+    let marks = marks(held.iter().map(|finding| &**finding));
     let mut metrics: Vec<MetricRow> = store
         .metrics_as_of(at)?
         .into_iter()
@@ -89,18 +83,10 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
 
 fn resources(metrics: &[MetricRow], settings: &[SettingRow]) -> Arc<[ResourceRow]> {
     let mut rows: BTreeMap<&ResourceId, ResourceRow> = BTreeMap::new();
-    let blank = |id: &ResourceId| ResourceRow {
-        id: id.clone(),
-        mark: Mark::Ok,
-        cpu: None,
-        mem: None,
-        worst: None,
-        seen: None,
-        metrics: 0,
-        settings: 0,
-    };
     for row in metrics {
-        let resource = rows.entry(&row.id.resource).or_insert_with(|| blank(&row.id.resource));
+        let resource = rows
+            .entry(&row.id.resource)
+            .or_insert_with(|| ResourceRow::new(&row.id.resource));
         resource.metrics += 1;
         resource.mark = resource.mark.min(row.mark);
         resource.seen = resource.seen.max(row.now.map(|(at, _)| at));
@@ -119,7 +105,9 @@ fn resources(metrics: &[MetricRow], settings: &[SettingRow]) -> Arc<[ResourceRow
         }
     }
     for row in settings {
-        let resource = rows.entry(&row.id.resource).or_insert_with(|| blank(&row.id.resource));
+        let resource = rows
+            .entry(&row.id.resource)
+            .or_insert_with(|| ResourceRow::new(&row.id.resource));
         resource.settings += 1;
         resource.mark = resource.mark.min(row.mark);
     }

@@ -47,26 +47,6 @@ impl Publisher {
         }
     }
 
-    /// A snapshot with nothing in it yet.
-    pub(super) fn empty(options: Arc<Options>, store: StoreRow) -> Snapshot {
-        Snapshot {
-            number: 0,
-            at: None,
-            live: true,
-            options,
-            resources: Arc::default(),
-            metrics: Arc::default(),
-            settings: Arc::default(),
-            findings: Arc::default(),
-            proposals: Arc::default(),
-            incidents: Arc::default(),
-            health: Health::default(),
-            usage: Usage::default(),
-            sources: Arc::default(),
-            store,
-        }
-    }
-
     pub(super) fn snapshot(&mut self, state: &State, about: About, now: Timestamp) -> Snapshot {
         self.number += 1;
         let marks = marks(&state.findings);
@@ -262,7 +242,8 @@ fn refresh<T: Clone + PartialEq>(kept: &mut Arc<[Arc<T>]>, new: &[T]) {
     *kept = new.iter().cloned().map(Arc::new).collect();
 }
 
-fn marks(findings: &[Finding]) -> BTreeMap<&SeriesId, Mark> {
+/// The worst mark of each series that a finding names.
+pub(super) fn marks<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> BTreeMap<&'a SeriesId, Mark> {
     let mut marks = BTreeMap::new();
     for finding in findings {
         for id in &finding.series {
@@ -315,20 +296,10 @@ fn resources(
     now: Timestamp,
 ) -> Arc<[ResourceRow]> {
     let mut rows: BTreeMap<ResourceId, ResourceRow> = BTreeMap::new();
-    let blank = |id: &ResourceId| ResourceRow {
-        id: id.clone(),
-        mark: Mark::Ok,
-        cpu: None,
-        mem: None,
-        worst: None,
-        seen: None,
-        metrics: 0,
-        settings: 0,
-    };
     for row in metrics {
         let resource = rows
             .entry(row.id.resource.clone())
-            .or_insert_with(|| blank(&row.id.resource));
+            .or_insert_with(|| ResourceRow::new(&row.id.resource));
         resource.metrics += 1;
         resource.seen = resource.seen.max(row.now.map(|(at, _)| at));
         if !matches!(row.mark, Mark::Muted | Mark::Learning) {
@@ -358,7 +329,7 @@ fn resources(
     }
     for row in settings {
         rows.entry(row.id.resource.clone())
-            .or_insert_with(|| blank(&row.id.resource))
+            .or_insert_with(|| ResourceRow::new(&row.id.resource))
             .settings += 1;
     }
     for (id, mark) in marks {

@@ -117,7 +117,7 @@ impl Engine {
     /// When no thread can be started.
     pub fn start(setup: Setup, listening: Option<Listening>) -> std::io::Result<Self> {
         let options = Arc::new(setup.options.clone());
-        let (publish, snapshots) = watch::channel(Arc::new(Publisher::empty(options.clone(), Default::default())));
+        let (publish, snapshots) = watch::channel(Arc::new(Snapshot::empty(options.clone(), Default::default())));
         // Sixteen questions wait at most; who asks more waits to ask.
         let (asked, questions) = mpsc::channel(16);
         let (stop, stopped) = oneshot::channel();

@@ -45,6 +45,29 @@ pub struct Snapshot {
     pub store: StoreRow,
 }
 
+impl Snapshot {
+    /// The snapshot before the first one: nothing in it yet.
+    #[must_use]
+    pub fn empty(options: Arc<Options>, store: StoreRow) -> Self {
+        Self {
+            number: 0,
+            at: None,
+            live: true,
+            options,
+            resources: Arc::default(),
+            metrics: Arc::default(),
+            settings: Arc::default(),
+            findings: Arc::default(),
+            proposals: Arc::default(),
+            incidents: Arc::default(),
+            health: Health::default(),
+            usage: Usage::default(),
+            sources: Arc::default(),
+            store,
+        }
+    }
+}
+
 /// One resource.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ResourceRow {
@@ -64,6 +87,23 @@ pub struct ResourceRow {
     pub metrics: u32,
     /// Its number of settings.
     pub settings: u32,
+}
+
+impl ResourceRow {
+    /// A resource of which nothing is known yet.
+    #[must_use]
+    pub fn new(id: &ResourceId) -> Self {
+        Self {
+            id: id.clone(),
+            mark: Mark::Ok,
+            cpu: None,
+            mem: None,
+            worst: None,
+            seen: None,
+            metrics: 0,
+            settings: 0,
+        }
+    }
 }
 
 /// One metric.

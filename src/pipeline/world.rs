@@ -124,7 +124,7 @@ pub(super) fn follow_the_clock(state: &mut State, now: Timestamp) {
     }
 }
 
-pub(super) fn take_settings(state: &mut State, batch: &Batch, options: &Options, now: Timestamp, out: &mut Step) {
+pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, out: &mut Step) {
     for snapshot in &batch.snapshots {
         let settings = &mut state.shadows.settings;
         let known = settings
@@ -156,17 +156,16 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, options: &Options,
             out.write.initial.extend(first);
         }
         for change in changes {
-            changed(state, change, options, now, out);
+            changed(state, change, now, out);
         }
     }
     for change in &batch.changes {
         state.shadows.settings.observe(change);
-        changed(state, change.clone(), options, now, out);
+        changed(state, change.clone(), now, out);
     }
 }
 
-fn changed(state: &mut State, change: SettingChange, options: &Options, now: Timestamp, out: &mut Step) {
-    let _ = options;
+fn changed(state: &mut State, change: SettingChange, now: Timestamp, out: &mut Step) {
     out.write.scored.extend(state.ledger.changed(&change));
     let probability = state.shadows.settings.undone(&change, now, UNDONE_WITHIN);
     state.ledger.predict(Prediction {

@@ -7,7 +7,7 @@ use tui_input::Input;
 
 use crate::{
     domain::{ResourceId, SeriesId, Span, Timestamp},
-    engine::{Answer, Health, LinkError, Query, Snapshot, StoreRow, Usage},
+    engine::{Answer, LinkError, Query, Snapshot, StoreRow},
     tui::{
         look::{Charset, Look},
         screens,
@@ -353,23 +353,9 @@ impl State {
 /// The snapshot before the first one.
 #[must_use]
 pub fn nothing() -> Snapshot {
-    Snapshot {
-        number: 0,
-        at: None,
-        live: true,
-        options: Arc::default(),
-        resources: Arc::default(),
-        metrics: Arc::default(),
-        settings: Arc::default(),
-        findings: Arc::default(),
-        proposals: Arc::default(),
-        incidents: Arc::default(),
-        health: Health::default(),
-        usage: Usage::default(),
-        sources: Arc::default(),
-        store: StoreRow {
-            ok: true,
-            ..StoreRow::default()
-        },
-    }
+    let store = StoreRow {
+        ok: true,
+        ..StoreRow::default()
+    };
+    Snapshot::empty(Arc::default(), store)
 }
