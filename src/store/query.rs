@@ -54,9 +54,9 @@ impl Store {
                 Some((explain, rest)) => format!("{explain} {}", db.allowed(rest)?),
                 None => format!("FROM ({}) LIMIT {limit}", db.allowed(text)?),
             };
-            db.conn.execute_batch("BEGIN TRANSACTION READ ONLY")?;
-            let table = db.table(&run, limit);
-            db.conn.execute_batch("ROLLBACK")?;
+            let begun = db.conn.execute_batch("BEGIN TRANSACTION READ ONLY");
+            let table = begun.and_then(|()| db.table(&run, limit));
+            db.end();
             table.map_err(|error| StoreError::statement(&error))
         })
     }
@@ -131,6 +131,12 @@ impl Db {
         }
         let write = "SELECT json_deserialize_sql(?::JSON)";
         self.conn.query_row(write, [&parsed], |row| row.get(0)).map_err(wrong)
+    }
+
+    /// Ends the transaction, also when a stop hits its end.
+    fn end(&self) {
+        let stopped = |error: duckdb::Error| error.to_string().contains("INTERRUPT");
+        while self.conn.execute_batch("ROLLBACK").is_err_and(stopped) {}
     }
 
     fn table(&self, text: &str, limit: usize) -> Result<Table, duckdb::Error> {
