@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use anyhow::{Result, bail};
 use foreshadow::{
-    cli::{Setup, Usage},
+    cli::{Replay, Setup, Usage},
     config::Paths,
-    domain::Options,
+    domain::{Options, text::visible},
     engine::{AnyLink, Engine, Sources, listen},
     tui::{
         driver::{self, Exit, PanicIn},
@@ -50,7 +50,7 @@ fn own_themes(paths: &Paths) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// When there is no terminal, no engine can be had, or a part of the program panicked.
-pub async fn run(setup: &Setup) -> Result<()> {
+pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
     let panic = match std::env::var("FORESHADOW_PANIC").as_deref() {
         Ok("ui") => Some(PanicIn::Ui),
         Ok("worker") => Some(PanicIn::Worker),
@@ -60,7 +60,10 @@ pub async fn run(setup: &Setup) -> Result<()> {
         look: look(&setup.options, &setup.paths).map_err(Usage)?,
         env: env(),
         themes: own_themes(&setup.paths),
-        place: host::resource().name().to_owned(),
+        place: replay.map_or_else(
+            || host::resource().name().to_owned(),
+            |replay| visible(&replay.file.display().to_string()).into_owned(),
+        ),
         who: host::who(),
         operate: setup.operate,
         in_tmux: std::env::var_os("TMUX").is_some(),
@@ -68,7 +71,11 @@ pub async fn run(setup: &Setup) -> Result<()> {
         panic,
     };
     match driver::run(console, async {
-        engine(setup).await.map_err(|error| error.to_string())
+        match replay {
+            Some(replay) => host::play(setup, &replay.file, replay.speed),
+            None => engine(setup).await,
+        }
+        .map_err(|error| error.to_string())
     })
     .await?
     {

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::{
-    cli::{EngineRun, Need, Runtime, Setup, Terminal, When},
+    cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, When},
     domain::*,
     drift::Difference,
     engine::*,
@@ -83,7 +83,15 @@ impl Runtime for World {
         anyhow::bail!("engine {run:?} every {}", setup.options.interval)
     }
 
-    async fn console(&self, _: &Setup) -> anyhow::Result<()> {
+    async fn record(&self, _: &Setup, _: &Record) -> anyhow::Result<String> {
+        unreachable!("no test records")
+    }
+
+    async fn replayed(&self, _: &Setup, _: &Replay) -> anyhow::Result<Self::Link> {
+        unreachable!("no test replays")
+    }
+
+    async fn console(&self, _: &Setup, _: Option<&Replay>) -> anyhow::Result<()> {
         anyhow::bail!("the console")
     }
 }
@@ -353,6 +361,7 @@ fn snapshot() -> Snapshot {
     let options = Options::default();
     let list = BTreeMap::from([(Arc::from("a"), Value::Bool(true)), (Arc::from("b"), Value::Int(2))]);
     Snapshot {
+        replay: None,
         number: 7,
         at: Some(when().now),
         live: true,

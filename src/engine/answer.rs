@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Chart, Column, ForecastView, LinkError, Query, Timeline, clock, past,
+    Answer, Chart, Column, ForecastView, LinkError, Query, Timeline, past,
     publish::columns_in_memory,
     run::{Asked, Loop},
 };
@@ -48,7 +48,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         )));
         return;
     }
-    let now = clock::now();
+    let now = engine.now();
     let decides = matches!(
         query,
         Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..) | Query::Dismiss(..) | Query::Note(_)
@@ -77,6 +77,17 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                     .map_or(0, |(_, rows)| *rows);
                 Ok(Answer::Audit { entries, total, broken })
             });
+        }
+        Query::Play(speed) => {
+            let done = match &engine.played {
+                Some(played) => {
+                    played.pace.set(speed);
+                    Ok(Answer::Done)
+                }
+                None => Err(refused("no recording is played here")),
+            };
+            engine.publish(now);
+            done
         }
         Query::Compact => {
             engine.commit(now);

@@ -54,8 +54,14 @@ pub struct Opened {
 }
 
 impl Keeper {
-    /// Starts the thread. `path` of `None` keeps all in memory. `opened` is called once, on that thread, as soon as it is known.
-    pub fn start(path: Option<PathBuf>, options: StoreOptions, opened: impl FnOnce(Opened) + Send + 'static) -> Self {
+    /// Starts the thread. `path` of `None` keeps all in memory. Without `upkeep` nothing is dropped for its age: what a recording holds
+    /// is old. `opened` is called once, on that thread, as soon as it is known.
+    pub fn start(
+        path: Option<PathBuf>,
+        options: StoreOptions,
+        upkeep: bool,
+        opened: impl FnOnce(Opened) + Send + 'static,
+    ) -> Self {
         let (orders, inbox) = sync_channel(QUEUE);
         let row = StoreRow {
             path: path
@@ -75,6 +81,7 @@ impl Keeper {
             held: Write::default(),
             retry_at: None,
             maintained: None,
+            upkeep,
         };
         thread::Builder::new()
             .name("store".into())
@@ -135,6 +142,8 @@ struct Thread {
     held: Write,
     retry_at: Option<Timestamp>,
     maintained: Option<Timestamp>,
+    /// Whether what is old is thinned and dropped.
+    upkeep: bool,
 }
 
 impl Thread {
@@ -225,9 +234,10 @@ impl Thread {
         }
         self.retry_at = None;
         let now = clock::now();
-        let upkeep = if self
-            .maintained
-            .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
+        let upkeep = if self.upkeep
+            && self
+                .maintained
+                .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
         {
             self.maintained = Some(now);
             Some(store.maintain(now))

@@ -50,6 +50,8 @@ pub enum Query {
         /// Seed of the draws.
         seed: u64,
     },
+    /// Plays the recording at this many times the speed it happened at; 0 holds it, an infinity plays all at once.
+    Play(f64),
     /// The world as it was known at a time.
     AsOf(Timestamp),
     /// What happened in a range.

@@ -64,6 +64,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         number: 0,
         at: Some(newest.unwrap_or(at)),
         live: false,
+        replay: None,
         options: options.clone(),
         resources,
         metrics: metrics.into(),

@@ -76,6 +76,7 @@ impl Publisher {
             number: self.number,
             at: state.shadows.newest,
             live: true,
+            replay: None,
             options: self.options.clone(),
             health: self.health(state, &metrics),
             resources,

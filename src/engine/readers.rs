@@ -22,6 +22,8 @@ pub struct Read {
     pub rows: Vec<SourceRow>,
     /// When the reading began.
     pub at: Timestamp,
+    /// Whether nothing comes after it: a recording has ended, and there is no step in it.
+    pub last: bool,
 }
 
 struct Scheduled {
@@ -71,6 +73,7 @@ impl Reader {
             batch: Batch::default(),
             rows: Vec::new(),
             at: now,
+            last: false,
         };
         for scheduled in self.sources.iter_mut().filter(|scheduled| scheduled.due <= now) {
             let watch = clock::Stopwatch::start();

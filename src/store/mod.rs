@@ -25,6 +25,7 @@ use std::path::PathBuf;
 
 pub use error::StoreError;
 use keys::Keys;
+pub use open::random_key;
 pub use query::Stop;
 
 use crate::domain::{

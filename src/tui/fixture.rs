@@ -370,6 +370,7 @@ fn resources() -> Vec<ResourceRow> {
 /// The whole world as a snapshot.
 pub fn snapshot() -> Snapshot {
     Snapshot {
+        replay: None,
         number: 1,
         at: Some(now()),
         live: true,

@@ -78,6 +78,12 @@ impl Recording {
         Ok(recording)
     }
 
+    /// The file that is read.
+    #[must_use]
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
     /// What its first line says.
     #[must_use]
     pub fn header(&self) -> &Header {
