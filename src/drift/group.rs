@@ -7,7 +7,11 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{cause, limit::LimitWatch, surprise::SurpriseWatch};
+use super::{
+    cause::{self, Effect},
+    limit::LimitWatch,
+    surprise::SurpriseWatch,
+};
 use crate::{
     domain::{Cause, Comparison, Crossing, FindingId, Mark, ResourceId, SeriesId, Span, Timestamp},
     shadow::Shadows,
@@ -135,11 +139,14 @@ impl Groups {
         let cause = if family == STALE {
             None
         } else {
-            let own = std::slice::from_ref(&one.id);
-            cause::changes_and_events(shadows, &one.id.resource, one.since, own, false, coincide)
-                .into_iter()
-                .next()
-                .filter(|cause| cause.weight >= 0.5)
+            let effect = Effect {
+                resource: &one.id.resource,
+                series: std::slice::from_ref(&one.id),
+                since: one.since,
+                earliest: None,
+                declared: false,
+            };
+            cause::likeliest(shadows, effect, coincide)
         };
         let same_cause = |group: &Group| {
             let (Some(ours), Some(theirs)) = (&cause, &group.cause) else {

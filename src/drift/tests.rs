@@ -145,8 +145,8 @@ fn two_hundred_packages_at_once_are_one_finding() {
     assert_eq!(
         titles,
         [
-            "214 settings of pkg changed",
-            "pkg.bash 5.2.15 -> 5.2.16 by root",
+            "package bash 5.2.15 -> 5.2.16 by root",
+            "package p000 1.0.0 installed (and 213 more packages) by root",
             "sysctl.vm.swappiness 60 -> 10 by root"
         ]
     );
@@ -317,12 +317,17 @@ fn no_data_is_one_row_and_a_pause_of_the_watcher_is_none() {
             band: findings[0].seen_band()
         }
     );
-    // One comes back: still one row, of two.
+    // One of another source comes back: still one row, of two.
+    world.metric("load.1").meta.source = "load".into();
     let fewer = quiet(&mut world, 10, Some("load.1"));
     assert_eq!(
         (fewer.len(), fewer[0].series.len(), fewer[0].id),
         (1, 2, findings[0].id)
     );
+    // One of their own source: the others are not there any longer, and no row is left.
+    world.metric("load.1").meta.source = "proc".into();
+    let ended = quiet(&mut world, 2, Some("load.1"));
+    assert!(ended.iter().all(|finding| finding.ended.is_some()), "{ended:?}");
     // The watcher itself was away for an hour: nobody is blamed before there was time to hear of it.
     world.second += 3600;
     let holding = |findings: Vec<Finding>| findings.into_iter().filter(|finding| finding.ended.is_none()).count();

@@ -55,6 +55,7 @@ fn world(settings: &[(&str, Value, Value)]) -> (Shadows, Baseline) {
             from: Some(accepted.clone()),
             to: Some(actual.clone()),
             by: None,
+            after: None,
         });
     }
     (shadows, baseline)
@@ -80,6 +81,7 @@ fn finding(comparison: Comparison, mark: Mark, series: &[&str], bits: f64) -> Fi
         summary: format!("{} is off", series[0]).into(),
         evidence: Vec::new(),
         causes: Vec::new(),
+        earliest: None,
     }
 }
 
@@ -184,6 +186,7 @@ fn a_departure_that_names_the_change_speaks_for_putting_it_back() {
         at: now() - Span::from_mins(5),
         lead: Span::from_mins(1),
         weight: 0.7,
+        earliest: None,
     }];
     let after = ask(&[drift, odd.clone()], &world);
     assert!(score(&after, ProposalKind::Revert) > 2.0 * score(&before, ProposalKind::Revert));

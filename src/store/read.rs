@@ -247,6 +247,7 @@ impl Db {
             from: value(2)?,
             to: value(3)?,
             by: row.get::<_, Option<String>>(4)?.map(Into::into),
+            after: None,
         })
     }
 }
