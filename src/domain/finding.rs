@@ -26,6 +26,8 @@ pub enum Mark {
     Ok,
     /// Someone said not to tell.
     Muted,
+    /// It is no longer there: a file system that was unmounted, an interface taken down, a process that ended.
+    Removed,
 }
 
 impl Mark {
@@ -41,6 +43,7 @@ impl Mark {
             Self::Learning => '?',
             Self::Ok => '.',
             Self::Muted => '/',
+            Self::Removed => '_',
         }
     }
 
@@ -56,6 +59,7 @@ impl Mark {
             Self::Learning => "learning",
             Self::Ok => "ok",
             Self::Muted => "muted",
+            Self::Removed => "removed",
         }
     }
 }

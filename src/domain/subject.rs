@@ -356,7 +356,7 @@ mod tests {
         fn any_name_is_of_something(name in ".{0,40}") {
             let subject = Subject::of(&name);
             prop_assert!(subject.names(Some(&name)).iter().all(|name| !name.is_empty()));
-            subject.thing();
+            prop_assert!(!subject.thing().contains('\n') || name.contains('\n'));
         }
     }
 }

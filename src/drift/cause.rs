@@ -85,7 +85,10 @@ pub(super) fn explain(
         };
         let mut candidates = asked.settings(&deeds);
         candidates.extend(asked.events());
-        candidates.extend(asked.departures(&departures));
+        // A setting does not change because a metric did, or only through a person.
+        if !asked.effect.declared {
+            candidates.extend(asked.departures(&departures));
+        }
         candidates.extend(process::takers(shadows, finding));
         finding.causes = shares(candidates);
     }

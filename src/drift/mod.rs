@@ -123,7 +123,7 @@ impl DriftState {
             let Some(watch) = self.metrics.get_mut(id) else {
                 continue;
             };
-            if sources.removed(metric) {
+            if sources.left_out(metric) {
                 *watch = MetricWatch::default();
                 continue;
             }

@@ -77,13 +77,17 @@ pub(super) fn settings_summary(members: &[&Difference], by: Option<&str>) -> Arc
         .filter(|other| !(covers && Subject::of(&other.id.name).thing() == thing))
         .collect();
     let packages = rest.iter().filter(|other| scope_of(&other.id) == "pkg").count();
-    let count = |count: usize, what: &str| format!("{count} more {what}{}", if count == 1 { "" } else { "s" });
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let more = match (packages, rest.len() - packages) {
         (0, 0) => String::new(),
         (0, 1) => format!(" (and {})", rest[0].id.name),
-        (0, others) => format!(" (and {})", count(others, "setting")),
-        (packages, 0) => format!(" (and {})", count(packages, "package")),
-        (packages, others) => format!(" (and {}, {})", count(packages, "package"), count(others, "setting")),
+        (0, others) => format!(" (and {})", count(others, "more setting")),
+        (packages, 0) => format!(" (and {})", count(packages, "more package")),
+        (packages, others) => format!(
+            " (and {}, {})",
+            count(packages, "more package"),
+            count(others, "setting")
+        ),
     };
     line(first + &more + &by)
 }

@@ -330,11 +330,13 @@ impl Loop {
             }
             self.write = Write::default();
             self.apply_limits();
+            self.state.numbers.after(found.numbered);
             for (batch, at) in std::mem::take(&mut self.early) {
                 self.step(&batch, at);
             }
         }
         self.early = Vec::new();
+        self.state.numbers.after(found.numbered);
         let now = clock::now();
         if self.setup.sources == Sources::Live {
             self.audit(now, &self.setup.who.clone(), "session", "", "engine started");
