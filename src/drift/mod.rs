@@ -133,7 +133,7 @@ impl DriftState {
                 None if stale::silent(metric, now) => None,
                 None => {
                     watch.limit.look(metric, options, now, seed);
-                    Departed::worst(id, &watch.limit, &watch.surprise, now)
+                    Departed::worst(metric, &watch.limit, &watch.surprise, now)
                 }
             };
             departed.extend(off.filter(|_| !muted(id, options)));
