@@ -210,6 +210,7 @@ fn change() -> SettingChange {
         from: Some(Value::Int(60)),
         to: Some(Value::Int(1)),
         by: Some("root\u{1b}[2J".into()),
+        after: None,
     }
 }
 
@@ -264,7 +265,9 @@ fn breach() -> Finding {
             at: change().at,
             lead: Span::from_secs(350),
             weight: 0.7,
+            earliest: None,
         }],
+        earliest: None,
     }
 }
 

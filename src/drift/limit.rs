@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::group::stable_hash;
+use super::{group::stable_hash, rise};
 use crate::{
     domain::{Crossing, Limit, Options, Side, Span, Timestamp},
     shadow::Metric,
@@ -63,6 +63,16 @@ impl LimitWatch {
                 return;
             }
             self.breach = None;
+        }
+        // What runs at the limit is told at once: in a minute it may be there.
+        let told = options.drift.crossing_probability;
+        let running = rise::crossing(metric, limit, options.horizon).filter(|crossing| crossing.probability >= told);
+        if let Some(crossing) = running {
+            let since = self.cross.map(|(since, _)| since);
+            let since = since.or_else(|| rise::since(metric, limit.side)).unwrap_or(now);
+            self.cross = Some((since, crossing));
+            self.next_look = Some(now + metric.meta.cadence.min(EVERY) * 2);
+            return;
         }
         if self.next_look.is_none_or(|due| now >= due || due - now > EVERY * 2) {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);

@@ -3,19 +3,22 @@
 mod baseline;
 mod cause;
 mod declared;
+mod deed;
 mod group;
 mod incidents;
 mod limit;
+mod process;
 #[cfg(test)]
 mod quiet;
 mod report;
+mod rise;
 #[cfg(test)]
 mod sample;
 mod score;
 mod stale;
 mod surprise;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +34,7 @@ use declared::Declared;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
 use limit::LimitWatch;
+pub use stale::Sources;
 use surprise::SurpriseWatch;
 
 /// A week: the time false alarms are counted over.
@@ -43,6 +47,9 @@ pub struct DriftState {
     metrics: BTreeMap<SeriesId, MetricWatch>,
     groups: Groups,
     held: BTreeMap<FindingId, Finding>,
+    /// Findings of a setting and of a metric that coincided and both hold.
+    #[serde(default)]
+    coincided: BTreeSet<(FindingId, FindingId)>,
     judged: Option<Timestamp>,
     watching: Option<Timestamp>,
 }
@@ -78,8 +85,8 @@ impl DriftState {
             .map(|(id, members)| report::metric(*id, members, shadows, options, level, now))
             .chain(declared)
             .collect();
-        cause::explain(&mut findings, &self.held, shadows, options, now);
-        score::coincide(&mut findings, options.drift.coincide);
+        cause::explain(&mut findings, &self.held, shadows, options.drift.coincide, now);
+        score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
         self.judged = Some(now);
         self.keep(findings, now)
     }
@@ -107,6 +114,7 @@ impl DriftState {
             self.metrics.retain(|id, _| shadows.metrics.contains_key(id));
         }
         let watching = self.watching.unwrap_or(now);
+        let sources = Sources::of(shadows);
         let mut departed = Vec::new();
         for (id, metric) in &shadows.metrics {
             if !self.metrics.contains_key(id) {
@@ -115,13 +123,17 @@ impl DriftState {
             let Some(watch) = self.metrics.get_mut(id) else {
                 continue;
             };
+            if sources.left_out(metric) {
+                *watch = MetricWatch::default();
+                continue;
+            }
             watch.surprise.look(metric, level);
             let off = match stale::since(metric, watching, now) {
                 Some(since) => Some(Departed::stale(id, since)),
                 None if stale::silent(metric, now) => None,
                 None => {
                     watch.limit.look(metric, options, now, seed);
-                    Departed::worst(id, &watch.limit, &watch.surprise, now)
+                    Departed::worst(metric, &watch.limit, &watch.surprise, now)
                 }
             };
             departed.extend(off.filter(|_| !muted(id, options)));

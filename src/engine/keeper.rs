@@ -45,6 +45,8 @@ pub struct Keeper {
 pub struct Opened {
     /// The pipeline's state, if there was one.
     pub state: Option<Vec<u8>>,
+    /// The highest number of a proposal it holds.
+    pub numbered: u64,
     /// The key for hashing secrets, if the store could be opened.
     pub key: Option<[u8; 32]>,
     /// Why it could not be opened.
@@ -192,13 +194,15 @@ impl Thread {
             Some(path) => Store::open(path, &self.options),
             None => Store::in_memory(&self.options),
         };
-        match opened.and_then(|mut store| Ok((store.state("pipeline")?, store.secret_key()?, store))) {
-            Ok((state, key, store)) => {
+        match opened.and_then(|mut store| Ok((store.state("pipeline")?, store.numbered()?, store.secret_key()?, store)))
+        {
+            Ok((state, numbered, key, store)) => {
                 self.store = Some(store);
                 self.say(true, "");
                 self.measure();
                 Opened {
                     state,
+                    numbered,
                     key: Some(key),
                     ..Opened::default()
                 }

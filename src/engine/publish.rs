@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::{Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage};
 use crate::{
     domain::{Finding, Mark, Options, Proposal, Quantiles, ResourceId, SeriesId, Span, Timestamp, Unit, matches},
-    drift::{Difference, Incident},
+    drift::{Difference, Incident, Sources},
     pipeline::State,
     shadow::{Metric, MetricShadow, Seen},
 };
@@ -65,11 +65,12 @@ impl Publisher {
             self.records_at = Some(now);
             self.records = state.ledger.records().into();
         }
+        let sources = Sources::of(&state.shadows);
         let metrics: Arc<[MetricRow]> = state
             .shadows
             .metrics
             .values()
-            .map(|metric| self.metric(metric, &marks, now))
+            .map(|metric| self.metric(metric, &marks, sources.gone(metric), now))
             .collect();
         let resources = resources(&metrics, &self.settings, state, &marks, now);
         Snapshot {
@@ -144,16 +145,17 @@ impl Publisher {
         self.settings = rows.into();
     }
 
-    fn metric(&self, metric: &Metric, marks: &BTreeMap<&SeriesId, Mark>, now: Timestamp) -> MetricRow {
+    fn metric(&self, metric: &Metric, marks: &BTreeMap<&SeriesId, Mark>, gone: bool, now: Timestamp) -> MetricRow {
         let id = &metric.meta.id;
         let newest = metric.newest();
-        let learning = newest.is_none_or(|seen| seen.band.is_none()) && metric.shadow.next().is_none();
+        let learning = !gone && newest.is_none_or(|seen| seen.band.is_none()) && metric.shadow.next().is_none();
         let points = metric.shadow.points();
         let range = metric.shadow.range();
         let muted = self.options.mute.iter().any(|pattern| matches(pattern, &id.name));
         let mark = match marks.get(id) {
             _ if muted => Mark::Muted,
             Some(mark) => *mark,
+            None if gone => Mark::Removed,
             None if learning => Mark::Learning,
             None => Mark::Ok,
         };

@@ -400,6 +400,7 @@ impl Loop {
             }
             self.write = Write::default();
             self.apply_limits();
+            self.state.numbers.after(found.numbered);
             let recorder = self.setup.recorder.take();
             for (batch, at) in std::mem::take(&mut self.early) {
                 self.step(&batch, at);
@@ -407,6 +408,7 @@ impl Loop {
             self.setup.recorder = recorder;
         }
         self.early = Vec::new();
+        self.state.numbers.after(found.numbered);
         let now = self.now();
         if matches!(self.setup.sources, Sources::Live) {
             self.audit(now, &self.setup.who.clone(), "session", "", "engine started");

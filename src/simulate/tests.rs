@@ -213,6 +213,7 @@ fn changed_before() -> Shadows {
         from: Some(Value::Int(60)),
         to: Some(Value::Int(10)),
         by: None,
+        after: None,
     });
     world
 }

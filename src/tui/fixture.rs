@@ -259,6 +259,7 @@ pub fn changes() -> Vec<SettingChange> {
         from: Some(Value::infer(from)),
         to: Some(Value::infer(to)),
         by: by.map(Into::into),
+        after: None,
     };
     vec![
         change("web-01/sysctl.somaxconn", "09:05:00", "128", "4096", None),

@@ -60,6 +60,7 @@ fn meaning(mark: Mark) -> &'static str {
         Mark::Learning => "too little history for a shadow",
         Mark::Ok => "as it should be",
         Mark::Muted => "someone said not to tell",
+        Mark::Removed => "it is no longer there",
     }
 }
 
@@ -110,6 +111,7 @@ fn lines(state: &State, width: usize) -> Vec<(bool, String)> {
         Mark::Learning,
         Mark::Ok,
         Mark::Muted,
+        Mark::Removed,
     ];
     for mark in marks {
         row(&mark.to_string(), meaning(mark), 13, &mut lines);

@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod deeds;
 mod docs;
 mod engine;
 mod golden;
