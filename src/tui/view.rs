@@ -10,7 +10,7 @@ use crate::{
         look::Role,
         page::Page,
         palette, screens,
-        state::{InputLine, Overlay, Purpose, Room, Screen, State},
+        state::{Engine, InputLine, Overlay, Purpose, Room, Screen, State},
         text::{self, put},
     },
 };
@@ -97,6 +97,7 @@ fn tiny(state: &State, area: Rect, buffer: &mut Buffer) {
 fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
     let (word, role) = match () {
         () if state.at.is_some() => ("REPLAY", Role::NotLive),
+        () if state.engine == Engine::Gone => ("GONE", Role::NotLive),
         () if state.frozen => ("FROZEN", Role::NotLive),
         () => ("LIVE", Role::Live),
     };
@@ -198,10 +199,21 @@ fn foot(state: &State, area: Rect, buffer: &mut Buffer) {
         }
         (None, None) => {
             let x = put(buffer, area, 0, row, "NEXT", state.look.style(Role::Key));
-            put(buffer, area, x + 2, row, &screens::next(state), Style::new());
+            let next = if state.engine == Engine::Gone {
+                gone(state)
+            } else {
+                screens::next(state)
+            };
+            put(buffer, area, x + 2, row, &next, Style::new());
         }
     }
     hints(state, area, buffer);
+}
+
+/// What is said for as long as there is no engine.
+fn gone(state: &State) -> String {
+    let at = state.shown.at.map_or_else(|| "-".into(), text::clock);
+    format!("engine gone, data as of {at}; attaches again by itself, or :engine now")
 }
 
 fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buffer) {

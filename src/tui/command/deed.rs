@@ -13,7 +13,7 @@ use crate::{
         enter,
         look::Charset,
         open, screens,
-        state::{Effect, Msg, Purpose, Screen, State},
+        state::{Effect, Engine, Msg, Purpose, Screen, State},
         text::zone,
         theme,
         update::decide,
@@ -290,6 +290,15 @@ pub(super) fn store(state: &mut State, text: &str) -> Vec<Effect> {
 
 pub(super) fn compact(_: &mut State, _: &str) -> Vec<Effect> {
     vec![Effect::Ask(tag("compact"), Query::Compact)]
+}
+
+pub(super) fn engine(state: &mut State, _: &str) -> Vec<Effect> {
+    if state.engine == Engine::Gone {
+        state.message = Some("looking for an engine".into());
+        return vec![Effect::FindEngine];
+    }
+    state.message = Some(format!("an engine is there: pid {}", state.live.usage.pid));
+    Vec::new()
 }
 
 pub(super) fn theme(state: &mut State, name: &str) -> Vec<Effect> {

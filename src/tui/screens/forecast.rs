@@ -68,6 +68,14 @@ impl Default for Pane {
     }
 }
 
+impl Pane {
+    /// Forgets what was asked, so that it is asked again.
+    pub(super) fn forget(&mut self) {
+        self.track.forget();
+        (self.asked, self.waiting) = (None, false);
+    }
+}
+
 /// Its keys, most useful first.
 pub const KEYS: &[KeyHint] = &[
     KeyHint {

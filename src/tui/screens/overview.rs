@@ -40,6 +40,13 @@ pub struct Pane {
     moves: u64,
 }
 
+impl Pane {
+    /// Forgets the chart, so that it is asked for again.
+    pub(super) fn forget(&mut self) {
+        self.track.forget();
+    }
+}
+
 /// Its keys, most useful first.
 pub const KEYS: &[KeyHint] = &[
     KeyHint {

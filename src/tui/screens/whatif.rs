@@ -79,6 +79,13 @@ impl Pane {
         self.b.as_mut().filter(|_| self.on_b).unwrap_or(&mut self.a)
     }
 
+    /// Lets what failed be asked again.
+    pub(super) fn forget(&mut self) {
+        for scenario in std::iter::once(&mut self.a).chain(&mut self.b) {
+            (scenario.asked, scenario.failed) = (false, None);
+        }
+    }
+
     /// The series of the outcome, those someone came for first.
     fn series(&self) -> Vec<&SeriesId> {
         let mut rows: Vec<&SeriesId> = Vec::new();
