@@ -8,6 +8,8 @@ mod link;
 mod past;
 mod publish;
 mod readers;
+mod rebuild;
+mod resources;
 mod run;
 mod snapshot;
 mod socket;

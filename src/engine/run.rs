@@ -19,6 +19,7 @@ use tokio::{
 use super::{
     Answer, Keeper, Link, LinkError, Listening, Opened, Query, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
     publish::{About, Publisher},
+    rebuild::Jobs,
     socket::serve,
     usage::Meter,
 };
@@ -179,6 +180,8 @@ pub(super) struct Loop {
     pub usage: Usage,
     /// What waits for the next commit.
     pub write: Write,
+    /// What-ifs of the past that are being computed.
+    pub jobs: Jobs,
     publisher: Publisher,
     publish: watch::Sender<Arc<Snapshot>>,
     opened: Option<oneshot::Receiver<Opened>>,
@@ -215,6 +218,7 @@ impl Loop {
             state: State::default(),
             sources: BTreeMap::new(),
             write: Write::default(),
+            jobs: Jobs::default(),
             opened: Some(opened),
             early: Vec::new(),
             committed: now,

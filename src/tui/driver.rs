@@ -455,20 +455,9 @@ impl<L: Link> Driver<L> {
                 });
             }
             Effect::Redraw => self.painter.forget(),
-            Effect::TickAfter(span) => {
-                let send = self.send.clone();
-                tokio::spawn(async move {
-                    sleep(span.into()).await;
-                    let _ = send.send(Input::Msg(Msg::Tick)).await;
-                });
-            }
-            Effect::Rest(number) => {
-                let send = self.send.clone();
-                tokio::spawn(async move {
-                    sleep(REST).await;
-                    let _ = send.send(Input::Msg(Msg::Rested(number))).await;
-                });
-            }
+            Effect::TickAfter(span) => self.after(span.into(), Msg::Tick),
+            Effect::PollAfter(span) => self.after(span.into(), Msg::Poll),
+            Effect::Rest(number) => self.after(REST, Msg::Rested(number)),
             Effect::Suspend => {
                 self.terminal.suspend();
                 self.painter.forget();
@@ -476,6 +465,15 @@ impl<L: Link> Driver<L> {
             Effect::FindEngine => self.want = Some(Want::Any),
             Effect::Quit => self.state.quit = true,
         }
+    }
+
+    /// Sends a message to the loop after a while.
+    fn after(&self, wait: Duration, msg: Msg) {
+        let send = self.send.clone();
+        tokio::spawn(async move {
+            sleep(wait).await;
+            let _ = send.send(Input::Msg(msg)).await;
+        });
     }
 
     /// Hands text to the terminal (OSC 52). Whether it took it nobody tells, so neither do we.

@@ -210,6 +210,8 @@ pub enum Msg {
     Said(String),
     /// Time to move a playing timeline on.
     Tick,
+    /// Time to ask how far what-ifs are.
+    Poll,
     /// The cursor has rested for a moment since its so-manieth move.
     Rested(u64),
     /// A worker of the program panicked; it says where.
@@ -240,6 +242,8 @@ pub enum Effect {
     Redraw,
     /// Send [`Msg::Tick`] after this long.
     TickAfter(Span),
+    /// Send [`Msg::Poll`] after this long.
+    PollAfter(Span),
     /// Send [`Msg::Rested`] with this number after a quarter of a second.
     Rest(u64),
     /// Look for an engine now, and start one in this process when there is none.

@@ -88,6 +88,7 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Tick => timeline::tick(state),
+        Msg::Poll => whatif::poll(state),
         Msg::Rested(move_number) => overview::rested(state, move_number),
         Msg::WorkerPanicked(place) => {
             state.message = Some(place);
@@ -115,6 +116,10 @@ fn attached(state: &mut State) -> Vec<Effect> {
 pub fn enter(state: &mut State, screen: Screen) -> Vec<Effect> {
     state.screen = screen;
     state.overlay = None;
+    if screen == Screen::Audit {
+        // Whoever comes here just after doing something wants to see it.
+        state.audit.forget();
+    }
     screens::refresh(state)
 }
 
@@ -199,6 +204,9 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
         }
         Ok(Answer::Done) => {
             state.message = Some(format!("{}: done", tag.what));
+            // It stands in the audit and on the timeline.
+            state.audit.forget();
+            state.timeline.forget();
             screens::refresh(state)
         }
         Ok(_) => Vec::new(),
@@ -325,6 +333,12 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             );
             open_line(state, Purpose::Export, &name);
             Vec::new()
+        }
+        KeyCode::Esc
+            if state.screen == Screen::WhatIf
+                && let Some(effects) = whatif::stop(state) =>
+        {
+            effects
         }
         KeyCode::Esc if !state.filter.is_empty() => {
             state.filter.clear();

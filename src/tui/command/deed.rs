@@ -8,7 +8,7 @@ use crossterm::event::KeyCode;
 use crate::{
     domain::{Limit, Quantity, SeriesId, Side, Span},
     engine::Query,
-    store::Format,
+    store::{Format, TABLES},
     tui::{
         enter,
         look::Charset,
@@ -19,18 +19,6 @@ use crate::{
         update::decide,
     },
 };
-
-/// Names of the tables an export knows.
-const TABLES: [&str; 8] = [
-    "metrics",
-    "settings",
-    "changes",
-    "events",
-    "findings",
-    "proposals",
-    "ledger",
-    "audit",
-];
 
 pub(super) fn overview(state: &mut State, _: &str) -> Vec<Effect> {
     enter(state, Screen::Overview)

@@ -259,6 +259,32 @@ fn rough(span: Span) -> String {
     }
 }
 
+/// The worst findings, and behind them the metrics where trouble shows first: at most `most` lines of `width` cells, each begun by its
+/// mark.
+#[must_use]
+pub fn worst(state: &State, most: usize, width: usize) -> Vec<(Mark, String)> {
+    let line = |mark: Mark, what: &str, now: &str| {
+        let cells = width.saturating_sub(3 + text::width(now));
+        (mark, format!("{} {} {now}", mark.glyph(), text::fit_name(what, cells)))
+    };
+    let off = findings(state).into_iter().map(|finding| {
+        let (now, _) = compared(state, finding);
+        let host = if state.shown.resources.len() > 1 && width >= 30 {
+            format!("{} ", finding.resource.name())
+        } else {
+            String::new()
+        };
+        line(finding.mark, &format!("{host}{}", name(state, finding)), &now)
+    });
+    let rest = order::ordered(state).into_iter().map(|row| {
+        let now = row
+            .now
+            .map_or("-".into(), |(_, value)| row.unit.show(metrics::coarse(row.unit, value)));
+        line(row.mark, &row.id.name, &now)
+    });
+    off.chain(rest).take(most).collect()
+}
+
 /// The findings as a list to copy or write.
 #[must_use]
 pub fn table(state: &State) -> Shown {

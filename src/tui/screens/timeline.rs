@@ -51,7 +51,7 @@ pub struct Pane {
 
 impl Pane {
     /// Forgets what was asked, so that it is asked again.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::tui) fn forget(&mut self) {
         self.asked = None;
     }
 }
