@@ -1,6 +1,6 @@
 //! The console on this terminal.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use anyhow::{Result, bail};
 use foreshadow::{
@@ -9,7 +9,7 @@ use foreshadow::{
     domain::{Options, text::visible},
     engine::{AnyLink, Engine, Sources, listen},
     tui::{
-        driver::{self, Exit, PanicIn},
+        driver::{self, Exit, PanicIn, Want},
         look::Look,
         theme::Env,
     },
@@ -70,15 +70,21 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
         mouse: setup.options.ui.mouse,
         panic,
     };
-    match driver::run(console, async {
-        match replay {
-            Some(replay) => host::play(setup, &replay.file, replay.speed),
-            None => engine(setup).await,
+    // An engine of this process that ended is replaced by another. Where someone else's ended, only theirs is waited for: an engine
+    // started here would hold the store when theirs comes back.
+    let own = Cell::new(false);
+    let connect = async |want| {
+        let link = match (want, replay) {
+            (_, Some(replay)) => host::play(setup, &replay.file, replay.speed).map(Some),
+            (Want::Again, None) if !own.get() => host::attach(&setup.paths.attach).await,
+            (_, None) => engine(setup).await.map(Some),
+        };
+        if let Ok(Some(link)) = &link {
+            own.set(matches!(link, AnyLink::Local(_)));
         }
-        .map_err(|error| error.to_string())
-    })
-    .await?
-    {
+        link.map_err(|error| error.to_string())
+    };
+    match driver::run(console, connect).await? {
         Exit::Quit => Ok(()),
         Exit::WorkerPanicked(text) => bail!("a part of the program panicked: {text}"),
     }

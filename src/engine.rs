@@ -9,6 +9,8 @@ mod past;
 mod player;
 mod publish;
 mod readers;
+mod rebuild;
+mod resources;
 mod run;
 mod snapshot;
 mod socket;

@@ -104,7 +104,9 @@ impl Link for Engine {
     async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
         Ok(match query {
             Query::Forecast { id, horizon, limit, .. } => Answer::Forecast(Box::new(forecast(id, horizon, limit))),
-            Query::WhatIf { changes, horizon, seed } => Answer::WhatIf(Box::new(outcome(changes, horizon, seed))),
+            Query::WhatIf {
+                changes, horizon, seed, ..
+            } => Answer::WhatIf(Box::new(outcome(changes, horizon, seed))),
             Query::Timeline { from, to } => Answer::Timeline(timeline(from, to)),
             Query::BaselineDiff => Answer::Differences(vec![Difference {
                 id: id("sysctl.vm.swappiness"),

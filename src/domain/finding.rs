@@ -193,3 +193,21 @@ pub struct Finding {
     /// Likely causes, likeliest first.
     pub causes: Vec<Cause>,
 }
+
+impl Finding {
+    /// The order of lists: by mark, crossings by the time left, then by bits.
+    #[must_use]
+    pub fn worst_first(&self, other: &Self) -> std::cmp::Ordering {
+        let left = |finding: &Self| {
+            finding
+                .crossing
+                .and_then(|crossing| crossing.at[1])
+                .unwrap_or(Timestamp(i64::MAX))
+        };
+        self.mark
+            .cmp(&other.mark)
+            .then_with(|| left(self).cmp(&left(other)))
+            .then_with(|| other.bits.total_cmp(&self.bits))
+            .then_with(|| self.id.cmp(&other.id))
+    }
+}

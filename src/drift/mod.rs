@@ -155,14 +155,7 @@ impl DriftState {
                     ..finding
                 }),
         );
-        all.sort_by(|a, b| {
-            let left = |finding: &Finding| finding.crossing.and_then(|c| c.at[1]).unwrap_or(Timestamp(i64::MAX));
-            a.mark
-                .cmp(&b.mark)
-                .then_with(|| left(a).cmp(&left(b)))
-                .then_with(|| b.bits.total_cmp(&a.bits))
-                .then_with(|| a.id.cmp(&b.id))
-        });
+        all.sort_by(Finding::worst_first);
         all
     }
 }

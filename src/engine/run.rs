@@ -20,6 +20,7 @@ use super::{
     Answer, Keeper, Link, LinkError, Listening, Opened, Pace, Player, Query, Read, Reader, ReplayRow, Snapshot,
     SourceRow, Usage, answer, clock,
     publish::{About, Publisher},
+    rebuild::Jobs,
     socket::serve,
     usage::Meter,
 };
@@ -219,6 +220,8 @@ pub(super) struct Loop {
     pub write: Write,
     /// The recording that is played, if one is.
     pub played: Option<Played>,
+    /// What-ifs of the past that are being computed.
+    pub jobs: Jobs,
     publisher: Publisher,
     publish: watch::Sender<Arc<Snapshot>>,
     opened: Option<oneshot::Receiver<Opened>>,
@@ -269,6 +272,7 @@ impl Loop {
             state: State::default(),
             sources: BTreeMap::new(),
             write: Write::default(),
+            jobs: Jobs::default(),
             opened: Some(opened),
             early: Vec::new(),
             committed: now,

@@ -206,6 +206,14 @@ pub const COMMANDS: &[Command] = &[
         deed::nothing,
     ),
     command(
+        "engine",
+        "",
+        "",
+        "attaches to an engine again, or starts one here when none runs",
+        deed::engine,
+        deed::nothing,
+    ),
+    command(
         "theme",
         "NAME",
         "",

@@ -53,6 +53,51 @@ pub fn cut(text: &str, width: usize) -> String {
     kept
 }
 
+/// Makes a name safe and exactly `width` cells wide. One too long is cut in its middle: names of one family differ at their ends.
+#[must_use]
+pub fn fit_name(name: &str, width: usize) -> String {
+    let name = shown(name);
+    // Of fewer cells the two ends would tell less than the beginning; words in brackets are no name.
+    if name.width() <= width || width < 10 || name.starts_with('(') {
+        return fit(&name, width);
+    }
+    let ahead = (width - 1) / 2;
+    let mut head = String::new();
+    for c in name.chars() {
+        head.push(c);
+        if head.width() > ahead {
+            head.pop();
+            break;
+        }
+    }
+    let mut tail: Vec<char> = Vec::new();
+    let room = width - 1 - head.width();
+    for c in name.chars().rev() {
+        tail.push(c);
+        if tail.iter().rev().collect::<String>().width() > room {
+            tail.pop();
+            break;
+        }
+    }
+    fit(&format!("{head}~{}", tail.into_iter().rev().collect::<String>()), width)
+}
+
+/// Dotted names without what they have in common: each keeps as many of its last parts as tell it from all others.
+#[must_use]
+pub fn telling(names: &[&str]) -> Vec<String> {
+    let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
+    let end = |name: &[&str], count: usize| name[name.len().saturating_sub(count)..].join(".");
+    let longest = parts.iter().map(Vec::len).max().unwrap_or(1);
+    let told = parts.iter().map(|name| {
+        let alone = |count: &usize| {
+            let same = parts.iter().filter(|other| end(other, *count) == end(name, *count));
+            same.count() == 1
+        };
+        end(name, (1..longest).find(alone).unwrap_or(longest))
+    });
+    told.collect()
+}
+
 /// Writes safe `text` into `area`, `x` cells right of and `y` rows below its corner, cut at its edge; outside of it nothing.
 /// Returns the cell after the text, relative to the area.
 pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
@@ -173,6 +218,7 @@ mod tests {
         fn any_text_fits_exactly(text in ".{0,30}", cells in 0usize..40) {
             prop_assert_eq!(fit(&text, cells).width(), cells);
             prop_assert_eq!(fit_right(&text, cells).width(), cells);
+            prop_assert_eq!(fit_name(&text, cells).width(), cells);
             prop_assert!(!fit(&text, cells).chars().any(char::is_control));
         }
 
@@ -189,6 +235,22 @@ mod tests {
         assert_eq!(fit("東京", 2), "~ ");
         assert_eq!(fit_right("7", 3), "  7");
         assert_eq!(fit("x\u{1b}[2J", 12), "x\\u{1b}[2J  ");
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_telling_ends() {
+        assert_eq!(fit_name("psi.memory.some_pct", 18), "psi.memo~.some_pct");
+        assert_eq!(fit_name("mem.used_pct", 14), "mem.used_pct  ");
+        assert_eq!(fit_name("東京東京東京", 10), "東京~東京 ");
+        assert_eq!(fit_name("available_pct", 7), "availa~");
+        assert_eq!(fit_name("(all 266 metrics)", 12), "(all 266 me~");
+    }
+
+    #[test]
+    fn names_of_one_family_stay_apart() {
+        let names = ["fs./.used_pct", "fs./dev/shm.used_pct", "disk.vda.queue", "load.1"];
+        assert_eq!(telling(&names), ["/.used_pct", "/dev/shm.used_pct", "queue", "1"]);
+        assert_eq!(telling(&["a.b", "a.b"]), ["a.b", "a.b"]);
     }
 
     #[test]

@@ -75,6 +75,7 @@ impl Redaction {
         SettingChange {
             id: self.series(&change.id),
             at: change.at,
+            after: change.after,
             from: value(&change.from),
             to: value(&change.to),
             by: change.by.as_deref().map(|who| self.person(who)),

@@ -86,6 +86,7 @@ fn everything() -> Vec<(Batch, Timestamp)> {
         changes: vec![SettingChange {
             id: SeriesId::new(&host(), "etc.motd"),
             at: Timestamp(3_000_000),
+            after: Some(Timestamp(2_500_000)),
             from: Some(Value::Text("hello from web-1".into())),
             to: None,
             by: Some("ann@pts/0".into()),

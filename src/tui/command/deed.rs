@@ -8,29 +8,17 @@ use crossterm::event::KeyCode;
 use crate::{
     domain::{Limit, Quantity, SeriesId, Side, Span},
     engine::Query,
-    store::Format,
+    store::{Format, TABLES},
     tui::{
         enter,
         look::Charset,
         open, screens,
-        state::{Effect, Msg, Purpose, Screen, State},
+        state::{Effect, Engine, Msg, Purpose, Screen, State},
         text::zone,
         theme,
         update::decide,
     },
 };
-
-/// Names of the tables an export knows.
-const TABLES: [&str; 8] = [
-    "metrics",
-    "settings",
-    "changes",
-    "events",
-    "findings",
-    "proposals",
-    "ledger",
-    "audit",
-];
 
 pub(super) fn overview(state: &mut State, _: &str) -> Vec<Effect> {
     enter(state, Screen::Overview)
@@ -290,6 +278,15 @@ pub(super) fn store(state: &mut State, text: &str) -> Vec<Effect> {
 
 pub(super) fn compact(_: &mut State, _: &str) -> Vec<Effect> {
     vec![Effect::Ask(tag("compact"), Query::Compact)]
+}
+
+pub(super) fn engine(state: &mut State, _: &str) -> Vec<Effect> {
+    if state.engine == Engine::Gone {
+        state.message = Some("looking for an engine".into());
+        return vec![Effect::FindEngine];
+    }
+    state.message = Some(format!("an engine is there: pid {}", state.live.usage.pid));
+    Vec::new()
 }
 
 pub(super) fn theme(state: &mut State, name: &str) -> Vec<Effect> {

@@ -17,7 +17,7 @@ use crate::{
         page::{Page, window},
         put_counts,
         state::{Room, State},
-        text::{self, cut, fit, fit_right, grouped},
+        text::{self, cut, fit, fit_name, fit_right, grouped},
     },
 };
 
@@ -93,7 +93,7 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
             pointer(place == at),
             fit(&finding.mark.to_string(), 10),
             fit(finding.resource.name(), host),
-            fit(&name(state, finding), metric),
+            fit_name(&name(state, finding), metric),
             fit_right(&bits(state, finding), 4)
         );
         put_row(&mut page, place == at, &line, finding.mark, 1, width);
@@ -237,7 +237,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         fit(&finding.mark.to_string(), 10),
         if marked { '*' } else { ' ' },
         fit(finding.resource.name(), 7),
-        fit(&name(state, finding), 18 + spare),
+        fit_name(&name(state, finding), 18 + spare),
         fit_right(&now, 7),
         fit(&expected, 9),
         fit_right(&bits(state, finding), 4),
@@ -292,7 +292,7 @@ fn host_rows(state: &State, rows: &[&ResourceRow], fits: usize, spare: usize, pa
             fit(&row.mark.to_string(), 10),
             load(row.cpu, &state.look),
             load(row.mem, &state.look),
-            fit(&worst, 23 + spare),
+            fit_name(&worst, 23 + spare),
             fit_right(&bits, 5),
             row.seen.map_or("-".into(), text::minute)
         );

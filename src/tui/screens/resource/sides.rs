@@ -11,7 +11,7 @@ use crate::{
         look::Role,
         page::{Page, window},
         state::State,
-        text::{self, fit, fit_right},
+        text::{self, fit, fit_name, fit_right},
     },
 };
 
@@ -90,7 +90,7 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             &format!(
                 "{pointer}{}{marked}{}",
                 fit(&other.mark.to_string(), 10),
-                fit(&other.id.name, name_cells)
+                fit_name(&other.id.name, name_cells)
             ),
         );
         if !chosen {
@@ -116,7 +116,7 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         let cells = page.width().saturating_sub(9);
         page.line(
             Role::Text,
-            &format!(" {}{}", fit(&setting.id.name, cells), fit_right(&value, 8)),
+            &format!(" {}{}", fit_name(&setting.id.name, cells), fit_right(&value, 8)),
         );
     }
     page.rule();

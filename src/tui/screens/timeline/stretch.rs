@@ -31,7 +31,11 @@ impl Stretch {
 
 /// Cells of a lane's name.
 pub(super) fn label_width(width: usize) -> usize {
-    if width >= 60 { 13 } else { 9 }
+    match width {
+        100.. => 20,
+        60.. => 13,
+        _ => 9,
+    }
 }
 
 /// The stretch that shows the incident, or the newest hour, with the time cursor in it. `None` before the first data.
