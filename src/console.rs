@@ -62,7 +62,7 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
         themes: own_themes(&setup.paths),
         place: replay.map_or_else(
             || host::resource().name().to_owned(),
-            |replay| visible(&replay.file.display().to_string()).into_owned(),
+            |replay| visible(&replay.file.file_name().unwrap_or_default().to_string_lossy()).into_owned(),
         ),
         who: host::who(),
         operate: setup.operate,

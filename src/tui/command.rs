@@ -198,6 +198,14 @@ pub const COMMANDS: &[Command] = &[
         deed::retry,
     ),
     command(
+        "speed",
+        "N|max|hold",
+        "P",
+        "plays the recording N times as fast as it happened",
+        deed::speed,
+        deed::speeds,
+    ),
+    command(
         "compact",
         "",
         "",

@@ -34,6 +34,7 @@ pub const GLOBAL: &[KeyHint] = &[
     hint("[ ]", "time", "moves the time cursor of all screens back or on"),
     hint("{ }", "incident", "goes to the previous or next incident"),
     hint("0", "now", "goes back to now"),
+    hint("P", "hold", "holds the recording that is replayed, or plays on"),
     hint(
         "f",
         "freeze",

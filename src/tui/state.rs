@@ -75,6 +75,8 @@ pub struct State {
     pub engine: Engine,
     /// Whether `f` holds the screen still.
     pub frozen: bool,
+    /// The speed at which a recording that is held plays on.
+    pub speed: f64,
     /// The global time cursor; `None` is now. While set, `shown` is the world as of it.
     pub at: Option<Timestamp>,
     /// The as-of question that is on its way.
@@ -289,6 +291,7 @@ impl State {
             live: nothing,
             engine: Engine::default(),
             frozen: false,
+            speed: 1.0,
             at: None,
             as_of_asked: None,
             back: Vec::new(),

@@ -6,7 +6,21 @@ use jiff::tz::TimeZone;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{Timestamp, text::visible};
+use crate::{
+    domain::{Timestamp, text::visible},
+    engine::ReplayRow,
+};
+
+/// How fast a recording is played: `x10`, `held`, `max`, `ended`.
+#[must_use]
+pub fn speed(replay: &ReplayRow) -> String {
+    match replay.speed {
+        _ if replay.ended => "ended".into(),
+        0.0 => "held".into(),
+        f64::INFINITY => "max".into(),
+        speed => format!("x{speed}"),
+    }
+}
 
 /// Cells that `text` takes once it is made safe.
 #[must_use]

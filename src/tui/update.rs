@@ -123,6 +123,23 @@ pub fn enter(state: &mut State, screen: Screen) -> Vec<Effect> {
     screens::refresh(state)
 }
 
+/// Plays the recording at another speed; `None` holds it, or plays on at the speed before.
+pub fn pace(state: &mut State, speed: Option<f64>) -> Vec<Effect> {
+    let Some(replay) = &state.live.replay else {
+        state.message = Some("no recording is played: `foreshadow replay FILE` plays one".into());
+        return Vec::new();
+    };
+    if replay.ended {
+        state.message = Some("the recording has been played to its end; [ and 6 go back in it".into());
+        return Vec::new();
+    }
+    let speed = speed.unwrap_or(if replay.speed > 0.0 { 0.0 } else { state.speed });
+    if replay.speed > 0.0 {
+        state.speed = replay.speed;
+    }
+    vec![Effect::Ask(frame_tag("speed", None), Query::Play(speed))]
+}
+
 /// Goes one step in: shows `series` on `screen`; Esc comes back to here.
 pub fn open(state: &mut State, screen: Screen, series: SeriesId) -> Vec<Effect> {
     state.back.push((state.screen, state.series.replace(series)));
@@ -303,6 +320,7 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             Vec::new()
         }
         KeyCode::Char('f') => freeze(state),
+        KeyCode::Char('P') => pace(state, None),
         KeyCode::Char('0') => go_to(state, None),
         KeyCode::Char('{') => incident(state, false),
         KeyCode::Char('}') => incident(state, true),

@@ -128,6 +128,7 @@ fn now_word(state: &State) -> (&'static str, Role, String) {
         () if state.at.is_some() => ("REPLAY", Role::NotLive),
         () if state.engine == Engine::Gone => ("GONE", Role::NotLive),
         () if state.frozen => ("FROZEN", Role::NotLive),
+        () if state.shown.replay.is_some() => ("REPLAY", Role::NotLive),
         () => ("LIVE", Role::Live),
     };
     let time = match (state.at, state.shown.at) {
@@ -157,8 +158,14 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
             put(buffer, area, x + 2, 0, "read-only", Style::new())
         };
         // Held or in the past nothing comes at an interval, and the longer word needs its room.
-        if role == Role::Live {
-            put(buffer, area, x + 2, 0, &interval, Style::new());
+        match &state.shown.replay {
+            Some(replay) if state.at.is_none() => {
+                put(buffer, area, x + 1, 0, &text::speed(replay), Style::new());
+            }
+            _ if role == Role::Live => {
+                put(buffer, area, x + 2, 0, &interval, Style::new());
+            }
+            _ => {}
         }
         tabs(state, area, buffer);
     }

@@ -7,5 +7,6 @@ mod deeds;
 mod docs;
 mod engine;
 mod golden;
+mod recording;
 mod support;
 mod tui;

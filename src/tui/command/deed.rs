@@ -16,7 +16,7 @@ use crate::{
         state::{Effect, Engine, Msg, Purpose, Screen, State},
         text::zone,
         theme,
-        update::decide,
+        update::{decide, pace},
     },
 };
 
@@ -187,6 +187,29 @@ pub(super) fn mute(state: &mut State, text: &str) -> Vec<Effect> {
             Vec::new()
         }
     }
+}
+
+pub(super) fn speed(state: &mut State, text: &str) -> Vec<Effect> {
+    let speed = match text {
+        "hold" => Some(0.0),
+        "max" => Some(f64::INFINITY),
+        number => number
+            .trim_start_matches('x')
+            .parse()
+            .ok()
+            .filter(|speed: &f64| *speed > 0.0 && speed.is_finite()),
+    };
+    match speed {
+        Some(speed) => pace(state, Some(speed)),
+        None => {
+            state.message = Some(format!("{text} is no speed: 1, 10, max, hold"));
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn speeds(_: &State, _: &[&str]) -> Vec<String> {
+    ["1", "10", "100", "hold", "max"].map(Into::into).into()
 }
 
 pub(super) fn note(_: &mut State, text: &str) -> Vec<Effect> {
