@@ -11,7 +11,7 @@ use crate::{
 /// Least time between two looks ahead; up to half as much more is added by name, so that not all are due at once.
 const EVERY: Span = Span::from_secs(45);
 /// Nothing is told further ahead than this many times the history it rests on.
-const REACH: i64 = 6;
+pub(crate) const REACH: i64 = 6;
 /// A crossing that was told ends below this share of the probability it is told from.
 const LET_GO: f64 = 0.7;
 /// Values and time on the right side before a breach has ended.

@@ -34,6 +34,7 @@ use declared::Declared;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
 use limit::LimitWatch;
+pub(crate) use limit::REACH;
 pub use stale::Sources;
 use surprise::SurpriseWatch;
 
