@@ -133,7 +133,9 @@ impl DriftState {
                 continue;
             }
             // What one process takes is told as a cause: processes come and go, and matter by what they take from the machine.
-            if !id.name.starts_with("top.") {
+            if id.name.starts_with("top.") {
+                watch.surprise = SurpriseWatch::default();
+            } else {
                 watch.surprise.look(metric, level);
             }
             let off = match stale::since(metric, watching, now) {

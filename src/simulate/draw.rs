@@ -9,6 +9,12 @@ use crate::{
     shadow::Metric,
 };
 
+/// A standard normal at [`LEVELS`].
+const SCORES: Quantiles = Quantiles([
+    -1.959_964, -1.644_854, -1.281_552, -0.841_621, -0.524_401, -0.253_347, 0.0, 0.253_347, 0.524_401, 0.841_621,
+    1.281_552, 1.644_854, 1.959_964,
+]);
+
 /// One metric's answer to the change set.
 #[derive(Debug)]
 pub(super) struct Drawn {
@@ -23,7 +29,8 @@ pub(super) struct Drawn {
 
 /// Draws `RUNS` futures of `metric` with and without `laws`; `None` while its shadow is learning.
 ///
-/// Within one run all steps take the same quantile (comonotone paths): means over the horizon are then as unsure as a single
+/// Within one run all steps take the same quantile, and so does the doubt about the laws (comonotone paths): the middle run is the
+/// middle value under the middle of the law, and means over the horizon are as unsure as a single
 /// value, which is too wide rather than too narrow. Both sides share their draws (common random numbers: Law 2015, *Simulation
 /// Modeling and Analysis*, §11.2), so the difference has only the laws' doubt, and its middle is that of the middles shown.
 pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Timestamp, seed: u64) -> Option<Drawn> {
@@ -39,7 +46,7 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
     for run in 0..RUNS {
         // Evenly spread quantiles with a random start in each stratum.
         let level = (f64::from(run) + rng.f64()) / f64::from(RUNS);
-        let z = normal(&mut rng);
+        let z = quantile(&SCORES, level);
         let (mut sum, mut sum_after) = (0.0, 0.0);
         for (step, quantiles) in before.steps.iter().enumerate() {
             let at = before.start + before.step * (step as i64 + 1);
@@ -175,10 +182,4 @@ fn sample_quantile(values: &mut [f64], level: f64) -> f64 {
     let place = level * (values.len() - 1) as f64;
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
     below + (above - below) * place.fract()
-}
-
-/// A standard normal draw (Box & Muller 1958).
-fn normal(rng: &mut fastrand::Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.f64()).cos()
 }

@@ -168,14 +168,17 @@ fn reach(metric: &Metric) -> Span {
 
 /// The part of `horizon` that the longest history of the metrics concerned carries; what is cut off is said.
 fn carried<'a>(plan: &mut Plan, shadows: &Shadows, ids: impl Iterator<Item = &'a SeriesId>, horizon: Span) -> Span {
-    let longest = ids.filter_map(|id| shadows.metrics.get(id)).map(reach).max();
-    match longest.filter(|longest| *longest < horizon) {
-        Some(longest) => {
-            let seen = Span(longest.0 / REACH);
+    let reaches: Vec<Span> = ids.filter_map(|id| shadows.metrics.get(id)).map(reach).collect();
+    let longest = reaches.iter().copied().max().unwrap_or(horizon);
+    // Most began together but for some seconds; who came much later is left out and cuts nothing.
+    let carried = reaches.into_iter().filter(|reach| reach.0 >= longest.0 / 2).min();
+    match carried.filter(|carried| *carried < horizon) {
+        Some(carried) => {
+            let seen = Span(carried.0 / REACH);
             plan.note(format!(
-                "not enough history for {horizon}: the {seen} that were seen carry {longest}, and all figures are for these"
+                "not enough history for {horizon}: the {seen} that were seen carry {carried}, and all figures are for these"
             ));
-            longest
+            carried
         }
         None => horizon,
     }

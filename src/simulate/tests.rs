@@ -237,6 +237,31 @@ fn differences_add_up_and_no_change_is_exactly_none() {
         ask(&world, &["traffic x1"]).effects.is_empty(),
         "no change, no difference"
     );
+    // More load is never told as less, however noisy: not where nothing more fits either.
+    let full = shadows([
+        metric("cpu.busy_pct", Unit::Percent, |_| 100.0),
+        metric("load.1", Unit::Count, |minute| 4.0 + 3.0 * noise(minute, 8)),
+        metric("psi.cpu.some_pct", Unit::Percent, |minute| {
+            96.0 + 3.0 * noise(minute, 9)
+        }),
+        metric("disk.sda.util_pct", Unit::Percent, |minute| {
+            97.0 + 2.0 * noise(minute, 10)
+        }),
+        metric("disk.sda.await_secs", Unit::Secs, |minute| {
+            0.02 + 0.01 * noise(minute, 11)
+        }),
+    ]);
+    let outcome = ask(&full, &["traffic x1.5"]);
+    assert!(
+        outcome.effects.iter().all(|effect| effect.difference[1] >= 0.0),
+        "{:?}",
+        outcome.effects
+    );
+    assert!(
+        outcome.notes.iter().any(|note| note.contains("would be full")),
+        "{:?}",
+        outcome.notes
+    );
 }
 
 #[test]

@@ -96,10 +96,11 @@ fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64
     let busy = shadows.metrics.get(&SeriesId::new(&id.resource, &busy_name))?;
     let floor = learnt_floor(busy, load).unwrap_or(0.0).min(before);
     let after = floor + (before - floor) * factor;
+    let grown = growth(before / 100.0, after / 100.0);
     let law = Law::Scale {
         floor: 0.0,
-        factor: growth(before / 100.0, after / 100.0),
-        unsure: if factor == 1.0 { 0.0 } else { 0.3 },
+        factor: grown,
+        unsure: if grown == 1.0 { 0.0 } else { 0.3 },
     };
     Some((law, Evidence::Identity))
 }
