@@ -61,7 +61,7 @@ impl Departed {
             id: metric.meta.id.clone(),
             mark,
             since,
-            bits: departure.map_or(strongest, |departure| departure.bits),
+            bits: departure.map_or(strongest.max(limit.bits), |departure| departure.bits),
             evidence: departure.map_or(0.0, |departure| departure.evidence),
             band: departure.map(|departure| departure.band),
             crossing: limit

@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, matches},
+    domain::{Comparison, DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, matches},
     shadow::Shadows,
 };
 
@@ -34,6 +34,7 @@ use declared::Declared;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
 use limit::LimitWatch;
+pub(crate) use limit::REACH;
 pub use stale::Sources;
 use surprise::SurpriseWatch;
 
@@ -50,6 +51,9 @@ pub struct DriftState {
     /// Findings of a setting and of a metric that coincided and both hold.
     #[serde(default)]
     coincided: BTreeSet<(FindingId, FindingId)>,
+    /// Limits that were passed, or told to be, so far.
+    #[serde(default)]
+    passed: u32,
     judged: Option<Timestamp>,
     watching: Option<Timestamp>,
 }
@@ -115,6 +119,7 @@ impl DriftState {
         }
         let watching = self.watching.unwrap_or(now);
         let sources = Sources::of(shadows);
+        let rare = limit::rarity(shadows, self.passed);
         let mut departed = Vec::new();
         for (id, metric) in &shadows.metrics {
             if !self.metrics.contains_key(id) {
@@ -127,12 +132,17 @@ impl DriftState {
                 *watch = MetricWatch::default();
                 continue;
             }
-            watch.surprise.look(metric, level);
+            // What one process takes is told as a cause: processes come and go, and matter by what they take from the machine.
+            if id.name.starts_with("top.") {
+                watch.surprise = SurpriseWatch::default();
+            } else {
+                watch.surprise.look(metric, level);
+            }
             let off = match stale::since(metric, watching, now) {
                 Some(since) => Some(Departed::stale(id, since)),
                 None if stale::silent(metric, now) => None,
                 None => {
-                    watch.limit.look(metric, options, now, seed);
+                    watch.limit.look(metric, options, rare, now, seed);
                     Departed::worst(metric, &watch.limit, &watch.surprise, now)
                 }
             };
@@ -144,6 +154,9 @@ impl DriftState {
     /// Remembers what holds, adds what ended, and sorts.
     fn keep(&mut self, findings: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
         let before = std::mem::take(&mut self.held);
+        let new = findings.iter().filter(|finding| !before.contains_key(&finding.id));
+        let limits = new.filter(|finding| finding.comparison == Comparison::FutureLimit);
+        self.passed = self.passed.saturating_add(limits.count() as u32);
         self.held = findings.iter().map(|finding| (finding.id, finding.clone())).collect();
         let mut all = findings;
         all.extend(

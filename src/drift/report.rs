@@ -206,11 +206,13 @@ fn ahead(crossing: &Crossing, unit: Unit, now: Timestamp) -> String {
 
 fn evidence(head: &Departed, members: &[Departed], metric: &Metric, odd_from: f64) -> Vec<Arc<str>> {
     let mut lines = Vec::new();
-    if head.bits > 0.0 {
+    if head.evidence > 0.0 {
         lines.push(line(format!(
             "{:.1} bits of surprise, {:.0} of evidence as it stays; told from {odd_from:.0}",
             head.bits, head.evidence
         )));
+    } else if head.bits > 0.0 {
+        lines.push(line(format!("{:.1} bits of surprise", head.bits)));
     }
     if let (Mark::Breach, Some(limit)) = (head.mark, &metric.limit) {
         lines.push(line(format!(

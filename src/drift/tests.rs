@@ -197,7 +197,7 @@ fn what_stays_out_of_its_shadow_is_drift_after_half_an_hour() {
 
 #[test]
 fn metrics_of_one_matter_are_one_row() {
-    let names = ["cpu.busy_pct", "load.1", "top.stress.cpu_pct", "net.eth0.util_pct"];
+    let names = ["cpu.busy_pct", "load.1", "psi.cpu.some_pct", "net.eth0.util_pct"];
     let mut world = World::new(&names);
     let findings = world.steps(12, &names, 50.0);
     assert_eq!(findings.len(), 2, "{findings:?}");

@@ -12,7 +12,7 @@ pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
         let mut names = finding.series.iter().map(|id| &*id.name);
         names.any(|name| starts.iter().any(|start| name.starts_with(start)))
     };
-    let (word, order, columns) = if concerns(&["cpu.", "load.", "psi.cpu", "top."]) {
+    let (word, order, columns) = if concerns(&["cpu.", "load.", "psi.cpu"]) {
         ("processor time", "-pcpu", "pid,ppid,user,pcpu,etime,args")
     } else if concerns(&["mem.", "swap.", "psi.mem"]) {
         ("memory", "-rss", "pid,ppid,user,rss,etime,args")

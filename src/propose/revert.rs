@@ -229,10 +229,7 @@ fn back(
         cost,
         sure,
         risk,
-        undo: match targets.len() {
-            1 => format!("set {name} to {} again", shown(head.actual.as_ref())),
-            count => format!("set the {count} settings to what they are now; the store keeps these values"),
-        },
+        undo: undo(&targets, name),
         artefact: way.artefact,
         changes,
     })
@@ -241,7 +238,7 @@ fn back(
 fn adopt(finding: &Finding, wrong: f64, why: Vec<String>) -> Candidate {
     let title = match finding.series.len() {
         1 => format!("accept {}", finding.summary),
-        count => format!("accept {count} values as they are"),
+        _ => format!("accept: {}", finding.summary),
     };
     Candidate {
         kind: ProposalKind::Adopt,
@@ -261,6 +258,23 @@ fn adopt(finding: &Finding, wrong: f64, why: Vec<String>) -> Candidate {
         risk: "a mistake becomes the declared value".into(),
         undo: "set the value back and accept again; the audit keeps the accepted values".into(),
         artefact: artefact::accept(&finding.series),
+    }
+}
+
+/// How a way back is itself undone.
+fn undo(targets: &[Target], name: &str) -> String {
+    let head = &targets[0];
+    match (Subject::of(&head.id.name), &head.actual, &head.wanted) {
+        (Subject::Package { name, part: "" }, Some(version), None) => format!("install {name} {version} again"),
+        (Subject::Package { name, part: "" }, None, Some(_)) => format!("remove {name} again"),
+        (Subject::Package { name, part: "" }, Some(version), Some(_)) => format!("install {name} {version} again"),
+        (Subject::Mount { point, part: "device" }, Some(device), None) => format!("mount {device} on {point} again"),
+        (Subject::Mount { point, part: "device" }, None, Some(_)) => format!("unmount {point} again"),
+        _ if targets.len() == 1 => format!("set {name} to {} again", shown(head.actual.as_ref())),
+        _ => format!(
+            "set the {} settings to what they are now; the store keeps these values",
+            targets.len()
+        ),
     }
 }
 
