@@ -100,7 +100,10 @@ pub fn play(setup: &Setup, file: &Path, speed: f64) -> Result<AnyLink> {
     let recording = Recording::open(file).map_err(|error| Usage(error.to_string()))?;
     let resource = recording.header().resources.first().cloned();
     let interval = recording.header().interval;
-    let mut engine = engine_setup(setup, Sources::Played(Player::new(recording, Pace::new(speed))));
+    let mut engine = engine_setup(
+        setup,
+        Sources::Played(Box::new(Player::new(recording, Pace::new(speed)))),
+    );
     engine.store = None;
     engine.options.interval = interval;
     engine.resource = resource.unwrap_or(engine.resource);

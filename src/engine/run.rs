@@ -61,7 +61,7 @@ pub enum Sources {
     /// For as long as it lives.
     Live,
     /// A recording, in place of the host: its clock is the engine's.
-    Played(Player),
+    Played(Box<Player>),
 }
 
 /// A recording that is played.

@@ -74,6 +74,9 @@ pub enum RecordingError {
     },
 }
 
+/// The number of a metric, and a value of it.
+type Numbered = (u32, Option<f64>);
+
 /// One step of a recording as it stands in the file.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Line {
@@ -82,7 +85,7 @@ struct Line {
     metrics: Vec<MetricMeta>,
     /// Values by time: microseconds from `now`, then number of the metric and value; `null` is NaN or an infinity.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    values: Vec<(i64, Vec<(u32, Option<f64>)>)>,
+    values: Vec<(i64, Vec<Numbered>)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     snapshots: Vec<SettingSnapshot>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -111,7 +114,7 @@ impl Numbers {
     /// A batch as a line. Values of metrics that no source told of are left out: nothing takes them.
     fn line(&mut self, batch: Batch, now: Timestamp) -> Line {
         self.learn(&batch.metrics);
-        let mut values: Vec<(i64, Vec<(u32, Option<f64>)>)> = Vec::new();
+        let mut values: Vec<(i64, Vec<Numbered>)> = Vec::new();
         for Observation { id, point } in &batch.observations {
             let Some(number) = self.of.get(id) else { continue };
             let after = (point.at - now).0;
