@@ -352,11 +352,11 @@ fn a_live_screen_stays_within_its_bytes() {
             }
             let mean = sum / frames as usize;
             assert!(
-                mean <= 700,
+                mean <= 100,
                 "{place:?} at {width}x{height}: {mean} bytes a frame of 2 s"
             );
             assert!(
-                worst <= 1_800,
+                worst <= 1_300,
                 "{place:?} at {width}x{height}: {worst} bytes in the worst frame"
             );
         }

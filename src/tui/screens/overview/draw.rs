@@ -286,7 +286,7 @@ fn host_rows(state: &State, rows: &[&ResourceRow], fits: usize, spare: usize, pa
             _ => (unheard(state, row), "-".into()),
         };
         let line = format!(
-            "{}  {}{}  {}   {}   {}{}   {}",
+            "{}  {}{} {}  {}   {}{}   {}",
             pointer(chosen),
             fit(row.id.name(), 8),
             fit(&row.mark.to_string(), 10),
@@ -316,13 +316,13 @@ fn unheard(state: &State, row: &ResourceRow) -> String {
 /// A percentage and its last minutes: `31 ::-=`.
 fn load(part: Option<(f64, [Option<f32>; 8])>, look: &Look) -> String {
     let Some((now, past)) = part else {
-        return " -     ".into();
+        return "  -     ".into();
     };
     let trend: String = past[4..]
         .iter()
         .map(|value| value.map_or(" ", |value| spark(value, look.charset)))
         .collect();
-    format!("{:>2.0} {trend}", now.clamp(0.0, 99.0))
+    format!("{:>3.0} {trend}", now.clamp(0.0, 999.0))
 }
 
 /// A percentage in one cell.
@@ -406,10 +406,28 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some(id) = super::beside(state) else { return };
     let mut page = Page::new(&state.look, inner, buffer);
     page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
-    let Some(row) = state.metric(&id) else {
-        setting(state, &id, &mut page);
-        return;
-    };
+    match state.metric(&id) {
+        Some(row) => metric(state, row, &mut page),
+        None => setting(state, &id, &mut page),
+    }
+    if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
+        page.rule();
+        let width = page.width().saturating_sub(2);
+        let causes = finding
+            .causes
+            .iter()
+            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
+        let told = std::iter::once(finding.summary.to_string())
+            .chain(causes)
+            .chain(finding.evidence.iter().map(ToString::to_string));
+        for line in told.flat_map(|line| text::wrap(&line, width)) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
+    }
+}
+
+/// A metric's value, its shadow and the last minutes of both.
+fn metric(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let now = row.now.map_or("-".into(), |(_, value)| row.unit.show(value));
     let (band, bits) = match row.expected {
         Some(expected) => {
@@ -422,7 +440,7 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
         None => ("learning".into(), String::new()),
     };
     page.line(Role::Text, &format!(" now {now}  shadow {band}  {bits}"));
-    if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == id) {
+    if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == row.id) {
         let lists = Lists::of(chart, row.cadence, state.now());
         let plot = Plot {
             unit: row.unit,
@@ -444,20 +462,6 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
             ..rows
         };
         chart::strip(&lists.bits, &state.look, cells, screen);
-    }
-    if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
-        page.rule();
-        let width = page.width().saturating_sub(2);
-        let causes = finding
-            .causes
-            .iter()
-            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
-        let told = std::iter::once(finding.summary.to_string())
-            .chain(causes)
-            .chain(finding.evidence.iter().map(ToString::to_string));
-        for line in told.flat_map(|line| text::wrap(&line, width)) {
-            page.line(Role::Text, &format!(" {line}"));
-        }
     }
 }
 
