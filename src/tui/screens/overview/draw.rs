@@ -135,7 +135,12 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     page.line(Role::Text, &says);
     let (row, screen) = page.take(1);
     put_counts(state, row, 1, 0, screen);
-    page.rule();
+    put_sources(state, row, screen);
+    // What is not kept must be seen, whatever else is off.
+    match unkept(state) {
+        Some(says) => page.line(Role::NotLive, &says),
+        None => page.rule(),
+    }
     let (findings, hosts) = (findings(state), hosts(state));
     let quiet = quiet(state);
     let shares = shares(state);
@@ -184,6 +189,31 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     for place in window(all.len(), at, shares.metrics) {
         let row = all[place];
         metrics::row(state, row, Some(&row.id) == here.as_ref(), spare, &mut page);
+    }
+}
+
+/// What is said when nothing is being kept.
+fn unkept(state: &State) -> Option<String> {
+    let store = &state.shown.store;
+    (!store.ok && !store.says.is_empty() && &*store.says != "opening")
+        .then(|| format!(" The store: {}. Live values only; :store retry", store.says))
+}
+
+/// Sources that give nothing, at the right of the counts where there is room.
+fn put_sources(state: &State, row: Rect, buffer: &mut Buffer) {
+    let sources = &state.shown.sources;
+    let silent = sources.iter().filter(|source| !source.ok).count();
+    if silent == 0 {
+        return;
+    }
+    let says = format!("{silent} of {} sources without data: 7", sources.len());
+    let taken: usize = 1 + counts(&state.shown, "   ")
+        .iter()
+        .map(|(_, text)| text.len())
+        .sum::<usize>();
+    let from = usize::from(row.width).saturating_sub(says.len() + 1);
+    if from > taken {
+        text::put(buffer, row, from as u16, 0, &says, state.look.style(Role::Dim));
     }
 }
 
@@ -344,9 +374,6 @@ fn spark(percent: f32, charset: Charset) -> &'static str {
 fn quiet(state: &State) -> Vec<String> {
     let shown = &state.shown;
     let mut lines = Vec::new();
-    if !shown.store.ok && !shown.store.says.is_empty() {
-        lines.push(format!(" {}", shown.store.says));
-    }
     if !findings(state).is_empty() {
         return lines;
     }
