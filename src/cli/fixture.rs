@@ -436,6 +436,7 @@ fn snapshot() -> Snapshot {
                 read: Some(when().now),
                 cost_ms: 0.4,
                 every: Span::from_secs(2),
+                next: None,
             },
             SourceRow {
                 name: "journal".into(),
@@ -444,6 +445,7 @@ fn snapshot() -> Snapshot {
                 read: None,
                 cost_ms: 0.0,
                 every: Span::from_secs(5),
+                next: None,
             },
         ]
         .into(),

@@ -75,7 +75,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                     .info()?
                     .rows
                     .iter()
-                    .find(|(table, _)| table == "audit")
+                    .find(|(table, _)| table == "audit_log")
                     .map_or(0, |(_, rows)| *rows);
                 Ok(Answer::Audit { entries, total, broken })
             });

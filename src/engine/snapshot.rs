@@ -231,8 +231,10 @@ pub struct SourceRow {
     pub read: Option<Timestamp>,
     /// What one read costs, milliseconds.
     pub cost_ms: f64,
-    /// Time between reads.
+    /// Time between reads; after failures it is longer.
     pub every: Span,
+    /// When it is read next.
+    pub next: Option<Timestamp>,
 }
 
 /// How the store is.

@@ -421,6 +421,7 @@ pub fn snapshot() -> Snapshot {
                 read: Some(if ok { now() } else { at("14:11:00") }),
                 cost_ms: 1.1,
                 every: Span::from_secs(30),
+                next: None,
             })
             .into(),
         store: StoreRow {

@@ -67,33 +67,39 @@ pub fn cut(text: &str, width: usize) -> String {
     kept
 }
 
-/// Makes a name safe and exactly `width` cells wide. One too long is cut in its middle: names of one family differ at their ends.
+/// Makes a name safe and exactly `width` cells wide. One too long loses its unit, which stands behind the value anyway, and if that is
+/// not enough a part of its middle: names of one family differ at their ends. What is cut says so with `~`.
 #[must_use]
 pub fn fit_name(name: &str, width: usize) -> String {
     let name = shown(name);
-    // Of fewer cells the two ends would tell less than the beginning; words in brackets are no name.
-    if name.width() <= width || width < 10 || name.starts_with('(') {
+    // Words in brackets are no name.
+    if name.width() <= width || name.starts_with('(') {
         return fit(&name, width);
     }
-    let ahead = (width - 1) / 2;
+    let mut short = name.as_str();
+    for unit in ["_per_s", "_bytes", "_pct"] {
+        short = short.strip_suffix(unit).unwrap_or(short);
+        if short.width() < width && !short.is_empty() {
+            return fit(&format!("{short}~"), width);
+        }
+    }
+    // Of fewer cells the two ends would tell less than the beginning.
+    if width < 10 {
+        return fit(short, width);
+    }
+    let ahead = (width - 1) * 2 / 5;
     let mut head = String::new();
-    for c in name.chars() {
+    for c in short.chars() {
         head.push(c);
         if head.width() > ahead {
             head.pop();
             break;
         }
     }
-    let mut tail: Vec<char> = Vec::new();
     let room = width - 1 - head.width();
-    for c in name.chars().rev() {
-        tail.push(c);
-        if tail.iter().rev().collect::<String>().width() > room {
-            tail.pop();
-            break;
-        }
-    }
-    fit(&format!("{head}~{}", tail.into_iter().rev().collect::<String>()), width)
+    let tails = short.char_indices().map(|(at, _)| &short[at..]);
+    let tail = tails.into_iter().find(|tail| tail.width() <= room).unwrap_or_default();
+    fit(&format!("{head}~{tail}"), width)
 }
 
 /// Dotted names without what they have in common: each keeps as many of its last parts as tell it from all others.
@@ -253,9 +259,11 @@ mod tests {
 
     #[test]
     fn a_long_name_keeps_its_telling_ends() {
-        assert_eq!(fit_name("psi.memory.some_pct", 18), "psi.memo~.some_pct");
+        assert_eq!(fit_name("psi.memory.some_pct", 18), "psi.memory.some~  ");
+        assert_eq!(fit_name("net.eth0.rx_bytes_per_s", 18), "net.eth0.rx_bytes~");
+        assert_eq!(fit_name("etc.sysctl.d/61-fstest.conf", 18), "etc.sy~fstest.conf");
         assert_eq!(fit_name("mem.used_pct", 14), "mem.used_pct  ");
-        assert_eq!(fit_name("東京東京東京", 10), "東京~東京 ");
+        assert_eq!(fit_name("東京東京東京", 10), "東~京東京 ");
         assert_eq!(fit_name("available_pct", 7), "availa~");
         assert_eq!(fit_name("(all 266 metrics)", 12), "(all 266 me~");
     }

@@ -209,12 +209,20 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
                 .and_then(|id| state.metric(id))
                 .map(|row| row.unit)
                 .unwrap_or_default();
+            let now = now.map_or("-".into(), |now| unit.show(now));
             let band = band.map_or("-".into(), |(low, high)| bare(&page::between(unit, low, high)));
-            (now.map_or("-".into(), |now| unit.show(now)), band)
+            // The letter of a size stands beside the value already, where it is the same.
+            let letter = now.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+            let band = band.strip_suffix(letter).unwrap_or(&band).to_owned();
+            (now, band)
         }
         Seen::Setting { now, expected } => {
             let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
-            (value(now), format!("{} (set)", value(expected)))
+            let mut should = value(expected);
+            if expected.is_some() && should.len() <= 3 {
+                should.push_str(" (set)");
+            }
+            (value(now), should)
         }
     }
 }

@@ -462,7 +462,7 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
                 height: chart_rows,
                 ..right
             };
-            whatif::chart_of(state, outcome, None, "with the change", chart_area, buffer);
+            whatif::chart_of(state, outcome, None, "changed", chart_area, buffer);
         }
         return;
     }
@@ -519,7 +519,10 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
         } else {
             String::new()
         };
-        let told = row.effects.first().map(text::short_effect).unwrap_or_default();
+        let told = row
+            .effects
+            .first()
+            .map_or_else(|| "not known".into(), text::short_effect);
         page.item(
             place == at,
             &format!(

@@ -125,8 +125,7 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         }
         (Some(limit), None) => parts.push(format!("{} not passed", row.unit.show(limit.value))),
         (None, _) => {
-            let name = row.id.name.rsplit('.').next().unwrap_or_default();
-            parts.push(format!("{name} has no limit: :limit 90, or L for this view"));
+            parts.push("no limit: :limit 90, or L for this view".into());
         }
     }
     parts.push(format!("horizon {}", hours(horizon(state))));

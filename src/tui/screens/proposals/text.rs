@@ -14,10 +14,10 @@ use crate::{
 #[must_use]
 pub fn evidence(evidence: Evidence) -> &'static str {
     match evidence {
-        Evidence::Identity => "identity",
-        Evidence::PastChange => "past-change",
-        Evidence::Network => "network",
-        Evidence::None => "none",
+        Evidence::Identity => "by a law",
+        Evidence::PastChange => "seen before",
+        Evidence::Network => "learnt link",
+        Evidence::None => "a guess",
     }
 }
 
@@ -33,7 +33,7 @@ pub(super) fn short_effect(effect: &Effect) -> String {
     format!("{change} {}", last_part(&effect.series.name))
 }
 
-/// `mem.available_pct 4.1 -> 11 % (80 %: 9.8-12.2 %), past-change`.
+/// `mem.available_pct 4.1 -> 11 % (80 %: 9.8-12.2 %), seen before`.
 fn effect(effect: &Effect) -> String {
     let unit = effect.unit;
     let mut text = format!(
@@ -46,7 +46,7 @@ fn effect(effect: &Effect) -> String {
     if let Some((without, with)) = effect.crossing {
         text += &format!(", limit passed {:.0} -> {:.0} %", without * 100.0, with * 100.0);
     }
-    format!("{text} [{}]", evidence(effect.evidence))
+    format!("{text}, {}", evidence(effect.evidence))
 }
 
 /// The lines of an artefact that do something: no blank ones, no comments.
@@ -67,7 +67,9 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
             lines.extend(labelled(label, text, width));
         }
     };
-    say("WHY", &proposal.why.join(" "));
+    for (place, why) in proposal.why.iter().enumerate() {
+        say(if place == 0 { "WHY" } else { " " }, why);
+    }
     let finding = state.shown.findings.iter().find(|row| row.id == proposal.finding);
     if let (Some(finding), Some(now)) = (finding, state.shown.at) {
         let since = when(finding.since, now);
@@ -82,7 +84,7 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
         say(if place == 0 { "EFFECT" } else { " " }, &effect(told));
     }
     if effects.is_empty() {
-        say("EFFECT", "not known: nothing alike was ever seen [none]");
+        say("EFFECT", "not known: nothing alike was ever seen");
     }
     say("COST", &proposal.cost);
     say("SURE", &proposal.sure);

@@ -412,8 +412,10 @@ pub(super) fn explanation(state: &State) -> Vec<String> {
         lines.push(of("difference", effect.difference));
     }
     lines.push(String::new());
-    lines.push("identity: a law that holds by construction; past-change: what such changes did before;".into());
-    lines.push("network: learnt dependence; none: no evidence, the prior is shown.".into());
+    lines.push(
+        "by a law: it holds by construction (work, capacity, queues); seen before: what such changes did here;".into(),
+    );
+    lines.push("learnt link: what moves together here; a guess: nothing alike was seen.".into());
     lines.extend(outcome.notes.iter().map(|note| format!("- {note}")));
     lines
 }
