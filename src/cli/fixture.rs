@@ -157,6 +157,7 @@ fn some_forecast() -> Forecast {
         step: Span::from_hours(3),
         steps: vec![quantiles(); 2],
         points: 89_280,
+        tested: Span::from_days(2),
     }
 }
 

@@ -15,6 +15,7 @@ pub(in crate::tui::screens) fn outcome(changes: ChangeSet) -> Outcome {
             .map(|step| fixture::band(low - 0.02 * f64::from(step), high + 0.02 * f64::from(step)))
             .collect::<Vec<Quantiles>>(),
         points: 89_280,
+        tested: Span::from_days(2),
     };
     let effect = |name: &str, unit, before: [f64; 3], after: [f64; 3], crossing, evidence| crate::domain::Effect {
         series: fixture::id(name),
