@@ -163,6 +163,7 @@ impl Player {
             read: Some(now),
             cost_ms: 0.0,
             every: self.recording.header().interval,
+            next: None,
         };
         Read {
             batch,

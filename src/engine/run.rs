@@ -545,6 +545,7 @@ impl Loop {
                 read: Some(now),
                 cost_ms: 0.0,
                 every: self.options.interval,
+                next: None,
             };
             self.sources.insert(row.name.clone(), row);
         }
