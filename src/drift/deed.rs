@@ -167,13 +167,14 @@ pub(super) fn rank(difference: &Difference) -> u8 {
         Subject::Package { .. } => 1,
         Subject::Mount { part: "device", .. } => 2,
         Subject::Mount { .. } => 3,
-        Subject::Sysctl(_) => 4,
+        // A parameter that was set; one that came or went did so with an interface or a module.
+        Subject::Sysctl(_) if difference.accepted.is_some() && difference.actual.is_some() => 4,
         Subject::Unit { .. } => 5,
         Subject::Interface { .. } => 6,
         Subject::Hardware(_) => 7,
         Subject::Route { .. } | Subject::HostName(_) | Subject::Resolver(_) => 8,
         Subject::SessionLimit { .. } | Subject::FirstLimit(_) => 9,
-        Subject::File { .. } => 10,
+        Subject::Sysctl(_) | Subject::File { .. } => 10,
         Subject::Port(_) | Subject::Other(_) => 11,
     }
 }

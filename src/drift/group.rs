@@ -23,6 +23,8 @@ pub(super) struct Departed {
     pub id: SeriesId,
     pub mark: Mark,
     pub since: Timestamp,
+    /// When it was last so.
+    pub last: Timestamp,
     pub bits: f64,
     /// Bits held against the level of the false-alarm budget.
     pub evidence: f64,
@@ -37,6 +39,7 @@ impl Departed {
             id: id.clone(),
             mark: Mark::Stale,
             since,
+            last: since,
             bits: 0.0,
             evidence: 0.0,
             band: None,
@@ -61,6 +64,7 @@ impl Departed {
             id: metric.meta.id.clone(),
             mark,
             since,
+            last: departure.map_or(now, |departure| departure.last),
             bits: departure.map_or(strongest.max(limit.bits), |departure| departure.bits),
             evidence: departure.map_or(0.0, |departure| departure.evidence),
             band: departure.map(|departure| departure.band),

@@ -23,8 +23,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Comparison, DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, matches},
-    shadow::Shadows,
+    domain::{Comparison, DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, Unit, matches},
+    shadow::{Metric, Shadows},
 };
 
 pub use baseline::{Baseline, Difference};
@@ -136,7 +136,7 @@ impl DriftState {
             if id.name.starts_with("top.") {
                 watch.surprise = SurpriseWatch::default();
             } else {
-                watch.surprise.look(metric, level);
+                watch.surprise.look(metric, level, worth(shadows, metric));
             }
             let off = match stale::since(metric, watching, now) {
                 Some(since) => Some(Departed::stale(id, since)),
@@ -197,6 +197,16 @@ fn bits_for(options: &DriftOptions, values: f64) -> f64 {
     let accepted = options.false_alarms_per_week;
     let accepted = if accepted.is_finite() { accepted.max(1e-6) } else { 1.0 };
     (values.max(1.0) / accepted).log2().max(4.0)
+}
+
+/// The least that matters to a person besides what its unit says: of memory, two hundredths of all there is, as for a percentage.
+fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
+    let id = &metric.meta.id;
+    if metric.meta.unit != Unit::Bytes || !(id.name.starts_with("mem.") || id.name.starts_with("swap.")) {
+        return 0.0;
+    }
+    let all = shadows.settings.get(&SeriesId::new(&id.resource, "hw.memory.total"));
+    all.and_then(|state| state.value.number()).map_or(0.0, |all| 0.02 * all)
 }
 
 /// Whether someone said not to tell of it: the pattern fits its name, or its full name.

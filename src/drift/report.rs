@@ -68,6 +68,8 @@ pub(super) fn settings_summary(members: &[&Difference], by: Option<&str>) -> Arc
         (Subject::File { path, key: "" }, true, false) => (format!("/etc/{path} is gone"), true),
         (Subject::Unit { name, .. }, false, true) => (format!("unit {name} is new: {to}"), true),
         (Subject::Unit { name, .. }, true, false) => (format!("unit {name} is gone"), true),
+        (Subject::Interface { name, .. }, false, true) => (format!("interface {name} is new"), true),
+        (Subject::Interface { name, .. }, true, false) => (format!("interface {name} is gone"), true),
         (Subject::HostName(name), ..) => (format!("/etc/hosts: {name} {from} -> {to}"), false),
         _ => (format!("{} {from} -> {to}", head.id.name), false),
     };
@@ -155,7 +157,8 @@ fn earliest(metric: &Metric, since: Timestamp) -> Option<Timestamp> {
 
 fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, now: Timestamp) -> Arc<str> {
     let (name, unit) = (&head.id.name, metric.meta.unit);
-    let shown = metric.newest().map_or_else(|| "-".into(), |seen| unit.show(seen.value));
+    let newest = metric.newest();
+    let shown = newest.map_or_else(|| "-".into(), |seen| unit.show(seen.value));
     let more = match count {
         1 => String::new(),
         _ => format!(" (and {} more)", count - 1),
@@ -184,6 +187,12 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
             };
         }
         _ => match head.band {
+            Some((low, high)) if newest.is_some_and(|seen| seen.at > head.last) => format!(
+                "{name} is back at {shown} after {} out of {} to {}",
+                head.last - head.since,
+                unit.show(low),
+                unit.show(high)
+            ),
             Some((low, high)) => format!("{name} {shown}, expected {} to {}", unit.show(low), unit.show(high)),
             None => format!("{name} {shown} left its shadow"),
         },

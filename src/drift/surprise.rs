@@ -72,10 +72,12 @@ pub(super) struct Departure {
 impl SurpriseWatch {
     /// Takes the values of `metric` that came since the last look. Evidence of `level` bits makes a departure told.
     ///
+    /// A departure is at least as far beyond what is usual as `least`, in the metric's unit.
+    ///
     /// A value hard to believe opens it (its surprise, or that of the newest four or sixteen together); it is told once that and
     /// the time it stays out of all that was usual make the level. So a jump far out is told after twenty seconds, one just out of
     /// what was seen after forty, and a spike never.
-    pub fn look(&mut self, metric: &Metric, level: f64) {
+    pub fn look(&mut self, metric: &Metric, level: f64, least: f64) {
         let Some(newest) = metric.newest().map(|seen| seen.at) else {
             return;
         };
@@ -87,7 +89,7 @@ impl SurpriseWatch {
             None => metric.recent.len(),
         };
         for place in metric.recent.len() - fresh..metric.recent.len() {
-            self.step(metric, place, level);
+            self.step(metric, place, level, least);
         }
         self.seen = Some(newest);
     }
@@ -97,13 +99,13 @@ impl SurpriseWatch {
         self.departure.as_ref().filter(|departure| departure.told)
     }
 
-    fn step(&mut self, metric: &Metric, place: usize, level: f64) {
+    fn step(&mut self, metric: &Metric, place: usize, level: f64, least: f64) {
         let value = metric.recent[place];
         let Some(departure) = &mut self.departure else {
             self.departure = SCALES
                 .iter()
                 .find(|scale| evidence(metric, place, **scale, OPEN).is_some())
-                .and_then(|scale| Departure::open(metric, place, *scale));
+                .and_then(|scale| Departure::open(metric, place, *scale, least));
             return;
         };
         let strongest = SCALES
@@ -119,7 +121,7 @@ impl SurpriseWatch {
 impl Departure {
     /// A departure that the `scale` values up to `place` give evidence of, if the value there is out of all that was usual and
     /// far enough out to matter.
-    fn open(metric: &Metric, place: usize, scale: usize) -> Option<Self> {
+    fn open(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<Self> {
         let value = metric.recent[place];
         let (from, to) = metric.shadow.range()?;
         if to - from < YOUNG {
@@ -140,9 +142,9 @@ impl Departure {
             None => return None,
         };
         let edge = if above {
-            band[4].max(high + matters(metric.meta.unit, high))
+            band[4].max(high + matters(metric.meta.unit, high).max(least))
         } else {
-            band[0].min(low - matters(metric.meta.unit, low))
+            band[0].min(low - matters(metric.meta.unit, low).max(least))
         };
         let bits = evidence(metric, place, scale, OPEN)?;
         let departure = Self {
@@ -303,12 +305,12 @@ mod tests {
     fn one_reading_is_a_spike_and_several_are_a_departure() {
         let mut metric = sample::calm("cpu.busy_pct", 400);
         let mut watch = SurpriseWatch::default();
-        watch.look(&metric, 20.0);
+        watch.look(&metric, 20.0, 0.0);
         let mut at = 800;
         let mut feed = |metric: &mut Metric, watch: &mut SurpriseWatch, value, bits| {
             sample::seen(metric, at, value, bits);
             at += 2;
-            watch.look(metric, 20.0);
+            watch.look(metric, 20.0, 0.0);
             watch.told().is_some()
         };
         assert!(!feed(&mut metric, &mut watch, 90.0, 40.0));
@@ -338,7 +340,7 @@ mod tests {
         let mut watch = SurpriseWatch::default();
         for second in 400..420 {
             sample::seen(&mut metric, second * 2, 5.9, 40.0);
-            watch.look(&metric, 20.0);
+            watch.look(&metric, 20.0, 0.0);
         }
         assert!(watch.told().is_none());
     }
@@ -367,7 +369,7 @@ mod tests {
         let mut watch = SurpriseWatch::default();
         for second in 400..420 {
             sample::seen(&mut metric, second * 2, 90.0, 40.0);
-            watch.look(&metric, 20.0);
+            watch.look(&metric, 20.0, 0.0);
         }
         assert!(watch.told().is_none());
     }

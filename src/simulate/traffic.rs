@@ -6,7 +6,7 @@ use super::{
     Plan,
     capacity::level,
     concerns,
-    law::{Law, crowd_growth, pressure_growth, waiting_growth},
+    law::{FULL, Law, crowd_growth, pressure_growth, waiting_growth},
 };
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, Timestamp, matches},
@@ -96,7 +96,11 @@ fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64
     let busy = shadows.metrics.get(&SeriesId::new(&id.resource, &busy_name))?;
     let floor = learnt_floor(busy, load).unwrap_or(0.0).min(before);
     let after = floor + (before - floor) * factor;
-    let grown = growth(before / 100.0, after / 100.0);
+    let grown = if before >= 100.0 * FULL && factor > 1.0 {
+        factor // nothing is served sooner: at least all that comes more waits more
+    } else {
+        growth(before / 100.0, after / 100.0)
+    };
     let law = Law::Scale {
         floor: 0.0,
         factor: grown,
