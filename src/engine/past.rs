@@ -200,8 +200,13 @@ mod tests {
         let past = snapshot(&mut store, &options, now).unwrap();
         assert!(live.findings.len() > 1, "{:?}", live.findings);
         let told = |snapshot: &Snapshot| -> Vec<_> {
-            let findings = snapshot.findings.iter();
-            findings.map(|finding| (finding.id, finding.mark)).collect()
+            // Bits are kept when they have changed by much, so that two of nearly the same may change places.
+            let findings: BTreeMap<_, _> = snapshot
+                .findings
+                .iter()
+                .map(|finding| (finding.id, finding.mark))
+                .collect();
+            findings.into_iter().collect()
         };
         assert_eq!(told(&past), told(&live));
         assert_eq!(
