@@ -59,6 +59,23 @@ pub(super) fn small(path: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
 }
 
+/// The content of a regular file, its first `most` bytes; `None` when it is none or cannot be read.
+///
+/// A FIFO or a device is never opened for reading: that could wait for ever, or do something.
+pub(super) fn plain_file(path: &Path, most: u64) -> Option<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    // It may have become a FIFO since it was looked at.
+    let mut open = File::options();
+    open.read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let mut bytes = Vec::new();
+    open.open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
+}
+
 /// The error of a source for an error of the system about `path`.
 pub(super) fn failed(path: &Path, source: io::Error) -> ObserveError {
     let what = path.display().to_string();
