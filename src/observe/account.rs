@@ -270,7 +270,9 @@ impl Source for Accounts {
         let sudoers = self.root.join("etc/sudoers");
         self.sudo(&sudoers, 0, &mut rules);
         for (who, rules) in &rules {
-            sheet.list(&format!("sudo.{who}"), rules.iter().map(|rule| (rule.as_str(), None)));
+            // A rule holds no secret, though `NOPASSWD: ALL` looks like one.
+            let rules = rules.iter().map(|rule| (rule.clone(), Value::Bool(true)));
+            sheet.put_list(&format!("sudo.{who}"), rules);
         }
         self.keys(&users, &mut sheet);
         self.scope.tell(now, sheet, out);
@@ -299,7 +301,7 @@ mod tests {
         tree.write("etc/group", "root:x:0:\nsudo:x:27:eve, al\nwheel:x:10\n");
         tree.write(
             "etc/sudoers",
-            "# all\nDefaults env_reset\n%sudo ALL=(ALL:ALL) \\\n  ALL\n@includedir /etc/sudoers.d\n#1000 ALL=ALL\n",
+            "# all\nDefaults env_reset\n%sudo ALL=(ALL:ALL) \\\n  ALL\n@includedir /etc/sudoers.d\n#1000 ALL=ALL\nal ALL=(ALL) NOPASSWD: ALL\n",
         );
         tree.write("etc/sudoers.d/web", "bob ALL=NOPASSWD: /bin/ls\n");
         tree.write("etc/sudoers.d/web.bak", "eve ALL=ALL\n");
@@ -328,6 +330,7 @@ mod tests {
         assert_eq!(shown("group.sudo:members").as_deref(), Some("al bob eve"));
         assert_eq!(shown("sudo.%sudo").as_deref(), Some("ALL=(ALL:ALL) ALL"));
         assert_eq!(shown("sudo.bob").as_deref(), Some("ALL=NOPASSWD: /bin/ls"));
+        assert_eq!(shown("sudo.al").as_deref(), Some("ALL=(ALL) NOPASSWD: ALL"));
         assert_eq!(shown("sudo.#1000").as_deref(), Some("ALL=ALL"));
         assert_eq!(shown("sudo.eve"), None);
         let key = shown("ssh_key.bob").unwrap();
@@ -339,10 +342,10 @@ mod tests {
         let told = serde_json::to_string(&batch).unwrap();
         assert!(!told.contains("hunter2") && !told.contains(&KEY[24..]));
         assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
-        tree.write("etc/sudoers.d/new", "al ALL=ALL\n");
+        tree.write("etc/sudoers.d/new", "eve ALL=ALL\n");
         let batch = tree.read(&mut source, 120).unwrap();
         assert_eq!(
-            setting(&batch, "account.sudo.al")
+            setting(&batch, "account.sudo.eve")
                 .map(|rule| rule.to_string())
                 .as_deref(),
             Some("ALL=ALL")

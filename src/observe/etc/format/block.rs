@@ -95,9 +95,18 @@ fn statements(tokens: &mut std::vec::IntoIter<Token>, deep: usize) -> Option<Vec
     }
 }
 
-/// nginx's format: `directive words;` and `block words { … }`.
+/// nginx's format: `directive words;` and `block words { … }`. Tables of characters and of media types are no settings.
 pub(super) fn nginx(text: &str) -> Option<Vec<Pair>> {
     let all = statements(&mut tokens(text)?.into_iter(), 0)?;
+    let table = |statement: &Statement| {
+        matches!(
+            statement.words.first().map(String::as_str),
+            Some("charset_map" | "types")
+        )
+    };
+    if all.iter().any(table) {
+        return None;
+    }
     let mut found = Vec::new();
     put(&all, "", &mut found);
     (!found.is_empty()).then_some(found)

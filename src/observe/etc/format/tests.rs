@@ -62,6 +62,7 @@ fn what_is_no_list_of_settings() {
         ("x.xml", "<a><b></a>"),
         ("nginx/nginx.conf", "http {\n"),
         ("nginx/nginx.conf", "}"),
+        ("nginx/koi-win", "charset_map koi8-r windows-1251 {\n 80 88 ;\n}"),
         ("haproxy.cfg", "bind :80\n"),
         ("pam.d/x", "auth [success=1\n"),
         ("empty.conf", "# nothing\n"),
