@@ -53,7 +53,9 @@ impl Cron {
 
     fn files(&self, folder: &str) -> Vec<(String, PathBuf)> {
         let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
-        let named = entries.map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+        let named = entries
+            .take(10 * MOST)
+            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
         // As cron(8) has it: no hidden file, no leftover of a package.
         let mut all: Vec<_> = named
             .filter(|(name, path)| {

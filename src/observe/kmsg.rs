@@ -4,13 +4,12 @@
 use std::{
     fs::File,
     io::{ErrorKind, Read as _},
-    os::unix::fs::OpenOptionsExt as _,
     path::PathBuf,
 };
 
 use super::{
     Host, ObserveError, Source,
-    file::{failed, small},
+    file::{failed, open, small},
     log::Line,
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
@@ -73,12 +72,7 @@ impl Source for Kmsg {
         let first = self.file.is_none();
         let file = match &mut self.file {
             Some(file) => file,
-            none => {
-                let mut open = File::options();
-                open.read(true)
-                    .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-                none.insert(open.open(&self.path).map_err(|source| failed(&self.path, source))?)
-            }
+            none => none.insert(open(&self.path).map_err(|source| failed(&self.path, source))?),
         };
         let mut held = vec![0; LONGEST];
         let mut events = Vec::new();

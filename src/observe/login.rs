@@ -3,13 +3,15 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     io::{Read as _, Seek as _, SeekFrom},
     os::unix::fs::MetadataExt as _,
     path::PathBuf,
 };
 
-use super::{Host, ObserveError, Source, file::failed};
+use super::{
+    Host, ObserveError, Source,
+    file::{failed, open},
+};
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
 
 /// How far back the first reading goes.
@@ -77,7 +79,7 @@ impl Records {
     /// The records added since the last reading, at first all that are there.
     fn added(&mut self) -> Result<Vec<Record>, ObserveError> {
         let io = |source| failed(&self.path, source);
-        let mut file = File::open(&self.path).map_err(io)?;
+        let mut file = open(&self.path).map_err(io)?;
         let meta = file.metadata().map_err(io)?;
         let start = match self.at {
             Some((inode, read)) if inode == meta.ino() && read <= meta.size() => read,

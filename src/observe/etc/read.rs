@@ -1,17 +1,10 @@
 //! What one file says: its names and values, or a hash of its content, and who may change it.
 
-use std::{
-    collections::BTreeMap,
-    fs::{File, Metadata},
-    io::Read as _,
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
-    path::Path,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, fs::Metadata, io::Read as _, os::unix::fs::MetadataExt as _, path::Path, sync::Arc};
 
 use super::{
     super::{
-        file::plain_file,
+        file::{open, plain_file},
         secret::{holds_secret, redact},
     },
     format,
@@ -64,10 +57,7 @@ fn whole(path: &Path, meta: &Metadata, anyone_reads: bool, key: &[u8; 32]) -> Op
     } else {
         blake3::Hasher::new_keyed(key)
     };
-    let mut open = File::options();
-    open.read(true)
-        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
-    let mut file = open.open(path).ok()?.take(meta.size());
+    let mut file = open(path).ok()?.take(meta.size());
     let mut held = vec![0; 64 << 10];
     loop {
         match file.read(&mut held).ok()? {

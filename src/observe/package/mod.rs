@@ -4,7 +4,7 @@
 mod language;
 
 use std::{
-    fs::{self, File},
+    fs,
     io::{BufReader, Read as _},
     path::{Path, PathBuf},
 };
@@ -14,7 +14,7 @@ pub(super) use self::language::LanguagePackages;
 use super::{
     Host, ObserveError, Source,
     child::ask,
-    file::{Mark, failed, mark, plain_file},
+    file::{Mark, failed, mark, open, plain_file},
     scope::{Scope, Sheet},
 };
 use crate::domain::{Batch, Span, Timestamp, Value, Version};
@@ -56,7 +56,7 @@ impl Packages {
     }
 
     fn dpkg(path: &Path, sheet: &mut Sheet) -> Result<(), ObserveError> {
-        let file = File::open(path).map_err(|source| failed(path, source))?;
+        let file = open(path).map_err(|source| failed(path, source))?;
         for package in deb822_fast::Deb822::iter_paragraphs_from_reader(BufReader::new(file.take(MOST_BYTES))) {
             let package = package.map_err(|why| ObserveError::Malformed {
                 what: path.display().to_string(),

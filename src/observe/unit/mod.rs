@@ -73,7 +73,7 @@ impl Units {
         let tops = FOLDERS.map(|folder| self.root.join(folder));
         let below = tops
             .iter()
-            .flat_map(|top| fs::read_dir(top).into_iter().flatten().flatten());
+            .flat_map(|top| fs::read_dir(top).into_iter().flatten().flatten().take(20 * MOST));
         let mut all: Vec<PathBuf> = below
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
