@@ -73,12 +73,15 @@ pub struct Host {
     pub interval: Span,
     /// Time between two snapshots of the settings.
     pub settings_interval: Span,
+    /// Files and folders read as settings besides `/etc`.
+    pub paths: Vec<PathBuf>,
 }
 
 /// Sources that run one after another on one thread of the engine, so that a hung mount or a slow child of one group does
 /// not stop the others.
 pub struct Group {
-    /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `containers`, `programs`, `events`.
+    /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `containers`, `programs`, `events`,
+    /// `files`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
     pub sources: Vec<Box<dyn Source>>,
@@ -135,7 +138,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
     } else {
         Box::new(kmsg::Kmsg::new(host))
     };
-    vec![
+    let mut groups = vec![
         Group {
             name: "settings",
             sources: vec![
@@ -180,7 +183,15 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(login::Logins::new(host, logged)),
             ],
         },
-    ]
+    ];
+    // They may lie on another machine, which then holds up only them.
+    if !host.paths.is_empty() {
+        groups.push(Group {
+            name: "files",
+            sources: vec![Box::new(etc::Etc::named(host, &witness))],
+        });
+    }
+    groups
 }
 
 /// The sources of metrics of `host`, in groups.

@@ -1,4 +1,4 @@
-//! The files in `/etc`: their names and values, or a hash of their content, and who may change them.
+//! The files in `/etc` and those the user named: their names and values, or a hash of their content, and who may change them.
 
 mod format;
 mod read;
@@ -77,9 +77,12 @@ struct Known {
     settings: Settings,
 }
 
-/// Reads the files of `/etc` that changed since it last did.
+/// Reads the files of `/etc`, or of the paths the user named, that changed since it last did.
 pub(super) struct Etc {
     root: PathBuf,
+    name: &'static str,
+    /// Files and folders below the root that are read, and what their names begin with.
+    tops: Vec<(PathBuf, String)>,
     key: [u8; 32],
     every: Span,
     scope: Scope,
@@ -93,14 +96,29 @@ pub(super) struct Etc {
 impl Etc {
     /// The files of `/etc` of `host`; `witness` knows who changed them.
     pub(super) fn new(host: &Host, witness: &Witness) -> Self {
+        Self::of(host, witness, "etc", vec![(host.root.join("etc"), String::new())])
+    }
+
+    /// The files and folders the user named.
+    pub(super) fn named(host: &Host, witness: &Witness) -> Self {
+        let top = |path: &PathBuf| {
+            let name = path.to_string_lossy().trim_end_matches('/').to_owned();
+            (host.root.join(name.trim_start_matches('/')), name)
+        };
+        Self::of(host, witness, "file", host.paths.iter().map(top).collect())
+    }
+
+    fn of(host: &Host, witness: &Witness, name: &'static str, tops: Vec<(PathBuf, String)>) -> Self {
         Self {
             root: host.root.clone(),
+            name,
+            tops,
             witness: witness.clone(),
             read_at: Timestamp(0),
             left: 0,
             key: host.secret_key,
             every: host.settings_interval,
-            scope: Scope::new(host, "etc"),
+            scope: Scope::new(host, name),
             known: BTreeMap::new(),
         }
     }
@@ -148,7 +166,11 @@ impl Etc {
         let (_, _, _, changed) = known.map_or((0, 0, 0, 0), |known| known.mark);
         let at = i64::try_from(changed / 1_000).map_or(now, Timestamp);
         let at = if self.read_at < at && at <= now { at } else { now };
-        let path = format!("/etc/{name}");
+        let path = if name.starts_with('/') {
+            name.to_owned()
+        } else {
+            format!("/etc/{name}")
+        };
         let owns = |package: &str| {
             let lists = self.root.join("var/lib/dpkg/info");
             // Where a package exists for several architectures, the file bears one.
@@ -162,7 +184,7 @@ impl Etc {
 
 impl Source for Etc {
     fn name(&self) -> &'static str {
-        "etc"
+        self.name
     }
 
     fn every(&self) -> Span {
@@ -172,7 +194,21 @@ impl Source for Etc {
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let mut found = Vec::new();
         self.left = MOST_ENTRIES;
-        self.walk(&self.root.join("etc"), "", 0, &mut found)?;
+        let mut missing = None;
+        for (top, name) in self.tops.clone() {
+            match fs::metadata(&top) {
+                Ok(meta) if meta.is_dir() => {
+                    let prefix = if name.is_empty() { name } else { format!("{name}/") };
+                    self.walk(&top, &prefix, 0, &mut found)?;
+                }
+                Ok(meta) => found.push((name, top, meta)),
+                Err(source) => missing = Some(failed(&top, source)),
+            }
+        }
+        // Of several paths one may come and go, which is a change.
+        if let Some(why) = missing.filter(|_| found.is_empty()) {
+            return Err(why);
+        }
         let cut = self.left == 0 || found.len() >= MOST_FILES;
         let mut before = std::mem::take(&mut self.known);
         let first = !self.scope.known();
@@ -218,7 +254,7 @@ impl Source for Etc {
         self.read_at = now;
         if cut {
             return Err(ObserveError::Malformed {
-                what: self.root.join("etc").display().to_string(),
+                what: self.name.to_owned(),
                 why: format!("too many files, only the first {} are watched", self.known.len()),
             });
         }
@@ -375,6 +411,27 @@ mod tests {
         };
         assert_eq!(by("etc.hostname:line").as_deref(), Some("bob"));
         assert_eq!(by("etc.app.env:DEBUG"), None);
+    }
+
+    #[test]
+    fn files_the_user_named() {
+        let tree = Tree::new();
+        tree.write("opt/app/conf/app.yaml", "db: {pool: 5, password: hunter2}\n");
+        tree.write("srv/one.toml", "a = 1\n");
+        let mut host = tree.host();
+        host.paths = ["/opt/app/conf/", "/srv/one.toml", "/nowhere"].map(Into::into).into();
+        let mut source = Etc::named(&host, &Witness::default());
+        assert_eq!(source.name(), "file");
+        let batch = tree.read(&mut source, 0).unwrap();
+        assert_eq!(
+            setting(&batch, "file./opt/app/conf/app.yaml:db.pool"),
+            Some(Value::Int(5))
+        );
+        assert_eq!(setting(&batch, "file./srv/one.toml:a"), Some(Value::Int(1)));
+        assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2"));
+        host.paths = vec!["/nowhere".into()];
+        let mut none = Etc::named(&host, &Witness::default());
+        assert!(matches!(tree.read(&mut none, 0), Err(ObserveError::Absent { .. })));
     }
 
     #[test]
