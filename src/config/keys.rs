@@ -103,6 +103,11 @@ pub const KEYS: &[Key] = &[
         Sort::Names(|o| &mut o.sources_off),
     ),
     key(
+        "sources.files",
+        "Files and folders that are read as settings besides /etc",
+        Sort::Names(|o| &mut o.files),
+    ),
+    key(
         "store.max_size",
         "Most bytes the store's file may take; the oldest values go first",
         Sort::Bytes(16 * MIB, 16_384 * GIB, |o| &mut o.store.max_bytes),

@@ -25,6 +25,8 @@ pub struct Options {
     pub mute: Vec<Arc<str>>,
     /// Sources that are switched off, by name.
     pub sources_off: Vec<Arc<str>>,
+    /// Files and folders that are read as settings besides `/etc`.
+    pub files: Vec<Arc<str>>,
     /// Users besides the engine's own and root who may attach a console, to look.
     pub allow: Vec<Arc<str>>,
     /// What is kept, and how long.
@@ -117,6 +119,7 @@ impl Default for Options {
             ],
             mute: Vec::new(),
             sources_off: Vec::new(),
+            files: Vec::new(),
             allow: Vec::new(),
             store: StoreOptions {
                 max_bytes: 2 << 30,

@@ -356,6 +356,7 @@ impl Loop {
             secret_key,
             interval: self.options.interval,
             settings_interval: self.options.settings_interval,
+            paths: self.options.files.iter().map(|path| path.as_ref().into()).collect(),
         }
     }
 

@@ -8,11 +8,14 @@ use std::{
     borrow::Cow,
     fs::{File, Metadata},
     io::{self, Read},
-    os::unix::fs::MetadataExt as _,
+    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use super::ObserveError;
+
+/// Most bytes of a file that is read whole.
+const MOST_BYTES: u64 = 64 << 20;
 
 /// A file that is read whole again and again, into one buffer.
 pub(super) struct Again {
@@ -32,8 +35,8 @@ impl Again {
     /// What is in it now.
     pub(super) fn bytes(&mut self) -> Result<&[u8], ObserveError> {
         self.held.clear();
-        File::open(&self.path)
-            .and_then(|mut file| file.read_to_end(&mut self.held))
+        open(&self.path)
+            .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut self.held))
             .map_err(|source| failed(&self.path, source))?;
         Ok(&self.held)
     }
@@ -55,8 +58,28 @@ impl Again {
 /// The text of a small file without the space around it, if it is there and may be read.
 pub(super) fn small(path: &Path) -> Option<String> {
     let mut bytes = Vec::new();
-    File::open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
+    open(path).ok()?.take(1 << 20).read_to_end(&mut bytes).ok()?;
     Some(String::from_utf8_lossy(&bytes).trim().to_owned())
+}
+
+/// Opens a file to read. Where a FIFO or a device lies in its place, neither this nor the reading waits for anyone.
+pub(super) fn open(path: &Path) -> io::Result<File> {
+    let mut open = File::options();
+    open.read(true)
+        .custom_flags(rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    open.open(path)
+}
+
+/// The content of a regular file, its first `most` bytes; `None` when it is none or cannot be read.
+///
+/// A FIFO or a device is never opened for reading: that could wait for ever, or do something.
+pub(super) fn plain_file(path: &Path, most: u64) -> Option<Vec<u8>> {
+    if !std::fs::metadata(path).ok()?.is_file() {
+        return None;
+    }
+    let mut bytes = Vec::new();
+    open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
+    Some(bytes)
 }
 
 /// The error of a source for an error of the system about `path`.
@@ -88,6 +111,18 @@ pub(super) fn mark(meta: &Metadata) -> Mark {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fifo_in_place_of_a_file_holds_nobody_up() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("fifo");
+        let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+        rustix::fs::mknodat(rustix::fs::CWD, &path, kind, mode, 0).unwrap();
+        assert_eq!(small(&path).as_deref(), Some(""));
+        assert_eq!(plain_file(&path, 10), None);
+        assert_eq!(plain_file(Path::new("/dev/zero"), 10), None);
+        assert_eq!(Again::new(root.path(), "fifo").bytes().unwrap(), b"");
+    }
 
     #[test]
     fn errors_name_the_file_and_what_stands_in_the_way() {

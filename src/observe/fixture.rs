@@ -32,6 +32,7 @@ impl Tree {
             secret_key: [7; 32],
             interval: Span::from_secs(2),
             settings_interval: Span::from_secs(60),
+            paths: Vec::new(),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Package history, from dpkg's log.
+//! Package history, from dpkg's log, and whom apt did it for.
 #![cfg(target_os = "linux")]
 
 use std::{fs::File, io::Read as _, path::Path};
@@ -9,6 +9,7 @@ use jiff::{civil::DateTime, tz::TimeZone};
 use super::{
     Host, ObserveError, Source,
     tail::{Tail, rotated},
+    witness::{Deed, Witness},
 };
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
 
@@ -19,19 +20,36 @@ const MOST_BYTES: u64 = 8 << 20;
 /// Most rotated logs that are looked at; a year of months and one.
 const MOST_LOGS: usize = 13;
 
+/// Most runs of apt that are remembered.
+const MOST_RUNS: usize = 500;
+
+/// One run of apt: when it began and ended, as far as it has, and who asked for it.
+struct Run {
+    begin: Timestamp,
+    end: Option<Timestamp>,
+    who: String,
+}
+
 /// Reads `/var/log/dpkg.log`, at first with its rotated forerunners.
 pub(super) struct PackageHistory {
     tail: Tail,
+    apt: Tail,
+    runs: Vec<Run>,
     resource: ResourceId,
     zone: TimeZone,
     every: Span,
     begun: bool,
+    witness: Witness,
 }
 
 impl PackageHistory {
-    pub(super) fn new(host: &Host) -> Self {
+    /// The history of `host`, which tells `witness` when a package was worked on.
+    pub(super) fn new(host: &Host, witness: &Witness) -> Self {
         Self {
+            witness: witness.clone(),
             tail: Tail::new(host.root.join("var/log/dpkg.log")),
+            apt: Tail::new(host.root.join("var/log/apt/history.log")),
+            runs: Vec::new(),
             resource: host.resource.clone(),
             zone: zone(host),
             every: Span::from_secs(10).max(host.interval),
@@ -52,15 +70,70 @@ impl PackageHistory {
             "remove" | "purge" => format!("{action} {package} {from}"),
             _ => return None,
         };
-        let local: DateTime = format!("{day}T{time}").parse().ok()?;
-        let at = Timestamp(local.to_zoned(self.zone.clone()).ok()?.timestamp().as_microsecond());
+        let at = self.at(day, time)?;
+        let within = |run: &&Run| run.begin <= at && run.end.is_none_or(|end| at <= end);
+        let who = self.runs.iter().rev().find(within).map(|run| run.who.as_str());
+        let by = who.map_or_else(|| "dpkg".to_owned(), |who| format!("{who} by apt"));
+        self.witness.note(at, Deed::Installed, &by, package);
         (now - at <= BACK).then(|| Event {
             at,
             resource: self.resource.clone(),
             kind: EventKind::Package,
             what: what.into(),
-            who: None,
+            who: who.map(Into::into),
         })
+    }
+
+    fn at(&self, day: &str, time: &str) -> Option<Timestamp> {
+        let local: DateTime = format!("{day}T{time}").parse().ok()?;
+        Some(Timestamp(
+            local.to_zoned(self.zone.clone()).ok()?.timestamp().as_microsecond(),
+        ))
+    }
+
+    /// apt's own history, a paragraph a run: `Start-Date: 2026-09-22  04:51:30`, `Requested-By: bob (1000)`, `End-Date: …`.
+    fn note_runs(&mut self) {
+        // Without it nobody is named.
+        for line in self.apt.lines().unwrap_or_default() {
+            let Some((key, value)) = line.split_once(": ") else {
+                continue;
+            };
+            let time = || {
+                let (day, time) = value.trim().split_once(' ')?;
+                self.at(day, time.trim())
+            };
+            match key {
+                "Start-Date" => {
+                    if let Some(begin) = time() {
+                        // Whom no one is named for was started by the system or by root.
+                        self.runs.push(Run {
+                            begin,
+                            end: None,
+                            who: "root".into(),
+                        });
+                    }
+                }
+                "Requested-By" => {
+                    let who = value.split(' ').next().unwrap_or_default().chars().take(64).collect();
+                    self.runs
+                        .iter_mut()
+                        .next_back()
+                        .into_iter()
+                        .for_each(|run| run.who = String::clone(&who));
+                }
+                "End-Date" => {
+                    let end = time();
+                    self.runs
+                        .iter_mut()
+                        .next_back()
+                        .into_iter()
+                        .for_each(|run| run.end = end);
+                }
+                _ => {}
+            }
+        }
+        let surplus = self.runs.len().saturating_sub(MOST_RUNS);
+        self.runs.drain(..surplus);
     }
 }
 
@@ -117,6 +190,7 @@ impl Source for PackageHistory {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        self.note_runs();
         let mut lines = if self.begun {
             Vec::new()
         } else {
@@ -161,7 +235,11 @@ mod tests {
                 std::time::UNIX_EPOCH + std::time::Duration::from_secs(now("2026-09-22T00:00:00Z").secs() as u64);
             file.set_modified(time).unwrap();
         }
-        let mut source = PackageHistory::new(&tree.host());
+        tree.write(
+            "var/log/apt/history.log",
+            "\nStart-Date: 2026-09-21  09:59:59\nCommandline: apt upgrade\nRequested-By: bob (1000)\nEnd-Date: 2026-09-21  10:00:02\n\n",
+        );
+        let mut source = PackageHistory::new(&tree.host(), &Witness::default());
         let at = now("2026-09-22T12:00:00Z").secs();
         let what = |batch: &Batch| {
             batch
@@ -175,6 +253,8 @@ mod tests {
             what(&first),
             ["install zip 3.0-13", "upgrade bash 5.2-1 -> 5.2-2", "remove nano 7.2-1"]
         );
+        let who: Vec<Option<&str>> = first.events.iter().map(|event| event.who.as_deref()).collect();
+        assert_eq!(who, [None, Some("bob"), None]);
         assert_eq!(first.events[1].at, now("2026-09-21T10:00:00Z"));
         assert!(tree.read(&mut source, at + 10).unwrap().is_empty());
     }
@@ -182,7 +262,7 @@ mod tests {
     #[test]
     fn a_host_without_dpkg() {
         let tree = Tree::new();
-        let mut source = PackageHistory::new(&tree.host());
+        let mut source = PackageHistory::new(&tree.host(), &Witness::default());
         assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
     }
 }

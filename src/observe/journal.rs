@@ -13,6 +13,7 @@ use super::{
     child::ask,
     file::{Mark, failed, mark},
     log::Line,
+    witness::{Deed, Witness},
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
@@ -22,12 +23,15 @@ const BACK: Span = Span::from_hours(1);
 const MOST: usize = 500;
 /// Entries that are asked for: of priority warning and above, or of a program that lets people in, or with a message id of
 /// systemd about a unit (started, stopped, failed to start, failed with a result, reloaded, to be restarted; systemd.catalog).
-const WANTED: [&str; 19] = [
+/// Of the kernel all is asked for: a link that goes down is no warning to it.
+const WANTED: [&str; 21] = [
     "PRIORITY=0",
     "PRIORITY=1",
     "PRIORITY=2",
     "PRIORITY=3",
     "PRIORITY=4",
+    "+",
+    "_TRANSPORT=kernel",
     "+",
     "SYSLOG_IDENTIFIER=sudo",
     "SYSLOG_IDENTIFIER=su",
@@ -66,11 +70,14 @@ pub(super) struct Journal {
     every: Span,
     cursor: Option<String>,
     marks: Vec<Mark>,
+    witness: Witness,
 }
 
 impl Journal {
-    pub(super) fn new(host: &Host) -> Self {
+    /// The journal of `host`, which tells `witness` who ran what.
+    pub(super) fn new(host: &Host, witness: &Witness) -> Self {
         Self {
+            witness: witness.clone(),
             root: host.root.clone(),
             resource: host.resource.clone(),
             every: Span::from_secs(10).max(host.interval),
@@ -99,6 +106,9 @@ impl Journal {
                 message: &message,
                 warning: text(&entry.priority).parse::<u8>().is_ok_and(|priority| priority <= 4),
             };
+            if let Some((who, command)) = line.command() {
+                self.witness.note(at, Deed::Ran, who, command);
+            }
             if !first || now - at <= BACK {
                 out.events.extend(line.event(&self.resource));
             }
@@ -239,7 +249,7 @@ mod tests {
             ),
         ]
         .concat();
-        let mut source = Journal::new(&Tree::new().host());
+        let mut source = Journal::new(&Tree::new().host(), &Witness::default());
         let mut out = Batch::default();
         source.tell(now, output.as_bytes(), &mut out);
         let told: Vec<(EventKind, &str)> = out.events.iter().map(|event| (event.kind, &*event.what)).collect();
@@ -261,7 +271,7 @@ mod tests {
         tree.write("var/log/journal/abc/system@1.journal", "");
         assert!(!Journal::kept(&tree.path("")), "only rotated");
         assert!(matches!(
-            tree.read(&mut Journal::new(&tree.host()), 0),
+            tree.read(&mut Journal::new(&tree.host(), &Witness::default()), 0),
             Err(ObserveError::Absent { .. })
         ));
         tree.write("run/log/journal/abc/system.journal", "");

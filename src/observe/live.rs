@@ -12,6 +12,7 @@ fn this_host() -> Host {
         secret_key: [7; 32],
         interval: Span::from_secs(2),
         settings_interval: Span::from_secs(60),
+        paths: Vec::new(),
     }
 }
 

@@ -21,14 +21,21 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
+    /// Who ran which command with rights, where the line says so: `bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`.
+    pub(super) fn command(&self) -> Option<(&str, &str)> {
+        let (who, rest) = self.message.split_once(" : ").filter(|_| self.program == "sudo")?;
+        let (_, command) = rest.split_once("COMMAND=")?;
+        Some((who.trim(), command.trim()))
+    }
+
     /// The event it is, or `None` when it is everyday talk.
     pub(super) fn event(&self, resource: &ResourceId) -> Option<Event> {
         let (kind, who) = self.kind()?;
         let first = self.message.lines().next().unwrap_or_default().trim();
-        let what = if self.program.is_empty() {
-            scrub(first).into_owned()
-        } else {
-            format!("{}: {}", self.program, scrub(first))
+        let what = match kernel_trouble(first).filter(|_| kind == EventKind::Kernel) {
+            Some(trouble) => format!("{trouble}: {}", scrub(first)),
+            None if self.program.is_empty() => scrub(first).into_owned(),
+            None => format!("{}: {}", self.program, scrub(first)),
         };
         Some(Event {
             at: self.at,
@@ -76,11 +83,95 @@ impl Line<'_> {
             return Some((EventKind::Service, None));
         }
         match self.program {
+            // A link that goes down is no warning to the kernel.
+            "kernel" if self.warning || kernel_trouble(message).is_some() => Some((EventKind::Kernel, None)),
             _ if !self.warning => None,
-            "kernel" => Some((EventKind::Kernel, None)),
             _ => Some((EventKind::Log, None)),
         }
     }
+}
+
+/// What sort of trouble a message of the kernel tells of, in an administrator's words.
+fn kernel_trouble(message: &str) -> Option<&'static str> {
+    const TROUBLES: [(&str, &[&str]); 11] = [
+        (
+            "OOM kill",
+            &[
+                "out of memory: kill",
+                "oom-kill:",
+                "memory cgroup out of memory",
+                "invoked oom-killer",
+            ],
+        ),
+        (
+            "I/O error",
+            &[
+                "i/o error",
+                "buffer i/o",
+                "medium error",
+                "failed command:",
+                "uncorrectable error",
+                "nvme: timeout",
+            ],
+        ),
+        (
+            "file system error",
+            &[
+                "ext4-fs error",
+                "ext4-fs warning",
+                "xfs_force_shutdown",
+                "btrfs error",
+                "btrfs critical",
+                "remounting filesystem read-only",
+            ],
+        ),
+        (
+            "link down",
+            &["link is down", "link down", "nic link is down", "carrier lost"],
+        ),
+        ("link up", &["link is up", "link becomes ready", "nic link is up"]),
+        (
+            "hung task",
+            &[
+                "blocked for more than",
+                "soft lockup",
+                "hard lockup",
+                "rcu_sched detected stall",
+                "self-detected stall",
+            ],
+        ),
+        (
+            "crash",
+            &[
+                "segfault at",
+                "general protection fault",
+                "traps: ",
+                "kernel bug at",
+                "kernel panic",
+                "oops:",
+            ],
+        ),
+        (
+            "hardware error",
+            &["hardware error", "machine check", "edac ", "mce: ", "pcie bus error"],
+        ),
+        ("throttled", &["clock throttled", "temperature above threshold"]),
+        (
+            "table full",
+            &[
+                "table full, dropping packet",
+                "neighbour table overflow",
+                "possible syn flooding",
+                "nf_conntrack: table full",
+            ],
+        ),
+        ("array degraded", &["raid1: disk failure", "md/raid", "disk failure on"]),
+    ];
+    let lower = message.to_ascii_lowercase();
+    let found = TROUBLES
+        .iter()
+        .find(|(_, words)| words.iter().any(|word| lower.contains(word)));
+    found.map(|(trouble, _)| *trouble)
 }
 
 /// Whether the words of a message without a priority say that something is wrong.
@@ -157,6 +248,36 @@ mod tests {
             EventKind::Kernel
         );
         assert_eq!(told("cron", "job done", false), None);
+    }
+
+    #[test]
+    fn the_kernel_is_put_into_words() {
+        let what = |message, warning| told("kernel", message, warning).map(|(_, what, _)| what);
+        assert_eq!(
+            what("Out of memory: Killed process 7 (java)", true).as_deref(),
+            Some("OOM kill: Out of memory: Killed process 7 (java)")
+        );
+        assert_eq!(
+            what("e1000: eth0 NIC Link is Down", false).as_deref(),
+            Some("link down: e1000: eth0 NIC Link is Down")
+        );
+        assert_eq!(
+            what("blk_update_request: I/O error, dev sda", false).as_deref(),
+            Some("I/O error: blk_update_request: I/O error, dev sda")
+        );
+        assert_eq!(what("something odd", true).as_deref(), Some("kernel: something odd"));
+        assert_eq!(what("usb 1-1: new device", false), None);
+    }
+
+    #[test]
+    fn who_ran_what() {
+        let line = Line {
+            at: Timestamp(0),
+            program: "sudo",
+            message: "     bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts",
+            warning: false,
+        };
+        assert_eq!(line.command(), Some(("bob", "/usr/bin/vim /etc/hosts")));
     }
 
     #[test]

@@ -7,7 +7,9 @@
 use std::sync::Arc;
 
 use super::Host;
-use crate::domain::{Batch, MetricKind, MetricMeta, Observation, Point, ResourceId, SeriesId, Span, Timestamp, Unit};
+use crate::domain::{
+    Batch, Limit, MetricKind, MetricMeta, Observation, Point, ResourceId, SeriesId, Span, Timestamp, Unit,
+};
 
 /// What all metrics of one source have in common.
 #[derive(Clone)]
@@ -114,6 +116,17 @@ impl Channel {
             id: self.meta.id.clone(),
             point: Point { at: now, value },
         });
+    }
+
+    /// The same with a limit that comes with it.
+    pub(super) fn limited(mut self, limit: Limit) -> Self {
+        self.meta.limit = Some(limit);
+        self
+    }
+
+    /// Whether it was told of before.
+    pub(super) fn begun(&self) -> bool {
+        self.told
     }
 
     /// Takes a new cadence, which is told with the next value.

@@ -1,21 +1,31 @@
 //! Sources: one file a source. A source reads and says what it read; it judges nothing and changes nothing.
 
+mod account;
+mod audit;
+mod certificate;
+mod cgroup;
 mod child;
+mod container;
 mod cpu;
+mod cron;
 mod disk;
 mod etc;
 mod file;
 mod filesystem;
+mod firewall;
 mod hardware;
 mod history;
 mod journal;
 mod kernel;
+mod kmsg;
 mod limit;
 mod link;
 mod load;
 mod log;
+mod login;
 mod memory;
 mod meter;
+mod module;
 mod mount;
 mod mountinfo;
 mod network;
@@ -26,12 +36,17 @@ mod protocol;
 pub mod recording;
 mod scope;
 mod secret;
+mod smart;
 mod socket;
+mod sshd;
+mod storage;
 mod sysctl;
 mod syslog;
 mod tail;
 mod temperature;
+mod timesync;
 mod unit;
+mod witness;
 
 // Elsewhere these are all there is; on Linux only their tests run.
 #[cfg(any(not(target_os = "linux"), test))]
@@ -59,12 +74,15 @@ pub struct Host {
     pub interval: Span,
     /// Time between two snapshots of the settings.
     pub settings_interval: Span,
+    /// Files and folders read as settings besides `/etc`.
+    pub paths: Vec<PathBuf>,
 }
 
 /// Sources that run one after another on one thread of the engine, so that a hung mount or a slow child of one group does
 /// not stop the others.
 pub struct Group {
-    /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `events`.
+    /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `containers`, `programs`, `events`,
+    /// `files`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
     pub sources: Vec<Box<dyn Source>>,
@@ -99,6 +117,7 @@ pub fn metric_groups(host: &Host) -> Vec<Group> {
             sources: vec![
                 Box::new(filesystem::FileSystems::local(host)),
                 Box::new(process::Processes::new(host)),
+                Box::new(cgroup::Groups::new(host)),
                 Box::new(socket::TcpStates::new(host)),
                 Box::new(temperature::Temperatures::new(host)),
             ],
@@ -110,12 +129,17 @@ pub fn metric_groups(host: &Host) -> Vec<Group> {
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn setting_groups(host: &Host) -> Vec<Group> {
-    let log: Box<dyn Source> = if journal::Journal::kept(&host.root) {
-        Box::new(journal::Journal::new(host))
+    let witness = witness::Witness::default();
+    let journal = journal::Journal::kept(&host.root);
+    let logged = journal || syslog::LOGINS.iter().any(|log| host.root.join(log).exists());
+    let log: Box<dyn Source> = if journal {
+        Box::new(journal::Journal::new(host, &witness))
+    } else if logged || syslog::LOGS.iter().any(|log| host.root.join(log).exists()) {
+        Box::new(syslog::Syslog::new(host, &witness))
     } else {
-        Box::new(syslog::Syslog::new(host))
+        Box::new(kmsg::Kmsg::new(host))
     };
-    vec![
+    let mut groups = vec![
         Group {
             name: "settings",
             sources: vec![
@@ -124,17 +148,51 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(link::Links::new(host)),
                 Box::new(limit::Limits::new(host)),
                 Box::new(hardware::Hardware::new(host)),
+                Box::new(storage::Storage::new(host)),
+                Box::new(module::Modules::new(host)),
                 Box::new(package::Packages::new(host)),
                 Box::new(port::Ports::new(host)),
+                Box::new(etc::Etc::new(host, &witness)),
+                Box::new(package::LanguagePackages::new(host)),
+                Box::new(account::Accounts::new(host)),
+                Box::new(cron::Cron::new(host)),
+                Box::new(certificate::Certificates::new(host)),
+            ],
+        },
+        // A daemon that hangs holds up only itself.
+        Group {
+            name: "containers",
+            sources: vec![Box::new(container::Containers::new(host))],
+        },
+        // What other programs answer.
+        Group {
+            name: "programs",
+            sources: vec![
                 Box::new(unit::Units::new(host)),
-                Box::new(etc::Etc::new(host)),
+                Box::new(firewall::Firewall::new(host)),
+                Box::new(sshd::Sshd::new(host)),
+                Box::new(timesync::TimeSync::new(host)),
+                Box::new(smart::Smart::new(host)),
             ],
         },
         Group {
             name: "events",
-            sources: vec![Box::new(history::PackageHistory::new(host)), log],
+            sources: vec![
+                Box::new(history::PackageHistory::new(host, &witness)),
+                log,
+                Box::new(audit::Audit::new(host, &witness)),
+                Box::new(login::Logins::new(host, logged)),
+            ],
         },
-    ]
+    ];
+    // They may lie on another machine, which then holds up only them.
+    if !host.paths.is_empty() {
+        groups.push(Group {
+            name: "files",
+            sources: vec![Box::new(etc::Etc::named(host, &witness))],
+        });
+    }
+    groups
 }
 
 /// The sources of metrics of `host`, in groups.
@@ -164,7 +222,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         name: "settings",
         sources: vec![
             Box::new(portable::PortableHardware::new(host)),
-            Box::new(etc::Etc::new(host)),
+            Box::new(etc::Etc::new(host, &witness::Witness::default())),
         ],
     }]
 }

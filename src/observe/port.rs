@@ -1,4 +1,4 @@
-//! Ports that are listened on, and by which program.
+//! Ports that are listened on, by which program, of which unit and package.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -9,11 +9,15 @@ use std::{
 
 use super::{
     Host, ObserveError, Source,
-    file::small,
+    file::{plain_file, small},
     scope::Scope,
     socket::{CLOSE, LISTEN, Socket, sockets_in},
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
+
+/// Most programs whose package is remembered, and most bytes of a package's list of files.
+const MOST_PROGRAMS: usize = 1_000;
+const MOST_BYTES: u64 = 16 << 20;
 
 /// Reads the listening sockets of `/proc/net` and finds their programs by inode under `/proc/PID/fd`.
 pub(super) struct Ports {
@@ -21,7 +25,21 @@ pub(super) struct Ports {
     every: Span,
     scope: Scope,
     /// Programs of the sockets of the last reading, by inode.
-    programs: HashMap<u64, String>,
+    programs: HashMap<u64, Program>,
+    /// Where dpkg keeps which file belongs to which package, and what was found out about programs there.
+    lists: PathBuf,
+    packages: HashMap<String, String>,
+}
+
+/// Who listens; what could not be found out is empty.
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+struct Program {
+    /// As the kernel calls it.
+    name: String,
+    /// The program's file.
+    file: String,
+    /// The service or container it runs in.
+    unit: String,
 }
 
 impl Ports {
@@ -31,6 +49,8 @@ impl Ports {
             every: host.settings_interval,
             scope: Scope::new(host, "port"),
             programs: HashMap::new(),
+            lists: host.root.join("var/lib/dpkg/info"),
+            packages: HashMap::new(),
         }
     }
 
@@ -80,8 +100,16 @@ impl Ports {
                     continue;
                 };
                 if wanted.contains(&inode) && !self.programs.contains_key(&inode) {
-                    let name = small(&process.path().join("comm")).unwrap_or_default();
-                    self.programs.insert(inode, name);
+                    let path = process.path();
+                    let file = fs::read_link(path.join("exe")).unwrap_or_default();
+                    let file = file.to_string_lossy();
+                    let program = Program {
+                        name: small(&path.join("comm")).unwrap_or_default(),
+                        // What was replaced while it runs is called so.
+                        file: file.trim_end_matches(" (deleted)").to_owned(),
+                        unit: unit(&small(&path.join("cgroup")).unwrap_or_default()),
+                    };
+                    self.programs.insert(inode, program);
                 }
             }
         }
@@ -90,6 +118,48 @@ impl Ports {
             self.programs.entry(*inode).or_default();
         }
     }
+}
+
+impl Ports {
+    /// The package that brought the program `file`. The lists are some megabytes: each program is looked up once.
+    fn package(&mut self, file: &str) -> String {
+        if let Some(known) = self.packages.get(file) {
+            return known.clone();
+        }
+        // Where /bin is a link to /usr/bin, the list has the name of before.
+        let other = file.strip_prefix("/usr").unwrap_or(file);
+        let found = fs::read_dir(&self.lists)
+            .into_iter()
+            .flatten()
+            .flatten()
+            .find_map(|entry| {
+                let name = entry.file_name().to_string_lossy().into_owned();
+                let package = name.strip_suffix(".list")?;
+                let list = plain_file(&entry.path(), MOST_BYTES)?;
+                let own = list
+                    .split(|b| *b == b'\n')
+                    .any(|line| line == file.as_bytes() || line == other.as_bytes());
+                own.then(|| package.split(':').next().unwrap_or(package).to_owned())
+            });
+        let package = found.unwrap_or_default();
+        if self.packages.len() >= MOST_PROGRAMS {
+            self.packages.clear();
+        }
+        self.packages.insert(file.to_owned(), package.clone());
+        package
+    }
+}
+
+/// The unit in the lines of `/proc/PID/cgroup`: `0::/system.slice/nginx.service`.
+fn unit(text: &str) -> String {
+    let parts = text
+        .lines()
+        .filter_map(|line| line.rsplit_once(':'))
+        .flat_map(|(_, path)| path.split('/'));
+    let found = parts
+        .filter(|part| part.ends_with(".service") || part.ends_with(".scope"))
+        .last();
+    found.unwrap_or_default().to_owned()
 }
 
 impl Source for Ports {
@@ -106,16 +176,36 @@ impl Source for Ports {
         let inodes: HashSet<u64> = listening.iter().map(|(_, socket)| socket.inode).collect();
         self.find_programs(&inodes);
         // Several sockets may share a port (SO_REUSEPORT); one is enough, always the same.
-        let mut ports: BTreeMap<String, &str> = BTreeMap::new();
+        let mut ports: BTreeMap<String, Program> = BTreeMap::new();
         for (protocol, socket) in &listening {
-            let program = self.programs.get(&socket.inode).map_or("", String::as_str);
-            let known = ports.entry(format!("{protocol}/{}", socket.local)).or_insert(program);
-            *known = (*known).max(program);
+            let program = self.programs.get(&socket.inode).cloned().unwrap_or_default();
+            let known = ports.entry(format!("{protocol}/{}", socket.local)).or_default();
+            if program > *known {
+                *known = program;
+            }
         }
         let mut sheet = self.scope.sheet();
         for (port, program) in ports {
-            let program = if program.is_empty() { "unknown" } else { program };
-            sheet.put(&port, Value::text(program));
+            let name = if program.name.is_empty() {
+                "unknown"
+            } else {
+                &program.name
+            };
+            sheet.put(&port, Value::text(name));
+            let package = if program.file.is_empty() {
+                String::new()
+            } else {
+                self.package(&program.file)
+            };
+            for (what, text) in [
+                ("program", &program.file),
+                ("unit", &program.unit),
+                ("package", &package),
+            ] {
+                if !text.is_empty() {
+                    sheet.put(&format!("{port}:{what}"), Value::text(text));
+                }
+            }
         }
         self.scope.tell(now, sheet, out);
         Ok(())
@@ -142,11 +232,19 @@ mod tests {
         tree.write("proc/9/comm", "sshd\u{1b}\n");
         fs::create_dir_all(tree.path("proc/9/fd")).unwrap();
         std::os::unix::fs::symlink("socket:[500]", tree.path("proc/9/fd/3")).unwrap();
+        std::os::unix::fs::symlink("/usr/sbin/sshd (deleted)", tree.path("proc/9/exe")).unwrap();
+        tree.write("proc/9/cgroup", "1:name=systemd:/\n0::/system.slice/ssh.service\n");
+        tree.write("var/lib/dpkg/info/bash.list", "/bin/bash\n");
+        tree.write("var/lib/dpkg/info/openssh-server:amd64.list", "/.\n/usr/sbin/sshd\n");
         let mut source = Ports::new(&tree.host());
         let batch = tree.read(&mut source, 0).unwrap();
         assert_eq!(setting(&batch, "port.tcp/0.0.0.0:22"), Some(Value::text("sshd\u{1b}")));
         assert_eq!(setting(&batch, "port.tcp/0.0.0.0:8080"), Some(Value::text("unknown")));
         assert_eq!(setting(&batch, "port.udp/0.0.0.0:53"), Some(Value::text("unknown")));
-        assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 3);
+        let shown = |name: &str| setting(&batch, &format!("port.tcp/0.0.0.0:22:{name}")).map(|value| value.to_string());
+        assert_eq!(shown("program").as_deref(), Some("/usr/sbin/sshd"));
+        assert_eq!(shown("unit").as_deref(), Some("ssh.service"));
+        assert_eq!(shown("package").as_deref(), Some("openssh-server"));
+        assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 6);
     }
 }

@@ -6,8 +6,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Host, secret::redact};
-use crate::domain::{Batch, ResourceId, SettingSnapshot, Timestamp, Value, text::visible};
+use super::{
+    Host,
+    secret::{holds_secret, redact, scrub},
+};
+use crate::domain::{
+    Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Timestamp, Value, text::visible,
+};
 
 /// A scope of a host: knows what was told of it last.
 pub(super) struct Scope {
@@ -60,6 +65,29 @@ impl Scope {
         out.snapshots.push(self.snapshot(now, None));
     }
 
+    /// Tells what differs between `was` and `is` as changes that `by` made at `at`. The scope must be known.
+    pub(super) fn change(&self, at: Timestamp, was: Sheet, is: Sheet, by: Option<Arc<str>>, out: &mut Batch) {
+        let change = |name: &Arc<str>, from: Option<&Value>, to: Option<&Value>| SettingChange {
+            id: SeriesId {
+                resource: self.resource.clone(),
+                name: name.clone(),
+            },
+            at,
+            from: from.cloned(),
+            to: to.cloned(),
+            by: by.clone(),
+        };
+        let gone = was.settings.iter().filter(|(name, _)| !is.settings.contains_key(*name));
+        out.changes
+            .extend(gone.map(|(name, value)| change(name, Some(value), None)));
+        let new = is.settings.iter().filter_map(|(name, value)| {
+            let old = was.settings.get(name);
+            old.is_none_or(|old| old.differs(value))
+                .then(|| change(name, old, Some(value)))
+        });
+        out.changes.extend(new);
+    }
+
     fn snapshot(&self, at: Timestamp, settings: Option<BTreeMap<Arc<str>, Value>>) -> SettingSnapshot {
         SettingSnapshot {
             resource: self.resource.clone(),
@@ -90,12 +118,26 @@ impl Sheet {
         insert(&mut self.settings, full, value);
     }
 
-    /// Puts down items, each typed and hidden like a setting of its own, as one list under `name`.
+    /// Puts down items, each typed and hidden like a setting of its own, as one list under `name`. An item without a value
+    /// that holds a secret is shown without it.
     pub(super) fn list<'a>(&mut self, name: &str, items: impl IntoIterator<Item = (&'a str, Option<&'a str>)>) {
         let mut list = BTreeMap::new();
         for (item, text) in items {
-            let value = text.map_or(Value::Bool(true), |text| redact(item, text, &self.key));
-            insert(&mut list, visible(item).into_owned(), value);
+            let value = match text {
+                Some(text) => redact(item, text, &self.key),
+                None if holds_secret(item) => Value::Secret(SecretHash::of(&self.key, item.as_bytes())),
+                None => Value::Bool(true),
+            };
+            insert(&mut list, visible(&scrub(item)).into_owned(), value);
+        }
+        self.put(name, Value::List(list));
+    }
+
+    /// Puts down items that are no secrets, as one list under `name`.
+    pub(super) fn put_list(&mut self, name: &str, items: impl IntoIterator<Item = (String, Value)>) {
+        let mut list = BTreeMap::new();
+        for (item, value) in items {
+            insert(&mut list, visible(&item).into_owned(), value);
         }
         self.put(name, Value::List(list));
     }

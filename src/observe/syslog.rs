@@ -8,6 +8,7 @@ use super::{
     history::zone,
     log::{Line, sounds_wrong},
     tail::Tail,
+    witness::{Deed, Witness},
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
@@ -16,6 +17,11 @@ const BACK: Span = Span::from_hours(1);
 /// Most events of one reading; of more, the newest.
 const MOST: usize = 500;
 
+/// The logs of logins, the first of which there is.
+pub(super) const LOGINS: [&str; 2] = ["var/log/auth.log", "var/log/secure"];
+/// The logs of everything else, of which the first is read, too.
+pub(super) const LOGS: [&str; 3] = ["var/log/syslog", "var/log/messages", "var/log/kern.log"];
+
 /// Reads the first of `syslog`, `messages`, `kern.log`, and of `auth.log`, `secure`, that there is in `/var/log`.
 pub(super) struct Syslog {
     logs: [Vec<Tail>; 2],
@@ -23,20 +29,20 @@ pub(super) struct Syslog {
     zone: TimeZone,
     every: Span,
     begun: bool,
+    witness: Witness,
 }
 
 impl Syslog {
-    pub(super) fn new(host: &Host) -> Self {
-        let tail = |name: &str| Tail::new(host.root.join("var/log").join(name));
+    /// The logs of `host`, which tell `witness` who ran what.
+    pub(super) fn new(host: &Host, witness: &Witness) -> Self {
+        let tail = |name: &str| Tail::new(host.root.join(name));
         Self {
-            logs: [
-                ["syslog", "messages", "kern.log"].map(tail).into(),
-                ["auth.log", "secure"].map(tail).into(),
-            ],
+            logs: [LOGS.map(tail).into(), LOGINS.map(tail).into()],
             resource: host.resource.clone(),
             zone: zone(host),
             every: Span::from_secs(10).max(host.interval),
             begun: false,
+            witness: witness.clone(),
         }
     }
 }
@@ -111,6 +117,9 @@ impl Source for Syslog {
                         message,
                         warning: sounds_wrong(message),
                     };
+                    if let Some((who, command)) = line.command() {
+                        self.witness.note(at, Deed::Ran, who, command);
+                    }
                     if self.begun || now - at <= BACK {
                         events.extend(line.event(&self.resource));
                     }
@@ -183,15 +192,18 @@ mod tests {
             "var/log/auth.log",
             b"Jan  1 00:07:00 web-1 sshd[9]: Accepted password for b\xff\x1bb from 10.0.0.1\n",
         );
-        let mut source = Syslog::new(&tree.host());
+        let mut source = Syslog::new(&tree.host(), &Witness::default());
         let batch = tree.read(&mut source, now().secs()).unwrap();
         let kinds: Vec<EventKind> = batch.events.iter().map(|event| event.kind).collect();
         assert_eq!(kinds, [EventKind::Kernel, EventKind::Login]);
-        assert_eq!(&*batch.events[0].what, "kernel: [ 1.0] I/O error on sda password=***");
+        assert_eq!(
+            &*batch.events[0].what,
+            "I/O error: [ 1.0] I/O error on sda password=***"
+        );
         assert!(tree.read(&mut source, now().secs() + 10).unwrap().is_empty());
         let empty = Tree::new();
         assert!(matches!(
-            empty.read(&mut Syslog::new(&empty.host()), 0),
+            empty.read(&mut Syslog::new(&empty.host(), &Witness::default()), 0),
             Err(ObserveError::Absent { .. })
         ));
     }

@@ -9,7 +9,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{ObserveError, file::failed};
+use super::{
+    ObserveError,
+    file::{failed, open},
+};
 
 /// Most bytes that are taken at one look; of more, the newest.
 const MOST_BYTES: u64 = 1 << 20;
@@ -37,14 +40,14 @@ impl Tail {
     /// When the file was rotated by name, the rest of the old one comes first; when it was cut off, it is read from its start.
     pub(super) fn lines(&mut self) -> Result<Vec<String>, ObserveError> {
         let io = |source| failed(&self.path, source);
-        let mut file = File::open(&self.path).map_err(io)?;
+        let mut file = open(&self.path).map_err(io)?;
         let meta = file.metadata().map_err(io)?;
         let mut lines = Vec::new();
         let start = match self.at {
             Some((inode, offset)) if inode == meta.ino() && offset <= meta.size() => offset,
             Some((inode, offset)) if inode != meta.ino() => {
                 // The old file may be gone or packed by now; what was added to it last is lost then.
-                let rotated = File::open(rotated(&self.path, ".1")).ok();
+                let rotated = open(&rotated(&self.path, ".1")).ok();
                 if let Some(mut old) = rotated.filter(|old| old.metadata().is_ok_and(|meta| meta.ino() == inode)) {
                     let _ = take(&mut old, offset, &mut lines);
                 }

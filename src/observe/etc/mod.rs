@@ -1,29 +1,39 @@
-//! The files in `/etc`: their names and values, or a hash of their content, and who may change them.
+//! The files in `/etc` and those the user named: their names and values, or a hash of their content, and who may change them.
 
 mod format;
+mod read;
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File, Metadata},
-    io::Read as _,
-    os::unix::fs::MetadataExt as _,
+    fs::{self, Metadata},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
+use self::read::{Settings, settings};
 use super::{
     Host, ObserveError, Source,
-    file::{Mark, failed, mark},
-    scope::Scope,
-    secret::{holds_secret, redact},
+    file::{Mark, failed, mark, plain_file},
+    scope::{Scope, Sheet},
+    witness::Witness,
 };
-use crate::domain::{Batch, SecretHash, Span, Timestamp, Value};
+use crate::domain::{Batch, Span, Timestamp};
 
-/// Larger files are not read.
-const MOST_BYTES: u64 = 256 << 10;
-/// Most files that are told of, and how deep they may lie.
+/// Most files that are told of, how deep they may lie, and how many entries of folders are looked at for them.
 const MOST_FILES: usize = 20_000;
 const DEEPEST: usize = 10;
+const MOST_ENTRIES: usize = 60_000;
 
+/// Files and folders whose content another source tells; how they may be changed is told here.
+const ELSEWHERE: [&str; 7] = [
+    "crontab",
+    "group",
+    "passwd",
+    "shadow",
+    "sudoers",
+    "cron.d/",
+    "sudoers.d/",
+];
 /// Folders and files that other sources tell, that change by themselves, or that hold no settings.
 const LEFT_OUT: [&str; 18] = [
     ".git",
@@ -64,44 +74,73 @@ const LEFTOVERS: [&str; 12] = [
 /// One file as it was when last read.
 struct Known {
     mark: Mark,
-    /// What stands behind its path in the name, and the value.
-    settings: Vec<(String, Value)>,
+    settings: Settings,
 }
 
-/// Reads the files of `/etc` that changed since it last did.
+/// Reads the files of `/etc`, or of the paths the user named, that changed since it last did.
 pub(super) struct Etc {
     root: PathBuf,
+    name: &'static str,
+    /// Files and folders below the root that are read, and what their names begin with.
+    tops: Vec<(PathBuf, String)>,
     key: [u8; 32],
     every: Span,
     scope: Scope,
     known: BTreeMap<String, Known>,
+    witness: Witness,
+    read_at: Timestamp,
+    /// Entries that may still be looked at in this reading.
+    left: usize,
 }
 
 impl Etc {
-    pub(super) fn new(host: &Host) -> Self {
+    /// The files of `/etc` of `host`; `witness` knows who changed them.
+    pub(super) fn new(host: &Host, witness: &Witness) -> Self {
+        Self::of(host, witness, "etc", vec![(host.root.join("etc"), String::new())])
+    }
+
+    /// The files and folders the user named.
+    pub(super) fn named(host: &Host, witness: &Witness) -> Self {
+        let top = |path: &PathBuf| {
+            let name = path.to_string_lossy().trim_end_matches('/').to_owned();
+            (host.root.join(name.trim_start_matches('/')), name)
+        };
+        Self::of(host, witness, "file", host.paths.iter().map(top).collect())
+    }
+
+    fn of(host: &Host, witness: &Witness, name: &'static str, tops: Vec<(PathBuf, String)>) -> Self {
         Self {
-            root: host.root.join("etc"),
+            root: host.root.clone(),
+            name,
+            tops,
+            witness: witness.clone(),
+            read_at: Timestamp(0),
+            left: 0,
             key: host.secret_key,
             every: host.settings_interval,
-            scope: Scope::new(host, "etc"),
+            scope: Scope::new(host, name),
             known: BTreeMap::new(),
         }
     }
 
-    /// Paths below the root (lossy where not UTF-8) with the state of every file and link.
+    /// Paths below the folder (lossy where not UTF-8) with the state of every file and link.
     fn walk(
-        &self,
+        &mut self,
         folder: &Path,
         name: &str,
         deep: usize,
         found: &mut Vec<(String, PathBuf, Metadata)>,
     ) -> Result<(), ObserveError> {
         for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))?.flatten() {
+            if self.left == 0 || found.len() >= MOST_FILES {
+                break;
+            }
+            self.left -= 1;
             let path = format!("{name}{}", entry.file_name().to_string_lossy());
-            let Ok(meta) = entry.metadata() else { continue };
-            if LEFT_OUT.contains(&path.as_str()) || found.len() >= MOST_FILES {
+            if LEFT_OUT.contains(&path.as_str()) {
                 continue;
             }
+            let Ok(meta) = entry.metadata() else { continue };
             if meta.is_dir() {
                 if deep < DEEPEST {
                     // A folder that may not be read is left out.
@@ -114,106 +153,38 @@ impl Etc {
         Ok(())
     }
 
-    /// The settings of one file.
-    fn settings(&self, name: &str, path: &Path, meta: &Metadata) -> Vec<(String, Value)> {
-        if meta.is_symlink() {
-            let target = fs::read_link(path).unwrap_or_default();
-            return vec![(String::new(), Value::text(&format!("-> {}", target.to_string_lossy())))];
-        }
-        let access = [
-            ("mode", format!("{:04o}", meta.mode() & 0o7777)),
-            ("owner", format!("{}:{}", meta.uid(), meta.gid())),
-        ];
-        let access = access.map(|(what, text)| (what.into(), Value::text(&text)));
-        let mut settings = vec![(String::new(), Value::List(access.into()))];
-        if let Some(bytes) = content(path, meta) {
-            self.put_content(name, &bytes, meta.mode() & 0o004 != 0, &mut settings);
-        }
-        settings
-    }
-
-    fn put_content(&self, name: &str, bytes: &[u8], anyone_reads: bool, into: &mut Vec<(String, Value)>) {
-        let secret = || (":content".to_owned(), Value::Secret(SecretHash::of(&self.key, bytes)));
-        let text = std::str::from_utf8(bytes);
-        if is_private(name) || text.is_ok_and(|text| text.contains("PRIVATE KEY-----")) {
-            return into.push(secret());
-        }
-        if let Some(pairs) = text.ok().and_then(|text| format::pairs(name, text)) {
-            for (key, value) in pairs {
-                let value = redact(&key, &value, &self.key);
-                into.push((format!(":{key}"), value));
-            }
-            return;
-        }
-        // A plain hash of a short secret could be guessed, so files not for all eyes get the keyed one.
-        if !anyone_reads {
-            return into.push(secret());
-        }
-        match text.map(str::trim) {
-            Ok(line) if !is_public(name, line) && !line.is_empty() && line.len() <= 200 && !line.contains('\n') => {
-                into.push((":line".to_owned(), redact(name, line, &self.key)));
-            }
-            Ok(text) if !is_public(name, text) && holds_secret(text) => into.push(secret()),
-            _ => {
-                let hash = blake3::hash(bytes).to_hex();
-                into.push((":content".to_owned(), Value::text(&format!("blake3 {}", &hash[..16]))));
-            }
+    /// What `known` says of the file `name`, as settings.
+    fn put(sheet: &mut Sheet, name: &str, known: &Known) {
+        for (rest, value) in &known.settings {
+            sheet.put(&format!("{name}{rest}"), value.clone());
         }
     }
-}
 
-/// The content of a file that is small, readable and text (has no zero byte).
-fn content(path: &Path, meta: &Metadata) -> Option<Vec<u8>> {
-    if meta.size() > MOST_BYTES {
-        return None;
+    /// Who changed the file `name` and when, as far as the logs and the file itself say.
+    fn author(&self, name: &str, known: Option<&Known>, now: Timestamp) -> (Timestamp, Option<Arc<str>>) {
+        // The status change cannot be set by hand, so it is the time of the last change, whatever that was.
+        let (_, _, _, changed) = known.map_or((0, 0, 0, 0), |known| known.mark);
+        let at = i64::try_from(changed / 1_000).map_or(now, Timestamp);
+        let at = if self.read_at < at && at <= now { at } else { now };
+        let path = if name.starts_with('/') {
+            name.to_owned()
+        } else {
+            format!("/etc/{name}")
+        };
+        let owns = |package: &str| {
+            let lists = self.root.join("var/lib/dpkg/info");
+            // Where a package exists for several architectures, the file bears one.
+            let one = |name: String| plain_file(&lists.join(name), 8 << 20);
+            let list = one(format!("{package}.list")).or_else(|| one(format!("{package}:amd64.list")));
+            list.is_some_and(|list| list.split(|b| *b == b'\n').any(|line| line == path.as_bytes()))
+        };
+        (at, self.witness.who_changed(&path, at, owns))
     }
-    let mut bytes = Vec::new();
-    File::open(path).ok()?.take(MOST_BYTES).read_to_end(&mut bytes).ok()?;
-    (!bytes.contains(&0)).then_some(bytes)
-}
-
-/// Keys and certificates made to be shown: as random as secrets, and none.
-fn is_public(name: &str, text: &str) -> bool {
-    [".pub", ".asc", ".crt", ".cer"].iter().any(|end| name.ends_with(end))
-        || text.contains("-----BEGIN CERTIFICATE-----")
-        || text.contains("-----BEGIN PUBLIC KEY-----")
-}
-
-/// Files that are a secret as a whole.
-fn is_private(name: &str) -> bool {
-    let base = name.rsplit('/').next().unwrap_or(name);
-    let ends = [
-        ".key",
-        ".p12",
-        ".pfx",
-        ".jks",
-        ".keystore",
-        ".kdbx",
-        ".keytab",
-        ".secret",
-        ".secrets",
-        "-secrets",
-        ".ovpn",
-    ];
-    let folders = [
-        "/private/",
-        "wireguard/",
-        "system-connections/",
-        "apt/auth.conf",
-        "letsencrypt/archive/",
-    ];
-    matches!(
-        base,
-        "shadow" | "gshadow" | "opasswd" | ".netrc" | "netrc" | ".pgpass" | ".my.cnf" | "debian.cnf" | "machine-id"
-    ) || ends.iter().any(|end| base.ends_with(end))
-        || (base.starts_with("ssh_host_") && base.ends_with("_key"))
-        || base.starts_with("wpa_supplicant")
-        || folders.iter().any(|folder| name.contains(folder))
 }
 
 impl Source for Etc {
     fn name(&self) -> &'static str {
-        "etc"
+        self.name
     }
 
     fn every(&self) -> Span {
@@ -222,34 +193,71 @@ impl Source for Etc {
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let mut found = Vec::new();
-        self.walk(&self.root, "", 0, &mut found)?;
+        self.left = MOST_ENTRIES;
+        let mut missing = None;
+        for (top, name) in self.tops.clone() {
+            match fs::metadata(&top) {
+                Ok(meta) if meta.is_dir() => {
+                    let prefix = if name.is_empty() { name } else { format!("{name}/") };
+                    self.walk(&top, &prefix, 0, &mut found)?;
+                }
+                Ok(meta) => found.push((name, top, meta)),
+                Err(source) => missing = Some(failed(&top, source)),
+            }
+        }
+        // Of several paths one may come and go, which is a change.
+        if let Some(why) = missing.filter(|_| found.is_empty()) {
+            return Err(why);
+        }
+        let cut = self.left == 0 || found.len() >= MOST_FILES;
         let mut before = std::mem::take(&mut self.known);
-        let mut changed = !self.scope.known();
+        let first = !self.scope.known();
+        let mut changed = Vec::new();
         for (name, path, meta) in found {
             let mark = mark(&meta);
             let known = match before.remove(&name) {
                 Some(known) if known.mark == mark => known,
-                _ => {
-                    changed = true;
+                old => {
+                    let elsewhere = ELSEWHERE
+                        .iter()
+                        .any(|other| name == *other || (other.ends_with('/') && name.starts_with(other)));
+                    changed.push((name.clone(), old));
                     Known {
                         mark,
-                        settings: self.settings(&name, &path, &meta),
+                        settings: settings(&name, &path, &meta, &self.key, elsewhere),
                     }
                 }
             };
             self.known.insert(name, known);
         }
-        if !changed && before.is_empty() {
-            self.scope.confirm(now, out);
-            return Ok(());
-        }
-        let mut sheet = self.scope.sheet();
-        for (name, known) in &self.known {
-            for (rest, value) in &known.settings {
-                sheet.put(&format!("{name}{rest}"), value.clone());
+        if first {
+            let mut sheet = self.scope.sheet();
+            for (name, known) in &self.known {
+                Self::put(&mut sheet, name, known);
             }
+            self.scope.tell(now, sheet, out);
+        } else {
+            // What is left over is gone.
+            changed.extend(before.into_iter().map(|(name, old)| (name, Some(old))));
+            for (name, old) in changed {
+                let new = self.known.get(&name);
+                let (at, by) = self.author(&name, new, now);
+                let [was, is] = [old.as_ref(), new].map(|known| {
+                    let mut sheet = self.scope.sheet();
+                    known.iter().for_each(|known| Self::put(&mut sheet, &name, known));
+                    sheet
+                });
+                self.scope.change(at, was, is, by, out);
+            }
+            self.scope.confirm(now, out);
         }
-        self.scope.tell(now, sheet, out);
+        self.read_at = now;
+        if cut {
+            return Err(ObserveError::Malformed {
+                what: self.name.to_owned(),
+                why: format!("too many files, only the first {} are watched", self.known.len()),
+            });
+        }
         Ok(())
     }
 }
@@ -259,7 +267,13 @@ mod tests {
     use std::os::unix::fs::{PermissionsExt as _, symlink};
 
     use super::*;
-    use crate::observe::fixture::{Tree, setting};
+    use crate::{
+        domain::{SettingChange, Value},
+        observe::{
+            fixture::{Tree, setting},
+            witness::Deed,
+        },
+    };
 
     const SECRETS: [&str; 8] = [
         "hunter2",
@@ -310,7 +324,7 @@ mod tests {
     #[test]
     fn files_become_settings_and_no_secret_is_seen() {
         let tree = tree();
-        let batch = tree.read(&mut Etc::new(&tree.host()), 0).unwrap();
+        let batch = tree.read(&mut Etc::new(&tree.host(), &Witness::default()), 0).unwrap();
         let shown = |name: &str| setting(&batch, name).map(|value| value.to_string()).unwrap_or_default();
         assert_eq!(shown("etc.ssh/sshd_config:PermitRootLogin"), "false");
         assert_eq!(shown("etc.ssh/sshd_config:PasswordAuthentication"), "true");
@@ -321,14 +335,14 @@ mod tests {
         assert!(shown("etc.root-only").starts_with("mode=0600 owner="));
         assert!(shown("etc.latin1.conf:content").starts_with("blake3 "));
         assert!(shown("etc.ssh/ssh_host_x_key.pub:content").starts_with("blake3 "));
-        assert_eq!(shown("etc.bin.db:content") + &shown("etc.big.conf:content"), "");
+        assert!(shown("etc.bin.db:content").starts_with("blake3 "));
+        assert!(shown("etc.big.conf:content").starts_with("blake3 "));
         assert_eq!(shown("etc.passwd-:left"), "");
         assert_eq!(shown("etc.od\\u{1b}d.conf:a"), "b");
         for name in [
             "mysql/my.cnf:client.password",
             "app.env:DATABASE_URL",
             "ssl/private/a.pem:content",
-            "shadow:content",
             "app/api-token:line",
             "wireguard/wg0.conf:content",
             "root-only:content",
@@ -345,16 +359,127 @@ mod tests {
     #[test]
     fn only_what_changed_is_read_again() {
         let tree = tree();
-        let mut source = Etc::new(&tree.host());
+        let mut source = Etc::new(&tree.host(), &Witness::default());
         tree.read(&mut source, 0).unwrap();
         assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
         tree.write("etc/ssh/sshd_config", "Port 2222\n");
         let batch = tree.read(&mut source, 120).unwrap();
-        assert_eq!(setting(&batch, "etc.ssh/sshd_config:Port"), Some(Value::Int(2222)));
-        assert_eq!(setting(&batch, "etc.ssh/sshd_config:PermitRootLogin"), None);
+        assert!(batch.snapshots[0].settings.is_none());
+        let shown = |change: &SettingChange| {
+            let [from, to] = [&change.from, &change.to].map(|value| value.as_ref().map(Value::to_string));
+            (change.id.name.to_string(), from, to)
+        };
+        let word = |text: &str| Some(text.to_owned());
+        assert_eq!(
+            batch.changes.iter().map(shown).collect::<Vec<_>>(),
+            [
+                (
+                    "etc.ssh/sshd_config:PasswordAuthentication".to_owned(),
+                    word("true"),
+                    None
+                ),
+                ("etc.ssh/sshd_config:PermitRootLogin".to_owned(), word("false"), None),
+                ("etc.ssh/sshd_config:Port".to_owned(), word("22"), word("2222")),
+            ]
+        );
         fs::remove_file(tree.path("etc/hostname")).unwrap();
         let batch = tree.read(&mut source, 180).unwrap();
-        assert_eq!(setting(&batch, "etc.hostname:line"), None);
-        assert!(batch.snapshots[0].settings.is_some());
+        let gone: Vec<&str> = batch.changes.iter().map(|change| &*change.id.name).collect();
+        assert_eq!(gone, ["etc.hostname", "etc.hostname:line"]);
+        assert!(batch.changes.iter().all(|change| change.to.is_none()));
+        assert!(tree.read(&mut source, 240).unwrap().changes.is_empty());
+    }
+
+    #[test]
+    fn a_change_bears_the_name_of_who_made_it() {
+        let tree = tree();
+        let witness = Witness::default();
+        let mut source = Etc::new(&tree.host(), &witness);
+        tree.read(&mut source, 0).unwrap();
+        tree.write("etc/hostname", "web-2\n");
+        tree.write("etc/app.env", "DEBUG=2\n");
+        witness.note(Timestamp::from_secs(55), Deed::Ran, "bob", "/usr/bin/vim /etc/hostname");
+        let batch = tree.read(&mut source, 60).unwrap();
+        let by = |name: &str| {
+            batch
+                .changes
+                .iter()
+                .find(|change| &*change.id.name == name)
+                .unwrap()
+                .by
+                .clone()
+        };
+        assert_eq!(by("etc.hostname:line").as_deref(), Some("bob"));
+        assert_eq!(by("etc.app.env:DEBUG"), None);
+    }
+
+    #[test]
+    fn files_the_user_named() {
+        let tree = Tree::new();
+        tree.write("opt/app/conf/app.yaml", "db: {pool: 5, password: hunter2}\n");
+        tree.write("srv/one.toml", "a = 1\n");
+        let mut host = tree.host();
+        host.paths = ["/opt/app/conf/", "/srv/one.toml", "/nowhere"].map(Into::into).into();
+        let mut source = Etc::named(&host, &Witness::default());
+        assert_eq!(source.name(), "file");
+        let batch = tree.read(&mut source, 0).unwrap();
+        assert_eq!(
+            setting(&batch, "file./opt/app/conf/app.yaml:db.pool"),
+            Some(Value::Int(5))
+        );
+        assert_eq!(setting(&batch, "file./srv/one.toml:a"), Some(Value::Int(1)));
+        assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2"));
+        host.paths = vec!["/nowhere".into()];
+        let mut none = Etc::named(&host, &Witness::default());
+        assert!(matches!(tree.read(&mut none, 0), Err(ObserveError::Absent { .. })));
+    }
+
+    #[test]
+    fn files_made_to_hurt_are_passed_by() {
+        let tree = tree();
+        let fifo = tree.path("etc/fifo.conf");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RWXU,
+            0,
+        )
+        .unwrap();
+        symlink("loop.conf", tree.path("etc/loop.conf")).unwrap();
+        symlink(".", tree.path("etc/circle")).unwrap();
+        symlink("/dev/zero", tree.path("etc/zero.conf")).unwrap();
+        tree.write("etc/sparse.conf", "a = b\n");
+        let sparse = fs::OpenOptions::new()
+            .write(true)
+            .open(tree.path("etc/sparse.conf"))
+            .unwrap();
+        sparse.set_len(5 << 30).unwrap();
+        tree.write("etc/locked/x.conf", "a = b\n");
+        for n in 0..30 {
+            tree.write(&format!("etc/{}x.conf", "deep/".repeat(n)), "a = b\n");
+        }
+        let mut source = Etc::new(&tree.host(), &Witness::default());
+        let batch = tree.read(&mut source, 0).unwrap();
+        let shown = |name: &str| setting(&batch, name).map(|value| value.to_string()).unwrap_or_default();
+        assert_eq!(shown("etc.sparse.conf:content"), "5G");
+        assert_eq!(shown("etc.loop.conf"), "-> loop.conf");
+        assert_eq!(shown("etc.circle"), "-> .");
+        assert_eq!(shown("etc.fifo.conf"), "");
+        assert_eq!(shown("etc.deep/deep/x.conf:a"), "b");
+    }
+
+    #[test]
+    fn of_too_many_files_some_are_watched() {
+        let tree = Tree::new();
+        fs::create_dir_all(tree.path("etc/many")).unwrap();
+        for n in 0..MOST_FILES + 10 {
+            fs::File::create(tree.path(&format!("etc/many/{n}"))).unwrap();
+        }
+        let mut source = Etc::new(&tree.host(), &Witness::default());
+        let mut out = Batch::default();
+        let told = source.read(Timestamp(0), &mut out);
+        assert!(matches!(told, Err(ObserveError::Malformed { .. })));
+        assert_eq!(out.snapshots[0].settings.as_ref().unwrap().len(), MOST_FILES);
     }
 }

@@ -1,15 +1,22 @@
-//! systemd units: whether they run, and whether they start by themselves.
+//! systemd units: whether they run, whether they start by themselves, and what their files say.
 #![cfg(target_os = "linux")]
 
-use std::{collections::HashMap, fs, path::PathBuf};
+mod definition;
+
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    path::PathBuf,
+};
 
 use serde::Deserialize;
 
+use self::definition::{FOLDERS, Files};
 use super::{
     Host, ObserveError, Source,
     child::ask,
     file::{Mark, mark},
-    scope::Scope,
+    scope::{Scope, Sheet},
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -28,16 +35,14 @@ struct UnitFile {
     state: String,
 }
 
-/// Where unit files lie, and the links that enable them (systemd.unit(5)).
-const FOLDERS: [&str; 7] = [
-    "etc/systemd/system",
-    "run/systemd/system",
-    "run/systemd/generator",
-    "run/systemd/generator.late",
-    "usr/local/lib/systemd/system",
-    "usr/lib/systemd/system",
-    "lib/systemd/system",
-];
+/// Most units whose files are read.
+const MOST: usize = 1_000;
+
+/// A unit's files when they were last read, and what they said.
+struct Defined {
+    files: Files,
+    settings: BTreeMap<String, BTreeSet<String>>,
+}
 
 /// Asks systemd for its units.
 pub(super) struct Units {
@@ -48,6 +53,7 @@ pub(super) struct Units {
     files: Option<(Vec<Mark>, Vec<u8>)>,
     /// The last settled state of each unit.
     settled: HashMap<String, String>,
+    defined: BTreeMap<String, Defined>,
 }
 
 impl Units {
@@ -58,6 +64,7 @@ impl Units {
             scope: Scope::new(host, "unit"),
             files: None,
             settled: HashMap::new(),
+            defined: BTreeMap::new(),
         }
     }
 
@@ -66,7 +73,7 @@ impl Units {
         let tops = FOLDERS.map(|folder| self.root.join(folder));
         let below = tops
             .iter()
-            .flat_map(|top| fs::read_dir(top).into_iter().flatten().flatten());
+            .flat_map(|top| fs::read_dir(top).into_iter().flatten().flatten().take(20 * MOST));
         let mut all: Vec<PathBuf> = below
             .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()))
             .map(|entry| entry.path())
@@ -113,14 +120,63 @@ impl Units {
             sheet.put(&format!("{}:state", unit.unit), Value::Enum(state.as_str().into()));
             self.settled.insert(unit.unit, state);
         }
+        let mut wanted: BTreeSet<String> = BTreeSet::new();
         for file in files.into_iter().filter(|file| lasting(&file.unit_file)) {
             sheet.put(
                 &format!("{}:enabled", file.unit_file),
                 Value::Enum(file.state.as_str().into()),
             );
+            // Of a template its instances count.
+            if file.state == "enabled" && !file.unit_file.contains("@.") {
+                wanted.insert(file.unit_file);
+            }
         }
+        let runs = |(name, state): (&String, &String)| (state != "inactive").then(|| name.clone());
+        wanted.extend(self.settled.iter().filter_map(runs));
+        self.define(wanted, &mut sheet);
         self.scope.tell(now, sheet, out);
         Ok(())
+    }
+
+    /// Puts down what the files of `units` say; those that did not change are not read again.
+    fn define(&mut self, units: BTreeSet<String>, sheet: &mut Sheet) {
+        let mut before = std::mem::take(&mut self.defined);
+        for unit in units.into_iter().take(MOST) {
+            let files = definition::files(&self.root, &unit);
+            let defined = match before.remove(&unit) {
+                Some(known) if known.files == files => known,
+                _ => Defined {
+                    settings: definition::settings(&files),
+                    files,
+                },
+            };
+            let own = definition::own_files(&self.root, &defined.files);
+            if !own.is_empty() {
+                sheet.list(&format!("{unit}:files"), own.iter().map(|path| (path.as_str(), None)));
+            }
+            for (name, values) in &defined.settings {
+                let mut values = values.iter().map(String::as_str);
+                match (values.next(), values.next()) {
+                    (Some(only), None) => sheet.text(&format!("{unit}:{name}"), only),
+                    (Some(first), Some(second)) => {
+                        let all = [first, second].into_iter().chain(values);
+                        sheet.list(&format!("{unit}:{name}"), all.map(|value| listed(name, value)));
+                    }
+                    (None, _) => {}
+                }
+            }
+            self.defined.insert(unit, defined);
+        }
+    }
+}
+
+/// One of several values: variables by their name, so that one that holds a secret is known by it.
+fn listed<'a>(name: &str, value: &'a str) -> (&'a str, Option<&'a str>) {
+    match value.split_once('=') {
+        Some((variable, content)) if name.ends_with(".Environment") => {
+            (variable.trim_start_matches('"'), Some(content.trim_end_matches('"')))
+        }
+        _ => (value, None),
     }
 }
 
@@ -202,6 +258,33 @@ mod tests {
                 .tell(Timestamp(0), b"Failed to connect to bus", FILES, &mut out)
                 .is_err()
         );
+    }
+
+    #[test]
+    fn files_of_units_that_run_or_start_are_settings_without_secrets() {
+        let tree = Tree::new();
+        tree.write(
+            "usr/lib/systemd/system/ssh.service",
+            "[Service]\nRestart=on-failure\nMemoryMax=512M\nEnvironment=A=1\n",
+        );
+        tree.write(
+            "etc/systemd/system/ssh.service.d/x.conf",
+            "[Service]\nEnvironment=\"DB_PASSWORD=hunter2\"\n",
+        );
+        tree.write("usr/lib/systemd/system/idle.service", "[Service]\nRestart=no\n");
+        let mut source = Units::new(&tree.host());
+        let mut out = Batch::default();
+        source.tell(Timestamp(0), &units("active"), FILES, &mut out).unwrap();
+        let shown = |name: &str| setting(&out, name).map(|value| value.to_string());
+        assert_eq!(shown("unit.ssh.service:Service.Restart").as_deref(), Some("on-failure"));
+        assert_eq!(
+            shown("unit.ssh.service:files").as_deref(),
+            Some("/etc/systemd/system/ssh.service.d/x.conf")
+        );
+        let variables = shown("unit.ssh.service:Service.Environment").unwrap();
+        assert!(variables.starts_with("A=1 DB_PASSWORD=secret#"), "{variables}");
+        assert_eq!(shown("unit.idle.service:Service.Restart"), None);
+        assert!(!serde_json::to_string(&out).unwrap().contains("hunter2"));
     }
 
     #[test]

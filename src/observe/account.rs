@@ -1,0 +1,366 @@
+//! Who may use the host and how: users, groups, sudo, and the keys that let people in.
+#![cfg(target_os = "linux")]
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use base64::Engine as _;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    Host, ObserveError, Source,
+    file::{Mark, failed, mark, plain_file},
+    scope::{Scope, Sheet},
+};
+use crate::domain::{Batch, Span, Timestamp, Value};
+
+/// Most accounts, and most lines of one file, that are told of.
+const MOST: usize = 5_000;
+/// Most homes that are looked into for keys; they may lie on another machine.
+const MOST_HOMES: usize = 100;
+/// Most bytes of one file.
+const MOST_BYTES: u64 = 1 << 20;
+/// How deep sudoers files may include each other.
+const DEEPEST: usize = 8;
+
+/// Reads the files of accounts when one of them changed.
+pub(super) struct Accounts {
+    root: PathBuf,
+    every: Span,
+    scope: Scope,
+    marks: BTreeMap<PathBuf, Option<Mark>>,
+}
+
+/// A user as passwd(5) has it.
+struct User {
+    name: String,
+    id: u32,
+    group: String,
+    home: String,
+    shell: String,
+}
+
+impl Accounts {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            root: host.root.clone(),
+            every: host.settings_interval,
+            scope: Scope::new(host, "account"),
+            marks: BTreeMap::new(),
+        }
+    }
+
+    /// The lines of a file, which counts as read: it is looked at again only after a change.
+    fn lines(&mut self, path: &Path) -> Vec<String> {
+        self.marks
+            .insert(path.to_owned(), fs::metadata(path).ok().map(|meta| mark(&meta)));
+        let bytes = plain_file(path, MOST_BYTES).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().take(MOST).map(str::to_owned).collect()
+    }
+
+    fn users(&mut self, sheet: &mut Sheet) -> Vec<User> {
+        let mut users = Vec::new();
+        let hidden = self.passwords();
+        for line in self.lines(&self.root.join("etc/passwd")) {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [name, password, id, group, _, home, shell] = fields[..] else {
+                continue;
+            };
+            let Ok(id) = id.parse::<u32>() else { continue };
+            sheet.put(&format!("user.{name}:uid"), Value::Int(i64::from(id)));
+            sheet.text(&format!("user.{name}:gid"), group);
+            sheet.put(&format!("user.{name}:home"), Value::text(home));
+            sheet.put(&format!("user.{name}:shell"), Value::text(shell));
+            let state = match (password, hidden.get(name)) {
+                ("x", Some((state, expires))) => {
+                    if let Some(day) = expires {
+                        sheet.put(&format!("user.{name}:expires"), Value::text(day));
+                    }
+                    Some(*state)
+                }
+                ("x", None) => None,
+                (own, _) => Some(password_state(own)),
+            };
+            if let Some(state) = state {
+                sheet.put(&format!("user.{name}:login"), Value::Enum(state.into()));
+            }
+            users.push(User {
+                name: name.to_owned(),
+                id,
+                group: group.to_owned(),
+                home: home.to_owned(),
+                shell: shell.to_owned(),
+            });
+        }
+        users
+    }
+
+    /// shadow(5), where it may be read: whether there is a password, and the day the account ends.
+    fn passwords(&mut self) -> BTreeMap<String, (&'static str, Option<String>)> {
+        let day = |days: &str| {
+            let end = Timestamp::from_secs(days.parse::<i64>().ok()?.checked_mul(86_400)?);
+            end.to_string().get(..10).map(str::to_owned)
+        };
+        let mut found = BTreeMap::new();
+        for line in self.lines(&self.root.join("etc/shadow")) {
+            let fields: Vec<&str> = line.split(':').collect();
+            if let [name, password, _, _, _, _, _, expires, ..] = fields[..] {
+                found.insert(name.to_owned(), (password_state(password), day(expires)));
+            }
+        }
+        found
+    }
+
+    fn groups(&mut self, users: &[User], sheet: &mut Sheet) {
+        for line in self.lines(&self.root.join("etc/group")) {
+            let fields: Vec<&str> = line.split(':').collect();
+            let [name, _, id, members] = fields[..] else { continue };
+            sheet.text(&format!("group.{name}:gid"), id);
+            let first = users.iter().filter(|user| user.group == id && user.name != name);
+            let all: BTreeSet<&str> = members
+                .split(',')
+                .map(str::trim)
+                .filter(|member| !member.is_empty())
+                .chain(first.map(|user| user.name.as_str()))
+                .collect();
+            if !all.is_empty() {
+                sheet.list(
+                    &format!("group.{name}:members"),
+                    all.into_iter().map(|member| (member, None)),
+                );
+            }
+        }
+    }
+
+    /// sudoers(5): the rules of each user or group, as they are written.
+    fn sudo(&mut self, file: &Path, deep: usize, rules: &mut BTreeMap<String, BTreeSet<String>>) {
+        let mut whole = String::new();
+        for line in self.lines(file) {
+            whole.push_str(line.trim());
+            if whole.ends_with('\\') {
+                whole.pop();
+                continue;
+            }
+            let line = std::mem::take(&mut whole);
+            let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
+            let rest = rest.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
+            match first {
+                "@include" | "#include" if deep < DEEPEST => {
+                    let path = self.root.join(rest.trim_start_matches('/'));
+                    self.sudo(&path, deep + 1, rules);
+                }
+                "@includedir" | "#includedir" if deep < DEEPEST => {
+                    for path in self.folder(&self.root.join(rest.trim_start_matches('/'))) {
+                        // sudo passes over names with a dot or a tilde at the end.
+                        let name = path.file_name().unwrap_or_default().to_string_lossy();
+                        if !name.contains('.') && !name.ends_with('~') {
+                            self.sudo(&path, deep + 1, rules);
+                        }
+                    }
+                }
+                // `#1000` is a user by number, any other such line a comment.
+                _ if first.starts_with('#') && !first[1..].starts_with(|c: char| c.is_ascii_digit()) => {}
+                _ if rest.is_empty() => {}
+                who => {
+                    rules.entry(who.to_owned()).or_default().insert(rest);
+                }
+            }
+        }
+    }
+
+    /// The files of a folder by name; the folder counts as read.
+    fn folder(&mut self, path: &Path) -> Vec<PathBuf> {
+        self.marks
+            .insert(path.to_owned(), fs::metadata(path).ok().map(|meta| mark(&meta)));
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let mut all: Vec<PathBuf> = entries.take(MOST).map(|entry| entry.path()).collect();
+        all.sort();
+        all
+    }
+
+    /// The keys that open each account, by fingerprint; their own text is not kept.
+    fn keys(&mut self, users: &[User], sheet: &mut Sheet) {
+        let people = users.iter().filter(|user| {
+            let person = user.id == 0 || (1_000..65_000).contains(&user.id);
+            person && !user.shell.ends_with("nologin") && !user.shell.ends_with("/false")
+        });
+        for user in people.take(MOST_HOMES) {
+            let home = self.root.join(user.home.trim_start_matches('/'));
+            let mut keys: BTreeMap<String, String> = BTreeMap::new();
+            for file in [".ssh/authorized_keys", ".ssh/authorized_keys2"] {
+                for line in self.lines(&home.join(file)) {
+                    if let Some((fingerprint, what)) = key(&line) {
+                        keys.insert(fingerprint, what);
+                    }
+                }
+            }
+            if !keys.is_empty() {
+                let items = keys.iter().map(|(print, what)| (print.clone(), Value::text(what)));
+                sheet.put_list(&format!("ssh_key.{}", user.name), items);
+            }
+        }
+        let mut own: BTreeMap<String, String> = BTreeMap::new();
+        for path in self.folder(&self.root.join("etc/ssh")) {
+            let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            if name.starts_with("ssh_host_") && name.ends_with(".pub") {
+                own.extend(self.lines(&path).first().and_then(|line| key(line)));
+            }
+        }
+        if !own.is_empty() {
+            let items = own.iter().map(|(print, what)| (print.clone(), Value::text(what)));
+            sheet.put_list("ssh_host_key", items);
+        }
+    }
+}
+
+/// Whether a password field lets anyone in: `password`, `locked`, or `open` when there is none to give.
+fn password_state(field: &str) -> &'static str {
+    match field {
+        "" => "open",
+        _ if field.starts_with(['!', '*']) => "locked",
+        _ => "password",
+    }
+}
+
+/// A line of authorized_keys(5) or of a public key: its fingerprint as `ssh-keygen -l` has it, then options, kind and comment.
+fn key(line: &str) -> Option<(String, String)> {
+    let words: Vec<&str> = line.split_ascii_whitespace().collect();
+    // Every key begins with the length of its kind's name, 32 bits, and the name.
+    let (place, blob) = words.iter().enumerate().find_map(|(place, word)| {
+        let blob = word
+            .starts_with("AAAA")
+            .then(|| base64::engine::general_purpose::STANDARD.decode(word).ok())??;
+        (place > 0).then_some((place, blob))
+    })?;
+    if line.starts_with('#') {
+        return None;
+    }
+    let print = base64::engine::general_purpose::STANDARD_NO_PAD.encode(Sha256::digest(&blob));
+    let mut what: Vec<&str> = words[..place].to_vec();
+    what.extend(&words[place + 1..]);
+    Some((format!("SHA256:{print}"), what.join(" ")))
+}
+
+impl Source for Accounts {
+    fn name(&self) -> &'static str {
+        "account"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let same = |(path, known): (&PathBuf, &Option<Mark>)| fs::metadata(path).ok().map(|meta| mark(&meta)) == *known;
+        if self.scope.known() && self.marks.iter().all(same) {
+            self.scope.confirm(now, out);
+            return Ok(());
+        }
+        let passwd = self.root.join("etc/passwd");
+        fs::metadata(&passwd).map_err(|source| failed(&passwd, source))?;
+        self.marks.clear();
+        let mut sheet = self.scope.sheet();
+        let users = self.users(&mut sheet);
+        self.groups(&users, &mut sheet);
+        let mut rules = BTreeMap::new();
+        let sudoers = self.root.join("etc/sudoers");
+        self.sudo(&sudoers, 0, &mut rules);
+        for (who, rules) in &rules {
+            // A rule holds no secret, though `NOPASSWD: ALL` looks like one.
+            let rules = rules.iter().map(|rule| (rule.clone(), Value::Bool(true)));
+            sheet.put_list(&format!("sudo.{who}"), rules);
+        }
+        self.keys(&users, &mut sheet);
+        self.scope.tell(now, sheet, out);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::{Tree, setting};
+
+    const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIGbWZ2c7dd8HGfXHhV1KY3m4jWR1Q6kK9M7m7c0wq3bH";
+
+    fn tree() -> Tree {
+        let tree = Tree::new();
+        tree.write(
+            "etc/passwd",
+            "root:x:0:0:root:/root:/bin/bash\nbob:x:1000:27::/home/bob:/bin/sh\nold:$6$abc$hunter2:9:9::/:/bin/sh\nbroken\n\
+             daemon:x:1:1::/:/usr/sbin/nologin\n",
+        );
+        tree.write(
+            "etc/shadow",
+            "root:$6$salt$hunter2:1:0:9:7::20000:\nbob:!:1::::::\nfree::1::::::\n",
+        );
+        tree.write("etc/group", "root:x:0:\nsudo:x:27:eve, al\nwheel:x:10\n");
+        tree.write(
+            "etc/sudoers",
+            "# all\nDefaults env_reset\n%sudo ALL=(ALL:ALL) \\\n  ALL\n@includedir /etc/sudoers.d\n#1000 ALL=ALL\nal ALL=(ALL) NOPASSWD: ALL\n",
+        );
+        tree.write("etc/sudoers.d/web", "bob ALL=NOPASSWD: /bin/ls\n");
+        tree.write("etc/sudoers.d/web.bak", "eve ALL=ALL\n");
+        tree.write(
+            "home/bob/.ssh/authorized_keys",
+            format!("# x\nfrom=\"10.0.0.1\" ssh-ed25519 {KEY} bob@work\nnonsense AAAA!\n"),
+        );
+        tree.write(
+            "etc/ssh/ssh_host_ed25519_key.pub",
+            format!("ssh-ed25519 {KEY} root@h\n"),
+        );
+        tree
+    }
+
+    #[test]
+    fn users_groups_sudo_and_keys() {
+        let tree = tree();
+        let mut source = Accounts::new(&tree.host());
+        let batch = tree.read(&mut source, 0).unwrap();
+        let shown = |name: &str| setting(&batch, &format!("account.{name}")).map(|value| value.to_string());
+        assert_eq!(shown("user.bob:shell").as_deref(), Some("/bin/sh"));
+        assert_eq!(shown("user.bob:login").as_deref(), Some("locked"));
+        assert_eq!(shown("user.root:login").as_deref(), Some("password"));
+        assert_eq!(shown("user.root:expires").as_deref(), Some("2024-10-04"));
+        assert_eq!(shown("user.old:login").as_deref(), Some("password"));
+        assert_eq!(shown("group.sudo:members").as_deref(), Some("al bob eve"));
+        assert_eq!(shown("sudo.%sudo").as_deref(), Some("ALL=(ALL:ALL) ALL"));
+        assert_eq!(shown("sudo.bob").as_deref(), Some("ALL=NOPASSWD: /bin/ls"));
+        assert_eq!(shown("sudo.al").as_deref(), Some("ALL=(ALL) NOPASSWD: ALL"));
+        assert_eq!(shown("sudo.#1000").as_deref(), Some("ALL=ALL"));
+        assert_eq!(shown("sudo.eve"), None);
+        let key = shown("ssh_key.bob").unwrap();
+        assert!(
+            key.starts_with("SHA256:") && key.ends_with("=from=\"10.0.0.1\" ssh-ed25519 bob@work"),
+            "{key}"
+        );
+        assert!(shown("ssh_host_key").unwrap().starts_with("SHA256:"));
+        let told = serde_json::to_string(&batch).unwrap();
+        assert!(!told.contains("hunter2") && !told.contains(&KEY[24..]));
+        assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
+        tree.write("etc/sudoers.d/new", "eve ALL=ALL\n");
+        let batch = tree.read(&mut source, 120).unwrap();
+        assert_eq!(
+            setting(&batch, "account.sudo.eve")
+                .map(|rule| rule.to_string())
+                .as_deref(),
+            Some("ALL=ALL")
+        );
+    }
+
+    #[test]
+    fn a_host_without_accounts_and_files_that_include_themselves() {
+        let tree = Tree::new();
+        assert!(matches!(
+            tree.read(&mut Accounts::new(&tree.host()), 0),
+            Err(ObserveError::Absent { .. })
+        ));
+        tree.write("etc/passwd", b"\xff:::::\n::::::\n");
+        tree.write("etc/sudoers", "@include /etc/sudoers\n@includedir /etc\n\\\n#\n");
+        tree.read(&mut Accounts::new(&tree.host()), 0).unwrap();
+    }
+}

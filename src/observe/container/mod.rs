@@ -1,0 +1,383 @@
+//! Containers: what they are made of and what happens to them, from the daemons of Docker and Podman.
+#![cfg(target_os = "linux")]
+
+mod http;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::{Path, PathBuf},
+};
+
+use serde_json::Value as Json;
+
+use super::{
+    Host, ObserveError, Source,
+    scope::{Scope, Sheet},
+    secret::scrub,
+};
+use crate::domain::{Batch, Event, EventKind, Quantity, ResourceId, Span, Timestamp, Unit, Value};
+
+/// Where the daemons listen.
+const SOCKETS: [&str; 3] = ["run/docker.sock", "run/podman/podman.sock", "var/run/docker.sock"];
+/// Most containers that are told of, and most events of one reading.
+const MOST: usize = 200;
+const MOST_EVENTS: usize = 200;
+/// What happens to a container and is told of; the rest is health checks, commands run within, copies.
+const TOLD: [&str; 12] = [
+    "create", "destroy", "die", "kill", "oom", "pause", "rename", "restart", "start", "stop", "unpause", "update",
+];
+/// How often all are asked for anew, in readings: a daemon may lose an event.
+const ALL_ANEW: u32 = 30;
+
+/// Asks the daemons for their containers; for the facts of one only after something happened to it.
+pub(super) struct Containers {
+    root: PathBuf,
+    resource: ResourceId,
+    every: Span,
+    scope: Scope,
+    /// Facts by the number of the container.
+    known: BTreeMap<String, Json>,
+    asked: Option<Timestamp>,
+    readings: u32,
+}
+
+impl Containers {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            root: host.root.clone(),
+            resource: host.resource.clone(),
+            every: host.settings_interval,
+            scope: Scope::new(host, "container"),
+            known: BTreeMap::new(),
+            asked: None,
+            readings: 0,
+        }
+    }
+
+    /// What happened since the last reading; gives the numbers of the containers it happened to.
+    fn events(&self, socket: &Path, now: Timestamp, out: &mut Batch) -> BTreeSet<String> {
+        let mut touched = BTreeSet::new();
+        let Some(since) = self.asked else { return touched };
+        // Both ends are whole seconds that have passed, so that the daemon does not wait for more.
+        let target = format!("/events?since={}&until={}", since.secs(), now.secs());
+        let Ok(body) = http::get(socket, &target) else {
+            return touched;
+        };
+        for line in body.lines().take(10_000) {
+            let Ok(event) = serde_json::from_str::<Json>(line) else {
+                continue;
+            };
+            let text = |path: &str| event.pointer(path).and_then(Json::as_str).unwrap_or_default();
+            let action = text("/Action").split(':').next().unwrap_or_default();
+            if text("/Type") != "container" || !TOLD.contains(&action) {
+                continue;
+            }
+            touched.insert(text("/Actor/ID").to_owned());
+            let at = event
+                .get("time")
+                .and_then(Json::as_i64)
+                .map_or(now, Timestamp::from_secs);
+            let (name, code) = (text("/Actor/Attributes/name"), text("/Actor/Attributes/exitCode"));
+            let code = if code.is_empty() {
+                String::new()
+            } else {
+                format!(" (exit code {code})")
+            };
+            if out.events.len() < MOST_EVENTS {
+                out.events.push(Event {
+                    at,
+                    resource: self.resource.clone(),
+                    kind: EventKind::Service,
+                    what: scrub(&format!("container {name}: {action}{code}"))
+                        .chars()
+                        .take(300)
+                        .collect::<String>()
+                        .into(),
+                    who: None,
+                });
+            }
+        }
+        touched
+    }
+
+    fn read_daemon(&mut self, socket: &Path, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let touched = self.events(socket, now, out);
+        let list = http::json(socket, "/containers/json?all=1")?;
+        let mut listed: Vec<(&str, &str)> = list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| {
+                Some((
+                    one.get("Id")?.as_str()?,
+                    one.get("State").and_then(Json::as_str).unwrap_or(""),
+                ))
+            })
+            // A number goes into a path.
+            .filter(|(id, _)| id.len() <= 128 && id.bytes().all(|b| b.is_ascii_alphanumeric()))
+            .collect();
+        listed.sort_unstable();
+        for (id, state) in listed.into_iter().take(MOST) {
+            let same = self.known.get(id).is_some_and(|known| {
+                !touched.contains(id) && known.pointer("/State/Status").and_then(Json::as_str) == Some(state)
+            });
+            if !same {
+                // One that is gone meanwhile is left out.
+                match http::json(socket, &format!("/containers/{id}/json")) {
+                    Ok(facts) => self.known.insert(id.to_owned(), facts),
+                    Err(_) => self.known.remove(id),
+                };
+            }
+        }
+        let there: BTreeSet<&str> = list
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|one| one.get("Id")?.as_str())
+            .collect();
+        self.known.retain(|id, _| there.contains(id.as_str()));
+        Ok(())
+    }
+}
+
+/// The settings of one container, from what its daemon knows of it.
+fn put(sheet: &mut Sheet, facts: &Json) {
+    let text = |path: &str| facts.pointer(path).and_then(Json::as_str).unwrap_or_default();
+    let items = |path: &str| -> Vec<&str> {
+        let all = facts.pointer(path).and_then(Json::as_array);
+        all.into_iter().flatten().filter_map(Json::as_str).collect()
+    };
+    let name = text("/Name").trim_start_matches('/');
+    let name = if name.is_empty() {
+        text("/Id").get(..12).unwrap_or("unknown")
+    } else {
+        name
+    };
+    for (what, path) in [
+        ("image", "/Config/Image"),
+        ("image_id", "/Image"),
+        ("state", "/State/Status"),
+        ("user", "/Config/User"),
+        ("restart", "/HostConfig/RestartPolicy/Name"),
+        ("network", "/HostConfig/NetworkMode"),
+        ("log_driver", "/HostConfig/LogConfig/Type"),
+    ] {
+        // `restarting` and `removing` pass.
+        if !text(path).is_empty() {
+            sheet.put(&format!("{name}:{what}"), Value::text(text(path)));
+        }
+    }
+    let command: Vec<&str> = items("/Config/Entrypoint")
+        .into_iter()
+        .chain(items("/Config/Cmd"))
+        .collect();
+    sheet.text(&format!("{name}:command"), &command.join(" "));
+    for (what, path, unit) in [
+        ("memory_limit", "/HostConfig/Memory", Unit::Bytes),
+        ("cpu_limit", "/HostConfig/NanoCpus", Unit::Cores),
+        ("cpu_quota_us", "/HostConfig/CpuQuota", Unit::Count),
+        ("cpu_shares", "/HostConfig/CpuShares", Unit::Count),
+        ("pids_limit", "/HostConfig/PidsLimit", Unit::Count),
+    ] {
+        // Zero is no limit.
+        let number = facts
+            .pointer(path)
+            .and_then(Json::as_f64)
+            .filter(|number| *number != 0.0);
+        let number = number.map(|number| if unit == Unit::Cores { number / 1e9 } else { number });
+        if let Some(limit) = number.and_then(|number| Quantity::new(number, unit)) {
+            sheet.put(&format!("{name}:{what}"), Value::Quantity(limit));
+        }
+    }
+    for (what, path) in [
+        ("privileged", "/HostConfig/Privileged"),
+        ("read_only", "/HostConfig/ReadonlyRootfs"),
+    ] {
+        if let Some(on) = facts.pointer(path).and_then(Json::as_bool) {
+            sheet.put(&format!("{name}:{what}"), Value::Bool(on));
+        }
+    }
+    let environment = items("/Config/Env").into_iter().map(|variable| {
+        variable
+            .split_once('=')
+            .map_or((variable, None), |(name, value)| (name, Some(value)))
+    });
+    sheet.list(&format!("{name}:env"), environment);
+    let added = items("/HostConfig/CapAdd");
+    if !added.is_empty() {
+        sheet.list(
+            &format!("{name}:capabilities"),
+            added.into_iter().map(|capability| (capability, None)),
+        );
+    }
+    let mounts: Vec<(String, String)> = facts
+        .get("Mounts")
+        .and_then(Json::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|mount| {
+            let field = |name: &str| mount.get(name).and_then(Json::as_str).unwrap_or_default();
+            let writable = mount.get("RW").and_then(Json::as_bool).unwrap_or(true);
+            let source = format!("{} {}", field("Source"), if writable { "rw" } else { "ro" });
+            Some((mount.get("Destination")?.as_str()?.to_owned(), source))
+        })
+        .collect();
+    sheet.list(
+        &format!("{name}:mounts"),
+        mounts.iter().map(|(to, from)| (to.as_str(), Some(from.as_str()))),
+    );
+    let ports: Vec<(String, String)> = facts
+        .pointer("/HostConfig/PortBindings")
+        .and_then(Json::as_object)
+        .into_iter()
+        .flatten()
+        .map(|(port, bound)| {
+            let bound = bound.as_array().into_iter().flatten().map(|one| {
+                let field = |name: &str| one.get(name).and_then(Json::as_str).unwrap_or_default();
+                format!("{}:{}", field("HostIp"), field("HostPort"))
+            });
+            (port.clone(), bound.collect::<Vec<_>>().join(" "))
+        })
+        .collect();
+    sheet.list(
+        &format!("{name}:ports"),
+        ports.iter().map(|(port, bound)| (port.as_str(), Some(bound.as_str()))),
+    );
+}
+
+impl Source for Containers {
+    fn name(&self) -> &'static str {
+        "container"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        // Two of the paths may be one socket.
+        let mut sockets: Vec<PathBuf> = SOCKETS
+            .iter()
+            .filter_map(|path| fs::canonicalize(self.root.join(path)).ok())
+            .collect();
+        sockets.dedup();
+        sockets.truncate(2);
+        let Some(socket) = sockets.first() else {
+            return Err(ObserveError::Absent {
+                what: "a socket of Docker or Podman".into(),
+            });
+        };
+        self.readings += 1;
+        if self.readings.is_multiple_of(ALL_ANEW) {
+            self.known.clear();
+        }
+        self.read_daemon(socket, now, out)?;
+        self.asked = Some(now);
+        let mut sheet = self.scope.sheet();
+        for facts in self.known.values() {
+            put(&mut sheet, facts);
+        }
+        self.scope.tell(now, sheet, out);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        io::{Read as _, Write as _},
+        os::unix::net::UnixListener,
+        thread,
+    };
+
+    use super::*;
+    use crate::observe::fixture::{Tree, setting};
+
+    const ID: &str = "0123456789abcdef";
+    const LIST: &str = r#"[{"Id":"0123456789abcdef","State":"running"},{"Id":"../../x","State":"running"}]"#;
+    const FACTS: &str = r#"{"Id":"0123456789abcdef","Name":"/web","Image":"sha256:1","State":{"Status":"running"},
+        "Config":{"Image":"nginx:1.25","User":"","Env":["A=1","DB_PASSWORD=hunter2"],"Cmd":["nginx","-g","x"]},
+        "HostConfig":{"Memory":536870912,"NanoCpus":1500000000,"PidsLimit":0,"Privileged":false,"RestartPolicy":{"Name":"always"},
+        "PortBindings":{"80/tcp":[{"HostIp":"0.0.0.0","HostPort":"8080"}]}},
+        "Mounts":[{"Source":"/srv","Destination":"/data","RW":false}]}"#;
+    const EVENTS: &str = "{\"Type\":\"container\",\"Action\":\"die\",\"time\":100,\"Actor\":{\"ID\":\"x\",\"Attributes\":{\"name\":\"we\\u001bb\",\"exitCode\":\"137\"}}}\n\
+        {\"Type\":\"container\",\"Action\":\"exec_start: ls\",\"time\":100,\"Actor\":{}}\nnonsense\n";
+
+    /// A daemon that answers each request by its path and then hangs up.
+    fn daemon(tree: &Tree, requests: usize) -> thread::JoinHandle<Vec<String>> {
+        fs::create_dir_all(tree.path("run")).unwrap();
+        let listener = UnixListener::bind(tree.path("run/docker.sock")).unwrap();
+        thread::spawn(move || {
+            let mut asked = Vec::new();
+            for _ in 0..requests {
+                let (mut stream, _) = listener.accept().unwrap();
+                let mut held = [0; 4096];
+                let mut read = 0;
+                while !held[..read].ends_with(b"\r\n\r\n") {
+                    read += stream.read(&mut held[read..]).unwrap();
+                }
+                let target = String::from_utf8_lossy(&held[..read])
+                    .split(' ')
+                    .nth(1)
+                    .unwrap()
+                    .to_owned();
+                let body = match target.as_str() {
+                    "/containers/json?all=1" => LIST,
+                    target if target.starts_with("/events") => EVENTS,
+                    target if target.contains(ID) => FACTS,
+                    _ => "",
+                };
+                let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{body}");
+                stream.write_all(answer.as_bytes()).unwrap();
+                asked.push(target);
+            }
+            asked
+        })
+    }
+
+    #[test]
+    fn what_a_container_is_made_of_and_what_happened_to_it() {
+        let tree = Tree::new();
+        let mut source = Containers::new(&tree.host());
+        assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
+        let daemon = daemon(&tree, 4);
+        let batch = tree.read(&mut source, 60).unwrap();
+        let shown = |name: &str| {
+            setting(&batch, &format!("container.web:{name}"))
+                .map(|value| value.to_string())
+                .unwrap_or_default()
+        };
+        assert_eq!(shown("image"), "nginx:1.25");
+        assert_eq!(shown("command"), "nginx -g x");
+        assert_eq!(shown("memory_limit"), "512M");
+        assert_eq!(shown("cpu_limit"), "1.5");
+        assert_eq!(shown("pids_limit"), "");
+        assert_eq!(shown("restart"), "always");
+        assert_eq!(shown("ports"), "80/tcp=0.0.0.0:8080");
+        assert_eq!(shown("mounts"), "/data=/srv ro");
+        assert!(shown("env").starts_with("A=1 DB_PASSWORD=secret#"));
+        assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2"));
+        let again = tree.read(&mut source, 120).unwrap();
+        assert!(again.snapshots[0].settings.is_none());
+        let what: Vec<&str> = again.events.iter().map(|event| &*event.what).collect();
+        assert_eq!(what, ["container we\u{1b}b: die (exit code 137)"]);
+        assert_eq!(again.events[0].at, Timestamp::from_secs(100));
+        let asked = daemon.join().unwrap();
+        assert_eq!(asked[2..], ["/events?since=60&until=120", "/containers/json?all=1"]);
+    }
+
+    #[test]
+    fn facts_of_any_shape() {
+        let scope = Scope::new(&Tree::new().host(), "container");
+        for text in [
+            "null",
+            "[]",
+            "{}",
+            r#"{"Name":3,"Config":[],"Mounts":{"a":1},"HostConfig":{"Memory":"x","PortBindings":[1]}}"#,
+        ] {
+            let mut sheet = scope.sheet();
+            put(&mut sheet, &serde_json::from_str(text).unwrap());
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Files that are one document with a tree of values: JSON, YAML, TOML, XML.
+
+use quick_xml::{Reader, XmlVersion, events::BytesStart, events::Event as Xml};
+use saphyr_parser::{Event, Parser};
+use serde_json::{Map, Value};
+
+use super::Pair;
+
+/// A document with more values, or with deeper ones, is no file of settings.
+const MOST_VALUES: usize = 4_000;
+const DEEPEST: usize = 64;
+
+/// All single values of a JSON document, by the path to them.
+pub(super) fn json(text: &str) -> Option<Vec<Pair>> {
+    flat(&serde_json::from_str(text).ok()?)
+}
+
+/// The same of a TOML document.
+pub(super) fn toml(text: &str) -> Option<Vec<Pair>> {
+    let table: toml::Table = text.parse().ok()?;
+    flat(&serde_json::to_value(table).ok()?)
+}
+
+/// The same of one or several YAML documents. What an alias stands for is not written out again.
+pub(super) fn yaml(text: &str) -> Option<Vec<Pair>> {
+    let mut documents: Vec<Value> = Vec::new();
+    // The collections that are open; a mapping with the key whose value comes next.
+    let mut open: Vec<(Value, Option<String>)> = Vec::new();
+    let mut count = 0;
+    for event in Parser::new_from_str(text) {
+        count += 1;
+        if count > 2 * MOST_VALUES || open.len() > DEEPEST {
+            return None;
+        }
+        let value = match event.ok()?.0 {
+            Event::MappingStart(..) => {
+                open.push((Value::Object(Map::new()), None));
+                continue;
+            }
+            Event::SequenceStart(..) => {
+                open.push((Value::Array(Vec::new()), None));
+                continue;
+            }
+            Event::MappingEnd | Event::SequenceEnd => open.pop()?.0,
+            Event::Scalar(text, ..) => Value::String(text.into_owned()),
+            Event::Alias(_) => Value::String("*alias".into()),
+            _ => continue,
+        };
+        match open.last_mut() {
+            None => documents.push(value),
+            Some((Value::Array(items), _)) => items.push(value),
+            Some((Value::Object(fields), key)) => match key.take() {
+                Some(key) => {
+                    fields.insert(key, value);
+                }
+                None => *key = Some(value.as_str().map_or_else(|| value.to_string(), str::to_owned)),
+            },
+            Some(_) => return None,
+        }
+    }
+    match documents.len() {
+        // A file of plain words is YAML, too, but no list of settings.
+        1 if documents[0].is_string() => None,
+        1 => flat(&documents[0]),
+        _ => flat(&Value::Array(documents)),
+    }
+}
+
+/// The single values of a document; a list of plain values is one setting with several, a list of things goes by their names.
+fn flat(document: &Value) -> Option<Vec<Pair>> {
+    let mut found = Vec::new();
+    walk(document, "", 0, &mut found)?;
+    Some(found)
+}
+
+fn walk(value: &Value, path: &str, deep: usize, into: &mut Vec<Pair>) -> Option<()> {
+    if deep > DEEPEST || into.len() > MOST_VALUES {
+        return None;
+    }
+    let below = |key: &str| {
+        if path.is_empty() {
+            key.to_owned()
+        } else {
+            format!("{path}.{key}")
+        }
+    };
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                walk(value, &below(key), deep + 1, into)?;
+            }
+        }
+        Value::Array(items) => {
+            for (place, item) in items.iter().enumerate() {
+                if item.is_object() || item.is_array() {
+                    let own = identity(item).unwrap_or_else(|| place.to_string());
+                    walk(item, &below(&own), deep + 1, into)?;
+                } else {
+                    walk(item, if path.is_empty() { "item" } else { path }, deep + 1, into)?;
+                }
+            }
+        }
+        Value::String(text) => into.push((path.to_owned(), text.clone())),
+        other => into.push((path.to_owned(), other.to_string())),
+    }
+    Some(())
+}
+
+/// What a thing in a list is called, so that its place there does not matter.
+fn identity(item: &Value) -> Option<String> {
+    ["name", "id", "key", "job_name", "host", "alias", "path"]
+        .iter()
+        .find_map(|field| item.get(field)?.as_str())
+        .filter(|name| name.len() <= 80)
+        .map(|name| format!("[{name}]"))
+}
+
+/// All attributes and texts of an XML document, by the names of the elements around them.
+pub(super) fn xml(text: &str) -> Option<Vec<Pair>> {
+    let mut reader = Reader::from_str(text);
+    let mut found = Vec::new();
+    let mut path: Vec<String> = Vec::new();
+    let mut words = String::new();
+    loop {
+        if path.len() > DEEPEST || found.len() > MOST_VALUES {
+            return None;
+        }
+        match reader.read_event().ok()? {
+            Xml::Start(element) => {
+                words.clear();
+                path.push(open(&element, &path, &mut found)?);
+            }
+            Xml::Empty(element) => {
+                open(&element, &path, &mut found)?;
+            }
+            Xml::Text(text) => words.push_str(&text.xml_content(XmlVersion::Implicit1_0)),
+            Xml::CData(text) => words.push_str(&text),
+            Xml::GeneralRef(reference) => {
+                let known = quick_xml::escape::resolve_predefined_entity(&reference);
+                words.push_str(known.unwrap_or("?"));
+            }
+            Xml::End(_) => {
+                let value = words.trim();
+                if !value.is_empty() {
+                    found.push((path.join("."), value.to_owned()));
+                }
+                words.clear();
+                path.pop();
+            }
+            Xml::Eof => break,
+            _ => {}
+        }
+    }
+    path.is_empty().then_some(found)
+}
+
+/// Notes the attributes of an element; gives its own part of the path, with what it is called by.
+fn open(element: &BytesStart, path: &[String], found: &mut Vec<Pair>) -> Option<String> {
+    let mut attributes = Vec::new();
+    for attribute in element.attributes() {
+        let attribute = attribute.ok()?;
+        let value = attribute.normalized_value(XmlVersion::Implicit1_0).ok()?;
+        attributes.push((attribute.key.as_ref().to_owned(), value.into_owned()));
+    }
+    let mut own = element.name().as_ref().to_owned();
+    let called = attributes
+        .iter()
+        .position(|(key, _)| matches!(key.as_str(), "name" | "id" | "key"));
+    if let Some(place) = called {
+        own = format!("{own}[{}]", attributes.remove(place).1);
+    }
+    let full: String = path.iter().chain([&own]).cloned().collect::<Vec<_>>().join(".");
+    found.extend(
+        attributes
+            .into_iter()
+            .map(|(key, value)| (format!("{full}@{key}"), value)),
+    );
+    Some(own)
+}

@@ -1,0 +1,177 @@
+//! What one file says: its names and values, or a hash of its content, and who may change it.
+
+use std::{collections::BTreeMap, fs::Metadata, io::Read as _, os::unix::fs::MetadataExt as _, path::Path, sync::Arc};
+
+use super::{
+    super::{
+        file::{open, plain_file},
+        secret::{holds_secret, redact},
+    },
+    format,
+};
+use crate::domain::{Quantity, SecretHash, Unit, Value};
+
+/// Larger files are not looked into, only hashed.
+const MOST_BYTES: u64 = 256 << 10;
+/// Larger ones than this are not hashed either, only their size is told.
+const MOST_HASHED: u64 = 32 << 20;
+
+/// What stands behind the file's path in a setting's name, and the value.
+pub(super) type Settings = Vec<(String, Value)>;
+
+/// The settings of the file or link `path`, called `name`, of which `elsewhere` says that its content is told by another source.
+pub(super) fn settings(name: &str, path: &Path, meta: &Metadata, key: &[u8; 32], elsewhere: bool) -> Settings {
+    if meta.is_symlink() {
+        let target = std::fs::read_link(path).unwrap_or_default();
+        return vec![(String::new(), Value::text(&format!("-> {}", target.to_string_lossy())))];
+    }
+    let access = [
+        ("mode", format!("{:04o}", meta.mode() & 0o7777)),
+        ("owner", format!("{}:{}", meta.uid(), meta.gid())),
+    ];
+    let access = access.map(|(what, text)| (what.into(), Value::text(&text)));
+    let mut settings = vec![(String::new(), Value::List(access.into()))];
+    if elsewhere {
+        return settings;
+    }
+    let anyone_reads = meta.mode() & 0o004 != 0;
+    if meta.size() > MOST_BYTES {
+        if let Some(value) = whole(path, meta, anyone_reads, key) {
+            settings.push((":content".to_owned(), value));
+        }
+        return settings;
+    }
+    if let Some(bytes) = plain_file(path, MOST_BYTES).filter(|bytes| !bytes.is_empty()) {
+        put_content(name, &bytes, anyone_reads, key, &mut settings);
+    }
+    settings
+}
+
+/// The hash of a large file, or only its size. It may grow while it is read: no more is read than it had.
+fn whole(path: &Path, meta: &Metadata, anyone_reads: bool, key: &[u8; 32]) -> Option<Value> {
+    if meta.size() > MOST_HASHED {
+        return Some(Value::Quantity(Quantity::new(meta.size() as f64, Unit::Bytes)?));
+    }
+    let mut hasher = if anyone_reads {
+        blake3::Hasher::new()
+    } else {
+        blake3::Hasher::new_keyed(key)
+    };
+    let mut file = open(path).ok()?.take(meta.size());
+    let mut held = vec![0; 64 << 10];
+    loop {
+        match file.read(&mut held).ok()? {
+            0 => break,
+            read => hasher.update(&held[..read]),
+        };
+    }
+    Some(hash(hasher.finalize()))
+}
+
+fn hash(hash: blake3::Hash) -> Value {
+    Value::text(&format!("blake3 {}", &hash.to_hex()[..16]))
+}
+
+fn put_content(name: &str, bytes: &[u8], anyone_reads: bool, key: &[u8; 32], into: &mut Settings) {
+    let secret = || (":content".to_owned(), Value::Secret(SecretHash::of(key, bytes)));
+    let text = if bytes.contains(&0) {
+        None
+    } else {
+        std::str::from_utf8(bytes).ok()
+    };
+    if is_private(name) || text.is_some_and(|text| text.contains("PRIVATE KEY-----")) {
+        return into.push(secret());
+    }
+    if let Some(content) = text.and_then(|text| format::content(name, text)) {
+        if content.ordered {
+            // Where the first rule that fits decides, another order is another rule.
+            let whole: Vec<String> = content
+                .pairs
+                .iter()
+                .map(|(key, value)| format!("{key}\0{value}"))
+                .collect();
+            into.push((
+                ":order".to_owned(),
+                hash(blake3::keyed_hash(key, whole.join("\n").as_bytes())),
+            ));
+        }
+        return put_pairs(&content.pairs, key, into);
+    }
+    // A plain hash of a short secret could be guessed, so files not for all eyes get the keyed one.
+    if !anyone_reads {
+        return into.push(secret());
+    }
+    match text.map(str::trim) {
+        Some(line) if !is_public(name, line) && !line.is_empty() && line.len() <= 200 && !line.contains('\n') => {
+            into.push((":line".to_owned(), redact(name, line, key)));
+        }
+        Some(text) if !is_public(name, text) && holds_secret(text) => into.push(secret()),
+        _ => into.push((":content".to_owned(), hash(blake3::hash(bytes)))),
+    }
+}
+
+/// A name that comes once has one value; one that comes several times has a list of them, by what they say.
+fn put_pairs(pairs: &[(String, String)], key: &[u8; 32], into: &mut Settings) {
+    let mut by_name: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for (name, value) in pairs {
+        let values = by_name.entry(name).or_default();
+        let value = redact(name, value, key);
+        if !values.contains(&value) {
+            values.push(value);
+        }
+    }
+    for (name, mut values) in by_name {
+        let value = match values.len() {
+            1 => values.remove(0),
+            _ => Value::List(values.iter().map(item).collect()),
+        };
+        into.push((format!(":{name}"), value));
+    }
+}
+
+/// One of several values of a name. A secret stays one, and its hash tells it from the others.
+fn item(value: &Value) -> (Arc<str>, Value) {
+    match value {
+        Value::Secret(_) => (value.to_string().into(), value.clone()),
+        other => (other.to_string().into(), Value::Bool(true)),
+    }
+}
+
+/// Keys and certificates made to be shown: as random as secrets, and none.
+fn is_public(name: &str, text: &str) -> bool {
+    [".pub", ".asc", ".crt", ".cer"].iter().any(|end| name.ends_with(end))
+        || text.contains("-----BEGIN CERTIFICATE-----")
+        || text.contains("-----BEGIN PUBLIC KEY-----")
+}
+
+/// Files that are a secret as a whole.
+fn is_private(name: &str) -> bool {
+    let base = name.rsplit('/').next().unwrap_or(name);
+    let ends = [
+        ".key",
+        ".p12",
+        ".pfx",
+        ".jks",
+        ".keystore",
+        ".kdbx",
+        ".keytab",
+        ".secret",
+        ".secrets",
+        "-secrets",
+        ".ovpn",
+    ];
+    let folders = [
+        "/private/",
+        "wireguard/",
+        "system-connections/",
+        "apt/auth.conf",
+        "letsencrypt/archive/",
+    ];
+    matches!(
+        base,
+        "shadow" | "gshadow" | "opasswd" | ".netrc" | "netrc" | ".pgpass" | ".my.cnf" | "debian.cnf" | "machine-id"
+    ) || ends.iter().any(|end| base.ends_with(end))
+        || (base.starts_with("ssh_host_") && base.ends_with("_key"))
+        || base.starts_with("wpa_supplicant")
+        || folders.iter().any(|folder| name.contains(folder))
+}

@@ -1,0 +1,286 @@
+//! Boots, logins and failed logins, from the records of `wtmp` and `btmp` (utmp(5)).
+#![cfg(target_os = "linux")]
+
+use std::{
+    collections::BTreeMap,
+    io::{Read as _, Seek as _, SeekFrom},
+    os::unix::fs::MetadataExt as _,
+    path::PathBuf,
+};
+
+use super::{
+    Host, ObserveError, Source,
+    file::{failed, open},
+};
+use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
+
+/// How far back the first reading goes.
+const BACK: Span = Span::from_days(30);
+/// What a log has of its own: logins of the last hour are in it, and from then on all.
+const LOGGED: Span = Span::from_hours(1);
+/// Most bytes that are taken at one reading; of more, the newest.
+const MOST_BYTES: u64 = 1 << 20;
+/// Most events of one reading.
+const MOST: usize = 300;
+
+/// On some machines a record has 64-bit times and is larger.
+const WIDE: bool = cfg!(any(target_arch = "aarch64", target_arch = "riscv64"));
+const RECORD: usize = if WIDE { 400 } else { 384 };
+const TIME: usize = if WIDE { 344 } else { 340 };
+/// Kinds of records (utmp(5)).
+const RUN_LEVEL: i16 = 1;
+const BOOT: i16 = 2;
+const LOGIN_PROCESS: i16 = 6;
+const USER_PROCESS: i16 = 7;
+
+/// One record.
+struct Record {
+    kind: i16,
+    line: String,
+    user: String,
+    host: String,
+    at: Timestamp,
+}
+
+impl Record {
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let text = |from: usize, long: usize| {
+            let field = bytes.get(from..from + long)?;
+            let end = field.iter().position(|b| *b == 0).unwrap_or(long);
+            Some(String::from_utf8_lossy(&field[..end]).into_owned())
+        };
+        let secs = if WIDE {
+            i64::from_le_bytes(bytes.get(TIME..TIME + 8)?.try_into().ok()?)
+        } else {
+            // Beyond 2038 the field is read without its sign.
+            i64::from(u32::from_le_bytes(bytes.get(TIME..TIME + 4)?.try_into().ok()?))
+        };
+        Some(Self {
+            kind: i16::from_le_bytes(bytes.get(..2)?.try_into().ok()?),
+            line: text(8, 32)?,
+            user: text(44, 32)?,
+            host: text(76, 256)?,
+            at: Timestamp(secs.checked_mul(1_000_000)?),
+        })
+    }
+}
+
+/// A file of records and how far it was read: inode and bytes.
+struct Records {
+    path: PathBuf,
+    at: Option<(u64, u64)>,
+}
+
+impl Records {
+    fn new(path: PathBuf) -> Self {
+        Self { path, at: None }
+    }
+
+    /// The records added since the last reading, at first all that are there.
+    fn added(&mut self) -> Result<Vec<Record>, ObserveError> {
+        let io = |source| failed(&self.path, source);
+        let mut file = open(&self.path).map_err(io)?;
+        let meta = file.metadata().map_err(io)?;
+        let start = match self.at {
+            Some((inode, read)) if inode == meta.ino() && read <= meta.size() => read,
+            _ => 0,
+        };
+        let size = meta.size() - meta.size() % RECORD as u64;
+        let from = start.max(size.saturating_sub(MOST_BYTES - MOST_BYTES % RECORD as u64));
+        file.seek(SeekFrom::Start(from)).map_err(io)?;
+        let mut bytes = Vec::new();
+        file.take(size.saturating_sub(from))
+            .read_to_end(&mut bytes)
+            .map_err(io)?;
+        let whole = bytes.len() - bytes.len() % RECORD;
+        self.at = Some((meta.ino(), from + whole as u64));
+        Ok(bytes[..whole].chunks(RECORD).filter_map(Record::parse).collect())
+    }
+}
+
+/// Reads `wtmp`, and `btmp` where no other log has failed logins.
+pub(super) struct Logins {
+    resource: ResourceId,
+    every: Span,
+    done: Records,
+    failed: Records,
+    /// Whether a journal or a log file tells of logins, too.
+    logged: bool,
+    begun: bool,
+}
+
+impl Logins {
+    /// The logins of `host`; `logged` when another source tells of those that come.
+    pub(super) fn new(host: &Host, logged: bool) -> Self {
+        let log = |name: &str| Records::new(host.root.join("var/log").join(name));
+        Self {
+            resource: host.resource.clone(),
+            every: Span::from_secs(30).max(host.interval),
+            done: log("wtmp"),
+            failed: log("btmp"),
+            logged,
+            begun: false,
+        }
+    }
+
+    fn event(&self, at: Timestamp, kind: EventKind, what: String, who: Option<&str>) -> Event {
+        Event {
+            at,
+            resource: self.resource.clone(),
+            kind,
+            what: what.chars().take(300).collect::<String>().into(),
+            who: who.map(Into::into),
+        }
+    }
+
+    fn tell(&self, record: &Record, now: Timestamp) -> Option<Event> {
+        if now - record.at > BACK || record.at > now + Span::from_days(1) {
+            return None;
+        }
+        let Record {
+            line, user, host, at, ..
+        } = record;
+        match record.kind {
+            BOOT => Some(self.event(*at, EventKind::Kernel, format!("boot of Linux {host}"), None)),
+            RUN_LEVEL if user == "shutdown" => Some(self.event(*at, EventKind::Kernel, "shutdown".into(), None)),
+            USER_PROCESS if !self.logged || (!self.begun && now - *at > LOGGED) => {
+                let from = if host.is_empty() {
+                    String::new()
+                } else {
+                    format!(" from {host}")
+                };
+                Some(self.event(
+                    *at,
+                    EventKind::Login,
+                    format!("login of {user} on {line}{from}"),
+                    Some(user),
+                ))
+            }
+            _ => None,
+        }
+    }
+
+    /// Failed logins, those of one user from one place together: there may be thousands.
+    fn failures(&mut self, now: Timestamp, out: &mut Vec<Event>) -> Result<(), ObserveError> {
+        let mut by: BTreeMap<(String, String), (usize, Timestamp)> = BTreeMap::new();
+        for record in self.failed.added()? {
+            if matches!(record.kind, LOGIN_PROCESS | USER_PROCESS) && now - record.at <= BACK {
+                let seen = by.entry((record.user, record.host)).or_insert((0, record.at));
+                *seen = (seen.0 + 1, seen.1.max(record.at));
+            }
+        }
+        for ((user, host), (count, at)) in by.into_iter().take(MOST) {
+            let times = if count == 1 {
+                String::new()
+            } else {
+                format!(", {count} times")
+            };
+            let from = if host.is_empty() {
+                String::new()
+            } else {
+                format!(" from {host}")
+            };
+            out.push(self.event(
+                at,
+                EventKind::Login,
+                format!("failed login of {user}{from}{times}"),
+                Some(&user),
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Source for Logins {
+    fn name(&self) -> &'static str {
+        "login"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let done = self.done.added()?;
+        let mut events: Vec<Event> = done.iter().filter_map(|record| self.tell(record, now)).collect();
+        let surplus = events.len().saturating_sub(MOST);
+        events.drain(..surplus);
+        // Who may not read the failed ones sees the others.
+        let failed = if self.logged {
+            Ok(())
+        } else {
+            self.failures(now, &mut events)
+        };
+        self.begun = true;
+        out.events.append(&mut events);
+        match failed {
+            Err(ObserveError::Absent { .. }) => Ok(()),
+            other => other,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::Tree;
+
+    fn record(kind: i16, line: &str, user: &str, host: &str, secs: u32) -> Vec<u8> {
+        let mut bytes = vec![0; RECORD];
+        bytes[..2].copy_from_slice(&kind.to_le_bytes());
+        for (at, text) in [(8, line), (44, user), (76, host)] {
+            bytes[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        bytes[TIME..TIME + 4].copy_from_slice(&secs.to_le_bytes());
+        bytes
+    }
+
+    fn what(batch: &Batch) -> Vec<String> {
+        batch.events.iter().map(|event| event.what.to_string()).collect()
+    }
+
+    #[test]
+    fn boots_logins_and_failures() {
+        let tree = Tree::new();
+        let mut source = Logins::new(&tree.host(), false);
+        assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
+        let now = 100 * 86_400;
+        let mut wtmp = [
+            record(BOOT, "~", "reboot", "6.1.0", now - 9_000),
+            record(USER_PROCESS, "pts/0", "bob", "10.0.0.1", now - 8_000),
+            record(8, "pts/0", "", "", now - 7_000),
+            record(USER_PROCESS, "tty1", "old", "", 5),
+        ]
+        .concat();
+        tree.write("var/log/wtmp", &wtmp);
+        let bad = record(LOGIN_PROCESS, "ssh", "root", "10.0.0.9", now - 10);
+        tree.write("var/log/btmp", bad.repeat(3));
+        let batch = tree.read(&mut source, i64::from(now)).unwrap();
+        assert_eq!(
+            what(&batch),
+            [
+                "boot of Linux 6.1.0",
+                "login of bob on pts/0 from 10.0.0.1",
+                "failed login of root from 10.0.0.9, 3 times"
+            ]
+        );
+        assert!(tree.read(&mut source, i64::from(now) + 30).unwrap().is_empty());
+        wtmp.extend(record(RUN_LEVEL, "~~", "shutdown", "6.1.0", now + 20));
+        wtmp.extend([7; 100]);
+        tree.write("var/log/wtmp", &wtmp);
+        let batch = tree.read(&mut source, i64::from(now) + 60).unwrap();
+        assert_eq!(what(&batch), ["shutdown"]);
+    }
+
+    #[test]
+    fn where_a_log_tells_of_logins_only_older_ones_are_told_here() {
+        let tree = Tree::new();
+        let now = 100 * 86_400;
+        let login = |secs| record(USER_PROCESS, "pts/0", "bob", "", secs);
+        tree.write("var/log/wtmp", [login(now - 9_000), login(now - 60)].concat());
+        let mut source = Logins::new(&tree.host(), true);
+        assert_eq!(tree.read(&mut source, i64::from(now)).unwrap().events.len(), 1);
+        tree.write("var/log/wtmp", b"\xff".repeat(5_000));
+        assert!(tree.read(&mut source, i64::from(now)).unwrap().is_empty());
+    }
+}

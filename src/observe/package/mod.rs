@@ -1,0 +1,251 @@
+//! Installed packages: of dpkg, apk and rpm, and of languages.
+#![cfg(target_os = "linux")]
+
+mod language;
+
+use std::{
+    fs,
+    io::{BufReader, Read as _},
+    path::{Path, PathBuf},
+};
+
+pub(super) use self::language::LanguagePackages;
+
+use super::{
+    Host, ObserveError, Source,
+    child::ask,
+    file::{Mark, failed, mark, open, plain_file},
+    scope::{Scope, Sheet},
+};
+use crate::domain::{Batch, Span, Timestamp, Value, Version};
+
+/// The databases of packages, and what each belongs to. Of a host with several, all are told.
+const DATABASES: [(&str, Kind); 5] = [
+    ("var/lib/dpkg/status", Kind::Dpkg),
+    ("lib/apk/db/installed", Kind::Apk),
+    ("var/lib/rpm/rpmdb.sqlite", Kind::Rpm),
+    ("usr/lib/sysimage/rpm/rpmdb.sqlite", Kind::Rpm),
+    ("var/lib/rpm/Packages", Kind::Rpm),
+];
+/// Most bytes of a database that are read.
+const MOST_BYTES: u64 = 256 << 20;
+
+#[derive(Clone, Copy, PartialEq)]
+enum Kind {
+    Dpkg,
+    Apk,
+    Rpm,
+}
+
+/// Reads the databases of packages when one of them changed.
+pub(super) struct Packages {
+    root: PathBuf,
+    every: Span,
+    scope: Scope,
+    read: Vec<Mark>,
+}
+
+impl Packages {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            root: host.root.clone(),
+            every: host.settings_interval,
+            scope: Scope::new(host, "pkg"),
+            read: Vec::new(),
+        }
+    }
+
+    fn dpkg(path: &Path, sheet: &mut Sheet) -> Result<(), ObserveError> {
+        let file = open(path).map_err(|source| failed(path, source))?;
+        for package in deb822_fast::Deb822::iter_paragraphs_from_reader(BufReader::new(file.take(MOST_BYTES))) {
+            let package = package.map_err(|why| ObserveError::Malformed {
+                what: path.display().to_string(),
+                why: why.to_string(),
+            })?;
+            put(&package, sheet);
+        }
+        Ok(())
+    }
+
+    /// rpm's database has several forms; only rpm itself reads them all.
+    fn rpm(&self, sheet: &mut Sheet) -> Result<(), ObserveError> {
+        let root = self.root.display().to_string();
+        let format = "%{NAME} %{ARCH} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n";
+        let mut args = vec!["-qa", "--queryformat", format];
+        if self.root != Path::new("/") {
+            args.extend(["--root", root.as_str()]);
+        }
+        put_rpm(&String::from_utf8_lossy(&ask("rpm", &args)?), sheet);
+        Ok(())
+    }
+}
+
+/// Name, architecture and version of a package a line. Several versions of one may be installed side by side (kernels).
+fn put_rpm(text: &str, sheet: &mut Sheet) {
+    for line in text.lines() {
+        let words: Vec<&str> = line.split(' ').collect();
+        if let [name, _, version] = words[..]
+            && name != "gpg-pubkey"
+        {
+            sheet.put(name, Value::Version(Version::new(version)));
+        }
+    }
+}
+
+/// apk's list: a letter, a colon and the value a line, an empty line after each package.
+fn put_apk(text: &str, sheet: &mut Sheet) {
+    let mut name = None;
+    for line in text.lines() {
+        match line.split_once(':') {
+            Some(("P", value)) => name = Some(value),
+            Some(("V", version)) => {
+                if let Some(name) = name.take() {
+                    sheet.put(name, Value::Version(Version::new(version)));
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn put(package: &deb822_fast::Paragraph, sheet: &mut Sheet) {
+    let (Some(name), Some(version), Some(status)) =
+        (package.get("Package"), package.get("Version"), package.get("Status"))
+    else {
+        return;
+    };
+    // Wanted state, error, state: `install ok installed`, `hold ok installed`, `deinstall ok config-files`.
+    let mut words = status.split_ascii_whitespace();
+    let (wanted, state) = (words.next(), words.nth(1));
+    if state.is_none_or(|state| matches!(state, "not-installed" | "config-files")) {
+        return;
+    }
+    // As `dpkg -l` does: packages that may be there for several architectures bear theirs.
+    let name = match package.get("Architecture") {
+        Some(arch) if package.get("Multi-Arch") == Some("same") => format!("{name}:{arch}"),
+        _ => name.to_owned(),
+    };
+    if wanted == Some("hold") {
+        sheet.put(&format!("{name}:hold"), Value::Bool(true));
+    }
+    if state != Some("installed") {
+        sheet.put(&format!("{name}:state"), Value::text(state.unwrap_or_default()));
+    }
+    sheet.put(&name, Value::Version(Version::new(version)));
+}
+
+impl Source for Packages {
+    fn name(&self) -> &'static str {
+        "package"
+    }
+
+    fn every(&self) -> Span {
+        self.every
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let there: Vec<(PathBuf, Kind, Mark)> = DATABASES
+            .iter()
+            .filter_map(|(path, kind)| {
+                let path = self.root.join(path);
+                let mark = mark(&fs::metadata(&path).ok()?);
+                Some((path, *kind, mark))
+            })
+            .collect();
+        if there.is_empty() {
+            return Err(ObserveError::Absent {
+                what: "a database of packages".into(),
+            });
+        }
+        let marks: Vec<Mark> = there.iter().map(|(_, _, mark)| *mark).collect();
+        if marks == self.read && self.scope.known() {
+            self.scope.confirm(now, out);
+            return Ok(());
+        }
+        let mut sheet = self.scope.sheet();
+        let mut rpm = false;
+        for (path, kind, _) in &there {
+            match kind {
+                Kind::Dpkg => Self::dpkg(path, &mut sheet)?,
+                Kind::Apk => {
+                    let bytes = plain_file(path, MOST_BYTES).unwrap_or_default();
+                    put_apk(&String::from_utf8_lossy(&bytes), &mut sheet);
+                }
+                // One of its files may be a link to another.
+                Kind::Rpm if rpm => {}
+                Kind::Rpm => {
+                    rpm = true;
+                    self.rpm(&mut sheet)?;
+                }
+            }
+        }
+        self.scope.tell(now, sheet, out);
+        self.read = marks;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::{Tree, setting};
+
+    const STATUS: &str = "Package: bash\nStatus: install ok installed\nArchitecture: amd64\nMulti-Arch: foreign\nVersion: 5.2.15-2+b2\n\
+        Description: shell\n more\n .\n end\n\nPackage: libc6\nStatus: hold ok installed\nArchitecture: i386\nMulti-Arch: same\nVersion: 2.36-9\n\n\
+        Package: old\nStatus: deinstall ok config-files\nVersion: 1\n\nPackage: half\nStatus: install ok half-configured\nVersion: 2\n";
+
+    #[test]
+    fn versions_of_what_is_installed() {
+        let tree = Tree::new();
+        tree.write("var/lib/dpkg/status", STATUS);
+        let mut source = Packages::new(&tree.host());
+        let batch = tree.read(&mut source, 0).unwrap();
+        assert_eq!(
+            setting(&batch, "pkg.bash"),
+            Some(Value::Version(Version::new("5.2.15-2+b2")))
+        );
+        assert_eq!(setting(&batch, "pkg.libc6:i386:hold"), Some(Value::Bool(true)));
+        assert_eq!(setting(&batch, "pkg.half:state"), Some(Value::text("half-configured")));
+        assert_eq!(setting(&batch, "pkg.old"), None);
+        assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
+        tree.write("var/lib/dpkg/status", STATUS.replace("5.2.15", "5.2.15.1"));
+        let batch = tree.read(&mut source, 120).unwrap();
+        assert_eq!(
+            setting(&batch, "pkg.bash"),
+            Some(Value::Version(Version::new("5.2.15.1-2+b2")))
+        );
+    }
+
+    #[test]
+    fn packages_of_apk_and_rpm() {
+        let tree = Tree::new();
+        tree.write(
+            "lib/apk/db/installed",
+            b"C:Q1x\nP:musl\nV:1.2.4-r2\nA:x86_64\n\nP:odd\n\n\xff\nV:1\n",
+        );
+        let batch = tree.read(&mut Packages::new(&tree.host()), 0).unwrap();
+        assert_eq!(
+            setting(&batch, "pkg.musl"),
+            Some(Value::Version(Version::new("1.2.4-r2")))
+        );
+        let scope = Scope::new(&tree.host(), "pkg");
+        let mut sheet = scope.sheet();
+        put_rpm(
+            "bash x86_64 5.2.15-3.el9\nvim x86_64 2:9.0-1\ngpg-pubkey (none) 1-2\nbroken\n",
+            &mut sheet,
+        );
+        assert_eq!(sheet.len(), 2);
+    }
+
+    #[test]
+    fn a_file_cut_in_the_middle_loses_nothing_told_before() {
+        let tree = Tree::new();
+        let mut source = Packages::new(&tree.host());
+        assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
+        tree.write("var/lib/dpkg/status", b"\xff\xfe\x00 no field\n");
+        assert!(tree.read(&mut source, 0).is_err());
+        tree.write("var/lib/dpkg/status", "");
+        let batch = tree.read(&mut source, 60).unwrap();
+        assert!(batch.snapshots[0].settings.as_ref().unwrap().is_empty());
+    }
+}

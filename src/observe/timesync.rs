@@ -1,0 +1,175 @@
+//! How far the clock is from the time servers, as chrony, ntpd or systemd-timesyncd have it.
+#![cfg(target_os = "linux")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    time::UNIX_EPOCH,
+};
+
+use super::{
+    Host, ObserveError, Source,
+    child::ask,
+    meter::{COUNT, Channel, Origin, Sort},
+};
+use crate::domain::{Batch, Span, Timestamp, Unit};
+
+/// Time between two readings: the servers are asked every minute to every quarter of an hour.
+const EVERY: Span = Span::from_mins(2);
+/// Folders that a running daemon has.
+const CHRONY: [&str; 2] = ["run/chrony", "var/run/chrony"];
+const NTPD: [&str; 3] = ["run/ntpd.pid", "var/run/ntpd.pid", "run/ntpsec"];
+/// systemd-timesyncd dates this file at each answer.
+const TIMESYNCD: &str = "run/systemd/timesync/synchronized";
+
+/// Asks the daemon that keeps the clock.
+pub(super) struct TimeSync {
+    root: PathBuf,
+    origin: Origin,
+    offset: Channel,
+    stratum: Channel,
+    ago: Channel,
+}
+
+impl TimeSync {
+    pub(super) fn new(host: &Host) -> Self {
+        let origin = Origin::new(host, "timesync", EVERY.max(host.interval));
+        Self {
+            root: host.root.clone(),
+            offset: origin.channel("clock.offset_secs", Sort::Gauge(Unit::Secs)),
+            stratum: origin.channel("clock.stratum", COUNT),
+            ago: origin.channel("clock.synced_ago_secs", Sort::Gauge(Unit::Secs)),
+            origin,
+        }
+    }
+
+    fn runs(&self, files: &[&str]) -> bool {
+        files.iter().any(|file| self.root.join(file).exists())
+    }
+
+    fn tell(&mut self, now: Timestamp, told: Answer, out: &mut Batch) {
+        for (channel, number) in [
+            (&mut self.offset, told.offset),
+            (&mut self.stratum, told.stratum),
+            (&mut self.ago, told.ago),
+        ] {
+            if let Some(number) = number {
+                channel.tell(now, number, out);
+            }
+        }
+    }
+}
+
+/// What a daemon says: offset in seconds, distance from a reference clock, seconds since the last answer of a server.
+#[derive(Debug, Default, PartialEq)]
+struct Answer {
+    offset: Option<f64>,
+    stratum: Option<f64>,
+    ago: Option<f64>,
+}
+
+/// `chronyc -c tracking`: reference, its name, stratum, time of the reference, offset, …, state of leap seconds.
+fn chrony(text: &str, now: Timestamp) -> Answer {
+    let fields: Vec<&str> = text.trim().split(',').collect();
+    let number = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    // Without a server the numbers are zero and mean nothing.
+    if fields.last().is_none_or(|leap| *leap == "Not synchronised") || fields.len() < 14 {
+        return Answer::default();
+    }
+    Answer {
+        offset: number(4),
+        stratum: number(2),
+        ago: number(3).map(|then| (now.0 as f64 / 1e6 - then).max(0.0)),
+    }
+}
+
+/// `ntpq -c rv`: `…, stratum=3, …, offset=-0.123, …`, the offset in milliseconds.
+fn ntpd(text: &str) -> Answer {
+    let number = |wanted: &str| {
+        text.split([',', '\n'])
+            .find_map(|part| part.trim().strip_prefix(wanted)?.parse::<f64>().ok())
+    };
+    let stratum = number("stratum=");
+    // 16 is no server at all.
+    if stratum.is_none_or(|stratum| stratum >= 16.0) {
+        return Answer::default();
+    }
+    Answer {
+        offset: number("offset=").map(|millis| millis / 1e3),
+        stratum,
+        ago: None,
+    }
+}
+
+impl Source for TimeSync {
+    fn name(&self) -> &'static str {
+        "timesync"
+    }
+
+    fn every(&self) -> Span {
+        self.origin.cadence
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let here = self.root == Path::new("/");
+        let answer = if here && self.runs(&CHRONY) {
+            chrony(
+                &String::from_utf8_lossy(&ask("chronyc", &["-c", "-n", "tracking"])?),
+                now,
+            )
+        } else if here && self.runs(&NTPD) {
+            ntpd(&String::from_utf8_lossy(&ask("ntpq", &["-c", "rv"])?))
+        } else if let Ok(time) = fs::metadata(self.root.join(TIMESYNCD)).and_then(|meta| meta.modified()) {
+            let since = time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+            Answer {
+                ago: Some((now.0 as f64 / 1e6 - since).max(0.0)),
+                ..Answer::default()
+            }
+        } else {
+            return Err(ObserveError::Absent {
+                what: "a daemon that keeps the clock".into(),
+            });
+        };
+        self.tell(now, answer, out);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::{Tree, value};
+
+    #[test]
+    fn what_the_daemons_say() {
+        let now = Timestamp::from_secs(1_000);
+        let line = "A29FC87B,162.159.200.123,4,940.5,-0.000012,0.1,0.2,-1.3,0,0.1,0.01,0.001,64.2,Normal\n";
+        let want = Answer {
+            offset: Some(-0.000_012),
+            stratum: Some(4.0),
+            ago: Some(59.5),
+        };
+        assert_eq!(chrony(line, now), want);
+        assert_eq!(
+            chrony(&line.replace("Normal", "Not synchronised"), now),
+            Answer::default()
+        );
+        assert_eq!(chrony("", now), Answer::default());
+        let text = "associd=0 status=0615\nversion=\"x\", stratum=3, offset=-0.5,\nfrequency=1";
+        assert_eq!(ntpd(text).offset, Some(-0.0005));
+        assert_eq!(ntpd(&text.replace("=3", "=16")), Answer::default());
+    }
+
+    #[test]
+    fn systemd_dates_a_file() {
+        let tree = Tree::new();
+        let mut source = TimeSync::new(&tree.host());
+        assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
+        tree.write(TIMESYNCD, "");
+        let file = fs::File::options().write(true).open(tree.path(TIMESYNCD)).unwrap();
+        file.set_modified(UNIX_EPOCH + std::time::Duration::from_secs(900))
+            .unwrap();
+        let batch = tree.read(&mut source, 1_000).unwrap();
+        assert_eq!(value(&batch, "clock.synced_ago_secs"), Some(100.0));
+    }
+}
