@@ -126,7 +126,10 @@ fn by_scope(items: &[Item<'_>], sets: &mut Sets) {
     for places in plain.values_mut() {
         places.sort_by_key(|place| (items[*place].at, *place));
         for pair in places.windows(2) {
-            if items[pair[0]].near(&items[pair[1]], TOGETHER) {
+            // Read at the same time; two minutes only where the times are exact.
+            let exact = pair.iter().all(|place| items[*place].after == items[*place].at);
+            let slack = if exact { TOGETHER } else { Span(-1) };
+            if items[pair[0]].near(&items[pair[1]], slack) {
                 sets.join(pair[0], pair[1]);
             }
         }

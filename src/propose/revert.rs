@@ -264,7 +264,20 @@ fn adopt(finding: &Finding, wrong: f64, why: Vec<String>) -> Candidate {
 /// How a way back is itself undone.
 fn undo(targets: &[Target], name: &str) -> String {
     let head = &targets[0];
-    match (Subject::of(&head.id.name), &head.actual, &head.wanted) {
+    let subject = Subject::of(&head.id.name);
+    let thing = subject.thing();
+    let others = || {
+        targets
+            .iter()
+            .any(|target| Subject::of(&target.id.name).thing() != thing)
+    };
+    if !matches!(subject, Subject::Package { .. }) && others() {
+        return format!(
+            "set the {} settings to what they are now; the store keeps these values",
+            targets.len()
+        );
+    }
+    match (subject, &head.actual, &head.wanted) {
         (Subject::Package { name, part: "" }, Some(version), None) => format!("install {name} {version} again"),
         (Subject::Package { name, part: "" }, None, Some(_)) => format!("remove {name} again"),
         (Subject::Package { name, part: "" }, Some(version), Some(_)) => format!("install {name} {version} again"),
@@ -283,7 +296,15 @@ fn title(targets: &[Target], name: &str, summary: &str) -> String {
     let head = &targets[0];
     let more = targets.len() - 1;
     let and_what = if more == 0 { "" } else { " with what it brought" };
-    match (Subject::of(&head.id.name), &head.actual, &head.wanted) {
+    let subject = Subject::of(&head.id.name);
+    let thing = subject.thing();
+    let one = targets
+        .iter()
+        .all(|target| Subject::of(&target.id.name).thing() == thing);
+    if !one && !matches!(subject, Subject::Package { .. }) {
+        return format!("back to the baseline: {summary}");
+    }
+    match (subject, &head.actual, &head.wanted) {
         (Subject::Package { name, part: "" }, Some(_), None) => format!("remove package {name}{and_what}"),
         (Subject::Package { name, part: "" }, None, Some(version)) => format!("install package {name} {version} again"),
         (Subject::Package { name, part: "" }, Some(_), Some(version)) => format!("package {name} back to {version}"),

@@ -231,6 +231,24 @@ fn one_deed_is_one_finding_whatever_it_touches() {
         ["interface dummy0 is new (and 2 more settings) by root"]
     );
 
+    // What has only its scope in common is one when it was read at the same time, and two when at the next reading.
+    let mut world = World::new(&[]);
+    let read = |world: &mut World, name: &str, minute: i64| {
+        let at = at(1600 + 60 * minute);
+        world.shadows.settings.observe(&SettingChange {
+            id: setting(name),
+            at,
+            after: Some(at - Span::from_mins(1)),
+            from: None,
+            to: Some(Value::Int(7)),
+            by: None,
+        });
+    };
+    read(&mut world, "sysctl.kernel.panic", 0);
+    read(&mut world, "sysctl.vm.swappiness", 0);
+    read(&mut world, "sysctl.vm.laptop_mode", 1);
+    assert_eq!(texts(&mut world).len(), 2);
+
     // A mount and its line; a parameter and its line, read by another source half a minute later.
     let mut world = World::new(&[]);
     for part in ["device", "fstype", "options"] {
