@@ -20,6 +20,7 @@ use super::{
     Answer, Keeper, Link, LinkError, Listening, Opened, Query, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
     publish::{About, Publisher},
     rebuild::Jobs,
+    saved,
     socket::serve,
     usage::Meter,
 };
@@ -327,11 +328,12 @@ impl Loop {
             tracing::warn!("{failed}");
         }
         if let Some(state) = found.state {
-            match rmp_serde::from_slice::<State>(&state) {
+            match saved::unpack(&state) {
                 Ok(state) => self.state = state,
                 // The observations are all there; only what was learnt from them begins anew.
                 Err(error) => tracing::warn!("what was learnt cannot be read ({error}): learning begins anew"),
             }
+            drop(state);
             self.write = Write::default();
             self.apply_limits();
             for (batch, at) in std::mem::take(&mut self.early) {
@@ -466,7 +468,7 @@ impl Loop {
         if self.opened.is_some() {
             return;
         }
-        match rmp_serde::to_vec_named(&self.state) {
+        match saved::pack(&self.state) {
             Ok(bytes) => self.write.state.push(("pipeline".into(), bytes)),
             Err(error) => tracing::error!("what was learnt cannot be saved: {error}"),
         }
