@@ -3,6 +3,7 @@
 mod answer;
 mod any;
 pub mod clock;
+mod explain;
 mod keeper;
 mod link;
 mod past;
@@ -12,6 +13,7 @@ mod readers;
 mod rebuild;
 mod resources;
 mod run;
+mod saved;
 mod snapshot;
 mod socket;
 mod usage;

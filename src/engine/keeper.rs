@@ -200,6 +200,9 @@ impl Thread {
                 self.store = Some(store);
                 self.say(true, "");
                 self.measure();
+                if let Some(Err(error)) = self.store.as_mut().map(Store::let_go) {
+                    tracing::warn!("{error}");
+                }
                 Opened {
                     state,
                     numbered,

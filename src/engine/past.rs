@@ -10,6 +10,7 @@ use super::{
 use crate::{
     domain::{Finding, Mark, Options, SeriesId, Span, Timestamp},
     drift::incidents,
+    pipeline::State,
     store::{Store, StoreError},
 };
 
@@ -23,6 +24,8 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         .collect();
     held.sort_by(Finding::worst_first);
     let (marks, crossings) = (marks(&held), crossings(&held));
+    // Limits are not kept for every time: those of the options stand, without what a console set since.
+    let rules = State::default();
     let mut hours = hours(store, at)?;
     let mut metrics: Vec<MetricRow> = store
         .metrics_as_of(at)?
@@ -36,7 +39,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
             expected: bucket.expected,
             bits: bucket.bits,
             hour: hours.remove(&meta.id).unwrap_or_default(),
-            limit: meta.limit,
+            limit: rules.limit_of(&meta.id, meta.limit.as_ref(), options),
             crossing: crossings.get(&meta.id).copied(),
             points: 0,
             from: None,
@@ -143,7 +146,7 @@ mod tests {
     use crate::{
         domain::{Batch, MetricKind, MetricMeta, Observation, Point, Unit},
         engine::publish::{About, Publisher},
-        pipeline::{self, State},
+        pipeline,
     };
 
     fn meta(name: &str, unit: Unit) -> MetricMeta {

@@ -103,7 +103,8 @@ fn learnt(meta: MetricMeta, values: &[Bucket], minutes: &[Bucket], at: Timestamp
             value: bucket.last,
         };
         let judged = shadow.observe(point);
-        if shadow.refit_due(bucket.at) {
+        // Once early, so that there are bands, and once at the end: on the way it would only take time.
+        if shadow.points() == MetricShadow::WARM {
             shadow.refit(bucket.at);
         }
         if recent.len() == Metric::RECENT {

@@ -21,6 +21,7 @@ use super::{
     SourceRow, Usage, answer, clock,
     publish::{About, Publisher},
     rebuild::Jobs,
+    saved,
     socket::serve,
     usage::Meter,
 };
@@ -398,11 +399,12 @@ impl Loop {
             tracing::warn!("{failed}");
         }
         if let Some(state) = found.state {
-            match rmp_serde::from_slice::<State>(&state) {
+            match saved::unpack(&state) {
                 Ok(state) => self.state = state,
                 // The observations are all there; only what was learnt from them begins anew.
                 Err(error) => tracing::warn!("what was learnt cannot be read ({error}): learning begins anew"),
             }
+            drop(state);
             self.write = Write::default();
             self.apply_limits();
             self.state.numbers.after(found.numbered);
@@ -573,7 +575,7 @@ impl Loop {
         if self.opened.is_some() {
             return;
         }
-        match rmp_serde::to_vec_named(&self.state) {
+        match saved::pack(&self.state) {
             Ok(bytes) => self.write.state.push(("pipeline".into(), bytes)),
             Err(error) => tracing::error!("what was learnt cannot be saved: {error}"),
         }

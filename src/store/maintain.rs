@@ -35,6 +35,14 @@ impl Store {
         }
         self.step(|db| db.forget(until))?;
         self.keep_small()?;
+        self.let_go()
+    }
+
+    /// Gives back the memory that reading took: what was read to open a large store, or to answer a question, is not needed again.
+    ///
+    /// # Errors
+    /// On a database error.
+    pub fn let_go(&mut self) -> Result<(), StoreError> {
         let limit = memory_limit(&self.options);
         self.with(|db| {
             // DuckDB keeps every block it ever read up to its limit; lowering the limit for a moment lets go of them. It says no

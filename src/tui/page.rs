@@ -151,6 +151,22 @@ pub fn between(unit: Unit, low: f64, high: f64) -> String {
     format!("{short}{dash}{high_text}")
 }
 
+/// `value` with two digits that matter; counts keep theirs.
+#[must_use]
+pub fn coarse(unit: Unit, value: f64) -> f64 {
+    if unit == Unit::Count || !value.is_finite() || value == 0.0 {
+        return value;
+    }
+    // 1000 K is 1000 bytes off a round number, but two digits of it are all that is shown.
+    let base = match unit {
+        Unit::Bytes | Unit::BytesPerSec => 1024f64.powf(value.abs().max(1.0).log(1024.0).floor()),
+        _ => 1.0,
+    };
+    let step = 10f64.powf((value.abs() / base).log10().floor() - 1.0) * base;
+    let rounded = (value / step).round() * step;
+    if rounded.is_finite() { rounded } else { value }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -178,5 +194,17 @@ mod tests {
             let seen = window(len, chosen, rows);
             prop_assert!(seen.contains(&chosen) && seen.len() <= rows && seen.end <= len);
         }
+    }
+
+    #[test]
+    fn two_digits_are_kept_of_all_but_counts() {
+        let shown = |unit: Unit, value: f64| unit.show(coarse(unit, value));
+        assert_eq!(shown(Unit::Percent, 12.34), "12 %");
+        assert_eq!(shown(Unit::Percent, 4.123), "4.1 %");
+        assert_eq!(shown(Unit::Percent, 99.7), "100 %");
+        assert_eq!(shown(Unit::Count, 312.0), "312");
+        assert_eq!(shown(Unit::Bytes, 4.56 * 1024f64.powi(3)), "4.6G");
+        assert_eq!(shown(Unit::PerSec, -3456.0), "-3500/s");
+        assert_eq!(shown(Unit::None, 1e-320), Unit::None.show(1e-320));
     }
 }

@@ -79,8 +79,15 @@ pub fn fit_name(name: &str, width: usize) -> String {
     let mut short = name.as_str();
     for unit in ["_per_s", "_bytes", "_pct"] {
         short = short.strip_suffix(unit).unwrap_or(short);
-        if short.width() < width && !short.is_empty() {
-            return fit(&format!("{short}~"), width);
+        if short.width() <= width && !short.is_empty() {
+            return fit(
+                &if short.width() < width {
+                    format!("{short}~")
+                } else {
+                    short.into()
+                },
+                width,
+            );
         }
     }
     // Of fewer cells the two ends would tell less than the beginning.

@@ -1,7 +1,7 @@
 //! The console in a real pseudo-terminal: this test program starts itself as the console and reads what it draws.
 
 use std::{
-    env,
+    env, fs,
     io::Read,
     process::{Command, Stdio},
     sync::Arc,
@@ -10,7 +10,7 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::*;
+use super::{effect::write_new, *};
 use crate::{
     engine::{Answer, LinkError, Query},
     tui::{fixture, theme},

@@ -287,7 +287,7 @@ pub fn worst(state: &State, most: usize, width: usize) -> Vec<(Mark, String)> {
     let rest = order::ordered(state).into_iter().map(|row| {
         let now = row
             .now
-            .map_or("-".into(), |(_, value)| row.unit.show(metrics::coarse(row.unit, value)));
+            .map_or("-".into(), |(_, value)| row.unit.show(page::coarse(row.unit, value)));
         line(row.mark, &row.id.name, &now)
     });
     off.chain(rest).take(most).collect()

@@ -92,9 +92,15 @@ fn heading(state: &State, width: usize) -> String {
         (None, None) => "no chain yet".into(),
         (Some(broken), _) => format!("chain BROKEN at {}", when(broken.at, state.now())),
     };
+    let total = grouped(state.audit.total);
+    if !state.shown.live {
+        return format!(
+            " filter: {filter}   {} of {total} entries, as of then   {chain}",
+            listed(state).len()
+        );
+    }
     format!(
-        " filter: {filter}   {} entries   {chain}   store {}",
-        grouped(state.audit.total),
+        " filter: {filter}   {total} entries   {chain}   store {}",
         Unit::Bytes.show(state.shown.store.bytes as f64)
     )
 }
@@ -274,7 +280,7 @@ fn summary(state: &State, width: usize) -> Vec<String> {
         grouped(health.learnt.into())
     );
     if !state.shown.live {
-        let kept = " The ledger, the engine and the sources are not kept for the past: 0 goes back to now.".into();
+        let kept = " Engine, sources and ledger of then are not kept: 0 goes back to now.".into();
         return vec![trust, kept];
     }
     vec![

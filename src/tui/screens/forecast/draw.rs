@@ -228,7 +228,8 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
     for place in window(found.len(), at, rows.min(page.left())) {
         let (row, crossing) = &found[place];
         let chosen = state.forecast.row.as_ref() == Some(&row.id);
-        let hits = view_of(state, &row.id).map_or("-".into(), |view| format!("{} of {}", view.hits.0, view.hits.1));
+        let hits = view_of(state, &row.id).filter(|view| view.hits.1 > 0);
+        let hits = hits.map_or("-".into(), |view| format!("{} of {}", view.hits.0, view.hits.1));
         let name_cells = 14 + width.saturating_sub(80);
         let pointer = if chosen || (state.forecast.row.is_none() && place == at) {
             '>'

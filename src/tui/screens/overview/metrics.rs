@@ -2,7 +2,6 @@
 
 use super::{bare, draw};
 use crate::{
-    domain::Unit,
     engine::MetricRow,
     tui::{
         order::NOTABLE,
@@ -24,7 +23,7 @@ pub(super) fn heading(count: usize, spare: usize) -> String {
 pub(super) fn row(state: &State, row: &MetricRow, chosen: bool, spare: usize, page: &mut Page<'_>) {
     let band = row.expected.map_or("-".into(), |expected| {
         let (low, high) = expected.band80();
-        let (low, high) = (coarse(row.unit, low), coarse(row.unit, high));
+        let (low, high) = (page::coarse(row.unit, low), page::coarse(row.unit, high));
         if low == high {
             row.unit.show(low)
         } else {
@@ -66,7 +65,7 @@ pub(super) fn small_row(state: &State, row: &MetricRow, chosen: bool, page: &mut
 /// The newest value, coarse.
 fn now(row: &MetricRow) -> String {
     row.now
-        .map_or("-".into(), |(_, value)| row.unit.show(coarse(row.unit, value)))
+        .map_or("-".into(), |(_, value)| row.unit.show(page::coarse(row.unit, value)))
 }
 
 /// Its surprise; a dash while nothing stands out.
@@ -75,37 +74,5 @@ fn bits(row: &MetricRow) -> String {
         "-".into()
     } else {
         format!("{:.1}", row.bits)
-    }
-}
-
-/// `value` with two digits that matter; counts keep theirs.
-pub(super) fn coarse(unit: Unit, value: f64) -> f64 {
-    if unit == Unit::Count || !value.is_finite() || value == 0.0 {
-        return value;
-    }
-    // 1000 K is 1000 bytes off a round number, but two digits of it are all that is shown.
-    let base = match unit {
-        Unit::Bytes | Unit::BytesPerSec => 1024f64.powf(value.abs().max(1.0).log(1024.0).floor()),
-        _ => 1.0,
-    };
-    let step = 10f64.powf((value.abs() / base).log10().floor() - 1.0) * base;
-    let rounded = (value / step).round() * step;
-    if rounded.is_finite() { rounded } else { value }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn two_digits_are_kept_of_all_but_counts() {
-        let shown = |unit: Unit, value: f64| unit.show(coarse(unit, value));
-        assert_eq!(shown(Unit::Percent, 12.34), "12 %");
-        assert_eq!(shown(Unit::Percent, 4.123), "4.1 %");
-        assert_eq!(shown(Unit::Percent, 99.7), "100 %");
-        assert_eq!(shown(Unit::Count, 312.0), "312");
-        assert_eq!(shown(Unit::Bytes, 4.56 * 1024f64.powi(3)), "4.6G");
-        assert_eq!(shown(Unit::PerSec, -3456.0), "-3500/s");
-        assert_eq!(shown(Unit::None, 1e-320), Unit::None.show(1e-320));
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{first_cause, incident, lanes};
 use crate::{
-    domain::{EventKind, Seen, SeriesId, SettingChange, Timestamp, Unit, Value, text::visible},
+    domain::{EventKind, Mark, Seen, SeriesId, SettingChange, Timestamp, Unit, Value, text::visible},
     engine::{Snapshot, Timeline},
     tui::{
         page::between,
@@ -132,6 +132,8 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
                     format!("{} metrics: {seen}", finding.series.len())
                 }
                 Seen::Metric { now: None, .. } if finding.series.len() > 1 => seen,
+                // What will be is not in its values yet.
+                _ if finding.mark == Mark::Cross => finding.summary.to_string(),
                 _ => format!("{name} {seen}"),
             },
             bits: (finding.bits > 0.0).then_some(finding.bits),

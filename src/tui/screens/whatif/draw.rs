@@ -4,14 +4,14 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{Scenario, charts};
 use crate::{
-    domain::{Change, Effect, SeriesId, Span, Step},
+    domain::{Change, Effect, SeriesId, Span, Step, Unit},
     simulate::Outcome,
     tui::{
         look::Role,
-        page::{Page, between, signed, window},
+        page::{Page, between, coarse, signed, window},
         screens::proposals::evidence,
         state::State,
-        text::{clock, fit, fit_right, minute, wrap},
+        text::{clock, fit, fit_name, fit_right, minute, wrap},
     },
 };
 
@@ -186,6 +186,15 @@ pub(super) fn no_effect(scenario: &Scenario) -> String {
     )
 }
 
+/// Figures of a table: of sizes and times two digits say as much as is known; percentages keep a tenth.
+fn rounded(unit: Unit, value: f64) -> f64 {
+    match unit {
+        Unit::Percent => (value * 10.0).round() / 10.0,
+        Unit::Count | Unit::None => value,
+        _ => coarse(unit, value),
+    }
+}
+
 /// The effect of a scenario on a series.
 fn effect<'a>(scenario: Option<&'a Scenario>, id: &SeriesId) -> Option<&'a Effect> {
     scenario?
@@ -220,7 +229,8 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let second = pane.b.as_ref().filter(|_| width >= 100);
     let letter = if pane.on_b { "B" } else { "A" };
     // The figures of before stay in sight until the new ones are there.
-    let running = if pane.current().job.is_some() { ", running" } else { "" };
+    let again = pane.current().job.is_some() && pane.current().outcome.is_some();
+    let running = if again { ", new" } else { "" };
     let title = match wide {
         true => format!(" OUTCOME over {}{running}", far(pane.horizon)),
         false => format!(" OUTCOME {}", far(pane.horizon)),
@@ -258,17 +268,14 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
         let unit = shown.unit;
         let cell = |effect: Option<&Effect>, width: usize| match effect {
             Some(effect) => {
-                let middle = unit.show(effect.after[1]);
-                fit(
-                    &format!("{middle} ({})", between(unit, effect.after[0], effect.after[2])),
-                    width,
-                )
+                let [low, middle, high] = effect.after.map(|value| rounded(unit, value));
+                fit(&format!("{} ({})", unit.show(middle), between(unit, low, high)), width)
             }
             None => fit("no evidence", width),
         };
         let here = place == chosen && pane.outcome;
         let cursor = if place == chosen { '>' } else { ' ' };
-        let label = fit(&format!("{cursor}{}", named(id)), name.saturating_sub(1)) + " ";
+        let label = format!("{cursor}{} ", fit_name(&named(id), name.saturating_sub(2)));
         let as_is = fit(&unit.show(shown.before[1]), 9) + " ";
         page.item(
             here,

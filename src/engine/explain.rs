@@ -1,0 +1,146 @@
+//! Everything behind one number, in lines for people.
+
+use super::{LinkError, run::Loop};
+use crate::domain::{SeriesId, Span, Timestamp, matches};
+
+/// Everything behind one number, as lines.
+pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Vec<String>, LinkError> {
+    let findings = engine
+        .state
+        .findings
+        .iter()
+        .filter(|finding| finding.series.contains(id));
+    let mut lines = Vec::new();
+    if let Some(metric) = engine.state.shadows.metrics.get(id) {
+        let unit = metric.meta.unit;
+        lines.push(format!(
+            "source   {}, every {}",
+            metric.meta.source, metric.meta.cadence
+        ));
+        if let Some(seen) = metric.newest() {
+            lines.push(format!(
+                "now      {} (read {} ago)",
+                unit.show(seen.value),
+                now - seen.at
+            ));
+            match seen.band {
+                Some([a, b, m, c, d]) => {
+                    let show = |value: f32| unit.show(f64::from(value));
+                    lines.push(format!(
+                        "shadow   {} expected; 80 %: {} to {}; 95 %: {} to {}",
+                        show(m),
+                        show(b),
+                        show(c),
+                        show(a),
+                        show(d)
+                    ));
+                    lines.push(format!(
+                        "surprise {:.1} bits: as far out as once in {} values",
+                        seen.bits,
+                        f64::from(seen.bits).exp2().round()
+                    ));
+                }
+                None => lines.push("shadow   none yet: still learning".into()),
+            }
+        }
+        let range = metric.shadow.range();
+        let from = range.map_or_else(
+            || "nothing yet".into(),
+            |(from, to)| format!("{} of values, {} of them", to - from, metric.shadow.points()),
+        );
+        lines.push(format!("from     {from}"));
+        let members: Vec<String> = metric
+            .shadow
+            .members()
+            .iter()
+            .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
+            .collect();
+        lines.push(format!("model    {}", members.join(", ")));
+        let seasons: Vec<String> = metric.shadow.seasons().iter().map(ToString::to_string).collect();
+        lines.push(format!(
+            "season   {}",
+            if seasons.is_empty() {
+                "none found".into()
+            } else {
+                seasons.join(", ")
+            }
+        ));
+        let held = metric.shadow.held();
+        if held.scored > 0 {
+            lines.push(format!(
+                "held     80 % band {:.1} %, 95 % band {:.1} % of {} values",
+                held.held80 * 100.0,
+                held.held95 * 100.0,
+                held.scored
+            ));
+            lines.push(format!(
+                "error    {} a step; staying as it was: {}",
+                unit.show(held.error),
+                unit.show(held.naive_error)
+            ));
+        }
+        match &metric.limit {
+            Some(limit) => lines.push(format!(
+                "limit    {} ({:?}, set by {})",
+                unit.show(limit.value),
+                limit.side,
+                limit.by
+            )),
+            None => lines.push("limit    none (:limit VALUE sets one)".into()),
+        }
+    } else if let Some(setting) = engine.state.shadows.settings.get(id) {
+        let settings = &engine.state.shadows.settings;
+        lines.push(format!("now      {}", setting.value));
+        lines.push(format!(
+            "watched  for {}, confirmed {} ago",
+            now - setting.since,
+            now - setting.confirmed
+        ));
+        if let Some(accepted) = engine.state.baseline.values.get(id) {
+            lines.push(format!("baseline {accepted}"));
+        }
+        if let Some(change) = &setting.last_change {
+            let was = change.from.as_ref().map_or("(absent)".into(), ToString::to_string);
+            lines.push(format!(
+                "changed  {} ago from {was} by {}",
+                now - change.at,
+                change.by.as_deref().unwrap_or("unknown")
+            ));
+            lines.push(format!("surprise {:.1} bits", setting.bits));
+            let undone = settings.undone(change, now, Span::from_days(14));
+            lines.push(format!("undone   within 14 days: {:.0} %", undone * 100.0));
+        }
+        lines.push(format!(
+            "hazard   {:.1} % to change within a day",
+            settings.hazard(id, now, Span::from_days(1)) * 100.0
+        ));
+        for (value, probability) in settings.values(id, now).into_iter().take(5) {
+            let value = value.map_or("(absent)".into(), |value| value.to_string());
+            lines.push(format!("expected {value}: {:.1} %", probability * 100.0));
+        }
+    } else {
+        return Err(LinkError::Refused(format!("nothing is called {id}")));
+    }
+    for finding in findings {
+        lines.push(format!("finding  {}: {}", finding.mark, finding.summary));
+        lines.extend(finding.evidence.iter().map(|line| format!("         {line}")));
+        lines.extend(finding.causes.iter().map(|cause| {
+            format!(
+                "cause    {} ({} before, {:.0} %)",
+                cause.what,
+                cause.lead,
+                cause.weight * 100.0
+            )
+        }));
+    }
+    let full = id.to_string();
+    if engine
+        .options
+        .mute
+        .iter()
+        .any(|pattern| matches(pattern, &id.name) || matches(pattern, &full))
+    {
+        lines.push("muted    by the configuration".into());
+    }
+    Ok(lines)
+}

@@ -1,0 +1,85 @@
+//! What was learnt, as bytes that the store keeps: MessagePack with names, so that later versions read it, compressed on the way. Nothing
+//! here ever holds it whole uncompressed: it is as large as all that was learnt.
+
+use std::io::{self, BufReader, BufWriter, Write};
+
+use flate2::{Compression, read::GzDecoder, write::GzEncoder};
+
+use crate::pipeline::State;
+
+/// Bytes that are packed at once.
+const CHUNK: usize = 64 << 10;
+
+/// Packs what was learnt.
+pub(super) fn pack(state: &State) -> io::Result<Vec<u8>> {
+    let mut packed = BufWriter::with_capacity(CHUNK, GzEncoder::new(Vec::new(), Compression::fast()));
+    rmp_serde::encode::write_named(&mut packed, state).map_err(io::Error::other)?;
+    packed.flush()?;
+    let packer = packed.into_inner().map_err(io::IntoInnerError::into_error)?;
+    packer.finish()
+}
+
+/// Unpacks it, also as it was before it was compressed.
+pub(super) fn unpack(bytes: &[u8]) -> io::Result<State> {
+    let state = if bytes.starts_with(&[0x1f, 0x8b]) {
+        rmp_serde::from_read(BufReader::with_capacity(CHUNK, GzDecoder::new(bytes)))
+    } else {
+        rmp_serde::from_slice(bytes)
+    };
+    state.map_err(io::Error::other)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{
+            Batch, MetricKind, MetricMeta, Observation, Options, Point, SettingSnapshot, Span, Timestamp, Unit, Value,
+        },
+        pipeline,
+    };
+
+    #[test]
+    fn what_was_learnt_comes_back_whole() {
+        let mut state = State::default();
+        let meta = MetricMeta {
+            id: "host:a/cpu.busy_pct".parse().unwrap(),
+            unit: Unit::Percent,
+            kind: MetricKind::Gauge,
+            cadence: Span::from_secs(10),
+            source: "proc".into(),
+            limit: None,
+        };
+        for number in 0..100 {
+            let at = Timestamp(1_000_000_000) + Span::from_secs(10) * number;
+            let value = Value::Int(if number < 50 { 60 } else { 1 });
+            let batch = Batch {
+                metrics: vec![meta.clone()],
+                observations: vec![Observation {
+                    id: meta.id.clone(),
+                    point: Point {
+                        at,
+                        value: (number % 7) as f64,
+                    },
+                }],
+                snapshots: vec![SettingSnapshot {
+                    resource: meta.id.resource.clone(),
+                    scope: "sysctl".into(),
+                    at,
+                    settings: Some([("sysctl.vm.swappiness".into(), value)].into()),
+                }],
+                ..Batch::default()
+            };
+            pipeline::step(&mut state, &batch, &Options::default(), at, 7);
+        }
+        let named = rmp_serde::to_vec_named(&state).unwrap();
+        let packed = pack(&state).unwrap();
+        assert!(packed.len() < named.len() / 2, "{} of {}", packed.len(), named.len());
+        for bytes in [&packed, &named] {
+            let back = unpack(bytes).unwrap();
+            assert_eq!(rmp_serde::to_vec_named(&back).unwrap(), named);
+        }
+        assert!(unpack(&packed[..packed.len() / 2]).is_err());
+        assert!(unpack(b"nonsense").is_err());
+    }
+}
