@@ -126,7 +126,7 @@ impl Channel {
 
     /// Whether it was told of before.
     pub(super) fn begun(&self) -> bool {
-        self.told
+        self.told.is_some()
     }
 
     /// Takes a new cadence, which is told with the next value.

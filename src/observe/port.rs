@@ -157,8 +157,7 @@ fn unit(text: &str) -> String {
         .filter_map(|line| line.rsplit_once(':'))
         .flat_map(|(_, path)| path.split('/'));
     let found = parts
-        .filter(|part| part.ends_with(".service") || part.ends_with(".scope"))
-        .last();
+        .rfind(|part| part.ends_with(".service") || part.ends_with(".scope"));
     found.unwrap_or_default().to_owned()
 }
 

@@ -73,6 +73,7 @@ impl Scope {
                 name: name.clone(),
             },
             at,
+            after: None,
             from: from.cloned(),
             to: to.cloned(),
             by: by.clone(),
