@@ -200,9 +200,6 @@ impl Thread {
                 self.store = Some(store);
                 self.say(true, "");
                 self.measure();
-                if let Some(Err(error)) = self.store.as_mut().map(Store::let_go) {
-                    tracing::warn!("{error}");
-                }
                 Opened {
                     state,
                     numbered,
@@ -288,6 +285,10 @@ impl Thread {
         if let Ok(mut row) = self.row.lock() {
             row.bytes = info.bytes;
             row.from = info.from;
+        }
+        // Counting reads a part of every table.
+        if let Some(Err(error)) = self.store.as_mut().map(Store::let_go) {
+            tracing::warn!("{error}");
         }
     }
 }

@@ -3,6 +3,7 @@
 mod cursor;
 mod draw;
 mod metrics;
+mod side;
 
 use std::sync::Arc;
 

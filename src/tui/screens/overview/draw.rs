@@ -3,26 +3,25 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    List, bare, chosen_finding, chosen_host, chosen_metric, compared, findings, hosts, list, metrics, name, since,
+    List, chosen_finding, chosen_host, chosen_metric, compared, findings, hosts, list, metrics, name, side, since,
     stands_out,
 };
 use crate::{
-    domain::{Finding, Mark, Seen, SeriesId},
+    domain::{Finding, Mark, Seen},
     engine::{MetricRow, ResourceRow},
     tui::{
-        chart::{self, Lists, Plot},
-        counts,
+        chart, counts,
         look::{Charset, Look, Role},
         order,
         page::{Page, window},
         put_counts,
         state::{Room, State},
-        text::{self, cut, fit, fit_name, fit_right, grouped},
+        text::{self, fit, fit_name, fit_right, grouped},
     },
 };
 
 /// Cells of the lists on wide screens; the chart stands right of them.
-const LIST: u16 = 80;
+pub(super) const LIST: u16 = 80;
 
 /// Columns of the chart at the right of a screen so wide.
 pub(super) fn side_columns(width: u16) -> usize {
@@ -36,7 +35,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         Room::Normal => lists(state, area, buffer),
         Room::Large => {
             lists(state, Rect { width: LIST, ..area }, buffer);
-            side(state, area, buffer);
+            side::view(state, area, buffer);
         }
     }
 }
@@ -406,104 +405,4 @@ fn quiet(state: &State) -> Vec<String> {
         lines.push(" Press 3 for what comes next.".into());
     }
     lines
-}
-
-/// The chart of the row under the cursor, on wide screens.
-fn side(state: &State, area: Rect, buffer: &mut Buffer) {
-    let area = Rect {
-        x: area.x + LIST,
-        width: area.width - LIST,
-        ..area
-    };
-    for row in 0..area.height {
-        text::put(
-            buffer,
-            area,
-            0,
-            row,
-            state.look.glyph("│", "|"),
-            state.look.style(Role::Grid),
-        );
-    }
-    let inner = Rect {
-        x: area.x + 1,
-        width: area.width - 1,
-        ..area
-    };
-    let Some(id) = super::beside(state) else { return };
-    let mut page = Page::new(&state.look, inner, buffer);
-    page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
-    match state.metric(&id) {
-        Some(row) => metric(state, row, &mut page),
-        None => setting(state, &id, &mut page),
-    }
-    if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
-        page.rule();
-        let width = page.width().saturating_sub(2);
-        let causes = finding
-            .causes
-            .iter()
-            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
-        let told = std::iter::once(finding.summary.to_string())
-            .chain(causes)
-            .chain(finding.evidence.iter().map(ToString::to_string));
-        for line in told.flat_map(|line| text::wrap(&line, width)) {
-            page.line(Role::Text, &format!(" {line}"));
-        }
-    }
-}
-
-/// A metric's value, its shadow and the last minutes of both.
-fn metric(state: &State, row: &MetricRow, page: &mut Page<'_>) {
-    let now = row.now.map_or("-".into(), |(_, value)| row.unit.show(value));
-    let (band, bits) = match row.expected {
-        Some(expected) => {
-            let (low, high) = expected.band80();
-            (
-                bare(&crate::tui::page::between(row.unit, low, high)),
-                format!("{:.1} bits", row.bits),
-            )
-        }
-        None => ("learning".into(), String::new()),
-    };
-    page.line(Role::Text, &format!(" now {now}  shadow {band}  {bits}"));
-    if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == row.id) {
-        let lists = Lists::of(chart, row.cadence, state.now());
-        let plot = Plot {
-            unit: row.unit,
-            from: chart.from,
-            step: chart.step,
-            actual: &lists.actual,
-            shadow: &lists.shadow,
-            limit: row.limit.as_ref(),
-            now: lists.now,
-            ..Plot::default()
-        };
-        let (rows, screen) = page.take(15);
-        chart::chart(&plot, &state.look, rows, screen);
-        let (rows, screen) = page.take(1);
-        text::put(screen, rows, 0, 0, "bit", state.look.style(Role::Dim));
-        let cells = Rect {
-            x: rows.x + chart::GUTTER,
-            width: rows.width - chart::GUTTER,
-            ..rows
-        };
-        chart::strip(&lists.bits, &state.look, cells, screen);
-    }
-}
-
-fn setting(state: &State, id: &SeriesId, page: &mut Page<'_>) {
-    let Some(row) = state.shown.settings.iter().find(|row| row.id == *id) else {
-        return;
-    };
-    let value = |value: Option<&crate::domain::Value>| value.map_or("(none)".into(), ToString::to_string);
-    page.line(Role::Text, &format!(" now {}", value(row.value.as_ref())));
-    if let Some(accepted) = &row.accepted {
-        page.line(Role::Text, &format!(" accepted {}", value(accepted.as_ref())));
-    }
-    if let Some(change) = &row.last_change {
-        let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        let line = format!(" changed {}{by}", text::when(change.at, state.now()));
-        page.line(Role::Text, &cut(&line, page.width()));
-    }
 }

@@ -1,0 +1,116 @@
+//! The pane beside the lists on wide screens.
+
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::{bare, draw::LIST};
+use crate::{
+    domain::SeriesId,
+    engine::MetricRow,
+    tui::{
+        chart::{self, Lists, Plot},
+        look::Role,
+        page::Page,
+        state::State,
+        text::{self, cut},
+    },
+};
+
+/// The chart of the row under the cursor, on wide screens.
+pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    let area = Rect {
+        x: area.x + LIST,
+        width: area.width - LIST,
+        ..area
+    };
+    for row in 0..area.height {
+        text::put(
+            buffer,
+            area,
+            0,
+            row,
+            state.look.glyph("│", "|"),
+            state.look.style(Role::Grid),
+        );
+    }
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width - 1,
+        ..area
+    };
+    let Some(id) = super::beside(state) else { return };
+    let mut page = Page::new(&state.look, inner, buffer);
+    page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
+    match state.metric(&id) {
+        Some(row) => metric(state, row, &mut page),
+        None => setting(state, &id, &mut page),
+    }
+    if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
+        page.rule();
+        let width = page.width().saturating_sub(2);
+        let causes = finding
+            .causes
+            .iter()
+            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
+        let told = std::iter::once(finding.summary.to_string())
+            .chain(causes)
+            .chain(finding.evidence.iter().map(ToString::to_string));
+        for line in told.flat_map(|line| text::wrap(&line, width)) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
+    }
+}
+
+/// A metric's value, its shadow and the last minutes of both.
+fn metric(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    let now = row.now.map_or("-".into(), |(_, value)| row.unit.show(value));
+    let (band, bits) = match row.expected {
+        Some(expected) => {
+            let (low, high) = expected.band80();
+            (
+                bare(&crate::tui::page::between(row.unit, low, high)),
+                format!("{:.1} bits", row.bits),
+            )
+        }
+        None => ("learning".into(), String::new()),
+    };
+    page.line(Role::Text, &format!(" now {now}  shadow {band}  {bits}"));
+    if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == row.id) {
+        let lists = Lists::of(chart, row.cadence, state.now());
+        let plot = Plot {
+            unit: row.unit,
+            from: chart.from,
+            step: chart.step,
+            actual: &lists.actual,
+            shadow: &lists.shadow,
+            limit: row.limit.as_ref(),
+            now: lists.now,
+            ..Plot::default()
+        };
+        let (rows, screen) = page.take(15);
+        chart::chart(&plot, &state.look, rows, screen);
+        let (rows, screen) = page.take(1);
+        text::put(screen, rows, 0, 0, "bit", state.look.style(Role::Dim));
+        let cells = Rect {
+            x: rows.x + chart::GUTTER,
+            width: rows.width - chart::GUTTER,
+            ..rows
+        };
+        chart::strip(&lists.bits, &state.look, cells, screen);
+    }
+}
+
+fn setting(state: &State, id: &SeriesId, page: &mut Page<'_>) {
+    let Some(row) = state.shown.settings.iter().find(|row| row.id == *id) else {
+        return;
+    };
+    let value = |value: Option<&crate::domain::Value>| value.map_or("(none)".into(), ToString::to_string);
+    page.line(Role::Text, &format!(" now {}", value(row.value.as_ref())));
+    if let Some(accepted) = &row.accepted {
+        page.line(Role::Text, &format!(" accepted {}", value(accepted.as_ref())));
+    }
+    if let Some(change) = &row.last_change {
+        let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+        let line = format!(" changed {}{by}", text::when(change.at, state.now()));
+        page.line(Role::Text, &cut(&line, page.width()));
+    }
+}

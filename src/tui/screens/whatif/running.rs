@@ -1,0 +1,86 @@
+//! What-ifs on their way: asked, watched, stopped.
+
+use super::{POLL, Pane, SEED, tag};
+use crate::{
+    engine::Query,
+    tui::state::{Effect, State},
+};
+
+/// What to ask when the screen is entered, or when the data it shows have changed: what was not asked yet. A what-if keeps
+/// the time it was run at; `r` runs it anew.
+pub fn refresh(state: &mut State) -> Vec<Effect> {
+    let at = state.at;
+    let pane = &mut state.whatif;
+    let horizon = pane.horizon;
+    let mut effects = Vec::new();
+    for (what, scenario) in [("a", Some(&mut pane.a)), ("b", pane.b.as_mut())] {
+        let Some(scenario) = scenario else { continue };
+        if scenario.at != at {
+            effects.extend(scenario.halt());
+            (scenario.at, scenario.outcome, scenario.failed) = (at, None, None);
+        }
+        let answered = scenario
+            .outcome
+            .as_ref()
+            .is_some_and(|outcome| outcome.changes == scenario.changes && outcome.horizon == horizon);
+        if scenario.changes.active().next().is_none() {
+            scenario.outcome = None;
+            effects.extend(scenario.halt());
+        } else if !answered && scenario.job.is_none() && scenario.failed.is_none() {
+            pane.next_job += 1;
+            scenario.job = Some(pane.next_job);
+            effects.push(Effect::Ask(
+                tag(what),
+                Query::WhatIf {
+                    changes: scenario.changes.clone(),
+                    horizon,
+                    seed: SEED,
+                    at,
+                    job: scenario.job,
+                },
+            ));
+        }
+    }
+    // Only what is learnt again from the past takes long enough to be watched.
+    if at.is_some() && !pane.polling && running(&state.whatif) {
+        state.whatif.polling = true;
+        effects.push(Effect::PollAfter(POLL));
+    }
+    effects
+}
+
+/// Whether an answer is awaited.
+fn running(pane: &Pane) -> bool {
+    [Some(&pane.a), pane.b.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|scenario| scenario.job.is_some())
+}
+
+/// Time to ask how far the what-ifs are.
+pub fn poll(state: &mut State) -> Vec<Effect> {
+    let pane = &mut state.whatif;
+    pane.polling = running(pane);
+    if !pane.polling {
+        return Vec::new();
+    }
+    let jobs = [("a", Some(&pane.a)), ("b", pane.b.as_ref())].into_iter();
+    let asks = jobs.filter_map(|(what, scenario)| Some(Effect::Ask(tag(what), Query::Progress(scenario?.job?))));
+    asks.chain([Effect::PollAfter(POLL)]).collect()
+}
+
+/// Esc while a what-if runs: ends it. `None` when none runs.
+pub fn stop(state: &mut State) -> Option<Vec<Effect>> {
+    let pane = &mut state.whatif;
+    if !running(pane) {
+        return None;
+    }
+    let mut effects = Vec::new();
+    for scenario in std::iter::once(&mut pane.a).chain(&mut pane.b) {
+        if scenario.job.is_some() {
+            effects.extend(scenario.halt());
+            scenario.failed = Some("stopped: r runs it again".into());
+        }
+    }
+    Some(effects)
+}
