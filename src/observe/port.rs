@@ -152,13 +152,11 @@ impl Ports {
 
 /// The unit in the lines of `/proc/PID/cgroup`: `0::/system.slice/nginx.service`.
 fn unit(text: &str) -> String {
-    let parts = text
+    let mut parts = text
         .lines()
         .filter_map(|line| line.rsplit_once(':'))
         .flat_map(|(_, path)| path.split('/'));
-    let found = parts
-        .filter(|part| part.ends_with(".service") || part.ends_with(".scope"))
-        .last();
+    let found = parts.rfind(|part| part.ends_with(".service") || part.ends_with(".scope"));
     found.unwrap_or_default().to_owned()
 }
 
