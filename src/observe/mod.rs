@@ -160,7 +160,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         // Homes may lie on another machine.
         Group {
             name: "accounts",
-            sources: vec![Box::new(account::Accounts::new(host))],
+            sources: vec![Box::new(account::Accounts::new(host, &witness))],
         },
         // A daemon that hangs holds up only itself.
         Group {

@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::{ObserveError, file::small};
+use crate::observe::{ObserveError, file::small};
 
 /// Folders that are looked into at one reading, and how deep.
 const MOST_FOLDERS: usize = 4_000;
