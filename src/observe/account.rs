@@ -14,6 +14,7 @@ use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -32,6 +33,9 @@ pub(super) struct Accounts {
     every: Span,
     scope: Scope,
     marks: BTreeMap<PathBuf, Option<Mark>>,
+    /// What was told last.
+    told: Option<Sheet>,
+    witness: Witness,
 }
 
 /// A user as passwd(5) has it.
@@ -44,8 +48,11 @@ struct User {
 }
 
 impl Accounts {
-    pub(super) fn new(host: &Host) -> Self {
+    /// The accounts of `host`; `witness` knows who changed them.
+    pub(super) fn new(host: &Host, witness: &Witness) -> Self {
         Self {
+            told: None,
+            witness: witness.clone(),
             root: host.root.clone(),
             every: host.settings_interval,
             scope: Scope::new(host, "account"),
@@ -262,7 +269,7 @@ impl Source for Accounts {
         }
         let passwd = self.root.join("etc/passwd");
         fs::metadata(&passwd).map_err(|source| failed(&passwd, source))?;
-        self.marks.clear();
+        let before = std::mem::take(&mut self.marks);
         let mut sheet = self.scope.sheet();
         let users = self.users(&mut sheet);
         self.groups(&users, &mut sheet);
@@ -275,7 +282,21 @@ impl Source for Accounts {
             sheet.put_list(&format!("sudo.{who}"), rules);
         }
         self.keys(&users, &mut sheet);
-        self.scope.tell(now, sheet, out);
+        match self.told.replace(sheet.clone()) {
+            Some(told) if self.scope.known() => {
+                let changed = self
+                    .marks
+                    .iter()
+                    .filter(|(path, mark)| before.get(*path) != Some(*mark));
+                let by = changed.into_iter().find_map(|(path, _)| {
+                    let path = Path::new("/").join(path.strip_prefix(&self.root).ok()?);
+                    self.witness.who_changed(&path.to_string_lossy(), now, |_| false)
+                });
+                self.scope.change(now, told, sheet, by, out);
+                self.scope.confirm(now, out);
+            }
+            _ => self.scope.tell(now, sheet, out),
+        }
         Ok(())
     }
 }
@@ -319,7 +340,7 @@ mod tests {
     #[test]
     fn users_groups_sudo_and_keys() {
         let tree = tree();
-        let mut source = Accounts::new(&tree.host());
+        let mut source = Accounts::new(&tree.host(), &Witness::default());
         let batch = tree.read(&mut source, 0).unwrap();
         let shown = |name: &str| setting(&batch, &format!("account.{name}")).map(|value| value.to_string());
         assert_eq!(shown("user.bob:shell").as_deref(), Some("/bin/sh"));
@@ -343,24 +364,28 @@ mod tests {
         assert!(!told.contains("hunter2") && !told.contains(&KEY[24..]));
         assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
         tree.write("etc/sudoers.d/new", "eve ALL=ALL\n");
-        let batch = tree.read(&mut source, 120).unwrap();
-        assert_eq!(
-            setting(&batch, "account.sudo.eve")
-                .map(|rule| rule.to_string())
-                .as_deref(),
-            Some("ALL=ALL")
+        source.witness.note(
+            Timestamp::from_secs(110),
+            crate::observe::witness::Deed::Ran,
+            "kim",
+            "/usr/bin/tee /etc/sudoers.d/new",
         );
+        let batch = tree.read(&mut source, 120).unwrap();
+        assert_eq!(batch.changes.len(), 1);
+        assert_eq!(&*batch.changes[0].id.name, "account.sudo.eve");
+        assert_eq!(batch.changes[0].by.as_deref(), Some("kim"));
     }
 
     #[test]
     fn a_host_without_accounts_and_files_that_include_themselves() {
         let tree = Tree::new();
         assert!(matches!(
-            tree.read(&mut Accounts::new(&tree.host()), 0),
+            tree.read(&mut Accounts::new(&tree.host(), &Witness::default()), 0),
             Err(ObserveError::Absent { .. })
         ));
         tree.write("etc/passwd", b"\xff:::::\n::::::\n");
         tree.write("etc/sudoers", "@include /etc/sudoers\n@includedir /etc\n\\\n#\n");
-        tree.read(&mut Accounts::new(&tree.host()), 0).unwrap();
+        tree.read(&mut Accounts::new(&tree.host(), &Witness::default()), 0)
+            .unwrap();
     }
 }

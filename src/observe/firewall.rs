@@ -39,9 +39,13 @@ impl Firewall {
         }
     }
 
-    /// Whether the kernel module `name` is there, built in or loaded; a question to it would load it.
-    fn loaded(&self, name: &str) -> bool {
-        self.root.join("sys/module").join(name).is_dir()
+    /// Whether the kernel has nftables; where they are a module that is not loaded, a question would load it.
+    fn has_tables(&self) -> bool {
+        let modules = small(&self.root.join("proc/modules")).unwrap_or_default();
+        // A kernel in one piece has no modules, and in a container none are shown.
+        modules.is_empty()
+            || !self.root.join("sys/module").is_dir()
+            || modules.lines().any(|line| line.starts_with("nf_tables "))
     }
 
     fn tell(&mut self, now: Timestamp, chains: &Chains, out: &mut Batch) {
@@ -171,7 +175,7 @@ impl Source for Firewall {
                 None
             }
         };
-        if self.loaded("nf_tables")
+        if self.has_tables()
             && let Some(text) = ask_for("nft", &["-s", "list", "ruleset"])
         {
             chains = nft(&text);

@@ -81,7 +81,7 @@ pub struct Host {
 /// Sources that run one after another on one thread of the engine, so that a hung mount or a slow child of one group does
 /// not stop the others.
 pub struct Group {
-    /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `containers`, `programs`, `events`,
+    /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `accounts`, `containers`, `programs`, `events`,
     /// `files`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
@@ -154,10 +154,14 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(port::Ports::new(host)),
                 Box::new(etc::Etc::new(host, &witness)),
                 Box::new(package::LanguagePackages::new(host)),
-                Box::new(account::Accounts::new(host)),
                 Box::new(cron::Cron::new(host)),
                 Box::new(certificate::Certificates::new(host)),
             ],
+        },
+        // Homes may lie on another machine.
+        Group {
+            name: "accounts",
+            sources: vec![Box::new(account::Accounts::new(host, &witness))],
         },
         // A daemon that hangs holds up only itself.
         Group {

@@ -16,7 +16,7 @@ const EVERY: Span = Span::from_mins(5);
 const MOST: usize = 4_000;
 const LONGEST: usize = 400;
 /// Modules whose parameters count or name something of the moment.
-const LEFT_OUT: [&str; 2] = ["kernel", "printk"];
+const LEFT_OUT: [&str; 3] = ["kernel", "page_reporting", "printk"];
 
 /// Reads the parameters of modules.
 pub(super) struct Modules {

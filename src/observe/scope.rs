@@ -100,6 +100,7 @@ impl Scope {
 }
 
 /// The settings of one scope while they are read.
+#[derive(Clone)]
 pub(super) struct Sheet {
     prefix: String,
     key: [u8; 32],

@@ -16,10 +16,39 @@ const MOST: usize = 1_000;
 const LONGEST: usize = 400;
 /// How long after a command began it may still write: an editor stays open.
 const COMMAND: Span = Span::from_hours(1);
-/// How far a package's log and its files may lie apart.
+/// How far a package's log and its files may lie apart, and how long a program that keeps files may take.
 const PACKAGE: Span = Span::from_mins(2);
 /// How far the audit log and the file's own time may lie apart.
 const AUDIT: Span = Span::from_secs(5);
+
+/// Programs that change files they are not told by name, and where these begin.
+const HANDS: [(&[&str], &[&str]); 9] = [
+    (
+        &[
+            "useradd", "usermod", "userdel", "adduser", "deluser", "groupadd", "groupmod", "groupdel", "gpasswd",
+            "passwd", "chpasswd", "chage", "chsh", "chfn", "vipw", "vigr",
+        ],
+        &[
+            "/etc/passwd",
+            "/etc/shadow",
+            "/etc/group",
+            "/etc/gshadow",
+            "/etc/subuid",
+            "/etc/subgid",
+        ],
+    ),
+    (&["visudo"], &["/etc/sudoers"]),
+    (&["crontab"], &["/var/spool/cron"]),
+    (&["systemctl"], &["/etc/systemd/"]),
+    (&["hostnamectl"], &["/etc/hostname", "/etc/machine-info"]),
+    (&["timedatectl"], &["/etc/localtime", "/etc/adjtime", "/etc/timezone"]),
+    (
+        &["localectl", "update-locale"],
+        &["/etc/locale.conf", "/etc/default/locale"],
+    ),
+    (&["update-alternatives"], &["/etc/alternatives/"]),
+    (&["ufw"], &["/etc/ufw/"]),
+];
 
 /// What a log saw.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +97,11 @@ impl Witness {
         let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let fits = |seen: &&Seen| match seen.deed {
             Deed::Wrote => seen.what == path && apart(at, seen.at) <= AUDIT,
-            Deed::Ran => names(&seen.what, path) && seen.at <= at + Span::from_secs(1) && at - seen.at <= COMMAND,
+            Deed::Ran => {
+                let since = at - seen.at;
+                since >= Span::from_secs(-1)
+                    && (names(&seen.what, path) && since <= COMMAND || works_on(&seen.what, path) && since <= PACKAGE)
+            }
             Deed::Installed => apart(at, seen.at) <= PACKAGE && owns(&seen.what),
         };
         // Of equal ones `max_by_key` takes the last, so the strongest deed must compare as greatest.
@@ -90,6 +123,15 @@ fn names(command: &str, path: &str) -> bool {
     command.split([' ', '=', '"', '\'', '>']).any(|word| {
         word == path || (word == last && !last.is_empty()) || word.strip_prefix("./").is_some_and(|word| word == last)
     })
+}
+
+/// Whether a command line runs a program that keeps the file.
+fn works_on(command: &str, path: &str) -> bool {
+    let program = command.split(' ').next().unwrap_or_default();
+    let program = program.rsplit('/').next().unwrap_or_default();
+    HANDS
+        .iter()
+        .any(|(programs, files)| programs.contains(&program) && files.iter().any(|file| path.starts_with(file)))
 }
 
 #[cfg(test)]
@@ -117,6 +159,9 @@ mod tests {
         assert_eq!(who("/etc/ssh/sshd_config", 9_000), None);
         witness.note(at(99), Deed::Wrote, "al", "/etc/ssh/sshd_config");
         assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("al"));
+        witness.note(at(500), Deed::Ran, "kim", "/usr/sbin/useradd eve");
+        assert_eq!(who("/etc/subuid", 501).as_deref(), Some("kim"));
+        assert_eq!(who("/etc/subuid", 900), None);
         for n in 0..3_000 {
             witness.note(at(n), Deed::Ran, "x", &"é".repeat(1_000));
         }

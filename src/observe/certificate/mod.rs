@@ -210,7 +210,7 @@ HrLzGpBZ
 ";
 
     /// The certificate of these tests as it is signed.
-    pub(super) fn der() -> Vec<u8> {
+    pub(in crate::observe) fn der() -> Vec<u8> {
         first(PEM.as_bytes()).unwrap()
     }
 

@@ -180,7 +180,7 @@ mod tests {
 
         #[test]
         fn a_certificate_with_any_byte_changed_is_read_without_panic(place in 0usize..400, byte in any::<u8>()) {
-            let mut der = super::super::tests::der();
+            let mut der = crate::observe::certificate::tests::der();
             let place = place % der.len();
             der[place] = byte;
             let _ = Certificate::parse(&der);

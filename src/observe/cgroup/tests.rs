@@ -81,6 +81,24 @@ fn a_tree_a_controller() {
 }
 
 #[test]
+fn time_is_counted_in_the_tree_beside_the_others() {
+    let files = Files::new();
+    let mut source = Groups::new(&files.host());
+    for (secs, usec) in [(0, 0), (10, 5_000_000)] {
+        files.write(
+            "sys/fs/cgroup/unified/system.slice/db.service/cpu.stat",
+            format!("usage_usec {usec}\n"),
+        );
+        files.write(
+            "sys/fs/cgroup/memory/system.slice/db.service/memory.usage_in_bytes",
+            "5000000\n",
+        );
+        let batch = files.read(&mut source, secs).unwrap();
+        assert_eq!(value(&batch, "service.db.cpu_cores"), (secs > 0).then_some(0.5));
+    }
+}
+
+#[test]
 fn of_many_services_the_same_few_are_told() {
     let files = Files::new();
     let mut source = Groups::new(&files.host());

@@ -6,13 +6,16 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::{ObserveError, file::small};
+use crate::observe::{ObserveError, file::small};
 
 /// Folders that are looked into at one reading, and how deep.
 const MOST_FOLDERS: usize = 4_000;
 const DEEPEST: usize = 8;
 /// A limit above this is none: version 1 writes "no limit" as the greatest number of pages.
 const NO_LIMIT: f64 = 1e17;
+
+/// Beside the trees of version 1 systemd keeps one of version 2, without controllers, that counts processor time even so.
+const UNIFIED: &str = "unified";
 
 /// What a group holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -70,7 +73,7 @@ impl Tree {
             Self::One(top) => walk(top, Path::new(""), 0, &mut left, &mut found),
             Self::Many(top) => {
                 // systemd may account for memory and not for processor time, or the other way round.
-                for controller in ["memory", "cpuacct"] {
+                for controller in ["memory", "cpuacct", UNIFIED] {
                     let mut more = Vec::new();
                     walk(&top.join(controller), Path::new(""), 0, &mut left, &mut more);
                     more.retain(|group| found.iter().all(|known| known.path != group.path));
@@ -92,7 +95,10 @@ impl Tree {
     pub(super) fn cpu_secs(&self, group: &Group) -> Option<f64> {
         match self {
             Self::One(_) => Some(keyed(&self.file("", group, "cpu.stat")?, "usage_usec")? / 1e6),
-            Self::Many(_) => Some(self.file("cpuacct", group, "cpuacct.usage")?.parse::<f64>().ok()? / 1e9),
+            Self::Many(_) => match self.file("cpuacct", group, "cpuacct.usage") {
+                Some(nanos) => Some(nanos.parse::<f64>().ok()? / 1e9),
+                None => Some(keyed(&self.file(UNIFIED, group, "cpu.stat")?, "usage_usec")? / 1e6),
+            },
         }
     }
 

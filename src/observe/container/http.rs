@@ -13,7 +13,7 @@ use std::{
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use serde_json::Value;
 
-use super::super::{ObserveError, file::failed};
+use crate::observe::{ObserveError, file::failed};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -2,14 +2,14 @@
 
 use std::{collections::BTreeMap, fs::Metadata, io::Read as _, os::unix::fs::MetadataExt as _, path::Path, sync::Arc};
 
-use super::{
-    super::{
+use super::format;
+use crate::{
+    domain::{Quantity, SecretHash, Unit, Value},
+    observe::{
         file::{open, plain_file},
         secret::{holds_secret, redact},
     },
-    format,
 };
-use crate::domain::{Quantity, SecretHash, Unit, Value};
 
 /// Larger files are not looked into, only hashed.
 const MOST_BYTES: u64 = 256 << 10;

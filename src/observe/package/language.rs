@@ -6,12 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::{
-    Host, ObserveError, Source,
-    file::{Mark, mark, plain_file},
-    scope::Scope,
+use crate::{
+    domain::{Batch, Span, Timestamp, Value, Version},
+    observe::{
+        Host, ObserveError, Source,
+        file::{Mark, mark, plain_file},
+        scope::Scope,
+    },
 };
-use crate::domain::{Batch, Span, Timestamp, Value, Version};
 
 /// Folders of Python's versions, and the folders of packages in them.
 const PYTHON: [&str; 5] = [
@@ -32,7 +34,7 @@ const NODE: [&str; 3] = [
 const MOST: usize = 5_000;
 
 /// Reads the folders of packages when one of them changed.
-pub(in super::super) struct LanguagePackages {
+pub(in crate::observe) struct LanguagePackages {
     root: PathBuf,
     every: Span,
     scope: Scope,
@@ -40,7 +42,7 @@ pub(in super::super) struct LanguagePackages {
 }
 
 impl LanguagePackages {
-    pub(in super::super) fn new(host: &Host) -> Self {
+    pub(in crate::observe) fn new(host: &Host) -> Self {
         Self {
             root: host.root.clone(),
             every: host.settings_interval,

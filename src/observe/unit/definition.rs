@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::super::file::{Mark, mark, plain_file};
+use crate::observe::file::{Mark, mark, plain_file};
 
 /// Where unit files lie, those that win first (systemd.unit(5), table 1).
 pub(super) const FOLDERS: [&str; 12] = [
