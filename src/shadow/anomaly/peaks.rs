@@ -20,7 +20,7 @@ const SHARPNESS: f64 = 4.0;
 /// Bins of the logarithm of past peaks, natural units each, and where the first begins.
 const BIN: f64 = 0.25;
 const FIRST: f64 = -4.0;
-const BINS: usize = 80;
+const BINS: usize = 64;
 /// Peaks remembered by their time: 15 days of blocks.
 const RECENT: usize = 45;
 /// Days after which a job's habit weighs 1/e.
@@ -45,7 +45,8 @@ pub(super) struct Peaks {
     /// The block being filled: its start, its highest score's logarithm and time.
     block: Timestamp,
     highest: Option<(f64, Timestamp)>,
-    recent: VecDeque<(Timestamp, f32)>,
+    /// Minutes since 1970 and logarithms of the newest peaks, oldest first.
+    recent: VecDeque<(i32, f32)>,
 }
 
 impl Peaks {
@@ -67,7 +68,7 @@ impl Peaks {
         self.until = earlier(self.until);
         self.block = earlier(self.block);
         for (at, _) in &mut self.recent {
-            *at = earlier(*at);
+            *at = at.saturating_sub(minutes(Timestamp(back.0)));
         }
         if let Some((_, at)) = &mut self.highest {
             *at = earlier(*at);
@@ -104,7 +105,7 @@ impl Peaks {
             if self.recent.len() == RECENT {
                 self.recent.pop_front();
             }
-            self.recent.push_back((when, height as f32));
+            self.recent.push_back((minutes(when), height as f32));
         }
         self.block = at;
     }
@@ -123,7 +124,7 @@ impl Peaks {
         // What came around this time on days before, the first time apart: that is no habit.
         let mut habit = -0.5;
         for (when, peak) in &self.recent {
-            let ago = days(at - *when);
+            let ago = f64::from(minutes(at).saturating_sub(*when)) / 1_440.0;
             if ago > 0.5 && (ago - ago.round()).abs() < NEAR {
                 habit += as_high(f64::from(*peak)) * (-ago / HABIT).exp();
             }
@@ -131,6 +132,11 @@ impl Peaks {
         let habit = TRUST * habit / (self.days.min(HABIT) + 2.0) / (2.0 * NEAR);
         usual.max(habit)
     }
+}
+
+/// Whole minutes since 1970; a float to integer cast saturates.
+fn minutes(at: Timestamp) -> i32 {
+    (at.0 as f64 / 60e6) as i32
 }
 
 fn days(span: Span) -> f64 {
