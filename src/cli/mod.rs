@@ -5,6 +5,7 @@ mod columns;
 mod completions;
 mod config;
 mod context;
+mod detect;
 mod doctor;
 mod exit;
 mod export;
@@ -139,6 +140,8 @@ pub enum Command {
     Doctor,
     /// The settings file.
     Config(config::Args),
+    /// Say how surprising each value of a stream is: JSON lines of series, t (Unix seconds) and v in, of series, t and score (bits) out.
+    Detect,
     /// Print a shell's completion script.
     Completions(completions::Args),
     /// Print the manual page.
@@ -251,6 +254,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         // A doctor that dies of what he is asked about is none.
         Some(Command::Doctor) => doctor::run(setup(), runtime, json, out).await,
         Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
+        Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),
         Some(Command::Man) => man::run(Cli::command(), out),
     }

@@ -73,20 +73,17 @@ impl Out {
     /// When it cannot be written.
     pub fn json(&mut self, value: &impl Serialize) -> Result<(), OutError> {
         let text = serde_json::to_string_pretty(value)?;
-        // serde_json escapes C0 itself, and outside of strings JSON is ASCII: what is left to escape stands within strings.
-        let mut safe = String::with_capacity(text.len() + 1);
-        for c in text.chars() {
-            if c != '\n' && unsafe_to_show(c) {
-                let mut units = [0; 2];
-                for unit in c.encode_utf16(&mut units) {
-                    safe.push_str(&format!("\\u{unit:04x}"));
-                }
-            } else {
-                safe.push(c);
-            }
-        }
-        safe.push('\n');
-        self.data.write_all(safe.as_bytes())?;
+        self.data.write_all(safe(&text).as_bytes())?;
+        Ok(())
+    }
+
+    /// Writes a value as one line of JSON, its characters as in [`Out::json`].
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn record(&mut self, value: &impl Serialize) -> Result<(), OutError> {
+        let text = serde_json::to_string(value)?;
+        self.data.write_all(safe(&text).as_bytes())?;
         Ok(())
     }
 
@@ -112,6 +109,24 @@ impl Out {
         self.data.flush()?;
         Ok(())
     }
+}
+
+/// JSON with every character that could act on a terminal escaped, and a line's end. serde_json escapes C0 itself, and outside of
+/// strings JSON is ASCII: what is left to escape stands within strings.
+fn safe(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len() + 1);
+    for c in text.chars() {
+        if c != '\n' && unsafe_to_show(c) {
+            let mut units = [0; 2];
+            for unit in c.encode_utf16(&mut units) {
+                safe.push_str(&format!("\\u{unit:04x}"));
+            }
+        } else {
+            safe.push(c);
+        }
+    }
+    safe.push('\n');
+    safe
 }
 
 #[cfg(test)]

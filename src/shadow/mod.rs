@@ -1,5 +1,6 @@
 //! The models: what every metric and setting should be now, and over the next hours.
 
+pub mod anomaly;
 pub mod ledger;
 pub mod metric;
 pub mod setting;

@@ -1,0 +1,142 @@
+//! How surprising a value is after all that its own series has done, in bits that mean the same on every series.
+//!
+//! Three steps. [`View`]s: the value is looked at in twelve ways (level, season, jump, shifts over 4 to 144 values, roughness, record), each in
+//! standard deviations of its own past; their mean is the score, so what all of them find odd counts for more than what one does, and
+//! twelve views are paid for. Peaks: how often the series' own scores came that high, as a posterior rate in time. Bits: −log2 of the
+//! probability that an hour holds such a peak. A threshold of log2(168 ÷ n) is n false alarms a week, on any series at any cadence.
+
+mod moments;
+mod peaks;
+mod profile;
+mod stuck;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::{Span, Timestamp};
+use peaks::Peaks;
+use stuck::Stuck;
+pub use view::View;
+use view::Views;
+
+/// What is known of one series to judge its next value: some four kilobytes.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Detector {
+    watched: Option<Box<Watched>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Watched {
+    newest: Timestamp,
+    views: Views,
+    peaks: Peaks,
+    stuck: Stuck,
+    /// The bits told of the score and of being stuck, as they had faded by `newest`.
+    told: [f64; 2],
+}
+
+/// How a value was judged.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Verdict {
+    /// −log2 of the probability that an hour holds a score this high; 0 or more, finite.
+    pub bits: f64,
+    /// The same where it says more than what was told already; else 0. This is what alarms go by.
+    pub news: f64,
+    /// The view that finds it farthest out.
+    pub view: View,
+    /// How far, in that view's standard deviations, signed.
+    pub z: f64,
+}
+
+impl Verdict {
+    /// Nothing to say.
+    const NONE: Self = Self {
+        bits: 0.0,
+        news: 0.0,
+        view: View::Level,
+        z: 0.0,
+    };
+}
+
+impl Detector {
+    /// The most a value is taken for: beyond it is no quantity.
+    const LARGEST: f64 = 1e30;
+    /// The time in which what was told fades to 1/e.
+    const FADE: f64 = 30.0 * 3_600.0;
+    /// Bits by which more must be said than was told, to be news.
+    const MORE: f64 = 0.15;
+    /// A value this much older than the newest says that the clock was set back; a younger one is late.
+    const SET_BACK: Span = Span::from_days(1);
+
+    /// The news, bits, that `budget` false alarms a week ask for among `series` of them.
+    #[must_use]
+    pub fn threshold(budget: f64, series: usize) -> f64 {
+        (168.0 * series.max(1) as f64 / budget.max(f64::MIN_POSITIVE))
+            .log2()
+            .max(0.0)
+    }
+
+    /// Judges the value at `at` by those before it, and learns it. Late values and those that are no number are neither judged nor
+    /// learnt; several of one time are.
+    pub fn observe(&mut self, at: Timestamp, value: f64) -> Verdict {
+        if !value.is_finite() {
+            return Verdict::NONE;
+        }
+        let value = value.clamp(-Self::LARGEST, Self::LARGEST);
+        let watched = self.watched.get_or_insert_with(|| {
+            Box::new(Watched {
+                newest: at,
+                views: Views::new(at, value),
+                peaks: Peaks::new(at),
+                stuck: Stuck::new(at, value),
+                told: [0.0; 2],
+            })
+        });
+        let since = at - watched.newest;
+        if since < Span::ZERO {
+            if since.0 > -Self::SET_BACK.0 {
+                return Verdict::NONE;
+            }
+            let back = Span(since.0.saturating_neg());
+            watched.views.set_back(back);
+            watched.peaks.set_back(back);
+            watched.stuck.set_back(back);
+        }
+        watched.newest = at;
+        let faded = (-since.secs_f64().max(0.0) / Self::FADE).exp();
+        let score = watched.views.observe(at, value);
+        let bits = hourly_bits(watched.peaks.observe(at, score.mean));
+        let stuck = watched.stuck.observe(at, value);
+        let mut news: f64 = 0.0;
+        for (told, bits) in watched.told.iter_mut().zip([bits, stuck]) {
+            *told *= faded;
+            if bits > *told + Self::MORE {
+                news = news.max(bits);
+            }
+            // What goes on, or grows little by little, is kept in mind and not told again.
+            *told = told.max(bits);
+        }
+        if stuck > bits {
+            return Verdict {
+                bits: stuck,
+                news,
+                view: View::Stuck,
+                z: 0.0,
+            };
+        }
+        Verdict {
+            bits,
+            news,
+            view: score.view,
+            z: score.z,
+        }
+    }
+}
+
+/// −log2 of the probability that an hour holds what comes `daily` times a day, bits; 0 or more.
+fn hourly_bits(daily: f64) -> f64 {
+    let probability = -(-daily / 24.0).exp_m1();
+    (-probability.max(f64::MIN_POSITIVE).log2()).max(0.0)
+}
