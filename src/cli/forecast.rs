@@ -14,8 +14,9 @@ use crate::{
 /// Arguments of `forecast`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// The metric: host:NAME/cpu.busy_pct, cpu.busy_pct, or busy_pct where that is one metric's name.
-    series: String,
+    /// The metric: host:NAME/cpu.busy_pct, cpu.busy_pct, or busy_pct where that is one metric's name. Without it, tasks are read from
+    /// stdin, one JSON object a line (`id`, `step_s`, `h`, `y`), and forecasts written, one a line.
+    pub(super) series: Option<String>,
     /// How far ahead (default: the option `horizon`).
     #[arg(long, value_name = "SPAN", value_parser = span)]
     horizon: Option<Span>,
@@ -35,6 +36,7 @@ struct View<'a> {
     start: Option<Timestamp>,
     step_secs: Option<f64>,
     points: u64,
+    tested_secs: Option<f64>,
     levels: [f64; 13],
     steps: Vec<Json>,
     limit: Option<&'a Limit>,
@@ -71,7 +73,8 @@ impl Report for Args {
     async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
         let snapshot = context.snapshot();
         let ids = snapshot.metrics.iter().map(|row| &row.id);
-        let id = series::find(&self.series, "metric", ids)?;
+        let name = self.series.as_deref().unwrap_or_default();
+        let id = series::find(name, "metric", ids)?;
         let unit = snapshot
             .metrics
             .iter()
@@ -109,6 +112,7 @@ fn view(answer: &ForecastView, unit: Unit, horizon: Span) -> View<'_> {
         start: forecast.map(|forecast| forecast.start),
         step_secs: forecast.map(|forecast| forecast.step.secs_f64()),
         points: forecast.map_or(0, |forecast| forecast.points),
+        tested_secs: forecast.map(|forecast| forecast.tested.secs_f64()),
         levels: LEVELS,
         steps: forecast.map(steps).unwrap_or_default(),
         limit: answer.limit.as_ref(),
@@ -145,8 +149,13 @@ fn page<L: Link>(
         ));
         return Ok(());
     };
+    let sure = match forecast.tested {
+        Span::ZERO => "; nothing could be tested yet".into(),
+        tested if tested < horizon => format!("; tested {tested} ahead, wider beyond"),
+        _ => String::new(),
+    };
     out.line(&format!(
-        "{}, next {horizon}, from {} values",
+        "{}, next {horizon}, from {} values{sure}",
         answer.id, forecast.points
     ))?;
     match (&answer.limit, &answer.crossing) {

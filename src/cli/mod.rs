@@ -27,13 +27,14 @@ mod settings;
 mod setup;
 mod sql;
 mod status;
+mod tasks;
 #[cfg(test)]
 mod tests;
 mod timeline;
 mod whatif;
 mod when;
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, io::IsTerminal, path::PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
@@ -243,6 +244,13 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Status(args)) => report(args, cli, runtime, out).await,
         Some(Command::Findings(args)) => report(args, cli, runtime, out).await,
         Some(Command::Proposals(args)) => report(args, cli, runtime, out).await,
+        Some(Command::Forecast(args)) if args.series.is_none() => {
+            let stdin = std::io::stdin();
+            if stdin.is_terminal() {
+                return Err(tasks::nothing().into());
+            }
+            tasks::run(stdin.lock(), out)
+        }
         Some(Command::Forecast(args)) => report(args, cli, runtime, out).await,
         Some(Command::Whatif(args)) => report(args, cli, runtime, out).await,
         Some(Command::Timeline(args)) => report(args, cli, runtime, out).await,

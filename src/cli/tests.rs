@@ -232,7 +232,6 @@ fn what_cannot_be_is_one_line_and_ends_with_two() {
         &["wibble"][..],
         &["stats"],
         &["status", "--fail-on", "huge"],
-        &["forecast"],
         &["forecast", "mem.availble_pct"],
         &["forecast", "cpu.busy_pct", "--horizon", "-1h"],
         &["whatif", "cpu x2", "wheels x2"],

@@ -108,6 +108,7 @@ fn wrong_words_end_with_two_and_one_line() {
     let home = Home::new();
     for arguments in [
         &["statsu"][..],
+        &["forecast"],
         &["forecast", "no-such-metric"],
         &["timeline", "--from", "yesteryear"],
         &["--interval", "0s", "status"],

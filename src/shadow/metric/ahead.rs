@@ -1,7 +1,7 @@
 //! Forecasts and crossings.
 
 use super::{MetricShadow, crossing, crossing::Ahead, grid::Grid};
-use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Span};
+use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Side, Span};
 
 impl MetricShadow {
     /// How many times as far as a backtest could check a grid finer than the horizon asks for can see a crossing.
@@ -80,7 +80,17 @@ impl MetricShadow {
                 },
             })
             .collect();
-        Some(crossing::crossing(newest, &ahead, grid.step, limit, horizon, seed))
+        // What lies beyond all that was seen is passed no oftener than such values came.
+        let (least, most) = grid.history().range();
+        let records = grid.outlook.spreads.records(farthest as usize);
+        let most = match limit.side {
+            Side::Above if limit.value >= most => records[1],
+            Side::Below if limit.value <= least => records[0],
+            _ => 1.0,
+        };
+        Some(crossing::crossing(
+            newest, &ahead, grid.step, limit, horizon, most, seed,
+        ))
     }
 
     /// Time between `steps` steps up to `horizon`: no less than the cadence.

@@ -17,7 +17,7 @@ pub struct Tested {
 }
 
 /// Most origins of forecasts.
-const ORIGINS: usize = 80;
+const ORIGINS: usize = 100;
 /// Errors needed of a distance.
 const LEAST_ERRORS: usize = 8;
 /// Members' weights go with the inverse of their loss to this power: of 3 to 8 all are within 3 % on the development set.
@@ -37,6 +37,8 @@ struct Trial {
     said: Vec<f64>,
     /// By origin and distance; NaN in a gap.
     came: Vec<f64>,
+    /// By origin and distance, the least and the greatest value up to there; unknown as `came`.
+    range: Vec<(f64, f64)>,
     /// By origin, the least and the greatest value the forecast knew.
     known: Vec<(f64, f64)>,
     /// What an origin's errors count.
@@ -45,8 +47,8 @@ struct Trial {
     steps: f64,
 }
 
-/// Compares what `panel` says from up to 80 origins in `history` with what came (Tashman 2000, Int. J. Forecasting 16), at distances from 1
-/// to `farthest` steps that grow by half, at most a third of the history.
+/// Compares what `panel` says from up to 100 origins in `history` with what came (Tashman 2000, Int. J. Forecasting 16), at distances from 1
+/// to `farthest` steps that double, at most a third of the history.
 #[must_use]
 pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
     let n = history.len();
@@ -59,7 +61,7 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
     let (mut spreads, mut nearest) = (Vec::new(), Vec::new());
     // Mean absolute errors by distance, of each member and of all together.
     let mut sizes: Vec<Vec<f64>> = Vec::new();
-    let mut errors: Vec<Vec<f64>> = Vec::new();
+    let mut together: Vec<Vec<f64>> = Vec::new();
     let mut sample = Vec::with_capacity(ORIGINS);
     for place in 0..trial.distances.len() {
         let error =
@@ -82,25 +84,31 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
         };
         let losses: Vec<f64> = (0..members).map(loss).collect();
         let weights = weigh(&losses, POWER);
-        errors.push(trial.errors(place, &weights));
-        let together = trial.size(place, |origin| errors[place][origin]);
-        sizes[place].push(together);
-        if together.is_nan() {
+        together.push(trial.errors(place, &weights));
+        sizes[place].push(trial.size(place, |origin| together[place][origin]));
+        if sizes[place][members].is_nan() {
             break;
         }
         let half = trial.distances[..place]
             .iter()
             .rposition(|near| near * 2 <= trial.distances[place]);
-        let kin = half.map_or(0.0, |near| trial.kin(&errors[near], &errors[place]));
+        let kin = half.map_or(0.0, |near| trial.kin(&together[near], &together[place]));
         let of = |place: usize| sizes[place][members];
-        trial.sample(place, |origin, place| errors[place][origin], of, &mut sample);
-        // Errors of forecasts of such a distance that hang together are few independent ones.
-        let dependence = 0.35 * kin * trial.distances[place] as f64 / trial.steps;
+        trial.sample(place, |origin, place| together[place][origin], of, &mut sample);
+        // Errors that hang together are few independent ones: the share of one such in all of them. Two constants, set on the
+        // development set so that bands of a day hold as often as those of an hour: how much farther out the quantiles are looked for, and
+        // how much wider errors to come are than those the weights were chosen on.
+        let alone = kin * trial.distances[place] as f64 / trial.steps;
+        let (dependence, widening) = (0.2 * alone, 1.0 + alone);
+        let errors = quantiles(&mut sample, dependence);
         spreads.push(Spread {
             steps: trial.distances[place] as u32,
             weights: weights.iter().map(|weight| *weight as f32).collect(),
-            errors: quantiles(&mut sample, dependence).map(|error| error as f32),
-            record: trial.record(place, dependence),
+            errors: errors.map(|error| (errors[6] + widening * (error - errors[6])) as f32),
+            record: trial.record(place, dependence, |origin| {
+                (trial.came(origin, place), trial.came(origin, place))
+            }),
+            records: trial.record(place, 0.0, |origin| trial.range[origin * trial.distances.len() + place]),
             kin: kin as f32,
         });
         if place == 0 {
@@ -113,15 +121,12 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
     }
 }
 
-/// Distances from 1 to `farthest`, each about half again as far as the one before.
+/// Distances from 1 to `farthest`, each twice as far as the one before, and `farthest` itself.
 fn distances(farthest: usize) -> Vec<usize> {
-    let mut distances = vec![1];
-    let mut at = 1.0_f64;
-    while let Some(last) = distances.last().copied().filter(|last| *last < farthest) {
-        at = (at * 1.5).max(at + 1.0);
-        distances.push((at.round() as usize).clamp(last + 1, farthest));
-    }
-    distances
+    let doubling = (0..)
+        .map(|power| 1 << power)
+        .take_while(|distance| *distance < farthest);
+    doubling.chain([farthest]).collect()
 }
 
 impl Trial {
@@ -140,6 +145,7 @@ impl Trial {
             reach: Vec::with_capacity(origins.len()),
             said: Vec::with_capacity(origins.len() * panel.members.len() * distances.len()),
             came: Vec::with_capacity(origins.len() * distances.len()),
+            range: Vec::with_capacity(origins.len() * distances.len()),
             known: Vec::with_capacity(origins.len()),
             counts: Vec::with_capacity(origins.len()),
             steps: 1.0,
@@ -163,6 +169,17 @@ impl Trial {
                 .map(|distance| history.seen[origin + distance - 1]);
             trial.came.extend(came);
             trial.came.extend(std::iter::repeat_n(f64::NAN, all - reach));
+            let (mut range, mut step) = ((f64::INFINITY, f64::NEG_INFINITY), 0);
+            for place in 0..all {
+                if place < reach {
+                    let path = &history.filled[origin + step..origin + trial.distances[place]];
+                    range = path
+                        .iter()
+                        .fold(range, |(least, most), value| (least.min(*value), most.max(*value)));
+                    step = trial.distances[place];
+                }
+                trial.range.push(range);
+            }
             trial.reach.push(reach);
         }
         trial.count(n, first);
@@ -256,8 +273,9 @@ impl Trial {
         }
     }
 
-    /// Probability of a value below all, and of one above all, that the forecast knew, as of one more forecast to come.
-    fn record(&self, place: usize, dependence: f64) -> [f32; 2] {
+    /// Probability that the least of what `came` is below all, and that the greatest is above all, that the forecast knew, as of one more
+    /// forecast to come.
+    fn record(&self, place: usize, dependence: f64, came: impl Fn(usize) -> (f64, f64)) -> [f32; 2] {
         let (mut all, mut squares, mut below, mut above) = (0.0, 0.0, 0.0, 0.0);
         for (origin, count) in self
             .counts
@@ -265,12 +283,12 @@ impl Trial {
             .enumerate()
             .filter(|(origin, _)| self.reach[*origin] > place)
         {
-            let (came, (least, most)) = (self.came(origin, place), self.known[origin]);
-            if came.is_finite() {
+            let (came, known) = (came(origin), self.known[origin]);
+            if came.0.is_finite() {
                 all += count;
                 squares += count * count;
-                below += if came < least { *count } else { 0.0 };
-                above += if came > most { *count } else { 0.0 };
+                below += if came.0 < known.0 { *count } else { 0.0 };
+                above += if came.1 > known.1 { *count } else { 0.0 };
             }
         }
         let coming = squares / all + dependence * all;
@@ -368,7 +386,7 @@ mod tests {
     #[test]
     fn distances_rise_to_the_farthest() {
         assert_eq!(distances(1), [1]);
-        assert_eq!(distances(12), [1, 2, 3, 5, 7, 10, 12]);
+        assert_eq!(distances(12), [1, 2, 4, 8, 12]);
         let (_, tested) = tested(vec![1.0; 15], 5);
         assert!(tested.spreads.0.is_empty());
     }

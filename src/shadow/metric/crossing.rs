@@ -25,9 +25,18 @@ pub struct Ahead {
 ///
 /// Steps hang together by a Gaussian copula (Nelsen, An Introduction to Copulas, 2006, 2.3; Pinson et al. 2009, Wind Energy 12, for
 /// forecasts of many steps) whose scores form a Markov chain with the correlations that the backtest found. Beyond the outer levels
-/// the tail is normal. Times are known to one `step` of the grid the forecast was made on; they are spread evenly over it.
+/// the tail is normal. The probability is at most `most`: where the paths say more, as each of many steps has its own tail, all count
+/// less. Times are known to one `step` of the grid the forecast was made on; they are spread evenly over it.
 #[must_use]
-pub fn crossing(newest: Point, ahead: &[Ahead], step: Span, limit: &Limit, horizon: Span, seed: u64) -> Crossing {
+pub fn crossing(
+    newest: Point,
+    ahead: &[Ahead],
+    step: Span,
+    limit: &Limit,
+    horizon: Span,
+    most: f64,
+    seed: u64,
+) -> Crossing {
     let mut found = Crossing {
         limit: limit.value,
         probability: 0.0,
@@ -72,8 +81,11 @@ pub fn crossing(newest: Point, ahead: &[Ahead], step: Span, limit: &Limit, horiz
         }
     }
     times.sort_unstable();
-    found.probability = times.len() as f64 / PATHS as f64;
-    found.at = [0.1, 0.5, 0.9].map(|share| times.get((share * PATHS as f64) as usize - 1).copied());
+    let passed = times.len() as f64 / PATHS as f64;
+    found.probability = passed.min(most);
+    // As many paths as make up the share, each counting so much.
+    let count = PATHS as f64 * (passed / found.probability).max(1.0);
+    found.at = [0.1, 0.5, 0.9].map(|share| times.get((share * count) as usize - 1).copied());
     found
 }
 

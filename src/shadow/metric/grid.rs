@@ -16,6 +16,8 @@ pub struct Grid {
     pub window: Window,
     /// What the last refit learnt.
     pub outlook: Outlook,
+    /// Steps taken since.
+    fresh: usize,
     newest: Option<Point>,
     /// The value kept of the unfinished step, and how many it was drawn from.
     kept: Option<f64>,
@@ -33,6 +35,7 @@ impl Grid {
             step,
             window: Window::new(most),
             outlook: Outlook::default(),
+            fresh: 0,
             newest: None,
             kept: None,
             seen: 0,
@@ -42,6 +45,7 @@ impl Grid {
     /// Takes the next step.
     pub fn push(&mut self, value: Option<f64>) {
         self.window.push(value);
+        self.fresh += 1;
     }
 
     /// Takes a value at any time; the step before is finished when this one lies in a later step.
@@ -130,9 +134,16 @@ impl Grid {
         found.map(|(season, _)| *season as usize).collect()
     }
 
+    /// Whether enough is new to learn from again: one step in fifty.
+    #[must_use]
+    pub fn due(&self) -> bool {
+        self.fresh * 50 >= self.window.len()
+    }
+
     /// Finds seasons, fits the members, and weighs them by a backtest over the window; returns each member's mean absolute error one
     /// step ahead (NaN where unknown).
     pub fn refit(&mut self) -> Vec<f64> {
+        self.fresh = 0;
         self.window.recentre();
         let history = History::new(self.window.values(), self.step);
         let (outlook, nearest) = Outlook::learn(&history, Self::FARTHEST);

@@ -43,6 +43,13 @@ impl History {
         self.filled.len()
     }
 
+    /// The least and the greatest value; infinities of none.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        let both = |(least, most): (f64, f64), value: &f64| (least.min(*value), most.max(*value));
+        self.filled.iter().fold((f64::INFINITY, f64::NEG_INFINITY), both)
+    }
+
     /// Steps in `span`, at least 1.
     #[must_use]
     pub fn steps(&self, span: Span) -> usize {

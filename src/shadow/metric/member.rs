@@ -12,7 +12,6 @@ use super::{
     level::Level,
     profile::{Profile, Profiled},
     seasonal::SeasonalNaive,
-    ses::Ses,
     trend::Trend,
 };
 use crate::domain::Span;
@@ -71,7 +70,7 @@ impl Panel {
     }
 
     fn with(history: &History, seasons: Vec<usize>, fit: impl Fn(usize, &dyn Fn() -> Fits) -> Fits) -> Self {
-        let mut members: Vec<Box<dyn Member>> = vec![Box::new(Last), Box::new(Ses::new(history))];
+        let mut members: Vec<Box<dyn Member>> = vec![Box::new(Last)];
         members.extend(Self::SHORT.map(|steps| Box::new(Level::new(steps)) as Box<dyn Member>));
         let days = Self::LONG.map(|days| history.steps(Span::from_days(days)));
         members.extend(days.map(|steps| Box::new(Level::new(steps)) as Box<dyn Member>));

@@ -20,7 +20,6 @@ mod profile;
 mod residuals;
 mod season;
 mod seasonal;
-mod ses;
 mod spread;
 mod task;
 #[cfg(test)]
@@ -369,11 +368,11 @@ impl MetricShadow {
         self.points > points && (now - refitted).0.saturating_abs() >= every.0
     }
 
-    /// Chooses members' weights and seasons anew from the windows it keeps; two to three
-    /// milliseconds when they are full.
+    /// Learns members' weights and seasons anew from the windows it keeps, of the coarser grids where enough is new; about a
+    /// millisecond a grid when they are full.
     pub fn refit(&mut self, now: Timestamp) {
         self.errors = self.grids[0].refit();
-        for grid in &mut self.grids[1..] {
+        for grid in self.grids[1..].iter_mut().filter(|grid| grid.due()) {
             grid.refit();
         }
         self.refitted = Some((now, self.points));

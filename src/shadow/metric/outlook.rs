@@ -55,8 +55,7 @@ impl Outlook {
         } else {
             [0.0; 13]
         };
-        let least = history.filled.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = history.filled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let (least, most) = history.range();
         let mut said = Vec::with_capacity(panel.members.len());
         let mut one = |(place, ahead_steps): (usize, &usize)| {
             let known = self.spreads.at(*ahead_steps, &seen)?;

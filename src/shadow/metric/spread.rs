@@ -15,6 +15,8 @@ pub struct Spread {
     pub errors: [f32; 13],
     /// Probability of a value below all, and of one above all, that the history of its forecast held.
     pub record: [f32; 2],
+    /// The same of any value up to this distance.
+    pub records: [f32; 2],
     /// Correlation of the error at this distance with the error of the same forecast at half the distance, 0 to 1: 0 for noise around a
     /// level, √½ for a random walk.
     pub kin: f32,
@@ -45,7 +47,7 @@ impl Spreads {
     /// What is known of forecasts `ahead` steps ahead: between tested distances by their share of the way. `None` before the
     /// first backtest.
     ///
-    /// Beyond all that was tested errors grow as a random walk's, and are at least as wide as all that was seen (`seen`: quantiles less
+    /// Beyond all that was tested errors grow on as they did, at least as a random walk's, and are at least as wide as all that was seen (`seen`: quantiles less
     /// their median): that nothing worse came so far says little of a time longer than there was.
     #[must_use]
     pub fn at(&self, ahead: usize, seen: &[f64; 13]) -> Option<Known> {
@@ -53,7 +55,7 @@ impl Spreads {
         let weights = |spread: &Spread| spread.weights.iter().map(|weight| f64::from(*weight)).collect();
         let place = self.0.partition_point(|spread| (spread.steps as usize) < ahead);
         let Some(far) = self.0.get(place) else {
-            let growth = (ahead as f64 / f64::from(last.steps)).sqrt();
+            let growth = (ahead as f64 / f64::from(last.steps)).powf(self.growth());
             let middle = f64::from(last.errors[6]);
             let mut errors = [0.0; 13];
             for (level, error) in errors.iter_mut().enumerate() {
@@ -92,6 +94,36 @@ impl Spreads {
             errors,
             record: far.record.map(f64::from),
         })
+    }
+
+    /// The power of distance that errors grow with, over the last two tested octaves: from a random walk's ½ to 1, that of a wrong slope.
+    fn growth(&self) -> f64 {
+        let width = |spread: &Spread| f64::from(spread.errors[10]) - f64::from(spread.errors[2]);
+        let ends = self.0.last().zip(self.0.iter().rev().nth(2));
+        let growth = ends.map_or(0.5, |(far, near)| {
+            (width(far) / width(near)).log2() / (f64::from(far.steps) / f64::from(near.steps)).log2()
+        });
+        if growth.is_finite() {
+            growth.clamp(0.5, 1.0)
+        } else {
+            0.5
+        }
+    }
+
+    /// Probability of a value below all, and of one above all that was seen, within `ahead` steps; beyond what was tested as if every such
+    /// time were a trial of its own. 1 before the first backtest.
+    #[must_use]
+    pub fn records(&self, ahead: usize) -> [f64; 2] {
+        let place = self.0.partition_point(|spread| (spread.steps as usize) < ahead);
+        match (self.0.get(place), self.0.last()) {
+            (Some(spread), _) => spread.records.map(f64::from),
+            (None, Some(last)) => {
+                let trials = ahead as f64 / f64::from(last.steps);
+                last.records
+                    .map(|one| 1.0 - (1.0 - f64::from(one)).max(0.0).powf(trials))
+            }
+            (None, None) => [1.0; 2],
+        }
     }
 
     /// Correlation of the errors `near` and `far` steps ahead of the same forecast, 0 to 1.
@@ -168,6 +200,7 @@ mod tests {
             weights: vec![1.0],
             errors: LEVELS.map(|level| width * (level as f32 - 0.5)),
             record: [0.0; 2],
+            records: [0.2, 0.5],
             kin: 0.0,
         }
     }
@@ -206,6 +239,7 @@ mod tests {
         assert!((width(3, 9.0) - 0.8 * 1.5).abs() < 1e-6);
         assert!((width(20, 0.0) - 0.8 * 4.0).abs() < 1e-6);
         assert!((width(20, 50.0) - 0.8 * 50.0).abs() < 1e-6);
+        assert!((spreads.records(10)[1] - 0.75).abs() < 1e-6 && (spreads.records(4)[0] - 0.2).abs() < 1e-6);
         assert_eq!(spreads.reach(), 5);
         assert!(Spreads::default().at(1, &[0.0; 13]).is_none());
     }
