@@ -12,38 +12,33 @@ const FARTHEST: f64 = 1e6;
 pub(super) struct Moments {
     mean: f64,
     variance: f64,
-    seen: u32,
-    weight: f64,
 }
 
 impl Moments {
-    /// Forgets as a window of `span` values would. Begins as if one value had lain `unit` out, so that little is odd before a scale is
-    /// known (a unit-information prior, Kass & Wasserman 1995).
-    pub const fn new(span: f64, unit: f64) -> Self {
+    /// Begins as if one value had lain `unit` out, so that little is odd before a scale is known (a unit-information prior, Kass &
+    /// Wasserman 1995).
+    pub const fn new(unit: f64) -> Self {
         Self {
             mean: 0.0,
             variance: unit * unit,
-            seen: 0,
-            weight: 2.0 / (span + 1.0),
         }
     }
 
     /// How many standard deviations `value` lies from the mean before it, signed, the deviation being at least `floor`; 0 while
-    /// warming up. Then learns it.
-    pub fn observe(&mut self, value: f64, floor: f64) -> f64 {
-        if self.seen == 0 {
+    /// warming up. Then learns it, forgetting as a window of `span` values would; `seen` were before it.
+    pub fn observe(&mut self, value: f64, floor: f64, seen: u32, span: f64) -> f64 {
+        if seen == 0 {
             self.mean = value;
         }
         let away = value - self.mean;
-        let z = if self.seen < WARM {
+        let z = if seen < WARM {
             0.0
         } else {
             out(away, self.variance.sqrt().max(floor))
         };
-        let weight = self.weight.max(1.0 / (f64::from(self.seen) + 2.0));
+        let weight = (2.0 / (span + 1.0)).max(1.0 / (f64::from(seen) + 2.0));
         self.variance = (1.0 - weight) * (self.variance + weight * away * away);
         self.mean += weight * away;
-        self.seen = self.seen.saturating_add(1);
         z
     }
 }
@@ -124,24 +119,24 @@ mod tests {
 
     #[test]
     fn a_spike_widens_the_plain_scale_and_hardly_the_robust_one() {
-        let (mut plain, mut robust) = (Moments::new(300.0, 0.0), Robust::new(300.0));
+        let (mut plain, mut robust) = (Moments::new(0.0), Robust::new(300.0));
         for k in 0..200 {
             let value = if k == 150 { 1000.0 } else { f64::from(k % 7) };
-            plain.observe(value, 1e-9);
+            plain.observe(value, 1e-9, k, 300.0);
             robust.observe(value);
         }
-        assert!(plain.observe(50.0, 1e-9) < 1.0);
+        assert!(plain.observe(50.0, 1e-9, 200, 300.0) < 1.0);
         assert!(robust.z(50.0, 1e-9) > 15.0);
     }
 
     #[test]
     fn leaving_a_constant_is_far_out_and_finite() {
-        let (mut plain, mut robust) = (Moments::new(300.0, 0.0), Robust::new(300.0));
-        for _ in 0..50 {
-            assert!(plain.observe(0.0, 0.0).abs() < 1e-12);
+        let (mut plain, mut robust) = (Moments::new(0.0), Robust::new(300.0));
+        for k in 0..50 {
+            assert!(plain.observe(0.0, 0.0, k, 300.0).abs() < 1e-12);
             robust.observe(0.0);
         }
-        assert!(plain.observe(1e-12, 0.0) >= 1e5);
+        assert!(plain.observe(1e-12, 0.0, 50, 300.0) >= 1e5);
         assert!(robust.z(-1e-12, 0.0) <= -1e5);
     }
 }

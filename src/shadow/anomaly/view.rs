@@ -13,7 +13,7 @@ use crate::domain::{Span, Timestamp};
 /// One way of looking at a series.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum View {
-    /// The value against those of the last 75.
+    /// The value against those of late: 40, 75 and 150.
     Level,
     /// The value against the usual ones of the last 300, spikes left out.
     UsualLevel,
@@ -102,7 +102,7 @@ pub(super) struct Views {
     week: Profile,
     /// Mean misses of the usual level, the day and the week.
     misses: [Robust; 3],
-    plain: [Moments; View::ALL.len()],
+    plain: [[Moments; Views::SPANS.len()]; View::ALL.len()],
     residual: Robust,
 }
 
@@ -118,7 +118,9 @@ pub(super) struct Score {
 impl Views {
     const RESIDUALS: usize = 144;
     const CHANGES: usize = 64;
-    /// What a window's length is; a quarter of it is recent.
+    /// Values that plain scales remember; a quarter of them for the level.
+    const SPANS: [f64; 3] = [150.0, 300.0, 600.0];
+    /// Values that usual levels and scales remember.
     const SPAN: f64 = 300.0;
     const RECENT: f64 = 20.0;
     /// A scale is at least this share of the level: less is rounding.
@@ -132,9 +134,8 @@ impl Views {
 
     pub fn new(first: Timestamp, value: f64) -> Self {
         let moments = |view| match view {
-            View::Level => Moments::new(Self::SPAN / 4.0, value),
-            View::Record => Moments::new(Self::SPAN, 0.0),
-            _ => Moments::new(Self::SPAN, value),
+            View::Record => Moments::new(0.0),
+            _ => Moments::new(value),
         };
         Self {
             first,
@@ -148,7 +149,7 @@ impl Views {
             day: Profile::new(Span::from_days(1), 48, 0.1),
             week: Profile::new(Span::from_days(7), 168, 0.3),
             misses: [Robust::new(500.0); 3],
-            plain: View::ALL.map(moments),
+            plain: View::ALL.map(|view| [moments(view); Self::SPANS.len()]),
             residual: Robust::new(Self::SPAN),
         }
     }
@@ -173,11 +174,8 @@ impl Views {
             let z = match view {
                 View::UsualLevel => self.usual.z(value, floor),
                 View::UsualSeason => self.residual.z(residual, floor),
-                View::Record => self.plain[place].observe(self.beyond(value), 0.01),
-                view => {
-                    let statistic = self.statistic(view, value, residual);
-                    self.plain[place].observe(statistic, floor)
-                }
+                View::Record => self.plain(place, view, self.beyond(value), 0.01),
+                view => self.plain(place, view, self.statistic(view, value, residual), floor),
             };
             let part = view.weight() * z.abs();
             sum += part;
@@ -192,6 +190,16 @@ impl Views {
             view: most.1,
             z: most.2,
         }
+    }
+
+    /// The mean of how far out `statistic` lies by each span: no span fits all.
+    fn plain(&mut self, place: usize, view: View, statistic: f64, floor: f64) -> f64 {
+        let part = if view == View::Level { 0.25 } else { 1.0 };
+        let moments = self.plain[place].iter_mut().zip(Self::SPANS);
+        let sum: f64 = moments
+            .map(|(moments, span)| moments.observe(statistic, floor, self.seen, part * span))
+            .sum();
+        sum / Self::SPANS.len() as f64
     }
 
     fn statistic(&self, view: View, value: f64, residual: f64) -> f64 {
