@@ -1,15 +1,15 @@
 //! The console on this terminal.
 
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 use anyhow::{Result, bail};
 use foreshadow::{
-    cli::{Setup, Usage},
+    cli::{Replay, Setup, Usage},
     config::Paths,
-    domain::Options,
+    domain::{Options, text::visible},
     engine::{AnyLink, Engine, Sources, listen},
     tui::{
-        driver::{self, Exit, PanicIn},
+        driver::{self, Exit, PanicIn, Want},
         look::Look,
         theme::Env,
     },
@@ -50,7 +50,7 @@ fn own_themes(paths: &Paths) -> Vec<(String, String)> {
 ///
 /// # Errors
 /// When there is no terminal, no engine can be had, or a part of the program panicked.
-pub async fn run(setup: &Setup) -> Result<()> {
+pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
     let panic = match std::env::var("FORESHADOW_PANIC").as_deref() {
         Ok("ui") => Some(PanicIn::Ui),
         Ok("worker") => Some(PanicIn::Worker),
@@ -60,18 +60,31 @@ pub async fn run(setup: &Setup) -> Result<()> {
         look: look(&setup.options, &setup.paths).map_err(Usage)?,
         env: env(),
         themes: own_themes(&setup.paths),
-        place: host::resource().name().to_owned(),
+        place: replay.map_or_else(
+            || host::resource().name().to_owned(),
+            |replay| visible(&replay.file.file_name().unwrap_or_default().to_string_lossy()).into_owned(),
+        ),
         who: host::who(),
         operate: setup.operate,
         in_tmux: std::env::var_os("TMUX").is_some(),
         mouse: setup.options.ui.mouse,
         panic,
     };
-    match driver::run(console, async {
-        engine(setup).await.map_err(|error| error.to_string())
-    })
-    .await?
-    {
+    // An engine of this process that ended is replaced by another. Where someone else's ended, only theirs is waited for: an engine
+    // started here would hold the store when theirs comes back.
+    let own = Cell::new(false);
+    let connect = async |want| {
+        let link = match (want, replay) {
+            (_, Some(replay)) => host::play(setup, &replay.file, replay.speed).map(Some),
+            (Want::Again, None) if !own.get() => host::attach(&setup.paths.attach).await,
+            (_, None) => engine(setup).await.map(Some),
+        };
+        if let Ok(Some(link)) = &link {
+            own.set(matches!(link, AnyLink::Local(_)));
+        }
+        link.map_err(|error| error.to_string())
+    };
+    match driver::run(console, connect).await? {
         Exit::Quit => Ok(()),
         Exit::WorkerPanicked(text) => bail!("a part of the program panicked: {text}"),
     }

@@ -6,10 +6,12 @@ use crate::console;
 use anyhow::{Context as _, Result, bail};
 use foreshadow::tui::look::{Charset, Depth};
 use foreshadow::{
-    cli::{EngineRun, Need, Runtime, Setup, Terminal, Usage, When},
+    cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, Usage, When},
     config::Paths,
-    domain::{Options, ResourceId, text::visible},
-    engine::{self, AnyLink, Engine, Link as _, SocketError, Sources, clock, connect, listen},
+    domain::{Options, ResourceId, Span, text::visible},
+    engine::{self, AnyLink, Engine, Link as _, Pace, Player, SocketError, Sources, clock, connect, listen},
+    observe::recording::{self, Header, Recorder, Recording, Redaction},
+    store::random_key,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -56,6 +58,7 @@ pub fn engine_setup(setup: &Setup, sources: Sources) -> engine::Setup {
         resource: resource(),
         root: "/".into(),
         sources,
+        recorder: None,
         who: who(),
     }
 }
@@ -77,6 +80,7 @@ pub async fn attach(sockets: &[impl AsRef<Path>]) -> Result<Option<AnyLink>> {
 
 /// Starts an engine of this process, and waits for its first whole snapshot.
 async fn start(setup: &Setup, sources: Sources) -> Result<AnyLink> {
+    let only_stored = matches!(sources, Sources::None);
     let engine = Engine::start(engine_setup(setup, sources), None).context("the engine cannot start")?;
     let link = AnyLink::Local(Arc::new(engine));
     let mut snapshots = link.snapshots();
@@ -85,10 +89,38 @@ async fn start(setup: &Setup, sources: Sources) -> Result<AnyLink> {
         .await
         .context("the engine ended")?
         .clone();
-    if !snapshot.store.ok && sources == Sources::None {
+    if !snapshot.store.ok && only_stored {
         bail!(Usage(snapshot.store.says.to_string()));
     }
     Ok(link)
+}
+
+/// Plays a recording on an engine of this process that keeps nothing.
+pub fn play(setup: &Setup, file: &Path, speed: f64) -> Result<AnyLink> {
+    let recording = Recording::open(file).map_err(|error| Usage(error.to_string()))?;
+    let resource = recording.header().resources.first().cloned();
+    let interval = recording.header().interval;
+    let mut engine = engine_setup(
+        setup,
+        Sources::Played(Box::new(Player::new(recording, Pace::new(speed)))),
+    );
+    engine.store = None;
+    engine.options.interval = interval;
+    engine.resource = resource.unwrap_or(engine.resource);
+    let engine = Engine::start(engine, None).context("the engine cannot start")?;
+    Ok(AnyLink::Local(Arc::new(engine)))
+}
+
+/// Waits until `length` is over (`None` is for ever) or a signal asks for the end.
+async fn until(length: Option<Duration>) -> Result<()> {
+    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
+    tokio::select! {
+        () = tokio::time::sleep(length.unwrap_or(Duration::MAX)) => {}
+        _ = terminate.recv() => {}
+        _ = hang_up.recv() => {}
+        _ = tokio::signal::ctrl_c() => {}
+    }
+    Ok(())
 }
 
 impl Runtime for ThisHost {
@@ -152,24 +184,81 @@ impl Runtime for ThisHost {
             // Without a console to say so, an engine that keeps nothing is of no use.
             bail!(Usage(store.says.to_string()));
         }
-        let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
         let length = match run {
             EngineRun::Once => return Ok(()),
-            EngineRun::For(length) => length.into(),
-            EngineRun::UntilStopped => Duration::MAX,
+            EngineRun::For(length) => Some(length.into()),
+            EngineRun::UntilStopped => None,
         };
         tokio::select! {
-            () = tokio::time::sleep(length) => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-            _ = tokio::signal::ctrl_c() => {}
+            stopped = until(length) => stopped?,
             // The engine's thread ended by itself: that is a fault.
             _ = snapshots.wait_for(|_| false) => bail!("the engine ended"),
         }
         Ok(())
     }
 
-    async fn console(&self, setup: &Setup) -> Result<()> {
-        console::run(setup).await
+    async fn console(&self, setup: &Setup, replay: Option<&Replay>) -> Result<()> {
+        console::run(setup, replay).await
+    }
+
+    async fn record(&self, setup: &Setup, record: &Record) -> Result<String> {
+        let mut engine = engine_setup(setup, Sources::Live);
+        engine.store = None;
+        let header = Header {
+            foreshadow_recording: recording::VERSION,
+            program: env!("CARGO_PKG_VERSION").into(),
+            resources: vec![engine.resource.clone()],
+            from: clock::now(),
+            interval: setup.options.interval,
+            redacted: false,
+        };
+        let redaction = record.redact.then(random_key).transpose()?.map(Redaction::new);
+        let recorder = Recorder::create(&record.file, &header, redaction).map_err(|error| Usage(error.to_string()))?;
+        engine.recorder = Some(recorder);
+        let engine = Engine::start(engine, None).context("the engine cannot start")?;
+        let mut snapshots = engine.link().snapshots();
+        let lost = async {
+            let failed = |snapshot: &Arc<engine::Snapshot>| {
+                let row = snapshot.sources.iter().find(|row| &*row.name == engine::RECORDER)?;
+                Some(row.says.to_string())
+            };
+            match snapshots.wait_for(|snapshot| failed(snapshot).is_some()).await {
+                Ok(snapshot) => failed(&snapshot).unwrap_or_default(),
+                Err(_) => "the engine ended".into(),
+            }
+        };
+        let failed = tokio::select! {
+            stopped = until(record.length.map(Into::into)) => stopped.map(|()| None)?,
+            why = lost => Some(why),
+        };
+        let snapshot = engine.link().snapshots().borrow().clone();
+        // The file is whole once the engine has ended.
+        drop(engine);
+        if let Some(why) = failed {
+            bail!(Usage(why));
+        }
+        let bytes = std::fs::metadata(&record.file).map_or(0, |file| file.len());
+        Ok(format!(
+            "recorded {} metrics and {} settings over {} into {} ({:.1} kB)",
+            snapshot.metrics.len(),
+            snapshot.settings.len(),
+            snapshot.at.map_or(Span::ZERO, |at| (at - header.from).max(Span::ZERO)),
+            record.file.display(),
+            bytes as f64 / 1e3,
+        ))
+    }
+
+    async fn replayed(&self, setup: &Setup, replay: &Replay) -> Result<AnyLink> {
+        let link = play(setup, &replay.file, f64::INFINITY)?;
+        let mut snapshots = link.snapshots();
+        let ended = snapshots
+            .wait_for(|snapshot| snapshot.replay.as_ref().is_some_and(|replay| replay.ended))
+            .await
+            .context("the engine ended")?
+            .clone();
+        if let Some(row) = ended.sources.iter().find(|row| !row.ok) {
+            bail!(Usage(row.says.to_string()));
+        }
+        Ok(link)
     }
 }

@@ -20,7 +20,7 @@ use crate::{
         SeriesId, Span, Timestamp, matches,
     },
     drift::{Baseline, DriftState, Incident, incidents},
-    propose::propose,
+    propose::{Numbers, propose},
     shadow::{Ledger, Shadows},
 };
 
@@ -43,6 +43,9 @@ pub struct State {
     pub mutes: Vec<(Arc<str>, Timestamp)>,
     /// Proposals someone said no to, with the reason.
     pub dismissed: BTreeMap<ProposalId, Arc<str>>,
+    /// The numbers proposals were given.
+    #[serde(default)]
+    pub numbers: Numbers,
     /// Proposals that someone ran a what-if with.
     pub tried: Vec<ProposalId>,
     /// Predictions and how they turned out.
@@ -111,13 +114,14 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
     world::refit(state, now);
     judge(state, options, now, seed, &mut out);
     predict(state, now);
-    // Nothing in the ledger is due more finely than a minute.
+    // Nothing in the ledger is due more finely than a minute; what is gone is looked for as often.
     if state
         .settled_at
         .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
     {
         state.settled_at = Some(now);
         out.write.scored.extend(state.ledger.settle(now));
+        world::forget(state, now);
     }
     out
 }
@@ -167,7 +171,14 @@ fn make_proposals(state: &mut State, options: &Options, now: Timestamp, seed: u6
         return;
     }
     state.proposed_for = (key, Some(now));
-    let mut proposals = propose(&state.findings, &state.shadows, &state.baseline, options, now, seed);
+    let State {
+        findings,
+        shadows,
+        baseline,
+        numbers,
+        ..
+    } = state;
+    let mut proposals = propose(findings, shadows, baseline, options, numbers, now, seed);
     proposals.retain(|proposal| !state.dismissed.contains_key(&proposal.id));
     for proposal in &mut proposals {
         if let Some(before) = state.proposals.iter().find(|old| old.id == proposal.id) {

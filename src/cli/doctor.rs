@@ -91,6 +91,7 @@ struct Source<'a> {
     says: &'a str,
     read: Option<Timestamp>,
     every_secs: f64,
+    next: Option<Timestamp>,
     cost_ms: f64,
 }
 
@@ -219,6 +220,7 @@ fn sources(snapshot: &Arc<Snapshot>) -> Vec<Source<'_>> {
             says: &source.says,
             read: source.read,
             every_secs: source.every.secs_f64(),
+            next: source.next,
             cost_ms: source.cost_ms,
         })
         .collect()
@@ -293,7 +295,12 @@ fn page(report: &Doctor<'_>, when: &When, out: &mut Out) -> anyhow::Result<()> {
                 source.cost_ms,
                 when.show(at)
             ),
-            _ => format!("{}: {}", source.name, source.says),
+            _ => {
+                // An engine made for this command alone tries nothing again.
+                let again = source.next.filter(|_| report.engine.attached);
+                let again = again.map_or_else(String::new, |at| format!(" (tried again {})", when.show(at)));
+                format!("{}: {}{again}", source.name, source.says)
+            }
         };
         page.row(&[mark(source.ok), "source", &says]);
     }

@@ -5,20 +5,8 @@ use std::path::PathBuf;
 use crate::{
     cli::{Context, Exit, Need, Out, Report, Usage},
     engine::{Answer, Link, Query},
-    store::Format,
+    store::{Format, TABLES},
 };
-
-/// The tables that can be exported.
-const TABLES: [&str; 8] = [
-    "metrics",
-    "settings",
-    "changes",
-    "events",
-    "findings",
-    "proposals",
-    "ledger",
-    "audit",
-];
 
 /// Arguments of `export`.
 #[derive(Clone, Debug, clap::Args)]

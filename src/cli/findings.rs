@@ -35,6 +35,7 @@ pub(super) struct View<'a> {
     expected: Json,
     band80: Option<(f64, f64)>,
     since: Timestamp,
+    earliest: Option<Timestamp>,
     last: Timestamp,
     ended: Option<Timestamp>,
     bits: f64,
@@ -51,6 +52,7 @@ struct CauseView<'a> {
     series: Option<&'a SeriesId>,
     what: &'a str,
     at: Timestamp,
+    earliest: Option<Timestamp>,
     lead_secs: f64,
     weight: f64,
 }
@@ -98,6 +100,7 @@ impl<'a> From<&'a Finding> for View<'a> {
             expected,
             band80,
             since: finding.since,
+            earliest: finding.earliest,
             last: finding.last,
             ended: finding.ended,
             bits: finding.bits,
@@ -113,6 +116,7 @@ impl<'a> From<&'a Finding> for View<'a> {
                     series: cause.series.as_ref(),
                     what: &cause.what,
                     at: cause.at,
+                    earliest: cause.earliest,
                     lead_secs: cause.lead.secs_f64(),
                     weight: cause.weight,
                 })
@@ -155,7 +159,7 @@ pub(super) fn exit(fail_on: Option<FailOn>, findings: Vec<&Finding>) -> Exit {
 /// Findings as rows: mark, severity, level, bits, since, series, what is and what should be, likeliest cause.
 pub(super) fn list<'a>(findings: impl Iterator<Item = &'a Finding>, snapshot: &Snapshot, when: &When) -> Columns {
     let mut columns = Columns::headed(&[
-        "mark", "severity", "level", "bits", "since", "series", "now", "shadow", "summary",
+        "mark", "severity", "level", "bits", "since", "series", "now", "shadow", "summary", "cause",
     ]);
     for finding in findings {
         let first = finding.series.first();
@@ -185,6 +189,10 @@ pub(super) fn list<'a>(findings: impl Iterator<Item = &'a Finding>, snapshot: &S
             now,
             shadow,
             finding.summary.to_string(),
+            finding.causes.first().map_or_else(
+                || "none found".into(),
+                |cause| format!("{} ({:.0} %)", cause.what, cause.weight * 100.0),
+            ),
         ]);
     }
     columns

@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use tokio::sync::watch;
 
 use crate::{
-    cli::{EngineRun, Need, Runtime, Setup, Terminal, When},
+    cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, When},
     domain::*,
     drift::Difference,
     engine::*,
@@ -83,7 +83,15 @@ impl Runtime for World {
         anyhow::bail!("engine {run:?} every {}", setup.options.interval)
     }
 
-    async fn console(&self, _: &Setup) -> anyhow::Result<()> {
+    async fn record(&self, _: &Setup, _: &Record) -> anyhow::Result<String> {
+        unreachable!("no test records")
+    }
+
+    async fn replayed(&self, _: &Setup, _: &Replay) -> anyhow::Result<Self::Link> {
+        unreachable!("no test replays")
+    }
+
+    async fn console(&self, _: &Setup, _: Option<&Replay>) -> anyhow::Result<()> {
         anyhow::bail!("the console")
     }
 }
@@ -96,7 +104,9 @@ impl Link for Engine {
     async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
         Ok(match query {
             Query::Forecast { id, horizon, limit, .. } => Answer::Forecast(Box::new(forecast(id, horizon, limit))),
-            Query::WhatIf { changes, horizon, seed } => Answer::WhatIf(Box::new(outcome(changes, horizon, seed))),
+            Query::WhatIf {
+                changes, horizon, seed, ..
+            } => Answer::WhatIf(Box::new(outcome(changes, horizon, seed))),
             Query::Timeline { from, to } => Answer::Timeline(timeline(from, to)),
             Query::BaselineDiff => Answer::Differences(vec![Difference {
                 id: id("sysctl.vm.swappiness"),
@@ -147,6 +157,7 @@ fn some_forecast() -> Forecast {
         step: Span::from_hours(3),
         steps: vec![quantiles(); 2],
         points: 89_280,
+        tested: Span::from_days(2),
     }
 }
 
@@ -202,6 +213,7 @@ fn change() -> SettingChange {
         from: Some(Value::Int(60)),
         to: Some(Value::Int(1)),
         by: Some("root\u{1b}[2J".into()),
+        after: None,
     }
 }
 
@@ -256,7 +268,9 @@ fn breach() -> Finding {
             at: change().at,
             lead: Span::from_secs(350),
             weight: 0.7,
+            earliest: None,
         }],
+        earliest: None,
     }
 }
 
@@ -353,6 +367,7 @@ fn snapshot() -> Snapshot {
     let options = Options::default();
     let list = BTreeMap::from([(Arc::from("a"), Value::Bool(true)), (Arc::from("b"), Value::Int(2))]);
     Snapshot {
+        replay: None,
         number: 7,
         at: Some(when().now),
         live: true,
@@ -422,6 +437,7 @@ fn snapshot() -> Snapshot {
                 read: Some(when().now),
                 cost_ms: 0.4,
                 every: Span::from_secs(2),
+                next: None,
             },
             SourceRow {
                 name: "journal".into(),
@@ -430,6 +446,7 @@ fn snapshot() -> Snapshot {
                 read: None,
                 cost_ms: 0.0,
                 every: Span::from_secs(5),
+                next: None,
             },
         ]
         .into(),

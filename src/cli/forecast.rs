@@ -83,6 +83,7 @@ impl Report for Args {
             horizon,
             steps: self.steps,
             limit: self.limit,
+            at: None,
         };
         let answer = context
             .ask(query, |answer| match answer {

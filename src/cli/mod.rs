@@ -18,6 +18,8 @@ mod metrics;
 mod out;
 mod plain;
 mod proposals;
+mod record;
+mod replay;
 mod runtime;
 mod series;
 mod settings;
@@ -40,6 +42,8 @@ pub use doctor::Terminal;
 pub use exit::{Exit, Usage, code};
 pub use fail_on::FailOn;
 pub use out::{Out, OutError};
+pub use record::Args as Record;
+pub use replay::Args as Replay;
 pub use runtime::{EngineRun, Need, Runtime};
 pub use setup::Setup;
 pub use when::When;
@@ -105,6 +109,10 @@ pub enum Command {
         #[arg(long = "for", value_name = "SPAN", value_parser = span, conflicts_with = "once")]
         length: Option<Span>,
     },
+    /// Record everything the sources of this host say, for `replay`; needs no store and disturbs no engine.
+    Record(record::Args),
+    /// Open a recording in the console as if it happened now; without a terminal, print the status at its end.
+    Replay(replay::Args),
     /// How things are, on one page.
     Status(status::Args),
     /// What is off, or will be; worst first.
@@ -203,7 +211,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
     let setup = || Setup::new(&cli.flags, &runtime.themes());
     let json = cli.flags.json;
     match &cli.command {
-        None if terminal && !json => runtime.console(&setup()?).await.map(|()| Exit::Done),
+        None if terminal && !json => runtime.console(&setup()?, None).await.map(|()| Exit::Done),
         None => report(&status::Args::default(), cli, runtime, out).await,
         Some(Command::Engine { once, length }) => {
             let run = match (once, length) {
@@ -212,6 +220,22 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
                 (false, None) => EngineRun::UntilStopped,
             };
             runtime.engine(&setup()?, run).await.map(|()| Exit::Done)
+        }
+        Some(Command::Record(args)) => {
+            out.note(&runtime.record(&setup()?, args).await?);
+            Ok(Exit::Done)
+        }
+        Some(Command::Replay(args)) if terminal && !json => {
+            runtime.console(&setup()?, Some(args)).await.map(|()| Exit::Done)
+        }
+        Some(Command::Replay(args)) => {
+            let link = runtime.replayed(&setup()?, args).await?;
+            let context = Context {
+                link: &link,
+                when: &runtime.when(),
+                json,
+            };
+            status::Args::default().run(&context, out).await
         }
         Some(Command::Status(args)) => report(args, cli, runtime, out).await,
         Some(Command::Findings(args)) => report(args, cli, runtime, out).await,

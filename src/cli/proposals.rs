@@ -17,9 +17,12 @@ use crate::{
 /// Arguments of `proposals`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Print only the text to run of the proposal at this place of the list (1 is the best).
-    #[arg(long, value_name = "NUMBER", conflicts_with = "json")]
-    artefact: Option<usize>,
+    /// Print this proposal whole, with the text to run.
+    #[arg(value_name = "NUMBER")]
+    number: Option<u64>,
+    /// Print only the text to run of this proposal.
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["json", "number"])]
+    artefact: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -124,22 +127,36 @@ impl Report for Args {
     async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
         let snapshot = context.snapshot();
         let proposals = &snapshot.proposals;
-        if let Some(place) = self.artefact {
-            let chosen = place
-                .checked_sub(1)
-                .and_then(|place| proposals.get(place))
-                .ok_or_else(|| Usage(format!("there is no proposal {place}: there are {}", proposals.len())))?;
-            out.lines(&chosen.artefact.text)?;
+        let chosen = |number: u64| {
+            let found = proposals.iter().find(|proposal| proposal.id.0 == number);
+            found.ok_or_else(|| {
+                let known: Vec<String> = proposals.iter().map(|proposal| format!("#{}", proposal.id.0)).collect();
+                Usage(match known.len() {
+                    0 => format!("there is no proposal {number}: there are none"),
+                    _ => format!("there is no proposal {number}, only {}", known.join(" ")),
+                })
+            })
+        };
+        if let Some(number) = self.artefact {
+            out.lines(&chosen(number)?.artefact.text)?;
         } else if context.json {
-            let views: Vec<View<'_>> = proposals.iter().map(|proposal| View::from(&**proposal)).collect();
+            let all = proposals
+                .iter()
+                .filter(|proposal| self.number.is_none_or(|number| proposal.id.0 == number));
+            let views: Vec<View<'_>> = all.map(|proposal| View::from(&**proposal)).collect();
+            if let Some(number) = self.number.filter(|_| views.is_empty()) {
+                chosen(number)?;
+            }
             out.json(&views)?;
+        } else if let Some(number) = self.number {
+            whole(chosen(number)?, out)?;
         } else if proposals.is_empty() {
             out.note("no proposals");
         } else {
             let mut columns = Columns::headed(&["#", "score", "status", "kind", "resource", "change", "cost", "undo"]);
-            for (place, proposal) in proposals.iter().enumerate() {
+            for proposal in proposals.iter() {
                 columns.row(&[
-                    (place + 1).to_string(),
+                    proposal.id.0.to_string(),
                     format!("{:.1}", proposal.factors.score()),
                     status(proposal.status).into(),
                     kind(proposal.kind).into(),
@@ -153,6 +170,40 @@ impl Report for Args {
         }
         Ok(Exit::Done)
     }
+}
+
+/// A proposal with all that is known of it.
+fn whole(proposal: &Proposal, out: &mut Out) -> anyhow::Result<()> {
+    let factors = proposal.factors;
+    out.line(&format!(
+        "#{} {}: {}",
+        proposal.id.0,
+        kind(proposal.kind),
+        proposal.title
+    ))?;
+    out.line(&format!(
+        "score {:.1} = success {:.2} x impact {:.1} / (disruption {:.1} + effort {:.1}); {}",
+        factors.score(),
+        factors.success,
+        factors.impact,
+        factors.disruption,
+        factors.effort,
+        status(proposal.status)
+    ))?;
+    for why in &proposal.why {
+        out.line(&format!("why   {why}"))?;
+    }
+    for (word, text) in [
+        ("cost", &proposal.cost),
+        ("sure", &proposal.sure),
+        ("risk", &proposal.risk),
+        ("undo", &proposal.undo),
+    ] {
+        out.line(&format!("{word}  {text}"))?;
+    }
+    out.line("")?;
+    out.lines(&proposal.artefact.text)?;
+    Ok(())
 }
 
 fn status(status: ProposalStatus) -> &'static str {

@@ -3,7 +3,7 @@
 use std::future::Future;
 
 use crate::{
-    cli::{Setup, Terminal, When},
+    cli::{Record, Replay, Setup, Terminal, When},
     domain::{Options, Span},
     engine::Link,
 };
@@ -50,6 +50,12 @@ pub trait Runtime {
     /// Runs the engine without a console.
     fn engine(&self, setup: &Setup, run: EngineRun) -> impl Future<Output = anyhow::Result<()>>;
 
-    /// Runs the console until the user leaves it.
-    fn console(&self, setup: &Setup) -> impl Future<Output = anyhow::Result<()>>;
+    /// Runs the console until the user leaves it, on a recording where one is given.
+    fn console(&self, setup: &Setup, replay: Option<&Replay>) -> impl Future<Output = anyhow::Result<()>>;
+
+    /// Records until the time asked for is over or a signal comes, and says what was recorded.
+    fn record(&self, setup: &Setup, record: &Record) -> impl Future<Output = anyhow::Result<String>>;
+
+    /// Plays a recording to its end, and gives the way to the engine that played it.
+    fn replayed(&self, setup: &Setup, replay: &Replay) -> impl Future<Output = anyhow::Result<Self::Link>>;
 }

@@ -23,6 +23,9 @@ pub struct Args {
 struct Status<'a> {
     version: &'static str,
     at: Option<Timestamp>,
+    /// The recording that was played in place of the host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recording: Option<Recording<'a>>,
     resources: usize,
     metrics: usize,
     settings: usize,
@@ -96,6 +99,12 @@ struct Failing<'a> {
     says: &'a str,
 }
 
+#[derive(Serialize)]
+struct Recording<'a> {
+    file: &'a str,
+    from: Timestamp,
+}
+
 impl<'a> Status<'a> {
     fn of(snapshot: &'a Snapshot) -> Self {
         let held = held(snapshot);
@@ -105,6 +114,10 @@ impl<'a> Status<'a> {
         Self {
             version: env!("CARGO_PKG_VERSION"),
             at: snapshot.at,
+            recording: snapshot.replay.as_ref().map(|replay| Recording {
+                file: &replay.file,
+                from: replay.from,
+            }),
             resources: snapshot.resources.len(),
             metrics: snapshot.metrics.len(),
             settings: snapshot.settings.len(),
@@ -200,15 +213,20 @@ fn page<L: Link>(
 ) -> anyhow::Result<()> {
     let when = |at: Option<Timestamp>| at.map_or_else(|| "-".into(), |at| context.when.show(at));
     let mut page = Columns::default();
-    let engine = match status.engine.pid {
-        Some(pid) => format!(
+    let engine = match (status.engine.pid, &status.recording) {
+        (_, Some(recording)) => format!("played {} from {}", recording.file, when(Some(recording.from))),
+        // What it costs is known after some seconds.
+        (Some(pid), _) if status.engine.rss_bytes == 0 => {
+            format!("pid {pid}, every {}, just started", snapshot.options.interval)
+        }
+        (Some(pid), _) => format!(
             "pid {pid}, every {}, {:.1} % of a core, {}, lag {}",
             snapshot.options.interval,
             status.engine.cpu_pct,
             Unit::Bytes.show(status.engine.rss_bytes as f64),
             Unit::Secs.show(status.engine.lag_secs)
         ),
-        None => "none is running; this was read for this page".into(),
+        (None, None) => "none is running; this was read for this page".into(),
     };
     page.row(&["engine", &engine]);
     page.row(&["data of", &when(status.at)]);
@@ -243,7 +261,9 @@ fn page<L: Link>(
     } else {
         status.store.says.to_owned()
     };
-    page.row(&["store", &store]);
+    if status.recording.is_none() {
+        page.row(&["store", &store]);
+    }
     let failing = match status.sources.failing.len() {
         0 => String::new(),
         some => format!(", {some} without data: `foreshadow doctor` says why"),

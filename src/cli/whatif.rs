@@ -38,6 +38,8 @@ impl Report for Args {
             },
             horizon: self.horizon.unwrap_or(snapshot.options.horizon),
             seed: self.seed,
+            at: None,
+            job: Some(0),
         };
         let outcome = context
             .ask(query, |answer| match answer {

@@ -232,16 +232,13 @@ fn unknown(name: &str) -> String {
         .chain(tables);
     let nearest = names
         .map(|known| {
-            // A key written without its table, or under a wrong one, is near too.
-            let alone = |text: &str| {
-                text.rsplit('.')
-                    .next()
-                    .is_some_and(|last| !last.is_empty())
-                    .then(|| last(text))
-            };
+            // A key written without its table, or under a wrong one, is near too, also when it is mistyped.
             let far = strsim::damerau_levenshtein(name, known);
-            let elsewhere = alone(name).is_some() && alone(name) == alone(known);
-            (if elsewhere { far.min(1) } else { far }, known)
+            let elsewhere = match (last(name), last(known)) {
+                ("", _) | (_, "") => usize::MAX,
+                (own, theirs) => 1 + strsim::damerau_levenshtein(own, theirs),
+            };
+            (far.min(elsewhere), known)
         })
         .min_by_key(|(far, _)| *far);
     match nearest {
@@ -252,8 +249,9 @@ fn unknown(name: &str) -> String {
     }
 }
 
-fn last(name: &str) -> String {
-    name.rsplit('.').next().unwrap_or(name).to_owned()
+/// The key without its table.
+fn last(name: &str) -> &str {
+    name.rsplit('.').next().unwrap_or(name)
 }
 
 #[cfg(test)]
@@ -322,6 +320,17 @@ mod tests {
             ["config.toml:1: theme is not a key; did you mean ui.theme?"]
         );
         assert!(faults("zzzzzzzzzzzzzzzz = 1")[0].contains("config show"));
+        assert_eq!(
+            faults("[engine]\nintervall = \"1s\"\n"),
+            ["config.toml:2: engine.intervall is not a key; did you mean interval?"]
+        );
+        assert_eq!(
+            faults("[console]\nthem = \"dark\"\n[store]\ncomit_every = \"1s\"\n"),
+            [
+                "config.toml:2: console.them is not a key; did you mean ui.theme?",
+                "config.toml:4: store.comit_every is not a key; did you mean store.commit_every?"
+            ]
+        );
     }
 
     #[test]

@@ -26,6 +26,8 @@ pub enum Mark {
     Ok,
     /// Someone said not to tell.
     Muted,
+    /// It is no longer there: a file system that was unmounted, an interface taken down, a process that ended.
+    Removed,
 }
 
 impl Mark {
@@ -41,6 +43,7 @@ impl Mark {
             Self::Learning => '?',
             Self::Ok => '.',
             Self::Muted => '/',
+            Self::Removed => '_',
         }
     }
 
@@ -56,6 +59,7 @@ impl Mark {
             Self::Learning => "learning",
             Self::Ok => "ok",
             Self::Muted => "muted",
+            Self::Removed => "removed",
         }
     }
 }
@@ -115,8 +119,11 @@ pub struct Cause {
     pub series: Option<SeriesId>,
     /// What it was, in words: `sysctl.vm.swappiness 60 -> 1 by root`.
     pub what: Arc<str>,
-    /// When.
+    /// When, at the latest; never after the finding began.
     pub at: Timestamp,
+    /// When, at the earliest; `None` where `at` is exact.
+    #[serde(default)]
+    pub earliest: Option<Timestamp>,
     /// How long before the finding began.
     pub lead: Span,
     /// Relative weight among the causes named, 0 to 1; they sum to at most 1.
@@ -162,8 +169,11 @@ pub struct Finding {
     pub series: Vec<SeriesId>,
     /// Value and expectation of the first series.
     pub seen: Seen,
-    /// When it began.
+    /// When it began, at the latest: when it was first seen so.
     pub since: Timestamp,
+    /// When it was last seen otherwise: it began after this; `None` where `since` is exact.
+    #[serde(default)]
+    pub earliest: Option<Timestamp>,
     /// When it was last so.
     pub last: Timestamp,
     /// When it ended, if it has.
@@ -182,4 +192,22 @@ pub struct Finding {
     pub evidence: Vec<Arc<str>>,
     /// Likely causes, likeliest first.
     pub causes: Vec<Cause>,
+}
+
+impl Finding {
+    /// The order of lists: by mark, crossings by the time left, then by bits.
+    #[must_use]
+    pub fn worst_first(&self, other: &Self) -> std::cmp::Ordering {
+        let left = |finding: &Self| {
+            finding
+                .crossing
+                .and_then(|crossing| crossing.at[1])
+                .unwrap_or(Timestamp(i64::MAX))
+        };
+        self.mark
+            .cmp(&other.mark)
+            .then_with(|| left(self).cmp(&left(other)))
+            .then_with(|| other.bits.total_cmp(&self.bits))
+            .then_with(|| self.id.cmp(&other.id))
+    }
 }

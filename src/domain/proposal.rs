@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{ChangeSet, FindingId, ResourceId, SeriesId, Timestamp, Unit};
 
-/// A stable number of a proposal.
+/// The number of a proposal: short, to be typed; never given twice in a store.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ProposalId(pub u64);

@@ -113,6 +113,10 @@ pub struct SettingChange {
     pub id: SeriesId,
     /// When it was seen (or, where the source knows, when it happened).
     pub at: Timestamp,
+    /// When the value before was last confirmed: the change happened after this and no later than `at`. `None` where `at` is all
+    /// that is known.
+    #[serde(default)]
+    pub after: Option<Timestamp>,
     /// The value before; `None` when it was not there.
     pub from: Option<Value>,
     /// The value after; `None` when it is gone.
@@ -169,6 +173,14 @@ pub struct Batch {
     pub changes: Vec<SettingChange>,
     /// Events.
     pub events: Vec<Event>,
+}
+
+impl SettingChange {
+    /// The earliest time it may have happened.
+    #[must_use]
+    pub fn earliest(&self) -> Timestamp {
+        self.after.map_or(self.at, |after| after.min(self.at))
+    }
 }
 
 impl Batch {

@@ -1,11 +1,21 @@
 //! What may have brought a finding about: what changed, happened or left its shadow shortly before it began.
+//!
+//! Each candidate is weighed against chance (Bayes' rule in odds): how likely is it to stand this close before the effect if it is
+//! the cause, and how likely if such things merely happen as often as they do here.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
-use super::{baseline::scope_of, declared::TOGETHER, report};
+use super::{
+    baseline::scope_of,
+    deed::{self, TOGETHER},
+    process, report,
+};
 use crate::{
     domain::{
-        Cause, Comparison, EventKind, Finding, FindingId, Mark, Options, ResourceId, SeriesId, SettingChange, Span,
+        Cause, Comparison, Event, EventKind, Finding, FindingId, Mark, ResourceId, SeriesId, SettingChange, Span,
         Timestamp, text::visible,
     },
     shadow::Shadows,
@@ -13,27 +23,44 @@ use crate::{
 
 /// How far back causes are looked for.
 const BEFORE: Span = Span::from_hours(1);
-/// Settings are read once a minute: a change may be seen this long after what it caused.
+/// How late a change may be read where it is not known when its setting was last confirmed: settings are read once a minute.
 const SEEN_LATE: Span = Span::from_secs(60);
 /// A finding this young is explained anew in every step, for what is seen late; then its causes stay.
 const FRESH: Span = Span::from_mins(3);
-/// The weight of "something that is not watched", in bits of surprise at no distance in time.
-const UNSEEN: f64 = 4.0;
-/// Causes named at most, and the least weight worth naming.
-const NAMED: (usize, f64) = (5, 0.05);
+/// Causes named at most, and the least weight that is worth a person's time. "No cause found" is an answer.
+const NAMED: (usize, f64) = (3, 0.25);
+/// P(a change of settings has an effect that is seen); by hand, until the ledger can tell.
+const SETTING: f64 = 0.15;
+/// P(a metric that left its shadow makes others leave theirs).
+const DEPARTED: f64 = 0.3;
+/// How much more likely a cause is that bears the name of what it acts on.
+const NAMESAKE: f64 = 10.0;
+/// The time over which is counted how often things happen.
+const COUNTED: Span = Span::from_hours(24);
+/// The least time that counts as watched.
+const WATCHED: Span = Span::from_mins(10);
 
 /// Gives each finding its causes. Findings that `held` before keep theirs once they are no longer fresh.
 pub(super) fn explain(
     findings: &mut [Finding],
     held: &BTreeMap<FindingId, Finding>,
     shadows: &Shadows,
-    options: &Options,
+    coincide: Span,
     now: Timestamp,
 ) {
-    let departures: Vec<(SeriesId, Timestamp, f64)> = findings
+    let departures: Vec<(SeriesId, Timestamp)> = findings
         .iter()
-        .filter(|finding| finding.comparison != Comparison::DeclaredActual && finding.mark != Mark::Cross)
-        .map(|finding| (finding.series[0].clone(), finding.since, finding.bits))
+        .filter(|finding| finding.comparison != Comparison::DeclaredActual)
+        .filter(|finding| !matches!(finding.mark, Mark::Cross | Mark::Stale))
+        .map(|finding| (finding.series[0].clone(), finding.since))
+        .collect();
+    let deeds: BTreeMap<SeriesId, (FindingId, Arc<str>)> = findings
+        .iter()
+        .filter(|finding| finding.comparison == Comparison::DeclaredActual)
+        .flat_map(|finding| {
+            let told = (finding.id, finding.summary.clone());
+            finding.series.iter().map(move |id| (id.clone(), told.clone()))
+        })
         .collect();
     for finding in findings {
         let explained = held.get(&finding.id).filter(|before| before.since == finding.since);
@@ -41,153 +68,260 @@ pub(super) fn explain(
             finding.causes.clone_from(&before.causes);
             continue;
         }
-        if matches!(finding.mark, Mark::Cross | Mark::Stale) && explained.is_some() {
+        if finding.mark == Mark::Stale {
             continue;
         }
-        let strict = finding.comparison == Comparison::DeclaredActual;
-        let mut candidates = candidates(
+        let asked = Asked {
             shadows,
-            &finding.resource,
-            finding.since,
-            &finding.series,
-            strict,
-            options.drift.coincide,
-        );
-        for (series, at, bits) in &departures {
-            let lead = finding.since - *at;
-            let earlier = lead > Span::ZERO && lead <= BEFORE && series.resource == finding.resource;
-            if earlier && !finding.series.contains(series) {
-                // What is merely off earlier is half as likely a cause as what was changed.
-                candidates.push(Cause {
-                    series: Some(series.clone()),
-                    what: report::line(format!("{} left its shadow", series.name)),
-                    at: *at,
-                    lead,
-                    weight: weight(lead, bits / 2.0, options.drift.coincide),
-                });
-            }
+            effect: Effect {
+                resource: &finding.resource,
+                series: &finding.series,
+                since: finding.since,
+                earliest: finding.earliest,
+                declared: finding.comparison == Comparison::DeclaredActual,
+            },
+            coincide,
+            watched: watched(shadows, finding.since),
+        };
+        let mut candidates = asked.settings(&deeds);
+        candidates.extend(asked.events());
+        // A setting does not change because a metric did, or only through a person.
+        if !asked.effect.declared {
+            candidates.extend(asked.departures(&departures));
         }
+        candidates.extend(process::takers(shadows, finding));
         finding.causes = shares(candidates);
     }
 }
 
-/// Changes of settings and events before `since` on `resource`, likeliest first, with their shares; `own` are left out.
-///
-/// With `strict` only what came before counts, else also what was seen up to a minute later.
-pub(super) fn changes_and_events(
-    shadows: &Shadows,
-    resource: &ResourceId,
-    since: Timestamp,
-    own: &[SeriesId],
-    strict: bool,
-    coincide: Span,
-) -> Vec<Cause> {
-    shares(candidates(shadows, resource, since, own, strict, coincide))
+/// The likeliest change or event that explains `effect`, if one is likelier than not.
+pub(super) fn likeliest(shadows: &Shadows, effect: Effect<'_>, coincide: Span) -> Option<Cause> {
+    let asked = Asked {
+        shadows,
+        coincide,
+        watched: watched(shadows, effect.since),
+        effect,
+    };
+    let mut candidates = asked.settings(&BTreeMap::new());
+    candidates.extend(asked.events());
+    shares(candidates)
+        .into_iter()
+        .next()
+        .filter(|cause| cause.weight >= 0.5)
 }
 
-fn candidates(
-    shadows: &Shadows,
-    resource: &ResourceId,
-    since: Timestamp,
-    own: &[SeriesId],
-    strict: bool,
-    coincide: Span,
-) -> Vec<Cause> {
-    let (from, to) = (
-        since - BEFORE,
-        if strict {
-            Timestamp(since.0 - 1)
-        } else {
-            since + SEEN_LATE
-        },
-    );
-    let mut groups: BTreeMap<(&str, i64), Vec<&SettingChange>> = BTreeMap::new();
+/// P(a deed stands within `apart` of something else by chance), for deeds as often as they were in the day before `at`.
+pub(super) fn by_chance(shadows: &Shadows, resource: &ResourceId, at: Timestamp, apart: Span) -> f64 {
+    let watched = watched(shadows, at);
+    let rate = deeds_within(shadows, resource, at, watched).max(1) as f64 / watched.secs_f64();
+    1.0 - (-rate * apart.secs_f64().max(0.0)).exp()
+}
+
+/// How long before `at` things were watched, 10 minutes to a day.
+fn watched(shadows: &Shadows, at: Timestamp) -> Span {
+    let ranges = shadows.metrics.values().filter_map(|metric| metric.shadow.range());
+    let first = ranges.map(|(from, _)| from).min().unwrap_or(at);
+    (at - first).clamp(WATCHED, COUNTED)
+}
+
+/// Deeds that changed settings of `resource` in the `watched` time before `at`, and a minute after: one a scope and two minutes.
+fn deeds_within(shadows: &Shadows, resource: &ResourceId, at: Timestamp, watched: Span) -> usize {
     let changes = shadows.settings.changes().iter().rev();
-    for change in changes
-        .skip_while(|change| change.at > to)
-        .take_while(|change| change.at >= from)
-    {
-        if change.id.resource == *resource && !own.contains(&change.id) {
-            let slot = change.at.floor(TOGETHER).0;
-            groups.entry((scope_of(&change.id), slot)).or_default().push(change);
-        }
-    }
-    let mut causes: Vec<Cause> = groups
-        .into_values()
-        .filter_map(|group| setting_cause(shadows, &group, since, coincide))
+    let slots: BTreeSet<i64> = changes
+        .skip_while(|change| change.at > at + SEEN_LATE)
+        .take_while(|change| change.at >= at - watched)
+        .filter(|change| change.id.resource == *resource)
+        .map(|change| change.at.floor(TOGETHER).0)
         .collect();
-    let events = shadows.events.iter().rev();
-    for event in events
-        .skip_while(|event| event.at > to)
-        .take_while(|event| event.at >= from)
-    {
-        let strength = strength(event.kind);
-        if event.resource == *resource && strength > 0.0 {
-            let lead = (since - event.at).max(Span::ZERO);
-            let who = event
-                .who
-                .as_deref()
-                .map_or_else(String::new, |who| format!(" by {}", visible(who)));
-            causes.push(Cause {
-                series: None,
-                what: report::line(format!("{}{who}", event.what)),
-                at: event.at,
-                lead,
-                weight: weight(lead, strength, coincide),
-            });
+    slots.len()
+}
+
+/// What is to be explained.
+#[derive(Clone, Copy)]
+pub(super) struct Effect<'a> {
+    pub resource: &'a ResourceId,
+    pub series: &'a [SeriesId],
+    pub since: Timestamp,
+    /// It began after this.
+    pub earliest: Option<Timestamp>,
+    /// Whether it is a difference of settings itself.
+    pub declared: bool,
+}
+
+/// An effect, and what is needed to explain it.
+struct Asked<'a> {
+    shadows: &'a Shadows,
+    effect: Effect<'a>,
+    coincide: Span,
+    watched: Span,
+}
+
+impl Asked<'_> {
+    /// Odds that what happened between `from` and `to`, a thing of which there were `count`, is the cause, against that it is not.
+    ///
+    /// A cause acts soon: the time to its effect is exponential with half of `coincide` as its mean. By chance it is as likely at
+    /// any time. Nothing that came after the effect is its cause.
+    fn odds(&self, prior: f64, (from, to): (Timestamp, Timestamp), count: usize) -> f64 {
+        let since = self.effect.since;
+        let mean = (self.coincide.secs_f64() / 2.0).max(1.0);
+        let (near, far) = ((since - to.min(since)).secs_f64(), (since - from).secs_f64());
+        let soon = if far - near < 1.0 {
+            (-near / mean).exp() / mean
+        } else {
+            ((-near / mean).exp() - (-far / mean).exp()) / (far - near)
+        };
+        prior * soon * self.watched.secs_f64() / count.max(1) as f64
+    }
+
+    fn cause(&self, series: Option<SeriesId>, what: Arc<str>, (from, to): (Timestamp, Timestamp), odds: f64) -> Cause {
+        let at = to.min(self.effect.since);
+        Cause {
+            series,
+            what,
+            at,
+            earliest: (from < at).then_some(from),
+            lead: self.effect.since - at,
+            weight: odds,
         }
     }
-    causes
+
+    /// Changes of settings, those of one deed as one. `deeds` says which finding a setting is told in.
+    fn settings(&self, deeds: &BTreeMap<SeriesId, (FindingId, Arc<str>)>) -> Vec<Cause> {
+        let since = self.effect.since;
+        let mut groups: BTreeMap<(u64, &str, i64), Vec<&SettingChange>> = BTreeMap::new();
+        let changes = self.shadows.settings.changes().iter().rev();
+        for change in changes.take_while(|change| change.at >= since - BEFORE) {
+            if change.id.resource != *self.effect.resource || self.effect.series.contains(&change.id) {
+                continue;
+            }
+            let from = change.after.map_or(change.at - SEEN_LATE, |after| after.min(change.at));
+            // Of two settings that changed between the same readings nobody knows which was first.
+            let before = if self.effect.declared {
+                change.at < since && from < self.effect.earliest.unwrap_or(since)
+            } else {
+                from < since && (change.after.is_some() || change.at <= since + SEEN_LATE)
+            };
+            if before {
+                let deed = deeds.get(&change.id).map_or(0, |(id, _)| id.0);
+                let (scope, slot) = if deed == 0 {
+                    (scope_of(&change.id), change.at.floor(TOGETHER).0)
+                } else {
+                    ("", 0)
+                };
+                groups.entry((deed, scope, slot)).or_default().push(change);
+            }
+        }
+        let count = deeds_within(self.shadows, self.effect.resource, since, self.watched);
+        groups
+            .into_values()
+            .filter_map(|group| {
+                let bits =
+                    |change: &SettingChange| self.shadows.settings.get(&change.id).map_or(0.0, |state| state.bits);
+                let head = group
+                    .iter()
+                    .max_by(|a, b| bits(a).total_cmp(&bits(b)).then_with(|| b.id.cmp(&a.id)))?;
+                let times = (head.earliest(), head.at);
+                let what = match (deeds.get(&head.id), group.len()) {
+                    (Some((_, told)), 2..) => told.clone(),
+                    (_, 1) => report::change(head),
+                    (_, count) => report::line(format!("{count} settings of {} changed", scope_of(&head.id))),
+                };
+                let named = group.iter().any(|change| self.acts_on(&change.id));
+                let prior = if named { SETTING * NAMESAKE } else { SETTING };
+                Some(self.cause(Some(head.id.clone()), what, times, self.odds(prior, times, count)))
+            })
+            .collect()
+    }
+
+    /// Whether a setting bears a name of the metrics concerned: a mount of its fill, an interface of its traffic.
+    fn acts_on(&self, setting: &SeriesId) -> bool {
+        let names = crate::domain::Subject::of(&setting.name).names(None);
+        self.effect
+            .series
+            .iter()
+            .any(|id| thing(&id.name).is_some_and(|thing| names.iter().any(|name| name == thing)))
+    }
+
+    /// Events of one kind within two minutes of each other as one.
+    fn events(&self) -> Vec<Cause> {
+        let since = self.effect.since;
+        let of_here = |event: &&Event| event.resource == *self.effect.resource && event.at <= since;
+        let mut slots: BTreeMap<u8, BTreeSet<i64>> = BTreeMap::new();
+        let mut groups: BTreeMap<(u8, i64), Vec<&Event>> = BTreeMap::new();
+        let far = since - self.watched.max(BEFORE);
+        let recent = self.shadows.events.iter().rev().take_while(|event| event.at >= far);
+        for event in recent.filter(of_here) {
+            let slot = event.at.floor(TOGETHER).0;
+            slots.entry(event.kind as u8).or_default().insert(slot);
+            if event.at >= since - BEFORE {
+                groups.entry((event.kind as u8, slot)).or_default().push(event);
+            }
+        }
+        let mut causes = Vec::new();
+        for ((kind, _), group) in groups {
+            let named = group.iter().find(|event| deed::names(self.effect.series, &event.what));
+            let event = named.or(group.first());
+            let Some(event) = event.filter(|event| strength(event.kind) > 0.0) else {
+                continue;
+            };
+            let who = event.who.as_deref();
+            let who = who.map_or_else(String::new, |who| format!(" by {}", visible(who)));
+            let more = match group.len() {
+                1 => String::new(),
+                count => format!(" (and {} more)", count - 1),
+            };
+            // Logs tell whole seconds.
+            let times = (event.at, event.at);
+            let prior = strength(event.kind) * if named.is_some() { NAMESAKE } else { 1.0 };
+            let count = slots.get(&kind).map_or(1, BTreeSet::len);
+            let odds = self.odds(prior, times, count);
+            causes.push(self.cause(None, report::line(format!("{}{more}{who}", event.what)), times, odds));
+        }
+        causes
+    }
+
+    /// Metrics that left their shadows before.
+    fn departures(&self, departures: &[(SeriesId, Timestamp)]) -> Vec<Cause> {
+        let since = self.effect.since;
+        departures
+            .iter()
+            .filter(|(series, at)| {
+                let earlier = *at < since && since - *at <= BEFORE;
+                earlier && series.resource == *self.effect.resource && !self.effect.series.contains(series)
+            })
+            .map(|(series, at)| {
+                let odds = self.odds(DEPARTED, (*at, *at), departures.len());
+                let what = report::line(format!("{} left its shadow", series.name));
+                self.cause(Some(series.clone()), what, (*at, *at), odds)
+            })
+            .collect()
+    }
 }
 
-fn setting_cause(shadows: &Shadows, group: &[&SettingChange], since: Timestamp, coincide: Span) -> Option<Cause> {
-    let bits = |change: &SettingChange| {
-        let state = shadows.settings.get(&change.id);
-        let same = state.filter(|state| state.last_change.as_ref().is_some_and(|last| last.at == change.at));
-        same.map_or(UNSEEN, |state| state.bits).max(1.0)
-    };
-    let head = group
-        .iter()
-        .max_by(|a, b| bits(a).total_cmp(&bits(b)).then_with(|| b.id.cmp(&a.id)))?;
-    let lead = (since - head.at).max(Span::ZERO);
-    let what = match group.len() {
-        1 => report::change(head),
-        count => report::line(format!("{count} settings of {} changed", scope_of(&head.id))),
-    };
-    Some(Cause {
-        series: Some(head.id.clone()),
-        what,
-        at: head.at,
-        lead,
-        weight: weight(lead, bits(head), coincide),
-    })
+/// The thing a metric is measured on, where its name tells: a mount, an interface, a disk.
+fn thing(name: &str) -> Option<&str> {
+    let (scope, rest) = name.split_once('.')?;
+    let (thing, _) = rest.rsplit_once('.')?;
+    matches!(scope, "fs" | "net" | "disk").then_some(thing)
 }
 
-/// How much an event by itself speaks for being a cause, in bits: judged by hand until the ledger can tell.
+/// P(an event has an effect that is seen): judged by hand until the ledger can tell.
 fn strength(kind: EventKind) -> f64 {
     match kind {
-        EventKind::Deploy => 10.0,
-        EventKind::Package | EventKind::Service => 8.0,
-        EventKind::Kernel => 5.0,
-        EventKind::Login => 1.0,
-        EventKind::Log => 0.5,
+        EventKind::Deploy => 0.4,
+        EventKind::Service => 0.2,
+        EventKind::Package => 0.15,
+        EventKind::Kernel => 0.1,
+        EventKind::Login => 0.02,
+        EventKind::Log => 0.01,
         EventKind::Collector => 0.0,
     }
 }
 
-/// Strength that fades with the time between cause and effect; down to 37 % after `coincide`.
-fn weight(lead: Span, strength: f64, coincide: Span) -> f64 {
-    let fade = (-lead.secs_f64() / coincide.secs_f64().max(1.0)).exp();
-    if strength.is_finite() {
-        strength.max(0.0) * fade
-    } else {
-        0.0
-    }
-}
-
-/// Turns strengths into shares that leave room for what is not watched, and keeps those worth naming, largest first.
+/// Turns odds into shares that leave room for what is not watched, and keeps those worth naming, largest first.
 fn shares(mut causes: Vec<Cause>) -> Vec<Cause> {
-    let total = UNSEEN + causes.iter().map(|cause| cause.weight).sum::<f64>();
+    causes.retain(|cause| cause.weight.is_finite() && cause.weight > 0.0);
+    let total = 1.0 + causes.iter().map(|cause| cause.weight).sum::<f64>();
     for cause in &mut causes {
         cause.weight /= total;
     }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     baseline::{Baseline, Difference, scope_of},
+    deed::{self, Item, deeds},
     group::finding_id,
     muted, report, score,
 };
@@ -18,9 +19,6 @@ use crate::{
     },
     shadow::Shadows,
 };
-
-/// Changes of one scope that are no further apart are one: an upgrade of 200 packages is one finding.
-pub(super) const TOGETHER: Span = Span::from_mins(2);
 
 /// What is remembered of settings that drifted.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -36,7 +34,11 @@ pub(super) struct Declared {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Began {
     since: Timestamp,
+    /// When the value before was last confirmed.
+    after: Timestamp,
     finding: FindingId,
+    /// Whether its finding is of one scope, and others of that scope may still join.
+    plain: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -85,16 +87,17 @@ impl Declared {
         let changes = last_changes(shadows, &differing);
         self.begin(&differences, &changes, now);
 
-        let mut groups: BTreeMap<FindingId, Vec<(&Difference, Timestamp, f64)>> = BTreeMap::new();
+        let mut groups: BTreeMap<FindingId, Vec<Member<'_>>> = BTreeMap::new();
         for difference in &differences {
             let Some(began) = self.began.get(&difference.id) else {
                 continue;
             };
-            let bits = bits_of(shadows, &difference.id, began.since);
-            groups
-                .entry(began.finding)
-                .or_default()
-                .push((difference, began.since, bits));
+            groups.entry(began.finding).or_default().push(Member {
+                difference,
+                since: began.since,
+                after: began.after,
+                bits: bits_of(shadows, &difference.id, began.since),
+            });
         }
         self.findings = groups
             .into_iter()
@@ -102,36 +105,68 @@ impl Declared {
             .collect();
     }
 
-    /// Gives new differences their time, and a finding: one of their scope that began about then, else a new one.
+    /// Gives new differences their time, and a finding: that of the deed they belong to, else a new one.
     fn begin(&mut self, differences: &[Difference], changes: &BTreeMap<&SeriesId, &SettingChange>, now: Timestamp) {
-        let mut new: Vec<(Timestamp, &SeriesId)> = differences
+        if differences
             .iter()
-            .map(|difference| &difference.id)
-            .filter(|id| !self.began.contains_key(*id))
-            .map(|id| (changes.get(id).map_or(now, |change| change.at), id))
-            .collect();
-        new.sort();
-        // The time of the newest member of each scope's findings.
-        let mut open: BTreeMap<(&str, &str), Vec<(Timestamp, FindingId)>> = BTreeMap::new();
-        let known = self.began.clone();
-        for (id, began) in &known {
-            let scope = (id.resource.as_str(), scope_of(id));
-            open.entry(scope).or_default().push((began.since, began.finding));
+            .all(|difference| self.began.contains_key(&difference.id))
+        {
+            return;
         }
-        for (since, id) in new {
-            let scope = open.entry((id.resource.as_str(), scope_of(id))).or_default();
-            let near = scope
-                .iter()
-                .rev()
-                .find(|(at, _)| since.max(*at) - since.min(*at) <= TOGETHER);
-            let finding = near.map_or_else(
-                || finding_id(id, Comparison::DeclaredActual, since),
-                |(_, finding)| *finding,
-            );
-            scope.push((since, finding));
-            self.began.insert(id.clone(), Began { since, finding });
+        let items: Vec<Item<'_>> = differences
+            .iter()
+            .map(|difference| match self.began.get(&difference.id) {
+                Some(began) => Item {
+                    difference,
+                    after: began.after,
+                    at: began.since,
+                    finding: Some(began.finding),
+                    plain: began.plain,
+                },
+                None => {
+                    let change = changes.get(&difference.id);
+                    Item {
+                        difference,
+                        after: change.map_or(now, |change| change.earliest()),
+                        at: change.map_or(now, |change| change.at),
+                        finding: None,
+                        plain: true,
+                    }
+                }
+            })
+            .collect();
+        for set in deeds(&items) {
+            let members = || set.iter().map(|place| &items[*place]);
+            let first = members().min_by_key(|item| (item.finding.is_none(), item.at, deed::rank(item.difference)));
+            let Some(first) = first else { continue };
+            let finding = first
+                .finding
+                .unwrap_or_else(|| finding_id(&first.difference.id, Comparison::DeclaredActual, first.at));
+            let scope = scope_of(&first.difference.id);
+            let plain = members().all(|item| item.plain && scope_of(&item.difference.id) == scope);
+            for item in members().filter(|item| item.finding.is_none()) {
+                let began = Began {
+                    since: item.at,
+                    after: item.after,
+                    finding,
+                    plain,
+                };
+                self.began.insert(item.difference.id.clone(), began);
+            }
+            // What joined may have made it more than one of a scope.
+            for began in self.began.values_mut().filter(|began| began.finding == finding) {
+                began.plain &= plain;
+            }
         }
     }
+}
+
+/// A difference of a finding.
+struct Member<'a> {
+    difference: &'a Difference,
+    since: Timestamp,
+    after: Timestamp,
+    bits: f64,
 }
 
 /// The newest change of each of `ids` that changed within memory.
@@ -166,16 +201,45 @@ fn bits_of(shadows: &Shadows, id: &SeriesId, since: Timestamp) -> f64 {
     if bits.is_nan() { 0.0 } else { bits.clamp(0.0, 30.0) }
 }
 
+/// Puts the member that tells what was done first: of packages the one whose name most others bear, else the least likely change.
+fn put_head_first(members: &mut [Member<'_>]) {
+    let borne = |member: &Member<'_>| {
+        let name = &*member.difference.id.name;
+        let stem = name.strip_prefix("pkg.").filter(|_| members.len() <= 500);
+        stem.map_or(0, |stem| {
+            members
+                .iter()
+                .filter(|other| other.difference.id.name.contains(stem))
+                .count()
+        })
+    };
+    let keys: BTreeMap<SeriesId, (u8, usize)> = members
+        .iter()
+        .map(|member| {
+            let key = (deed::rank(member.difference), usize::MAX - borne(member));
+            (member.difference.id.clone(), key)
+        })
+        .collect();
+    members.sort_by(|a, b| {
+        keys[&a.difference.id]
+            .cmp(&keys[&b.difference.id])
+            .then_with(|| b.bits.total_cmp(&a.bits))
+            .then_with(|| a.difference.id.cmp(&b.difference.id))
+    });
+}
+
 fn finding(
     id: FindingId,
-    mut members: Vec<(&Difference, Timestamp, f64)>,
+    mut members: Vec<Member<'_>>,
     changes: &BTreeMap<&SeriesId, &SettingChange>,
     options: &Options,
     now: Timestamp,
 ) -> Finding {
-    members.sort_by(|a, b| b.2.total_cmp(&a.2).then_with(|| a.0.id.cmp(&b.0.id)));
-    let (head, _, bits) = members[0];
-    let since = members.iter().map(|(_, since, _)| *since).min().unwrap_or(now);
+    put_head_first(&mut members);
+    let head = members[0].difference;
+    let bits = members.iter().map(|member| member.bits).fold(0.0, f64::max);
+    let first = members.iter().min_by_key(|member| (member.since, member.after));
+    let (since, after) = first.map_or((now, now), |first| (first.since, first.after));
     let by = changes.get(&head.id).and_then(|change| change.by.as_deref());
     let score = score::of_settings(bits, members.len());
     let level = score::level(score, &options.drift);
@@ -184,19 +248,26 @@ fn finding(
         report::value(head.accepted.as_ref()),
         report::value(head.actual.as_ref())
     ))];
+    if after < since {
+        evidence.push(report::line(format!(
+            "it came about within the {} before it was read",
+            since - after
+        )));
+    }
     evidence.push(report::line(format!(
         "a change this unlikely carries {bits:.1} bits of surprise"
     )));
-    for (other, _, _) in members.iter().skip(1).take(5) {
+    for other in members.iter().skip(1).take(5) {
         let (from, to) = (
-            report::value(other.accepted.as_ref()),
-            report::value(other.actual.as_ref()),
+            report::value(other.difference.accepted.as_ref()),
+            report::value(other.difference.actual.as_ref()),
         );
-        evidence.push(report::line(format!("{} {from} -> {to}", other.id.name)));
+        evidence.push(report::line(format!("{} {from} -> {to}", other.difference.id.name)));
     }
     if members.len() > 6 {
         evidence.push(report::line(format!("and {} more", members.len() - 6)));
     }
+    let all: Vec<&Difference> = members.iter().map(|member| member.difference).collect();
     Finding {
         id,
         mark: Mark::Drift,
@@ -204,19 +275,20 @@ fn finding(
         severity: score::severity(Mark::Drift, level),
         comparison: Comparison::DeclaredActual,
         resource: head.id.resource.clone(),
-        series: members.iter().map(|(difference, ..)| difference.id.clone()).collect(),
+        series: all.iter().map(|difference| difference.id.clone()).collect(),
         seen: Seen::Setting {
             now: head.actual.clone(),
             expected: head.accepted.clone(),
         },
         since,
+        earliest: (after < since).then_some(after),
         last: now,
         ended: None,
         bits,
         score,
         confidence: score::CERTAIN,
         crossing: None,
-        summary: report::settings_summary(head, members.len(), by),
+        summary: report::settings_summary(&all, by),
         evidence,
         causes: Vec::new(),
     }

@@ -7,10 +7,14 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{cause, limit::LimitWatch, surprise::SurpriseWatch};
+use super::{
+    cause::{self, Effect},
+    limit::LimitWatch,
+    surprise::SurpriseWatch,
+};
 use crate::{
     domain::{Cause, Comparison, Crossing, FindingId, Mark, ResourceId, SeriesId, Span, Timestamp},
-    shadow::Shadows,
+    shadow::{Metric, Shadows},
 };
 
 /// A metric that is off now.
@@ -19,6 +23,8 @@ pub(super) struct Departed {
     pub id: SeriesId,
     pub mark: Mark,
     pub since: Timestamp,
+    /// When it was last so.
+    pub last: Timestamp,
     pub bits: f64,
     /// Bits held against the level of the false-alarm budget.
     pub evidence: f64,
@@ -33,6 +39,7 @@ impl Departed {
             id: id.clone(),
             mark: Mark::Stale,
             since,
+            last: since,
             bits: 0.0,
             evidence: 0.0,
             band: None,
@@ -41,7 +48,7 @@ impl Departed {
     }
 
     /// The worst that is said of one metric: breach, cross, odd, drift.
-    pub fn worst(id: &SeriesId, limit: &LimitWatch, surprise: &SurpriseWatch, now: Timestamp) -> Option<Self> {
+    pub fn worst(metric: &Metric, limit: &LimitWatch, surprise: &SurpriseWatch, now: Timestamp) -> Option<Self> {
         let departure = surprise.told();
         let (mark, since) = match (&limit.breach, &limit.cross, departure) {
             (Some(breach), _, _) => (Mark::Breach, breach.since),
@@ -50,11 +57,15 @@ impl Departed {
             (None, None, Some(departure)) => (Mark::Odd, departure.since),
             (None, None, None) => return None,
         };
+        // A value may be surprising without being a departure yet.
+        let seen = metric.recent.iter().rev().take_while(|seen| seen.at >= since);
+        let strongest = seen.map(|seen| f64::from(seen.bits)).fold(0.0, f64::max);
         Some(Self {
-            id: id.clone(),
+            id: metric.meta.id.clone(),
             mark,
             since,
-            bits: departure.map_or(0.0, |departure| departure.bits),
+            last: departure.map_or(now, |departure| departure.last),
+            bits: departure.map_or(strongest.max(limit.bits), |departure| departure.bits),
             evidence: departure.map_or(0.0, |departure| departure.evidence),
             band: departure.map(|departure| departure.band),
             crossing: limit
@@ -116,6 +127,7 @@ impl Groups {
             members.sort_by(|a, b| {
                 a.mark
                     .cmp(&b.mark)
+                    .then_with(|| telling(&b.id).cmp(&telling(&a.id)))
                     .then_with(|| b.bits.total_cmp(&a.bits))
                     .then_with(|| a.since.cmp(&b.since))
                     .then_with(|| a.id.cmp(&b.id))
@@ -135,11 +147,14 @@ impl Groups {
         let cause = if family == STALE {
             None
         } else {
-            let own = std::slice::from_ref(&one.id);
-            cause::changes_and_events(shadows, &one.id.resource, one.since, own, false, coincide)
-                .into_iter()
-                .next()
-                .filter(|cause| cause.weight >= 0.5)
+            let effect = Effect {
+                resource: &one.id.resource,
+                series: std::slice::from_ref(&one.id),
+                since: one.since,
+                earliest: None,
+                declared: false,
+            };
+            cause::likeliest(shadows, effect, coincide)
         };
         let same_cause = |group: &Group| {
             let (Some(ours), Some(theirs)) = (&cause, &group.cause) else {
@@ -171,6 +186,14 @@ impl Groups {
 }
 
 const STALE: &str = "-";
+
+/// Whether a metric says by itself what its family is about: people ask first how busy and how full something is.
+fn telling(id: &SeriesId) -> bool {
+    let name = &*id.name;
+    let full = name.starts_with("fs.") && name.ends_with(".used_pct");
+    let busy = name.starts_with("disk.") && name.ends_with(".util_pct");
+    full || busy || matches!(name, "cpu.busy_pct" | "mem.used_pct" | "swap.used_pct")
+}
 
 /// What a metric is about: those of one family that go off together are one finding.
 fn family(one: &Departed) -> String {

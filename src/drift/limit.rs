@@ -2,18 +2,20 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::group::stable_hash;
+use super::{group::stable_hash, rise};
 use crate::{
     domain::{Crossing, Limit, Options, Side, Span, Timestamp},
-    shadow::Metric,
+    shadow::{Metric, Shadows},
 };
 
 /// Least time between two looks ahead; up to half as much more is added by name, so that not all are due at once.
 const EVERY: Span = Span::from_secs(45);
 /// Nothing is told further ahead than this many times the history it rests on.
-const REACH: i64 = 6;
+pub(crate) const REACH: i64 = 6;
 /// A crossing that was told ends below this share of the probability it is told from.
 const LET_GO: f64 = 0.7;
+/// Days in which a metric passes its limit once, before anything was seen.
+const PRIOR_DAYS: f64 = 90.0;
 /// Values and time on the right side before a breach has ended.
 const BACK: (u32, Span) = (3, Span::from_secs(10));
 
@@ -23,6 +25,9 @@ pub(super) struct LimitWatch {
     pub breach: Option<Breach>,
     /// Since when a crossing has been told, and the newest one.
     pub cross: Option<(Timestamp, Crossing)>,
+    /// Surprise of its being passed at all, bits; 0 while it is not.
+    #[serde(default)]
+    pub bits: f64,
     next_look: Option<Timestamp>,
     limit: Option<Limit>,
 }
@@ -36,8 +41,18 @@ pub(super) struct Breach {
 }
 
 impl LimitWatch {
-    /// Compares the newest value with the limit, and, when it is time, the forecast.
-    pub fn look(&mut self, metric: &Metric, options: &Options, now: Timestamp, seed: u64) {
+    /// Compares the newest value with the limit, and, when it is time, the forecast. Limits are passed here as rarely as `rare`
+    /// bits say.
+    pub fn look(&mut self, metric: &Metric, options: &Options, rare: f64, now: Timestamp, seed: u64) {
+        self.compare(metric, options, now, seed);
+        if self.breach.is_none() && self.cross.is_none() {
+            self.bits = 0.0;
+        } else if self.bits == 0.0 {
+            self.bits = rare;
+        }
+    }
+
+    fn compare(&mut self, metric: &Metric, options: &Options, now: Timestamp, seed: u64) {
         if self.limit != metric.limit {
             *self = Self {
                 limit: metric.limit.clone(),
@@ -63,6 +78,16 @@ impl LimitWatch {
                 return;
             }
             self.breach = None;
+        }
+        // What runs at the limit is told at once: in a minute it may be there.
+        let told = options.drift.crossing_probability;
+        let running = rise::crossing(metric, limit, options.horizon).filter(|crossing| crossing.probability >= told);
+        if let Some(crossing) = running {
+            let since = self.cross.map(|(since, _)| since);
+            let since = since.or_else(|| rise::since(metric, limit.side)).unwrap_or(now);
+            self.cross = Some((since, crossing));
+            self.next_look = Some(now + metric.meta.cadence.min(EVERY) * 2);
+            return;
         }
         if self.next_look.is_none_or(|due| now >= due || due - now > EVERY * 2) {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);
@@ -90,6 +115,17 @@ impl LimitWatch {
         let since = self.cross.map_or(now, |(since, _)| since);
         (crossing.probability >= least).then_some((since, crossing))
     }
+}
+
+/// Surprise of one more limit passed, bits: −log2 of P(a metric passes its limit on a day), by those that were `passed` in all the
+/// days the metrics with a limit were watched, drawn to one in [`PRIOR_DAYS`].
+///
+/// What is too new for a shadow of its own is judged by the others; the day is the yardstick that changes of settings have too.
+pub(super) fn rarity(shadows: &Shadows, passed: u32) -> f64 {
+    let limited = shadows.metrics.values().filter(|metric| metric.limit.is_some());
+    let ranges = limited.filter_map(|metric| metric.shadow.range());
+    let days: f64 = ranges.map(|(from, to)| (to - from).secs_f64() / 86_400.0).sum();
+    ((PRIOR_DAYS + days) / (1.0 + f64::from(passed))).log2().max(0.0)
 }
 
 /// Whether the forecast's outermost quantile stays clear of the limit, so that sample paths need not be drawn.

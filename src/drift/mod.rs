@@ -3,25 +3,28 @@
 mod baseline;
 mod cause;
 mod declared;
+mod deed;
 mod group;
 mod incidents;
 mod limit;
+mod process;
 #[cfg(test)]
 mod quiet;
 mod report;
+mod rise;
 #[cfg(test)]
 mod sample;
 mod score;
 mod stale;
 mod surprise;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, matches},
-    shadow::Shadows,
+    domain::{Comparison, DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, Unit, matches},
+    shadow::{Metric, Shadows},
 };
 
 pub use baseline::{Baseline, Difference};
@@ -31,6 +34,8 @@ use declared::Declared;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
 use limit::LimitWatch;
+pub(crate) use limit::REACH;
+pub use stale::Sources;
 use surprise::SurpriseWatch;
 
 /// A week: the time false alarms are counted over.
@@ -43,6 +48,12 @@ pub struct DriftState {
     metrics: BTreeMap<SeriesId, MetricWatch>,
     groups: Groups,
     held: BTreeMap<FindingId, Finding>,
+    /// Findings of a setting and of a metric that coincided and both hold.
+    #[serde(default)]
+    coincided: BTreeSet<(FindingId, FindingId)>,
+    /// Limits that were passed, or told to be, so far.
+    #[serde(default)]
+    passed: u32,
     judged: Option<Timestamp>,
     watching: Option<Timestamp>,
 }
@@ -78,8 +89,8 @@ impl DriftState {
             .map(|(id, members)| report::metric(*id, members, shadows, options, level, now))
             .chain(declared)
             .collect();
-        cause::explain(&mut findings, &self.held, shadows, options, now);
-        score::coincide(&mut findings, options.drift.coincide);
+        cause::explain(&mut findings, &self.held, shadows, options.drift.coincide, now);
+        score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
         self.judged = Some(now);
         self.keep(findings, now)
     }
@@ -107,6 +118,8 @@ impl DriftState {
             self.metrics.retain(|id, _| shadows.metrics.contains_key(id));
         }
         let watching = self.watching.unwrap_or(now);
+        let sources = Sources::of(shadows);
+        let rare = limit::rarity(shadows, self.passed);
         let mut departed = Vec::new();
         for (id, metric) in &shadows.metrics {
             if !self.metrics.contains_key(id) {
@@ -115,13 +128,22 @@ impl DriftState {
             let Some(watch) = self.metrics.get_mut(id) else {
                 continue;
             };
-            watch.surprise.look(metric, level);
+            if sources.left_out(metric) {
+                *watch = MetricWatch::default();
+                continue;
+            }
+            // What one process takes is told as a cause: processes come and go, and matter by what they take from the machine.
+            if id.name.starts_with("top.") {
+                watch.surprise = SurpriseWatch::default();
+            } else {
+                watch.surprise.look(metric, level, worth(shadows, metric));
+            }
             let off = match stale::since(metric, watching, now) {
                 Some(since) => Some(Departed::stale(id, since)),
                 None if stale::silent(metric, now) => None,
                 None => {
-                    watch.limit.look(metric, options, now, seed);
-                    Departed::worst(id, &watch.limit, &watch.surprise, now)
+                    watch.limit.look(metric, options, rare, now, seed);
+                    Departed::worst(metric, &watch.limit, &watch.surprise, now)
                 }
             };
             departed.extend(off.filter(|_| !muted(id, options)));
@@ -132,6 +154,9 @@ impl DriftState {
     /// Remembers what holds, adds what ended, and sorts.
     fn keep(&mut self, findings: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
         let before = std::mem::take(&mut self.held);
+        let new = findings.iter().filter(|finding| !before.contains_key(&finding.id));
+        let limits = new.filter(|finding| finding.comparison == Comparison::FutureLimit);
+        self.passed = self.passed.saturating_add(limits.count() as u32);
         self.held = findings.iter().map(|finding| (finding.id, finding.clone())).collect();
         let mut all = findings;
         all.extend(
@@ -143,14 +168,7 @@ impl DriftState {
                     ..finding
                 }),
         );
-        all.sort_by(|a, b| {
-            let left = |finding: &Finding| finding.crossing.and_then(|c| c.at[1]).unwrap_or(Timestamp(i64::MAX));
-            a.mark
-                .cmp(&b.mark)
-                .then_with(|| left(a).cmp(&left(b)))
-                .then_with(|| b.bits.total_cmp(&a.bits))
-                .then_with(|| a.id.cmp(&b.id))
-        });
+        all.sort_by(Finding::worst_first);
         all
     }
 }
@@ -179,6 +197,16 @@ fn bits_for(options: &DriftOptions, values: f64) -> f64 {
     let accepted = options.false_alarms_per_week;
     let accepted = if accepted.is_finite() { accepted.max(1e-6) } else { 1.0 };
     (values.max(1.0) / accepted).log2().max(4.0)
+}
+
+/// The least that matters to a person besides what its unit says: of memory, two hundredths of all there is, as for a percentage.
+fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
+    let id = &metric.meta.id;
+    if metric.meta.unit != Unit::Bytes || !(id.name.starts_with("mem.") || id.name.starts_with("swap.")) {
+        return 0.0;
+    }
+    let all = shadows.settings.get(&SeriesId::new(&id.resource, "hw.memory.total"));
+    all.and_then(|state| state.value.number()).map_or(0.0, |all| 0.02 * all)
 }
 
 /// Whether someone said not to tell of it: the pattern fits its name, or its full name.

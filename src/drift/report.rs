@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Crossing, Finding, FindingId, Mark, Options, Seen, SettingChange, Side, Span, Timestamp, Unit, Value,
+        Crossing, Finding, FindingId, Mark, Options, Seen, SettingChange, Side, Span, Subject, Timestamp, Unit, Value,
         text::visible,
     },
     shadow::{Metric, Shadows},
@@ -49,14 +49,49 @@ pub(super) fn apart(by: Span) -> String {
     }
 }
 
-/// One line for settings that changed together.
-pub(super) fn settings_summary(head: &Difference, count: usize, by: Option<&str>) -> Arc<str> {
-    if count > 1 {
-        return line(format!("{count} settings of {} changed", scope_of(&head.id)));
-    }
+/// One line for settings that one deed changed, the telling one first; never of none.
+pub(super) fn settings_summary(members: &[&Difference], by: Option<&str>) -> Arc<str> {
+    let head = members[0];
     let by = by.map_or_else(String::new, |who| format!(" by {}", visible(who)));
+    let subject = Subject::of(&head.id.name);
     let (from, to) = (value(head.accepted.as_ref()), value(head.actual.as_ref()));
-    line(format!("{} {from} -> {to}{by}", head.id.name))
+    let (accepted, actual) = (head.accepted.is_some(), head.actual.is_some());
+    let (first, covers) = match (subject, accepted, actual) {
+        (Subject::Package { name, part: "" }, false, true) => (format!("package {name} {to} installed"), true),
+        (Subject::Package { name, part: "" }, true, false) => (format!("package {name} {from} removed"), true),
+        (Subject::Package { name, part: "" }, ..) => (format!("package {name} {from} -> {to}"), true),
+        (Subject::Mount { point, part: "device" }, false, true) => (format!("{point} is mounted from {to}"), true),
+        (Subject::Mount { point, part: "device" }, true, false) => {
+            (format!("{point} is no longer mounted, it was from {from}"), true)
+        }
+        (Subject::File { path, key: "" }, false, true) => (format!("/etc/{path} is new"), true),
+        (Subject::File { path, key: "" }, true, false) => (format!("/etc/{path} is gone"), true),
+        (Subject::Unit { name, .. }, false, true) => (format!("unit {name} is new: {to}"), true),
+        (Subject::Unit { name, .. }, true, false) => (format!("unit {name} is gone"), true),
+        (Subject::Interface { name, .. }, false, true) => (format!("interface {name} is new"), true),
+        (Subject::Interface { name, .. }, true, false) => (format!("interface {name} is gone"), true),
+        (Subject::HostName(name), ..) => (format!("/etc/hosts: {name} {from} -> {to}"), false),
+        _ => (format!("{} {from} -> {to}", head.id.name), false),
+    };
+    // The parts of one thing that came or went are no news besides.
+    let thing = subject.thing();
+    let rest: Vec<&&Difference> = (members.iter().skip(1))
+        .filter(|other| !(covers && Subject::of(&other.id.name).thing() == thing))
+        .collect();
+    let packages = rest.iter().filter(|other| scope_of(&other.id) == "pkg").count();
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let more = match (packages, rest.len() - packages) {
+        (0, 0) => String::new(),
+        (0, 1) => format!(" (and {})", rest[0].id.name),
+        (0, others) => format!(" (and {})", count(others, "more setting")),
+        (packages, 0) => format!(" (and {})", count(packages, "more package")),
+        (packages, others) => format!(
+            " (and {}, {})",
+            count(packages, "more package"),
+            count(others, "setting")
+        ),
+    };
+    line(first + &more + &by)
 }
 
 /// The finding of metrics that are off together, the telling one first. They are in `shadows`.
@@ -72,12 +107,9 @@ pub(super) fn metric(
     let metric = &shadows.metrics[&head.id];
     let newest = metric.newest();
     let bits = members.iter().map(|member| member.bits).fold(0.0, f64::max);
-    let since = members
-        .iter()
-        .filter(|member| member.mark == head.mark)
-        .map(|member| member.since)
-        .min()
-        .unwrap_or(head.since);
+    let alike = members.iter().filter(|member| member.mark == head.mark);
+    let began = alike.min_by_key(|member| member.since).unwrap_or(head);
+    let since = began.since;
     let probability = head.crossing.map_or(0.0, |crossing| crossing.probability);
     let score = score::of_metrics(head.mark, bits, probability, members.len(), &options.drift);
     let level = score::level(score, &options.drift);
@@ -106,6 +138,7 @@ pub(super) fn metric(
         evidence: evidence(head, members, metric, odd_from),
         seen,
         since,
+        earliest: earliest(&shadows.metrics[&began.id], since),
         last: newest.map_or(now, |seen| seen.at),
         ended: None,
         bits,
@@ -116,9 +149,16 @@ pub(super) fn metric(
     }
 }
 
+/// When `metric` was last read before `since`.
+fn earliest(metric: &Metric, since: Timestamp) -> Option<Timestamp> {
+    let before = metric.recent.iter().rev().find(|seen| seen.at < since);
+    before.map(|seen| seen.at.max(since - metric.meta.cadence * 2))
+}
+
 fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, now: Timestamp) -> Arc<str> {
     let (name, unit) = (&head.id.name, metric.meta.unit);
-    let shown = metric.newest().map_or_else(|| "-".into(), |seen| unit.show(seen.value));
+    let newest = metric.newest();
+    let shown = newest.map_or_else(|| "-".into(), |seen| unit.show(seen.value));
     let more = match count {
         1 => String::new(),
         _ => format!(" (and {} more)", count - 1),
@@ -147,6 +187,12 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
             };
         }
         _ => match head.band {
+            Some((low, high)) if newest.is_some_and(|seen| seen.at > head.last) => format!(
+                "{name} is back at {shown} after {} out of {} to {}",
+                head.last - head.since,
+                unit.show(low),
+                unit.show(high)
+            ),
             Some((low, high)) => format!("{name} {shown}, expected {} to {}", unit.show(low), unit.show(high)),
             None => format!("{name} {shown} left its shadow"),
         },
@@ -169,11 +215,13 @@ fn ahead(crossing: &Crossing, unit: Unit, now: Timestamp) -> String {
 
 fn evidence(head: &Departed, members: &[Departed], metric: &Metric, odd_from: f64) -> Vec<Arc<str>> {
     let mut lines = Vec::new();
-    if head.bits > 0.0 {
+    if head.evidence > 0.0 {
         lines.push(line(format!(
             "{:.1} bits of surprise, {:.0} of evidence as it stays; told from {odd_from:.0}",
             head.bits, head.evidence
         )));
+    } else if head.bits > 0.0 {
+        lines.push(line(format!("{:.1} bits of surprise", head.bits)));
     }
     if let (Mark::Breach, Some(limit)) = (head.mark, &metric.limit) {
         lines.push(line(format!(

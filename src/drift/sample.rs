@@ -164,6 +164,7 @@ pub fn change(shadows: &mut Shadows, name: &str, to: Option<&str>, at: Timestamp
         from,
         to: to.map(Value::infer),
         by: Some("root".into()),
+        after: None,
     });
 }
 
@@ -188,5 +189,6 @@ pub fn finding(name: &str, mark: Mark, since: Timestamp, ended: Option<Timestamp
         summary: name.into(),
         evidence: Vec::new(),
         causes: Vec::new(),
+        earliest: None,
     }
 }

@@ -1,13 +1,17 @@
 //! How far, how urgent, how sure: one place for each of these judgements.
 
-use super::report;
+use std::collections::BTreeSet;
+
+use super::{cause, report};
 use crate::{
-    domain::{Comparison, DriftOptions, Finding, Level, Mark, Severity, Span},
-    shadow::Metric,
+    domain::{Comparison, DriftOptions, Finding, FindingId, Level, Mark, Severity, Span, Timestamp},
+    shadow::{Metric, Shadows},
 };
 
 /// Confidence in what was read and not inferred: it is as sure as the source.
 pub(super) const CERTAIN: f64 = 0.99;
+/// P(two things stand so close by chance) below which they are taken to belong together.
+const CHANCE: f64 = 0.1;
 
 /// The drift score of settings that changed together: the surprise of the least likely change in bits, and one more for every
 /// doubling of what it touches.
@@ -83,18 +87,47 @@ pub(super) fn crossing_confidence(metric: &Metric, probability: f64) -> f64 {
     (probability * honest).clamp(0.0, CERTAIN)
 }
 
-/// Drift of a setting and a departure of a metric of the same resource that begin within `span` of each other are critical.
-pub(super) fn coincide(findings: &mut [Finding], span: Span) {
-    let pairs: Vec<(usize, usize)> = (0..findings.len())
-        .filter(|place| findings[*place].comparison == Comparison::DeclaredActual)
-        .flat_map(|setting| (0..findings.len()).map(move |metric| (setting, metric)))
-        .filter(|(setting, metric)| {
-            let (setting, metric) = (&findings[*setting], &findings[*metric]);
-            let departed = metric.comparison != Comparison::DeclaredActual
-                && matches!(metric.mark, Mark::Odd | Mark::Drift | Mark::Breach);
-            let apart = setting.since.max(metric.since) - setting.since.min(metric.since);
-            departed && setting.resource == metric.resource && apart <= span
-        })
+/// Drift of a setting and a departure of a metric of the same resource that begin close to each other are critical, when that is
+/// hardly chance: closer than `span`, and so close by chance less than once in ten such times, as often as settings change here.
+///
+/// `known` holds the pairs, as setting and metric: they stay critical for as long as both findings hold.
+pub(super) fn coincide(
+    findings: &mut [Finding],
+    known: &mut BTreeSet<(FindingId, FindingId)>,
+    shadows: &Shadows,
+    span: Span,
+) {
+    let place = |id: FindingId| findings.iter().position(|finding| finding.id == id);
+    known.retain(|(setting, metric)| place(*setting).is_some() && place(*metric).is_some());
+    let settings = findings
+        .iter()
+        .filter(|one| one.comparison == Comparison::DeclaredActual);
+    for setting in settings {
+        for metric in findings
+            .iter()
+            .filter(|one| one.comparison != Comparison::DeclaredActual)
+        {
+            let departed = matches!(metric.mark, Mark::Odd | Mark::Drift | Mark::Breach);
+            let pair = (setting.id, metric.id);
+            if !departed || setting.resource != metric.resource || known.contains(&pair) {
+                continue;
+            }
+            let apart = |from: Timestamp, to: Timestamp| from.max(to) - from.min(to);
+            // The setting may have changed at any time since it was last confirmed.
+            let nearest = setting
+                .since
+                .min(metric.since.max(setting.earliest.unwrap_or(setting.since)));
+            let farthest =
+                apart(setting.since, metric.since).max(apart(setting.earliest.unwrap_or(setting.since), metric.since));
+            let chance = || cause::by_chance(shadows, &setting.resource, setting.since, farthest);
+            if apart(nearest, metric.since) <= span && chance() < CHANCE {
+                known.insert(pair);
+            }
+        }
+    }
+    let pairs: Vec<(usize, usize)> = known
+        .iter()
+        .filter_map(|(setting, metric)| Some((place(*setting)?, place(*metric)?)))
         .collect();
     for (setting, metric) in pairs {
         for (one, other) in [(setting, metric), (metric, setting)] {

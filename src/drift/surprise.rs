@@ -27,6 +27,11 @@ const CALM: (u32, Span) = (5, Span::from_secs(60));
 const DROP: u32 = 2;
 /// History a shadow needs before anything it says can be odd.
 const YOUNG: Span = Span::from_mins(5);
+/// Times a metric came to a level that make it a habit, and the share of its minutes there that makes it its own.
+const HABIT: usize = 2;
+const SHARE: f64 = 0.3;
+/// A fall needs this much history.
+const START: Span = Span::from_mins(30);
 /// After this long outside it is drift, no longer odd.
 const DRIFT_AFTER: Span = Span::from_mins(30);
 /// After this long outside the level is what is normal now.
@@ -67,10 +72,12 @@ pub(super) struct Departure {
 impl SurpriseWatch {
     /// Takes the values of `metric` that came since the last look. Evidence of `level` bits makes a departure told.
     ///
+    /// A departure is at least as far beyond what is usual as `least`, in the metric's unit.
+    ///
     /// A value hard to believe opens it (its surprise, or that of the newest four or sixteen together); it is told once that and
     /// the time it stays out of all that was usual make the level. So a jump far out is told after twenty seconds, one just out of
     /// what was seen after forty, and a spike never.
-    pub fn look(&mut self, metric: &Metric, level: f64) {
+    pub fn look(&mut self, metric: &Metric, level: f64, least: f64) {
         let Some(newest) = metric.newest().map(|seen| seen.at) else {
             return;
         };
@@ -82,7 +89,7 @@ impl SurpriseWatch {
             None => metric.recent.len(),
         };
         for place in metric.recent.len() - fresh..metric.recent.len() {
-            self.step(metric, place, level);
+            self.step(metric, place, level, least);
         }
         self.seen = Some(newest);
     }
@@ -92,13 +99,13 @@ impl SurpriseWatch {
         self.departure.as_ref().filter(|departure| departure.told)
     }
 
-    fn step(&mut self, metric: &Metric, place: usize, level: f64) {
+    fn step(&mut self, metric: &Metric, place: usize, level: f64, least: f64) {
         let value = metric.recent[place];
         let Some(departure) = &mut self.departure else {
             self.departure = SCALES
                 .iter()
                 .find(|scale| evidence(metric, place, **scale, OPEN).is_some())
-                .and_then(|scale| Departure::open(metric, place, *scale));
+                .and_then(|scale| Departure::open(metric, place, *scale, least));
             return;
         };
         let strongest = SCALES
@@ -114,7 +121,7 @@ impl SurpriseWatch {
 impl Departure {
     /// A departure that the `scale` values up to `place` give evidence of, if the value there is out of all that was usual and
     /// far enough out to matter.
-    fn open(metric: &Metric, place: usize, scale: usize) -> Option<Self> {
+    fn open(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<Self> {
         let value = metric.recent[place];
         let (from, to) = metric.shadow.range()?;
         if to - from < YOUNG {
@@ -128,14 +135,16 @@ impl Departure {
         let band = begin.band?.map(f64::from);
         let above = value.value > band[2];
         let (low, high) = match usual(metric, begin.at) {
+            // Watching often begins with a start or a build, and what they take is taken for a while only.
+            Some(_) if !above && to - from < START => return None,
             Some(range) => range,
             None if metric.meta.cadence > Span::from_mins(1) => (band[0], band[4]),
             None => return None,
         };
         let edge = if above {
-            band[4].max(high + matters(metric.meta.unit, high))
+            band[4].max(high + matters(metric.meta.unit, high).max(least))
         } else {
-            band[0].min(low - matters(metric.meta.unit, low))
+            band[0].min(low - matters(metric.meta.unit, low).max(least))
         };
         let bits = evidence(metric, place, scale, OPEN)?;
         let departure = Self {
@@ -212,27 +221,51 @@ fn evidence(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<f
     (bits >= least).then_some(bits.min(MOST))
 }
 
-/// The range of what was usual in the minutes before `before`: without their outermost 2.5 % on each side (of fewer than twenty
-/// minutes all values), and half as wide again on each side (fences as Tukey 1977 sets them about quartiles; wider for few
-/// minutes). `None` for fewer than five.
+/// The range of what was usual in the minutes before `before`, and half as wide again on each side (fences as Tukey 1977 sets them
+/// about quartiles; wider for few minutes). `None` for fewer than five.
+///
+/// A level is usual when the metric spent three tenths of its minutes there, or came there from elsewhere at least twice. So what
+/// recurs is usual soon; what was there when watching began (a build, a start) and is over is not, nor is one hog.
 fn usual(metric: &Metric, before: Timestamp) -> Option<(f64, f64)> {
-    let minutes = || {
-        let past = metric.minutes.iter();
-        past.filter(|minute| minute.at + Span::from_mins(1) <= before)
-    };
-    let mut lasts: Vec<f64> = minutes().map(|minute| minute.last).collect();
+    let past = metric.minutes.iter();
+    let past = past.filter(|minute| minute.at + Span::from_mins(1) <= before);
+    let lasts: Vec<f64> = past.map(|minute| minute.last).collect();
     if lasts.len() < 5 {
         return None;
     }
-    lasts.sort_by(f64::total_cmp);
-    let cut = lasts.len() / 40;
-    let (mut low, mut high) = (lasts[cut], lasts[lasts.len() - 1 - cut]);
-    if lasts.len() < 20 {
-        low = minutes().map(|minute| minute.min).fold(low, f64::min);
-        high = minutes().map(|minute| minute.max).fold(high, f64::max);
+    let high = reached(&lasts);
+    let low = -reached(&lasts.iter().map(|value| -value).collect::<Vec<f64>>());
+    let fence = (0.5 + 5.0 / lasts.len() as f64) * (high - low).abs();
+    Some((low.min(high) - fence, high.max(low) + fence))
+}
+
+/// The highest usual level of `minutes`, oldest first, not empty.
+fn reached(minutes: &[f64]) -> f64 {
+    let mut levels = minutes.to_vec();
+    levels.sort_by(|a, b| b.total_cmp(a));
+    let median = levels[levels.len() / 2];
+    let usual = |(count, level): &(usize, &f64)| {
+        let share = (count + 1) as f64 / minutes.len() as f64;
+        share >= SHARE || rises(minutes, **level, f64::midpoint(**level, median)) >= HABIT
+    };
+    levels
+        .iter()
+        .enumerate()
+        .find(usual)
+        .map_or(median, |(_, level)| *level)
+}
+
+/// How often `minutes` rose to `level` from below `valley`. Being there at the first minute is no rise: nobody saw it come.
+fn rises(minutes: &[f64], level: f64, valley: f64) -> usize {
+    let (mut rises, mut came, mut below) = (0, false, false);
+    for value in minutes {
+        if *value <= valley && *value < level {
+            (came, below) = (false, true);
+        } else if *value >= level && below && !came {
+            (rises, came) = (rises + 1, true);
+        }
     }
-    let fence = (0.5 + 5.0 / lasts.len() as f64) * (high - low);
-    Some((low - fence, high + fence))
+    rises
 }
 
 /// How far beyond `edge` a value must be for a person to care: a tenth of it, and a least amount by unit.
@@ -272,12 +305,12 @@ mod tests {
     fn one_reading_is_a_spike_and_several_are_a_departure() {
         let mut metric = sample::calm("cpu.busy_pct", 400);
         let mut watch = SurpriseWatch::default();
-        watch.look(&metric, 20.0);
+        watch.look(&metric, 20.0, 0.0);
         let mut at = 800;
         let mut feed = |metric: &mut Metric, watch: &mut SurpriseWatch, value, bits| {
             sample::seen(metric, at, value, bits);
             at += 2;
-            watch.look(metric, 20.0);
+            watch.look(metric, 20.0, 0.0);
             watch.told().is_some()
         };
         assert!(!feed(&mut metric, &mut watch, 90.0, 40.0));
@@ -307,9 +340,24 @@ mod tests {
         let mut watch = SurpriseWatch::default();
         for second in 400..420 {
             sample::seen(&mut metric, second * 2, 5.9, 40.0);
-            watch.look(&metric, 20.0);
+            watch.look(&metric, 20.0, 0.0);
         }
         assert!(watch.told().is_none());
+    }
+
+    #[test]
+    fn a_level_is_usual_by_habit_or_by_share_and_not_by_having_been_there_first() {
+        let calm = |count: usize| (0..count).map(|place| 2.0 + (place % 3) as f64);
+        let busy = [88.0, 99.0, 83.0];
+        let first: Vec<f64> = busy.into_iter().chain(calm(10)).collect();
+        assert!(reached(&first) < 6.0, "a build at the start: {}", reached(&first));
+        let once: Vec<f64> = calm(20).chain(busy).chain(calm(20)).collect();
+        assert!(reached(&once) < 6.0, "one hog: {}", reached(&once));
+        let twice: Vec<f64> = once.iter().copied().chain(busy).chain(calm(20)).collect();
+        assert!(reached(&twice) >= 83.0, "a habit: {}", reached(&twice));
+        let long: Vec<f64> = busy.into_iter().cycle().take(9).chain(calm(20)).collect();
+        assert!(reached(&long) >= 83.0, "three tenths of the time: {}", reached(&long));
+        assert_eq!(reached(&[7.0; 5]), 7.0);
     }
 
     #[test]
@@ -321,7 +369,7 @@ mod tests {
         let mut watch = SurpriseWatch::default();
         for second in 400..420 {
             sample::seen(&mut metric, second * 2, 90.0, 40.0);
-            watch.look(&metric, 20.0);
+            watch.look(&metric, 20.0, 0.0);
         }
         assert!(watch.told().is_none());
     }

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Chart, Column, ForecastView, LinkError, Query, Timeline, clock, past,
+    Answer, Chart, Column, ForecastView, Keeper, LinkError, Query, Timeline, past,
     publish::columns_in_memory,
+    rebuild::{self, Job},
     run::{Asked, Loop},
 };
 use crate::{
-    domain::{SeriesId, Span, Timestamp, matches},
+    domain::{ChangeSet, Limit, SeriesId, Side, Span, Timestamp, matches},
+    shadow::Metric,
     simulate::what_if,
     store::{Store, StoreError},
 };
@@ -48,7 +50,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         )));
         return;
     }
-    let now = clock::now();
+    let now = engine.now();
     let decides = matches!(
         query,
         Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..) | Query::Dismiss(..) | Query::Note(_)
@@ -73,10 +75,21 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                     .info()?
                     .rows
                     .iter()
-                    .find(|(table, _)| table == "audit")
+                    .find(|(table, _)| table == "audit_log")
                     .map_or(0, |(_, rows)| *rows);
                 Ok(Answer::Audit { entries, total, broken })
             });
+        }
+        Query::Play(speed) => {
+            let done = match &engine.played {
+                Some(played) => {
+                    played.pace.set(speed);
+                    Ok(Answer::Done)
+                }
+                None => Err(refused("no recording is played here")),
+            };
+            engine.publish(now);
+            done
         }
         Query::Compact => {
             engine.commit(now);
@@ -124,20 +137,81 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             horizon,
             steps,
             limit,
-        } => forecast(engine, id, horizon, steps, limit),
-        Query::WhatIf { changes, horizon, seed } => {
+            at: Some(at),
+        } => return forecast_then(engine, id, horizon, steps, limit, at, reply),
+        Query::Forecast {
+            id,
+            horizon,
+            steps,
+            limit,
+            at: None,
+        } => match engine.state.shadows.metrics.get(&id) {
+            Some(metric) => {
+                let hits = engine.state.ledger.crossings(&id);
+                Ok(Answer::Forecast(Box::new(forecast(
+                    metric, horizon, steps, limit, hits,
+                ))))
+            }
+            None => Err(refused(format!("no metric is called {id}"))),
+        },
+        Query::WhatIf {
+            changes,
+            horizon,
+            seed,
+            at: Some(at),
+            job,
+        } => {
+            if job.is_some() {
+                audit_what_if(engine, now, &who, &changes, &format!("as of {at}"));
+            }
+            return what_if_then(
+                engine,
+                changes,
+                horizon,
+                seed,
+                at,
+                (who, job.unwrap_or(u64::MAX)),
+                reply,
+            );
+        }
+        Query::Progress(job) => {
+            let jobs = engine.jobs.lock().ok();
+            let found = jobs.and_then(|jobs| jobs.get(&(who, job)).map(|job| job.progress()));
+            Ok(Answer::Progress(found))
+        }
+        Query::Stop(job) => {
+            if let Some(job) = engine.jobs.lock().ok().and_then(|jobs| jobs.get(&(who, job)).cloned()) {
+                job.stop();
+            }
+            Ok(Answer::Done)
+        }
+        Query::WhatIf {
+            changes,
+            horizon,
+            seed,
+            at: None,
+            job: None,
+        } => Ok(Answer::WhatIf(Box::new(what_if(
+            &engine.state.shadows,
+            &changes,
+            horizon,
+            now,
+            seed,
+        )))),
+        Query::WhatIf {
+            changes,
+            horizon,
+            seed,
+            at: None,
+            job: Some(_),
+        } => {
             let outcome = what_if(&engine.state.shadows, &changes, horizon, now, seed);
-            let told: Vec<String> = changes.active().map(ToString::to_string).collect();
-            let resource = changes
-                .steps
-                .first()
-                .map_or_else(String::new, |step| step.change.resource().to_string());
-            engine.audit(
+            audit_what_if(
+                engine,
                 now,
                 &who,
-                "what-if",
-                &resource,
-                &format!("{}: {} effects", told.join(", "), outcome.effects.len()),
+                &changes,
+                &format!("{} effects", outcome.effects.len()),
             );
             for proposal in engine
                 .state
@@ -297,27 +371,30 @@ fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Result<Answer,
     }))
 }
 
-fn forecast(engine: &Loop, id: SeriesId, horizon: Span, steps: u32, limit: Option<f64>) -> Result<Answer, LinkError> {
-    let metric = engine
-        .state
-        .shadows
-        .metrics
-        .get(&id)
-        .ok_or_else(|| refused(format!("no metric is called {id}")))?;
+fn audit_what_if(engine: &mut Loop, now: Timestamp, who: &str, changes: &ChangeSet, result: &str) {
+    let told: Vec<String> = changes.active().map(ToString::to_string).collect();
+    let resource = changes
+        .steps
+        .first()
+        .map_or_else(String::new, |step| step.change.resource().to_string());
+    engine.audit(
+        now,
+        who,
+        "what-if",
+        &resource,
+        &format!("{}: {result}", told.join(", ")),
+    );
+}
+
+fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits: (u64, u64)) -> ForecastView {
     let limit = match (limit, &metric.limit) {
-        (Some(value), Some(set)) => Some(crate::domain::Limit {
-            value,
-            side: set.side,
-            by: "view".into(),
-        }),
-        (Some(value), None) => {
-            let now = metric.newest().map_or(value, |seen| seen.value);
-            let side = if now <= value {
-                crate::domain::Side::Above
-            } else {
-                crate::domain::Side::Below
+        (Some(value), set) => {
+            let side = match (set, metric.newest()) {
+                (Some(set), _) => set.side,
+                (None, Some(seen)) if seen.value > value => Side::Below,
+                (None, _) => Side::Above,
             };
-            Some(crate::domain::Limit {
+            Some(Limit {
                 value,
                 side,
                 by: "view".into(),
@@ -325,23 +402,88 @@ fn forecast(engine: &Loop, id: SeriesId, horizon: Span, steps: u32, limit: Optio
         }
         (None, set) => set.clone(),
     };
-    Ok(Answer::Forecast(Box::new(ForecastView {
+    let members = metric.shadow.members().into_iter();
+    ForecastView {
+        id: metric.meta.id.clone(),
         forecast: metric.shadow.forecast(horizon, steps.clamp(1, 1_000) as usize),
         crossing: limit
             .as_ref()
             .and_then(|limit| metric.shadow.crossing(limit, horizon, super::SEED)),
         limit,
-        members: metric
-            .shadow
-            .members()
-            .into_iter()
-            .map(|(name, weight)| (name.into(), weight))
-            .collect(),
+        members: members.map(|(name, weight)| (name.into(), weight)).collect(),
         seasons: metric.shadow.seasons(),
         held: metric.shadow.held(),
-        hits: engine.state.ledger.crossings(&id),
-        id,
-    })))
+        hits,
+    }
+}
+
+/// Runs `work`, which asks the keeper again and again, beside the loop. Without a store there is nothing to learn from.
+fn beside(engine: &Loop, reply: Reply, work: impl FnOnce(&Keeper) -> Result<Answer, LinkError> + Send + 'static) {
+    let keeper = engine.keeper.clone();
+    if !keeper.row().ok {
+        let _ = reply.send(Err(refused(format!("there is no store to ask: {}", keeper.row().says))));
+        return;
+    }
+    tokio::task::spawn_blocking(move || drop(reply.send(work(&keeper))));
+}
+
+fn forecast_then(
+    engine: &mut Loop,
+    id: SeriesId,
+    horizon: Span,
+    steps: u32,
+    limit: Option<f64>,
+    at: Timestamp,
+    reply: Reply,
+) {
+    engine.commit(engine.now());
+    let Some((meta, set)) = engine
+        .state
+        .shadows
+        .metrics
+        .get(&id)
+        .map(|metric| (metric.meta.clone(), metric.limit.clone()))
+    else {
+        let _ = reply.send(Err(refused(format!("no metric is called {id}"))));
+        return;
+    };
+    beside(engine, reply, move |keeper| {
+        let metric = rebuild::metric(keeper, meta, at, rebuild::FORECAST)?;
+        let mut metric = metric.ok_or_else(|| refused(format!("no values of {id} are kept from before then")))?;
+        metric.limit = set;
+        Ok(Answer::Forecast(Box::new(forecast(
+            &metric,
+            horizon,
+            steps,
+            limit,
+            (0, 0),
+        ))))
+    });
+}
+
+fn what_if_then(
+    engine: &mut Loop,
+    changes: ChangeSet,
+    horizon: Span,
+    seed: u64,
+    at: Timestamp,
+    key: (String, u64),
+    reply: Reply,
+) {
+    engine.commit(engine.now());
+    let (job, jobs) = (Arc::new(Job::default()), engine.jobs.clone());
+    if let Ok(mut jobs) = jobs.lock() {
+        jobs.insert(key.clone(), job.clone());
+    }
+    beside(engine, reply, move |keeper| {
+        let shadows = rebuild::shadows(keeper, at, &job);
+        if let Ok(mut jobs) = jobs.lock() {
+            jobs.remove(&key);
+        }
+        Ok(Answer::WhatIf(Box::new(what_if(
+            &shadows?, &changes, horizon, at, seed,
+        ))))
+    });
 }
 
 /// Everything behind one number, as lines.

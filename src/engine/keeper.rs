@@ -45,6 +45,8 @@ pub struct Keeper {
 pub struct Opened {
     /// The pipeline's state, if there was one.
     pub state: Option<Vec<u8>>,
+    /// The highest number of a proposal it holds.
+    pub numbered: u64,
     /// The key for hashing secrets, if the store could be opened.
     pub key: Option<[u8; 32]>,
     /// Why it could not be opened.
@@ -54,8 +56,14 @@ pub struct Opened {
 }
 
 impl Keeper {
-    /// Starts the thread. `path` of `None` keeps all in memory. `opened` is called once, on that thread, as soon as it is known.
-    pub fn start(path: Option<PathBuf>, options: StoreOptions, opened: impl FnOnce(Opened) + Send + 'static) -> Self {
+    /// Starts the thread. `path` of `None` keeps all in memory. Without `upkeep` nothing is dropped for its age: what a recording holds
+    /// is old. `opened` is called once, on that thread, as soon as it is known.
+    pub fn start(
+        path: Option<PathBuf>,
+        options: StoreOptions,
+        upkeep: bool,
+        opened: impl FnOnce(Opened) + Send + 'static,
+    ) -> Self {
         let (orders, inbox) = sync_channel(QUEUE);
         let row = StoreRow {
             path: path
@@ -75,6 +83,7 @@ impl Keeper {
             held: Write::default(),
             retry_at: None,
             maintained: None,
+            upkeep,
         };
         thread::Builder::new()
             .name("store".into())
@@ -135,6 +144,8 @@ struct Thread {
     held: Write,
     retry_at: Option<Timestamp>,
     maintained: Option<Timestamp>,
+    /// Whether what is old is thinned and dropped.
+    upkeep: bool,
 }
 
 impl Thread {
@@ -183,13 +194,15 @@ impl Thread {
             Some(path) => Store::open(path, &self.options),
             None => Store::in_memory(&self.options),
         };
-        match opened.and_then(|mut store| Ok((store.state("pipeline")?, store.secret_key()?, store))) {
-            Ok((state, key, store)) => {
+        match opened.and_then(|mut store| Ok((store.state("pipeline")?, store.numbered()?, store.secret_key()?, store)))
+        {
+            Ok((state, numbered, key, store)) => {
                 self.store = Some(store);
                 self.say(true, "");
                 self.measure();
                 Opened {
                     state,
+                    numbered,
                     key: Some(key),
                     ..Opened::default()
                 }
@@ -225,9 +238,10 @@ impl Thread {
         }
         self.retry_at = None;
         let now = clock::now();
-        let upkeep = if self
-            .maintained
-            .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
+        let upkeep = if self.upkeep
+            && self
+                .maintained
+                .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
         {
             self.maintained = Some(now);
             Some(store.maintain(now))

@@ -16,6 +16,9 @@ use crate::{
     store::{AuditEntry, Format, StoreInfo, Table},
 };
 
+/// What is said of a what-if that ended because someone stopped it.
+pub const STOPPED: &str = "stopped";
+
 /// A question to the engine.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Query {
@@ -40,6 +43,8 @@ pub enum Query {
         steps: u32,
         /// Another limit than the one in force.
         limit: Option<f64>,
+        /// From then, learnt again from what was known at that time; `None` is now.
+        at: Option<Timestamp>,
     },
     /// What-if; the answer comes when it has run.
     WhatIf {
@@ -49,7 +54,18 @@ pub enum Query {
         horizon: Span,
         /// Seed of the draws.
         seed: u64,
+        /// As of then, learnt again from what was known at that time; `None` is now.
+        at: Option<Timestamp>,
+        /// The asker's number for it, by which [`Query::Progress`] and [`Query::Stop`] name it; `None` when it is only drawn beside
+        /// something: it stands in no audit then, and makes no proposal count as tried.
+        job: Option<u64>,
     },
+    /// Plays the recording at this many times the speed it happened at; 0 holds it, an infinity plays all at once.
+    Play(f64),
+    /// How far the asker's what-if of that number is.
+    Progress(u64),
+    /// Ends the asker's what-if of that number.
+    Stop(u64),
     /// The world as it was known at a time.
     AsOf(Timestamp),
     /// What happened in a range.
@@ -103,6 +119,8 @@ pub enum Answer {
     Forecast(Box<ForecastView>),
     /// To [`Query::WhatIf`].
     WhatIf(Box<Outcome>),
+    /// To [`Query::Progress`]: metrics learnt again, and all of them; `None` when it has run, or was never asked.
+    Progress(Option<(u32, u32)>),
     /// To [`Query::AsOf`].
     AsOf(Arc<Snapshot>),
     /// To [`Query::Timeline`].

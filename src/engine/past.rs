@@ -2,9 +2,13 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage, publish::marks};
+use super::{
+    Health, MetricRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage,
+    publish::{crossings, hour_before, marks},
+    resources::resources,
+};
 use crate::{
-    domain::{Mark, Options, ResourceId, Span, Timestamp},
+    domain::{Finding, Mark, Options, SeriesId, Span, Timestamp},
     drift::incidents,
     store::{Store, StoreError},
 };
@@ -13,23 +17,27 @@ use crate::{
 pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp) -> Result<Snapshot, StoreError> {
     let known = store.findings(at - Span::from_days(30), at + Span(1))?;
     let incidents = incidents(&known, options.drift.coincide).into();
-    let held: Vec<_> = known
+    let mut held: Vec<Finding> = known
         .into_iter()
         .filter(|finding| finding.since <= at && finding.ended.is_none_or(|ended| ended > at))
-        .map(Arc::new)
         .collect();
-    let marks = marks(held.iter().map(|finding| &**finding));
+    held.sort_by(Finding::worst_first);
+    let (marks, crossings) = (marks(&held), crossings(&held));
+    let mut hours = hours(store, at)?;
     let mut metrics: Vec<MetricRow> = store
         .metrics_as_of(at)?
         .into_iter()
         .map(|(meta, bucket)| MetricRow {
-            mark: marks.get(&meta.id).copied().unwrap_or(Mark::Ok),
+            mark: marks.get(&meta.id).copied().unwrap_or(match bucket.expected {
+                Some(_) => Mark::Ok,
+                None => Mark::Learning,
+            }),
             now: Some((bucket.at, bucket.last)),
             expected: bucket.expected,
             bits: bucket.bits,
-            hour: [None; 8],
+            hour: hours.remove(&meta.id).unwrap_or_default(),
             limit: meta.limit,
-            crossing: None,
+            crossing: crossings.get(&meta.id).copied(),
             points: 0,
             from: None,
             ready: None,
@@ -57,21 +65,42 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         })
         .collect();
     settings.sort_by(|a, b| a.id.cmp(&b.id));
-    let resources = resources(&metrics, &settings);
-    let proposals = store.proposals_as_of(at)?.into_iter().map(Arc::new).collect();
+    let mut trends = BTreeMap::new();
+    for row in metrics
+        .iter()
+        .filter(|row| matches!(&*row.id.name, "cpu.busy_pct" | "mem.used_pct"))
+    {
+        trends.insert(row.id.clone(), eight_minutes(store, &row.id, at)?);
+    }
+    let resources = resources(&metrics, &settings, &marks, |id| trends.remove(id).unwrap_or_default());
+    let mut proposals = store.proposals_as_of(at)?;
+    proposals.sort_by(|a, b| {
+        b.factors
+            .score()
+            .total_cmp(&a.factors.score())
+            .then_with(|| a.id.cmp(&b.id))
+    });
+    let learnt = metrics.iter().filter(|row| row.expected.is_some()).count();
+    let health = Health {
+        learnt: learnt as u32,
+        learning: (metrics.len() - learnt) as u32,
+        held: store.held(at - Span::from_hours(1), at)?,
+        ..Health::default()
+    };
     let newest = metrics.iter().filter_map(|row| row.now).map(|(at, _)| at).max();
     Ok(Snapshot {
         number: 0,
         at: Some(newest.unwrap_or(at)),
         live: false,
+        replay: None,
         options: options.clone(),
         resources,
         metrics: metrics.into(),
         settings: settings.into(),
-        findings: held.into(),
-        proposals,
+        findings: held.into_iter().map(Arc::new).collect(),
+        proposals: proposals.into_iter().map(Arc::new).collect(),
         incidents,
-        health: Health::default(),
+        health,
         usage: Usage::default(),
         sources: Arc::<[SourceRow]>::default(),
         store: StoreRow {
@@ -81,37 +110,119 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
     })
 }
 
-fn resources(metrics: &[MetricRow], settings: &[SettingRow]) -> Arc<[ResourceRow]> {
-    let mut rows: BTreeMap<&ResourceId, ResourceRow> = BTreeMap::new();
-    for row in metrics {
-        let resource = rows
-            .entry(&row.id.resource)
-            .or_insert_with(|| ResourceRow::new(&row.id.resource));
-        resource.metrics += 1;
-        resource.mark = resource.mark.min(row.mark);
-        resource.seen = resource.seen.max(row.now.map(|(at, _)| at));
-        if resource
-            .worst
-            .as_ref()
-            .is_none_or(|(_, bits)| f64::from(row.bits) > *bits)
-        {
-            resource.worst = Some((row.id.clone(), f64::from(row.bits)));
-        }
-        let now = row.now.map(|(_, value)| (value, [None; 8]));
-        match &*row.id.name {
-            "cpu.busy_pct" => resource.cpu = now,
-            "mem.used_pct" => resource.mem = now,
-            _ => {}
+/// The greatest surprise of each eighth of the hour before `at`, by series.
+fn hours(store: &mut Store, at: Timestamp) -> Result<BTreeMap<SeriesId, [Option<f32>; 8]>, StoreError> {
+    let (from, eighth) = hour_before(at);
+    let mut hours: BTreeMap<SeriesId, [Option<f32>; 8]> = BTreeMap::new();
+    for (id, begin, bits) in store.surprises(from, at + Span(1), eighth)? {
+        let place = usize::try_from((begin - from).0.div_euclid(eighth.0)).ok();
+        if let Some(cell) = place.and_then(|place| hours.entry(id).or_default().get_mut(place)) {
+            *cell = Some(bits);
         }
     }
-    for row in settings {
-        let resource = rows
-            .entry(&row.id.resource)
-            .or_insert_with(|| ResourceRow::new(&row.id.resource));
-        resource.settings += 1;
-        resource.mark = resource.mark.min(row.mark);
+    Ok(hours)
+}
+
+/// A metric's last value of each of the eight minutes that ended by `at`, oldest first.
+fn eight_minutes(store: &mut Store, id: &SeriesId, at: Timestamp) -> Result<[Option<f32>; 8], StoreError> {
+    let minute = Span::from_mins(1);
+    let from = at.floor(minute) - minute * 8;
+    let mut cells = [None; 8];
+    for bucket in store.history(id, from, at.floor(minute), 8)? {
+        let place = usize::try_from((bucket.at - from).0.div_euclid(minute.0)).ok();
+        if let Some(cell) = place.and_then(|place| cells.get_mut(place)) {
+            *cell = Some(bucket.last as f32);
+        }
     }
-    let mut rows: Vec<ResourceRow> = rows.into_values().collect();
-    rows.sort_by(|a, b| a.mark.cmp(&b.mark).then_with(|| a.id.cmp(&b.id)));
-    rows.into()
+    Ok(cells)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::{Batch, MetricKind, MetricMeta, Observation, Point, Unit},
+        engine::publish::{About, Publisher},
+        pipeline::{self, State},
+    };
+
+    fn meta(name: &str, unit: Unit) -> MetricMeta {
+        MetricMeta {
+            id: format!("host:a/{name}").parse().unwrap(),
+            unit,
+            kind: MetricKind::Gauge,
+            cadence: Span::from_secs(10),
+            source: "proc".into(),
+            limit: None,
+        }
+    }
+
+    #[test]
+    fn the_past_is_shown_as_the_present_was() {
+        let options = Arc::new(Options::default());
+        let (mut state, mut store) = (State::default(), Store::in_memory(&options.store).unwrap());
+        let metas = [
+            meta("cpu.busy_pct", Unit::Percent),
+            meta("load.1", Unit::None),
+            meta("net.a", Unit::PerSec),
+        ];
+        let begin: Timestamp = "2026-03-14T13:00:00Z".parse().unwrap();
+        let mut now = begin;
+        for number in 0..400 {
+            now = begin + Span::from_secs(10) * number;
+            let swing = (number % 7) as f64;
+            let value = |place: usize| match (place, number) {
+                (1, 380..) => 90.0 + swing,
+                (2, 390..) => 4_000.0 + swing,
+                _ => 10.0 + swing + place as f64,
+            };
+            let observation = |(place, meta): (usize, &MetricMeta)| Observation {
+                id: meta.id.clone(),
+                point: Point {
+                    at: now,
+                    value: value(place),
+                },
+            };
+            let batch = Batch {
+                metrics: metas.to_vec(),
+                observations: metas.iter().enumerate().map(observation).collect(),
+                ..Batch::default()
+            };
+            let step = pipeline::step(&mut state, &batch, &options, now, 7);
+            store.append(&step.write).unwrap();
+        }
+        let about = About {
+            usage: Usage::default(),
+            sources: Arc::default(),
+            store: StoreRow::default(),
+        };
+        let live = Publisher::new(options.clone()).snapshot(&state, about, now);
+        let past = snapshot(&mut store, &options, now).unwrap();
+        assert!(live.findings.len() > 1, "{:?}", live.findings);
+        let told = |snapshot: &Snapshot| -> Vec<_> {
+            // Bits are kept when they have changed by much, so that two of nearly the same may change places.
+            let findings: BTreeMap<_, _> = snapshot
+                .findings
+                .iter()
+                .map(|finding| (finding.id, finding.mark))
+                .collect();
+            findings.into_iter().collect()
+        };
+        assert_eq!(told(&past), told(&live));
+        assert_eq!(
+            (past.health.learnt, past.health.learning),
+            (live.health.learnt, live.health.learning)
+        );
+        assert!(past.health.held.is_some());
+        for (past, live) in past.metrics.iter().zip(live.metrics.iter()) {
+            assert_eq!((&past.id, past.mark, past.now), (&live.id, live.mark, live.now));
+            // A minute that lies across two eighths counts in the first of them while it is live.
+            let digits = |hour: [Option<f32>; 8]| hour.map(|bits| bits.map(|bits| bits as u32));
+            assert_eq!(digits(past.hour), digits(live.hour), "{}", past.id);
+        }
+        for (past, live) in past.resources.iter().zip(live.resources.iter()) {
+            assert_eq!((&past.id, past.mark, &past.worst), (&live.id, live.mark, &live.worst));
+            assert!(past.cpu.is_some_and(|(_, trend)| trend.iter().all(Option::is_some)));
+        }
+    }
 }

@@ -2,10 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage};
+use super::{Health, MetricRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage, resources::resources};
 use crate::{
-    domain::{Finding, Mark, Options, Proposal, Quantiles, ResourceId, SeriesId, Span, Timestamp, Unit, matches},
-    drift::{Difference, Incident},
+    domain::{Crossing, Finding, Mark, Options, Proposal, Quantiles, SeriesId, Span, Timestamp, matches},
+    drift::{Difference, Incident, Sources},
     pipeline::State,
     shadow::{Metric, MetricShadow, Seen},
 };
@@ -65,17 +65,27 @@ impl Publisher {
             self.records_at = Some(now);
             self.records = state.ledger.records().into();
         }
+        let sources = Sources::of(&state.shadows);
+        let crossings = crossings(&state.findings);
         let metrics: Arc<[MetricRow]> = state
             .shadows
             .metrics
             .values()
-            .map(|metric| self.metric(metric, &marks, now))
+            .map(|metric| MetricRow {
+                crossing: crossings.get(&metric.meta.id).copied(),
+                ..self.metric(metric, &marks, sources.gone(metric), now)
+            })
             .collect();
-        let resources = resources(&metrics, &self.settings, state, &marks, now);
+        let trend = |id: &SeriesId| {
+            let metric = state.shadows.metrics.get(id);
+            metric.map_or([None; 8], |metric| eight_minutes(metric, now))
+        };
+        let resources = resources(&metrics, &self.settings, &marks, trend);
         Snapshot {
             number: self.number,
             at: state.shadows.newest,
             live: true,
+            replay: None,
             options: self.options.clone(),
             health: self.health(state, &metrics),
             resources,
@@ -143,16 +153,17 @@ impl Publisher {
         self.settings = rows.into();
     }
 
-    fn metric(&self, metric: &Metric, marks: &BTreeMap<&SeriesId, Mark>, now: Timestamp) -> MetricRow {
+    fn metric(&self, metric: &Metric, marks: &BTreeMap<&SeriesId, Mark>, gone: bool, now: Timestamp) -> MetricRow {
         let id = &metric.meta.id;
         let newest = metric.newest();
-        let learning = newest.is_none_or(|seen| seen.band.is_none()) && metric.shadow.next().is_none();
+        let learning = !gone && newest.is_none_or(|seen| seen.band.is_none()) && metric.shadow.next().is_none();
         let points = metric.shadow.points();
         let range = metric.shadow.range();
         let muted = self.options.mute.iter().any(|pattern| matches(pattern, &id.name));
         let mark = match marks.get(id) {
             _ if muted => Mark::Muted,
             Some(mark) => *mark,
+            None if gone => Mark::Removed,
             None if learning => Mark::Learning,
             None => Mark::Ok,
         };
@@ -254,11 +265,24 @@ pub(super) fn marks<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> BTre
     marks
 }
 
+/// The crossings that findings tell of, by series.
+pub(super) fn crossings<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> BTreeMap<&'a SeriesId, Crossing> {
+    let told = findings
+        .into_iter()
+        .filter_map(|finding| Some((finding.series.first()?, finding.crossing?)));
+    told.collect()
+}
+
+/// Start of the first eighth of the hour before `now`, and the length of one: anchored to round eighths, so that a column changes only
+/// when its time is over.
+pub(super) fn hour_before(now: Timestamp) -> (Timestamp, Span) {
+    let eighth = Span(Span::from_hours(1).0 / 8);
+    (now.floor(eighth) + eighth - Span::from_hours(1), eighth)
+}
+
 /// Greatest surprise of each eighth of the hour before `now`.
 fn hour(metric: &Metric, now: Timestamp) -> [Option<f32>; 8] {
-    let eighth = Span(Span::from_hours(1).0 / 8);
-    // Anchored to round eighths, so that a column changes only when its time is over.
-    let from = now.floor(eighth) + eighth - Span::from_hours(1);
+    let (from, eighth) = hour_before(now);
     let mut hour = [None; 8];
     for minute in metric.minutes.iter().rev() {
         let place = (minute.at - from).0.div_euclid(eighth.0);
@@ -286,76 +310,6 @@ fn eight_minutes(metric: &Metric, now: Timestamp) -> [Option<f32>; 8] {
         }
     }
     cells
-}
-
-fn resources(
-    metrics: &[MetricRow],
-    settings: &[SettingRow],
-    state: &State,
-    marks: &BTreeMap<&SeriesId, Mark>,
-    now: Timestamp,
-) -> Arc<[ResourceRow]> {
-    let mut rows: BTreeMap<ResourceId, ResourceRow> = BTreeMap::new();
-    for row in metrics {
-        let resource = rows
-            .entry(row.id.resource.clone())
-            .or_insert_with(|| ResourceRow::new(&row.id.resource));
-        resource.metrics += 1;
-        resource.seen = resource.seen.max(row.now.map(|(at, _)| at));
-        if !matches!(row.mark, Mark::Muted | Mark::Learning) {
-            resource.mark = resource.mark.min(row.mark);
-        }
-        if !matches!(row.mark, Mark::Muted)
-            && resource
-                .worst
-                .as_ref()
-                .is_none_or(|(_, bits)| f64::from(row.bits) > *bits)
-        {
-            resource.worst = Some((row.id.clone(), f64::from(row.bits)));
-        }
-        if row.unit == Unit::Percent && matches!(&*row.id.name, "cpu.busy_pct" | "mem.used_pct") {
-            let cells = state
-                .shadows
-                .metrics
-                .get(&row.id)
-                .map_or([None; 8], |metric| eight_minutes(metric, now));
-            let pair = row.now.map(|(_, value)| (value, cells));
-            if &*row.id.name == "cpu.busy_pct" {
-                resource.cpu = pair
-            } else {
-                resource.mem = pair
-            }
-        }
-    }
-    for row in settings {
-        rows.entry(row.id.resource.clone())
-            .or_insert_with(|| ResourceRow::new(&row.id.resource))
-            .settings += 1;
-    }
-    for (id, mark) in marks {
-        if let Some(resource) = rows.get_mut(&id.resource) {
-            resource.mark = resource.mark.min(*mark);
-        }
-    }
-    for resource in rows.values_mut() {
-        let all_learning = metrics
-            .iter()
-            .filter(|row| row.id.resource == resource.id)
-            .all(|row| row.ready.is_some());
-        if resource.mark == Mark::Ok && resource.metrics > 0 && all_learning {
-            resource.mark = Mark::Learning;
-        }
-    }
-    let mut rows: Vec<ResourceRow> = rows.into_values().collect();
-    rows.sort_by(|a, b| {
-        let bits = |row: &ResourceRow| row.worst.as_ref().map_or(0.0, |(_, bits)| *bits);
-        // Within one mark by name: rows that trade places every second cannot be read.
-        a.mark
-            .cmp(&b.mark)
-            .then_with(|| (bits(b) >= 10.0).cmp(&(bits(a) >= 10.0)))
-            .then_with(|| a.id.cmp(&b.id))
-    });
-    rows.into()
 }
 
 /// The columns of a chart from what is in memory, where memory reaches back far enough.

@@ -22,6 +22,8 @@ pub struct Read {
     pub rows: Vec<SourceRow>,
     /// When the reading began.
     pub at: Timestamp,
+    /// Whether nothing comes after it: a recording has ended, and there is no step in it.
+    pub last: bool,
 }
 
 struct Scheduled {
@@ -29,6 +31,8 @@ struct Scheduled {
     due: Timestamp,
     row: SourceRow,
     failures: u32,
+    /// Whether the last read found nothing to read.
+    absent: bool,
 }
 
 /// A group's sources with when each is due.
@@ -52,12 +56,14 @@ impl Reader {
                 read: None,
                 cost_ms: 0.0,
                 every: source.every(),
+                next: Some(now),
             };
             Scheduled {
                 source,
                 due: now,
                 row,
                 failures: 0,
+                absent: false,
             }
         });
         Self {
@@ -71,6 +77,7 @@ impl Reader {
             batch: Batch::default(),
             rows: Vec::new(),
             at: now,
+            last: false,
         };
         for scheduled in self.sources.iter_mut().filter(|scheduled| scheduled.due <= now) {
             let watch = clock::Stopwatch::start();
@@ -136,10 +143,13 @@ impl Reader {
 }
 
 impl Scheduled {
-    /// The time to the next read: longer after failures, up to ten minutes; an absent thing is asked for every ten minutes.
+    /// The time to the next read: longer after failures, up to ten minutes. What is absent costs next to nothing to look for, and is
+    /// asked for every minute.
     fn interval(&self) -> Span {
         let every = self.source.every();
-        if self.failures == 0 {
+        if self.absent {
+            Span::from_mins(1).max(every)
+        } else if self.failures == 0 {
             every
         } else {
             (every * (1 << self.failures.min(8))).min(Span::from_mins(10).max(every))
@@ -149,17 +159,14 @@ impl Scheduled {
     fn take(&mut self, result: Result<(), ObserveError>, now: Timestamp) {
         match result {
             Ok(()) => {
-                self.failures = 0;
+                (self.failures, self.absent) = (0, false);
                 self.row.ok = true;
                 self.row.says = "".into();
                 self.row.read = Some(now);
             }
             Err(error) => {
-                self.failures = if matches!(error, ObserveError::Absent { .. }) {
-                    8
-                } else {
-                    self.failures + 1
-                };
+                self.absent = matches!(error, ObserveError::Absent { .. });
+                self.failures += 1;
                 self.row.ok = false;
                 self.row.says = crate::domain::text::visible(&error.to_string()).into();
             }
@@ -168,5 +175,48 @@ impl Scheduled {
         self.row.every = every;
         // On the grid of the interval, so that sources of one group share their wake-ups.
         self.due = now.floor(every) + every;
+        self.row.next = Some(self.due);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Scripted(Vec<Result<(), ObserveError>>);
+
+    impl Source for Scripted {
+        fn name(&self) -> &'static str {
+            "scripted"
+        }
+
+        fn every(&self) -> Span {
+            Span::from_secs(2)
+        }
+
+        fn read(&mut self, _: Timestamp, _: &mut Batch) -> Result<(), ObserveError> {
+            self.0.remove(0)
+        }
+    }
+
+    #[test]
+    fn what_is_absent_is_looked_for_every_minute_and_says_when() {
+        let absent = || Err(ObserveError::Absent { what: "a log".into() });
+        let group = Group {
+            name: "scripted",
+            sources: vec![Box::new(Scripted(vec![absent(), absent(), Ok(())]))],
+        };
+        let minute = |number| Timestamp(0) + Span::from_mins(number);
+        let mut reader = Reader::new(group, &[], minute(5));
+        for number in [5, 6] {
+            let read = reader.read(minute(number));
+            assert!(!read.rows[0].ok && read.rows[0].says.contains("a log"));
+            assert_eq!(read.rows[0].next, Some(minute(number + 1)));
+        }
+        let read = reader.read(minute(7));
+        assert_eq!(
+            (read.rows[0].ok, read.rows[0].next),
+            (true, Some(minute(7) + Span::from_secs(2)))
+        );
     }
 }

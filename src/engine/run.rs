@@ -17,14 +17,16 @@ use tokio::{
 };
 
 use super::{
-    Answer, Keeper, Link, LinkError, Listening, Opened, Query, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
+    Answer, Keeper, Link, LinkError, Listening, Opened, Pace, Player, Query, Read, Reader, ReplayRow, Snapshot,
+    SourceRow, Usage, answer, clock,
     publish::{About, Publisher},
+    rebuild::Jobs,
     socket::serve,
     usage::Meter,
 };
 use crate::{
     domain::{Batch, Event, EventKind, Options, ResourceId, Span, Timestamp},
-    observe::{Group, Host, metric_groups, setting_groups},
+    observe::{Group, Host, metric_groups, recording::Recorder, setting_groups},
     pipeline::{self, State},
     store::{AuditEntry, Write},
 };
@@ -33,7 +35,6 @@ use crate::{
 pub const SEED: u64 = 7;
 
 /// How an engine is to run.
-#[derive(Debug)]
 pub struct Setup {
     /// The options in force.
     pub options: Options,
@@ -45,12 +46,13 @@ pub struct Setup {
     pub root: PathBuf,
     /// What is read.
     pub sources: Sources,
+    /// Where every step is recorded, if anywhere.
+    pub recorder: Option<Recorder>,
     /// Who started it: user@tty.
     pub who: String,
 }
 
 /// What an engine reads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sources {
     /// Nothing: it only answers from the store. Its first snapshot comes when the store is open.
     None,
@@ -58,6 +60,43 @@ pub enum Sources {
     Once,
     /// For as long as it lives.
     Live,
+    /// A recording, in place of the host: its clock is the engine's.
+    Played(Box<Player>),
+}
+
+/// A recording that is played.
+pub(super) struct Played {
+    pub pace: Pace,
+    /// The time of the newest step: the engine's clock.
+    now: Timestamp,
+    from: Timestamp,
+    file: Arc<str>,
+    /// Whether its last step was taken.
+    ended: bool,
+    /// When the last snapshot was published, and whether there has been a step since.
+    published: clock::Stopwatch,
+    dirty: bool,
+}
+
+/// Least time between two snapshots of a recording that is played fast.
+const FRAME: Duration = Duration::from_millis(200);
+/// The row among the sources that says why recording ended.
+pub const RECORDER: &str = "recorder";
+
+impl Played {
+    /// How long until the next snapshot is due, if one is.
+    fn frame(&self) -> Option<Duration> {
+        self.dirty.then(|| FRAME.saturating_sub(self.published.elapsed()))
+    }
+
+    fn row(&self) -> ReplayRow {
+        ReplayRow {
+            file: self.file.clone(),
+            from: self.from,
+            speed: self.pace.speed(),
+            ended: self.ended,
+        }
+    }
 }
 
 /// Someone's question, with who they are.
@@ -179,6 +218,10 @@ pub(super) struct Loop {
     pub usage: Usage,
     /// What waits for the next commit.
     pub write: Write,
+    /// The recording that is played, if one is.
+    pub played: Option<Played>,
+    /// What-ifs of the past that are being computed.
+    pub jobs: Jobs,
     publisher: Publisher,
     publish: watch::Sender<Arc<Snapshot>>,
     opened: Option<oneshot::Receiver<Opened>>,
@@ -199,13 +242,27 @@ pub(super) struct Loop {
 impl Loop {
     fn new(setup: Setup, options: Arc<Options>, publish: watch::Sender<Arc<Snapshot>>) -> Self {
         let (tell, opened) = oneshot::channel();
-        let keeper = Keeper::start(setup.store.clone(), options.store.clone(), move |found| {
+        let upkeep = !matches!(setup.sources, Sources::Played(_));
+        let keeper = Keeper::start(setup.store.clone(), options.store.clone(), upkeep, move |found| {
             drop(tell.send(found))
         });
         // One batch a group waits at most twice; a slow engine makes the readers wait.
         let (into, reads) = mpsc::channel(16);
-        let now = clock::now();
+        let played = match &setup.sources {
+            Sources::Played(player) => Some(Played {
+                pace: player.pace(),
+                now: player.header().from,
+                from: player.header().from,
+                file: player.file(),
+                ended: false,
+                published: clock::Stopwatch::start(),
+                dirty: false,
+            }),
+            _ => None,
+        };
+        let now = played.as_ref().map_or_else(clock::now, |played| played.now);
         Self {
+            played,
             publisher: Publisher::new(options.clone()),
             usage: Usage {
                 pid: std::process::id(),
@@ -215,6 +272,7 @@ impl Loop {
             state: State::default(),
             sources: BTreeMap::new(),
             write: Write::default(),
+            jobs: Jobs::default(),
             opened: Some(opened),
             early: Vec::new(),
             committed: now,
@@ -235,7 +293,8 @@ impl Loop {
     }
 
     async fn run(mut self, mut questions: mpsc::Receiver<Asked>, mut stopped: oneshot::Receiver<()>) {
-        if self.setup.sources == Sources::Live {
+        let live = matches!(self.setup.sources, Sources::Live);
+        if live {
             self.start_readers(metric_groups, [0; 32]);
         }
         // Without news for this long the step runs all the same: silence is something to judge.
@@ -248,6 +307,7 @@ impl Loop {
                     None => std::future::pending().await,
                 }
             };
+            let frame = self.played.as_ref().and_then(Played::frame);
             tokio::select! {
                 biased;
                 _ = &mut stopped => break,
@@ -260,19 +320,33 @@ impl Loop {
                     self.take(read);
                     quiet_until = Later::now() + silence;
                 }
-                () = sleep_until(quiet_until), if self.setup.sources == Sources::Live => {
+                () = sleep_until(quiet_until), if live => {
                     quiet_until = Later::now() + silence;
                     self.step(&Batch::default(), clock::now());
                     self.publish(clock::now());
                 }
+                () = tokio::time::sleep(frame.unwrap_or_default()), if frame.is_some() => self.publish(self.now()),
             }
         }
         self.stops.clear();
-        if self.setup.sources != Sources::None {
-            self.save(clock::now());
+        if let Some(played) = &self.played {
+            played.pace.end();
         }
-        self.commit(clock::now());
+        if let Some(recorder) = self.setup.recorder.take()
+            && let Err(error) = recorder.finish()
+        {
+            tracing::error!("{error}");
+        }
+        if !matches!(self.setup.sources, Sources::None) {
+            self.save(self.now());
+        }
+        self.commit(self.now());
         self.keeper.finish();
+    }
+
+    /// The time of day, or that of the recording.
+    pub(super) fn now(&self) -> Timestamp {
+        self.played.as_ref().map_or_else(clock::now, |played| played.now)
     }
 
     fn host(&self, secret_key: [u8; 32]) -> Host {
@@ -331,23 +405,33 @@ impl Loop {
             }
             self.write = Write::default();
             self.apply_limits();
+            self.state.numbers.after(found.numbered);
+            let recorder = self.setup.recorder.take();
             for (batch, at) in std::mem::take(&mut self.early) {
                 self.step(&batch, at);
             }
+            self.setup.recorder = recorder;
         }
         self.early = Vec::new();
-        let now = clock::now();
-        if self.setup.sources == Sources::Live {
+        self.state.numbers.after(found.numbered);
+        let now = self.now();
+        if matches!(self.setup.sources, Sources::Live) {
             self.audit(now, &self.setup.who.clone(), "session", "", "engine started");
         }
         // Without the store's key, secrets are hashed under one that lives as long as this process.
         let key = found
             .key
             .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
-        match self.setup.sources {
-            Sources::Live => self.start_readers(setting_groups, key),
-            Sources::Once => self.cycle(key).await,
-            Sources::None => {}
+        match std::mem::replace(&mut self.setup.sources, Sources::None) {
+            Sources::Played(player) => player.run(self.into.clone()),
+            sources => {
+                match sources {
+                    Sources::Live => self.start_readers(setting_groups, key),
+                    Sources::Once => self.cycle(key).await,
+                    Sources::None | Sources::Played(_) => {}
+                }
+                self.setup.sources = sources;
+            }
         }
         // Whoever waits for one cycle waits for this.
         self.ready = true;
@@ -379,7 +463,10 @@ impl Loop {
         let watch = clock::Stopwatch::start();
         let mut batch = first.batch;
         let mut rows = first.rows;
-        while let Ok(more) = self.reads.try_recv() {
+        // Steps of a recording are taken one by one, as they were.
+        while self.played.is_none()
+            && let Ok(more) = self.reads.try_recv()
+        {
             batch.append(more.batch);
             rows.extend(more.rows);
         }
@@ -395,7 +482,10 @@ impl Loop {
                 self.collector(&mut batch, what, first.at);
             }
         }
-        if let Some(jump) = self.jumps.jumped() {
+        if let Some(played) = &mut self.played {
+            played.now = first.at;
+            played.ended = first.last;
+        } else if let Some(jump) = self.jumps.jumped() {
             let sign = if jump.0 > 0 { "forward" } else { "back" };
             self.collector(
                 &mut batch,
@@ -403,8 +493,10 @@ impl Loop {
                 first.at,
             );
         }
-        let now = clock::now();
-        self.step(&batch, now);
+        let now = self.now();
+        if !first.last {
+            self.step(&batch, now);
+        }
         if self.opened.is_some() {
             self.early.push((batch, now));
         }
@@ -413,7 +505,10 @@ impl Loop {
             self.usage.cpu_pct = cpu;
             self.usage.rss_bytes = rss;
         }
-        self.publish(now);
+        match &mut self.played {
+            Some(played) if !played.ended && played.published.elapsed() < FRAME => played.dirty = true,
+            _ => self.publish(now),
+        }
         if now < self.committed || now - self.committed >= self.options.store.commit_every {
             // What was learnt since is lost when the process is killed: soon after the start, then every five minutes.
             let every = if self.saves == 0 {
@@ -440,6 +535,21 @@ impl Loop {
     }
 
     fn step(&mut self, batch: &Batch, now: Timestamp) {
+        if let Some(recorder) = &mut self.setup.recorder
+            && let Err(error) = recorder.step(batch, now)
+        {
+            self.setup.recorder = None;
+            let row = SourceRow {
+                name: RECORDER.into(),
+                ok: false,
+                says: error.to_string().into(),
+                read: Some(now),
+                cost_ms: 0.0,
+                every: self.options.interval,
+                next: None,
+            };
+            self.sources.insert(row.name.clone(), row);
+        }
         let out = pipeline::step(&mut self.state, batch, &self.options, now, SEED);
         if !out.write.initial.is_empty() {
             // The baseline has grown: it is kept with the next commit.
@@ -482,15 +592,20 @@ impl Loop {
 
     pub(super) fn publish(&mut self, now: Timestamp) {
         self.usage.consoles = self.consoles.load(Ordering::Relaxed) as u32;
+        if let Some(played) = &mut self.played {
+            played.published = clock::Stopwatch::start();
+            played.dirty = false;
+        }
         let about = About {
             usage: self.usage,
             sources: self.sources.values().cloned().collect(),
             store: self.keeper.row(),
         };
-        if !self.ready && self.setup.sources != Sources::Live {
+        if !self.ready && !matches!(self.setup.sources, Sources::Live) {
             return;
         }
-        let snapshot = self.publisher.snapshot(&self.state, about, now);
+        let mut snapshot = self.publisher.snapshot(&self.state, about, now);
+        snapshot.replay = self.played.as_ref().map(Played::row);
         self.publish.send_replace(Arc::new(snapshot));
     }
 }

@@ -21,6 +21,8 @@ pub struct Snapshot {
     pub at: Option<Timestamp>,
     /// `false` when it shows the past (made for an as-of query).
     pub live: bool,
+    /// The recording that is played, when it is not the host that is watched.
+    pub replay: Option<ReplayRow>,
     /// The options in force.
     pub options: Arc<Options>,
     /// Resources, worst first.
@@ -53,6 +55,7 @@ impl Snapshot {
             number: 0,
             at: None,
             live: true,
+            replay: None,
             options,
             resources: Arc::default(),
             metrics: Arc::default(),
@@ -66,6 +69,19 @@ impl Snapshot {
             store,
         }
     }
+}
+
+/// A recording that is played.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReplayRow {
+    /// The name of its file.
+    pub file: Arc<str>,
+    /// When the recording began.
+    pub from: Timestamp,
+    /// Times as fast as it happened; 0 while it is held, an infinity when all is played at once.
+    pub speed: f64,
+    /// Whether it has been played to its end.
+    pub ended: bool,
 }
 
 /// One resource.
@@ -215,8 +231,10 @@ pub struct SourceRow {
     pub read: Option<Timestamp>,
     /// What one read costs, milliseconds.
     pub cost_ms: f64,
-    /// Time between reads.
+    /// Time between reads; after failures it is longer.
     pub every: Span,
+    /// When it is read next.
+    pub next: Option<Timestamp>,
 }
 
 /// How the store is.

@@ -28,7 +28,7 @@ use tokio_util::{
 use super::{Answer, Link, LinkError, LocalLink, Query, Snapshot};
 
 /// Raised with every change of the frames.
-const PROTOCOL: u32 = 1;
+const PROTOCOL: u32 = 2;
 /// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
 const FRAME: usize = 256 << 20;
 
@@ -356,18 +356,25 @@ pub async fn connect(path: &Path, who: &str) -> Result<SocketLink, SocketError> 
         )),
         _ => failed(source),
     })?;
+    // An engine that ends while it is greeted is as good as none.
+    let ended = |source: io::Error| match source.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+            SocketError::Nobody(path.into())
+        }
+        _ => failed(source),
+    };
     let mut frames = frames(stream);
     let hello = ToEngine::Hello {
         protocol: PROTOCOL,
         who: who.into(),
     };
-    frames.send(pack(&hello).map_err(failed)?).await.map_err(failed)?;
-    match next::<FromEngine>(&mut frames).await.map_err(failed)? {
+    frames.send(pack(&hello).map_err(failed)?).await.map_err(ended)?;
+    match next::<FromEngine>(&mut frames).await.map_err(ended)? {
         FromEngine::Hello { refused: None, .. } => {}
         FromEngine::Hello { refused: Some(why), .. } => return Err(SocketError::Refused(why)),
         _ => return Err(failed(io::Error::other("no hello"))),
     }
-    let FromEngine::Snapshot(first, _) = next(&mut frames).await.map_err(failed)? else {
+    let FromEngine::Snapshot(first, _) = next(&mut frames).await.map_err(ended)? else {
         return Err(failed(io::Error::other("no snapshot")));
     };
     let (publish, snapshots) = watch::channel(Arc::new(*first));

@@ -46,7 +46,7 @@ impl Origin {
                 source: self.source.clone(),
                 limit: None,
             },
-            told: false,
+            told: None,
             before: None,
         }
     }
@@ -72,10 +72,14 @@ pub(super) const COUNT: Sort = Sort::Gauge(Unit::Count);
 /// Bytes.
 pub(super) const BYTES: Sort = Sort::Gauge(Unit::Bytes);
 
+/// A metric that was not told for this long is told of anew.
+const AGAIN: Span = Span::from_hours(1);
+
 /// One metric.
 pub(super) struct Channel {
     meta: MetricMeta,
-    told: bool,
+    /// When it was last told; `None` when what it is has to be told with the next value.
+    told: Option<Timestamp>,
     /// The counter at the last reading.
     before: Option<(Timestamp, f64)>,
 }
@@ -103,10 +107,11 @@ impl Channel {
         if !value.is_finite() {
             return;
         }
-        if !self.told {
-            self.told = true;
+        // Whoever listens forgets what was not told for long.
+        if self.told.is_none_or(|told| now - told > AGAIN) {
             out.metrics.push(self.meta.clone());
         }
+        self.told = Some(now);
         out.observations.push(Observation {
             id: self.meta.id.clone(),
             point: Point { at: now, value },
@@ -121,14 +126,14 @@ impl Channel {
 
     /// Whether it was told of before.
     pub(super) fn begun(&self) -> bool {
-        self.told
+        self.told.is_some()
     }
 
     /// Takes a new cadence, which is told with the next value.
     pub(super) fn pace(&mut self, cadence: Span) {
         if self.meta.cadence != cadence {
             self.meta.cadence = cadence;
-            self.told = false;
+            self.told = None;
         }
     }
 }

@@ -33,6 +33,7 @@ mod package;
 mod port;
 mod process;
 mod protocol;
+pub mod recording;
 mod scope;
 mod secret;
 mod smart;

@@ -4,7 +4,11 @@ use std::collections::VecDeque;
 
 use super::{State, Step};
 use crate::{
-    domain::{Batch, Claim, Event, Observation, Options, Point, Prediction, Quantiles, SettingChange, Span, Timestamp},
+    domain::{
+        Batch, Claim, Event, Observation, Options, Point, Prediction, Quantiles, SeriesId, SettingChange, Span,
+        Timestamp,
+    },
+    drift::Sources,
     shadow::{Judged, Metric, MetricShadow, Minute, Seen},
 };
 
@@ -12,6 +16,8 @@ use crate::{
 const EVENTS: usize = 1_000;
 /// Refits in one step: one costs about a millisecond.
 const REFITS: usize = 2;
+/// A metric of a thing that was gone for this long is forgotten.
+const FORGOTTEN: Span = Span::from_hours(24);
 /// How long after a change it is still counted as undone.
 const UNDONE_WITHIN: Span = Span::from_days(14);
 
@@ -194,6 +200,23 @@ pub(super) fn take_event(state: &mut State, event: &Event, out: &mut Step) {
         events.pop_front();
     }
     out.write.events.push(event.clone());
+}
+
+/// Forgets the metrics of things that have not been there for a day: file systems, interfaces, processes that come and go would
+/// else fill the memory. The store keeps their past.
+pub(super) fn forget(state: &mut State, now: Timestamp) {
+    let sources = Sources::of(&state.shadows);
+    let gone: Vec<SeriesId> = state
+        .shadows
+        .metrics
+        .iter()
+        .filter(|(_, metric)| metric.newest().is_some_and(|newest| now - newest.at > FORGOTTEN))
+        .filter(|(_, metric)| sources.gone(metric))
+        .map(|(id, _)| id.clone())
+        .collect();
+    for id in gone {
+        state.shadows.metrics.remove(&id);
+    }
 }
 
 /// The retraining schedule: the first few metrics that are due.

@@ -1,6 +1,11 @@
 //! Changes that keep a metric from passing its limit.
 
-use super::{Candidate, artefact, known, shell::quote};
+use super::{
+    Candidate,
+    artefact::{self, Wanted},
+    known,
+    shell::quote,
+};
 use crate::{
     domain::{
         Capacity, Change, ChangeSet, Factors, Finding, Limit, Mark, Options, ProposalKind, ResourceId, SeriesId, Side,
@@ -215,7 +220,11 @@ impl Case<'_> {
         let Value::Int(number) = now else { return None };
         let raised = number.checked_mul(2).filter(|raised| *raised <= most && number > 0)?;
         let to = Value::Int(raised);
-        let way = artefact::set(&[(&id, Some(&now), Some(&to))])?;
+        let way = artefact::set(&[Wanted {
+            id: &id,
+            was: Some(&now),
+            value: Some(&to),
+        }])?;
         why.extend(known::sysctl(sysctl).map(|known| format!("{sysctl} is {}", known.what)));
         let base = self.candidate(sysctl, format!("{sysctl} {number} -> {raised}"), why);
         Some(Candidate {

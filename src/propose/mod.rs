@@ -3,6 +3,8 @@
 mod adjust;
 mod artefact;
 mod known;
+mod number;
+mod process;
 mod revert;
 mod shell;
 #[cfg(test)]
@@ -10,10 +12,12 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use number::Numbers;
+
 use crate::{
     domain::{
-        Artefact, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalId, ProposalKind,
-        ProposalStatus, Span, Timestamp, text::visible,
+        Artefact, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalKind, ProposalStatus, Span,
+        Timestamp, text::visible,
     },
     drift::{Baseline, stable_hash},
     shadow::Shadows,
@@ -46,7 +50,7 @@ struct Candidate {
 
 /// Proposals for the findings that hold, best score first; weak ones at the end.
 ///
-/// Ids are stable: the same change for the same finding keeps its number. The first ten findings' proposals carry the effects
+/// `numbers` gives each its number: the same change for the same finding keeps it. The first ten findings' proposals carry the effects
 /// of their what-if.
 #[must_use]
 pub fn propose(
@@ -54,6 +58,7 @@ pub fn propose(
     shadows: &Shadows,
     baseline: &Baseline,
     options: &Options,
+    numbers: &mut Numbers,
     now: Timestamp,
     seed: u64,
 ) -> Vec<Proposal> {
@@ -69,6 +74,7 @@ pub fn propose(
             Comparison::ShadowActual | Comparison::FutureLimit => {
                 let mut both = revert::causes(finding, &holding, shadows, now);
                 both.extend(adjust::limit(finding, shadows, options, seed));
+                both.extend(process::taker(finding));
                 both
             }
         };
@@ -85,7 +91,7 @@ pub fn propose(
             };
             proposals.push(Proposal {
                 effects,
-                ..proposal(candidate, finding, status, now)
+                ..proposal(candidate, finding, status, numbers, now)
             });
         }
     }
@@ -99,7 +105,13 @@ pub fn propose(
     proposals
 }
 
-fn proposal(candidate: Candidate, finding: &Finding, status: ProposalStatus, now: Timestamp) -> Proposal {
+fn proposal(
+    candidate: Candidate,
+    finding: &Finding,
+    status: ProposalStatus,
+    numbers: &mut Numbers,
+    now: Timestamp,
+) -> Proposal {
     let line = |text: String| -> Arc<str> { visible(&text).into() };
     let kind = match candidate.kind {
         ProposalKind::Revert => b"revert".as_slice(),
@@ -107,7 +119,7 @@ fn proposal(candidate: Candidate, finding: &Finding, status: ProposalStatus, now
         ProposalKind::Adjust => b"adjust",
     };
     Proposal {
-        id: ProposalId(stable_hash(&[
+        id: numbers.of(stable_hash(&[
             &finding.id.0.to_le_bytes(),
             kind,
             candidate.key.as_bytes(),

@@ -1,10 +1,14 @@
 //! Putting settings back, or making what is the declared.
 
-use super::{Candidate, artefact, known};
+use super::{
+    Candidate,
+    artefact::{self, Wanted},
+    known,
+};
 use crate::{
     domain::{
         Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, SettingChange, Severity, Span, Step,
-        Timestamp, Value,
+        Subject, Timestamp, Value,
     },
     drift::Baseline,
     shadow::Shadows,
@@ -95,7 +99,7 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
             .changes()
             .iter()
             .rev()
-            .find(|change| change.id == *id && change.at == cause.at)?;
+            .find(|change| change.id == *id && change.earliest() <= cause.at)?;
         Some((cause, change))
     });
     let (cause, change) = match named.take(1).next() {
@@ -163,9 +167,13 @@ fn back(
     sure: String,
     summary: &str,
 ) -> Option<Candidate> {
-    let settings: Vec<(&SeriesId, Option<&Value>, Option<&Value>)> = targets
+    let settings: Vec<Wanted<'_>> = targets
         .iter()
-        .map(|target| (&target.id, target.actual.as_ref(), target.wanted.as_ref()))
+        .map(|target| Wanted {
+            id: &target.id,
+            was: target.actual.as_ref(),
+            value: target.wanted.as_ref(),
+        })
         .collect();
     let way = artefact::set(&settings)?;
     let changes = ChangeSet {
@@ -185,14 +193,7 @@ fn back(
     let head = &targets[0];
     let name = head.id.name.strip_prefix("sysctl.").unwrap_or(&head.id.name);
     let known = head.id.name.strip_prefix("sysctl.").and_then(known::sysctl);
-    let title = match targets.len() {
-        1 => format!(
-            "{name} {} -> {}",
-            shown(head.actual.as_ref()),
-            shown(head.wanted.as_ref())
-        ),
-        _ => format!("back to the baseline: {summary}"),
-    };
+    let title = title(&targets, name, summary);
     for target in targets.iter().skip(1).take(SHOWN - 1) {
         let (actual, wanted) = (shown(target.actual.as_ref()), shown(target.wanted.as_ref()));
         why.push(format!("{} {actual} -> {wanted}", target.id.name));
@@ -228,10 +229,7 @@ fn back(
         cost,
         sure,
         risk,
-        undo: match targets.len() {
-            1 => format!("set {name} to {} again", shown(head.actual.as_ref())),
-            count => format!("set the {count} settings to what they are now; the store keeps these values"),
-        },
+        undo: undo(&targets, name),
         artefact: way.artefact,
         changes,
     })
@@ -240,7 +238,7 @@ fn back(
 fn adopt(finding: &Finding, wrong: f64, why: Vec<String>) -> Candidate {
     let title = match finding.series.len() {
         1 => format!("accept {}", finding.summary),
-        count => format!("accept {count} values as they are"),
+        _ => format!("accept: {}", finding.summary),
     };
     Candidate {
         kind: ProposalKind::Adopt,
@@ -260,6 +258,47 @@ fn adopt(finding: &Finding, wrong: f64, why: Vec<String>) -> Candidate {
         risk: "a mistake becomes the declared value".into(),
         undo: "set the value back and accept again; the audit keeps the accepted values".into(),
         artefact: artefact::accept(&finding.series),
+    }
+}
+
+/// How a way back is itself undone.
+fn undo(targets: &[Target], name: &str) -> String {
+    let head = &targets[0];
+    match (Subject::of(&head.id.name), &head.actual, &head.wanted) {
+        (Subject::Package { name, part: "" }, Some(version), None) => format!("install {name} {version} again"),
+        (Subject::Package { name, part: "" }, None, Some(_)) => format!("remove {name} again"),
+        (Subject::Package { name, part: "" }, Some(version), Some(_)) => format!("install {name} {version} again"),
+        (Subject::Mount { point, part: "device" }, Some(device), None) => format!("mount {device} on {point} again"),
+        (Subject::Mount { point, part: "device" }, None, Some(_)) => format!("unmount {point} again"),
+        _ if targets.len() == 1 => format!("set {name} to {} again", shown(head.actual.as_ref())),
+        _ => format!(
+            "set the {} settings to what they are now; the store keeps these values",
+            targets.len()
+        ),
+    }
+}
+
+/// What is done, short: the deed undone where it has a word, else the values.
+fn title(targets: &[Target], name: &str, summary: &str) -> String {
+    let head = &targets[0];
+    let more = targets.len() - 1;
+    let and_what = if more == 0 { "" } else { " with what it brought" };
+    match (Subject::of(&head.id.name), &head.actual, &head.wanted) {
+        (Subject::Package { name, part: "" }, Some(_), None) => format!("remove package {name}{and_what}"),
+        (Subject::Package { name, part: "" }, None, Some(version)) => format!("install package {name} {version} again"),
+        (Subject::Package { name, part: "" }, Some(_), Some(version)) => format!("package {name} back to {version}"),
+        (Subject::Mount { point, part: "device" }, Some(_), None) => format!("unmount {point}"),
+        (Subject::Mount { point, part: "device" }, None, Some(device)) => format!("mount {device} on {point} again"),
+        (Subject::HostName(name), ..) => {
+            let (actual, wanted) = (shown(head.actual.as_ref()), shown(head.wanted.as_ref()));
+            format!("/etc/hosts: {name} {actual} -> {wanted}")
+        }
+        _ if more == 0 => format!(
+            "{name} {} -> {}",
+            shown(head.actual.as_ref()),
+            shown(head.wanted.as_ref())
+        ),
+        _ => format!("back to the baseline: {summary}"),
     }
 }
 

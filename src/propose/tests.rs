@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, sync::Arc};
 use super::*;
 use crate::{
     domain::{
-        Cause, Change, Crossing, FindingId, Level, Limit, MetricKind, MetricMeta, Point, ResourceId, SecretHash,
-        Seen as Shown, SeriesId, SettingChange, SettingSnapshot, Severity, Side, Unit, Value,
+        Cause, Change, Crossing, FindingId, Level, Limit, MetricKind, MetricMeta, Point, ProposalId, ResourceId,
+        SecretHash, Seen as Shown, SeriesId, SettingChange, SettingSnapshot, Severity, Side, Unit, Value,
     },
     shadow::{Metric, MetricShadow, Minute, Seen},
 };
@@ -55,6 +55,7 @@ fn world(settings: &[(&str, Value, Value)]) -> (Shadows, Baseline) {
             from: Some(accepted.clone()),
             to: Some(actual.clone()),
             by: None,
+            after: None,
         });
     }
     (shadows, baseline)
@@ -80,11 +81,20 @@ fn finding(comparison: Comparison, mark: Mark, series: &[&str], bits: f64) -> Fi
         summary: format!("{} is off", series[0]).into(),
         evidence: Vec::new(),
         causes: Vec::new(),
+        earliest: None,
     }
 }
 
 fn ask(findings: &[Finding], world: &(Shadows, Baseline)) -> Vec<Proposal> {
-    propose(findings, &world.0, &world.1, &Options::default(), now(), 1)
+    propose(
+        findings,
+        &world.0,
+        &world.1,
+        &Options::default(),
+        &mut Numbers::default(),
+        now(),
+        1,
+    )
 }
 
 fn disk(value_per_minute: f64) -> Metric {
@@ -184,6 +194,7 @@ fn a_departure_that_names_the_change_speaks_for_putting_it_back() {
         at: now() - Span::from_mins(5),
         lead: Span::from_mins(1),
         weight: 0.7,
+        earliest: None,
     }];
     let after = ask(&[drift, odd.clone()], &world);
     assert!(score(&after, ProposalKind::Revert) > 2.0 * score(&before, ProposalKind::Revert));
@@ -202,17 +213,23 @@ fn a_departure_that_names_the_change_speaks_for_putting_it_back() {
 fn numbers_stay_while_the_change_is_the_same() {
     let world = world(&[("sysctl.vm.swappiness", Value::Int(60), Value::Int(1))]);
     let drift = finding(Comparison::DeclaredActual, Mark::Drift, &["sysctl.vm.swappiness"], 14.0);
-    let ids = |proposals: Vec<Proposal>| proposals.iter().map(|proposal| proposal.id).collect::<Vec<_>>();
-    let first = ids(ask(std::slice::from_ref(&drift), &world));
-    let later = propose(
-        &[drift],
-        &world.0,
-        &world.1,
-        &Options::default(),
-        now() + Span::from_mins(1),
-        9,
-    );
-    assert_eq!(first, ids(later));
+    let mut numbers = Numbers::default();
+    let mut ids = |now, seed| -> Vec<ProposalId> {
+        let finding = std::slice::from_ref(&drift);
+        let proposals = propose(
+            finding,
+            &world.0,
+            &world.1,
+            &Options::default(),
+            &mut numbers,
+            now,
+            seed,
+        );
+        proposals.iter().map(|proposal| proposal.id).collect()
+    };
+    let first = ids(now(), 1);
+    assert_eq!(first, ids(now() + Span::from_mins(1), 9));
+    assert!(first.iter().all(|id| id.0 <= 2), "short: {first:?}");
     assert_ne!(first[0], first[1]);
 }
 

@@ -343,6 +343,7 @@ mod tests {
             from: Some(Value::Int(from)),
             to: Some(Value::Int(to)),
             by: None,
+            after: None,
         }
     }
 

@@ -63,7 +63,7 @@ fn cpu(shadows: &Shadows, id: &SeriesId, share: f64) -> Option<Law> {
         "cpu.busy_pct" => Some(scaled(share)),
         name if matches("load.*", name) => Some(scaled(share)),
         name if matches("psi.cpu.*", name) => {
-            let busy = newest(shadows, id, "cpu.busy_pct")? / 100.0;
+            let busy = level(shadows, id, "cpu.busy_pct")? / 100.0;
             Some(Law::Scale {
                 floor: 0.0,
                 factor: pressure_growth(busy, busy * share),
@@ -85,10 +85,13 @@ fn memory(id: &SeriesId, share: f64) -> Option<Law> {
     }
 }
 
-/// The newest value of another metric of the same resource.
-pub(super) fn newest(shadows: &Shadows, beside: &SeriesId, name: &str) -> Option<f64> {
+/// The level of another metric of the same resource: the median of its newest quarter of an hour.
+pub(super) fn level(shadows: &Shadows, beside: &SeriesId, name: &str) -> Option<f64> {
     let metric = shadows.metrics.get(&SeriesId::new(&beside.resource, name))?;
-    metric.newest().map(|seen| seen.value)
+    let mut newest: Vec<f64> = metric.minutes.iter().rev().take(15).map(|minute| minute.last).collect();
+    newest.sort_by(f64::total_cmp);
+    let middle = newest.get(newest.len() / 2).copied();
+    middle.or_else(|| metric.newest().map(|seen| seen.value))
 }
 
 /// At the ceiling the demand is not seen, only that it is at least so much.

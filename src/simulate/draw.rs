@@ -9,6 +9,12 @@ use crate::{
     shadow::Metric,
 };
 
+/// A standard normal at [`LEVELS`].
+const SCORES: Quantiles = Quantiles([
+    -1.959_964, -1.644_854, -1.281_552, -0.841_621, -0.524_401, -0.253_347, 0.0, 0.253_347, 0.524_401, 0.841_621,
+    1.281_552, 1.644_854, 1.959_964,
+]);
+
 /// One metric's answer to the change set.
 #[derive(Debug)]
 pub(super) struct Drawn {
@@ -23,8 +29,10 @@ pub(super) struct Drawn {
 
 /// Draws `RUNS` futures of `metric` with and without `laws`; `None` while its shadow is learning.
 ///
-/// Within one run all steps take the same quantile (comonotone paths): means over the horizon are then as unsure as a single
-/// value, which is too wide rather than too narrow. Both sides share their draws, so the difference has only the laws' doubt.
+/// Within one run all steps take the same quantile, and so does the doubt about the laws (comonotone paths): the middle run is the
+/// middle value under the middle of the law, and means over the horizon are as unsure as a single
+/// value, which is too wide rather than too narrow. Both sides share their draws (common random numbers: Law 2015, *Simulation
+/// Modeling and Analysis*, §11.2), so the difference has only the laws' doubt, and its middle is that of the middles shown.
 pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Timestamp, seed: u64) -> Option<Drawn> {
     let before = metric
         .shadow
@@ -33,12 +41,12 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
     let mut rng = fastrand::Rng::with_seed(seed);
     let (lo, hi) = range(metric.meta.kind);
     let steps = before.steps.len();
-    let mut drawn = vec![Vec::with_capacity(RUNS as usize); steps];
+    let mut drawn = vec![(Vec::with_capacity(RUNS as usize), Vec::with_capacity(RUNS as usize)); steps];
     let (mut means, mut changed, mut differences) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..RUNS {
         // Evenly spread quantiles with a random start in each stratum.
         let level = (f64::from(run) + rng.f64()) / f64::from(RUNS);
-        let z = normal(&mut rng);
+        let z = quantile(&SCORES, level);
         let (mut sum, mut sum_after) = (0.0, 0.0);
         for (step, quantiles) in before.steps.iter().enumerate() {
             let at = before.start + before.step * (step as i64 + 1);
@@ -48,7 +56,8 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
                 .filter(|applied| at >= applied.from)
                 .fold(value, |value, applied| applied.law.apply(value, z));
             let after = bound(metric.meta.kind, after);
-            drawn[step].push(after);
+            drawn[step].0.push(value);
+            drawn[step].1.push(after);
             sum += value;
             sum_after += after;
         }
@@ -57,20 +66,24 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
         changed.push(mean_after);
         differences.push(mean_after - mean);
     }
-    let after = Forecast {
-        steps: drawn
-            .iter_mut()
-            .map(|values| Quantiles(LEVELS.map(|level| sample_quantile(values, level))).tidy(lo, hi))
-            .collect(),
+    // Both sides from the same runs: what a change leaves as it is, it leaves exactly so.
+    let side = |values: &mut Vec<f64>| Quantiles(LEVELS.map(|level| sample_quantile(values, level))).tidy(lo, hi);
+    let (steps_before, steps_after) = drawn.iter_mut().map(|(a, b)| (side(a), side(b))).unzip();
+    let [before, after] = [steps_before, steps_after].map(|steps: Vec<Quantiles>| Forecast {
+        steps,
         ..before.clone()
-    };
+    });
     let three = |values: &mut Vec<f64>| [0.1, 0.5, 0.9].map(|level| sample_quantile(values, level));
+    let (mean_before, mean_after) = (three(&mut means), three(&mut changed));
+    // The middle of the differences is not the difference of the middles; people subtract what they see.
+    let shown = mean_after[1] - mean_before[1];
+    let [low, _, high] = three(&mut differences);
     let effect = Effect {
         series: metric.meta.id.clone(),
         unit: metric.meta.unit,
-        before: three(&mut means),
-        after: three(&mut changed),
-        difference: three(&mut differences),
+        before: mean_before,
+        after: mean_after,
+        difference: [low.min(shown), shown, high.max(shown)],
         crossing: metric
             .limit
             .as_ref()
@@ -169,10 +182,4 @@ fn sample_quantile(values: &mut [f64], level: f64) -> f64 {
     let place = level * (values.len() - 1) as f64;
     let (below, above) = (values[place.floor() as usize], values[place.ceil() as usize]);
     below + (above - below) * place.fract()
-}
-
-/// A standard normal draw (Box & Muller 1958).
-fn normal(rng: &mut fastrand::Rng) -> f64 {
-    let radius = (-2.0 * (1.0 - rng.f64()).ln()).sqrt();
-    radius * (std::f64::consts::TAU * rng.f64()).cos()
 }

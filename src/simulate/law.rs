@@ -110,11 +110,32 @@ pub(super) fn pressure_growth(before: f64, after: f64) -> f64 {
     (after.clamp(0.001, FULL) / before.clamp(0.001, FULL)).powi(2)
 }
 
+/// Growth of the mean number in M/M/c, served and waiting, when utilisation of `servers` goes from `before` to `after`, 0 to 1:
+/// N = cρ + C(c, cρ)·ρ/(1−ρ) with Erlang's C by the recursion of his B (Kleinrock 1975, §3.5; Cooper 1981, ch. 3).
+pub(super) fn crowd_growth(before: f64, after: f64, servers: u32) -> f64 {
+    let crowd = |utilisation: f64| {
+        let held = utilisation.clamp(0.001, FULL);
+        let offered = held * f64::from(servers);
+        let blocked = (1..=servers).fold(1.0, |b, n| offered * b / (f64::from(n) + offered * b));
+        let waits = blocked / (1.0 - held * (1.0 - blocked));
+        offered + waits * held / (1.0 - held)
+    };
+    crowd(after) / crowd(before)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_crowd_grows_as_the_textbook_says() {
+        // M/M/1: N = ρ/(1−ρ), 1 at 0.5 and 3 at 0.75. M/M/2 at ρ 0.5: C = 1/3, N = 1 + 1/3; at 0.75: C = 9/14, N = 1.5 + 27/14.
+        assert!((crowd_growth(0.5, 0.75, 1) - 3.0).abs() < 1e-9);
+        assert!((crowd_growth(0.5, 0.75, 2) - (1.5 + 27.0 / 14.0) / (4.0 / 3.0)).abs() < 1e-9);
+        assert!(crowd_growth(0.1, 9.0, 128).is_finite() && crowd_growth(0.0, 0.0, 4096) == 1.0);
+    }
 
     #[test]
     fn waiting_grows_as_the_textbook_says() {

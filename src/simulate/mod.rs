@@ -14,11 +14,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{Change, ChangeSet, Effect, Evidence, Forecast, ResourceId, SeriesId, Span, Timestamp, text::visible},
-    shadow::Shadows,
+    drift::REACH,
+    shadow::{Metric, Shadows},
 };
 
 use law::{Applied, Law};
 
+/// Least time that can be looked ahead.
+const LEAST: Span = Span::from_mins(1);
 /// Paths drawn.
 const RUNS: u32 = 256;
 /// Steps of the bands.
@@ -73,10 +76,10 @@ impl Plan {
 ///
 /// Laws that hold by construction come first (utilisation law, capacity, Little's law, M/M/1 waiting: Lazowska et al. 1984,
 /// *Quantitative System Performance*, ch. 3 and 5), then what the same setting's earlier changes did (interrupted time series:
-/// Bernal et al. 2017). A metric that neither speaks of is not listed.
+/// 2017). A metric that neither speaks of is not listed. A horizon of more than six times the history is cut to that.
 #[must_use]
 pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
-    let horizon = horizon.clamp(Span::from_mins(1), Span::from_days(90));
+    let horizon = horizon.clamp(LEAST, Span::from_days(90));
     let mut plan = Plan::default();
     for step in changes.steps.iter().filter(|step| step.on) {
         let from = step.at.unwrap_or(now).max(now);
@@ -100,11 +103,16 @@ pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Times
     }
     let mut results = Vec::new();
     let laws = std::mem::take(&mut plan.laws);
-    let mut learning = 0;
+    let horizon = carried(&mut plan, shadows, laws.keys(), horizon);
+    let (mut learning, mut short) = (0, 0);
     for (id, laws) in &laws {
         let Some(metric) = shadows.metrics.get(id) else {
             continue;
         };
+        if reach(metric) < horizon {
+            short += 1;
+            continue;
+        }
         match draw::effect(metric, laws, horizon, now, seed) {
             Some(drawn) if drawn.effect.difference.iter().all(|difference| *difference == 0.0) => {}
             Some(drawn) => {
@@ -113,6 +121,11 @@ pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Times
             }
             None => learning += 1,
         }
+    }
+    if short > 0 {
+        plan.note(format!(
+            "{short} metrics that would change have not been watched for long enough to look {horizon} ahead and are left out"
+        ));
     }
     if learning > 0 {
         plan.note(format!(
@@ -144,6 +157,30 @@ pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Times
         bands,
         notes: plan.notes,
         inside_seen: !plan.outside_seen,
+    }
+}
+
+/// How far ahead the history of `metric` carries.
+fn reach(metric: &Metric) -> Span {
+    let range = metric.shadow.range();
+    range.map_or(Span::ZERO, |(from, to)| ((to - from) * REACH).max(LEAST))
+}
+
+/// The part of `horizon` that the longest history of the metrics concerned carries; what is cut off is said.
+fn carried<'a>(plan: &mut Plan, shadows: &Shadows, ids: impl Iterator<Item = &'a SeriesId>, horizon: Span) -> Span {
+    let reaches: Vec<Span> = ids.filter_map(|id| shadows.metrics.get(id)).map(reach).collect();
+    let longest = reaches.iter().copied().max().unwrap_or(horizon);
+    // Most began together but for some seconds; who came much later is left out and cuts nothing.
+    let carried = reaches.into_iter().filter(|reach| reach.0 >= longest.0 / 2).min();
+    match carried.filter(|carried| *carried < horizon) {
+        Some(carried) => {
+            let seen = Span(carried.0 / REACH);
+            plan.note(format!(
+                "not enough history for {horizon}: the {seen} that were seen carry {carried}, and all figures are for these"
+            ));
+            carried
+        }
+        None => horizon,
     }
 }
 

@@ -181,6 +181,112 @@ fn the_part_that_does_not_depend_on_load_stays() {
 }
 
 #[test]
+fn differences_add_up_and_no_change_is_exactly_none() {
+    let swing = |minute: i64| 40.0 + 25.0 * noise(minute, 1);
+    let world = shadows([
+        metric("cpu.busy_pct", Unit::Percent, swing),
+        metric("load.1", Unit::Count, |minute| swing(minute) / 50.0),
+        metric("disk.sda.writes_per_s", Unit::PerSec, |minute| {
+            30.0 + 20.0 * noise(minute, 6)
+        }),
+        metric("disk.sda.await_secs", Unit::Secs, |minute| {
+            0.004 + 0.003 * noise(minute, 3)
+        }),
+        metric("disk.sda.util_pct", Unit::Percent, |minute| {
+            30.0 + 20.0 * noise(minute, 4)
+        }),
+        metric("net.eth0.rx_bytes_per_s", Unit::BytesPerSec, |minute| {
+            1e6 + 9e5 * noise(minute, 5)
+        }),
+    ]);
+    for changes in ["traffic x1.5", "traffic x0.5", "traffic x4", "cpu x2"] {
+        let outcome = ask(&world, &[changes]);
+        for (effect, (_, before, after)) in outcome.effects.iter().zip(&outcome.bands) {
+            assert_eq!(
+                effect.difference[1],
+                effect.after[1] - effect.before[1],
+                "{changes}: {effect:?}"
+            );
+            assert!(effect.difference.is_sorted(), "{effect:?}");
+            let mean = |forecast: &Forecast| {
+                forecast.steps.iter().map(|step| step.median()).sum::<f64>() / forecast.steps.len() as f64
+            };
+            let (shown, drawn) = (effect.difference[1], mean(after) - mean(before));
+            assert!(
+                (shown - drawn).abs() <= 0.1 * shown.abs().max(drawn.abs()),
+                "the chart says the same: {changes} {effect:?} {drawn}"
+            );
+        }
+    }
+    // Half as much again reaches all that carries the load.
+    let outcome = ask(&world, &["traffic x1.5"]);
+    for name in [
+        "load.1",
+        "disk.sda.writes_per_s",
+        "net.eth0.rx_bytes_per_s",
+        "disk.sda.await_secs",
+    ] {
+        assert!(effect(&outcome, name).difference[1] > 0.0, "{name}");
+    }
+    let load = effect(&outcome, "load.1");
+    assert!(
+        load.after[1] > 1.5 * load.before[1],
+        "one processor: from 40 to 60 % the queue doubles: {load:?}"
+    );
+    assert!(
+        ask(&world, &["traffic x1"]).effects.is_empty(),
+        "no change, no difference"
+    );
+    // More load is never told as less, however noisy: not where nothing more fits either.
+    let full = shadows([
+        metric("cpu.busy_pct", Unit::Percent, |_| 100.0),
+        metric("load.1", Unit::Count, |minute| 4.0 + 3.0 * noise(minute, 8)),
+        metric("psi.cpu.some_pct", Unit::Percent, |minute| {
+            96.0 + 3.0 * noise(minute, 9)
+        }),
+        metric("disk.sda.util_pct", Unit::Percent, |minute| {
+            97.0 + 2.0 * noise(minute, 10)
+        }),
+        metric("disk.sda.await_secs", Unit::Secs, |minute| {
+            0.02 + 0.01 * noise(minute, 11)
+        }),
+    ]);
+    let outcome = ask(&full, &["traffic x1.5"]);
+    assert!(
+        outcome.effects.iter().all(|effect| effect.difference[1] >= 0.0),
+        "{:?}",
+        outcome.effects
+    );
+    assert!(
+        outcome.notes.iter().any(|note| note.contains("would be full")),
+        "{:?}",
+        outcome.notes
+    );
+}
+
+#[test]
+fn a_horizon_beyond_the_history_is_cut_and_said() {
+    let ask = |horizon| {
+        let changes = ChangeSet::of(Change::parse("cpu x2", &host()).unwrap());
+        what_if(&shadows([busy()]), &changes, horizon, now(), 7)
+    };
+    let far = ask(Span::from_days(30));
+    assert_eq!(far.horizon, Span::from_mins(6 * (MINUTES - 1)));
+    assert!(
+        far.notes.iter().any(|note| note.starts_with("not enough history for")),
+        "{:?}",
+        far.notes
+    );
+    let near = ask(Span::from_hours(6));
+    assert_eq!(near.horizon, Span::from_hours(6));
+    assert!(
+        !near.notes.iter().any(|note| note.contains("history")),
+        "{:?}",
+        near.notes
+    );
+}
+
+#[test]
 fn a_setting_that_never_changed_has_no_evidence() {
     let outcome = ask(&shadows([busy()]), &["sysctl.vm.swappiness 60 -> 10"]);
     assert!(outcome.effects.is_empty() && outcome.bands.is_empty());
@@ -213,6 +319,7 @@ fn changed_before() -> Shadows {
         from: Some(Value::Int(60)),
         to: Some(Value::Int(10)),
         by: None,
+        after: None,
     });
     world
 }

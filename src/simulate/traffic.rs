@@ -4,15 +4,17 @@ use std::collections::BTreeMap;
 
 use super::{
     Plan,
-    capacity::newest,
+    capacity::level,
     concerns,
-    law::{Law, pressure_growth, waiting_growth},
+    law::{FULL, Law, crowd_growth, pressure_growth, waiting_growth},
 };
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, Timestamp, matches},
     shadow::{Metric, Shadows},
 };
 
+/// Shares of the processors that work takes.
+const PROCESSOR: [&str; 4] = ["cpu.busy_pct", "cpu.user_pct", "cpu.system_pct", "cpu.softirq_pct"];
 /// Minutes a relation must be seen in before it is believed.
 const MINUTES: usize = 20;
 /// Least share of a metric's variance that the load must explain.
@@ -23,7 +25,8 @@ const ASSUMED: f64 = 0.32;
 /// Adds what `factor` times the load does to the metrics of `resource`.
 ///
 /// Throughput and connections are the load (Little's law: N = λR at an unchanged response time R). Busy shares follow the
-/// utilisation law U = U₀ + λD, with U₀ by regression on network throughput where the minutes allow it.
+/// utilisation law U = U₀ + λD, with U₀ by regression on network throughput where the minutes allow it. Load averages count those
+/// who are served and those who wait, as M/M/c has them at the utilisation before and after.
 pub(super) fn plan(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, factor: f64, from: Timestamp) {
     let load = throughput(shadows, resource);
     let mut assumed = Vec::new();
@@ -31,8 +34,8 @@ pub(super) fn plan(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, fa
     let here = shadows.metrics.iter().filter(|(id, _)| concerns(resource, id));
     for (id, metric) in here {
         let name = &*id.name;
-        let by_load = name == "cpu.busy_pct"
-            || (matches("disk.*", name) && (name.ends_with("_bytes_per_s") || name.ends_with("util_pct")));
+        let by_load = PROCESSOR.contains(&name)
+            || (matches("disk.*", name) && (name.ends_with("s_per_s") || name.ends_with("util_pct")));
         let law = if (matches("net.*", name) && name.ends_with("_per_s")) || name == "tcp.established" {
             Some((scale(0.0, factor, 0.0), Evidence::Identity))
         } else if by_load {
@@ -81,21 +84,37 @@ fn scale(floor: f64, factor: f64, unsure: f64) -> Law {
 
 /// Waiting at a disk and for the processor, by the utilisation of what is waited for.
 fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64>) -> Option<(Law, Evidence)> {
-    let (busy_name, growth): (String, fn(f64, f64) -> f64) = match &*id.name {
-        name if matches("disk.*.await_secs", name) => (name.replace("await_secs", "util_pct"), waiting_growth),
-        name if matches("psi.cpu.*", name) => ("cpu.busy_pct".into(), pressure_growth),
+    let cores = cores(shadows, &id.resource);
+    let crowd = |before, after| crowd_growth(before, after, cores);
+    let (busy_name, growth): (String, &dyn Fn(f64, f64) -> f64) = match &*id.name {
+        name if matches("disk.*.await_secs", name) => (name.replace("await_secs", "util_pct"), &waiting_growth),
+        name if matches("psi.cpu.*", name) => ("cpu.busy_pct".into(), &pressure_growth),
+        name if matches("load.*", name) => ("cpu.busy_pct".into(), &crowd),
         _ => return None,
     };
-    let before = newest(shadows, id, &busy_name)?;
+    let before = level(shadows, id, &busy_name)?;
     let busy = shadows.metrics.get(&SeriesId::new(&id.resource, &busy_name))?;
     let floor = learnt_floor(busy, load).unwrap_or(0.0).min(before);
     let after = floor + (before - floor) * factor;
+    let grown = if before >= 100.0 * FULL && factor > 1.0 {
+        factor // nothing is served sooner: at least all that comes more waits more
+    } else {
+        growth(before / 100.0, after / 100.0)
+    };
     let law = Law::Scale {
         floor: 0.0,
-        factor: growth(before / 100.0, after / 100.0),
-        unsure: if factor == 1.0 { 0.0 } else { 0.3 },
+        factor: grown,
+        unsure: if grown == 1.0 { 0.0 } else { 0.3 },
     };
     Some((law, Evidence::Identity))
+}
+
+/// Processors of a resource; one where it is not known.
+fn cores(shadows: &Shadows, resource: &ResourceId) -> u32 {
+    let count = shadows.settings.get(&SeriesId::new(resource, "hw.cpu.count"));
+    let count = count.and_then(|state| state.value.number()).unwrap_or(1.0);
+    // A float to integer cast saturates.
+    (count as u32).clamp(1, 4_096)
 }
 
 fn full(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, factor: f64) {

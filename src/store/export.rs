@@ -10,7 +10,7 @@ use std::{
 use super::{Format, Store, StoreError, open::quoted};
 
 /// What can be exported and asked for: views of the tables with names and readable times.
-const VIEWS: [&str; 11] = [
+pub const TABLES: [&str; 11] = [
     "metrics",
     "metrics_1m",
     "metrics_5m",
@@ -31,11 +31,11 @@ impl Store {
     /// # Errors
     /// Unknown table, existing file, or a database error; a file made for nothing is removed again.
     pub fn export(&mut self, what: &str, format: Format, file: &Path) -> Result<u64, StoreError> {
-        if !VIEWS.contains(&what) {
+        if !TABLES.contains(&what) {
             return Err(StoreError::Statement(format!(
                 "there is no table `{}` to export: choose {}",
                 crate::domain::text::visible(what),
-                VIEWS.join(", ")
+                TABLES.join(", ")
             )));
         }
         let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
@@ -93,7 +93,7 @@ mod tests {
             (Format::Json, "json", "read_json"),
             (Format::Parquet, "parquet", "read_parquet"),
         ] {
-            for view in VIEWS {
+            for view in TABLES {
                 let file = folder.path().join(format!("{view}'s.{ending}"));
                 let rows = store.export(view, format, &file).unwrap();
                 assert!(rows > 0, "{view}");

@@ -1,7 +1,7 @@
 //! One metric over time, from values and roll-ups.
 
 use super::{Bucket, Db, Store, StoreError, cell::micros, keys::Progress, rollup::LEVELS};
-use crate::domain::{Quantiles, SeriesId, Timestamp};
+use crate::domain::{Quantiles, SeriesId, Span, Timestamp};
 
 /// How far from a bucket an expectation may lie and still be its.
 const NEAR: i64 = 90_000_000;
@@ -32,6 +32,74 @@ impl Store {
         self.with(|db| match db.keys.series.get(id) {
             Some(key) => Ok(db.history(*key, from, to, length)?),
             None => Ok(Vec::new()),
+        })
+    }
+}
+
+impl Store {
+    /// The greatest surprise of every metric from `from` (inclusive) to `to` (exclusive) in buckets of `length` that begin at multiples
+    /// of it since the epoch; empty buckets are left out.
+    ///
+    /// # Errors
+    /// On a database error.
+    pub fn surprises(
+        &mut self,
+        from: Timestamp,
+        to: Timestamp,
+        length: Span,
+    ) -> Result<Vec<(SeriesId, Timestamp, f32)>, StoreError> {
+        let (from, to, length) = (micros(from), micros(to), length.0.max(1));
+        if from >= to {
+            return Ok(Vec::new());
+        }
+        self.with(|db| {
+            let parts: Vec<String> = pieces(&db.keys.progress, from, to, length)
+                .iter()
+                .map(|piece| {
+                    let table = LEVELS[piece.level].table;
+                    let (from, to) = (piece.from, piece.to);
+                    format!("SELECT series, observed_at, bits FROM {table} WHERE observed_at >= {from} AND observed_at < {to}")
+                })
+                .collect();
+            if parts.is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut statement = db.conn.prepare(&format!(
+                "SELECT r.name, s.name, bucket, bits FROM (SELECT series, observed_at - (observed_at % {length} + {length}) % {length}
+                   AS bucket, max(bits) AS bits FROM ({}) GROUP BY series, bucket) o
+                 JOIN series s ON s.key = o.series JOIN resource r ON r.key = s.resource ORDER BY bucket, o.series",
+                parts.join(" UNION ALL ")
+            ))?;
+            let rows = statement.query_map([], |row| {
+                let (resource, name): (String, String) = (row.get(0)?, row.get(1)?);
+                Ok((format!("{resource}/{name}"), Timestamp(row.get(2)?), row.get(3)?))
+            })?;
+            let mut surprises = Vec::new();
+            for row in rows {
+                let (name, at, bits) = row?;
+                if let Ok(id) = name.parse() {
+                    surprises.push((id, at, bits));
+                }
+            }
+            Ok(surprises)
+        })
+    }
+
+    /// The share of values, 0 to 1, that lay inside their 80 % and 95 % bands from `from` (inclusive) to `to` (exclusive), of those
+    /// whose expectation was kept; `None` of none.
+    ///
+    /// # Errors
+    /// On a database error.
+    pub fn held(&mut self, from: Timestamp, to: Timestamp) -> Result<Option<(f64, f64)>, StoreError> {
+        self.with(|db| {
+            let held: (Option<f64>, Option<f64>) = db.conn.query_row(
+                "SELECT avg((o.value BETWEEN e.q10 AND e.q90)::INTEGER), avg((o.value BETWEEN e.q025 AND e.q975)::INTEGER)
+                 FROM expected e JOIN metric_obs o ON o.series = e.series AND o.observed_at = e.expected_at
+                 WHERE e.expected_at >= ? AND e.expected_at < ?",
+                [micros(from), micros(to)],
+                |row| Ok((row.get(0)?, row.get(1)?)),
+            )?;
+            Ok(held.0.zip(held.1))
         })
     }
 }

@@ -24,7 +24,9 @@ mod sample;
 use std::path::PathBuf;
 
 pub use error::StoreError;
+pub use export::TABLES;
 use keys::Keys;
+pub use open::random_key;
 pub use query::Stop;
 
 use crate::domain::{

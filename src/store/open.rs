@@ -315,7 +315,11 @@ pub(super) fn memory_limit(options: &StoreOptions) -> String {
     format!("{}B", options.memory_bytes.max(64 << 20))
 }
 
-fn random_key() -> std::io::Result<[u8; 32]> {
+/// Thirty-two bytes of the system, for a key.
+///
+/// # Errors
+/// When the system has none to give.
+pub fn random_key() -> std::io::Result<[u8; 32]> {
     let mut key = [0; 32];
     File::open("/dev/urandom")?.read_exact(&mut key)?;
     Ok(key)

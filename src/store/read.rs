@@ -139,6 +139,16 @@ impl Store {
         })
     }
 
+    /// The highest number of a proposal that was kept; 0 without one.
+    ///
+    /// # Errors
+    /// On a database error.
+    pub fn numbered(&mut self) -> Result<u64, StoreError> {
+        // Numbers above were hashes, before they were made to be typed.
+        let sql = "SELECT coalesce(max(id), 0)::UBIGINT FROM proposal WHERE id < 4294967296";
+        self.with(|db| Ok(db.conn.query_row(sql, [], |row| row.get(0))?))
+    }
+
     /// The store's own 32-byte key for hashing secrets, made when the store was made from `/dev/urandom`.
     ///
     /// # Errors
@@ -247,6 +257,7 @@ impl Db {
             from: value(2)?,
             to: value(3)?,
             by: row.get::<_, Option<String>>(4)?.map(Into::into),
+            after: None,
         })
     }
 }

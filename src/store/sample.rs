@@ -58,6 +58,7 @@ pub(super) fn change(name: &str, at: Timestamp, from: Option<&str>, to: Option<&
         from: from.map(Value::infer),
         to: to.map(Value::infer),
         by: Some("root".into()),
+        after: None,
     }
 }
 
@@ -94,7 +95,9 @@ pub(super) fn finding(number: u64, since: Timestamp) -> Finding {
             at: since,
             lead: Span::from_secs(3),
             weight: 0.4,
+            earliest: None,
         }],
+        earliest: None,
     }
 }
 

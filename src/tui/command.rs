@@ -198,11 +198,27 @@ pub const COMMANDS: &[Command] = &[
         deed::retry,
     ),
     command(
+        "speed",
+        "N|max|hold",
+        "P",
+        "plays the recording N times as fast as it happened",
+        deed::speed,
+        deed::speeds,
+    ),
+    command(
         "compact",
         "",
         "",
         "writes the store anew without holes",
         deed::compact,
+        deed::nothing,
+    ),
+    command(
+        "engine",
+        "",
+        "",
+        "attaches to an engine again, or starts one here when none runs",
+        deed::engine,
         deed::nothing,
     ),
     command(

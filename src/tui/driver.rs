@@ -1,8 +1,7 @@
 //! Runs the console: keys, snapshots and answers in, frames and effects out.
 //!
 //! Everything here happens on one thread, in one loop; it waits for nothing but messages. Synchronized output (mode 2026) is not
-//! used: whether a terminal knows it has to be asked (DECRQM), and crossterm's reader takes such an answer for the beginning of
-//! a longer sequence and swallows the keys after it. One write a frame is the part of it that needs no asking.
+//! used: whether a terminal knows it has to be asked (DECRQM). One write a frame is the part of it that needs no asking.
 
 use std::{fs, future::Future, io, path::PathBuf, pin::Pin, sync::Arc, thread, time::Duration};
 
@@ -10,6 +9,7 @@ use crossterm::{Command, clipboard::CopyToClipboard, event::Event};
 use ratatui::layout::Rect;
 use tokio::{
     sync::{
+        Notify,
         mpsc::{self, Receiver, Sender},
         watch,
     },
@@ -18,11 +18,12 @@ use tokio::{
 
 use crate::{
     domain::text::visible,
-    engine::{Link, Query, Snapshot},
+    engine::{Link, LinkError, Query, Snapshot},
     tui::{
+        input,
         look::Look,
         painter::Painter,
-        state::{Effect, Msg, State},
+        state::{Effect, Engine, Msg, State},
         terminal::{self, Terminal},
         theme::Env,
         update, view_to_buffer,
@@ -37,6 +38,10 @@ const KEY_FRAMES: u8 = 6;
 const RESIZE: Duration = Duration::from_millis(50);
 /// How long the cursor rests before the panes beside it follow: a held key must not draw a chart for each row it passes.
 const REST: Duration = Duration::from_millis(250);
+/// Between losing an engine and looking for one; each look that finds none doubles it.
+const LOOK: Duration = Duration::from_millis(500);
+/// Longest time between two looks.
+const LOOK_MOST: Duration = Duration::from_secs(15);
 /// Most that is sent to a clipboard: some terminals cut at this length, others drop more than it.
 const CLIPBOARD_BYTES: usize = 74_994;
 
@@ -47,6 +52,17 @@ pub enum PanicIn {
     Ui,
     /// In a thread of its own.
     Worker,
+}
+
+/// Which engine is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Want {
+    /// Any, when the console starts.
+    First,
+    /// One in place of the one that was lost.
+    Again,
+    /// Any, also one of this process: someone asked for it.
+    Any,
 }
 
 /// What the console starts with.
@@ -84,21 +100,31 @@ pub enum Exit {
 /// What reaches the loop.
 enum Input {
     Terminal(Event),
-    Resized,
-    Resumed,
     /// Panic while drawing (the test aid).
     Panic,
     Msg(Msg),
 }
 
-/// Runs the console until someone quits. The first frame is drawn before `connect` is awaited; keys work meanwhile.
+/// What the signal thread rings. A ring is kept until it is heard, and ringing never waits.
+#[derive(Default)]
+struct Bells {
+    resized: Notify,
+    resumed: Notify,
+}
+
+/// Runs the console until someone quits. The first frame is drawn before `connect` is asked for an engine; keys work meanwhile.
+/// When the engine ends, `connect` is asked for another one, less and less often while it gives none.
 ///
 /// To be called on the main thread, within a current-thread runtime that the caller ends with `shutdown_background`: a busy
 /// engine holds up nobody's exit.
 ///
 /// # Errors
-/// When there is no terminal, or it is gone, or no engine can be had (the text says why).
-pub async fn run<L: Link>(setup: Setup, connect: impl Future<Output = Result<L, String>>) -> io::Result<Exit> {
+/// When there is no terminal, or it is gone, or no first engine can be had (the text says why).
+pub async fn run<L, F>(setup: Setup, connect: impl Fn(Want) -> F) -> io::Result<Exit>
+where
+    L: Link,
+    F: Future<Output = Result<Option<L>, String>>,
+{
     // Full: the reader waits, and keys wait in the terminal's own buffer; nothing is lost.
     let (send, inputs) = mpsc::channel(256);
     let panicked = send.clone();
@@ -107,6 +133,13 @@ pub async fn run<L: Link>(setup: Setup, connect: impl Future<Output = Result<L, 
         let _ = panicked.try_send(Input::Msg(Msg::WorkerPanicked(text)));
     });
     let terminal = Terminal::take(setup.mouse)?;
+    // Before the size is read for the first time: a window that changes it behind that is always heard of.
+    let bells = Arc::new(Bells::default());
+    let (resumed, resized) = (Arc::clone(&bells), Arc::clone(&bells));
+    terminal::watch(
+        move || resumed.resumed.notify_one(),
+        move || resized.resized.notify_one(),
+    )?;
     let mut state = State::new(setup.look, &setup.place);
     (state.env, state.themes, state.who) = (setup.env, setup.themes, setup.who);
     (state.operate, state.in_tmux) = (setup.operate, setup.in_tmux);
@@ -118,12 +151,13 @@ pub async fn run<L: Link>(setup: Setup, connect: impl Future<Output = Result<L, 
         painter,
         send,
         link: None,
+        want: Some(Want::First),
         unasked: Vec::new(),
         worker: None,
     };
     driver.paint()?;
     driver.threads(setup.panic)?;
-    driver.run(inputs, connect).await
+    driver.run(inputs, bells, connect).await
 }
 
 /// The terminal's size; one that does not know it is taken for the usual one.
@@ -140,6 +174,8 @@ struct Driver<L> {
     painter: Painter,
     send: Sender<Input>,
     link: Option<Arc<L>>,
+    /// The engine to look for next.
+    want: Option<Want>,
     /// What was asked before there was anyone to ask.
     unasked: Vec<Effect>,
     /// What a worker said when it panicked.
@@ -158,6 +194,18 @@ async fn ring(timer: &mut Timer) {
     *timer = None;
 }
 
+/// The engine that is being looked for; waits for ever when none is.
+async fn arrive<F: Future>(connecting: &mut Option<Pin<Box<F>>>) -> F::Output {
+    match connecting {
+        Some(engine) => {
+            let engine = engine.as_mut().await;
+            *connecting = None;
+            engine
+        }
+        None => std::future::pending().await,
+    }
+}
+
 /// The next snapshot; waits for ever when there is no engine (any more).
 async fn next_snapshot(snapshots: &mut Option<watch::Receiver<Arc<Snapshot>>>) -> Option<Arc<Snapshot>> {
     match snapshots {
@@ -173,27 +221,13 @@ async fn next_snapshot(snapshots: &mut Option<watch::Receiver<Arc<Snapshot>>>) -
 }
 
 impl<L: Link> Driver<L> {
-    /// Starts the threads that read the terminal and watch over it.
+    /// Starts the thread that reads the terminal.
     fn threads(&self, panic: Option<PanicIn>) -> io::Result<()> {
         let keys = self.send.clone();
         thread::Builder::new().name("keys".into()).spawn(move || {
             // Ends with the terminal; what then becomes of the process is the watching threads' affair.
-            while let Ok(event) = crossterm::event::read() {
-                if keys.blocking_send(Input::Terminal(event)).is_err() {
-                    return;
-                }
-            }
+            input::read(|event| keys.blocking_send(Input::Terminal(event)).is_ok());
         })?;
-        let (resumed, resized) = (self.send.clone(), self.send.clone());
-        terminal::watch(
-            move || {
-                let _ = resumed.blocking_send(Input::Resumed);
-            },
-            move || {
-                // Full: a size waits in there already, or the next key tells. The thread must stay free to leave.
-                let _ = resized.try_send(Input::Resized);
-            },
-        )?;
         if let Some(place) = panic {
             let send = self.send.clone();
             tokio::spawn(async move {
@@ -209,28 +243,47 @@ impl<L: Link> Driver<L> {
         Ok(())
     }
 
-    async fn run(
+    async fn run<F>(
         mut self,
         mut inputs: Receiver<Input>,
-        connect: impl Future<Output = Result<L, String>>,
-    ) -> io::Result<Exit> {
-        let mut connect = Box::pin(connect);
-        let mut connected = false;
+        bells: Arc<Bells>,
+        connect: impl Fn(Want) -> F,
+    ) -> io::Result<Exit>
+    where
+        F: Future<Output = Result<Option<L>, String>>,
+    {
+        let mut connecting = None;
+        let (mut look, mut looks): (Timer, u32) = (None, 0);
         let mut snapshots = None;
         let (mut pause, mut resize): (Timer, Timer) = (None, None);
         let (mut dirty, mut key_frames) = (false, 0);
-        let mut size = None;
+        let mut resized = false;
         while !self.state.quit {
+            if connecting.is_none()
+                && let Some(want) = self.want.take()
+            {
+                connecting = Some(Box::pin(connect(want)));
+            }
             tokio::select! {
                 biased;
                 () = ring(&mut resize) => {
-                    if let Some((width, height)) = size.take() {
-                        // Even back at the old size: what the smaller window cut off is gone.
-                        self.painter.forget();
-                        self.take(Msg::Resize(width, height));
-                        self.paint()?;
+                    if std::mem::take(&mut resized) {
+                        self.paint_resized()?;
                         resize = Some(Box::pin(sleep(RESIZE)));
                     }
+                }
+                () = bells.resized.notified() => {
+                    // The first size is drawn at once, those after it together.
+                    if resize.is_none() {
+                        self.paint_resized()?;
+                        resize = Some(Box::pin(sleep(RESIZE)));
+                    } else {
+                        resized = true;
+                    }
+                }
+                () = bells.resumed.notified() => {
+                    self.painter.forget();
+                    self.paint()?;
                 }
                 () = ring(&mut pause) => {
                     key_frames = 0;
@@ -246,13 +299,7 @@ impl<L: Link> Driver<L> {
                     // All that is there already makes one frame.
                     while let Some(input) = next {
                         match input {
-                            Input::Terminal(Event::Resize(..)) => {} // told by the signal thread, without fail
-                            Input::Resized => size = Some(self::size()),
                             Input::Terminal(event) => pressed |= self.event(event),
-                            Input::Resumed => {
-                                self.painter.forget();
-                                pressed = true;
-                            }
                             Input::Panic => {
                                 self.state.panic_next = true;
                                 dirty = true;
@@ -263,13 +310,6 @@ impl<L: Link> Driver<L> {
                             }
                         }
                         next = inputs.try_recv().ok();
-                    }
-                    // The first size is drawn at once, those after it together.
-                    if resize.is_none() && let Some((width, height)) = size.take() {
-                        self.painter.forget();
-                        self.take(Msg::Resize(width, height));
-                        self.paint()?;
-                        resize = Some(Box::pin(sleep(RESIZE)));
                     }
                     if pressed && key_frames < KEY_FRAMES {
                         key_frames += 1;
@@ -286,25 +326,34 @@ impl<L: Link> Driver<L> {
                         pause = Some(Box::pin(sleep(FRAME)));
                     }
                 }
-                link = &mut connect, if !connected => {
-                    connected = true;
-                    let link = Arc::new(link.map_err(io::Error::other)?);
-                    let mut receiver = link.snapshots();
-                    let first = Arc::clone(&receiver.borrow_and_update());
-                    snapshots = Some(receiver);
-                    self.link = Some(link);
-                    for effect in std::mem::take(&mut self.unasked) {
-                        self.effect(effect);
+                engine = arrive(&mut connecting) => {
+                    match engine {
+                        Ok(Some(link)) => {
+                            looks = 0;
+                            look = None;
+                            snapshots = Some(self.attach(link));
+                        }
+                        // Without a first engine there is nothing to show.
+                        Err(error) if self.state.engine == Engine::Awaited => return Err(io::Error::other(error)),
+                        none => {
+                            if let Err(error) = none {
+                                self.take(Msg::Said(error));
+                            }
+                            look = Some(Box::pin(sleep((LOOK * 2u32.pow(looks.min(8))).min(LOOK_MOST))));
+                            looks += 1;
+                        }
                     }
-                    if first.at.is_some() {
-                        self.take(Msg::Snapshot(first));
-                        self.paint()?;
-                    }
+                    self.paint()?;
                 }
+                () = ring(&mut look) => self.want = self.want.or(Some(Want::Again)),
                 snapshot = next_snapshot(&mut snapshots) => {
                     match snapshot {
                         Some(snapshot) => self.take(Msg::Snapshot(snapshot)),
-                        None => self.take(Msg::Said("the engine is gone: what is shown stays as it was".into())),
+                        None => {
+                            self.link = None;
+                            self.take(Msg::EngineGone);
+                            look = Some(Box::pin(sleep(LOOK)));
+                        }
                     }
                     // No pause after it: the engine's own interval keeps snapshots apart, and a timer costs two wake-ups.
                     if pause.is_none() {
@@ -317,6 +366,29 @@ impl<L: Link> Driver<L> {
         }
         terminal::restore();
         Ok(self.worker.map_or(Exit::Quit, Exit::WorkerPanicked))
+    }
+
+    /// Takes an engine, asks it what waited, and shows what it has.
+    fn attach(&mut self, link: L) -> watch::Receiver<Arc<Snapshot>> {
+        let mut receiver = link.snapshots();
+        let first = Arc::clone(&receiver.borrow_and_update());
+        self.link = Some(Arc::new(link));
+        for effect in std::mem::take(&mut self.unasked) {
+            self.effect(effect);
+        }
+        self.take(Msg::Attached);
+        if first.at.is_some() {
+            self.take(Msg::Snapshot(first));
+        }
+        receiver
+    }
+
+    /// Draws all in the size the terminal has now. Also back at the old size: what the smaller window cut off is gone.
+    fn paint_resized(&mut self) -> io::Result<()> {
+        let (width, height) = size();
+        self.painter.forget();
+        self.take(Msg::Resize(width, height));
+        self.paint()
     }
 
     /// Takes a key or a paste; returns whether there may be something to draw.
@@ -358,11 +430,16 @@ impl<L: Link> Driver<L> {
                 {
                     *file = whole;
                 }
+                let send = self.send.clone();
                 let Some(link) = self.link.clone() else {
-                    self.unasked.push(Effect::Ask(tag, query));
+                    if self.state.engine == Engine::Awaited {
+                        self.unasked.push(Effect::Ask(tag, query));
+                    } else {
+                        // Full: whoever asked is told by the first row already.
+                        let _ = send.try_send(Input::Msg(Msg::Answer(tag, Err(LinkError::Gone))));
+                    }
                     return;
                 };
-                let send = self.send.clone();
                 tokio::spawn(async move {
                     let answer = link.ask(query).await.map(Box::new);
                     let _ = send.send(Input::Msg(Msg::Answer(tag, answer))).await;
@@ -378,26 +455,25 @@ impl<L: Link> Driver<L> {
                 });
             }
             Effect::Redraw => self.painter.forget(),
-            Effect::TickAfter(span) => {
-                let send = self.send.clone();
-                tokio::spawn(async move {
-                    sleep(span.into()).await;
-                    let _ = send.send(Input::Msg(Msg::Tick)).await;
-                });
-            }
-            Effect::Rest(number) => {
-                let send = self.send.clone();
-                tokio::spawn(async move {
-                    sleep(REST).await;
-                    let _ = send.send(Input::Msg(Msg::Rested(number))).await;
-                });
-            }
+            Effect::TickAfter(span) => self.after(span.into(), Msg::Tick),
+            Effect::PollAfter(span) => self.after(span.into(), Msg::Poll),
+            Effect::Rest(number) => self.after(REST, Msg::Rested(number)),
             Effect::Suspend => {
                 self.terminal.suspend();
                 self.painter.forget();
             }
+            Effect::FindEngine => self.want = Some(Want::Any),
             Effect::Quit => self.state.quit = true,
         }
+    }
+
+    /// Sends a message to the loop after a while.
+    fn after(&self, wait: Duration, msg: Msg) {
+        let send = self.send.clone();
+        tokio::spawn(async move {
+            sleep(wait).await;
+            let _ = send.send(Input::Msg(msg)).await;
+        });
     }
 
     /// Hands text to the terminal (OSC 52). Whether it took it nobody tells, so neither do we.

@@ -259,6 +259,7 @@ pub fn changes() -> Vec<SettingChange> {
         from: Some(Value::infer(from)),
         to: Some(Value::infer(to)),
         by: by.map(Into::into),
+        after: None,
     };
     vec![
         change("web-01/sysctl.somaxconn", "09:05:00", "128", "4096", None),
@@ -370,6 +371,7 @@ fn resources() -> Vec<ResourceRow> {
 /// The whole world as a snapshot.
 pub fn snapshot() -> Snapshot {
     Snapshot {
+        replay: None,
         number: 1,
         at: Some(now()),
         live: true,
@@ -419,6 +421,7 @@ pub fn snapshot() -> Snapshot {
                 read: Some(if ok { now() } else { at("14:11:00") }),
                 cost_ms: 1.1,
                 every: Span::from_secs(30),
+                next: None,
             })
             .into(),
         store: StoreRow {

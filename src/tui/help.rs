@@ -34,6 +34,7 @@ pub const GLOBAL: &[KeyHint] = &[
     hint("[ ]", "time", "moves the time cursor of all screens back or on"),
     hint("{ }", "incident", "goes to the previous or next incident"),
     hint("0", "now", "goes back to now"),
+    hint("P", "hold", "holds the recording that is replayed, or plays on"),
     hint(
         "f",
         "freeze",
@@ -60,6 +61,7 @@ fn meaning(mark: Mark) -> &'static str {
         Mark::Learning => "too little history for a shadow",
         Mark::Ok => "as it should be",
         Mark::Muted => "someone said not to tell",
+        Mark::Removed => "it is no longer there",
     }
 }
 
@@ -110,6 +112,7 @@ fn lines(state: &State, width: usize) -> Vec<(bool, String)> {
         Mark::Learning,
         Mark::Ok,
         Mark::Muted,
+        Mark::Removed,
     ];
     for mark in marks {
         row(&mark.to_string(), meaning(mark), 13, &mut lines);

@@ -7,6 +7,7 @@ pub mod export;
 #[cfg(test)]
 pub(crate) mod fixture;
 pub mod help;
+mod input;
 pub mod look;
 pub mod order;
 pub mod page;

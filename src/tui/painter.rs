@@ -12,6 +12,11 @@ use ratatui::{
 };
 use unicode_width::UnicodeWidthStr;
 
+/// Columns that a chart shifts by at once.
+const SHIFT: usize = crate::tui::chart::GRID as usize;
+/// Cells that moving a part of a row must save: it costs four sequences.
+const WORTH: usize = 12;
+
 /// What the next character would look like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Pen {
@@ -77,13 +82,56 @@ impl Painter {
             self.cursor = None;
             out.push_str("\x1b[m");
         }
-        let shown = std::mem::take(&mut self.shown);
+        let mut shown = std::mem::take(&mut self.shown);
         for y in 0..next.area.height {
+            self.shift(&mut shown, &next, y, &mut out);
             self.row(&shown, &next, y, &mut out);
         }
         self.unknown = false;
         self.shown = next;
         out
+    }
+
+    /// Moves what a chart has moved: columns taken out at its left edge and put in at its right one are far fewer bytes than the row
+    /// drawn again, and what stands right of it comes back to its place.
+    fn shift(&mut self, shown: &mut Buffer, next: &Buffer, y: u16, out: &mut String) {
+        let width = usize::from(next.area.width);
+        if self.unknown || width < SHIFT + WORTH {
+            return;
+        }
+        let start = usize::from(y) * width;
+        let (old, new) = (
+            &shown.content[start..start + width],
+            &next.content[start..start + width],
+        );
+        // Halves of wide characters must not be parted.
+        if old.iter().chain(new).any(|cell| cell.symbol().width() != 1) {
+            return;
+        }
+        let differs = |x: &usize| !same(&old[*x], &new[*x]);
+        let (Some(from), Some(last)) = ((0..width).find(differs), (0..width).rfind(differs)) else {
+            return;
+        };
+        let to = last + 1;
+        if to - from < SHIFT + WORTH {
+            return;
+        }
+        let stay = (from..to).filter(|x| !differs(x)).count();
+        let moved = (from..to - SHIFT).filter(|x| same(&old[x + SHIFT], &new[*x])).count();
+        let empty = new[to - SHIFT..to].iter().filter(|cell| blank(cell)).count();
+        if moved + empty < stay + WORTH {
+            return;
+        }
+        let row = &mut shown.content[start..start + width];
+        row[from..to].rotate_left(SHIFT);
+        row[to - SHIFT..to].iter_mut().for_each(Cell::reset);
+        self.go(from as u16, y, out);
+        if self.pen.shows_in_spaces() {
+            self.set(PLAIN, out);
+        }
+        push(out, format_args!("\x1b[{SHIFT}P"));
+        self.go((to - SHIFT) as u16, y, out);
+        push(out, format_args!("\x1b[{SHIFT}@"));
     }
 
     fn row(&mut self, shown: &Buffer, next: &Buffer, y: u16, out: &mut String) {
@@ -315,6 +363,49 @@ mod tests {
                 prop_assert_eq!(painter.paint(frame), "");
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_chart_that_moves_is_moved(rows in prop::collection::vec("[ a-c]{60}", 3), left in 0usize..15, right in 30usize..60,
+            more in "[ a-c]{30}", colour in 0u8..3) {
+            let draw = |rows: &[String]| {
+                let mut buffer = Buffer::empty(Rect::new(0, 0, 60, 3));
+                for (y, row) in rows.iter().enumerate() {
+                    buffer.set_string(0, y as u16, row, Style::new());
+                    buffer.set_style(Rect::new(20, y as u16, 8, 1), Style::new().fg(Color::Indexed(colour)));
+                }
+                buffer
+            };
+            let moved: Vec<String> = rows
+                .iter()
+                .enumerate()
+                .map(|(y, row)| format!("{}{}{}{}", &row[..left], &row[left + SHIFT..right], &more[y * 10..y * 10 + 10], &row[right..]))
+                .collect();
+            let mut painter = Painter::new(Rect::new(0, 0, 60, 3));
+            let mut terminal = vt100::Parser::new(3, 60, 0);
+            terminal.process(painter.paint(draw(&rows)).as_bytes());
+            terminal.process(painter.paint(draw(&moved)).as_bytes());
+            let mut fresh = vt100::Parser::new(3, 60, 0);
+            fresh.process(Painter::new(Rect::new(0, 0, 60, 3)).paint(draw(&moved)).as_bytes());
+            prop_assert_eq!(terminal.screen().contents(), fresh.screen().contents());
+            prop_assert_eq!(painter.paint(draw(&moved)), "");
+        }
+    }
+
+    #[test]
+    fn a_chart_of_a_hundred_columns_moves_for_a_few_bytes() {
+        let row: String = (0..100)
+            .map(|x: u8| char::from(b'a' + (u32::from(x) * 7 % 26) as u8))
+            .collect();
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 1));
+        buffer.set_string(5, 0, &row, Style::new());
+        buffer.set_string(110, 0, "right", Style::new());
+        let mut painter = Painter::new(buffer.area);
+        painter.paint(buffer.clone());
+        buffer.set_string(5, 0, format!("{}          ", &row[10..]), Style::new());
+        let bytes = painter.paint(buffer);
+        assert!(bytes.len() <= 30, "{bytes:?}");
     }
 
     #[test]

@@ -71,8 +71,12 @@ pub struct State {
     pub shown: Arc<Snapshot>,
     /// The newest snapshot.
     pub live: Arc<Snapshot>,
+    /// Whether there is an engine.
+    pub engine: Engine,
     /// Whether `f` holds the screen still.
     pub frozen: bool,
+    /// The speed at which a recording that is held plays on.
+    pub speed: f64,
     /// The global time cursor; `None` is now. While set, `shown` is the world as of it.
     pub at: Option<Timestamp>,
     /// The as-of question that is on its way.
@@ -125,6 +129,18 @@ pub struct State {
     pub timeline: screens::timeline::Pane,
     /// Screen 7.
     pub audit: screens::audit::Pane,
+}
+
+/// Whether there is an engine behind what is shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Engine {
+    /// None yet: it is being looked for or started.
+    #[default]
+    Awaited,
+    /// There is one, and its data come.
+    Attached,
+    /// It ended. What is shown stays, and another one is looked for.
+    Gone,
 }
 
 /// An open line at the bottom.
@@ -186,12 +202,18 @@ pub enum Msg {
     Resize(u16, u16),
     /// A new snapshot was published.
     Snapshot(Arc<Snapshot>),
+    /// An engine was found; its data come next.
+    Attached,
+    /// The engine ended.
+    EngineGone,
     /// An answer to a query, with the tag the query was sent with.
     Answer(Tag, Result<Box<Answer>, LinkError>),
     /// An effect was done, or not (copy, export): a message for row 23.
     Said(String),
     /// Time to move a playing timeline on.
     Tick,
+    /// Time to ask how far what-ifs are.
+    Poll,
     /// The cursor has rested for a moment since its so-manieth move.
     Rested(u64),
     /// A worker of the program panicked; it says where.
@@ -222,8 +244,12 @@ pub enum Effect {
     Redraw,
     /// Send [`Msg::Tick`] after this long.
     TickAfter(Span),
+    /// Send [`Msg::Poll`] after this long.
+    PollAfter(Span),
     /// Send [`Msg::Rested`] with this number after a quarter of a second.
     Rest(u64),
+    /// Look for an engine now, and start one in this process when there is none.
+    FindEngine,
     /// Stop, as ctrl-z does.
     Suspend,
     /// End.
@@ -263,7 +289,9 @@ impl State {
             screen: Screen::Overview,
             shown: Arc::clone(&nothing),
             live: nothing,
+            engine: Engine::default(),
             frozen: false,
+            speed: 1.0,
             at: None,
             as_of_asked: None,
             back: Vec::new(),

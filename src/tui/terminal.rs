@@ -145,11 +145,10 @@ fn retake() {
 }
 
 /// Watches for signals and for a terminal that hung up, each in a thread of its own. `resumed` is called after a stop, when the
-/// screen must be taken again; `resized` after the window changed its size, because crossterm's reader drops that event when a key
-/// comes in the same moment (it returns the key, and its edge-triggered poll never tells of the signal again).
+/// screen must be taken again; `resized` after the window changed its size. Neither may wait: the thread must stay free to leave.
 ///
-/// crossterm's own reading spins when the terminal is gone and SIGHUP is not delivered (sudo, nohup); the second thread ends the
-/// process then. It waits in the kernel and wakes for nothing else.
+/// SIGHUP is not always delivered (sudo, nohup); the second thread ends the process then. It waits in the kernel and wakes for
+/// nothing else.
 ///
 /// # Errors
 /// When the signal handlers cannot be set.

@@ -6,7 +6,21 @@ use jiff::tz::TimeZone;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
-use crate::domain::{Timestamp, text::visible};
+use crate::{
+    domain::{Timestamp, text::visible},
+    engine::ReplayRow,
+};
+
+/// How fast a recording is played: `x10`, `held`, `max`, `ended`.
+#[must_use]
+pub fn speed(replay: &ReplayRow) -> String {
+    match replay.speed {
+        _ if replay.ended => "ended".into(),
+        0.0 => "held".into(),
+        f64::INFINITY => "max".into(),
+        speed => format!("x{speed}"),
+    }
+}
 
 /// Cells that `text` takes once it is made safe.
 #[must_use]
@@ -51,6 +65,57 @@ pub fn cut(text: &str, width: usize) -> String {
         kept.push('~');
     }
     kept
+}
+
+/// Makes a name safe and exactly `width` cells wide. One too long loses its unit, which stands behind the value anyway, and if that is
+/// not enough a part of its middle: names of one family differ at their ends. What is cut says so with `~`.
+#[must_use]
+pub fn fit_name(name: &str, width: usize) -> String {
+    let name = shown(name);
+    // Words in brackets are no name.
+    if name.width() <= width || name.starts_with('(') {
+        return fit(&name, width);
+    }
+    let mut short = name.as_str();
+    for unit in ["_per_s", "_bytes", "_pct"] {
+        short = short.strip_suffix(unit).unwrap_or(short);
+        if short.width() < width && !short.is_empty() {
+            return fit(&format!("{short}~"), width);
+        }
+    }
+    // Of fewer cells the two ends would tell less than the beginning.
+    if width < 10 {
+        return fit(short, width);
+    }
+    let ahead = (width - 1) * 2 / 5;
+    let mut head = String::new();
+    for c in short.chars() {
+        head.push(c);
+        if head.width() > ahead {
+            head.pop();
+            break;
+        }
+    }
+    let room = width - 1 - head.width();
+    let tails = short.char_indices().map(|(at, _)| &short[at..]);
+    let tail = tails.into_iter().find(|tail| tail.width() <= room).unwrap_or_default();
+    fit(&format!("{head}~{tail}"), width)
+}
+
+/// Dotted names without what they have in common: each keeps as many of its last parts as tell it from all others.
+#[must_use]
+pub fn telling(names: &[&str]) -> Vec<String> {
+    let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
+    let end = |name: &[&str], count: usize| name[name.len().saturating_sub(count)..].join(".");
+    let longest = parts.iter().map(Vec::len).max().unwrap_or(1);
+    let told = parts.iter().map(|name| {
+        let alone = |count: &usize| {
+            let same = parts.iter().filter(|other| end(other, *count) == end(name, *count));
+            same.count() == 1
+        };
+        end(name, (1..longest).find(alone).unwrap_or(longest))
+    });
+    told.collect()
 }
 
 /// Writes safe `text` into `area`, `x` cells right of and `y` rows below its corner, cut at its edge; outside of it nothing.
@@ -173,6 +238,7 @@ mod tests {
         fn any_text_fits_exactly(text in ".{0,30}", cells in 0usize..40) {
             prop_assert_eq!(fit(&text, cells).width(), cells);
             prop_assert_eq!(fit_right(&text, cells).width(), cells);
+            prop_assert_eq!(fit_name(&text, cells).width(), cells);
             prop_assert!(!fit(&text, cells).chars().any(char::is_control));
         }
 
@@ -189,6 +255,24 @@ mod tests {
         assert_eq!(fit("東京", 2), "~ ");
         assert_eq!(fit_right("7", 3), "  7");
         assert_eq!(fit("x\u{1b}[2J", 12), "x\\u{1b}[2J  ");
+    }
+
+    #[test]
+    fn a_long_name_keeps_its_telling_ends() {
+        assert_eq!(fit_name("psi.memory.some_pct", 18), "psi.memory.some~  ");
+        assert_eq!(fit_name("net.eth0.rx_bytes_per_s", 18), "net.eth0.rx_bytes~");
+        assert_eq!(fit_name("etc.sysctl.d/61-fstest.conf", 18), "etc.sy~fstest.conf");
+        assert_eq!(fit_name("mem.used_pct", 14), "mem.used_pct  ");
+        assert_eq!(fit_name("東京東京東京", 10), "東~京東京 ");
+        assert_eq!(fit_name("available_pct", 7), "availa~");
+        assert_eq!(fit_name("(all 266 metrics)", 12), "(all 266 me~");
+    }
+
+    #[test]
+    fn names_of_one_family_stay_apart() {
+        let names = ["fs./.used_pct", "fs./dev/shm.used_pct", "disk.vda.queue", "load.1"];
+        assert_eq!(telling(&names), ["/.used_pct", "/dev/shm.used_pct", "queue", "1"]);
+        assert_eq!(telling(&["a.b", "a.b"]), ["a.b", "a.b"]);
     }
 
     #[test]

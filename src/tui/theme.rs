@@ -19,7 +19,7 @@ pub const BUILT_IN: [(&str, &str); 4] = [
 ];
 
 /// Every role, by its name in a theme file.
-const ROLES: [(&str, Role); 22] = [
+const ROLES: [(&str, Role); 23] = [
     ("text", Role::Text),
     ("dim", Role::Dim),
     ("heading", Role::Heading),
@@ -42,6 +42,7 @@ const ROLES: [(&str, Role); 22] = [
     ("learning", Role::Mark(Mark::Learning)),
     ("ok", Role::Mark(Mark::Ok)),
     ("muted", Role::Mark(Mark::Muted)),
+    ("removed", Role::Mark(Mark::Removed)),
 ];
 
 const ANSI: [&str; 16] = [

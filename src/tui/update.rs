@@ -14,7 +14,7 @@ use crate::{
     tui::{
         export, screens,
         screens::{forecast, overview, resource, timeline, whatif},
-        state::{Effect, Msg, Overlay, Purpose, Screen, State, Tag},
+        state::{Effect, Engine, Msg, Overlay, Purpose, Screen, State, Tag},
         text,
     },
 };
@@ -58,7 +58,12 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             effects.push(Effect::Redraw);
             effects
         }
+        // An engine that has just started knows nothing yet: what the one before it knew stays until then.
+        Msg::Snapshot(snapshot) if snapshot.at.is_none() && state.live.at.is_some() => Vec::new(),
         Msg::Snapshot(snapshot) => {
+            if std::mem::replace(&mut state.engine, Engine::Attached) == Engine::Gone {
+                state.message = None;
+            }
             state.live = snapshot;
             if state.frozen || state.at.is_some() {
                 return Vec::new();
@@ -66,6 +71,13 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.shown = Arc::clone(&state.live);
             resource::extend(state);
             screens::refresh(state)
+        }
+        Msg::Attached => attached(state),
+        Msg::EngineGone => {
+            state.engine = Engine::Gone;
+            // What it was asked last is not answered any more.
+            (state.as_of_asked, state.message) = (None, None);
+            Vec::new()
         }
         Msg::Answer(tag, answer) => match tag.screen {
             Some(screen) => screens::answer(state, screen, &tag, answer),
@@ -76,6 +88,7 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             Vec::new()
         }
         Msg::Tick => timeline::tick(state),
+        Msg::Poll => whatif::poll(state),
         Msg::Rested(move_number) => overview::rested(state, move_number),
         Msg::WorkerPanicked(place) => {
             state.message = Some(place);
@@ -85,11 +98,46 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
     }
 }
 
+/// Another engine in place of the one that ended: what that one was asked is asked anew.
+fn attached(state: &mut State) -> Vec<Effect> {
+    if state.engine == Engine::Awaited {
+        state.engine = Engine::Attached;
+        return Vec::new();
+    }
+    state.message = Some("an engine is there again: its first values are awaited".into());
+    screens::forget(state);
+    match state.at {
+        Some(at) => vec![Effect::Ask(frame_tag("as-of", None), Query::AsOf(at))],
+        None => Vec::new(),
+    }
+}
+
 /// Shows another screen, and asks for what it needs.
 pub fn enter(state: &mut State, screen: Screen) -> Vec<Effect> {
     state.screen = screen;
     state.overlay = None;
+    if screen == Screen::Audit {
+        // Whoever comes here just after doing something wants to see it.
+        state.audit.forget();
+    }
     screens::refresh(state)
+}
+
+/// Plays the recording at another speed; `None` holds it, or plays on at the speed before.
+pub fn pace(state: &mut State, speed: Option<f64>) -> Vec<Effect> {
+    let Some(replay) = &state.live.replay else {
+        state.message = Some("no recording is played: `foreshadow replay FILE` plays one".into());
+        return Vec::new();
+    };
+    if replay.ended {
+        state.message = Some("the recording has been played to its end; [ and 6 go back in it".into());
+        return Vec::new();
+    }
+    let speed = speed.unwrap_or(if replay.speed > 0.0 { 0.0 } else { state.speed });
+    if replay.speed > 0.0 {
+        state.speed = replay.speed;
+    }
+    vec![Effect::Ask(frame_tag("speed", None), Query::Play(speed))]
 }
 
 /// Goes one step in: shows `series` on `screen`; Esc comes back to here.
@@ -173,6 +221,9 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
         }
         Ok(Answer::Done) => {
             state.message = Some(format!("{}: done", tag.what));
+            // It stands in the audit and on the timeline.
+            state.audit.forget();
+            state.timeline.forget();
             screens::refresh(state)
         }
         Ok(_) => Vec::new(),
@@ -269,6 +320,7 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             Vec::new()
         }
         KeyCode::Char('f') => freeze(state),
+        KeyCode::Char('P') => pace(state, None),
         KeyCode::Char('0') => go_to(state, None),
         KeyCode::Char('{') => incident(state, false),
         KeyCode::Char('}') => incident(state, true),
@@ -299,6 +351,12 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             );
             open_line(state, Purpose::Export, &name);
             Vec::new()
+        }
+        KeyCode::Esc
+            if state.screen == Screen::WhatIf
+                && let Some(effects) = whatif::stop(state) =>
+        {
+            effects
         }
         KeyCode::Esc if !state.filter.is_empty() => {
             state.filter.clear();

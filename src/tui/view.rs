@@ -10,7 +10,7 @@ use crate::{
         look::Role,
         page::Page,
         palette, screens,
-        state::{InputLine, Overlay, Purpose, Room, Screen, State},
+        state::{Engine, InputLine, Overlay, Purpose, Room, Screen, State},
         text::{self, put},
     },
 };
@@ -78,32 +78,68 @@ pub fn put_counts(state: &State, area: Rect, x: u16, y: u16, buffer: &mut Buffer
     }
 }
 
+/// Where there is no room for a screen: whether it is live, the counts, and what is worst, in as many rows as there are.
 fn tiny(state: &State, area: Rect, buffer: &mut Buffer) {
-    let mut text = String::new();
+    let width = usize::from(area.width);
+    let mut counted = String::new();
     for (mark, count) in counts(&state.shown, " ") {
         let number = count.trim_end().rsplit(' ').next().unwrap_or_default();
-        text.push_str(&format!(
+        counted.push_str(&format!(
             "{}{} ",
             mark.glyph(),
             if mark == Mark::Ok { "ok" } else { number }
         ));
     }
-    for (row, line) in text::wrap(text.trim_end(), usize::from(area.width)).iter().enumerate() {
-        put(buffer, area, 0, row as u16, line, Style::new());
+    let counted = text::wrap(counted.trim_end(), width);
+    let rows = usize::from(area.height - 1);
+    let (word, role, time) = now_word(state);
+    let mut lines = Vec::new();
+    if rows > counted.len() {
+        lines.push((format!("{word} {time}"), Some((word.len(), role))));
     }
-    put(buffer, area, 0, area.height - 1, "q quit", Style::new());
+    lines.extend(counted.into_iter().map(|line| (line, None)));
+    let rest = rows.saturating_sub(lines.len());
+    let worst = screens::overview::worst(state, rest, width).into_iter();
+    lines.extend(worst.map(|(mark, line)| (line, Some((1, Role::Mark(mark))))));
+    for (row, (line, part)) in lines.iter().take(rows.max(1)).enumerate() {
+        put(buffer, area, 0, row as u16, line, Style::new());
+        if let Some((cells, role)) = part {
+            let part = Rect::new(area.x, area.y + row as u16, *cells as u16, 1);
+            buffer.set_style(part.intersection(area), state.look.style(*role));
+        }
+    }
+    let last = area.height - 1;
+    match (&state.input, &state.message) {
+        (Some(line), _) => input(state, line, area, last, buffer),
+        (None, Some(message)) => {
+            put(buffer, area, 0, last, message, Style::new());
+        }
+        // A single row belongs to the counts.
+        (None, None) if rows == 0 => {}
+        (None, None) => {
+            put(buffer, area, 0, last, "q quit", Style::new());
+        }
+    }
 }
 
-fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
+/// Whether what is shown is live, how that is styled, and the time of the data.
+fn now_word(state: &State) -> (&'static str, Role, String) {
     let (word, role) = match () {
         () if state.at.is_some() => ("REPLAY", Role::NotLive),
+        () if state.engine == Engine::Gone => ("GONE", Role::NotLive),
         () if state.frozen => ("FROZEN", Role::NotLive),
+        () if state.shown.replay.is_some() => ("REPLAY", Role::NotLive),
         () => ("LIVE", Role::Live),
     };
     let time = match (state.at, state.shown.at) {
         (Some(at), _) | (None, Some(at)) => text::clock(at),
         (None, None) => "--:--:--".into(),
     };
+    (word, role, time)
+}
+
+fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
+    let (word, role, time) = now_word(state);
     let interval = state.shown.options.interval.to_string();
     // As wide as the mock-ups have it, so that the breadcrumb does not push it about; a longer interval needs more.
     let right = if room == Room::Small {
@@ -122,8 +158,14 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
             put(buffer, area, x + 2, 0, "read-only", Style::new())
         };
         // Held or in the past nothing comes at an interval, and the longer word needs its room.
-        if role == Role::Live {
-            put(buffer, area, x + 2, 0, &interval, Style::new());
+        match &state.shown.replay {
+            Some(replay) if state.at.is_none() => {
+                put(buffer, area, x + 1, 0, &text::speed(replay), Style::new());
+            }
+            _ if role == Role::Live => {
+                put(buffer, area, x + 2, 0, &interval, Style::new());
+            }
+            _ => {}
         }
         tabs(state, area, buffer);
     }
@@ -198,10 +240,21 @@ fn foot(state: &State, area: Rect, buffer: &mut Buffer) {
         }
         (None, None) => {
             let x = put(buffer, area, 0, row, "NEXT", state.look.style(Role::Key));
-            put(buffer, area, x + 2, row, &screens::next(state), Style::new());
+            let next = if state.engine == Engine::Gone {
+                gone(state)
+            } else {
+                screens::next(state)
+            };
+            put(buffer, area, x + 2, row, &next, Style::new());
         }
     }
     hints(state, area, buffer);
+}
+
+/// What is said for as long as there is no engine.
+fn gone(state: &State) -> String {
+    let at = state.shown.at.map_or_else(|| "-".into(), text::clock);
+    format!("engine gone, data as of {at}; attaches again by itself, or :engine now")
 }
 
 fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buffer) {

@@ -1,10 +1,10 @@
 //! Real engines on this host: what is acknowledged stays, and nobody's store is harmed.
 
-use std::{fs, path::Path, process::Stdio, time::Duration};
+use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use foreshadow::{
-    domain::StoreOptions,
-    engine::{Answer, Link, Query, SocketLink, connect},
+    domain::{Change, ChangeSet, Span, StoreOptions},
+    engine::{Answer, Link, Query, Snapshot, SocketLink, connect},
     store::Store,
 };
 
@@ -149,4 +149,64 @@ async fn what_someone_accepted_survives_kill_9() {
     let (code, out, err) = home.run(&["sql", "SELECT what, result FROM audit"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("accept") && out.contains("before the storm"), "{out}");
+}
+
+#[tokio::test]
+async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
+    let home = Home::new();
+    home.config(FAST);
+    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let link = attach(&home.socket()).await;
+    let mut snapshots = link.snapshots();
+    let learnt =
+        |snapshot: &Arc<Snapshot>| snapshot.health.learnt > 0 && snapshot.metrics.iter().any(|row| row.points > 60);
+    let then = tokio::time::timeout(PATIENCE, snapshots.wait_for(learnt))
+        .await
+        .unwrap()
+        .unwrap()
+        .clone();
+    let at = then.at.unwrap();
+    let later = |snapshot: &Arc<Snapshot>| snapshot.at > Some(at + Span::from_secs(1));
+    tokio::time::timeout(PATIENCE, snapshots.wait_for(later))
+        .await
+        .unwrap()
+        .unwrap();
+    let id = then
+        .metrics
+        .iter()
+        .find(|row| &*row.id.name == "mem.used_pct")
+        .unwrap()
+        .id
+        .clone();
+    let forecast = Query::Forecast {
+        id: id.clone(),
+        horizon: Span::from_hours(1),
+        steps: 10,
+        limit: Some(99.0),
+        at: Some(at),
+    };
+    let Answer::Forecast(view) = link.ask(forecast).await.unwrap() else {
+        panic!()
+    };
+    let forecast = view.forecast.unwrap();
+    assert!(
+        forecast.start <= at && forecast.points > 30,
+        "{} {}",
+        forecast.start,
+        forecast.points
+    );
+    let what_if = Query::WhatIf {
+        changes: ChangeSet::of(Change::parse("traffic x1.5", &id.resource).unwrap()),
+        horizon: Span::from_hours(1),
+        seed: 7,
+        at: Some(at),
+        job: Some(1),
+    };
+    let Answer::WhatIf(outcome) = link.ask(what_if).await.unwrap() else {
+        panic!()
+    };
+    assert_eq!(outcome.at, at);
+    assert_eq!(link.ask(Query::Progress(1)).await, Ok(Answer::Progress(None)));
+    engine.kill().unwrap();
+    engine.wait().unwrap();
 }

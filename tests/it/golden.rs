@@ -13,40 +13,50 @@ use foreshadow::{
 const SEED: u64 = 7;
 
 /// A host whose metrics and settings a test moves by hand.
-struct Host {
-    state: State,
+pub struct Host {
+    pub state: State,
     options: Options,
-    now: Timestamp,
-    metrics: Vec<MetricMeta>,
-    settings: BTreeMap<Arc<str>, Value>,
+    pub now: Timestamp,
+    /// Time between two steps; a metric is told at its own cadence.
+    pub every: Span,
+    pub metrics: Vec<MetricMeta>,
+    pub settings: BTreeMap<Arc<str>, Value>,
+    /// What happens with the next step.
+    pub events: Vec<Event>,
     draw: fastrand::Rng,
-    /// Findings that began, in order.
-    began: Vec<Finding>,
+    /// Findings that began, in order, with the time they were first told.
+    pub began: Vec<(Timestamp, Finding)>,
 }
 
-fn host() -> ResourceId {
+pub fn host() -> ResourceId {
     ResourceId::new("host", "web-1")
 }
 
-fn id(name: &str) -> SeriesId {
+pub fn id(name: &str) -> SeriesId {
     SeriesId::new(&host(), name)
 }
 
 impl Host {
-    fn new() -> Self {
-        let meta = |name: &str, unit, kind| MetricMeta {
+    pub fn meta(name: &str, unit: Unit, kind: MetricKind) -> MetricMeta {
+        MetricMeta {
             id: id(name),
             unit,
             kind,
             cadence: Span::from_secs(10),
-            source: "test".into(),
+            source: name.split('.').next().unwrap().into(),
             limit: None,
-        };
+        }
+    }
+
+    fn new() -> Self {
+        let meta = Self::meta;
         let percent = MetricKind::Bounded { lo: 0.0, hi: 100.0 };
         Self {
             state: State::default(),
             options: Options::default(),
-            now: Timestamp::from_secs(1_790_000_000),
+            now: Timestamp::from_secs(1_790_000_040),
+            every: Span::from_secs(10),
+            events: Vec::new(),
             metrics: vec![
                 meta("cpu.busy_pct", Unit::Percent, percent),
                 meta("fs./.used_pct", Unit::Percent, percent),
@@ -64,25 +74,44 @@ impl Host {
         }
     }
 
-    fn noise(&mut self, around: f64, spread: f64) -> f64 {
+    /// A host without metrics, read every two seconds.
+    pub fn real() -> Self {
+        Self {
+            every: Span::from_secs(2),
+            metrics: Vec::new(),
+            ..Self::new()
+        }
+    }
+
+    pub fn noise(&mut self, around: f64, spread: f64) -> f64 {
         around + spread * (self.draw.f64() + self.draw.f64() + self.draw.f64() - 1.5)
     }
 
     /// Lives for `minutes`; `value` says what each metric is at a step (counted from 0).
-    fn live(&mut self, minutes: i64, mut value: impl FnMut(&mut Self, &str, i64) -> f64) {
-        for place in 0..minutes * 6 {
+    pub fn live(&mut self, minutes: i64, value: impl FnMut(&mut Self, &str, i64) -> f64) {
+        self.live_for(Span::from_mins(minutes), value);
+    }
+
+    /// The same for any time.
+    pub fn live_for(&mut self, time: Span, mut value: impl FnMut(&mut Self, &str, i64) -> f64) {
+        let due = |at: Timestamp, every: Span| at.0 % every.0 == 0;
+        for place in 0..time.0 / self.every.0 {
             let mut batch = Batch {
                 metrics: self.metrics.clone(),
+                events: std::mem::take(&mut self.events),
                 ..Batch::default()
             };
             for meta in self.metrics.clone() {
+                if !due(self.now, meta.cadence.min(Span::from_secs(10))) {
+                    continue;
+                }
                 let value = value(self, &meta.id.name, place);
                 batch.observations.push(Observation {
                     id: meta.id,
                     point: Point { at: self.now, value },
                 });
             }
-            if place % 6 == 0 {
+            if due(self.now, Span::from_mins(1)) {
                 let by_scope = |scope: &str| {
                     let of = |name: &&Arc<str>| name.starts_with(&format!("{scope}."));
                     let settings = self.settings.iter().filter(|(name, _)| of(name));
@@ -93,10 +122,10 @@ impl Host {
                         settings: Some(settings.map(|(name, value)| (name.clone(), value.clone())).collect()),
                     }
                 };
-                batch.snapshots = vec![by_scope("sysctl"), by_scope("etc")];
+                batch.snapshots = ["sysctl", "etc", "pkg", "unit", "port", "mount"].map(by_scope).into();
             }
             self.step(&batch);
-            self.now += Span::from_secs(10);
+            self.now += self.every;
         }
     }
 
@@ -108,7 +137,8 @@ impl Host {
             .findings
             .iter()
             .filter(|finding| !known.contains(&finding.id));
-        self.began.extend(new.cloned());
+        let now = self.now;
+        self.began.extend(new.map(|finding| (now, finding.clone())));
     }
 
     fn calm(&mut self, minutes: i64) {
@@ -119,7 +149,7 @@ impl Host {
         });
     }
 
-    fn finding(&self, series: &str) -> &Finding {
+    pub fn finding(&self, series: &str) -> &Finding {
         let found = self
             .state
             .findings
@@ -133,7 +163,7 @@ impl Host {
 fn a_calm_day_says_nothing() {
     let mut host = Host::new();
     host.calm(24 * 60);
-    let told: Vec<_> = host.began.iter().map(|finding| finding.summary.clone()).collect();
+    let told: Vec<_> = host.began.iter().map(|(_, finding)| finding.summary.clone()).collect();
     assert!(told.is_empty(), "{told:#?}");
     assert!(host.state.proposals.is_empty());
 }

@@ -3,8 +3,10 @@
 
 mod architecture;
 mod cli;
+mod deeds;
 mod docs;
 mod engine;
 mod golden;
+mod recording;
 mod support;
 mod tui;

@@ -51,9 +51,14 @@ fn no_size_is_refused() {
         terminal.resize(rows, columns);
         terminal.keys("2345671 jk");
     }
-    // ctrl-l: this terminal forgot what the small sizes cut off.
-    terminal.keys("1\u{c}");
-    terminal.until_shows("[1 Overview]");
+    // This terminal forgot what the small sizes cut off: all of it must have been drawn again.
+    terminal.until("all rows", |screen| {
+        screen.starts_with("foreshadow ")
+            && screen.contains("[1 Overview]")
+            && screen.contains("HOSTS ")
+            && screen.contains("NEXT ")
+            && screen.contains("q quit")
+    });
     terminal.keys("q");
     assert!(terminal.end().success());
 }
@@ -110,6 +115,69 @@ fn a_second_console_attaches_to_the_first_ones_engine() {
     );
     second.keys("q");
     assert!(second.end().success());
+}
+
+/// An engine in a process of its own; ends with the test.
+struct Engine(std::process::Child);
+
+impl Engine {
+    fn start(home: &Home) -> Self {
+        Self(home.command(&["engine"]).spawn().unwrap())
+    }
+
+    /// Ends it: 9 at once, 15 in order.
+    fn end(mut self, signal: i32) {
+        let id = self.0.id().to_string();
+        let sent = std::process::Command::new("kill")
+            .args([format!("-{signal}"), id])
+            .status()
+            .unwrap();
+        assert!(sent.success());
+        self.0.wait().unwrap();
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn an_engine_that_ends_is_told_at_once_and_taken_again_when_it_is_back() {
+    let home = Home::new();
+    home.config("interval = \"200ms\"\n");
+    let mut engine = Engine::start(&home);
+    // Until it listens the console would start one of its own.
+    while std::os::unix::net::UnixStream::connect(home.socket()).is_err() {
+        std::thread::yield_now();
+    }
+    let mut terminal = home.terminal(24, 80, &[], &[]);
+    // With data its clock stands there.
+    let live = |screen: &str| {
+        screen
+            .lines()
+            .next()
+            .is_some_and(|row| row.contains("LIVE ") && row.contains(":") && !row.contains("--:"))
+    };
+    terminal.until("live data", |screen| live(screen) && screen.contains("load.1 "));
+    for signal in [9, 15] {
+        engine.end(signal);
+        terminal.until("GONE", |screen| {
+            screen.lines().next().is_some_and(|row| row.contains("GONE "))
+        });
+        terminal.until_shows("engine gone, data as of");
+        assert!(terminal.text().contains("load.1 "), "{}", terminal.text());
+        engine = Engine::start(&home);
+        terminal.until("live data again", live);
+    }
+    engine.end(9);
+    terminal.until_shows(" GONE ");
+    terminal.keys(":engine\r");
+    terminal.until("an engine of its own", live);
+    terminal.keys("q");
+    assert!(terminal.end().success());
 }
 
 #[test]

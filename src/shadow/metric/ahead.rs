@@ -4,10 +4,8 @@ use super::{MetricShadow, crossing, crossing::Ahead, grid::Grid};
 use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Span};
 
 impl MetricShadow {
-    /// Most steps that members are asked for; farther ones repeat the last of them.
-    const FARTHEST: usize = 4_096;
-    /// How many windows ahead a grid finer than the horizon asks for can see a crossing.
-    const SIGHT: usize = 4;
+    /// How many times as far as a backtest could check a grid finer than the horizon asks for can see a crossing.
+    const SIGHT: i64 = 4;
     /// Steps of a crossing's paths.
     const PATH_STEPS: usize = 72;
 
@@ -17,15 +15,14 @@ impl MetricShadow {
         let start = self.newest?.at;
         let step = self.spacing(horizon, steps);
         let count = usize::try_from(horizon.0 / step.0).unwrap_or(0).clamp(1, steps.max(1));
-        let grid = self.grid(step);
-        let ahead: Vec<usize> = (0..count)
-            .map(|place| grid.reach(start, start + step * (place as i64 + 1)))
-            .collect();
+        let grid = self.grid(horizon);
+        let after: Vec<Span> = (0..count).map(|place| step * (place as i64 + 1)).collect();
         Some(Forecast {
             start,
             step,
-            steps: self.distributions(grid, &ahead)?,
+            steps: self.distributions(grid, &after)?,
             points: self.points,
+            tested: grid.tested(),
         })
     }
 
@@ -39,13 +36,13 @@ impl MetricShadow {
         if self.points < 2 * Self::WARM {
             return None;
         }
-        let farthest = self.grid(self.spacing(horizon, Self::PATH_STEPS));
+        let farthest = self.grid(horizon);
         let finer = self
             .grids
             .iter()
             .take_while(|grid| grid.step < farthest.step)
             .filter_map(|grid| {
-                let sight = grid.step * (grid.window.most() * Self::SIGHT) as i64;
+                let sight = (grid.tested() * Self::SIGHT).max(grid.step);
                 self.crossing_on(grid, limit, horizon, horizon.min(sight), seed)
             });
         let far = self.crossing_on(farthest, limit, horizon, horizon, seed)?;
@@ -60,7 +57,7 @@ impl MetricShadow {
 
     fn crossing_on(&self, grid: &Grid, limit: &Limit, horizon: Span, sight: Span, seed: u64) -> Option<Crossing> {
         let newest = self.newest?;
-        let farthest = grid.reach(newest.at, newest.at + sight);
+        let farthest = (sight.0 / grid.step.0.max(1)).max(1);
         // Steps lie evenly on a logarithmic scale of distance: a walk passes limits near its start soon, and those far away late.
         let place = |at: usize| {
             (farthest as f64)
@@ -69,7 +66,7 @@ impl MetricShadow {
         };
         let mut steps: Vec<usize> = (0..Self::PATH_STEPS).map(place).collect();
         steps.dedup();
-        let distributions = self.distributions(grid, &steps)?;
+        let distributions = self.on(grid, &steps)?;
         let ahead: Vec<Ahead> = distributions
             .into_iter()
             .enumerate()
@@ -79,7 +76,7 @@ impl MetricShadow {
                 kin: if at == 0 {
                     0.0
                 } else {
-                    grid.spreads.kin(steps[at - 1], steps[at])
+                    grid.outlook.spreads.kin(steps[at - 1], steps[at])
                 },
             })
             .collect();
@@ -92,29 +89,61 @@ impl MetricShadow {
         Span(even.max(self.cadence.step().0).max(1))
     }
 
-    /// The coarsest grid that is not coarser than `step` and has enough values.
-    pub(super) fn grid(&self, step: Span) -> &Grid {
-        let fits = |grid: &&Grid| {
-            grid.step.0 <= step.0 && grid.window.len() as u64 >= Self::WARM && grid.spreads.nearest(1).is_some()
+    /// The finest grid that has been tested as far as `horizon`; if none has, the one tested farthest.
+    pub(super) fn grid(&self, horizon: Span) -> &Grid {
+        let reaches = self.grids.iter().find(|grid| grid.tested() >= horizon);
+        // Of equal ones the last is taken, so the finest stands first in reverse.
+        reaches
+            .or_else(|| self.grids.iter().rev().max_by_key(|grid| grid.tested()))
+            .unwrap_or(&self.grids[0])
+    }
+
+    /// Distributions at times after the newest value (rising): between two steps of `grid` by the share of the way; `None` while learning.
+    fn distributions(&self, grid: &Grid, after: &[Span]) -> Option<Vec<Quantiles>> {
+        let place = |after: &Span| {
+            let steps = (after.0 as f64 / grid.step.0.max(1) as f64).max(1.0);
+            (steps as usize, steps.fract())
         };
-        self.grids.iter().rev().find(fits).unwrap_or(&self.grids[0])
+        let places: Vec<(usize, f64)> = after.iter().map(place).collect();
+        let mut steps: Vec<usize> = places
+            .iter()
+            .flat_map(|(step, share)| [*step, *step + usize::from(*share > 0.0)])
+            .collect();
+        steps.sort_unstable();
+        steps.dedup();
+        let distributions = self.on(grid, &steps)?;
+        let at = |step: usize| distributions[steps.partition_point(|known| *known < step).min(steps.len() - 1)].0;
+        let between = |(step, share): &(usize, f64)| {
+            let (near, far) = (at(*step), at(step + usize::from(*share > 0.0)));
+            Quantiles(std::array::from_fn(|level| {
+                near[level] + share * (far[level] - near[level])
+            }))
+        };
+        Some(places.iter().map(between).collect())
     }
 
     /// Distributions `ahead` steps of `grid` ahead (rising); `None` while learning.
-    fn distributions(&self, grid: &Grid, ahead: &[usize]) -> Option<Vec<Quantiles>> {
+    fn on(&self, grid: &Grid, ahead: &[usize]) -> Option<Vec<Quantiles>> {
         let next = self.next()?;
-        let asked: Vec<usize> = ahead.iter().map(|ahead| (*ahead).min(Self::FARTHEST)).collect();
-        let path = grid.path(&grid.current(), &asked)?;
-        let around = |(middle, ahead): (f64, &usize)| {
+        let raw = grid.outlook.forecast(&grid.history(), ahead);
+        let known = |place: usize, ahead: usize| {
             // What comes next is judged by the newest errors, not by those of the last refit.
-            if *ahead == 1 && grid.step == self.cadence.step() {
+            if ahead == 1 && grid.step == self.cadence.step() {
                 return next;
             }
             // Before the first refit only one step is known: as uncertain as a random walk.
-            let walk = |level: f64| (*ahead as f64).sqrt() * self.residuals.quantile(self.adaptive.level(level));
-            let errors = grid.errors(*ahead).unwrap_or_else(|| LEVELS.map(walk));
-            Quantiles(errors.map(|error| middle + error)).tidy(self.lo, self.hi)
+            let walk = |level: f64| {
+                next.median() + (ahead as f64).sqrt() * self.residuals.quantile(self.adaptive.level(level))
+            };
+            let quantiles = raw.as_ref().map_or_else(|| LEVELS.map(walk), |raw| raw[place]);
+            Quantiles(quantiles).tidy(self.lo, self.hi)
         };
-        Some(path.into_iter().zip(ahead).map(around).collect())
+        Some(
+            ahead
+                .iter()
+                .enumerate()
+                .map(|(place, ahead)| known(place, *ahead))
+                .collect(),
+        )
     }
 }

@@ -1,107 +1,200 @@
-//! Rolling-origin evaluation: what each member would have said, and how far off the ensemble would have been.
+//! Rolling-origin evaluation: what each member would have said, and how far off all together would have been.
 
 use super::{
-    Member,
     ensemble::{combine, weigh},
-    member::AnyMember,
-    residuals::quantile,
-    spread::{Spread, Spreads},
+    history::History,
+    member::Panel,
+    spread::{Spread, Spreads, quantiles},
 };
-use crate::domain::LEVELS;
 
 /// What a backtest says.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Tested {
     /// Mean absolute error one step ahead by member; NaN where it said too little.
     pub nearest: Vec<f64>,
-    /// Weights and errors at doubling distances; empty when the window is too short.
+    /// Weights and errors by distance; empty when there is too little to test on.
     pub spreads: Spreads,
 }
 
 /// Most origins of forecasts.
-const ORIGINS: usize = 64;
+const ORIGINS: usize = 80;
 /// Errors needed of a distance.
-const LEAST_ERRORS: usize = 16;
+const LEAST_ERRORS: usize = 8;
+/// Members' weights go with the inverse of their loss to this power: of 3 to 8 all are within 3 % on the development set.
+const POWER: i32 = 4;
+/// An error counts half of a newest one when it is older than this share of the time tested over, a third when older than twice that.
+const MEMORY: f64 = 0.1;
 
 /// The forecasts made, and what came.
 struct Trial {
     members: usize,
+    /// Newest first: how many values each forecast knew.
+    origins: Vec<usize>,
     distances: Vec<usize>,
+    /// By origin, how many of the distances lie within the history.
+    reach: Vec<usize>,
     /// By origin, member and distance; NaN where a member said nothing.
     said: Vec<f64>,
     /// By origin and distance; NaN in a gap.
     came: Vec<f64>,
+    /// By origin, the least and the greatest value the forecast knew.
+    known: Vec<(f64, f64)>,
+    /// What an origin's errors count.
+    counts: Vec<f64>,
+    /// How many steps' worth of history those counts are: fewer where few count much.
+    steps: f64,
 }
 
-/// Replays `values` (oldest first, NaN is a gap) to `members` and compares their forecasts from up to 64 evenly spaced origins with what
-/// came (Tashman 2000, Int. J. Forecasting 16), at distances 1, 2, 4, … up to a third of the window.
+/// Compares what `panel` says from up to 80 origins in `history` with what came (Tashman 2000, Int. J. Forecasting 16), at distances from 1
+/// to `farthest` steps that grow by half, at most a third of the history.
 #[must_use]
-pub fn backtest(values: &[f64], members: &[AnyMember]) -> Tested {
-    let n = values.len();
-    let doubling = (0..).map(|power| 1 << power);
-    let distances: Vec<usize> = doubling.take_while(|distance| n >= 16 && distance * 3 <= n).collect();
-    let Some(farthest) = distances.last().copied() else {
-        return Tested {
-            nearest: vec![f64::NAN; members.len()],
-            spreads: Spreads::default(),
-        };
-    };
-    let first = (n / 4).max(8);
-    let stride = (n - 1 - first).div_ceil(ORIGINS).max(1);
-    let mut members = members.to_vec();
-    let mut trial = Trial {
-        members: members.len(),
-        distances,
-        said: Vec::new(),
-        came: Vec::new(),
-    };
-    for (at, value) in values[..n - 1].iter().enumerate() {
-        for member in &mut members {
-            member.observe(value.is_finite().then_some(*value));
-        }
-        if at >= first && (at - first).is_multiple_of(stride) {
-            for path in members.iter().map(|member| member.forecast(farthest)) {
-                let said = |distance: &usize| path.as_ref().map_or(f64::NAN, |path| path[distance - 1]);
-                trial.said.extend(trial.distances.iter().map(said));
+pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
+    let n = history.len();
+    let farthest = farthest.min(n / 3);
+    if farthest == 0 || n < 16 {
+        return Tested::default();
+    }
+    let trial = Trial::new(panel, history, distances(farthest));
+    let members = trial.members;
+    let (mut spreads, mut nearest) = (Vec::new(), Vec::new());
+    // Mean absolute errors by distance, of each member and of all together.
+    let mut sizes: Vec<Vec<f64>> = Vec::new();
+    let mut errors: Vec<Vec<f64>> = Vec::new();
+    let mut sample = Vec::with_capacity(ORIGINS);
+    for place in 0..trial.distances.len() {
+        let error =
+            |member: usize, origin: usize, place: usize| trial.said(origin, member, place) - trial.came(origin, place);
+        sizes.push(
+            (0..members)
+                .map(|member| trial.size(place, |origin| error(member, origin, place)))
+                .collect(),
+        );
+        let loss = |member: usize| {
+            if sizes[place][member].is_nan() {
+                return f64::NAN;
             }
-            let came = |distance: &usize| values.get(at + distance).copied().unwrap_or(f64::NAN);
-            trial.came.extend(trial.distances.iter().map(came));
+            let of = |place: usize| sizes[place][member];
+            trial.sample(place, |origin, place| error(member, origin, place), of, &mut sample);
+            let (sum, count) = sample.iter().fold((0.0, 0.0), |(sum, all), (error, count)| {
+                (sum + error.abs() * count, all + count)
+            });
+            sum / count
+        };
+        let losses: Vec<f64> = (0..members).map(loss).collect();
+        let weights = weigh(&losses, POWER);
+        errors.push(trial.errors(place, &weights));
+        let together = trial.size(place, |origin| errors[place][origin]);
+        sizes[place].push(together);
+        if together.is_nan() {
+            break;
+        }
+        let half = trial.distances[..place]
+            .iter()
+            .rposition(|near| near * 2 <= trial.distances[place]);
+        let kin = half.map_or(0.0, |near| trial.kin(&errors[near], &errors[place]));
+        let of = |place: usize| sizes[place][members];
+        trial.sample(place, |origin, place| errors[place][origin], of, &mut sample);
+        // Errors of forecasts of such a distance that hang together are few independent ones.
+        let dependence = 0.35 * kin * trial.distances[place] as f64 / trial.steps;
+        spreads.push(Spread {
+            steps: trial.distances[place] as u32,
+            weights: weights.iter().map(|weight| *weight as f32).collect(),
+            errors: quantiles(&mut sample, dependence).map(|error| error as f32),
+            record: trial.record(place, dependence),
+            kin: kin as f32,
+        });
+        if place == 0 {
+            nearest = losses;
         }
     }
-    let losses: Vec<Vec<f64>> = (0..trial.distances.len()).map(|place| trial.losses(place)).collect();
-    let weights: Vec<Vec<f64>> = (0..trial.distances.len())
-        .map(|place| {
-            weights(
-                &losses[place.saturating_sub(1)..losses.len().min(place + 2)],
-                (n / trial.distances[place]) as f64,
-            )
-        })
-        .collect();
     Tested {
-        spreads: trial.spreads(&weights, n),
-        nearest: losses.into_iter().next().unwrap_or_default(),
+        spreads: Spreads(spreads),
+        nearest,
     }
 }
 
-/// Weights from the losses at a distance, the next farther and all nearer ones, each relative to the worst member's.
-///
-/// Nearer ones count because they tell first: when a level begins to climb, forecasts of an hour are not known to be wrong for an hour.
-fn weights(losses: &[Vec<f64>], independent: f64) -> Vec<f64> {
-    let members = losses.first().map_or(0, Vec::len);
-    let mean = |member: usize| {
-        let known = losses.iter().filter(|losses| losses[member].is_finite()).map(|losses| {
-            let worst = losses.iter().copied().fold(0.0, f64::max);
-            if worst > 0.0 { losses[member] / worst } else { 1.0 }
-        });
-        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), loss| (sum + loss, count + 1.0));
-        sum / count
-    };
-    weigh(&(0..members).map(mean).collect::<Vec<_>>(), independent)
+/// Distances from 1 to `farthest`, each about half again as far as the one before.
+fn distances(farthest: usize) -> Vec<usize> {
+    let mut distances = vec![1];
+    let mut at = 1.0_f64;
+    while let Some(last) = distances.last().copied().filter(|last| *last < farthest) {
+        at = (at * 1.5).max(at + 1.0);
+        distances.push((at.round() as usize).clamp(last + 1, farthest));
+    }
+    distances
 }
 
 impl Trial {
-    fn origins(&self) -> usize {
-        self.came.len() / self.distances.len()
+    /// Origins lie the closer the newer they are: what a series has just begun to do shows in few of them.
+    fn new(panel: &Panel, history: &History, distances: Vec<usize>) -> Self {
+        let n = history.len();
+        let season = panel.learnt.seasons.first().map_or(0, |season| *season as usize + 1);
+        let first = (n / 3).max(season).max(8).min(n - 1);
+        let span = n - 1 - first;
+        let count = ORIGINS.min(span.max(1));
+        let place = |at: usize| n - 1 - ((at as f64 / count as f64).powi(2) * span as f64) as usize;
+        let mut origins: Vec<usize> = (0..count).map(place).collect();
+        origins.dedup();
+        let mut trial = Self {
+            members: panel.members.len(),
+            reach: Vec::with_capacity(origins.len()),
+            said: Vec::with_capacity(origins.len() * panel.members.len() * distances.len()),
+            came: Vec::with_capacity(origins.len() * distances.len()),
+            known: Vec::with_capacity(origins.len()),
+            counts: Vec::with_capacity(origins.len()),
+            steps: 1.0,
+            origins,
+            distances,
+        };
+        let all = trial.distances.len();
+        for origin in &trial.origins {
+            let reach = trial
+                .distances
+                .iter()
+                .take_while(|distance| origin + **distance <= n)
+                .count();
+            let said = panel.forecast(history, *origin, &trial.distances[..reach]);
+            for path in said.chunks(reach.max(1)).take(trial.members) {
+                trial.said.extend(path);
+                trial.said.extend(std::iter::repeat_n(f64::NAN, all - reach));
+            }
+            let came = trial.distances[..reach]
+                .iter()
+                .map(|distance| history.seen[origin + distance - 1]);
+            trial.came.extend(came);
+            trial.came.extend(std::iter::repeat_n(f64::NAN, all - reach));
+            trial.reach.push(reach);
+        }
+        trial.count(n, first);
+        let mut known = (f64::INFINITY, f64::NEG_INFINITY);
+        let upto = |value: &f64| {
+            known = (known.0.min(*value), known.1.max(*value));
+            known
+        };
+        let known: Vec<(f64, f64)> = history.filled.iter().map(upto).collect();
+        trial.known = trial.origins.iter().map(|origin| known[origin - 1]).collect();
+        trial
+    }
+
+    /// What errors count: less the older they are, by a power law (as memory does; Wixted & Ebbesen 1991, Psychological Science 2), so that
+    /// the newest regime is heard soon and a steady series still uses all it has. Also less where origins lie close.
+    fn count(&mut self, n: usize, first: usize) {
+        let memory = MEMORY * (n - 1 - first) as f64 + 1.0;
+        let (mut sum, mut squares) = (0.0, 0.0);
+        for (at, origin) in self.origins.iter().enumerate() {
+            let newer = if at == 0 { n } else { self.origins[at - 1] };
+            let older = self
+                .origins
+                .get(at + 1)
+                .copied()
+                .unwrap_or_else(|| first.min(origin - 1));
+            let apart = (newer - older) as f64;
+            let count = apart.sqrt() / (1.0 + (n - origin) as f64 / memory);
+            self.counts.push(count);
+            sum += count;
+            squares += count * count / (apart / 2.0);
+        }
+        self.steps = sum * sum / squares;
     }
 
     fn said(&self, origin: usize, member: usize, place: usize) -> f64 {
@@ -112,65 +205,101 @@ impl Trial {
         self.came[origin * self.distances.len() + place]
     }
 
-    /// Mean absolute error by member at one of the distances; NaN with fewer than four forecasts.
-    fn losses(&self, place: usize) -> Vec<f64> {
-        let loss = |member: usize| {
-            let errors =
-                (0..self.origins()).map(|origin| (self.said(origin, member, place) - self.came(origin, place)).abs());
-            let known = errors.filter(|error| error.is_finite());
-            let (sum, count) = known.fold((0.0, 0), |(sum, count), error| (sum + error, count + 1));
-            if count >= 4 { sum / f64::from(count) } else { f64::NAN }
-        };
-        (0..self.members).map(loss).collect()
+    /// Mean absolute error at one of the distances, plainly over all origins; NaN where less than half of them have one, or fewer than
+    /// [`LEAST_ERRORS`].
+    fn size(&self, place: usize, error: impl Fn(usize) -> f64) -> f64 {
+        let (mut sum, mut count, mut most) = (0.0, 0, 0);
+        for origin in (0..self.origins.len()).filter(|origin| self.reach[*origin] > place) {
+            most += usize::from(self.came(origin, place).is_finite());
+            let error = error(origin).abs();
+            if error.is_finite() {
+                sum += error;
+                count += 1;
+            }
+        }
+        if count >= LEAST_ERRORS && count * 2 >= most {
+            sum / count as f64
+        } else {
+            f64::NAN
+        }
+    }
+
+    /// Errors at one of the distances and what each counts, into `sample`.
+    ///
+    /// Of the newest forecasts it is not known yet how they end; what is known so far is taken for it, grown as errors grow from there to
+    /// this distance (`sizes`), and counts less. Else a change would not be heard of for as long as the horizon is.
+    fn sample(
+        &self,
+        place: usize,
+        error: impl Fn(usize, usize) -> f64,
+        sizes: impl Fn(usize) -> f64,
+        sample: &mut Vec<(f64, f64)>,
+    ) {
+        sample.clear();
+        for (origin, reach) in self.reach.iter().enumerate().filter(|(_, reach)| **reach > 0) {
+            let known = place.min(reach - 1);
+            let mut error = error(origin, known);
+            let mut count = self.counts[origin];
+            if known < place {
+                let farther = self.distances[place] as f64 / self.distances[known] as f64;
+                let growth = sizes(place) / sizes(known);
+                error *= if growth.is_nan() {
+                    1.0
+                } else {
+                    growth.clamp(1.0, farther)
+                };
+                count /= farther.sqrt();
+            }
+            if error.is_finite() {
+                sample.push((error, count));
+            }
+        }
+    }
+
+    /// Probability of a value below all, and of one above all, that the forecast knew, as of one more forecast to come.
+    fn record(&self, place: usize, dependence: f64) -> [f32; 2] {
+        let (mut all, mut squares, mut below, mut above) = (0.0, 0.0, 0.0, 0.0);
+        for (origin, count) in self
+            .counts
+            .iter()
+            .enumerate()
+            .filter(|(origin, _)| self.reach[*origin] > place)
+        {
+            let (came, (least, most)) = (self.came(origin, place), self.known[origin]);
+            if came.is_finite() {
+                all += count;
+                squares += count * count;
+                below += if came < least { *count } else { 0.0 };
+                above += if came > most { *count } else { 0.0 };
+            }
+        }
+        let coming = squares / all + dependence * all;
+        [below, above].map(|record| ((record + coming) / (all + coming)) as f32)
     }
 
     /// Errors of the weighed forecast by origin at one of the distances; NaN where unknown.
     fn errors(&self, place: usize, weights: &[f64]) -> Vec<f64> {
-        let mut known = Vec::with_capacity(self.members);
+        let mut said = Vec::with_capacity(self.members);
         let error = |origin: usize| {
-            known.clear();
-            known.extend((0..self.members).map(|member| (self.said(origin, member, place), weights[member])));
-            known.retain(|(said, _)| said.is_finite());
-            combine(&mut known).map_or(f64::NAN, |middle| exact(self.came(origin, place), middle))
+            said.clear();
+            said.extend((0..self.members).map(|member| (self.said(origin, member, place), weights[member])));
+            combine(&mut said).map_or(f64::NAN, |middle| exact(self.came(origin, place), middle))
         };
-        (0..self.origins()).map(error).collect()
+        (0..self.origins.len()).map(error).collect()
     }
 
-    fn spreads(&self, weights: &[Vec<f64>], n: usize) -> Spreads {
-        let mut spreads = Vec::new();
-        let mut nearer = Vec::new();
-        for (place, (distance, weights)) in self.distances.iter().zip(weights).enumerate() {
-            let errors = self.errors(place, weights);
-            let kin = kin(&nearer, &errors);
-            let mut sorted: Vec<f32> = errors
-                .iter()
-                .map(|error| *error as f32)
-                .filter(|error| error.is_finite())
-                .collect();
-            if sorted.len() < LEAST_ERRORS {
-                break;
+    /// Correlation about zero of the finite pairs of `a` and `b`, 0 to 1 (below zero counts as none).
+    fn kin(&self, a: &[f64], b: &[f64]) -> f64 {
+        let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
+        for ((a, b), count) in a.iter().zip(b).zip(&self.counts) {
+            if a.is_finite() && b.is_finite() {
+                ab += count * a * b;
+                aa += count * a * a;
+                bb += count * b * b;
             }
-            // Errors that hang together over such a distance are few independent ones, and which way those went says nothing of the next.
-            if distance * 8 > n && kin > 0.3 {
-                sorted.extend_from_within(..);
-                let half = sorted.len() / 2;
-                sorted[half..].iter_mut().for_each(|error| *error = -*error);
-            }
-            sorted.sort_unstable_by(f32::total_cmp);
-            // Widened as Student's t is against the normal distribution with n / distance degrees of freedom (0.8 / df at 90 %,
-            // 1.6 / df at 97.5 %), in so far as errors hang together.
-            let dependent = *distance as f64 / n as f64 * kin / std::f64::consts::FRAC_1_SQRT_2;
-            let widen = |level: f64| 1.0 + dependent * if (0.1..=0.9).contains(&level) { 0.8 } else { 1.6 };
-            let middle = quantile(&sorted, 0.5);
-            spreads.push(Spread {
-                steps: *distance as u32,
-                weights: weights.iter().map(|weight| *weight as f32).collect(),
-                errors: LEVELS.map(|level| (middle + widen(level) * (quantile(&sorted, level) - middle)) as f32),
-                kin: kin as f32,
-            });
-            nearer = errors;
         }
-        Spreads(spreads)
+        let r = ab / (aa * bb).sqrt();
+        if r.is_finite() { r.clamp(0.0, 1.0) } else { 0.0 }
     }
 }
 
@@ -182,14 +311,65 @@ pub fn exact(value: f64, forecast: f64) -> f64 {
     if error.abs() <= rounding { 0.0 } else { error }
 }
 
-/// Correlation about zero of the finite pairs of `a` and `b`, 0 to 1 (below zero counts as none).
-fn kin(a: &[f64], b: &[f64]) -> f64 {
-    let (mut ab, mut aa, mut bb) = (0.0, 0.0, 0.0);
-    for (a, b) in a.iter().zip(b).filter(|(a, b)| a.is_finite() && b.is_finite()) {
-        ab += a * b;
-        aa += a * a;
-        bb += b * b;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Span;
+
+    fn tested(values: Vec<f64>, farthest: usize) -> (Vec<&'static str>, Tested) {
+        let history = History::new(values, Span::from_mins(1));
+        let panel = Panel::learn(&history);
+        let names = panel.members.iter().map(|member| member.name()).collect();
+        (names, backtest(&panel, &history, farthest))
     }
-    let r = ab / (aa * bb).sqrt();
-    if r.is_finite() { r.clamp(0.0, 1.0) } else { 0.0 }
+
+    #[test]
+    fn a_walk_is_left_to_the_last_value_and_errors_grow_with_the_root_of_distance() {
+        let mut rng = fastrand::Rng::with_seed(5);
+        let mut level = 0.0;
+        let mut walk = || {
+            level += rng.f64() - 0.5;
+            level
+        };
+        let (names, tested) = tested((0..1_000).map(|_| walk()).collect(), 64);
+        let first = &tested.spreads.0[0];
+        let heaviest = (0..names.len()).max_by(|a, b| first.weights[*a].total_cmp(&first.weights[*b]));
+        assert!(
+            matches!(names[heaviest.unwrap()], "last value" | "autoregression"),
+            "{names:?} {first:?}"
+        );
+        let width = |place: usize| tested.spreads.0[place].errors[10] - tested.spreads.0[place].errors[2];
+        let last = tested.spreads.0.len() - 1;
+        assert_eq!(tested.spreads.0[last].steps, 64);
+        assert!(
+            (4.0..16.0).contains(&(width(last) / width(0))),
+            "{}",
+            width(last) / width(0)
+        );
+    }
+
+    #[test]
+    fn a_shift_that_has_just_come_is_heard_at_far_distances_too() {
+        let mut rng = fastrand::Rng::with_seed(6);
+        let values = (0..900)
+            .map(|t| rng.f64() + if t < 860 { 0.0 } else { 100.0 })
+            .collect();
+        let history = History::new(values, Span::from_mins(1));
+        let panel = Panel::learn(&history);
+        let far = backtest(&panel, &history, 300).spreads.0.pop().unwrap();
+        let mut out = panel
+            .forecast(&history, 900, &[300])
+            .into_iter()
+            .zip(far.weights.iter().map(|w| f64::from(*w)));
+        let said = combine(&mut out.by_ref().collect()).unwrap();
+        assert!(said > 80.0, "{said}");
+    }
+
+    #[test]
+    fn distances_rise_to_the_farthest() {
+        assert_eq!(distances(1), [1]);
+        assert_eq!(distances(12), [1, 2, 3, 5, 7, 10, 12]);
+        let (_, tested) = tested(vec![1.0; 15], 5);
+        assert!(tested.spreads.0.is_empty());
+    }
 }

@@ -1,45 +1,52 @@
 //! Members' weights, and how their forecasts become one.
 
-/// Weights from mean losses (NaN: not known, weight 0) over `count` independent forecasts: exp(−4 (loss / best − 1)), drawn to equal
-/// weights by two forecasts' worth (exponential weighting: Cesa-Bianchi & Lugosi, Prediction, Learning, and Games, 2006, ch. 2). They sum to 1.
+/// Share of the weight that is cut off at either end.
+const TRIM: f64 = 0.2;
+
+/// Weights from mean absolute losses (NaN: not known, weight 0): losses to the power of −`power`, after Bates & Granger 1969 (Operational
+/// Research Quarterly 20), whose power is 2 for standard deviations. They sum to 1.
 #[must_use]
-pub fn weigh(losses: &[f64], count: f64) -> Vec<f64> {
+pub fn weigh(losses: &[f64], power: i32) -> Vec<f64> {
     let finite = || losses.iter().copied().filter(|loss| loss.is_finite());
     let best = finite().fold(f64::INFINITY, f64::min);
-    let known = finite().count() as f64;
-    if known == 0.0 {
+    if best == f64::INFINITY {
         return vec![1.0 / losses.len() as f64; losses.len()];
     }
-    let raw = |loss: f64| (-4.0 * (loss / best.max(f64::MIN_POSITIVE) - 1.0).clamp(0.0, 100.0)).exp();
+    let raw = |loss: f64| {
+        if loss <= best {
+            1.0
+        } else {
+            // Of no loss at all the others are infinitely far.
+            (best / loss).powi(power)
+        }
+    };
     let total: f64 = finite().map(raw).sum();
-    let trust = count / (count + 2.0);
-    let weight = |loss: f64| trust * raw(loss) / total + (1.0 - trust) / known;
-    losses
-        .iter()
-        .map(|loss| if loss.is_finite() { weight(*loss) } else { 0.0 })
-        .collect()
+    let weight = |loss: &f64| if loss.is_finite() { raw(*loss) / total } else { 0.0 };
+    losses.iter().map(weight).collect()
 }
 
-/// The weighted median of `said` (forecast and weight; put in order by this); `None` when no weight is above zero.
+/// What the forecasts `said` (with weights; NaN is left out; put in order by this) say together: the mean of those in the middle three
+/// fifths of the weight (a trimmed mean; Jose & Winkler 2008, Int. J. Forecasting 24). `None` when no weight is above zero.
 ///
-/// A median, because then a forecast is one that a member made: where a series stays at one value the forecast is that value and not
-/// near it, and one member led astray by a burst does not draw the others along.
+/// One member led astray by a burst does not draw the others along, and where most say the same value, as of a series that stays at it, it
+/// is exactly that value.
 #[must_use]
-pub fn combine(said: &mut [(f64, f64)]) -> Option<f64> {
+pub fn combine(said: &mut Vec<(f64, f64)>) -> Option<f64> {
+    said.retain(|(value, weight)| value.is_finite() && *weight > 0.0);
     said.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
-    let half = said.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
-    let mut below = 0.0;
-    for (place, (value, weight)) in said.iter().enumerate().filter(|(_, (_, weight))| *weight > 0.0) {
-        below += weight;
-        if below > half * (1.0 + 1e-9) {
-            return Some(*value);
+    let total: f64 = said.iter().map(|(_, weight)| weight).sum();
+    let (low, high) = (TRIM * total, (1.0 - TRIM) * total);
+    let (mut below, mut origin, mut sum) = (0.0, None, 0.0);
+    for (value, weight) in said.iter() {
+        let upto = below + weight;
+        let share = upto.min(high) - f64::max(below, low);
+        if share > 0.0 {
+            // Relative to the first of them, so that equal values have exactly themselves as their mean.
+            sum += share * (value - *origin.get_or_insert(*value));
         }
-        if below >= half * (1.0 - 1e-9) {
-            let next = said[place + 1..].iter().find(|(_, weight)| *weight > 0.0);
-            return Some(next.map_or(*value, |(next, _)| f64::midpoint(*value, *next)));
-        }
+        below = upto;
     }
-    None
+    origin.map(|origin| origin + sum / (high - low))
 }
 
 #[cfg(test)]
@@ -48,19 +55,20 @@ mod tests {
 
     #[test]
     fn the_better_member_weighs_more_and_an_unknown_one_nothing() {
-        let weights = weigh(&[1.0, 2.0, f64::NAN], 1_000.0);
+        let weights = weigh(&[1.0, 2.0, f64::NAN], 4);
         assert!((weights.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         assert!(weights[0] > 0.9 && weights[1] > 0.0 && weights[2] == 0.0, "{weights:?}");
-        assert_eq!(weigh(&[f64::NAN, f64::NAN], 5.0), [0.5, 0.5]);
-        assert_eq!(weigh(&[0.0, 0.0], 5.0), [0.5, 0.5]);
+        assert_eq!(weigh(&[f64::NAN, f64::NAN], 4), [0.5, 0.5]);
+        assert_eq!(weigh(&[0.0, 0.0, 1.0], 4), [0.5, 0.5, 0.0]);
     }
 
     #[test]
-    fn the_middle_is_a_value_that_was_said() {
-        assert_eq!(combine(&mut [(9.0, 0.3), (0.0, 0.7)]), Some(0.0));
-        assert_eq!(combine(&mut [(4.0, 0.5), (0.0, 0.5)]), Some(2.0));
-        assert_eq!(combine(&mut [(1.0, 0.2), (5.0, 0.5), (9.0, 0.3)]), Some(5.0));
-        assert_eq!(combine(&mut [(1.0, 0.0)]), None);
-        assert_eq!(combine(&mut []), None);
+    fn the_middle_is_what_most_say_and_else_the_mean_of_the_middle() {
+        assert_eq!(combine(&mut vec![(9.0, 0.15), (0.1, 0.85)]), Some(0.1));
+        assert_eq!(combine(&mut vec![(4.0, 0.5), (0.0, 0.5)]), Some(2.0));
+        let three = combine(&mut vec![(1.0, 0.2), (f64::NAN, 3.0), (9.0, 0.2), (5.0, 0.6)]);
+        assert!((three.unwrap() - 5.0).abs() < 1e-12);
+        assert_eq!(combine(&mut vec![(1.0, 0.0)]), None);
+        assert_eq!(combine(&mut vec![]), None);
     }
 }

@@ -1,21 +1,11 @@
-//! One regular grid of a series: its window, its members, and how far they were off at each distance.
+//! One regular grid of a series: its window, and what was learnt from it.
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Member,
-    backtest::backtest,
-    ensemble::{combine, weigh},
-    member::AnyMember,
-    season::season,
-    seasonal::SeasonalNaive,
-    ses::Ses,
-    spread::Spreads,
-    window::Window,
-};
+use super::{history::History, member::Panel, outlook::Outlook, window::Window};
 use crate::domain::{Point, Span, Timestamp};
 
-/// One value every `step`: the newest of each step of that length.
+/// One value every `step`: one of each step of that length.
 ///
 /// Forecasts a minute ahead and two weeks ahead need different grids, so a series keeps a few of them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -24,12 +14,8 @@ pub struct Grid {
     pub step: Span,
     /// Finished steps.
     pub window: Window,
-    /// Members, fed with the finished steps.
-    pub members: Vec<AnyMember>,
-    /// Weight by member one step ahead, and before the first refit at all distances; they sum to 1.
-    pub weights: Vec<f64>,
-    /// Weights and errors by distance, from the last refit.
-    pub spreads: Spreads,
+    /// What the last refit learnt.
+    pub outlook: Outlook,
     newest: Option<Point>,
     /// The value kept of the unfinished step, and how many it was drawn from.
     kept: Option<f64>,
@@ -37,16 +23,16 @@ pub struct Grid {
 }
 
 impl Grid {
+    /// Steps ahead that are tested at most; what lies beyond is told from how errors grow.
+    const FARTHEST: usize = 288;
+
     /// An empty grid that keeps `most` steps.
     #[must_use]
     pub fn new(step: Span, most: usize) -> Self {
-        let members = AnyMember::plain();
         Self {
             step,
             window: Window::new(most),
-            weights: vec![1.0 / members.len() as f64; members.len()],
-            members,
-            spreads: Spreads::default(),
+            outlook: Outlook::default(),
             newest: None,
             kept: None,
             seen: 0,
@@ -56,9 +42,6 @@ impl Grid {
     /// Takes the next step.
     pub fn push(&mut self, value: Option<f64>) {
         self.window.push(value);
-        for member in &mut self.members {
-            member.observe(value);
-        }
     }
 
     /// Takes a value at any time; the step before is finished when this one lies in a later step.
@@ -90,92 +73,70 @@ impl Grid {
         usize::try_from(steps).unwrap_or(0)
     }
 
-    /// Steps from the newest step that [`Grid::current`] knows, the one of `start`, to that of `to`; at least 1.
+    /// All it holds, with the unfinished step counted in, as its newest value.
     #[must_use]
-    pub fn reach(&self, start: Timestamp, to: Timestamp) -> usize {
-        match self.newest {
-            Some(_) => self.between(start, to).max(1),
-            // The finest grid is aligned to its values.
-            None => ((to - start).0 as f64 / self.step.0.max(1) as f64).round().max(1.0) as usize,
-        }
+    pub fn history(&self) -> History {
+        let mut history = History::new(self.window.values(), self.step);
+        history.push(self.newest);
+        history
     }
 
-    /// Members as they are with the unfinished step counted in, as its newest value.
+    /// How far ahead a backtest could check; zero before the first refit.
     #[must_use]
-    pub fn current(&self) -> Vec<AnyMember> {
-        let mut members = self.members.clone();
-        if let Some(point) = self.newest {
-            members.iter_mut().for_each(|member| member.observe(Some(point.value)));
+    pub fn tested(&self) -> Span {
+        self.step * self.outlook.spreads.reach() as i64
+    }
+
+    /// Members' names and weights at the farthest distance tested, equal names together, heaviest first; the weights sum to 1.
+    #[must_use]
+    pub fn members(&self) -> Vec<(&'static str, f64)> {
+        let panel = Panel::recall(&self.history(), &self.outlook.learnt);
+        let last = self.outlook.spreads.0.last();
+        let equal = 1.0 / panel.members.len() as f64;
+        let mut members: Vec<(&'static str, f64)> = Vec::new();
+        for (place, member) in panel.members.iter().enumerate() {
+            let weight = last.map_or(equal, |spread| f64::from(spread.weights[place]));
+            match members.iter_mut().find(|(name, _)| *name == member.name()) {
+                Some((_, all)) => *all += weight,
+                None => members.push((member.name(), weight)),
+            }
         }
+        members.sort_by(|a, b| b.1.total_cmp(&a.1));
         members
     }
 
-    /// Point forecasts by `members` of the steps asked for (counted from 1, rising), weighed as is best at each distance; `None` when
-    /// none of them has seen enough.
+    /// The seasons that carry forecasts, in steps: where members that know a season have most of the weight at some distance, all seasons
+    /// whose members have a quarter of it.
     #[must_use]
-    pub fn path(&self, members: &[AnyMember], steps: &[usize]) -> Option<Vec<f64>> {
-        let horizon = steps.last().copied().unwrap_or(1);
-        let paths: Vec<Option<Vec<f64>>> = members.iter().map(|member| member.forecast(horizon)).collect();
-        let mut said = Vec::with_capacity(paths.len());
-        let mut at = |step: &usize| {
-            let weights = self.spreads.nearest(*step).map(|spread| spread.weights.as_slice());
-            said.clear();
-            for (member, path) in paths.iter().enumerate() {
-                let weight = weights.map_or(self.weights[member], |weights| f64::from(weights[member]));
-                said.extend(path.as_ref().map(|path| (path[step - 1], weight)));
+    pub fn seasons(&self) -> Vec<usize> {
+        let panel = Panel::recall(&self.history(), &self.outlook.learnt);
+        let seasons = &self.outlook.learnt.seasons;
+        let mut carrying = vec![false; seasons.len()];
+        for spread in &self.outlook.spreads.0 {
+            let mut weights = vec![0.0; seasons.len()];
+            for (season, weight) in panel.seasons.iter().zip(&spread.weights) {
+                if let Some(place) = season {
+                    weights[*place] += f64::from(*weight);
+                }
             }
-            combine(&mut said)
-        };
-        steps.iter().map(&mut at).collect()
+            let all: f64 = weights.iter().sum();
+            let carries = carrying
+                .iter_mut()
+                .zip(&weights)
+                .filter(|(_, weight)| all > 0.5 && **weight > 0.25 * all);
+            carries.for_each(|(carries, _)| *carries = true);
+        }
+        let found = seasons.iter().zip(carrying).filter(|(_, carries)| *carries);
+        found.map(|(season, _)| *season as usize).collect()
     }
 
-    /// Error quantiles `ahead` steps ahead; `None` before the first refit.
-    #[must_use]
-    pub fn errors(&self, ahead: usize) -> Option<[f64; 13]> {
-        // A wrong slope errs the more the farther it is drawn out, which noise hides at the distances that could be tested; and what
-        // lies ahead is never wholly like what was. A member of more than half the weight is the median.
-        let weights = &self.spreads.nearest(usize::MAX)?.weights;
-        let mut leading = self.members.iter().zip(weights).filter(|(_, weight)| **weight > 0.5);
-        let least = if leading.any(|(member, _)| matches!(member, AnyMember::Trend(_))) {
-            0.5
-        } else {
-            0.05
-        };
-        self.spreads.errors(ahead, least)
-    }
-
-    /// The season in use, in steps.
-    #[must_use]
-    pub fn season(&self) -> Option<usize> {
-        self.members.iter().find_map(|member| match member {
-            AnyMember::Seasonal(seasonal) => Some(seasonal.period()),
-            _ => None,
-        })
-    }
-
-    /// Finds the season, fits the members, and weighs them by a backtest over the window; returns each member's mean absolute error one
+    /// Finds seasons, fits the members, and weighs them by a backtest over the window; returns each member's mean absolute error one
     /// step ahead (NaN where unknown).
     pub fn refit(&mut self) -> Vec<f64> {
         self.window.recentre();
-        let values = self.window.values();
-        let mut fresh = AnyMember::plain();
-        for member in &mut fresh {
-            if let AnyMember::Ses(ses) = member {
-                *ses = Ses::fitted(&values);
-            }
-        }
-        if let Some(period) = season(&values, self.step) {
-            fresh.push(AnyMember::Seasonal(SeasonalNaive::new(period)));
-        }
-        let tested = backtest(&values, &fresh);
-        for member in &mut fresh {
-            for value in &values {
-                member.observe(value.is_finite().then_some(*value));
-            }
-        }
-        self.members = fresh;
-        self.weights = weigh(&tested.nearest, values.len() as f64);
-        self.spreads = tested.spreads;
-        tested.nearest
+        let history = History::new(self.window.values(), self.step);
+        let (outlook, nearest) = Outlook::learn(&history, Self::FARTHEST);
+        self.outlook = outlook;
+        nearest
     }
 }

@@ -1,25 +1,16 @@
 //! The value stays as it was.
 
-use serde::{Deserialize, Serialize};
-
-use super::Member;
+use super::{Member, history::History};
 
 /// Last value, the random walk's optimal forecast (Hyndman & Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., 5.2).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Last {
-    value: Option<f64>,
-}
+pub struct Last;
 
 impl Member for Last {
     fn name(&self) -> &'static str {
         "last value"
     }
 
-    fn observe(&mut self, value: Option<f64>) {
-        self.value = value.or(self.value);
-    }
-
-    fn forecast(&self, horizon: usize) -> Option<Vec<f64>> {
-        self.value.map(|value| vec![value; horizon])
+    fn forecast(&self, history: &History, origin: usize, _: &[usize], out: &mut [f64]) {
+        out.fill(history.filled[origin - 1]);
     }
 }

@@ -1,54 +1,56 @@
-//! The robust level: the median of a short window.
+//! The robust level: the median of a window.
 
-use std::collections::VecDeque;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Member, median};
+use super::{Member, history::History, median};
 
 /// Running median of the newest values; a burst shorter than half the window does not move it (Tukey, Exploratory Data Analysis,
 /// 1977, ch. 7).
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Level {
-    newest: VecDeque<f64>,
+    window: usize,
 }
 
 impl Level {
-    const WINDOW: usize = 15;
+    /// Values looked at, evenly spread over the window: the median of more is hardly more exact, and costs more.
+    const MOST: usize = 96;
+
+    /// The median of the newest `window` steps.
+    #[must_use]
+    pub fn new(window: usize) -> Self {
+        Self { window }
+    }
 }
 
 impl Member for Level {
     fn name(&self) -> &'static str {
-        "robust level"
-    }
-
-    fn observe(&mut self, value: Option<f64>) {
-        let Some(value) = value else { return };
-        if self.newest.len() == Self::WINDOW {
-            self.newest.pop_front();
+        if self.window <= 12 {
+            "short level"
+        } else {
+            "robust level"
         }
-        self.newest.push_back(value);
     }
 
-    fn forecast(&self, horizon: usize) -> Option<Vec<f64>> {
-        let mut window = [0.0; Self::WINDOW];
-        let window = &mut window[..self.newest.len()];
-        window.iter_mut().zip(&self.newest).for_each(|(to, from)| *to = *from);
-        median(window).map(|level| vec![level; horizon])
+    fn forecast(&self, history: &History, origin: usize, _: &[usize], out: &mut [f64]) {
+        let window = &history.filled[origin.saturating_sub(self.window)..origin];
+        let stride = window.len().div_ceil(Self::MOST).max(1);
+        let mut values = [0.0; Self::MOST];
+        let mut count = 0;
+        for (to, from) in values.iter_mut().zip(window.iter().rev().step_by(stride)) {
+            *to = *from;
+            count += 1;
+        }
+        out.fill(median(&mut values[..count]).unwrap_or(f64::NAN));
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Span;
 
     #[test]
     fn a_burst_does_not_move_it() {
-        let mut level = Level::default();
-        assert_eq!(level.forecast(1), None);
-        for value in [5.0, 5.0, 5.0, 900.0, 5.0, 900.0, 5.0] {
-            level.observe(Some(value));
-        }
-        assert_eq!(level.forecast(2), Some(vec![5.0, 5.0]));
+        let history = History::new(vec![5.0, 5.0, 5.0, 900.0, 5.0, 900.0, 5.0], Span::from_secs(1));
+        let mut out = [0.0; 2];
+        Level::new(12).forecast(&history, 7, &[1, 2], &mut out);
+        assert_eq!(out, [5.0, 5.0]);
     }
 }

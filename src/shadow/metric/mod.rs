@@ -1,22 +1,28 @@
 //! The shadow of a metric: members forecast, the ensemble weighs them, conformal residuals make the bands.
 
 mod ahead;
+mod autoregression;
 mod backtest;
 mod cadence;
 mod calibration;
 mod conformal;
 mod crossing;
+mod deviation;
 mod ensemble;
 mod grid;
+mod history;
 mod last;
 mod level;
 mod member;
 mod normal;
+mod outlook;
+mod profile;
 mod residuals;
 mod season;
 mod seasonal;
 mod ses;
 mod spread;
+mod task;
 #[cfg(test)]
 mod tests;
 mod trend;
@@ -31,21 +37,11 @@ use self::{
     conformal::Adaptive,
     ensemble::{combine, weigh},
     grid::Grid,
+    member::Panel,
     residuals::Residuals,
 };
+pub use self::{member::Member, task::foretell};
 use crate::domain::{LEVELS, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp, Unit};
-
-/// A forecaster of one series on a regular grid. Members know no time of day: one step is the series' grid step.
-pub trait Member {
-    /// Its name, as on the Forecast screen.
-    fn name(&self) -> &'static str;
-
-    /// Takes the value of the next grid step; `None` is a gap. Values are finite.
-    fn observe(&mut self, value: Option<f64>);
-
-    /// Point forecasts of the next `horizon` steps, nearest first, all finite; `None` until it has seen enough.
-    fn forecast(&self, horizon: usize) -> Option<Vec<f64>>;
-}
 
 /// How a new value was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -129,6 +125,8 @@ impl MetricShadow {
     const ODD: f64 = 11.0;
     /// Late values in a row that mean that the clock was set back.
     const LATE: u32 = 30;
+    /// Power of the members' one-step weights: every value tests them, so they are known better than those of far forecasts.
+    const POWER: i32 = 8;
     /// How fast the members' one-step errors forget: a minute at two seconds.
     const RATE: f64 = 0.03;
 
@@ -254,23 +252,18 @@ impl MetricShadow {
         (steps.max(1) as f64).sqrt()
     }
 
-    /// What each member of the finest grid says of the next step; NaN from one that has not seen enough.
+    /// What each member says of the next step of the finest grid; NaN from one that has not seen enough.
     fn said(&self) -> Vec<f64> {
-        self.grids[0]
-            .members
-            .iter()
-            .map(|member| member.forecast(1).map_or(f64::NAN, |path| path[0]))
-            .collect()
+        let grid = &self.grids[0];
+        let history = grid.history();
+        Panel::recall(&history, &grid.outlook.learnt).forecast(&history, history.len(), &[1])
     }
 
     /// What they say together.
     fn middle(&self, said: &[f64]) -> Option<f64> {
-        let known = said
-            .iter()
-            .copied()
-            .zip(self.grids[0].weights.iter().copied())
-            .filter(|(said, _)| said.is_finite());
-        combine(&mut known.collect::<Vec<_>>())
+        let mut errors = self.errors.clone();
+        errors.resize(said.len(), f64::NAN);
+        combine(&mut said.iter().copied().zip(weigh(&errors, Self::POWER)).collect())
     }
 
     /// The distribution around `middle`, `steps` steps after the newest value; `None` while learning.
@@ -282,7 +275,7 @@ impl MetricShadow {
         Some(Quantiles(LEVELS.map(|level| middle + off(level))).tidy(self.lo, self.hi))
     }
 
-    /// Weighs the members of the finest grid by how far off each was lately.
+    /// Takes how far off each member was.
     fn weigh(&mut self, said: &[f64], value: f64) {
         self.errors.resize(said.len(), f64::NAN);
         for (error, said) in self.errors.iter_mut().zip(said).filter(|(_, said)| said.is_finite()) {
@@ -293,7 +286,6 @@ impl MetricShadow {
                 *error + Self::RATE * (off - *error)
             };
         }
-        self.grids[0].weights = weigh(&self.errors, self.points.min(100) as f64);
     }
 
     /// The source reads at another cadence than it said: the finest grid and its errors begin anew.
@@ -333,30 +325,22 @@ impl MetricShadow {
         self.held
     }
 
-    /// Its members' names and weights in forecasts of hours, heaviest first; weights sum to 1.
+    /// Its members' names and weights in the forecasts that reach farthest, heaviest first; weights sum to 1.
     #[must_use]
     pub fn members(&self) -> Vec<(&'static str, f64)> {
-        let grid = self.grid(Span::from_mins(1));
-        let farthest = grid.spreads.nearest(usize::MAX);
-        let weight = |at: usize| farthest.map_or(grid.weights[at], |spread| f64::from(spread.weights[at]));
-        let mut members: Vec<_> = grid
-            .members
-            .iter()
-            .enumerate()
-            .map(|(at, member)| (member.name(), weight(at)))
-            .collect();
-        members.sort_by(|a, b| b.1.total_cmp(&a.1));
-        members
+        self.grid(Span(i64::MAX)).members()
     }
 
     /// The seasons in use, longest first.
     #[must_use]
     pub fn seasons(&self) -> Vec<Span> {
-        let mut seasons: Vec<Span> = self
-            .grids
-            .iter()
-            .filter_map(|grid| Some(grid.step * grid.season()? as i64))
-            .collect();
+        let in_steps = |grid: &Grid| {
+            grid.seasons()
+                .into_iter()
+                .map(|season| grid.step * season as i64)
+                .collect()
+        };
+        let mut seasons: Vec<Span> = self.grids.iter().flat_map(in_steps as fn(&Grid) -> Vec<Span>).collect();
         seasons.sort_by(|a, b| b.cmp(a));
         seasons.dedup();
         seasons

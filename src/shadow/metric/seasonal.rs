@@ -1,33 +1,18 @@
 //! What it was one season ago.
 
-use std::collections::VecDeque;
-
-use serde::{Deserialize, Serialize};
-
-use super::Member;
+use super::{Member, history::History};
 
 /// Seasonal naive: every step is as it was one period before (Hyndman & Athanasopoulos, Forecasting: Principles and Practice,
-/// 3rd ed., 5.2). A gap is filled with the value of the period before it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// 3rd ed., 5.2).
 pub struct SeasonalNaive {
     period: usize,
-    season: VecDeque<f64>,
 }
 
 impl SeasonalNaive {
-    /// A season of `period` steps (at least 1), empty yet.
+    /// A season of `period` steps (at least 1).
     #[must_use]
     pub fn new(period: usize) -> Self {
-        Self {
-            period: period.max(1),
-            season: VecDeque::new(),
-        }
-    }
-
-    /// Steps in a season.
-    #[must_use]
-    pub fn period(&self) -> usize {
-        self.period
+        Self { period: period.max(1) }
     }
 }
 
@@ -36,35 +21,28 @@ impl Member for SeasonalNaive {
         "seasonal"
     }
 
-    fn observe(&mut self, value: Option<f64>) {
-        let full = self.season.len() == self.period;
-        let before = if full { self.season.front() } else { self.season.back() };
-        let Some(value) = value.or(before.copied()) else { return };
-        if full {
-            self.season.pop_front();
+    fn forecast(&self, history: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
+        for (ahead, out) in ahead.iter().zip(out) {
+            let back = ahead.div_ceil(self.period) * self.period;
+            *out = (origin + ahead - 1)
+                .checked_sub(back)
+                .map_or(f64::NAN, |place| history.filled[place]);
         }
-        self.season.push_back(value);
-    }
-
-    fn forecast(&self, horizon: usize) -> Option<Vec<f64>> {
-        (self.season.len() == self.period).then(|| self.season.iter().copied().cycle().take(horizon).collect())
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Span;
 
     #[test]
-    fn it_repeats_the_last_season_and_fills_gaps_from_the_one_before() {
-        let mut seasonal = SeasonalNaive::new(3);
-        [Some(1.0), Some(2.0)]
-            .into_iter()
-            .for_each(|value| seasonal.observe(value));
-        assert_eq!(seasonal.forecast(2), None);
-        [Some(3.0), Some(4.0), None]
-            .into_iter()
-            .for_each(|value| seasonal.observe(value));
-        assert_eq!(seasonal.forecast(5), Some(vec![3.0, 4.0, 2.0, 3.0, 4.0]));
+    fn it_repeats_the_last_season() {
+        let history = History::new(vec![1.0, 2.0, 3.0, 4.0, f64::NAN], Span::from_secs(1));
+        let mut out = [0.0; 5];
+        SeasonalNaive::new(3).forecast(&history, 5, &[1, 2, 3, 4, 5], &mut out);
+        assert_eq!(out, [3.0, 4.0, 4.0, 3.0, 4.0]);
+        SeasonalNaive::new(3).forecast(&history, 2, &[1, 2, 3, 4, 5], &mut out);
+        assert!(out[0].is_nan() && out[1] == 1.0 && out[2] == 2.0);
     }
 }

@@ -1,42 +1,31 @@
 //! Simple exponential smoothing.
 
-use serde::{Deserialize, Serialize};
+use super::{Member, history::History};
 
-use super::Member;
-
-/// Simple exponential smoothing: a level that moves a share `alpha` towards every value (Brown 1956; Hyndman & Athanasopoulos,
-/// Forecasting: Principles and Practice, 3rd ed., 8.1). A gap leaves the level.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+/// Simple exponential smoothing: a level that moves a share towards every value (Brown 1956; Hyndman & Athanasopoulos, Forecasting:
+/// Principles and Practice, 3rd ed., 8.1). A gap leaves the level.
+///
+/// The share is a fifth, between last value (all) and the robust levels (little): what another series needs, their mixture gives.
 pub struct Ses {
-    alpha: f64,
-    level: Option<f64>,
+    levels: Vec<f64>,
 }
 
 impl Ses {
-    /// The smoothing constants tried.
-    const GRID: [f64; 6] = [0.05, 0.1, 0.2, 0.35, 0.5, 0.75];
+    const SHARE: f64 = 0.2;
 
-    /// Smoothing with `alpha` in 0 to 1 and no level yet.
+    /// Smooths `history`.
     #[must_use]
-    pub fn new(alpha: f64) -> Self {
-        Self { alpha, level: None }
-    }
-
-    /// The constant with the least mean absolute one-step error over `values` (oldest first, NaN is a gap).
-    #[must_use]
-    pub fn fitted(values: &[f64]) -> Self {
-        let mut best = (f64::INFINITY, Self::new(0.2));
-        for alpha in Self::GRID {
-            let (mut ses, mut error) = (Self::new(alpha), 0.0);
-            for value in values.iter().copied().filter(|value| value.is_finite()) {
-                error += ses.level.map_or(0.0, |level| (value - level).abs());
-                ses.observe(Some(value));
+    pub fn new(history: &History) -> Self {
+        let mut level = history.filled.first().copied().unwrap_or(0.0);
+        let smooth = |value: &f64| {
+            if value.is_finite() {
+                level += Self::SHARE * (value - level);
             }
-            if error < best.0 {
-                best = (error, Self::new(alpha));
-            }
+            level
+        };
+        Self {
+            levels: history.seen.iter().map(smooth).collect(),
         }
-        best.1
     }
 }
 
@@ -45,31 +34,21 @@ impl Member for Ses {
         "smoothed"
     }
 
-    fn observe(&mut self, value: Option<f64>) {
-        if let Some(value) = value {
-            let level = self.level.unwrap_or(value);
-            self.level = Some(level + self.alpha * (value - level));
-        }
-    }
-
-    fn forecast(&self, horizon: usize) -> Option<Vec<f64>> {
-        self.level.map(|level| vec![level; horizon])
+    fn forecast(&self, _: &History, origin: usize, _: &[usize], out: &mut [f64]) {
+        out.fill(self.levels[origin - 1]);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Span;
 
     #[test]
-    fn it_moves_by_alpha_and_fits_alpha_to_the_series() {
-        let mut ses = Ses::new(0.25);
-        [Some(8.0), None, Some(12.0)]
-            .into_iter()
-            .for_each(|value| ses.observe(value));
-        assert_eq!(ses.forecast(2), Some(vec![9.0, 9.0]));
-        let steps: Vec<f64> = (0..200).map(|t| f64::from(t / 20)).collect();
-        let noise: Vec<f64> = (0..200).map(|t| f64::from(t * 7_919 % 101)).collect();
-        assert!(Ses::fitted(&steps).alpha > Ses::fitted(&noise).alpha);
+    fn it_moves_by_its_share_and_a_gap_leaves_it() {
+        let history = History::new(vec![8.0, f64::NAN, 12.0], Span::from_secs(1));
+        let mut out = [0.0; 2];
+        Ses::new(&history).forecast(&history, 3, &[1, 5], &mut out);
+        assert!(out.iter().all(|level| (level - 8.8).abs() < 1e-12), "{out:?}");
     }
 }

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::LEVELS;
+
 /// What a backtest says of forecasts of one distance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Spread {
@@ -9,11 +11,24 @@ pub struct Spread {
     pub steps: u32,
     /// Weight by member at this distance; they sum to 1.
     pub weights: Vec<f32>,
-    /// Error quantiles at [`crate::domain::LEVELS`]; actual minus forecast.
+    /// Error quantiles at [`LEVELS`]; actual minus forecast.
     pub errors: [f32; 13],
+    /// Probability of a value below all, and of one above all, that the history of its forecast held.
+    pub record: [f32; 2],
     /// Correlation of the error at this distance with the error of the same forecast at half the distance, 0 to 1: 0 for noise around a
     /// level, √½ for a random walk.
     pub kin: f32,
+}
+
+/// What is known of forecasts of one distance.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// Weight by member.
+    pub weights: Vec<f64>,
+    /// Error quantiles at [`LEVELS`].
+    pub errors: [f64; 13],
+    /// As in [`Spread::record`]; both 1 where it was not tested.
+    pub record: [f64; 2],
 }
 
 /// Spreads of all distances tested, nearest first; none before the first backtest.
@@ -21,56 +36,62 @@ pub struct Spread {
 pub struct Spreads(pub Vec<Spread>);
 
 impl Spreads {
-    /// Error quantiles `ahead` steps ahead; `None` before the first backtest. Beyond what was tested errors grow at least with the
-    /// power `least` of distance.
-    ///
-    /// Between tested distances on a logarithmic scale of distance, beyond them by the growth seen over the last two octaves (a random
-    /// walk's is the square root), at least half a random walk's where errors hang together.
+    /// The farthest distance tested, steps; 0 before the first backtest.
     #[must_use]
-    pub fn errors(&self, ahead: usize, least: f64) -> Option<[f64; 13]> {
-        let ahead = ahead.max(1) as f64;
-        let last = self.0.last()?;
-        let farther = self.0.iter().position(|spread| f64::from(spread.steps) >= ahead);
-        let Some(place) = farther else {
-            let width = |spread: &Spread| {
-                spread
-                    .errors
-                    .iter()
-                    .map(|error| f64::from((error - spread.errors[6]).abs()))
-                    .sum::<f64>()
-            };
-            let before = &self.0[self.0.len().saturating_sub(3)];
-            let octaves = (f64::from(last.steps) / f64::from(before.steps)).log2();
-            let growth = (width(last) / width(before)).log2() / octaves;
-            // Errors of noise around a level do not hang together, and if they seem to grow it is by chance.
-            let least = least.max(0.35 * f64::from(last.kin));
-            let most = (0.1 + f64::from(last.kin)).clamp(least, 1.0);
-            let growth = if growth.is_finite() {
-                growth.clamp(least, most)
-            } else {
-                least
-            };
-            let scale = (ahead / f64::from(last.steps)).powf(growth);
-            let middle = f64::from(last.errors[6]);
-            return Some(last.errors.map(|error| middle + scale * (f64::from(error) - middle)));
-        };
-        let far = &self.0[place];
-        let mut errors = far.errors.map(f64::from);
-        if place > 0 {
-            let near = &self.0[place - 1];
-            let share = (ahead / f64::from(near.steps)).log2() / (f64::from(far.steps) / f64::from(near.steps)).log2();
-            for (error, near) in errors.iter_mut().zip(near.errors) {
-                *error = f64::from(near) + share * (*error - f64::from(near));
-            }
-        }
-        Some(errors)
+    pub fn reach(&self) -> usize {
+        self.0.last().map_or(0, |spread| spread.steps as usize)
     }
 
-    /// The spread of the tested distance nearest to `ahead`; `None` before the first backtest.
+    /// What is known of forecasts `ahead` steps ahead: between tested distances by their share of the way. `None` before the
+    /// first backtest.
+    ///
+    /// Beyond all that was tested errors grow as a random walk's, and are at least as wide as all that was seen (`seen`: quantiles less
+    /// their median): that nothing worse came so far says little of a time longer than there was.
     #[must_use]
-    pub fn nearest(&self, ahead: usize) -> Option<&Spread> {
-        let off = |spread: &&Spread| (ahead.max(1) as f64 / f64::from(spread.steps)).ln().abs();
-        self.0.iter().min_by(|a, b| off(a).total_cmp(&off(b)))
+    pub fn at(&self, ahead: usize, seen: &[f64; 13]) -> Option<Known> {
+        let last = self.0.last()?;
+        let weights = |spread: &Spread| spread.weights.iter().map(|weight| f64::from(*weight)).collect();
+        let place = self.0.partition_point(|spread| (spread.steps as usize) < ahead);
+        let Some(far) = self.0.get(place) else {
+            let growth = (ahead as f64 / f64::from(last.steps)).sqrt();
+            let middle = f64::from(last.errors[6]);
+            let mut errors = [0.0; 13];
+            for (level, error) in errors.iter_mut().enumerate() {
+                let grown = growth * (f64::from(last.errors[level]) - middle);
+                *error = middle
+                    + if level < 6 {
+                        grown.min(seen[level])
+                    } else {
+                        grown.max(seen[level])
+                    };
+            }
+            return Some(Known {
+                weights: weights(last),
+                errors,
+                record: [1.0; 2],
+            });
+        };
+        let Some(near) = place.checked_sub(1).map(|place| &self.0[place]) else {
+            return Some(Known {
+                weights: weights(far),
+                errors: far.errors.map(f64::from),
+                record: far.record.map(f64::from),
+            });
+        };
+        let share = (ahead as f64 - f64::from(near.steps)) / f64::from(far.steps - near.steps);
+        let between = |near: f32, far: f32| f64::from(near) + share * (f64::from(far) - f64::from(near));
+        let weights = near
+            .weights
+            .iter()
+            .zip(&far.weights)
+            .map(|(near, far)| between(*near, *far))
+            .collect();
+        let errors = std::array::from_fn(|level| between(near.errors[level], far.errors[level]));
+        Some(Known {
+            weights,
+            errors,
+            record: far.record.map(f64::from),
+        })
     }
 
     /// Correlation of the errors `near` and `far` steps ahead of the same forecast, 0 to 1.
@@ -89,5 +110,103 @@ impl Spreads {
         spread
             .map_or(std::f64::consts::FRAC_1_SQRT_2, |spread| f64::from(spread.kin))
             .powf(octaves)
+    }
+}
+
+/// Quantiles at [`LEVELS`] of errors that count differently (error and count; put in order by this), as of one more error to come: weighted
+/// split conformal prediction (Barber et al. 2023, Annals of Statistics 51). All 0 of none.
+///
+/// The one to come counts as much as one of as many equal errors as these are worth (Kish 1965), and `dependence` times all of them more
+/// where they hang together. Beyond the outermost the tail is exponential.
+#[must_use]
+pub fn quantiles(sample: &mut [(f64, f64)], dependence: f64) -> [f64; 13] {
+    sample.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+    let (Some(first), Some(last)) = (sample.first().copied(), sample.last().copied()) else {
+        return [0.0; 13];
+    };
+    let total: f64 = sample.iter().map(|(_, count)| count).sum();
+    let squares: f64 = sample.iter().map(|(_, count)| count * count).sum();
+    let coming = squares / total + dependence * total;
+    let mut below = coming / 2.0;
+    let standing = |(_, count): &(f64, f64)| {
+        let at = (below + count / 2.0) / (total + coming);
+        below += count;
+        at
+    };
+    let levels: Vec<f64> = sample.iter().map(standing).collect();
+    let (lowest, highest) = (levels[0], 1.0 - levels[sample.len() - 1]);
+    LEVELS.map(|level| {
+        let place = levels.partition_point(|at| *at < level);
+        if place == 0 {
+            first.0 - steepness(first, lowest, sample.iter().zip(levels.iter().copied())) * (lowest / level).ln()
+        } else if place == sample.len() {
+            let inward = sample.iter().rev().zip(levels.iter().rev().map(|level| 1.0 - level));
+            last.0 + steepness(last, highest, inward) * (highest / (1.0 - level)).ln()
+        } else {
+            let share = (level - levels[place - 1]) / (levels[place] - levels[place - 1]);
+            sample[place - 1].0 + share * (sample[place].0 - sample[place - 1].0)
+        }
+    })
+}
+
+/// Distance by factor e of tail probability, from the `outermost` error (tail `tail`) to the first at four times its tail and at an
+/// eighth.
+fn steepness<'a>(outermost: (f64, f64), tail: f64, mut inward: impl Iterator<Item = (&'a (f64, f64), f64)>) -> f64 {
+    let inner = inward.find(|(_, at)| *at >= (4.0 * tail).max(0.125));
+    inner.map_or(0.0, |((error, _), at)| {
+        (outermost.0 - error).abs() / (at / tail).ln().max(0.5)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spread(steps: u32, width: f32) -> Spread {
+        Spread {
+            steps,
+            weights: vec![1.0],
+            errors: LEVELS.map(|level| width * (level as f32 - 0.5)),
+            record: [0.0; 2],
+            kin: 0.0,
+        }
+    }
+
+    #[test]
+    fn quantiles_of_equal_counts_are_those_of_one_more_to_come() {
+        let mut sample: Vec<(f64, f64)> = (1..=99).rev().map(|error| (f64::from(error), 3.0)).collect();
+        let all = quantiles(&mut sample, 0.0);
+        assert!((all[2] - 10.0).abs() < 1e-9 && (all[6] - 50.0).abs() < 1e-9 && (all[10] - 90.0).abs() < 1e-9);
+        let wide = quantiles(&mut sample, 0.2);
+        assert!(wide[0] < all[0] && wide[12] > all[12] && (wide[6] - 50.0).abs() < 1e-9);
+        assert_eq!(quantiles(&mut [], 0.0), [0.0; 13]);
+        assert_eq!(quantiles(&mut [(3.0, 1.0)], 0.0), [3.0; 13]);
+    }
+
+    #[test]
+    fn what_counts_more_weighs_more_and_beyond_all_there_is_a_tail() {
+        let mut sample: Vec<(f64, f64)> = (0..10)
+            .map(|at| (f64::from(at), if at < 5 { 9.0 } else { 1.0 }))
+            .collect();
+        let all = quantiles(&mut sample, 0.0);
+        assert!(all[6] < 4.0 && all[12] > 9.0 && all[0] < 0.0, "{all:?}");
+        assert!(all.windows(2).all(|pair| pair[0] <= pair[1]), "{all:?}");
+    }
+
+    #[test]
+    fn beyond_what_was_tested_it_is_as_unsure_as_a_random_walk_and_as_all_that_was_seen() {
+        let spreads = Spreads(vec![spread(1, 1.0), spread(5, 2.0)]);
+        let width = |ahead, seen| {
+            let errors = spreads
+                .at(ahead, &LEVELS.map(|level| seen * (level - 0.5)))
+                .unwrap()
+                .errors;
+            errors[10] - errors[2]
+        };
+        assert!((width(3, 9.0) - 0.8 * 1.5).abs() < 1e-6);
+        assert!((width(20, 0.0) - 0.8 * 4.0).abs() < 1e-6);
+        assert!((width(20, 50.0) - 0.8 * 50.0).abs() < 1e-6);
+        assert_eq!(spreads.reach(), 5);
+        assert!(Spreads::default().at(1, &[0.0; 13]).is_none());
     }
 }

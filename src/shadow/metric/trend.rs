@@ -1,10 +1,6 @@
 //! A line through the newest values.
 
-use std::collections::VecDeque;
-
-use serde::{Deserialize, Serialize};
-
-use super::{Member, median};
+use super::{Member, history::History, median};
 
 /// A robust straight line: the median of slopes between points half a window apart (Theil 1950, the "incomplete method"), and the
 /// median of what remains as its level.
@@ -12,10 +8,8 @@ use super::{Member, median};
 /// A slope below twice its standard error counts as none, and one not far above is drawn towards zero (the non-negative garrote;
 /// Breiman 1995, Technometrics 37); for every four windows ahead it is one standard error more. So noise around a level stays a level, a
 /// clear trend goes on, and the farther ahead the clearer it must be.
-#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trend {
     window: usize,
-    newest: VecDeque<f64>,
 }
 
 impl Trend {
@@ -26,26 +20,28 @@ impl Trend {
     /// A line through many values: exact, and slow to turn.
     #[must_use]
     pub fn long() -> Self {
-        Self {
-            window: Self::WINDOW,
-            newest: VecDeque::new(),
-        }
+        Self { window: Self::WINDOW }
     }
 
     /// A line through few values: soon there when a series begins to move.
     #[must_use]
     pub fn short() -> Self {
-        Self {
-            window: 16,
-            newest: VecDeque::new(),
-        }
+        Self { window: 16 }
     }
 
-    /// Level at the newest step, slope a step, and the slope's standard error.
-    fn line(&self) -> Option<(f64, f64, f64)> {
-        let mut values = [0.0; Self::WINDOW];
-        let values = &mut values[..self.newest.len()];
-        values.iter_mut().zip(&self.newest).for_each(|(to, from)| *to = *from);
+    /// The slope of all `values` (NaN is a gap) a step; 0 where none is clear.
+    #[must_use]
+    pub fn overall(values: &[f64]) -> f64 {
+        let stride = values.len().div_ceil(Self::WINDOW).max(1);
+        let mut thinned: Vec<f64> = values.iter().rev().step_by(stride).copied().collect();
+        thinned.reverse();
+        let line = Some(&thinned).filter(|values| values.len() >= Self::LEAST);
+        line.and_then(|values| Self::line(values))
+            .map_or(0.0, |(_, slope, error)| shrunk(slope, 2.0 * error) / stride as f64)
+    }
+
+    /// Level at the newest of at most 60 `values` (NaN is a gap), slope a step, and the slope's standard error.
+    fn line(values: &[f64]) -> Option<(f64, f64, f64)> {
         let half = values.len() / 2;
         let mut slopes = [0.0; Self::WINDOW];
         let mut count = 0;
@@ -95,37 +91,38 @@ impl Member for Trend {
         }
     }
 
-    fn observe(&mut self, value: Option<f64>) {
-        if value.is_none() && self.newest.is_empty() {
+    fn forecast(&self, history: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
+        let window = &history.seen[origin.saturating_sub(self.window)..origin];
+        let line = Some(window)
+            .filter(|window| window.len() >= Self::LEAST)
+            .and_then(Self::line);
+        let Some((mut level, slope, error)) = line else {
+            out.fill(f64::NAN);
             return;
-        }
-        if self.newest.len() == self.window {
-            self.newest.pop_front();
-        }
-        self.newest.push_back(value.unwrap_or(f64::NAN));
-    }
-
-    fn forecast(&self, horizon: usize) -> Option<Vec<f64>> {
-        if self.newest.len() < Self::LEAST {
-            return None;
-        }
-        let (mut level, slope, error) = self.line()?;
-        let step = |ahead: usize| {
-            level += shrunk(slope, error * (2.0 + ahead as f64 / (4 * self.window) as f64));
-            level
         };
-        Some((1..=horizon).map(step).collect())
+        let mut step = 0;
+        for (ahead, out) in ahead.iter().zip(out) {
+            while step < *ahead {
+                step += 1;
+                level += shrunk(slope, error * (2.0 + step as f64 / (4 * self.window) as f64));
+            }
+            *out = level;
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::Span;
 
-    fn fed(values: impl Iterator<Item = Option<f64>>) -> Trend {
-        let mut trend = Trend::long();
-        values.for_each(|value| trend.observe(value));
-        trend
+    fn path(values: impl Iterator<Item = Option<f64>>, horizon: usize) -> Vec<f64> {
+        let values = values.map(|value| value.unwrap_or(f64::NAN)).collect();
+        let history = History::new(values, Span::from_secs(1));
+        let mut out = vec![0.0; horizon];
+        let ahead: Vec<usize> = (1..=horizon).collect();
+        Trend::long().forecast(&history, history.len(), &ahead, &mut out);
+        out
     }
 
     #[test]
@@ -135,7 +132,7 @@ mod tests {
             30 => Some(900.0),
             _ => Some(5.0 + 0.5 * f64::from(t)),
         };
-        let path = fed((0..50).map(line)).forecast(100).unwrap();
+        let path = path((0..50).map(line), 100);
         for (ahead, value) in path.iter().enumerate() {
             assert!(
                 (value - (5.0 + 0.5 * (50 + ahead) as f64)).abs() < 1e-6,
@@ -147,13 +144,13 @@ mod tests {
     #[test]
     fn noise_has_no_slope() {
         let mut rng = fastrand::Rng::with_seed(4);
-        let path = fed((0..60).map(|_| Some(rng.f64()))).forecast(1_000).unwrap();
+        let path = path((0..60).map(|_| Some(rng.f64())), 1_000);
         assert!((path[999] - 0.5).abs() < 0.3, "{}", path[999]);
     }
 
     #[test]
     fn few_values_make_no_line() {
-        assert_eq!(fed((0..11).map(|t| Some(f64::from(t)))).forecast(1), None);
-        assert_eq!(fed((0..60).map(|t| (t == 0).then_some(1.0))).forecast(1), None);
+        assert!(path((0..11).map(|t| Some(f64::from(t))), 1)[0].is_nan());
+        assert!(path((0..60).map(|t| (t == 0).then_some(1.0)), 1)[0].is_nan());
     }
 }

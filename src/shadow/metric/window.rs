@@ -24,12 +24,6 @@ impl Window {
         }
     }
 
-    /// Steps it holds, gaps included.
-    #[must_use]
-    pub fn len(&self) -> usize {
-        self.offsets.len()
-    }
-
     /// Steps it can hold.
     #[must_use]
     pub fn most(&self) -> usize {

@@ -72,7 +72,8 @@ impl SettingShadow {
             resource: snapshot.resource.clone(),
             name: snapshot.scope.clone(),
         };
-        let known = self.scopes.contains_key(&scope);
+        let confirmed = self.scopes.get(&scope).copied();
+        let known = confirmed.is_some();
         if !known && snapshot.settings.is_none() {
             return Vec::new();
         }
@@ -83,6 +84,7 @@ impl SettingShadow {
             let change = |id: SeriesId, from: Option<Value>, to: Option<Value>| SettingChange {
                 id,
                 at: snapshot.at,
+                after: confirmed.filter(|before| *before <= snapshot.at),
                 from,
                 to,
                 by: None,

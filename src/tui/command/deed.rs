@@ -8,29 +8,17 @@ use crossterm::event::KeyCode;
 use crate::{
     domain::{Limit, Quantity, SeriesId, Side, Span},
     engine::Query,
-    store::Format,
+    store::{Format, TABLES},
     tui::{
         enter,
         look::Charset,
         open, screens,
-        state::{Effect, Msg, Purpose, Screen, State},
+        state::{Effect, Engine, Msg, Purpose, Screen, State},
         text::zone,
         theme,
-        update::decide,
+        update::{decide, pace},
     },
 };
-
-/// Names of the tables an export knows.
-const TABLES: [&str; 8] = [
-    "metrics",
-    "settings",
-    "changes",
-    "events",
-    "findings",
-    "proposals",
-    "ledger",
-    "audit",
-];
 
 pub(super) fn overview(state: &mut State, _: &str) -> Vec<Effect> {
     enter(state, Screen::Overview)
@@ -201,6 +189,29 @@ pub(super) fn mute(state: &mut State, text: &str) -> Vec<Effect> {
     }
 }
 
+pub(super) fn speed(state: &mut State, text: &str) -> Vec<Effect> {
+    let speed = match text {
+        "hold" => Some(0.0),
+        "max" => Some(f64::INFINITY),
+        number => number
+            .trim_start_matches('x')
+            .parse()
+            .ok()
+            .filter(|speed: &f64| *speed > 0.0 && speed.is_finite()),
+    };
+    match speed {
+        Some(speed) => pace(state, Some(speed)),
+        None => {
+            state.message = Some(format!("{text} is no speed: 1, 10, max, hold"));
+            Vec::new()
+        }
+    }
+}
+
+pub(super) fn speeds(_: &State, _: &[&str]) -> Vec<String> {
+    ["1", "10", "100", "hold", "max"].map(Into::into).into()
+}
+
 pub(super) fn note(_: &mut State, text: &str) -> Vec<Effect> {
     vec![Effect::Ask(tag("note"), Query::Note(text.into()))]
 }
@@ -290,6 +301,15 @@ pub(super) fn store(state: &mut State, text: &str) -> Vec<Effect> {
 
 pub(super) fn compact(_: &mut State, _: &str) -> Vec<Effect> {
     vec![Effect::Ask(tag("compact"), Query::Compact)]
+}
+
+pub(super) fn engine(state: &mut State, _: &str) -> Vec<Effect> {
+    if state.engine == Engine::Gone {
+        state.message = Some("looking for an engine".into());
+        return vec![Effect::FindEngine];
+    }
+    state.message = Some(format!("an engine is there: pid {}", state.live.usage.pid));
+    Vec::new()
 }
 
 pub(super) fn theme(state: &mut State, name: &str) -> Vec<Effect> {

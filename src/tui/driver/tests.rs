@@ -19,6 +19,9 @@ use crate::{
 /// The variable that makes [`child`] the console; its value is the time between two snapshots in milliseconds.
 const CHILD: &str = "FORESHADOW_TEST_CONSOLE";
 
+/// The variable that makes the first engine end after a few snapshots.
+const MORTAL: &str = "FORESHADOW_TEST_MORTAL";
+
 /// An engine that publishes the world of the mock-ups, with values that move.
 struct Fake(watch::Receiver<Arc<Snapshot>>);
 
@@ -76,17 +79,31 @@ fn child() {
         },
         ..Setup::default()
     };
-    let connect = async move {
-        let (send, receive) = watch::channel(Arc::new(fixture::snapshot()));
+    let mortal = var(MORTAL) == "1";
+    let engines = std::cell::Cell::new(0);
+    let connect = async |want| {
+        // The second look finds nothing, the third an engine that has seen nothing yet.
+        let number = engines.replace(engines.get() + 1);
+        assert_eq!(want, if number == 0 { Want::First } else { Want::Again });
+        if number == 1 {
+            return Ok(None);
+        }
+        let first = if number == 0 {
+            fixture::snapshot()
+        } else {
+            crate::tui::state::nothing()
+        };
+        let (send, receive) = watch::channel(Arc::new(first));
+        let last = if mortal && number == 0 { 3 } else { u64::MAX };
         tokio::spawn(async move {
-            for number in 1.. {
+            for number in 1..last {
                 sleep(every).await;
                 if send.send(Arc::new(fixture::later(number, every.into()))).is_err() {
                     return;
                 }
             }
         });
-        Ok(Fake(receive))
+        Ok(Some(Fake(receive)))
     };
     let exit = runtime.block_on(run(setup, connect)).unwrap();
     runtime.shutdown_background();
@@ -178,6 +195,18 @@ fn keys_are_answered_and_q_gives_the_terminal_back() {
     console.press("q");
     assert_eq!(console.end().code(), Some(0));
     assert!(console.is_restored());
+}
+
+#[test]
+fn an_engine_that_ends_is_told_and_the_next_one_taken() {
+    let mut console = Console::start(&[(MORTAL, "1")]);
+    console.until("LIVE");
+    console.until("GONE");
+    assert!(console.screen.screen().contents().contains("WHAT IS OFF (7)"));
+    console.until("engine gone, data as of 14:32:00");
+    console.until("LIVE");
+    console.press("q");
+    assert_eq!(console.end().code(), Some(0));
 }
 
 #[test]

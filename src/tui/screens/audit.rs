@@ -39,6 +39,13 @@ pub struct Pane {
     failed: Option<String>,
 }
 
+impl Pane {
+    /// Forgets what was asked, so that it is asked again.
+    pub(in crate::tui) fn forget(&mut self) {
+        self.asked = None;
+    }
+}
+
 /// Its keys, most useful first.
 pub const KEYS: &[KeyHint] = &[
     KeyHint {

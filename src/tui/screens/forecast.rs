@@ -37,6 +37,8 @@ pub struct Pane {
     track: Track,
     /// What will be.
     view: Option<Box<ForecastView>>,
+    /// The time cursor it was asked at; `None` is now.
+    view_at: Option<Timestamp>,
     /// What was asked last, and whether the answer is still out.
     asked: Option<Asked>,
     waiting: bool,
@@ -51,6 +53,8 @@ struct Asked {
     limit: Option<f64>,
     /// Start of the column it was asked in: a forecast is asked anew once a column.
     column: Timestamp,
+    /// The time cursor.
+    at: Option<Timestamp>,
 }
 
 impl Default for Pane {
@@ -61,10 +65,19 @@ impl Default for Pane {
             limit: None,
             track: Track::default(),
             view: None,
+            view_at: None,
             asked: None,
             waiting: false,
             error: None,
         }
+    }
+}
+
+impl Pane {
+    /// Forgets what was asked, so that it is asked again.
+    pub(super) fn forget(&mut self) {
+        self.track.forget();
+        (self.asked, self.waiting) = (None, false);
     }
 }
 
@@ -198,12 +211,8 @@ fn limit(state: &State, row: &MetricRow) -> Option<Limit> {
 
 /// The forecast, if it is of that metric and was known at the time shown.
 fn view_of<'a>(state: &'a State, id: &SeriesId) -> Option<&'a ForecastView> {
-    let view = state.forecast.view.as_deref().filter(|view| view.id == *id)?;
-    let known = view
-        .forecast
-        .as_ref()
-        .is_none_or(|forecast| forecast.start <= state.now());
-    (state.at.is_none() || known).then_some(view)
+    let view = state.forecast.view.as_deref();
+    view.filter(|view| view.id == *id && state.forecast.view_at == state.at)
 }
 
 /// What was and what will be on one row of columns; gives also the start of the first.
@@ -329,8 +338,9 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
         horizon: state.forecast.horizon,
         limit: own,
         column: newest.floor(step),
+        at: state.at,
     };
-    if state.at.is_none() && !state.forecast.waiting && state.forecast.asked.as_ref() != Some(&wanted) {
+    if !state.forecast.waiting && state.forecast.asked.as_ref() != Some(&wanted) {
         state.forecast.asked = Some(wanted);
         state.forecast.waiting = true;
         let query = Query::Forecast {
@@ -338,6 +348,7 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
             horizon: horizon(state),
             steps: DETAIL,
             limit: own,
+            at: state.at,
         };
         effects.push(ask("forecast", &id, query));
     }
@@ -449,7 +460,10 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         state.forecast.waiting = false;
         state.forecast.error = None;
         match answer {
-            Ok(Answer::Forecast(view)) => state.forecast.view = Some(view),
+            Ok(Answer::Forecast(view)) => {
+                state.forecast.view_at = state.forecast.asked.as_ref().and_then(|asked| asked.at);
+                state.forecast.view = Some(view);
+            }
             Ok(_) => {}
             Err(error) => state.forecast.error = Some(error.to_string()),
         }

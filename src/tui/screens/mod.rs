@@ -68,6 +68,16 @@ pub fn answer(state: &mut State, screen: Screen, tag: &Tag, answer: Result<Box<A
     of!(screen, answer(state, tag, answer))
 }
 
+/// Forgets what was asked of an engine that has ended, on every screen: it is asked anew of the next one.
+pub fn forget(state: &mut State) {
+    state.overview.forget();
+    resource::forget(state);
+    state.forecast.forget();
+    state.timeline.forget();
+    state.audit.forget();
+    state.whatif.forget();
+}
+
 /// Draws the screen's rows.
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     of!(state.screen, view(state, area, buffer));

@@ -40,6 +40,13 @@ pub struct Pane {
     moves: u64,
 }
 
+impl Pane {
+    /// Forgets the chart, so that it is asked for again.
+    pub(super) fn forget(&mut self) {
+        self.track.forget();
+    }
+}
+
 /// Its keys, most useful first.
 pub const KEYS: &[KeyHint] = &[
     KeyHint {
@@ -202,12 +209,20 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
                 .and_then(|id| state.metric(id))
                 .map(|row| row.unit)
                 .unwrap_or_default();
+            let now = now.map_or("-".into(), |now| unit.show(now));
             let band = band.map_or("-".into(), |(low, high)| bare(&page::between(unit, low, high)));
-            (now.map_or("-".into(), |now| unit.show(now)), band)
+            // The letter of a size stands beside the value already, where it is the same.
+            let letter = now.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
+            let band = band.strip_suffix(letter).unwrap_or(&band).to_owned();
+            (now, band)
         }
         Seen::Setting { now, expected } => {
             let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
-            (value(now), format!("{} (set)", value(expected)))
+            let mut should = value(expected);
+            if expected.is_some() && should.len() <= 3 {
+                should.push_str(" (set)");
+            }
+            (value(now), should)
         }
     }
 }
@@ -250,6 +265,32 @@ fn rough(span: Span) -> String {
         100..2_880 => format!("{}h", minutes / 60),
         _ => format!("{}d", (minutes / 1_440).min(99)),
     }
+}
+
+/// The worst findings, and behind them the metrics where trouble shows first: at most `most` lines of `width` cells, each begun by its
+/// mark.
+#[must_use]
+pub fn worst(state: &State, most: usize, width: usize) -> Vec<(Mark, String)> {
+    let line = |mark: Mark, what: &str, now: &str| {
+        let cells = width.saturating_sub(3 + text::width(now));
+        (mark, format!("{} {} {now}", mark.glyph(), text::fit_name(what, cells)))
+    };
+    let off = findings(state).into_iter().map(|finding| {
+        let (now, _) = compared(state, finding);
+        let host = if state.shown.resources.len() > 1 && width >= 30 {
+            format!("{} ", finding.resource.name())
+        } else {
+            String::new()
+        };
+        line(finding.mark, &format!("{host}{}", name(state, finding)), &now)
+    });
+    let rest = order::ordered(state).into_iter().map(|row| {
+        let now = row
+            .now
+            .map_or("-".into(), |(_, value)| row.unit.show(metrics::coarse(row.unit, value)));
+        line(row.mark, &row.id.name, &now)
+    });
+    off.chain(rest).take(most).collect()
 }
 
 /// The findings as a list to copy or write.

@@ -10,8 +10,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Change, Mark, Proposal, ProposalId, ProposalStatus, SeriesId},
-    engine::{Answer, LinkError, Query},
+    domain::{Change, ChangeSet, Mark, Proposal, ProposalId, ProposalStatus, ResourceId, SeriesId, Span, Timestamp},
+    engine::{Answer, Chart, LinkError, Query},
     simulate::Outcome,
     tui::{
         look::Role,
@@ -32,6 +32,40 @@ pub struct Pane {
     asked: Option<ProposalId>,
     /// What the proposal under the cursor would do, for the chart of wide screens.
     outcome: Option<(ProposalId, Box<Outcome>)>,
+    /// The proposal that is being computed anew.
+    anew_asked: Option<ProposalId>,
+    /// The proposal that was computed anew (`r`), with what came of it.
+    anew: Option<(ProposalId, Box<Outcome>)>,
+    /// A day of the load of the resource under the cursor.
+    day: Option<Chart>,
+    /// Of which resource the day was asked for.
+    day_asked: Option<ResourceId>,
+}
+
+impl Pane {
+    /// What a proposal would do, computed anew.
+    fn anew(&self, id: ProposalId) -> Option<&Outcome> {
+        let found = self.anew.as_ref().filter(|(theirs, _)| *theirs == id);
+        found.map(|(_, outcome)| &**outcome)
+    }
+
+    /// The quietest half hour of a resource's last day with its load, and the mean of the day; `None` with less than 20 hours.
+    fn quiet(&self, resource: &ResourceId) -> Option<(Timestamp, Timestamp, f64, f64)> {
+        let day = self.day.as_ref().filter(|day| day.id.resource == *resource)?;
+        let loads: Vec<(usize, f64)> = day
+            .columns
+            .iter()
+            .enumerate()
+            .filter_map(|(place, column)| Some((place, column.value?.0)))
+            .collect();
+        if day.step * (loads.len() as i64) < Span::from_hours(20) {
+            return None;
+        }
+        let (place, load) = loads.iter().copied().min_by(|a, b| a.1.total_cmp(&b.1))?;
+        let usual = loads.iter().map(|(_, load)| load).sum::<f64>() / loads.len() as f64;
+        let from = day.from + day.step * place as i64;
+        Some((from, from + day.step, load, usual))
+    }
 }
 
 /// Its keys, most useful first.
@@ -65,6 +99,11 @@ pub const KEYS: &[KeyHint] = &[
         key: "e",
         does: "export",
         help: "writes the proposal and its commands to a new file",
+    },
+    KeyHint {
+        key: "r",
+        does: "anew",
+        help: "computes what the change would do anew, on the newest data",
     },
     KeyHint {
         key: "a",
@@ -134,6 +173,9 @@ pub fn next(state: &State) -> String {
                 proposal.id.0
             )
         }
+        Some(proposal) if text::outdated(state, &proposal).is_some() => {
+            format!("r computes #{} anew: the setting changed again", proposal.id.0)
+        }
         Some(proposal) if proposal.changes.active().next().is_none() => {
             format!("Enter shows #{} whole; {session}", proposal.id.0)
         }
@@ -148,25 +190,76 @@ fn wide(state: &State) -> bool {
 
 /// What to ask when the screen is entered, or when the data it shows have changed.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let Some(proposal) = selected(state).filter(|_| wide(state)) else {
+    let Some(proposal) = selected(state) else {
         return Vec::new();
     };
+    let mut effects: Vec<Effect> = day(state, &proposal.resource).into_iter().collect();
+    if wide(state) {
+        effects.extend(chart(state, &proposal));
+    }
+    effects
+}
+
+/// Asks for a day of the resource's load, once.
+fn day(state: &mut State, resource: &ResourceId) -> Option<Effect> {
+    let load = SeriesId::new(resource, "cpu.busy_pct");
+    if state.proposals.day_asked.as_ref() == Some(resource) || state.metric(&load).is_none() {
+        return None;
+    }
+    state.proposals.day_asked = Some(resource.clone());
+    let to = state.now();
+    let query = Query::Chart {
+        id: load,
+        from: to - Span::from_days(1),
+        to,
+        step: Span::from_mins(30),
+    };
+    Some(Effect::Ask(tag("day"), query))
+}
+
+/// Asks what a proposal would do, for the chart below its text.
+fn chart(state: &State, proposal: &Proposal) -> Option<Effect> {
     let known = state
         .proposals
         .outcome
         .as_ref()
         .is_some_and(|(id, _)| *id == proposal.id);
     if known || proposal.changes.active().next().is_none() {
+        return None;
+    }
+    Some(ask_outcome(state, "outcome", proposal.changes.clone()))
+}
+
+fn ask_outcome(state: &State, what: &'static str, changes: ChangeSet) -> Effect {
+    let query = Query::WhatIf {
+        changes,
+        horizon: state.shown.options.horizon,
+        seed: whatif::SEED,
+        at: state.at,
+        job: None,
+    };
+    Effect::Ask(tag(what), query)
+}
+
+/// Computes a proposal anew, from what its settings are now.
+fn again(state: &mut State, proposal: &Proposal) -> Vec<Effect> {
+    let mut changes = proposal.changes.clone();
+    for step in &mut changes.steps {
+        if let Change::Setting { id, from, .. } = &mut step.change
+            && let Some(row) = state.shown.settings.iter().find(|row| row.id == *id)
+        {
+            from.clone_from(&row.value);
+        }
+    }
+    if changes.active().next().is_none() {
+        state.message = Some(format!(
+            "#{} changes what is declared: there is nothing to compute",
+            proposal.id.0
+        ));
         return Vec::new();
     }
-    vec![Effect::Ask(
-        tag("outcome"),
-        Query::WhatIf {
-            changes: proposal.changes.clone(),
-            horizon: state.shown.options.horizon,
-            seed: whatif::SEED,
-        },
-    )]
+    state.proposals.anew_asked = Some(proposal.id);
+    vec![ask_outcome(state, "anew", changes)]
 }
 
 fn tag(what: &'static str) -> Tag {
@@ -197,6 +290,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('x') => show(state, format!("score of #{}", proposal.id.0), text::score(&proposal)),
         KeyCode::Char('y') => return vec![Effect::Copy(proposal.artefact.text.clone())],
         KeyCode::Char('a') => return apply(state, &proposal),
+        KeyCode::Char('r') => return again(state, &proposal),
         KeyCode::Char('d') => ask(state, Purpose::Dismiss, &proposal, ""),
         KeyCode::Char('e') => {
             let name = format!("foreshadow-proposal-{}.txt", proposal.id.0);
@@ -303,6 +397,17 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     match answer.map(|answer| *answer) {
+        Ok(Answer::Chart(chart)) => state.proposals.day = Some(chart),
+        Ok(Answer::WhatIf(outcome)) if tag.what == "anew" => {
+            if let Some(id) = state.proposals.anew_asked.take() {
+                let told = outcome
+                    .effects
+                    .first()
+                    .map_or_else(|| "no effect with evidence".into(), text::short_effect);
+                state.message = Some(format!("#{} computed anew: {told}", id.0));
+                state.proposals.anew = Some((id, outcome));
+            }
+        }
         Ok(Answer::WhatIf(outcome)) => {
             // A late answer, to a proposal no longer under the cursor, is dropped.
             if let Some(proposal) = selected(state).filter(|proposal| proposal.changes == outcome.changes) {
@@ -312,7 +417,7 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         Ok(Answer::Text(lines)) => state.message = lines.into_iter().next(),
         Ok(_) => state.message = Some("dismissed: it comes back when the facts change".into()),
         // The chart is an extra: when it cannot be had, the rest stands.
-        Err(_) if tag.what == "outcome" => {}
+        Err(_) if matches!(tag.what, "outcome" | "day") => {}
         Err(error) => state.message = Some(error.to_string()),
     }
     Vec::new()
@@ -357,7 +462,7 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
                 height: chart_rows,
                 ..right
             };
-            whatif::chart_of(state, outcome, None, "with the change", chart_area, buffer);
+            whatif::chart_of(state, outcome, None, "changed", chart_area, buffer);
         }
         return;
     }
@@ -414,7 +519,10 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
         } else {
             String::new()
         };
-        let told = row.effects.first().map(text::short_effect).unwrap_or_default();
+        let told = row
+            .effects
+            .first()
+            .map_or_else(|| "not known".into(), text::short_effect);
         page.item(
             place == at,
             &format!(
@@ -440,6 +548,13 @@ fn detail(state: &State, proposal: &Proposal, area: Rect, buffer: &mut Buffer) {
         proposal.resource.name(),
         proposal.title
     )];
+    if let Some((at, now)) = text::outdated(state, proposal).zip(state.shown.at) {
+        let again = crate::tui::text::when(at, now);
+        lines.push(format!(
+            " #{} is out of date: the setting changed again at {again}. r computes it anew.",
+            proposal.id.0
+        ));
+    }
     lines.extend(text::sections(state, proposal, width));
     let cut = lines.len() > page.left();
     let room = if cut {

@@ -8,8 +8,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Change, ChangeSet, SeriesId, Span, Step},
-    engine::{Answer, LinkError, Query},
+    domain::{Change, ChangeSet, SeriesId, Span, Step, Timestamp},
+    engine::{Answer, LinkError, Query, STOPPED},
     simulate::Outcome,
     tui::{
         enter, open_line, page,
@@ -23,6 +23,9 @@ pub(super) use charts::chart_of;
 /// Seed of the draws: the same question gives the same figures.
 pub const SEED: u64 = 7;
 
+/// Time between two looks at how far a what-if is.
+const POLL: Span = Span(500_000);
+
 /// The horizons that `[` and `]` step through, hours.
 const HORIZONS: [i64; 8] = [1, 3, 6, 12, 24, 72, 168, 720];
 
@@ -31,8 +34,12 @@ const HORIZONS: [i64; 8] = [1, 3, 6, 12, 24, 72, 168, 720];
 struct Scenario {
     changes: ChangeSet,
     outcome: Option<Box<Outcome>>,
-    /// Whether an answer is awaited.
-    asked: bool,
+    /// The number of the question whose answer is awaited.
+    job: Option<u64>,
+    /// The time cursor it was asked at last; `None` is now.
+    at: Option<Timestamp>,
+    /// How far the answer is: metrics learnt again, and all of them.
+    progress: Option<(u32, u32)>,
     /// Why there is no answer.
     failed: Option<String>,
 }
@@ -53,6 +60,20 @@ pub struct Pane {
     horizon: Span,
     /// Metrics shown first, since someone came here from them.
     wanted: Vec<SeriesId>,
+    /// The number of the next question.
+    next_job: u64,
+    /// Whether a look at how far it is is on its way.
+    polling: bool,
+}
+
+impl Scenario {
+    /// Waits no longer for an answer, and tells the engine so.
+    fn halt(&mut self) -> Option<Effect> {
+        self.progress = None;
+        // One of now is done at once.
+        let job = self.job.take().filter(|_| self.at.is_some())?;
+        Some(Effect::Ask(tag("stop"), Query::Stop(job)))
+    }
 }
 
 impl Default for Pane {
@@ -66,6 +87,8 @@ impl Default for Pane {
             outcome: false,
             horizon: Span::from_hours(6),
             wanted: Vec::new(),
+            next_job: 0,
+            polling: false,
         }
     }
 }
@@ -77,6 +100,13 @@ impl Pane {
 
     fn current_mut(&mut self) -> &mut Scenario {
         self.b.as_mut().filter(|_| self.on_b).unwrap_or(&mut self.a)
+    }
+
+    /// Lets what failed be asked again.
+    pub(super) fn forget(&mut self) {
+        for scenario in std::iter::once(&mut self.a).chain(&mut self.b) {
+            (scenario.job, scenario.failed) = (None, None);
+        }
     }
 
     /// The series of the outcome, those someone came for first.
@@ -239,31 +269,80 @@ pub fn with(state: &mut State, changes: ChangeSet) -> Vec<Effect> {
 /// What to ask when the screen is entered, or when the data it shows have changed: what was not asked yet. A what-if keeps
 /// the time it was run at; `r` runs it anew.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
+    let at = state.at;
     let pane = &mut state.whatif;
     let horizon = pane.horizon;
     let mut effects = Vec::new();
     for (what, scenario) in [("a", Some(&mut pane.a)), ("b", pane.b.as_mut())] {
         let Some(scenario) = scenario else { continue };
+        if scenario.at != at {
+            effects.extend(scenario.halt());
+            (scenario.at, scenario.outcome, scenario.failed) = (at, None, None);
+        }
         let answered = scenario
             .outcome
             .as_ref()
             .is_some_and(|outcome| outcome.changes == scenario.changes && outcome.horizon == horizon);
         if scenario.changes.active().next().is_none() {
             scenario.outcome = None;
-            scenario.asked = false;
-        } else if !answered && !scenario.asked && scenario.failed.is_none() {
-            scenario.asked = true;
+            effects.extend(scenario.halt());
+        } else if !answered && scenario.job.is_none() && scenario.failed.is_none() {
+            pane.next_job += 1;
+            scenario.job = Some(pane.next_job);
             effects.push(Effect::Ask(
                 tag(what),
                 Query::WhatIf {
                     changes: scenario.changes.clone(),
                     horizon,
                     seed: SEED,
+                    at,
+                    job: scenario.job,
                 },
             ));
         }
     }
+    // Only what is learnt again from the past takes long enough to be watched.
+    if at.is_some() && !pane.polling && running(&state.whatif) {
+        state.whatif.polling = true;
+        effects.push(Effect::PollAfter(POLL));
+    }
     effects
+}
+
+/// Whether an answer is awaited.
+fn running(pane: &Pane) -> bool {
+    [Some(&pane.a), pane.b.as_ref()]
+        .into_iter()
+        .flatten()
+        .any(|scenario| scenario.job.is_some())
+}
+
+/// Time to ask how far the what-ifs are.
+pub fn poll(state: &mut State) -> Vec<Effect> {
+    let pane = &mut state.whatif;
+    pane.polling = running(pane);
+    if !pane.polling {
+        return Vec::new();
+    }
+    let jobs = [("a", Some(&pane.a)), ("b", pane.b.as_ref())].into_iter();
+    let asks = jobs.filter_map(|(what, scenario)| Some(Effect::Ask(tag(what), Query::Progress(scenario?.job?))));
+    asks.chain([Effect::PollAfter(POLL)]).collect()
+}
+
+/// Esc while a what-if runs: ends it. `None` when none runs.
+pub fn stop(state: &mut State) -> Option<Vec<Effect>> {
+    let pane = &mut state.whatif;
+    if !running(pane) {
+        return None;
+    }
+    let mut effects = Vec::new();
+    for scenario in std::iter::once(&mut pane.a).chain(&mut pane.b) {
+        if scenario.job.is_some() {
+            effects.extend(scenario.halt());
+            scenario.failed = Some("stopped: r runs it again".into());
+        }
+    }
+    Some(effects)
 }
 
 fn tag(what: &'static str) -> Tag {
@@ -277,9 +356,10 @@ fn tag(what: &'static str) -> Tag {
 /// Runs again whatever differs from what was asked.
 fn changed(state: &mut State) -> Vec<Effect> {
     let scenario = state.whatif.current_mut();
-    scenario.asked = false;
+    let mut effects: Vec<Effect> = scenario.halt().into_iter().collect();
     scenario.failed = None;
-    refresh(state)
+    effects.extend(refresh(state));
+    effects
 }
 
 /// A key that the frame did not take.
@@ -327,15 +407,13 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('[') => return far(state, -1),
         KeyCode::Char(']') => return far(state, 1),
         KeyCode::Char('r') => {
-            for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()]
-                .into_iter()
-                .flatten()
-            {
-                scenario.outcome = None;
-                scenario.asked = false;
-                scenario.failed = None;
+            let mut effects = Vec::new();
+            for scenario in std::iter::once(&mut state.whatif.a).chain(&mut state.whatif.b) {
+                effects.extend(scenario.halt());
+                (scenario.outcome, scenario.failed) = (None, None);
             }
-            return refresh(state);
+            effects.extend(refresh(state));
+            return effects;
         }
         KeyCode::Char('x') => {
             state.overlay = Some(Overlay::Text {
@@ -386,14 +464,13 @@ fn far(state: &mut State, by: isize) -> Vec<Effect> {
         .unwrap_or(HORIZONS.len() - 1);
     let to = at.saturating_add_signed(by).min(HORIZONS.len() - 1);
     state.whatif.horizon = Span::from_hours(HORIZONS[to]);
-    for scenario in [Some(&mut state.whatif.a), state.whatif.b.as_mut()]
-        .into_iter()
-        .flatten()
-    {
-        scenario.asked = false;
+    let mut effects = Vec::new();
+    for scenario in std::iter::once(&mut state.whatif.a).chain(&mut state.whatif.b) {
+        effects.extend(scenario.halt());
         scenario.failed = None;
     }
-    refresh(state)
+    effects.extend(refresh(state));
+    effects
 }
 
 /// What was typed into a line this screen opened, when Enter is pressed: a change, or a file.
@@ -449,16 +526,19 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         return Vec::new();
     };
     match answer.map(|answer| *answer) {
+        _ if tag.what == "stop" => {}
         // An answer to what is no longer asked comes too late and is dropped.
         Ok(Answer::WhatIf(outcome)) if outcome.changes == scenario.changes && outcome.horizon == horizon => {
-            scenario.asked = false;
-            scenario.failed = None;
+            (scenario.job, scenario.progress, scenario.failed) = (None, None, None);
             scenario.outcome = Some(outcome);
         }
+        Ok(Answer::Progress(progress)) => scenario.progress = progress.or(scenario.progress),
         Ok(_) => {}
+        // Of one that someone stopped, or that nobody waits for any more.
+        Err(_) if scenario.job.is_none() => {}
+        Err(LinkError::Refused(why)) if why == STOPPED => {}
         Err(error) => {
-            scenario.asked = false;
-            scenario.outcome = None;
+            (scenario.job, scenario.progress, scenario.outcome) = (None, None, None);
             scenario.failed = Some(error.to_string());
         }
     }

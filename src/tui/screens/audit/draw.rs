@@ -240,8 +240,19 @@ fn summary(state: &State, width: usize) -> Vec<String> {
         .iter()
         .filter(|source| !source.ok)
         .map(|source| {
-            let since = source.read.map(|read| format!(" since {}", when(read, state.now())));
-            format!("{} lost{} ({})", source.name, since.unwrap_or_default(), source.says)
+            let again = source
+                .next
+                .map(|at| format!(", again {}", minute(at)))
+                .unwrap_or_default();
+            match source.read {
+                Some(read) => format!(
+                    "{} lost since {} ({}{again})",
+                    source.name,
+                    when(read, state.now()),
+                    source.says
+                ),
+                None => format!("{}: {}{again}", source.name, source.says),
+            }
         })
         .collect();
     let bad = if bad.is_empty() {
@@ -258,11 +269,16 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             Unit::Bytes.show(max as f64)
         ),
     };
+    let trust = format!(
+        " SHADOW HEALTH   learnt {}   {held}{learning}",
+        grouped(health.learnt.into())
+    );
+    if !state.shown.live {
+        let kept = " The ledger, the engine and the sources are not kept for the past: 0 goes back to now.".into();
+        return vec![trust, kept];
+    }
     vec![
-        format!(
-            " SHADOW HEALTH   learnt {}   {held}{learning}",
-            grouped(health.learnt.into())
-        ),
+        trust,
         format!(
             " PROMISES  scored {}   open {}   worst: {worst}",
             grouped(scored),
@@ -271,7 +287,11 @@ fn summary(state: &State, width: usize) -> Vec<String> {
         format!(
             " SELF  cpu {:.1} %   rss {}   {kept}   lag {}   dropped {}",
             usage.cpu_pct,
-            Unit::Bytes.show(usage.rss_bytes as f64),
+            // Measured for the first time ten seconds after the start.
+            match usage.rss_bytes {
+                0 => "-".into(),
+                bytes => Unit::Bytes.show(bytes as f64),
+            },
             Unit::Secs.show(usage.lag_secs),
             grouped(usage.dropped)
         ),

@@ -11,7 +11,7 @@ use crate::{
         look::Role,
         page::{Page, between, signed, window},
         state::{Room, State},
-        text::{self, fit, put},
+        text::{self, fit, fit_name, put},
     },
 };
 
@@ -125,8 +125,7 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         }
         (Some(limit), None) => parts.push(format!("{} not passed", row.unit.show(limit.value))),
         (None, _) => {
-            let name = row.id.name.rsplit('.').next().unwrap_or_default();
-            parts.push(format!("{name} has no limit: :limit 90, or L for this view"));
+            parts.push("no limit: :limit 90, or L for this view".into());
         }
     }
     parts.push(format!("horizon {}", hours(horizon(state))));
@@ -189,10 +188,14 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
     if let Some(error) = &state.forecast.error {
         return Some(error.clone());
     }
-    if state.at.is_some() && view_of(state, &row.id).is_none() {
-        return Some("what was forecast then is drawn up to the line; 0 goes back to now".into());
-    }
     let view = view_of(state, &row.id)?;
+    if let (Some(at), Some(forecast)) = (state.at, &view.forecast) {
+        let points = text::grouped(forecast.points);
+        return Some(format!(
+            "learnt again from the {points} values kept before {}",
+            text::clock(at)
+        ));
+    }
     if view.forecast.is_none() {
         let ready = row
             .ready
@@ -236,14 +239,14 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
             format!(
                 "{pointer}{} {} in {}",
                 fit(row.id.resource.name(), 7),
-                fit(&row.id.name, width.saturating_sub(20)),
+                fit_name(&row.id.name, width.saturating_sub(20)),
                 until(crossing.at[1], state.now())
             )
         } else {
             format!(
                 "{pointer}{} {} {} in {} {} {} {hits}",
                 fit(row.id.resource.name(), 6),
-                fit(&row.id.name, name_cells),
+                fit_name(&row.id.name, name_cells),
                 fit(&row.unit.show(crossing.limit), 6),
                 fit(&until(crossing.at[1], state.now()), 8),
                 fit(&interval(crossing, state.now()), 17),
@@ -324,7 +327,7 @@ fn side_list(state: &State, page: &mut Page<'_>) {
             &format!(
                 "{pointer}{} {}",
                 fit(row.id.resource.name(), 8),
-                fit(&row.id.name, cells)
+                fit_name(&row.id.name, cells)
             ),
         );
         let when = format!(

@@ -17,7 +17,7 @@ use crate::{
         page::{Page, window},
         put_counts,
         state::{Room, State},
-        text::{self, cut, fit, fit_right, grouped},
+        text::{self, cut, fit, fit_name, fit_right, grouped},
     },
 };
 
@@ -93,7 +93,7 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
             pointer(place == at),
             fit(&finding.mark.to_string(), 10),
             fit(finding.resource.name(), host),
-            fit(&name(state, finding), metric),
+            fit_name(&name(state, finding), metric),
             fit_right(&bits(state, finding), 4)
         );
         put_row(&mut page, place == at, &line, finding.mark, 1, width);
@@ -135,7 +135,12 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     page.line(Role::Text, &says);
     let (row, screen) = page.take(1);
     put_counts(state, row, 1, 0, screen);
-    page.rule();
+    put_sources(state, row, screen);
+    // What is not kept must be seen, whatever else is off.
+    match unkept(state) {
+        Some(says) => page.line(Role::NotLive, &says),
+        None => page.rule(),
+    }
     let (findings, hosts) = (findings(state), hosts(state));
     let quiet = quiet(state);
     let shares = shares(state);
@@ -184,6 +189,31 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     for place in window(all.len(), at, shares.metrics) {
         let row = all[place];
         metrics::row(state, row, Some(&row.id) == here.as_ref(), spare, &mut page);
+    }
+}
+
+/// What is said when nothing is being kept.
+fn unkept(state: &State) -> Option<String> {
+    let store = &state.shown.store;
+    (!store.ok && !store.says.is_empty() && &*store.says != "opening")
+        .then(|| format!(" The store: {}. Live values only; :store retry", store.says))
+}
+
+/// Sources that give nothing, at the right of the counts where there is room.
+fn put_sources(state: &State, row: Rect, buffer: &mut Buffer) {
+    let sources = &state.shown.sources;
+    let silent = sources.iter().filter(|source| !source.ok).count();
+    if silent == 0 {
+        return;
+    }
+    let says = format!("{silent} of {} sources without data: 7", sources.len());
+    let taken: usize = 1 + counts(&state.shown, "   ")
+        .iter()
+        .map(|(_, text)| text.len())
+        .sum::<usize>();
+    let from = usize::from(row.width).saturating_sub(says.len() + 1);
+    if from > taken {
+        text::put(buffer, row, from as u16, 0, &says, state.look.style(Role::Dim));
     }
 }
 
@@ -237,7 +267,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         fit(&finding.mark.to_string(), 10),
         if marked { '*' } else { ' ' },
         fit(finding.resource.name(), 7),
-        fit(&name(state, finding), 18 + spare),
+        fit_name(&name(state, finding), 18 + spare),
         fit_right(&now, 7),
         fit(&expected, 9),
         fit_right(&bits(state, finding), 4),
@@ -286,13 +316,13 @@ fn host_rows(state: &State, rows: &[&ResourceRow], fits: usize, spare: usize, pa
             _ => (unheard(state, row), "-".into()),
         };
         let line = format!(
-            "{}  {}{}  {}   {}   {}{}   {}",
+            "{}  {}{} {}  {}   {}{}   {}",
             pointer(chosen),
             fit(row.id.name(), 8),
             fit(&row.mark.to_string(), 10),
             load(row.cpu, &state.look),
             load(row.mem, &state.look),
-            fit(&worst, 23 + spare),
+            fit_name(&worst, 23 + spare),
             fit_right(&bits, 5),
             row.seen.map_or("-".into(), text::minute)
         );
@@ -316,13 +346,13 @@ fn unheard(state: &State, row: &ResourceRow) -> String {
 /// A percentage and its last minutes: `31 ::-=`.
 fn load(part: Option<(f64, [Option<f32>; 8])>, look: &Look) -> String {
     let Some((now, past)) = part else {
-        return " -     ".into();
+        return "  -     ".into();
     };
     let trend: String = past[4..]
         .iter()
         .map(|value| value.map_or(" ", |value| spark(value, look.charset)))
         .collect();
-    format!("{:>2.0} {trend}", now.clamp(0.0, 99.0))
+    format!("{:>3.0} {trend}", now.clamp(0.0, 999.0))
 }
 
 /// A percentage in one cell.
@@ -344,9 +374,6 @@ fn spark(percent: f32, charset: Charset) -> &'static str {
 fn quiet(state: &State) -> Vec<String> {
     let shown = &state.shown;
     let mut lines = Vec::new();
-    if !shown.store.ok && !shown.store.says.is_empty() {
-        lines.push(format!(" {}", shown.store.says));
-    }
     if !findings(state).is_empty() {
         return lines;
     }
@@ -406,10 +433,28 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some(id) = super::beside(state) else { return };
     let mut page = Page::new(&state.look, inner, buffer);
     page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
-    let Some(row) = state.metric(&id) else {
-        setting(state, &id, &mut page);
-        return;
-    };
+    match state.metric(&id) {
+        Some(row) => metric(state, row, &mut page),
+        None => setting(state, &id, &mut page),
+    }
+    if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
+        page.rule();
+        let width = page.width().saturating_sub(2);
+        let causes = finding
+            .causes
+            .iter()
+            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
+        let told = std::iter::once(finding.summary.to_string())
+            .chain(causes)
+            .chain(finding.evidence.iter().map(ToString::to_string));
+        for line in told.flat_map(|line| text::wrap(&line, width)) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
+    }
+}
+
+/// A metric's value, its shadow and the last minutes of both.
+fn metric(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let now = row.now.map_or("-".into(), |(_, value)| row.unit.show(value));
     let (band, bits) = match row.expected {
         Some(expected) => {
@@ -422,7 +467,7 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
         None => ("learning".into(), String::new()),
     };
     page.line(Role::Text, &format!(" now {now}  shadow {band}  {bits}"));
-    if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == id) {
+    if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == row.id) {
         let lists = Lists::of(chart, row.cadence, state.now());
         let plot = Plot {
             unit: row.unit,
@@ -444,20 +489,6 @@ fn side(state: &State, area: Rect, buffer: &mut Buffer) {
             ..rows
         };
         chart::strip(&lists.bits, &state.look, cells, screen);
-    }
-    if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
-        page.rule();
-        let width = page.width().saturating_sub(2);
-        let causes = finding
-            .causes
-            .iter()
-            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
-        let told = std::iter::once(finding.summary.to_string())
-            .chain(causes)
-            .chain(finding.evidence.iter().map(ToString::to_string));
-        for line in told.flat_map(|line| text::wrap(&line, width)) {
-            page.line(Role::Text, &format!(" {line}"));
-        }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
         order::NOTABLE,
         page::{self, Page},
         state::State,
-        text::{fit, fit_right},
+        text::{fit, fit_name, fit_right},
     },
 };
 
@@ -37,7 +37,7 @@ pub(super) fn row(state: &State, row: &MetricRow, chosen: bool, spare: usize, pa
         fit(&row.mark.to_string(), 10),
         if state.marked.contains(&row.id) { '*' } else { ' ' },
         fit(row.id.resource.name(), 7),
-        fit(&row.id.name, 18 + spare),
+        fit_name(&row.id.name, 18 + spare),
         fit_right(&now(row), 7),
         fit(&band, 9),
         fit_right(&bits(row), 4),
@@ -57,7 +57,7 @@ pub(super) fn small_row(state: &State, row: &MetricRow, chosen: bool, page: &mut
         "{}{} {host}{} {}",
         draw::pointer(chosen),
         fit(&row.mark.to_string(), 10),
-        fit(&row.id.name, width.saturating_sub(20 + host.len())),
+        fit_name(&row.id.name, width.saturating_sub(20 + host.len())),
         fit_right(&now(row), 7)
     );
     draw::put_row(page, chosen, &line, row.mark, 1, width);
@@ -79,7 +79,7 @@ fn bits(row: &MetricRow) -> String {
 }
 
 /// `value` with two digits that matter; counts keep theirs.
-fn coarse(unit: Unit, value: f64) -> f64 {
+pub(super) fn coarse(unit: Unit, value: f64) -> f64 {
     if unit == Unit::Count || !value.is_finite() || value == 0.0 {
         return value;
     }

@@ -1,11 +1,12 @@
 //! What is said of one proposal.
 
 use crate::{
-    domain::{Artefact, Effect, Evidence, Proposal},
+    domain::{Artefact, Change, Effect, Evidence, Proposal, Timestamp, Value},
+    engine::SettingRow,
     tui::{
         page::{between, labelled, signed},
         state::State,
-        text::when,
+        text::{minute, when},
     },
 };
 
@@ -13,10 +14,10 @@ use crate::{
 #[must_use]
 pub fn evidence(evidence: Evidence) -> &'static str {
     match evidence {
-        Evidence::Identity => "identity",
-        Evidence::PastChange => "past-change",
-        Evidence::Network => "network",
-        Evidence::None => "none",
+        Evidence::Identity => "by a law",
+        Evidence::PastChange => "seen before",
+        Evidence::Network => "learnt link",
+        Evidence::None => "a guess",
     }
 }
 
@@ -32,7 +33,7 @@ pub(super) fn short_effect(effect: &Effect) -> String {
     format!("{change} {}", last_part(&effect.series.name))
 }
 
-/// `mem.available_pct 4.1 -> 11 % (80 %: 9.8-12.2 %), past-change`.
+/// `mem.available_pct 4.1 -> 11 % (80 %: 9.8-12.2 %), seen before`.
 fn effect(effect: &Effect) -> String {
     let unit = effect.unit;
     let mut text = format!(
@@ -45,7 +46,7 @@ fn effect(effect: &Effect) -> String {
     if let Some((without, with)) = effect.crossing {
         text += &format!(", limit passed {:.0} -> {:.0} %", without * 100.0, with * 100.0);
     }
-    format!("{text} [{}]", evidence(effect.evidence))
+    format!("{text}, {}", evidence(effect.evidence))
 }
 
 /// The lines of an artefact that do something: no blank ones, no comments.
@@ -66,7 +67,9 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
             lines.extend(labelled(label, text, width));
         }
     };
-    say("WHY", &proposal.why.join(" "));
+    for (place, why) in proposal.why.iter().enumerate() {
+        say(if place == 0 { "WHY" } else { " " }, why);
+    }
     let finding = state.shown.findings.iter().find(|row| row.id == proposal.finding);
     if let (Some(finding), Some(now)) = (finding, state.shown.at) {
         let since = when(finding.since, now);
@@ -75,11 +78,13 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
             &format!("{} since {since}: {}", finding.mark, finding.summary),
         );
     }
-    for (place, told) in proposal.effects.iter().enumerate() {
+    let anew = state.proposals.anew(proposal.id);
+    let effects = anew.map_or(&proposal.effects, |outcome| &outcome.effects);
+    for (place, told) in effects.iter().enumerate() {
         say(if place == 0 { "EFFECT" } else { " " }, &effect(told));
     }
-    if proposal.effects.is_empty() {
-        say("EFFECT", "not known: nothing alike was ever seen [none]");
+    if effects.is_empty() {
+        say("EFFECT", "not known: nothing alike was ever seen");
     }
     say("COST", &proposal.cost);
     say("SURE", &proposal.sure);
@@ -97,18 +102,99 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
         more => format!("  (y copies all {more})"),
     };
     say("STEPS", &format!("{}{copies}", numbered.join("  ")));
+    say("SEEN", &seen(state, proposal));
+    say("WHEN", &best_time(state, proposal));
+    say("NOT", &not(state, proposal));
     if let Some(now) = state.shown.at {
-        let made = when(proposal.made_at, now);
+        let (made, anew) = (when(proposal.made_at, now), anew.map(|outcome| when(outcome.at, now)));
+        let anew = anew.map_or_else(String::new, |at| format!(", computed anew {at}"));
         let stale = match proposal.status {
             crate::domain::ProposalStatus::Stale => "; - stale: its data are too old, it cannot be applied",
             _ => "",
         };
-        say(
-            "MADE",
-            &format!("{made}, answers finding {}{stale}", proposal.finding.0),
-        );
+        if !(anew.is_empty() && stale.is_empty()) {
+            say("MADE", &format!("{made}{anew}{stale}"));
+        }
     }
     lines
+}
+
+/// The settings that a proposal changes, with what they are now.
+fn touched<'a>(state: &'a State, proposal: &'a Proposal) -> impl Iterator<Item = (&'a Option<Value>, &'a SettingRow)> {
+    proposal.changes.active().filter_map(|change| match change {
+        Change::Setting { id, from, .. } => {
+            let row = state.shown.settings.iter().find(|row| row.id == *id)?;
+            Some((from, row))
+        }
+        Change::Capacity { .. } | Change::Traffic { .. } => None,
+    })
+}
+
+/// When a setting of the proposal changed again since it was made.
+pub(super) fn outdated(state: &State, proposal: &Proposal) -> Option<Timestamp> {
+    touched(state, proposal).find_map(|(from, row)| {
+        let change = row.last_change.as_ref()?;
+        (from.is_some() && *from != row.value && change.at > proposal.made_at).then_some(change.at)
+    })
+}
+
+/// What is known of earlier changes of the same settings.
+fn seen(state: &State, proposal: &Proposal) -> String {
+    let Some(now) = state.shown.at else {
+        return String::new();
+    };
+    let told: Vec<String> = touched(state, proposal)
+        .map(|(_, row)| match &row.last_change {
+            Some(change) => {
+                let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
+                let from = change
+                    .from
+                    .as_ref()
+                    .map_or_else(|| "(absent)".into(), ToString::to_string);
+                let to = change
+                    .to
+                    .as_ref()
+                    .map_or_else(|| "(absent)".into(), ToString::to_string);
+                format!("{} went {from} -> {to} {}{by}", row.id.name, when(change.at, now))
+            }
+            None => format!("{} never changed since {}", row.id.name, when(row.since, now)),
+        })
+        .collect();
+    told.join("; ")
+}
+
+/// When it is best done: a change that holds up the service waits for the quietest half hour of the day.
+fn best_time(state: &State, proposal: &Proposal) -> String {
+    const HARMLESS: f64 = 0.2;
+    if proposal.factors.disruption < HARMLESS {
+        return "now: it holds up nothing".into();
+    }
+    match state.proposals.quiet(&proposal.resource) {
+        Some((from, to, load, usual)) => format!(
+            "now, or in the quiet {}-{} (cpu.busy_pct {load:.0} % yesterday, {usual:.0} % over the day)",
+            minute(from),
+            minute(to)
+        ),
+        None => "now, or at a quiet hour (known after a day of data)".into(),
+    }
+}
+
+/// What else would answer the finding and is not worth it.
+fn not(state: &State, proposal: &Proposal) -> String {
+    let others: Vec<String> = state
+        .shown
+        .proposals
+        .iter()
+        .filter(|other| other.finding == proposal.finding && other.id != proposal.id)
+        .filter(|other| other.factors.score() < proposal.factors.score())
+        .take(2)
+        .map(|other| format!("{} (score {:.1})", other.title, other.factors.score()))
+        .collect();
+    if others.is_empty() {
+        "no other change is known that answers it".into()
+    } else {
+        others.join("; ")
+    }
 }
 
 /// Everything, with the text to run as it is.

@@ -12,7 +12,7 @@ use crate::{
         look::Role,
         page::{Page, between, window},
         state::{Room, State},
-        text::{self, fit, fit_right, put},
+        text::{self, fit, fit_name, fit_right, put},
     },
 };
 
@@ -318,7 +318,7 @@ fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
             if state.marked.contains(&row.id) { "*" } else { " " },
             fit("", 6),
             fit(&row.mark.to_string(), 13),
-            fit(&row.id.name, 18),
+            fit_name(&row.id.name, 18),
             fit(&row.now.map_or("-".into(), |(_, value)| row.unit.show(value)), 7),
             fit(&band, 11),
             fit_right(&row.expected.map_or("-".into(), |_| format!("{:.1}", row.bits)), 4),

@@ -11,7 +11,7 @@ use crate::{
         look::Role,
         page::{Page, window},
         state::State,
-        text::{self, fit, fit_right},
+        text::{self, fit, fit_name},
     },
 };
 
@@ -80,7 +80,9 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     let rows = related(state, &row.id);
     let at = related_place(state, &rows);
     let name_cells = page.width().saturating_sub(12);
-    for place in window(rows.len(), at, 12) {
+    let shown = window(rows.len(), at, 12);
+    let names: Vec<&str> = rows[shown.clone()].iter().map(|row| &*row.id.name).collect();
+    for (place, name) in shown.zip(text::telling(&names)) {
         let other = rows[place];
         let chosen = state.resource.in_list && place == at;
         let pointer = if chosen { '>' } else { ' ' };
@@ -90,7 +92,7 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             &format!(
                 "{pointer}{}{marked}{}",
                 fit(&other.mark.to_string(), 10),
-                fit(&other.id.name, name_cells)
+                fit_name(&name, name_cells)
             ),
         );
         if !chosen {
@@ -113,11 +115,9 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     });
     for setting in settings.iter().take(8) {
         let value = setting.value.as_ref().map_or("(none)".into(), ToString::to_string);
-        let cells = page.width().saturating_sub(9);
-        page.line(
-            Role::Text,
-            &format!(" {}{}", fit(&setting.id.name, cells), fit_right(&value, 8)),
-        );
+        let value = text::cut(&value, 8);
+        let cells = page.width().saturating_sub(2 + text::width(&value));
+        page.line(Role::Text, &format!(" {} {value}", fit_name(&setting.id.name, cells)));
     }
     page.rule();
     page.line(Role::Heading, " HOSTS");

@@ -13,9 +13,8 @@ use crate::{
         chart::{self, GRID, GUTTER, Plot},
         look::Role,
         page::{Page, window},
-        screens::proposals::last_part,
         state::State,
-        text::{clock, day, fit, minute, offset, when, wrap},
+        text::{clock, day, fit, fit_name, minute, offset, telling, when, wrap},
     },
 };
 
@@ -114,9 +113,11 @@ fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
     }
     let settings: String = cells.into_iter().collect();
     page.line(Role::Text, &format!(" {}{settings}{wall}", fit("settings", label - 1)));
-    for id in lanes(state) {
-        let name = fit(last_part(&id.name), label - 2);
-        let chart = state.timeline.lanes.get(&id);
+    let ids = lanes(state);
+    let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
+    for (id, name) in ids.iter().zip(telling(&names)) {
+        let name = fit_name(&name, label - 2);
+        let chart = state.timeline.lanes.get(id);
         let note = match (&chart, &state.timeline.failed) {
             (Some(_), _) => String::new(),
             (None, Some(why)) => why.clone(),

@@ -128,9 +128,10 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             place: finding.resource.name().into(),
             text: match finding.seen {
                 // Many series that are silent together are told of by their number.
-                Seen::Metric { now: None, .. } if finding.series.len() > 1 => {
+                Seen::Metric { now: None, .. } if finding.series.len() > 1 && !seen.contains("metrics") => {
                     format!("{} metrics: {seen}", finding.series.len())
                 }
+                Seen::Metric { now: None, .. } if finding.series.len() > 1 => seen,
                 _ => format!("{name} {seen}"),
             },
             bits: (finding.bits > 0.0).then_some(finding.bits),
@@ -160,12 +161,12 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
 pub(super) fn first(state: &State) -> String {
     match first_cause(state) {
         Some((cause, finding)) => format!(
-            "{} {}: {} before {} of {}",
+            "{} {}: {} before {} ({})",
             clock(cause.at),
             cause.what,
             cause.lead,
-            finding.mark.word(),
-            finding.series.first().map(|id| &*id.name).unwrap_or_default()
+            finding.series.first().map(|id| &*id.name).unwrap_or_default(),
+            finding.mark.word()
         ),
         None => "no change before it is known to cause it".into(),
     }

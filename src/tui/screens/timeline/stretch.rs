@@ -7,7 +7,8 @@ use crate::{
 };
 
 /// Lengths of a column that the zoom goes through, seconds.
-pub(super) const STEPS: [i64; 11] = [10, 30, 60, 120, 300, 600, 1_800, 3_600, 10_800, 21_600, 43_200];
+/// Ten columns are a round time, for the grid.
+pub(super) const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
 
 /// The stretch of time shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,7 +32,11 @@ impl Stretch {
 
 /// Cells of a lane's name.
 pub(super) fn label_width(width: usize) -> usize {
-    if width >= 60 { 13 } else { 9 }
+    match width {
+        100.. => 20,
+        60.. => 13,
+        _ => 9,
+    }
 }
 
 /// The stretch that shows the incident, or the newest hour, with the time cursor in it. `None` before the first data.

@@ -163,7 +163,11 @@ pub(super) fn pending(scenario: &Scenario) -> Option<String> {
     if scenario.changes.active().next().is_none() {
         return Some(" All changes are off: space turns one on.".into());
     }
-    (scenario.asked && scenario.outcome.is_none()).then(|| " running ...".into())
+    scenario.job.filter(|_| scenario.outcome.is_none())?;
+    Some(match scenario.progress {
+        Some((done, of)) => format!(" learning again what was known then: {done} of {of} metrics. Esc stops it."),
+        None => " running; Esc stops it".into(),
+    })
 }
 
 /// Why an outcome has no rows.
@@ -216,7 +220,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let second = pane.b.as_ref().filter(|_| width >= 100);
     let letter = if pane.on_b { "B" } else { "A" };
     // The figures of before stay in sight until the new ones are there.
-    let running = if pane.current().asked { ", running" } else { "" };
+    let running = if pane.current().job.is_some() { ", running" } else { "" };
     let title = match wide {
         true => format!(" OUTCOME over {}{running}", far(pane.horizon)),
         false => format!(" OUTCOME {}", far(pane.horizon)),
@@ -324,8 +328,13 @@ fn tail(state: &State, page: &mut Page<'_>) {
         let notes = page.left().saturating_sub(4);
         rows.extend(outcome.notes.iter().take(notes).map(|note| ("NOTE", note.to_string())));
         rows.extend(path(outcome).map(|path| ("PATH", path)));
+        let rests = if state.at.is_some() {
+            "learnt again from values kept"
+        } else {
+            "no system was touched"
+        };
         let run = format!(
-            "{} paths over {}, seed {}, as of {}; no system was touched",
+            "{} paths over {}, seed {}, as of {}; {rests}",
             outcome.runs,
             far(outcome.horizon),
             outcome.seed,
@@ -403,8 +412,10 @@ pub(super) fn explanation(state: &State) -> Vec<String> {
         lines.push(of("difference", effect.difference));
     }
     lines.push(String::new());
-    lines.push("identity: a law that holds by construction; past-change: what such changes did before;".into());
-    lines.push("network: learnt dependence; none: no evidence, the prior is shown.".into());
+    lines.push(
+        "by a law: it holds by construction (work, capacity, queues); seen before: what such changes did here;".into(),
+    );
+    lines.push("learnt link: what moves together here; a guess: nothing alike was seen.".into());
     lines.extend(outcome.notes.iter().map(|note| format!("- {note}")));
     lines
 }

@@ -15,6 +15,7 @@ pub(in crate::tui::screens) fn outcome(changes: ChangeSet) -> Outcome {
             .map(|step| fixture::band(low - 0.02 * f64::from(step), high + 0.02 * f64::from(step)))
             .collect::<Vec<Quantiles>>(),
         points: 89_280,
+        tested: Span::from_days(2),
     };
     let effect = |name: &str, unit, before: [f64; 3], after: [f64; 3], crossing, evidence| crate::domain::Effect {
         series: fixture::id(name),
@@ -85,7 +86,13 @@ fn press(state: &mut State, code: KeyCode) -> Vec<Effect> {
 fn reply(state: &mut State, effects: Vec<Effect>) -> usize {
     let mut count = 0;
     for effect in effects {
-        let Effect::Ask(tag, Query::WhatIf { changes, horizon, seed }) = effect else {
+        let Effect::Ask(
+            tag,
+            Query::WhatIf {
+                changes, horizon, seed, ..
+            },
+        ) = effect
+        else {
             continue;
         };
         assert_eq!(seed, SEED);
@@ -211,6 +218,7 @@ fn without_evidence_it_says_so() {
     state.whatif.a.outcome.as_mut().unwrap().effects.clear();
     state.whatif.a.outcome.as_mut().unwrap().bands.clear();
     assert!(drawn(&state, 80, 20).contains("No path from pg.shared_buffers"));
+    state.whatif.a.job = Some(9);
     answer(
         &mut state,
         &tag("a"),
@@ -219,6 +227,36 @@ fn without_evidence_it_says_so() {
     assert!(drawn(&state, 80, 20).contains("still learning"));
     state.whatif.a.changes.steps.clear();
     assert!(drawn(&state, 80, 20).contains("Nothing to replay yet"));
+}
+
+#[test]
+fn of_the_past_it_shows_how_far_it_is_and_esc_ends_it() {
+    let mut state = seeded(80, 24);
+    state.at = Some(fixture::at("13:55:30"));
+    let effects = refresh(&mut state);
+    let [
+        Effect::Ask(_, Query::WhatIf { at, job: Some(job), .. }),
+        Effect::PollAfter(_),
+    ] = &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(*at, state.at);
+    let effects = poll(&mut state);
+    assert!(matches!(&effects[..], [Effect::Ask(_, Query::Progress(asked)), Effect::PollAfter(_)] if asked == job));
+    answer(&mut state, &tag("a"), Ok(Box::new(Answer::Progress(Some((42, 164))))));
+    assert!(drawn(&state, 80, 20).contains("42 of 164 metrics"));
+    let esc = crate::tui::update(&mut state, fixture::key(KeyCode::Esc));
+    assert!(
+        matches!(&esc[..], [Effect::Ask(_, Query::Stop(asked))] if asked == job),
+        "{esc:?}"
+    );
+    assert_eq!(state.screen, Screen::WhatIf);
+    assert!(drawn(&state, 80, 20).contains("stopped: r runs it again"));
+    // What it says in the end is not listened to.
+    answer(&mut state, &tag("a"), Err(LinkError::Refused(STOPPED.into())));
+    assert!(drawn(&state, 80, 20).contains("stopped: r runs it again"));
+    assert_eq!(poll(&mut state), []);
 }
 
 #[test]

@@ -1,0 +1,362 @@
+//! What a setting is a part of: its name, taken apart. The one place that knows how sources build setting names.
+
+/// The thing a setting belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Subject<'a> {
+    /// An installed package, with its architecture where that is part of the name; `part` is `hold` or `state`, or empty for the
+    /// version.
+    Package {
+        /// `bash`, `libc6:i386`.
+        name: &'a str,
+        /// What of it.
+        part: &'a str,
+    },
+    /// A mounted file system.
+    Mount {
+        /// Where.
+        point: &'a str,
+        /// `device`, `fstype` or `options`.
+        part: &'a str,
+    },
+    /// A kernel parameter.
+    Sysctl(&'a str),
+    /// A systemd unit.
+    Unit {
+        /// With its ending.
+        name: &'a str,
+        /// `state` or `enabled`.
+        part: &'a str,
+    },
+    /// A network interface.
+    Interface {
+        /// Its name.
+        name: &'a str,
+        /// `mtu`, `addresses` and so on.
+        part: &'a str,
+    },
+    /// A route.
+    Route {
+        /// Where to, with prefix.
+        to: &'a str,
+        /// Through which interface.
+        interface: &'a str,
+    },
+    /// A name in `/etc/hosts`.
+    HostName(&'a str),
+    /// A keyword of `/etc/resolv.conf`.
+    Resolver(&'a str),
+    /// A resource limit of sessions.
+    SessionLimit {
+        /// User, `@group` or `*`.
+        domain: &'a str,
+        /// What is limited.
+        item: &'a str,
+        /// `soft`, `hard` or `-` for both.
+        kind: &'a str,
+    },
+    /// A resource limit of the first process.
+    FirstLimit(&'a str),
+    /// A file in `/etc`; `key` is empty for the file itself (mode and owner, or a link's target).
+    File {
+        /// Below `/etc`.
+        path: &'a str,
+        /// `content`, `line`, or a key of it.
+        key: &'a str,
+    },
+    /// A port that is listened on: `tcp/0.0.0.0:22`.
+    Port(&'a str),
+    /// The machine and its kernel.
+    Hardware(&'a str),
+    /// Anything else.
+    Other(&'a str),
+}
+
+impl<'a> Subject<'a> {
+    /// What the setting named `name` (with its scope) is a part of.
+    #[must_use]
+    pub fn of(name: &'a str) -> Self {
+        let Some((scope, rest)) = name.split_once('.') else {
+            return Self::Other(name);
+        };
+        let parts = |from_end: bool| {
+            let split = if from_end {
+                rest.rsplit_once(':')
+            } else {
+                rest.split_once(':')
+            };
+            split.unwrap_or((rest, ""))
+        };
+        match scope {
+            "pkg" => match parts(true) {
+                (name, part @ ("hold" | "state")) => Self::Package { name, part },
+                _ => Self::Package { name: rest, part: "" },
+            },
+            "mount" => {
+                let (point, part) = parts(true);
+                Self::Mount { point, part }
+            }
+            "sysctl" => Self::Sysctl(rest),
+            "unit" => {
+                let (name, part) = parts(true);
+                Self::Unit { name, part }
+            }
+            "net" => Self::network(rest),
+            "limits" => Self::limit(rest),
+            "etc" => {
+                let (path, key) = parts(false);
+                Self::File { path, key }
+            }
+            "port" => Self::Port(rest),
+            "hw" => Self::Hardware(rest),
+            _ => Self::Other(rest),
+        }
+    }
+
+    fn network(rest: &'a str) -> Self {
+        if let Some(name) = rest.strip_prefix("hosts.") {
+            return Self::HostName(name);
+        }
+        if let Some(key) = rest.strip_prefix("resolver.") {
+            return Self::Resolver(key);
+        }
+        if let Some((to, interface)) = rest.strip_prefix("route.").and_then(|route| route.rsplit_once('@')) {
+            return Self::Route { to, interface };
+        }
+        // An interface's name may hold dots (`eth0.100`), a part's does not.
+        let (name, part) = rest.rsplit_once('.').unwrap_or((rest, ""));
+        Self::Interface { name, part }
+    }
+
+    fn limit(rest: &'a str) -> Self {
+        let session = rest.strip_prefix("session.").and_then(|limit| {
+            let (limit, kind) = limit.rsplit_once(':')?;
+            let (domain, item) = limit.rsplit_once(':')?;
+            Some(Self::SessionLimit { domain, item, kind })
+        });
+        session.unwrap_or_else(|| Self::FirstLimit(rest.strip_prefix("pid1.").unwrap_or(rest)))
+    }
+
+    /// The file in which it is set, where there is one.
+    #[must_use]
+    pub fn file(&self) -> Option<String> {
+        Some(match self {
+            Self::File { path, .. } => format!("/etc/{path}"),
+            Self::HostName(_) => "/etc/hosts".into(),
+            Self::Resolver(_) => "/etc/resolv.conf".into(),
+            Self::SessionLimit { .. } => "/etc/security/limits.conf".into(),
+            _ => return None,
+        })
+    }
+
+    /// Names that settings of one matter share, whatever source they come from: a mount and its line in fstab, a parameter and
+    /// its line in sysctl.d, a unit and the port of its program, a package and its folder in `/etc`.
+    ///
+    /// `program` is the value of a port: who listens.
+    #[must_use]
+    pub fn names(&self, program: Option<&str>) -> Vec<String> {
+        let mut names: Vec<String> = match self {
+            Self::Package { name, .. } => vec![stem(name).into()],
+            Self::Mount { point, .. } => vec![(*point).into()],
+            Self::Sysctl(name) => {
+                // net.ipv4.conf.eth0.forwarding also belongs to eth0.
+                let interface = name.strip_prefix("net.").and_then(|rest| {
+                    let mut words = rest.split('.').skip(1);
+                    matches!(words.next(), Some("conf" | "neigh")).then(|| words.next())?
+                });
+                let interface = interface.filter(|name| !matches!(*name, "all" | "default"));
+                std::iter::once((*name).to_owned())
+                    .chain(interface.map(|name| name.replace('/', ".")))
+                    .collect()
+            }
+            Self::Unit { name, .. } => match name.strip_suffix(".mount") {
+                Some(escaped) => vec![mount_point(escaped)],
+                None => vec![stem(name).into()],
+            },
+            Self::Interface { name, .. } | Self::Route { interface: name, .. } => vec![(*name).into()],
+            Self::HostName(name) => vec![(*name).into()],
+            Self::Resolver(_) => vec!["/etc/resolv.conf".into()],
+            Self::SessionLimit { .. } => vec!["/etc/security/limits.conf".into()],
+            Self::FirstLimit(_) => Vec::new(),
+            Self::File { path, key } => {
+                // The folders that hold the files of many say nothing.
+                let words = path.split('/').map(stem);
+                let words = words.filter(|word| word.len() > 2 && !COMMON.contains(word));
+                let key = key.replace('/', ".");
+                let of_all = path.starts_with("sysctl") && !key.is_empty();
+                words
+                    .map(str::to_owned)
+                    .chain([format!("/etc/{path}")])
+                    .chain(of_all.then_some(key))
+                    .chain((*path == "fstab").then(|| self.key().to_owned()))
+                    .collect()
+            }
+            Self::Port(_) => program
+                .filter(|program| *program != "unknown")
+                .map(str::to_owned)
+                .into_iter()
+                .collect(),
+            Self::Hardware(name) => {
+                let mut words = name.split('.');
+                let thing = words
+                    .next()
+                    .filter(|word| matches!(*word, "disk" | "module" | "swap"))
+                    .and_then(|_| words.next());
+                thing.map(str::to_owned).into_iter().collect()
+            }
+            Self::Other(_) => Vec::new(),
+        };
+        names.retain(|name| name.len() > 1 || name == "/");
+        names
+    }
+
+    fn key(&self) -> &'a str {
+        match self {
+            Self::File { key, .. } => key,
+            _ => "",
+        }
+    }
+
+    /// The thing in words, without its part: `package bash`, `mount /data`, `/etc/hosts`.
+    #[must_use]
+    pub fn thing(&self) -> String {
+        match self {
+            Self::Package { name, .. } => format!("package {name}"),
+            Self::Mount { point, .. } => format!("mount {point}"),
+            Self::Sysctl(name) => format!("sysctl {name}"),
+            Self::Unit { name, .. } => format!("unit {name}"),
+            Self::Interface { name, .. } => format!("interface {name}"),
+            Self::Route { to, interface } => format!("route {to} through {interface}"),
+            Self::HostName(name) => format!("{name} in /etc/hosts"),
+            Self::Resolver(key) => format!("{key} in /etc/resolv.conf"),
+            Self::SessionLimit { domain, item, kind } => format!("limit {domain} {kind} {item}"),
+            Self::FirstLimit(name) => format!("limit {name} of process 1"),
+            Self::File { path, .. } => format!("/etc/{path}"),
+            Self::Port(port) => format!("port {port}"),
+            Self::Hardware(name) | Self::Other(name) => (*name).into(),
+        }
+    }
+}
+
+/// Folders and words that are no name of anything.
+const COMMON: [&str; 22] = [
+    "conf",
+    "config",
+    "common",
+    "default",
+    "system",
+    "systemd",
+    "init",
+    "security",
+    "cron",
+    "profile",
+    "logrotate",
+    "alternatives",
+    "multi-user",
+    "pam",
+    "apt",
+    "sysctl",
+    "network",
+    "main",
+    "services",
+    "modules",
+    "local",
+    "site",
+];
+
+/// A name up to its ending, architecture or instance: `nginx` of `nginx.conf`, `libc6` of `libc6:i386`.
+fn stem(name: &str) -> &str {
+    let end = name.find(['.', ':', '@']).filter(|end| *end > 0);
+    end.map_or(name, |end| &name[..end])
+}
+
+/// The path that systemd escaped into the name of a mount unit: `/` as `-`, other characters as `\x2d` (systemd.unit(5)).
+fn mount_point(escaped: &str) -> String {
+    if escaped == "-" {
+        return "/".into();
+    }
+    let mut path = String::from("/");
+    let mut rest = escaped;
+    while let Some(c) = rest.chars().next() {
+        let code = rest
+            .strip_prefix("\\x")
+            .and_then(|hex| hex.get(..2))
+            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        match code {
+            Some(code) if code.is_ascii() => {
+                path.push(char::from(code));
+                rest = &rest[4..];
+            }
+            _ => {
+                path.push(if c == '-' { '/' } else { c });
+                rest = &rest[c.len_utf8()..];
+            }
+        }
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn names_are_taken_apart() {
+        let part = |name, part| Subject::Package { name, part };
+        assert_eq!(Subject::of("pkg.libc6:i386"), part("libc6:i386", ""));
+        assert_eq!(Subject::of("pkg.libc6:i386:hold"), part("libc6:i386", "hold"));
+        assert_eq!(
+            Subject::of("mount./srv/a:b:options"),
+            Subject::Mount {
+                point: "/srv/a:b",
+                part: "options"
+            }
+        );
+        assert_eq!(
+            Subject::of("net.eth0.100.mtu"),
+            Subject::Interface {
+                name: "eth0.100",
+                part: "mtu"
+            }
+        );
+        assert_eq!(
+            Subject::of("limits.session.@audio:rtprio:-"),
+            Subject::SessionLimit {
+                domain: "@audio",
+                item: "rtprio",
+                kind: "-"
+            }
+        );
+        assert_eq!(Subject::of("net.hosts.db").file().as_deref(), Some("/etc/hosts"));
+        assert_eq!(
+            Subject::of("etc.ssh/sshd_config:Port").file().as_deref(),
+            Some("/etc/ssh/sshd_config")
+        );
+    }
+
+    #[test]
+    fn one_matter_shares_a_name() {
+        let shares = |a: &str, b: &str| {
+            let theirs = Subject::of(b).names(Some("nginx"));
+            Subject::of(a).names(None).iter().any(|name| theirs.contains(name))
+        };
+        assert!(shares("mount./mnt/x:options", "etc.fstab:/mnt/x"));
+        assert!(shares("mount./mnt/a-b:options", "unit.mnt-a\\x2db.mount:state"));
+        assert!(shares("sysctl.vm.swappiness", "etc.sysctl.d/99-x.conf:vm.swappiness"));
+        assert!(shares("sysctl.net.ipv4.conf.dummy0.forwarding", "net.dummy0.mtu"));
+        assert!(shares("unit.nginx.service:state", "port.tcp/0.0.0.0:80"));
+        assert!(shares("pkg.nginx", "etc.logrotate.d/nginx:content"));
+        assert!(!shares("sysctl.vm.swappiness", "etc.sysctl.d/99-x.conf:vm.dirty_ratio"));
+        assert!(!shares("pkg.tree", "etc.hosts:line"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_name_is_of_something(name in ".{0,40}") {
+            let subject = Subject::of(&name);
+            prop_assert!(subject.names(Some(&name)).iter().all(|name| !name.is_empty()));
+            prop_assert!(!subject.thing().contains('\n') || name.contains('\n'));
+        }
+    }
+}

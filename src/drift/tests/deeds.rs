@@ -1,0 +1,257 @@
+//! Deeds, causes and coincidences on constructed shadows.
+
+use super::*;
+use crate::domain::{Event, EventKind, SettingChange};
+
+#[test]
+fn two_hundred_packages_at_once_are_one_finding() {
+    let mut world = World::new(&[]);
+    for package in 0..214 {
+        world.change(&format!("pkg.p{package:03}"), Some("1.0.0"));
+        world.second += package % 2;
+    }
+    world.change("sysctl.vm.swappiness", Some("10"));
+    world.second += 3600;
+    world.change("pkg.bash", Some("5.2.16"));
+    let findings = world.judge();
+    let mut titles: Vec<&str> = findings.iter().map(|finding| &*finding.summary).collect();
+    titles.sort_unstable();
+    assert_eq!(
+        titles,
+        [
+            "package bash 5.2.15 -> 5.2.16 by root",
+            "package p000 1.0.0 installed (and 213 more packages) by root",
+            "sysctl.vm.swappiness 60 -> 10 by root"
+        ]
+    );
+    // The first of them goes back: the finding stays what it was.
+    let id = findings.iter().find(|finding| finding.series.len() == 214).unwrap().id;
+    world.change("pkg.p000", None);
+    let findings = world.judge();
+    assert_eq!(
+        findings.iter().find(|finding| finding.id == id).unwrap().series.len(),
+        213
+    );
+}
+
+#[test]
+fn a_setting_that_drifts_as_a_metric_departs_makes_both_critical() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    world.steps(30, &[], 0.0);
+    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+    assert_eq!(findings.len(), 2);
+    assert!(findings.iter().all(|finding| finding.severity == Severity::Critical));
+    let odd = &findings[0];
+    let cause = &odd.causes[0];
+    assert_eq!(cause.series, Some(setting("sysctl.vm.swappiness")));
+    assert!(
+        cause.what.contains("60 -> 1 by root") && cause.weight > 0.3,
+        "{cause:?}"
+    );
+    assert_eq!(cause.lead, odd.since - findings[1].since);
+
+    // Far apart in time they are not.
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    world.steps(330, &[], 0.0);
+    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+    assert!(findings.iter().all(|finding| finding.severity != Severity::Critical));
+}
+
+fn event(kind: EventKind, what: &str, second: i64) -> Event {
+    Event {
+        at: at(second),
+        resource: host(),
+        kind,
+        what: what.into(),
+        who: None,
+    }
+}
+
+#[test]
+fn causes_weigh_what_is_near_and_leave_room_for_the_unseen() {
+    let names =
+        |finding: &Finding| -> Vec<String> { finding.causes.iter().map(|cause| cause.what.to_string()).collect() };
+    let both = ["cpu.busy_pct", "disk.sda.util_pct"];
+    let mut world = World::new(&both);
+    world.steps(14, &["disk.sda.util_pct"], 50.0);
+    let findings = world.steps(12, &both, 50.0);
+    let cpu = findings
+        .iter()
+        .find(|one| one.series[0] == setting("cpu.busy_pct"))
+        .unwrap();
+    assert_eq!(names(cpu), ["disk.sda.util_pct left its shadow"]);
+
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let now = world.second;
+    world.shadows.events.extend([
+        event(EventKind::Deploy, "app 1.1 -> 1.2", now - 1500),
+        event(EventKind::Service, "nginx restarted", now - 2),
+        event(EventKind::Collector, "source lost", now - 1),
+        event(EventKind::Deploy, "app 1.2 -> 1.3", now + 8),
+    ]);
+    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+    assert_eq!(
+        names(&findings[0]),
+        ["nginx restarted"],
+        "not what is long ago, and not what came after"
+    );
+    assert!((0.3..0.8).contains(&findings[0].causes[0].weight));
+
+    let mut quiet = World::new(&["cpu.busy_pct"]);
+    assert_eq!(quiet.steps(12, &["cpu.busy_pct"], 50.0)[0].causes, [], "no cause seen");
+}
+
+#[test]
+fn where_settings_change_all_the_time_a_change_is_no_cause_and_no_coincidence() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    for minute in 0..25 {
+        let name = format!("sysctl.kernel.k{minute}");
+        sample::change(&mut world.shadows, &name, Some("1"), at(60 * minute));
+    }
+    world.change("sysctl.vm.swappiness", Some("1"));
+    world.steps(30, &[], 0.0);
+    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+    let odd = findings.iter().find(|finding| finding.mark == Mark::Odd).unwrap();
+    assert_eq!(
+        (odd.causes.len(), odd.severity),
+        (0, Severity::Warning),
+        "{:?}",
+        odd.causes
+    );
+}
+
+#[test]
+fn what_is_critical_by_coincidence_stays_so_while_both_hold() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.change("sysctl.vm.swappiness", Some("1"));
+    world.steps(30, &[], 0.0);
+    world.steps(12, &["cpu.busy_pct"], 50.0);
+    for step in 0..900 {
+        let findings = world.step(&["cpu.busy_pct"], 1.0);
+        assert!(
+            findings.iter().all(|finding| finding.severity == Severity::Critical),
+            "after {step}: {findings:?}"
+        );
+    }
+    world.change("sysctl.vm.swappiness", Some("60"));
+    let left: Vec<Finding> = world.judge().into_iter().filter(|one| one.ended.is_none()).collect();
+    assert_eq!((left.len(), left[0].severity), (1, Severity::Warning));
+}
+
+#[test]
+fn a_change_may_have_happened_at_any_time_since_it_was_last_confirmed() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let seen = |world: &mut World, after: i64, value: &str| {
+        world.shadows.settings.observe(&SettingChange {
+            id: setting("sysctl.vm.swappiness"),
+            at: at(world.second),
+            after: Some(at(after)),
+            from: None,
+            to: Some(Value::infer(value)),
+            by: None,
+        });
+    };
+    // It is read half a minute after the departure; when it was confirmed before, the departure had not begun.
+    let began = world.second + 2;
+    world.steps(15, &["cpu.busy_pct"], 50.0);
+    seen(&mut world, began - 30, "1");
+    let findings = world.judge();
+    let odd = findings.iter().find(|finding| finding.mark == Mark::Odd).unwrap();
+    let cause = &odd.causes[0];
+    assert_eq!((cause.at, cause.earliest), (at(began), Some(at(began - 30))));
+    assert!(cause.at <= odd.since && cause.lead >= Span::ZERO);
+    let drift = findings.iter().find(|finding| finding.mark == Mark::Drift).unwrap();
+    assert_eq!(drift.earliest, Some(at(began - 30)));
+    assert!(drift.causes.is_empty(), "the effect is no cause: {:?}", drift.causes);
+
+    // Confirmed after the departure began, it changed later and is no cause.
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let began = world.second + 2;
+    world.steps(15, &["cpu.busy_pct"], 50.0);
+    seen(&mut world, began + 10, "1");
+    let findings = world.judge();
+    let odd = findings.iter().find(|finding| finding.mark == Mark::Odd).unwrap();
+    assert_eq!(odd.causes, []);
+}
+
+#[test]
+fn one_deed_is_one_finding_whatever_it_touches() {
+    let mut world = World::new(&[]);
+    let texts = |world: &mut World| -> Vec<String> {
+        let mut texts: Vec<String> = world
+            .judge()
+            .iter()
+            .map(|finding| finding.summary.to_string())
+            .collect();
+        texts.sort();
+        texts
+    };
+    // A package with what it brings, and a parameter that has nothing to do with it.
+    for name in [
+        "pkg.nginx",
+        "pkg.nginx-common",
+        "etc.nginx/nginx.conf",
+        "etc.nginx/nginx.conf:user",
+        "etc.passwd:www",
+        "unit.nginx.service:state",
+        "unit.nginx.service:enabled",
+    ] {
+        world.change(name, Some("1.22"));
+    }
+    world.change("port.tcp/0.0.0.0:80", Some("nginx"));
+    world.change("sysctl.vm.swappiness", Some("10"));
+    assert_eq!(
+        texts(&mut world),
+        [
+            "package nginx 1.22 installed (and 1 more package, 6 settings) by root",
+            "sysctl.vm.swappiness 60 -> 10 by root"
+        ]
+    );
+    let package = world
+        .judge()
+        .into_iter()
+        .find(|finding| finding.series.len() == 8)
+        .unwrap();
+    assert_eq!(package.series[0], setting("pkg.nginx"));
+
+    // An interface with its parameters.
+    let mut world = World::new(&[]);
+    for name in [
+        "net.dummy0.mtu",
+        "net.dummy0.operstate",
+        "sysctl.net.ipv4.conf.dummy0.forwarding",
+        "sysctl.net.ipv4.neigh.dummy0.app_solicit",
+    ] {
+        world.change(name, Some("1"));
+    }
+    assert_eq!(
+        texts(&mut world),
+        ["interface dummy0 is new (and 2 more settings) by root"]
+    );
+
+    // A mount and its line; a parameter and its line, read by another source half a minute later.
+    let mut world = World::new(&[]);
+    for part in ["device", "fstype", "options"] {
+        world.change(&format!("mount./mnt/x:{part}"), Some("tmpfs"));
+    }
+    world.change("etc.fstab:/mnt/x", Some("tmpfs tmpfs defaults 0 0"));
+    world.change("sysctl.kernel.panic", Some("10"));
+    let before: Vec<_> = world.judge().iter().map(|finding| finding.id).collect();
+    world.second += 30;
+    world.change("etc.sysctl.d/60-panic.conf", Some("mode=0644"));
+    world.change("etc.sysctl.d/60-panic.conf:kernel.panic", Some("10"));
+    let findings = world.judge();
+    assert!(
+        findings.iter().all(|finding| before.contains(&finding.id)),
+        "no new numbers"
+    );
+    assert_eq!(
+        texts(&mut world),
+        [
+            "/mnt/x is mounted from tmpfs (and etc.fstab:/mnt/x) by root",
+            "sysctl.kernel.panic 0 -> 10 (and 2 more settings) by root"
+        ]
+    );
+}

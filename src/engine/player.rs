@@ -1,0 +1,195 @@
+//! Plays a recording into the engine, as fast as it is asked to.
+
+use std::{
+    sync::{Arc, Condvar, Mutex, PoisonError},
+    thread,
+};
+
+use tokio::sync::mpsc::Sender;
+
+use super::{Read, SourceRow, clock};
+use crate::{
+    domain::{Batch, Span, Timestamp, text::visible},
+    observe::recording::{Header, Recording},
+};
+
+/// How fast a recording is played; shared by who sets it and who plays.
+#[derive(Clone, Debug)]
+pub struct Pace(Arc<(Mutex<Tempo>, Condvar)>);
+
+#[derive(Clone, Copy, Debug)]
+struct Tempo {
+    /// Times as fast as it happened; 0 holds it, an infinity plays all at once.
+    speed: f64,
+    /// Nobody listens any more.
+    over: bool,
+}
+
+impl Pace {
+    /// `speed` times as fast as it happened; 0 holds it, an infinity plays all at once.
+    #[must_use]
+    pub fn new(speed: f64) -> Self {
+        Self(Arc::new((
+            Mutex::new(Tempo {
+                speed: Self::sane(speed),
+                over: false,
+            }),
+            Condvar::new(),
+        )))
+    }
+
+    fn sane(speed: f64) -> f64 {
+        if speed > 0.0 { speed } else { 0.0 }
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Tempo)) {
+        let (tempo, changed) = &*self.0;
+        change(&mut tempo.lock().unwrap_or_else(PoisonError::into_inner));
+        changed.notify_all();
+    }
+
+    /// Plays on at another speed.
+    pub fn set(&self, speed: f64) {
+        self.change(|tempo| tempo.speed = Self::sane(speed));
+    }
+
+    /// The speed now.
+    #[must_use]
+    pub fn speed(&self) -> f64 {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).speed
+    }
+
+    /// Ends the playing.
+    pub(super) fn end(&self) {
+        self.change(|tempo| tempo.over = true);
+    }
+
+    /// Waits until `span` of recorded time has passed at the speed that is set meanwhile; `false` when it is over.
+    fn wait(&self, span: Span) -> bool {
+        let (tempo, changed) = &*self.0;
+        let mut left = span.secs_f64().max(0.0);
+        let mut tempo = tempo.lock().unwrap_or_else(PoisonError::into_inner);
+        while !tempo.over && (left > 0.0 || tempo.speed == 0.0) {
+            let (speed, watch) = (tempo.speed, clock::Stopwatch::start());
+            if speed == f64::INFINITY {
+                break;
+            }
+            tempo = if speed == 0.0 {
+                changed.wait(tempo).unwrap_or_else(PoisonError::into_inner)
+            } else {
+                let most = std::time::Duration::from_secs_f64((left / speed).min(3_600.0));
+                changed
+                    .wait_timeout(tempo, most)
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .0
+            };
+            left -= watch.elapsed().as_secs_f64() * speed;
+        }
+        !tempo.over
+    }
+}
+
+/// A recording with the pace it is played at.
+pub struct Player {
+    recording: Recording,
+    pace: Pace,
+}
+
+impl Player {
+    /// The name of the source that a recording is.
+    const NAME: &'static str = "recording";
+
+    /// Plays `recording` at `pace`.
+    #[must_use]
+    pub fn new(recording: Recording, pace: Pace) -> Self {
+        Self { recording, pace }
+    }
+
+    /// What the recording says of itself.
+    #[must_use]
+    pub fn header(&self) -> &Header {
+        self.recording.header()
+    }
+
+    /// The name of its file.
+    pub(super) fn file(&self) -> Arc<str> {
+        visible(&self.recording.file().file_name().unwrap_or_default().to_string_lossy()).into()
+    }
+
+    /// The pace it is played at.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace.clone()
+    }
+
+    /// Plays on a thread of its own. Each step of the recording is one read; the last one has no step, and says how it ended.
+    pub(super) fn run(mut self, into: Sender<Read>) {
+        let spawned = thread::Builder::new().name("player".into()).spawn(move || {
+            let mut before: Option<Timestamp> = None;
+            let ended = loop {
+                match self.recording.next() {
+                    Ok(Some((batch, now))) => {
+                        let passed = before.map_or(Span::ZERO, |before| now - before);
+                        // A clock set forward while it was recorded is not waited out.
+                        if !self.pace.wait(passed.min(Span::from_mins(1))) {
+                            return;
+                        }
+                        before = Some(now);
+                        if into.blocking_send(self.read(batch, now, None)).is_err() {
+                            return;
+                        }
+                    }
+                    Ok(None) => break Ok(()),
+                    Err(error) => break Err(error.to_string()),
+                }
+            };
+            let now = before.unwrap_or(self.recording.header().from);
+            let _ = into.blocking_send(self.read(Batch::default(), now, Some(ended)));
+        });
+        if let Err(error) = spawned {
+            tracing::error!("the player cannot be started: {error}");
+        }
+    }
+
+    fn read(&self, batch: Batch, now: Timestamp, ended: Option<Result<(), String>>) -> Read {
+        let row = SourceRow {
+            name: Self::NAME.into(),
+            ok: !matches!(ended, Some(Err(_))),
+            says: match &ended {
+                None => "".into(),
+                Some(Ok(())) => "played to its end".into(),
+                Some(Err(why)) => why.as_str().into(),
+            },
+            read: Some(now),
+            cost_ms: 0.0,
+            every: self.recording.header().interval,
+            next: None,
+        };
+        Read {
+            batch,
+            rows: vec![row],
+            at: now,
+            last: ended.is_some(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pace_can_be_changed_while_it_is_waited_for() {
+        let pace = Pace::new(0.0);
+        let other = pace.clone();
+        let waiting = thread::spawn(move || other.wait(Span::from_hours(9)));
+        pace.set(f64::INFINITY);
+        assert!(waiting.join().unwrap());
+        pace.set(f64::NAN);
+        assert_eq!(pace.speed(), 0.0);
+        let other = pace.clone();
+        let waiting = thread::spawn(move || other.wait(Span::ZERO));
+        pace.end();
+        assert!(!waiting.join().unwrap());
+    }
+}

@@ -1,0 +1,265 @@
+use std::{fs, io::Write as _, path::Path, sync::Arc};
+
+use flate2::{Compression, write::GzEncoder};
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{EventKind, MetricKind, Unit, Value};
+
+fn header() -> Header {
+    Header {
+        foreshadow_recording: VERSION,
+        program: "0.1.0".into(),
+        resources: vec![host()],
+        from: Timestamp(1_000_000),
+        interval: Span::from_secs(2),
+        redacted: false,
+    }
+}
+
+fn host() -> ResourceId {
+    ResourceId::new("host", "web-1")
+}
+
+fn meta(name: &str) -> MetricMeta {
+    MetricMeta {
+        id: SeriesId::new(&host(), name),
+        unit: Unit::Percent,
+        kind: MetricKind::Gauge,
+        cadence: Span::from_secs(2),
+        source: "proc".into(),
+        limit: None,
+    }
+}
+
+fn record(file: &Path, steps: &[(Batch, Timestamp)], redaction: Option<Redaction>) {
+    let mut recorder = Recorder::create(file, &header(), redaction).unwrap();
+    for (batch, now) in steps {
+        recorder.step(batch, *now).unwrap();
+    }
+    recorder.finish().unwrap();
+}
+
+fn play(file: &Path) -> Result<Vec<(Batch, Timestamp)>, RecordingError> {
+    let mut recording = Recording::open(file)?;
+    let mut steps = Vec::new();
+    while let Some(step) = recording.next()? {
+        steps.push(step);
+    }
+    Ok(steps)
+}
+
+/// Two steps with everything in them.
+fn everything() -> Vec<(Batch, Timestamp)> {
+    let (a, b) = (meta("cpu.busy_pct"), meta("net.10.1.2.3.rx"));
+    let seen = |meta: &MetricMeta, at: i64, value: f64| Observation {
+        id: meta.id.clone(),
+        point: Point {
+            at: Timestamp(at),
+            value,
+        },
+    };
+    let first = Batch {
+        observations: vec![
+            seen(&a, 1_999_000, 0.1 + 0.2),
+            seen(&b, 1_999_000, -0.0),
+            seen(&a, 2_000_000, 1e-308),
+        ],
+        metrics: vec![a.clone(), b.clone()],
+        snapshots: vec![SettingSnapshot {
+            resource: host(),
+            scope: "etc".into(),
+            at: Timestamp(1_500_000),
+            settings: Some(
+                [
+                    (Arc::from("etc.motd"), Value::Text("hello from web-1\u{1b}[2J".into())),
+                    (Arc::from("etc.hosts:10.1.2.3"), Value::Enum("backend".into())),
+                    (Arc::from("etc.mail:ann@example.org"), Value::Int(7)),
+                ]
+                .into(),
+            ),
+        }],
+        ..Batch::default()
+    };
+    let second = Batch {
+        observations: vec![seen(&b, 4_000_000, f64::MAX)],
+        changes: vec![SettingChange {
+            id: SeriesId::new(&host(), "etc.motd"),
+            at: Timestamp(3_000_000),
+            after: Some(Timestamp(2_500_000)),
+            from: Some(Value::Text("hello from web-1".into())),
+            to: None,
+            by: Some("ann@pts/0".into()),
+        }],
+        events: vec![Event {
+            at: Timestamp(3_500_000),
+            resource: host(),
+            kind: EventKind::Login,
+            what: "session opened for ann from 10.1.2.3".into(),
+            who: Some("ann".into()),
+        }],
+        ..Batch::default()
+    };
+    vec![
+        (first, Timestamp(2_000_000)),
+        (second, Timestamp(4_000_000)),
+        (Batch::default(), Timestamp(6_000_000)),
+    ]
+}
+
+#[test]
+fn what_was_recorded_plays() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl.gz");
+    record(&file, &everything(), None);
+    assert_eq!(play(&file).unwrap(), everything());
+    assert_eq!(*Recording::open(&file).unwrap().header(), header());
+}
+
+proptest! {
+    #[test]
+    fn every_value_plays_bit_for_bit(steps in proptest::collection::vec((proptest::collection::vec((0_usize..3, any::<f64>(), -5_000_000_i64..0), 0..20), 1_i64..10_000_000), 1..20)) {
+        let metas = [meta("a"), meta("b"), meta("c")];
+        let mut now = 0;
+        let mut told = Vec::new();
+        for (number, (values, after)) in steps.into_iter().enumerate() {
+            now += after;
+            let observations = values.into_iter().map(|(which, value, at)| Observation {
+                id: metas[which].id.clone(),
+                point: Point { at: Timestamp(now + at), value },
+            });
+            let metrics = if number == 0 { metas.to_vec() } else { Vec::new() };
+            told.push((Batch { metrics, observations: observations.collect(), ..Batch::default() }, Timestamp(now)));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("a.jsonl.gz");
+        record(&file, &told, None);
+        let played = play(&file).unwrap();
+        prop_assert_eq!(played.len(), told.len());
+        for ((played, played_at), (told, told_at)) in played.iter().zip(&told) {
+            prop_assert_eq!(played_at, told_at);
+            prop_assert_eq!(played.observations.len(), told.observations.len());
+            for (played, told) in played.observations.iter().zip(&told.observations) {
+                prop_assert_eq!(&played.id, &told.id);
+                prop_assert_eq!(played.point.at, told.point.at);
+                let same = played.point.value.to_bits() == told.point.value.to_bits();
+                prop_assert!(same || (!told.point.value.is_finite() && played.point.value.is_nan()));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_recorder_that_was_killed_leaves_what_it_had_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl.gz");
+    let mut steps = Vec::new();
+    let mut recorder = Recorder::create(&file, &header(), None).unwrap();
+    for number in 0..100 {
+        let (batch, _) = everything().remove(usize::from(number != 0));
+        let at = Timestamp(2_000_000 + number * 2_000_000);
+        recorder.step(&batch, at).unwrap();
+        steps.push(at);
+    }
+    // Neither finished nor dropped: as after kill -9.
+    std::mem::forget(recorder);
+    let played = play(&file).unwrap();
+    assert!(played.len() >= 90, "{}", played.len());
+    assert!(played.iter().map(|(_, at)| at).eq(&steps[..played.len()]));
+    // Cut off anywhere, it plays up to there.
+    let whole = fs::read(&file).unwrap();
+    for cut in (200..whole.len()).step_by(37) {
+        fs::write(&file, &whole[..cut]).unwrap();
+        match play(&file) {
+            Ok(played) => assert!(played.iter().map(|(_, at)| at).eq(&steps[..played.len()])),
+            Err(error) => assert!(error.to_string().contains("no recording"), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn other_files_are_refused_in_one_line_that_names_the_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl");
+    let say = |bytes: &[u8]| {
+        fs::write(&file, bytes).unwrap();
+        let error = play(&file).unwrap_err().to_string();
+        assert!(!error.contains('\n') && error.contains("a.jsonl"), "{error}");
+        error
+    };
+    for other in [
+        "",
+        "\n",
+        "{}",
+        "[1]",
+        "hello\nworld\n",
+        "\u{0}\u{1}",
+        "{\"foreshadow_recording\":\"x\"}\n",
+    ] {
+        assert!(
+            say(other.as_bytes()).contains("a.jsonl:1: this is no recording"),
+            "{other:?}"
+        );
+    }
+    let mut head = serde_json::to_vec(&header()).unwrap();
+    head.push(b'\n');
+    assert!(say(&[&head, &b"{\"now\":3}\n"[..]].concat()).contains("a.jsonl:2: "));
+    let unknown = b"{\"now\":\"2026-01-01T00:00:00Z\",\"values\":[[0,[[4,1.5]]]]}\n";
+    assert!(say(&[&head, &unknown[..]].concat()).contains("a.jsonl:2: no metric has the number 4 yet"));
+    let newer = say(b"{\"foreshadow_recording\":99,\"program\":\"9.0\\u001b[2J\",\"more\":{}}\n");
+    assert!(
+        newer.contains("written by foreshadow 9.0") && newer.contains("format 99"),
+        "{newer}"
+    );
+    assert!(!newer.contains('\u{1b}'));
+    let mut packed = GzEncoder::new(Vec::new(), Compression::default());
+    packed.write_all(&head).unwrap();
+    packed.write_all(&vec![b'x'; 100_000]).unwrap();
+    let mut packed = packed.finish().unwrap();
+    let middle = packed.len() / 2;
+    packed[middle] ^= 0xff;
+    say(&packed);
+    assert!(matches!(
+        Recording::open(&folder.path().join("none")),
+        Err(RecordingError::Io { .. })
+    ));
+    assert!(matches!(
+        Recorder::create(&file, &header(), None),
+        Err(RecordingError::Io { .. })
+    ));
+}
+
+#[test]
+fn a_redacted_recording_names_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl.gz");
+    record(&file, &everything(), Some(Redaction::new([3; 32])));
+    let played = play(&file).unwrap();
+    let text = format!("{played:?} {:?}", Recording::open(&file).unwrap().header());
+    for word in [
+        "web-1",
+        "ann",
+        "example",
+        "10.1.2.3",
+        "hello",
+        "backend",
+        "session opened",
+    ] {
+        assert!(!text.contains(word), "{word} in {text}");
+    }
+    let whole = everything();
+    for ((played, played_at), (told, told_at)) in played.iter().zip(&whole) {
+        assert_eq!(played_at, told_at);
+        assert!(
+            played
+                .observations
+                .iter()
+                .map(|seen| seen.point)
+                .eq(told.observations.iter().map(|seen| seen.point))
+        );
+    }
+    assert_eq!(&*played[0].0.metrics[0].id.name, "cpu.busy_pct");
+    let settings = played[0].0.snapshots[0].settings.as_ref().unwrap();
+    assert!(settings.values().any(|value| *value == Value::Int(7)));
+    assert!(settings.contains_key("etc.motd"));
+}

@@ -1,0 +1,302 @@
+//! What is run for every kind of setting.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::domain::{ResourceId, SecretHash};
+
+/// The text for settings as `(name, was, wanted)`; lists as `a b c=1`, prefixed with `[]`.
+fn text(settings: &[(&str, Option<&str>, Option<&str>)]) -> Option<String> {
+    let value = |text: &str| match text.strip_prefix("[]") {
+        Some(items) => Value::List(
+            items
+                .split_whitespace()
+                .map(|item| match item.split_once('=') {
+                    Some((key, value)) => (key.into(), Value::text(value)),
+                    None => (item.into(), Value::Bool(true)),
+                })
+                .collect(),
+        ),
+        None => Value::infer(text),
+    };
+    let held: Vec<(SeriesId, Option<Value>, Option<Value>)> = settings
+        .iter()
+        .map(|(name, was, wants)| {
+            let id = SeriesId::new(&ResourceId::new("host", "a"), name);
+            (id, was.map(value), wants.map(value))
+        })
+        .collect();
+    let wanted: Vec<Wanted<'_>> = held
+        .iter()
+        .map(|(id, was, value)| Wanted {
+            id,
+            was: was.as_ref(),
+            value: value.as_ref(),
+        })
+        .collect();
+    set(&wanted).map(|way| way.artefact.text)
+}
+
+/// Every kind of setting that a source tells, as it is undone: came, went, changed.
+#[test]
+fn each_kind_of_setting_has_what_an_administrator_would_do() {
+    let new = "[]mode=0644 owner=0:0";
+    for (settings, wants) in [
+        // Kernel parameters.
+        (
+            &[("sysctl.vm.swappiness", Some("1"), Some("60"))][..],
+            "sysctl -w vm.swappiness=60\n# lasts until the next start; to keep it, write it to a file in /etc/sysctl.d/\n",
+        ),
+        (
+            &[("sysctl.net.netfilter.x", Some("1"), None)],
+            "# by hand: net.netfilter.x came with a kernel module or an interface, and goes with it; it is `1`\n",
+        ),
+        (
+            &[
+                ("sysctl.vm.swappiness", Some("1"), Some("60")),
+                ("etc.sysctl.d/99-x.conf", Some(new), None),
+                ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), None),
+            ],
+            "sysctl -w vm.swappiness=60\nrm -i /etc/sysctl.d/99-x.conf\n# then: sysctl --system\n",
+        ),
+        // Mounts.
+        (
+            &[
+                ("mount./mnt/x:device", Some("tmpfs"), None),
+                ("mount./mnt/x:fstype", Some("tmpfs"), None),
+                ("mount./mnt/x:options", Some("[]rw"), None),
+            ],
+            "umount /mnt/x\n",
+        ),
+        (
+            &[
+                ("mount./data:device", None, Some("/dev/sdb1")),
+                ("mount./data:fstype", None, Some("ext4")),
+                ("mount./data:options", None, Some("[]rw noatime")),
+            ],
+            "mount -t ext4 -o noatime,rw /dev/sdb1 /data\n",
+        ),
+        (
+            &[("mount./data:options", Some("[]ro"), Some("[]rw commit=30"))],
+            "mount -o remount,commit=30,rw /data\n",
+        ),
+        (
+            &[("mount./data:device", Some("/dev/sdc1"), Some("/dev/sdb1"))],
+            "umount /data\nmount /dev/sdb1 /data\n",
+        ),
+        // Packages, and what comes and goes with them.
+        (
+            &[
+                ("pkg.nginx", Some("1.22-9"), None),
+                ("etc.nginx/nginx.conf", Some(new), None),
+                ("etc.nginx/nginx.conf:user", Some("www"), None),
+                ("unit.nginx.service:state", Some("active"), None),
+                ("port.tcp/0.0.0.0:80", Some("nginx"), None),
+            ],
+            "apt-get purge nginx\n# the 4 settings that changed with it are the package's own\n",
+        ),
+        (&[("pkg.tree", Some("2.1-1"), None)], "apt-get remove tree\n"),
+        (
+            &[
+                ("pkg.tree", None, Some("2.1-1")),
+                ("unit.tree.service:state", None, Some("active")),
+            ],
+            "apt-get install --allow-downgrades tree=2.1-1\n# the setting that changed with it is the package's own\n",
+        ),
+        (
+            &[("pkg.bash", Some("5.3"), Some("5.2.15-2+b7"))],
+            "apt-get install --allow-downgrades bash=5.2.15-2+b7\n",
+        ),
+        (&[("pkg.bash:hold", Some("true"), None)], "apt-mark unhold bash\n"),
+        (
+            &[("pkg.bash:state", Some("half-configured"), None)],
+            "dpkg --configure --pending\n",
+        ),
+        // Units.
+        (
+            &[("unit.ssh.service:state", Some("failed"), Some("active"))],
+            "systemctl start -- ssh.service\n",
+        ),
+        (
+            &[("unit.cron.service:enabled", Some("enabled"), Some("disabled"))],
+            "systemctl disable -- cron.service\n",
+        ),
+        (
+            &[("unit.cron.service:enabled", Some("masked"), Some("static"))],
+            "systemctl unmask -- cron.service\n",
+        ),
+        (
+            &[
+                ("unit.x.service:enabled", Some("enabled"), None),
+                ("unit.x.service:state", Some("active"), None),
+            ],
+            "systemctl disable --now -- x.service\n",
+        ),
+        (
+            &[("unit.x.service:state", None, Some("active"))],
+            "systemctl start -- x.service\n",
+        ),
+        // The network.
+        (
+            &[("net.eth0.mtu", Some("9000"), Some("1500"))],
+            "ip link set dev eth0 mtu 1500\n",
+        ),
+        (
+            &[("net.eth0.operstate", Some("down"), Some("up"))],
+            "ip link set dev eth0 up\n",
+        ),
+        (
+            &[("net.eth0.addresses", Some("[]10.0.0.9/24"), Some("[]10.0.0.2/24"))],
+            "ip address del 10.0.0.9/24 dev eth0\nip address add 10.0.0.2/24 dev eth0\n",
+        ),
+        (
+            &[
+                ("net.dummy0.mtu", Some("1500"), None),
+                ("net.dummy0.operstate", Some("unknown"), None),
+            ],
+            "ip link delete dev dummy0\n",
+        ),
+        (
+            &[("net.route.10.1.0.0/16@eth0", Some("[]metric=100 via=10.0.0.1"), None)],
+            "ip route del 10.1.0.0/16 via 10.0.0.1 metric 100 dev eth0\n",
+        ),
+        (
+            &[("net.route.0.0.0.0/0@eth0", None, Some("[]metric=0 via=10.0.0.1"))],
+            "ip route replace 0.0.0.0/0 via 10.0.0.1 dev eth0\n",
+        ),
+        (
+            &[("net.hosts.db", Some("[]10.0.0.9"), Some("[]10.0.0.5"))],
+            "# by hand: in /etc/hosts give db 10.0.0.5; it has 10.0.0.9\n",
+        ),
+        (
+            &[("net.hosts.db", Some("[]10.0.0.9"), None)],
+            "# by hand: in /etc/hosts remove db from the line of 10.0.0.9\n",
+        ),
+        (
+            &[("net.hosts.db", None, Some("[]10.0.0.5"))],
+            "# by hand: in /etc/hosts add the line `10.0.0.5 db`\n",
+        ),
+        (
+            &[("net.resolver.nameserver", Some("[]9.9.9.9"), Some("[]1.1.1.1"))],
+            "# by hand: in /etc/resolv.conf (or where the program that writes it is set up) set nameserver to `1.1.1.1`; it is `9.9.9.9`\n",
+        ),
+        // Limits.
+        (
+            &[("limits.session.*:nofile:soft", Some("64"), Some("1024"))],
+            "# by hand: in /etc/security/limits.conf or limits.d/ write `* soft nofile 1024`; it is `64`\n",
+        ),
+        // Files.
+        (
+            &[("etc.ssh/sshd_config:PermitRootLogin", Some("yes"), Some("no"))],
+            "# by hand: in /etc/ssh/sshd_config set PermitRootLogin to no (or off, false: as the file spells it); it is `true`\n\
+             # then: sshd -t && systemctl reload ssh\n",
+        ),
+        (
+            &[("etc.app.conf:port", Some("80"), None)],
+            "# by hand: in /etc/app.conf remove port; it is `80`\n",
+        ),
+        (
+            &[("etc.hostname:line", Some("b"), Some("a"))],
+            "printf '%s\\n' a > /etc/hostname\n",
+        ),
+        (
+            &[
+                ("etc.cron.d/x", Some(new), None),
+                ("etc.cron.d/x:content", Some("blake3 1"), None),
+            ],
+            "rm -i /etc/cron.d/x\n",
+        ),
+        (
+            &[("etc.app.conf", Some("[]mode=0666 owner=0:0"), Some(new))],
+            "chmod 0644 /etc/app.conf\n",
+        ),
+        (
+            &[("etc.app.conf", Some("[]mode=0600 owner=5:5"), Some(new))],
+            "chown 0:0 /etc/app.conf\nchmod 0644 /etc/app.conf\n",
+        ),
+        (
+            &[("etc.alternatives/vi", Some("-> /usr/bin/nvi"), Some("-> /usr/bin/vim"))],
+            "ln -sfn /usr/bin/vim /etc/alternatives/vi\n",
+        ),
+        (
+            &[("etc.app.bin:content", Some("blake3 1"), Some("blake3 2"))],
+            "# by hand: put /etc/app.bin back from a copy (a package's own: apt-get install --reinstall); its content is another one now\n",
+        ),
+        // Ports.
+        (
+            &[("port.tcp/0.0.0.0:8080", Some("python3"), None)],
+            "# by hand: tcp/0.0.0.0:8080 is `python3`: stop that program's service, or close the port; `ss -lntup` shows who listens\n",
+        ),
+        // The machine.
+        (
+            &[("hw.timezone", Some("UTC"), Some("Europe/Berlin"))],
+            "timedatectl set-timezone Europe/Berlin\n",
+        ),
+        (&[("hw.module.nbd", Some("true"), None)], "modprobe -r nbd\n"),
+        (
+            &[("hw.disk.sda.scheduler", Some("none"), Some("mq-deadline"))],
+            "echo mq-deadline > /sys/block/sda/queue/scheduler\n",
+        ),
+        (
+            &[("hw.swap./swapfile", None, Some("[]kind=file"))],
+            "swapon /swapfile\n",
+        ),
+    ] {
+        assert_eq!(text(settings).as_deref(), Some(wants), "{settings:?}");
+    }
+    let gone = text(&[("etc.app.conf", None, Some(new)), ("etc.app.conf:a", None, Some("b"))]).unwrap();
+    assert!(
+        gone.starts_with("# by hand: put /etc/app.conf back from a copy\n# if it is a package's own"),
+        "{gone}"
+    );
+    assert_eq!(
+        text(&[("hw.cpu.count", Some("2"), Some("4"))]),
+        None,
+        "no command sets the processors"
+    );
+}
+
+#[test]
+fn a_secret_is_never_in_an_artefact() {
+    let secret = Value::Secret(SecretHash::of(&[7; 32], b"hunter2"));
+    for name in [
+        "sysctl.a",
+        "etc.app.ini:password",
+        "etc.token:line",
+        "unit.a.service:state",
+        "pkg.a",
+        "mount./a:options",
+        "limits.session.a:b:c",
+        "net.eth0.mac",
+    ] {
+        let id = SeriesId::new(&ResourceId::new("host", "a"), name);
+        let wanted = Wanted {
+            id: &id,
+            was: None,
+            value: Some(&secret),
+        };
+        let text = set(&[wanted]).unwrap().artefact.text;
+        assert!(text.starts_with("# by hand") && !text.contains("hunter2"), "{text}");
+        assert!(!text.contains("secret#"), "not its hash either: {text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn no_value_makes_a_second_command(value in ".{0,60}", name in "(sysctl.a|pkg.a|unit.a:state|mount./a:options|mount./a:device|etc.a:b|etc.a:line|etc.a|limits.session.a:b:c|net.eth0.mtu|net.eth0.addresses|net.route.a@b|net.hosts.a|hw.timezone|hw.swap.a)", list in any::<bool>()) {
+        let value = if list {
+            Value::List([(std::sync::Arc::from(value.as_str()), Value::text(&value))].into())
+        } else {
+            Value::text(&value)
+        };
+        let id = SeriesId::new(&ResourceId::new("host", "a"), &name);
+        for (was, to) in [(None, Some(&value)), (Some(&value), None)] {
+            let wanted = Wanted { id: &id, was, value: to };
+            let Some(way) = set(&[wanted]) else { continue };
+            let text = way.artefact.text;
+            prop_assert!(!text.chars().any(|c| c != '\n' && crate::domain::text::unsafe_to_show(c)), "{:?}", text);
+            let lines: Vec<&str> = text.lines().collect();
+            prop_assert!(lines.iter().filter(|line| !line.starts_with('#')).count() <= 1, "{:?}", text);
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! Everything but packages: one thing at a time, its settings together.
+
+use std::collections::BTreeMap;
+
+use super::{Line, Wanted, package, plain, quote, secret};
+use crate::domain::{Subject, Value};
+
+/// Lines for all of `settings`, a thing at a time, in their order.
+pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let mut things: Vec<(String, Vec<Wanted<'_>>)> = Vec::new();
+    for wanted in settings {
+        let thing = wanted.subject().thing();
+        match things.iter_mut().find(|(known, _)| *known == thing) {
+            Some((_, parts)) if things_are_few(settings) => parts.push(*wanted),
+            _ => things.push((thing, vec![*wanted])),
+        }
+    }
+    for (_, parts) in &things {
+        lines.extend(of(parts));
+    }
+    // One reload for all that was edited, each once.
+    let mut reloads: Vec<Line> = Vec::new();
+    for wanted in settings {
+        if let Subject::File { path, .. } = wanted.subject() {
+            reloads.extend(reload(path).map(|how| Line::Note(format!("then: {how}"))));
+        }
+    }
+    reloads.dedup();
+    lines.extend(reloads);
+    lines
+}
+
+/// The list of things is searched for every setting; a thousand settings are not one thing.
+fn things_are_few(settings: &[Wanted<'_>]) -> bool {
+    settings.len() <= 1_000
+}
+
+/// Lines for the settings of one thing.
+fn of(parts: &[Wanted<'_>]) -> Vec<Line> {
+    let Some(first) = parts.first() else {
+        return Vec::new();
+    };
+    let whole: Option<Vec<Line>> = match first.subject() {
+        Subject::Mount { point, .. } => mount(point, parts),
+        Subject::File { path, .. } => file(path, parts),
+        Subject::Interface { name, .. } => interface(name, parts),
+        Subject::Unit { name, .. } if parts.iter().all(|part| part.value.is_none()) => {
+            quote(name).map(|unit| vec![Line::Command(format!("systemctl disable --now -- {unit}"))])
+        }
+        _ => None,
+    };
+    whole.unwrap_or_else(|| parts.iter().filter_map(part).collect())
+}
+
+/// The line for a setting by itself; `None` where there is nothing to do.
+fn part(wanted: &Wanted<'_>) -> Option<Line> {
+    let (subject, value) = (wanted.subject(), wanted.value);
+    let command = match (subject, value) {
+        (_, Some(value)) if secret(value) => None,
+        (Subject::Sysctl(name), Some(value)) => {
+            quote(&format!("{name}={}", plain(value))).map(|word| format!("sysctl -w {word}"))
+        }
+        (Subject::Unit { name, .. }, Some(value)) => unit(name, wanted.was, &plain(value)),
+        (Subject::Route { to, interface }, value) => route(to, interface, wanted.was, value),
+        (Subject::Hardware(name), value) => match hardware(name, value) {
+            Some(command) => command,
+            None => return hardware_by_hand(name, wanted),
+        },
+        (Subject::Package { name, part }, value) => return package::part_of(name, part, value),
+        _ => None,
+    };
+    Some(command.map_or_else(|| Line::ByHand(by_hand(wanted)), Line::Command))
+}
+
+/// What a person has to do where no command is safe or known.
+fn by_hand(wanted: &Wanted<'_>) -> String {
+    let (now, target) = (now(wanted), target(wanted.value));
+    match wanted.subject() {
+        Subject::File { path, key: "content" } => {
+            let now = if wanted.was.is_some() {
+                "its content is another one"
+            } else {
+                "it is missing"
+            };
+            format!("put /etc/{path} back from a copy (a package's own: apt-get install --reinstall); {now} now")
+        }
+        Subject::File { path, key } => {
+            let spelled = match wanted.value {
+                Some(Value::Bool(on)) if *on => "yes (or on, true: as the file spells it)".into(),
+                Some(Value::Bool(_)) => "no (or off, false: as the file spells it)".into(),
+                _ => target,
+            };
+            match wanted.value {
+                Some(_) => format!("in /etc/{path} set {key} to {spelled}; it {now}"),
+                None => format!("in /etc/{path} remove {key}; it {now}"),
+            }
+        }
+        Subject::HostName(name) => {
+            let addresses = |value: Option<&Value>| value.map(ToString::to_string);
+            match (addresses(wanted.was), addresses(wanted.value)) {
+                (Some(was), Some(wants)) => format!("in /etc/hosts give {name} {wants}; it has {was}"),
+                (Some(was), None) => format!("in /etc/hosts remove {name} from the line of {was}"),
+                (None, Some(wants)) => format!("in /etc/hosts add the line `{wants} {name}`"),
+                (None, None) => format!("in /etc/hosts look at {name}"),
+            }
+        }
+        Subject::Resolver(key) => format!(
+            "in /etc/resolv.conf (or where the program that writes it is set up) {}; it {now}",
+            match wanted.value {
+                Some(_) => format!("set {key} to {target}"),
+                None => format!("remove {key}"),
+            }
+        ),
+        Subject::SessionLimit { domain, item, kind } => match wanted.value {
+            Some(value) => format!(
+                "in /etc/security/limits.conf or limits.d/ write `{domain} {kind} {item} {}`; it {now}",
+                if secret(value) { "...".into() } else { value.to_string() }
+            ),
+            None => {
+                format!("in /etc/security/limits.conf or limits.d/ remove the line `{domain} {kind} {item}`; it {now}")
+            }
+        },
+        Subject::FirstLimit(name) => format!(
+            "limit {name} of process 1 {now}, was {target}: it comes from how the system was started; services have theirs from \
+             DefaultLimit... in /etc/systemd/system.conf"
+        ),
+        Subject::Port(port) => match wanted.value {
+            None => {
+                format!("{port} {now}: stop that program's service, or close the port; `ss -lntup` shows who listens")
+            }
+            Some(_) => {
+                format!("{port} {now}, should be {target}: start that program's service; `ss -lntup` shows who listens")
+            }
+        },
+        Subject::Sysctl(name) if wanted.value.is_none() => {
+            format!("{name} came with a kernel module or an interface, and goes with it; it {now}")
+        }
+        Subject::Unit { name, .. } if wanted.was.is_none() => {
+            format!("unit {name} is missing: bring its file back, then `systemctl daemon-reload`")
+        }
+        subject => format!("set {} to {target}; it {now}", subject.thing()),
+    }
+}
+
+fn target(value: Option<&Value>) -> String {
+    match value {
+        Some(value) if secret(value) => "the secret it was (only its hash is known here)".into(),
+        Some(value) => format!("`{value}`"),
+        None => "nothing (remove it)".into(),
+    }
+}
+
+fn now(wanted: &Wanted<'_>) -> String {
+    match wanted.was {
+        Some(was) if secret(was) => "holds a secret".into(),
+        Some(was) => format!("is `{was}`"),
+        None => "is missing".into(),
+    }
+}
+
+/// How what reads a file in `/etc` is told of it.
+fn reload(path: &str) -> Option<&'static str> {
+    const READERS: [(&str, &str); 9] = [
+        ("ssh/sshd_config", "sshd -t && systemctl reload ssh"),
+        ("systemd/system", "systemctl daemon-reload"),
+        ("sysctl", "sysctl --system"),
+        ("fstab", "findmnt --verify && systemctl daemon-reload"),
+        ("nginx/", "nginx -t && systemctl reload nginx"),
+        ("apache2/", "apachectl configtest && systemctl reload apache2"),
+        ("sudoers", "visudo -c"),
+        ("modprobe.d/", "update-initramfs -u"),
+        ("default/grub", "update-grub"),
+    ];
+    READERS
+        .iter()
+        .find(|(start, _)| path.starts_with(start))
+        .map(|(_, how)| *how)
+}
+
+/// A mount that came, went, or changed as a whole; `None` when only its options did.
+fn mount(point: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
+    let part = |name: &str| {
+        parts
+            .iter()
+            .find(|wanted| matches!(wanted.subject(), Subject::Mount { part, .. } if part == name))
+    };
+    let at = quote(point)?;
+    let mut lines = Vec::new();
+    if let Some(device) = part("device").or(part("fstype")) {
+        if device.was.is_some() {
+            lines.push(Line::Command(format!("umount {at}")));
+        }
+        let wanted = |name: &str| part(name).and_then(|wanted| wanted.value);
+        if device.value.is_some() {
+            let word = |name: &str| wanted(name).filter(|value| !secret(value)).map(plain);
+            let kind = match word("fstype") {
+                Some(kind) => format!("-t {} ", quote(&kind)?),
+                None => String::new(),
+            };
+            let options = wanted("options").filter(|value| !secret(value)).map(options);
+            let options = match options {
+                Some(options) => format!("-o {} ", quote(&options)?),
+                None => String::new(),
+            };
+            let device = quote(&word("device").unwrap_or_else(|| "none".into()))?;
+            lines.push(Line::Command(format!("mount {kind}{options}{device} {at}")));
+        }
+        return Some(lines);
+    }
+    let options = part("options")?.value.filter(|value| !secret(value)).map(options)?;
+    let options = quote(&format!("remount,{options}"))?;
+    Some(vec![Line::Command(format!("mount -o {options} {at}"))])
+}
+
+/// Mount options as mount(8) takes them.
+fn options(value: &Value) -> String {
+    match value {
+        Value::List(items) => {
+            let items = items.iter().map(|(key, value)| match value {
+                Value::Bool(true) => key.to_string(),
+                other => format!("{key}={}", plain(other)),
+            });
+            items.collect::<Vec<_>>().join(",")
+        }
+        other => plain(other).replace(' ', ","),
+    }
+}
+
+/// A file that came or went, its mode and owner, its target, or its only line; `None` when a person has to edit it.
+fn file(path: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
+    let full = quote(&format!("/etc/{path}"))?;
+    if matches!(path, "passwd" | "group") {
+        return None;
+    }
+    let itself = parts
+        .iter()
+        .find(|wanted| matches!(wanted.subject(), Subject::File { key: "", .. }));
+    match itself.map(|wanted| (wanted.was, wanted.value)) {
+        Some((Some(_), None)) => return Some(vec![Line::Command(format!("rm -i {full}"))]),
+        Some((None, Some(Value::List(_)))) => {
+            let back = format!("put /etc/{path} back from a copy");
+            let package = format!(
+                "if it is a package's own: apt-get install --reinstall -o Dpkg::Options::=--force-confmiss \
+                 \"$(dpkg -S {full} | cut -d: -f1)\""
+            );
+            return Some(vec![Line::ByHand(back), Line::Note(package)]);
+        }
+        _ => {}
+    }
+    let mut lines = Vec::new();
+    for wanted in parts {
+        let Subject::File { key, .. } = wanted.subject() else {
+            continue;
+        };
+        match (key, wanted.value) {
+            ("", Some(Value::List(access))) => {
+                let same = |what: &str| match wanted.was {
+                    Some(Value::List(was)) => was.get(what) == access.get(what),
+                    _ => false,
+                };
+                for (what, command) in [("owner", "chown"), ("mode", "chmod")] {
+                    let word = access
+                        .get(what)
+                        .filter(|_| !same(what))
+                        .and_then(|value| quote(&plain(value)));
+                    lines.extend(word.map(|word| Line::Command(format!("{command} {word} {full}"))));
+                }
+            }
+            ("", Some(Value::Text(text))) => {
+                let to = quote(text.strip_prefix("-> ")?)?;
+                lines.push(Line::Command(format!("ln -sfn {to} {full}")));
+            }
+            ("line", Some(value)) if !secret(value) => {
+                let word = quote(&plain(value))?;
+                lines.push(Line::Command(format!("printf '%s\\n' {word} > {full}")));
+            }
+            _ => lines.extend(part(wanted)),
+        }
+    }
+    Some(lines)
+}
+
+fn unit(name: &str, was: Option<&Value>, value: &str) -> Option<String> {
+    let masked = was.is_some_and(|was| plain(was) == "masked");
+    let verb = match value {
+        "active" => "start",
+        "inactive" => "stop",
+        "enabled" => "enable",
+        "masked" => "mask",
+        _ if masked => "unmask",
+        "disabled" => "disable",
+        _ => return None,
+    };
+    Some(format!("systemctl {verb} -- {}", quote(name)?))
+}
+
+/// An interface that came as a whole, or single properties of one that is there.
+fn interface(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
+    let device = quote(name)?;
+    let gone = |wanted: &Wanted<'_>| matches!(wanted.subject(), Subject::Interface { part: "mtu", .. });
+    if let Some(whole) = parts.iter().find(|wanted| gone(wanted)) {
+        match (whole.was, whole.value) {
+            (Some(_), None) => return Some(vec![Line::Command(format!("ip link delete dev {device}"))]),
+            (None, Some(_)) => {
+                let line =
+                    format!("bring interface {name} back: its cable or driver, or `ip link add`; then its addresses");
+                return Some(vec![Line::ByHand(line)]);
+            }
+            _ => {}
+        }
+    }
+    let mut lines = Vec::new();
+    for wanted in parts {
+        let Subject::Interface { part: what, .. } = wanted.subject() else {
+            continue;
+        };
+        if what == "addresses" {
+            lines.extend(addresses(&device, wanted));
+            continue;
+        }
+        let word = wanted
+            .value
+            .filter(|value| !secret(value))
+            .and_then(|value| quote(&plain(value)));
+        let command = word.and_then(|word| match what {
+            "mtu" => Some(format!("ip link set dev {device} mtu {word}")),
+            "tx_queue_len" => Some(format!("ip link set dev {device} txqueuelen {word}")),
+            "mac" => Some(format!("ip link set dev {device} address {word}")),
+            "operstate" if matches!(word.as_str(), "up" | "down") => Some(format!("ip link set dev {device} {word}")),
+            "speed_mbit" => Some(format!("ethtool -s {device} speed {word}")),
+            "duplex" => Some(format!("ethtool -s {device} duplex {word}")),
+            _ => None,
+        });
+        lines.push(command.map_or_else(
+            || {
+                Line::ByHand(format!(
+                    "set {what} of interface {name} to {}; it {}",
+                    target(wanted.value),
+                    now(wanted)
+                ))
+            },
+            Line::Command,
+        ));
+    }
+    Some(lines)
+}
+
+/// The addresses that are too many, and those that are missing.
+fn addresses(device: &str, wanted: &Wanted<'_>) -> Vec<Line> {
+    let empty = BTreeMap::new();
+    let list = |value: Option<&'_ Value>| match value {
+        Some(Value::List(items)) => items.clone(),
+        _ => empty.clone(),
+    };
+    let (was, wants) = (list(wanted.was), list(wanted.value));
+    let each = |from: &BTreeMap<_, Value>, but: &BTreeMap<_, Value>, verb: &str| -> Vec<Line> {
+        let missing = from.keys().filter(|address| !but.contains_key(*address));
+        missing
+            .filter_map(|address: &std::sync::Arc<str>| {
+                Some(Line::Command(format!(
+                    "ip address {verb} {} dev {device}",
+                    quote(address)?
+                )))
+            })
+            .collect()
+    };
+    let mut lines = each(&was, &wants, "del");
+    lines.extend(each(&wants, &was, "add"));
+    lines
+}
+
+fn route(to: &str, interface: &str, was: Option<&Value>, value: Option<&Value>) -> Option<String> {
+    let part = |name: &str| match value.or(was) {
+        Some(Value::List(items)) => items.get(name).map(plain),
+        _ => None,
+    };
+    let mut command = format!(
+        "ip {}route {} {}",
+        if to.contains(':') { "-6 " } else { "" },
+        if value.is_some() { "replace" } else { "del" },
+        quote(to)?
+    );
+    for name in ["via", "metric"] {
+        if let Some(word) = part(name).filter(|word| word != "0") {
+            command += &format!(" {name} {}", quote(&word)?);
+        }
+    }
+    Some(format!("{command} dev {}", quote(interface)?))
+}
+
+/// What of the machine and its kernel a command sets; the outer `None` is "nothing", the inner one "not written for a shell".
+fn hardware(name: &str, value: Option<&Value>) -> Option<Option<String>> {
+    let switch = |value: &Value| match value {
+        Value::Bool(true) => "on".to_owned(),
+        Value::Bool(false) => "off".to_owned(),
+        other => plain(other),
+    };
+    let word = || {
+        value
+            .filter(|value| !secret(value))
+            .and_then(|value| quote(&switch(value)))
+    };
+    let into = |path: String| Some(format!("echo {} > {}", word()?, quote(&path)?));
+    let mut parts = name.splitn(2, '.');
+    let (kind, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    Some(match (kind, rest, value) {
+        ("timezone", ..) => word().map(|zone| format!("timedatectl set-timezone {zone}")),
+        ("hostname", ..) => word().map(|name| format!("hostnamectl set-hostname {name}")),
+        ("module", module, Some(_)) => quote(module).map(|module| format!("modprobe {module}")),
+        ("module", module, None) => quote(module).map(|module| format!("modprobe -r {module}")),
+        ("swap", path, Some(_)) => quote(path).map(|path| format!("swapon {path}")),
+        ("swap", path, None) if path != "total" => quote(path).map(|path| format!("swapoff {path}")),
+        ("cpu", "governor", _) => word().map(|governor| format!("cpupower frequency-set --governor {governor}")),
+        ("cpu", "smt", _) => into("/sys/devices/system/cpu/smt/control".into()),
+        ("memory", thp, _) if thp.starts_with("thp_") => {
+            into(format!("/sys/kernel/mm/transparent_hugepage/{}", &thp["thp_".len()..]))
+        }
+        ("disk", disk, Some(_)) => match disk.rsplit_once('.') {
+            Some((disk, what @ ("scheduler" | "read_ahead_kb" | "nr_requests"))) => {
+                into(format!("/sys/block/{disk}/queue/{what}"))
+            }
+            _ => return None,
+        },
+        _ => return None,
+    })
+}
+
+fn hardware_by_hand(name: &str, wanted: &Wanted<'_>) -> Option<Line> {
+    (name == "kernel.cmdline").then(|| {
+        let line = "in /etc/default/grub set GRUB_CMDLINE_LINUX to what it was, then `update-grub` and restart";
+        Line::ByHand(format!("{line}; it {}", now(wanted)))
+    })
+}

@@ -1,0 +1,79 @@
+//! What answers processor time or memory that one program takes.
+
+use super::{Candidate, artefact, shell::quote};
+use crate::domain::{ChangeSet, Factors, Finding, Mark, ProposalKind};
+
+/// A way to slow down or end the process that is named as the cause of a departure, or, where none is, to find it.
+pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
+    if !matches!(finding.mark, Mark::Odd | Mark::Drift) {
+        return None;
+    }
+    let concerns = |starts: &[&str]| {
+        let mut names = finding.series.iter().map(|id| &*id.name);
+        names.any(|name| starts.iter().any(|start| name.starts_with(start)))
+    };
+    let (word, order, columns) = if concerns(&["cpu.", "load.", "psi.cpu"]) {
+        ("processor time", "-pcpu", "pid,ppid,user,pcpu,etime,args")
+    } else if concerns(&["mem.", "swap.", "psi.mem"]) {
+        ("memory", "-rss", "pid,ppid,user,rss,etime,args")
+    } else {
+        return None;
+    };
+    let named = finding.causes.iter().find_map(|cause| {
+        let rest = cause.series.as_ref()?.name.strip_prefix("top.")?;
+        let (name, _) = rest.rsplit_once('.')?;
+        Some((cause, name.to_owned(), quote(name)?))
+    });
+    if named.is_none() && !finding.causes.is_empty() {
+        return None; // it is something else, which is answered by itself
+    }
+    let mut why = vec![finding.summary.to_string()];
+    let impact = finding.bits.max(finding.score);
+    let (title, lines, factors, sure) = match &named {
+        Some((cause, name, word)) => {
+            why.push(format!(
+                "{} ({:.0} % likely the cause)",
+                cause.what,
+                cause.weight * 100.0
+            ));
+            let lines = vec![
+                format!("ps -C {word} -o {columns} --sort={order}"),
+                "# if it may wait, others go first:".into(),
+                format!("pgrep -x {word} | xargs -r renice -n 10 -p"),
+                format!("# if it should not run: pkill -TERM -x {word}"),
+            ];
+            let factors = Factors {
+                success: 0.8 * cause.weight,
+                impact,
+                disruption: 0.5,
+                effort: 1.5,
+            };
+            let sure = format!("{:.0} %, from what it takes now and took before", cause.weight * 100.0);
+            (format!("slow down or end {name}"), lines, factors, sure)
+        }
+        None => {
+            let factors = Factors {
+                success: 0.3,
+                impact,
+                disruption: 0.5,
+                effort: 2.0,
+            };
+            let lines = vec![format!("ps -eo {columns} --sort={order} | head -n 15")];
+            let sure = "no single program explains it".into();
+            (format!("find what takes the {word}"), lines, factors, sure)
+        }
+    };
+    Some(Candidate {
+        kind: ProposalKind::Adjust,
+        key: named.map_or_else(|| word.to_owned(), |(_, name, _)| name),
+        title,
+        changes: ChangeSet::default(),
+        factors,
+        why,
+        cost: "what is ended stops serving; what is slowed down takes longer".into(),
+        sure,
+        risk: "it may be work that is wanted".into(),
+        undo: "renice -n 0 gives it its turn back (as root); what was ended has to be started".into(),
+        artefact: artefact::shell(&lines),
+    })
+}

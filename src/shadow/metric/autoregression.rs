@@ -1,0 +1,271 @@
+//! A linear function of what was.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Member, history::History, median, member::Fits};
+
+/// An autoregression with seasonal lags, made by itself into forecasts of many steps (Box & Jenkins 1970; iterated forecasts: Marcellino,
+/// Stock & Watson 2006, J. Econometrics 135), fitted by ridge regression (Hoerl & Kennard 1970, Technometrics 12) with Huber's
+/// weights (Huber 1964, Ann. Math. Statist. 35), so that a burst does not bend it.
+pub struct Autoregression {
+    /// The history, standardised as in the fits.
+    standard: Vec<f64>,
+    /// All that was seen and as much again to either side: forecasts stay within, so that an unstable fit cannot run away.
+    least: f64,
+    most: f64,
+    fits: Fits,
+}
+
+/// A fitted autoregression.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Coefficients {
+    /// Lags in steps, rising.
+    lags: Vec<u32>,
+    /// Of each lag, and the constant.
+    weights: Vec<f64>,
+    middle: f64,
+    scale: f64,
+}
+
+/// Normal equations of at most [`Equations::MOST`] unknowns.
+struct Equations {
+    unknowns: usize,
+    square: Vec<f64>,
+    right: Vec<f64>,
+}
+
+impl Autoregression {
+    /// Lags of the newest steps.
+    const NEAR: usize = 6;
+    /// Rows the fit takes, evenly spread over the history.
+    const ROWS: usize = 1_000;
+    /// How often it is fitted anew along the history, so that a backtest asks a fit that knew nothing of what came after.
+    const BLOCKS: usize = 6;
+    /// Errors beyond so many times the median one count less: 2.7 standard deviations of normal ones.
+    const HUBER: f64 = 4.0;
+    /// In observations of variance one.
+    const RIDGE: f64 = 0.1;
+
+    /// The lags for `len` values with these seasons: 1 to 6, around each season seen twice, and two of the shortest season seen four times.
+    #[must_use]
+    pub fn lags(seasons: &[usize], len: usize) -> Vec<usize> {
+        let mut lags: Vec<usize> = (1..=Self::NEAR).collect();
+        for (place, season) in seasons.iter().enumerate().filter(|(_, season)| len >= 2 * **season) {
+            lags.extend(season.saturating_sub(1).max(1)..=season + 1);
+            if place == 0 && len >= 4 * season {
+                lags.push(2 * season);
+            }
+        }
+        lags.sort_unstable();
+        lags.dedup();
+        lags
+    }
+
+    /// Learns from values (`filled`: gaps filled; `seen`: gaps NaN), as often as [`Autoregression::BLOCKS`] says.
+    #[must_use]
+    pub fn fit(filled: &[f64], seen: &[f64], lags: &[usize]) -> Fits {
+        let (unknowns, first) = (lags.len() + 1, lags.last().copied().unwrap_or(1));
+        let len = filled.len();
+        let Some((middle, scale)) = standard(seen).filter(|_| len >= first + 4 * unknowns) else {
+            return Fits::default();
+        };
+        let z: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
+        let start = (len / 3).max(first + 3 * unknowns);
+        let stride = ((len - first) / Self::ROWS).max(1);
+        let mut equations = Equations::new(unknowns);
+        let (mut weights, mut bound) = (vec![0.0; unknowns], f64::INFINITY);
+        let (mut fits, mut from, mut row, mut errors) = (Fits::default(), first, vec![1.0; unknowns], Vec::new());
+        for block in 0..=Self::BLOCKS {
+            let to = start + (len - start) * block / Self::BLOCKS;
+            // The first fit has no errors to go by, so it is made thrice: plainly, then by the errors of the one before.
+            for pass in 0..if block == 0 { 3 } else { 1 } {
+                if block == 0 && pass > 0 {
+                    equations = Equations::new(unknowns);
+                }
+                errors.clear();
+                for place in (from..to).step_by(stride).filter(|place| seen[*place].is_finite()) {
+                    row.iter_mut().zip(lags).for_each(|(to, lag)| *to = z[place - lag]);
+                    let error = (z[place] - dot(&row, &weights)).abs();
+                    equations.add(&row, z[place], if error > bound { bound / error } else { 1.0 });
+                    errors.push(error);
+                }
+                if let Some(solved) = equations.solve(Self::RIDGE) {
+                    weights = solved;
+                }
+                if let Some(middle) = median(&mut errors).filter(|_| pass > 0 || block > 0) {
+                    bound = (Self::HUBER * middle).max(1e-9);
+                }
+            }
+            let lags = lags.iter().map(|lag| *lag as u32).collect();
+            let coefficients = Coefficients {
+                lags,
+                weights: weights.clone(),
+                middle,
+                scale,
+            };
+            fits.0.push((to, coefficients));
+            from = to;
+        }
+        fits
+    }
+
+    /// For a history (gaps filled) with what was learnt.
+    #[must_use]
+    pub fn new(filled: &[f64], fits: Fits) -> Self {
+        let (middle, scale) = fits.0.first().map_or((0.0, 1.0), |(_, fit)| (fit.middle, fit.scale));
+        let standard: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
+        let least = standard.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = standard.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let range = most - least;
+        Self {
+            standard,
+            least: least - range,
+            most: most + range,
+            fits,
+        }
+    }
+}
+
+impl Member for Autoregression {
+    fn name(&self) -> &'static str {
+        "autoregression"
+    }
+
+    fn forecast(&self, _: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
+        let fit = self.fits.0.iter().rev().find(|(learnt, _)| *learnt <= origin);
+        let reach = fit
+            .and_then(|(_, fit)| fit.lags.last())
+            .map_or(usize::MAX, |lag| *lag as usize);
+        let (Some((_, fit)), Some(start)) = (fit, origin.checked_sub(reach)) else {
+            out.fill(f64::NAN);
+            return;
+        };
+        let horizon = ahead.last().copied().unwrap_or(0);
+        let mut path = Vec::with_capacity(reach + horizon);
+        path.extend_from_slice(&self.standard[start..origin]);
+        let constant = fit.weights.last().copied().unwrap_or(0.0);
+        for place in reach..reach + horizon {
+            let terms = fit.lags.iter().zip(&fit.weights);
+            let next: f64 = terms.map(|(lag, weight)| weight * path[place - *lag as usize]).sum();
+            path.push((next + constant).clamp(self.least, self.most));
+        }
+        for (ahead, out) in ahead.iter().zip(out) {
+            *out = fit.middle + fit.scale * path[reach + ahead - 1];
+        }
+    }
+}
+
+/// Median and standard deviation about it; `None` of a constant or of nothing.
+fn standard(seen: &[f64]) -> Option<(f64, f64)> {
+    let mut known: Vec<f64> = seen.iter().copied().filter(|value| value.is_finite()).collect();
+    let middle = median(&mut known)?;
+    let variance = known.iter().map(|value| (value - middle).powi(2)).sum::<f64>() / known.len() as f64;
+    // What rounding leaves of a constant is one.
+    let scale = variance.sqrt();
+    (scale.is_finite() && scale > 1e-12 * middle.abs() && scale > f64::MIN_POSITIVE).then_some((middle, scale))
+}
+
+fn dot(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+impl Equations {
+    fn new(unknowns: usize) -> Self {
+        Self {
+            unknowns,
+            square: vec![0.0; unknowns * unknowns],
+            right: vec![0.0; unknowns],
+        }
+    }
+
+    fn add(&mut self, row: &[f64], value: f64, weight: f64) {
+        for (place, x) in row.iter().enumerate() {
+            let weighed = weight * x;
+            self.right[place] += weighed * value;
+            let line = &mut self.square[place * self.unknowns..][..=place];
+            line.iter_mut().zip(row).for_each(|(to, y)| *to += weighed * y);
+        }
+    }
+
+    /// By Cholesky's decomposition; all but the last unknown, the constant, are drawn to zero by `ridge`. `None` if that gives no numbers.
+    fn solve(&self, ridge: f64) -> Option<Vec<f64>> {
+        let n = self.unknowns;
+        let (mut a, mut b) = (self.square.clone(), self.right.clone());
+        for place in 0..n {
+            a[place * n + place] += if place + 1 < n { ridge } else { 1e-6 };
+        }
+        for column in 0..n {
+            for line in column..n {
+                let known = dot(&a[line * n..][..column], &a[column * n..][..column]);
+                let rest = a[line * n + column] - known;
+                a[line * n + column] = if line == column {
+                    rest.max(1e-12).sqrt()
+                } else {
+                    rest / a[column * n + column]
+                };
+            }
+        }
+        for line in 0..n {
+            b[line] = (b[line] - dot(&a[line * n..][..line], &b[..line])) / a[line * n + line];
+        }
+        for line in (0..n).rev() {
+            let known: f64 = (line + 1..n).map(|below| a[below * n + line] * b[below]).sum();
+            b[line] = (b[line] - known) / a[line * n + line];
+        }
+        b.iter().all(|weight| weight.is_finite()).then_some(b)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Span;
+
+    fn history(values: Vec<f64>) -> History {
+        History::new(values, Span::from_secs(1))
+    }
+
+    fn forecast(history: &History, seasons: &[usize], origin: usize, ahead: &[usize]) -> Vec<f64> {
+        let lags = Autoregression::lags(seasons, history.len());
+        let fits = Autoregression::fit(&history.filled, &history.seen, &lags);
+        let mut out = vec![0.0; ahead.len()];
+        Autoregression::new(&history.filled, fits).forecast(history, origin, ahead, &mut out);
+        out
+    }
+
+    #[test]
+    fn a_rhythm_goes_on_over_bursts_and_gaps() {
+        let wave = |t: usize| 10.0 + 10.0 * (t as f64 * std::f64::consts::TAU / 20.0).sin();
+        let mut values: Vec<f64> = (0..400).map(wave).collect();
+        (values[100], values[200], values[201]) = (90.0, f64::NAN, f64::NAN);
+        let ahead = [1, 5, 15, 40];
+        let said = forecast(&history(values), &[20], 400, &ahead);
+        for (ahead, said) in ahead.iter().zip(said) {
+            assert!((said - wave(399 + ahead)).abs() < 1.0, "{ahead} {said}");
+        }
+    }
+
+    #[test]
+    fn asked_from_an_origin_it_knows_nothing_of_what_came_after() {
+        let noise = |t: usize| (t * 7_919 % 101) as f64;
+        let early: Vec<f64> = (0..300).map(noise).collect();
+        // Both fits standardise by all they were given, so the later values are the same ones in another order.
+        let (mut one, mut other) = (early.clone(), early);
+        one.extend((0..100).map(noise));
+        other.extend((0..100).rev().map(noise));
+        let (one, other) = (
+            forecast(&history(one), &[], 300, &[1, 7]),
+            forecast(&history(other), &[], 300, &[1, 7]),
+        );
+        assert!(
+            one.iter().zip(&other).all(|(a, b)| (a - b).abs() < 1e-6),
+            "{one:?} {other:?}"
+        );
+    }
+
+    #[test]
+    fn of_a_constant_or_of_few_values_it_says_nothing() {
+        assert!(forecast(&history(vec![7.0; 300]), &[], 300, &[1])[0].is_nan());
+        assert!(forecast(&history(vec![1.0, 2.0, 1.0]), &[], 3, &[1])[0].is_nan());
+    }
+}

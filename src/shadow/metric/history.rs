@@ -1,0 +1,57 @@
+//! What a member looks at.
+
+use super::season::seasons;
+use crate::domain::{Point, Span};
+
+/// The values of a regular grid, the newest last.
+#[derive(Clone, Debug)]
+pub struct History {
+    /// As observed, oldest first; NaN is a gap.
+    pub seen: Vec<f64>,
+    /// The same with every gap filled by the value before it; all finite.
+    pub filled: Vec<f64>,
+    /// Length of a step.
+    pub step: Span,
+}
+
+impl History {
+    /// Takes values, oldest first; what is not finite is a gap. Gaps before the first value are dropped.
+    #[must_use]
+    pub fn new(mut seen: Vec<f64>, step: Span) -> Self {
+        let first = seen.iter().position(|value| value.is_finite()).unwrap_or(seen.len());
+        seen.drain(..first);
+        let mut last = 0.0;
+        let fill = |value: &f64| {
+            last = if value.is_finite() { *value } else { last };
+            last
+        };
+        let filled = seen.iter().map(fill).collect();
+        Self { seen, filled, step }
+    }
+
+    /// Adds the unfinished step as its newest value.
+    pub fn push(&mut self, newest: Option<Point>) {
+        if let Some(point) = newest {
+            self.seen.push(point.value);
+            self.filled.push(point.value);
+        }
+    }
+
+    /// Steps in it, gaps included.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.filled.len()
+    }
+
+    /// Steps in `span`, at least 1.
+    #[must_use]
+    pub fn steps(&self, span: Span) -> usize {
+        usize::try_from(span.0 / self.step.0.max(1)).unwrap_or(1).max(1)
+    }
+
+    /// The seasons worth a trial, in steps, shortest first.
+    #[must_use]
+    pub fn seasons(&self) -> Vec<usize> {
+        seasons(&self.seen, self.step)
+    }
+}

@@ -1,0 +1,113 @@
+//! What a grid has learnt of its own future.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    backtest::backtest,
+    ensemble::combine,
+    history::History,
+    member::{Learnt, Panel},
+    spread::{Spreads, quantiles},
+    trend::Trend,
+};
+use crate::domain::LEVELS;
+
+/// What the last refit learnt: what members keep, and from a backtest what each weighs and how far off they are together, by distance.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Outlook {
+    /// What members keep.
+    pub learnt: Learnt,
+    /// Weights and errors by distance.
+    pub spreads: Spreads,
+}
+
+impl Outlook {
+    /// Most steps that members are asked for; what lies farther has their last value.
+    const FARTHEST: usize = 4_096;
+    /// Values looked at for the spread of all that was seen, evenly spread over the history.
+    const LOOKED_AT: usize = 512;
+
+    /// Learns from `history` to forecast up to `farthest` steps; also each member's mean absolute error one step ahead (NaN where unknown).
+    #[must_use]
+    pub fn learn(history: &History, farthest: usize) -> (Self, Vec<f64>) {
+        let panel = Panel::learn(history);
+        let tested = backtest(&panel, history, farthest);
+        let outlook = Self {
+            learnt: panel.learnt,
+            spreads: tested.spreads,
+        };
+        (outlook, tested.nearest)
+    }
+
+    /// Distributions at [`LEVELS`] of the steps asked for (counted from 1 after the end of `history`, rising), finite, rising
+    /// over the levels up to rounding; `None` before there was enough to test on.
+    #[must_use]
+    pub fn forecast(&self, history: &History, ahead: &[usize]) -> Option<Vec<[f64; 13]>> {
+        let reach = self.spreads.reach();
+        if history.len() == 0 || reach == 0 {
+            return None;
+        }
+        let panel = Panel::recall(history, &self.learnt);
+        let asked: Vec<usize> = ahead.iter().map(|ahead| (*ahead).min(Self::FARTHEST)).collect();
+        let paths = panel.forecast(history, history.len(), &asked);
+        let seen = if ahead.last().is_some_and(|farthest| *farthest > reach) {
+            Self::seen(history)
+        } else {
+            [0.0; 13]
+        };
+        let least = history.filled.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = history.filled.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let mut said = Vec::with_capacity(panel.members.len());
+        let mut one = |(place, ahead_steps): (usize, &usize)| {
+            let known = self.spreads.at(*ahead_steps, &seen)?;
+            said.clear();
+            let forecasts = paths.chunks(ahead.len()).map(|path| path[place]);
+            said.extend(forecasts.zip(known.weights));
+            let middle = combine(&mut said).unwrap_or(history.filled[history.len() - 1]);
+            let quantiles = known.errors.map(|error| middle + error);
+            Some(std::array::from_fn(|level| {
+                // Records are only as likely as they were.
+                let (low, high) = (LEVELS[level] > known.record[0], 1.0 - LEVELS[level] > known.record[1]);
+                let quantile = if low {
+                    quantiles[level].max(least)
+                } else {
+                    quantiles[level]
+                };
+                if high { quantile.min(most) } else { quantile }
+            }))
+        };
+        ahead.iter().enumerate().map(&mut one).collect()
+    }
+
+    /// What can be said when there is too little to test on: as it was, as unsure as a random walk of its steps and as all that was seen.
+    #[must_use]
+    pub fn untested(history: &History, ahead: &[usize]) -> Vec<[f64; 13]> {
+        let (seen, last) = (Self::seen(history), history.filled.last().copied().unwrap_or(0.0));
+        let steps = history
+            .filled
+            .windows(2)
+            .map(|pair| pair[1] - pair[0])
+            .chain(history.filled.windows(2).map(|pair| pair[0] - pair[1]));
+        let mut steps: Vec<(f64, f64)> = steps.map(|step| (step, 1.0)).collect();
+        let step = quantiles(&mut steps, 0.0);
+        let one = |ahead: &usize| {
+            let walk = (*ahead as f64).sqrt();
+            std::array::from_fn(|level| {
+                let (step, seen) = (walk * step[level], seen[level]);
+                last + if level < 6 { step.min(seen) } else { step.max(seen) }
+            })
+        };
+        ahead.iter().map(one).collect()
+    }
+
+    /// How far all that was seen lay from its level, or from a clear trend: quantiles less their median.
+    fn seen(history: &History) -> [f64; 13] {
+        let slope = Trend::overall(&history.seen);
+        let stride = history.len().div_ceil(Self::LOOKED_AT).max(1);
+        let places = (0..history.len()).rev().step_by(stride);
+        let off = places.map(|place| (history.seen[place] - slope * place as f64, 1.0));
+        let mut sample: Vec<(f64, f64)> = off.filter(|(off, _)| off.is_finite()).collect();
+        let seen = quantiles(&mut sample, 0.0);
+        seen.map(|value| value - seen[6])
+    }
+}
