@@ -35,6 +35,7 @@ pub(super) struct Accounts {
     marks: BTreeMap<PathBuf, Option<Mark>>,
     /// What was told last.
     told: Option<Sheet>,
+    read_at: Option<Timestamp>,
     witness: Witness,
 }
 
@@ -52,6 +53,7 @@ impl Accounts {
     pub(super) fn new(host: &Host, witness: &Witness) -> Self {
         Self {
             told: None,
+            read_at: None,
             witness: witness.clone(),
             root: host.root.clone(),
             every: host.settings_interval,
@@ -265,6 +267,7 @@ impl Source for Accounts {
         let same = |(path, known): (&PathBuf, &Option<Mark>)| fs::metadata(path).ok().map(|meta| mark(&meta)) == *known;
         if self.scope.known() && self.marks.iter().all(same) {
             self.scope.confirm(now, out);
+            self.read_at = Some(now);
             return Ok(());
         }
         let passwd = self.root.join("etc/passwd");
@@ -292,11 +295,12 @@ impl Source for Accounts {
                     let path = Path::new("/").join(path.strip_prefix(&self.root).ok()?);
                     self.witness.who_changed(&path.to_string_lossy(), now, |_| false)
                 });
-                self.scope.change(now, told, sheet, by, out);
+                self.scope.change((self.read_at, now), told, sheet, by, out);
                 self.scope.confirm(now, out);
             }
             _ => self.scope.tell(now, sheet, out),
         }
+        self.read_at = Some(now);
         Ok(())
     }
 }

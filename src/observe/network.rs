@@ -35,7 +35,7 @@ const INTERFACE: &[Column<DeviceStatus>] = &[
 
 /// Whether the interface is one end of a container's or virtual machine's cable: they come and go with it.
 pub(super) fn passing(name: &str) -> bool {
-    ["veth", "cali", "lxc", "vnet", "tap", "ve-", "vb-"]
+    ["veth", "ve-", "vb-", "cali", "lxc", "vnet", "tap"]
         .iter()
         .any(|kind| name.starts_with(kind))
 }

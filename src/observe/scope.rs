@@ -65,15 +65,23 @@ impl Scope {
         out.snapshots.push(self.snapshot(now, None));
     }
 
-    /// Tells what differs between `was` and `is` as changes that `by` made at `at`. The scope must be known.
-    pub(super) fn change(&self, at: Timestamp, was: Sheet, is: Sheet, by: Option<Arc<str>>, out: &mut Batch) {
+    /// Tells what differs between `was` and `is` as changes that `by` made at `at`, or between `after` and then. The scope must
+    /// be known.
+    pub(super) fn change(
+        &self,
+        (after, at): (Option<Timestamp>, Timestamp),
+        was: Sheet,
+        is: Sheet,
+        by: Option<Arc<str>>,
+        out: &mut Batch,
+    ) {
         let change = |name: &Arc<str>, from: Option<&Value>, to: Option<&Value>| SettingChange {
             id: SeriesId {
                 resource: self.resource.clone(),
                 name: name.clone(),
             },
             at,
-            after: None,
+            after,
             from: from.cloned(),
             to: to.cloned(),
             by: by.clone(),

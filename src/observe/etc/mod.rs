@@ -71,6 +71,9 @@ const LEFTOVERS: [&str; 12] = [
     ".ucf-dist",
 ];
 
+/// When a change happened: after the first time, where it is not known any better, and no later than the second.
+type When = (Option<Timestamp>, Timestamp);
+
 /// One file as it was when last read.
 struct Known {
     mark: Mark,
@@ -161,11 +164,15 @@ impl Etc {
     }
 
     /// Who changed the file `name` and when, as far as the logs and the file itself say.
-    fn author(&self, name: &str, known: Option<&Known>, now: Timestamp) -> (Timestamp, Option<Arc<str>>) {
+    fn author(&self, name: &str, known: Option<&Known>, now: Timestamp) -> (When, Option<Arc<str>>) {
         // The status change cannot be set by hand, so it is the time of the last change, whatever that was.
         let (_, _, _, changed) = known.map_or((0, 0, 0, 0), |known| known.mark);
         let at = i64::try_from(changed / 1_000).map_or(now, Timestamp);
-        let at = if self.read_at < at && at <= now { at } else { now };
+        let (after, at) = if self.read_at < at && at <= now {
+            (None, at)
+        } else {
+            (Some(self.read_at), now)
+        };
         let path = if name.starts_with('/') {
             name.to_owned()
         } else {
@@ -178,7 +185,7 @@ impl Etc {
             let list = one(format!("{package}.list")).or_else(|| one(format!("{package}:amd64.list")));
             list.is_some_and(|list| list.split(|b| *b == b'\n').any(|line| line == path.as_bytes()))
         };
-        (at, self.witness.who_changed(&path, at, owns))
+        ((after, at), self.witness.who_changed(&path, at, owns))
     }
 }
 
@@ -241,13 +248,13 @@ impl Source for Etc {
             changed.extend(before.into_iter().map(|(name, old)| (name, Some(old))));
             for (name, old) in changed {
                 let new = self.known.get(&name);
-                let (at, by) = self.author(&name, new, now);
+                let (when, by) = self.author(&name, new, now);
                 let [was, is] = [old.as_ref(), new].map(|known| {
                     let mut sheet = self.scope.sheet();
                     known.iter().for_each(|known| Self::put(&mut sheet, &name, known));
                     sheet
                 });
-                self.scope.change(at, was, is, by, out);
+                self.scope.change(when, was, is, by, out);
             }
             self.scope.confirm(now, out);
         }
