@@ -83,13 +83,15 @@ impl MetricShadow {
         // What lies beyond all that was seen is passed no oftener than such values came.
         let (least, most) = grid.history().range();
         let records = grid.outlook.spreads.records(farthest as usize);
-        let most = match limit.side {
-            Side::Above if limit.value >= most => records[1],
-            Side::Below if limit.value <= least => records[0],
-            _ => 1.0,
+        let rate = match limit.side {
+            Side::Above if limit.value >= most => Some(records[1]),
+            Side::Below if limit.value <= least => Some(records[0]),
+            _ => None,
         };
+        let unseen = rate.zip(self.range().map(|(from, to)| to - from));
+        let unseen = unseen.map(|(rate, lasted)| (rate, Some(lasted).filter(|lasted| *lasted < Self::YOUNG)));
         Some(crossing::crossing(
-            newest, &ahead, grid.step, limit, horizon, most, seed,
+            newest, &ahead, grid.step, limit, horizon, unseen, seed,
         ))
     }
 

@@ -25,8 +25,12 @@ pub struct Ahead {
 ///
 /// Steps hang together by a Gaussian copula (Nelsen, An Introduction to Copulas, 2006, 2.3; Pinson et al. 2009, Wind Energy 12, for
 /// forecasts of many steps) whose scores form a Markov chain with the correlations that the backtest found. Beyond the outer levels
-/// the tail is normal. The probability is at most `most`: where the paths say more, as each of many steps has its own tail, all count
-/// less. Times are known to one `step` of the grid the forecast was made on; they are spread evenly over it.
+/// the tail is normal. Times are known to one `step` of the grid the forecast was made on; they are spread evenly over it.
+///
+/// Where the limit lies beyond all that was seen, `unseen` holds how often such values came at most, as a probability, and, of a
+/// shadow too young to tell a burst from a trend, how long there was to see them. The probability is no more than that rate, and no more
+/// than that what leads to the limit goes on for long enough; where the paths say more, as each of many steps has its own tail, all count
+/// less.
 #[must_use]
 pub fn crossing(
     newest: Point,
@@ -34,7 +38,7 @@ pub fn crossing(
     step: Span,
     limit: &Limit,
     horizon: Span,
-    most: f64,
+    unseen: Option<(f64, Option<Span>)>,
     seed: u64,
 ) -> Crossing {
     let mut found = Crossing {
@@ -82,7 +86,16 @@ pub fn crossing(
     }
     times.sort_unstable();
     let passed = times.len() as f64 / PATHS as f64;
-    found.probability = passed.min(most);
+    // What has led to the limit for so long leads on for as long again with probability one half, and so on (Gott 1993, Nature 363).
+    let lasting = match (unseen, times.get(times.len() / 2)) {
+        (Some((_, Some(lasted))), Some(middle)) => {
+            let still = (*middle - newest.at).secs_f64().max(0.0);
+            lasted.secs_f64() / (lasted.secs_f64() + still).max(f64::MIN_POSITIVE)
+        }
+        _ => 1.0,
+    };
+    let most = unseen.map_or(1.0, |(most, _)| most);
+    found.probability = passed.min(most).min(lasting);
     // As many paths as make up the share, each counting so much.
     let count = PATHS as f64 * (passed / found.probability).max(1.0);
     found.at = [0.1, 0.5, 0.9].map(|share| times.get((share * count) as usize - 1).copied());
@@ -155,5 +168,37 @@ impl Step {
             }
             None => self.values[12] + (score - SCORES[12]) * above,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::Timestamp;
+
+    #[test]
+    fn what_began_just_now_may_end_as_soon() {
+        let step = Span::from_secs(2);
+        let rising = |at: i64| Ahead {
+            after: step * at,
+            quantiles: Quantiles::certain(50.0 + at as f64),
+            kin: 1.0,
+        };
+        let ahead: Vec<Ahead> = (1..=100).map(rising).collect();
+        let (at, value) = (Timestamp::from_secs(1_000), 50.0);
+        let limit = Limit {
+            value: 90.0,
+            side: Side::Above,
+            by: "test".into(),
+        };
+        let ask = |lasted| {
+            let unseen = Some((1.0, lasted));
+            crossing(Point { at, value }, &ahead, step, &limit, Span::from_mins(5), unseen, 7).probability
+        };
+        assert!(ask(None) > 0.99, "{}", ask(None));
+        // The limit is eighty seconds away.
+        let half = ask(Some(Span::from_secs(80)));
+        assert!((half - 0.5).abs() < 0.02, "{half}");
+        assert!(ask(Some(Span::from_secs(20))) < 0.22);
     }
 }
