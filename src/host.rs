@@ -70,7 +70,9 @@ pub async fn attach(sockets: &[impl AsRef<Path>]) -> Result<Option<AnyLink>> {
             Ok(Ok(link)) => return Ok(Some(AnyLink::Socket(link))),
             Ok(Err(SocketError::Nobody(_))) => {}
             // The system's engine may be closed to this user, who then has one of their own.
-            Ok(Err(SocketError::Refused(why))) if sockets.len() > 1 => tracing::info!("{why}"),
+            Ok(Err(SocketError::Refused(why))) if sockets.len() > 1 => {
+                eprintln!("foreshadow: {why}; going on without it")
+            }
             Ok(Err(error)) => return Err(Usage(error.to_string()).into()),
             Err(_) => tracing::warn!("the engine at {} does not answer", socket.as_ref().display()),
         }
