@@ -76,7 +76,7 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
     let connect = async |want| {
         let link = match (want, replay) {
             (_, Some(replay)) => host::play(setup, &replay.file, replay.speed).map(Some),
-            (Want::Again, None) if !own.get() => host::attach(&setup.paths.attach).await,
+            (Want::Again, None) if !own.get() => host::attach(&setup.paths.attach, |why| tracing::info!("{why}")).await,
             (_, None) => engine(setup).await.map(Some),
         };
         if let Ok(Some(link)) = &link {
@@ -92,7 +92,7 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
 
 /// A running engine, else one of this process, at which others can attach.
 async fn engine(setup: &Setup) -> Result<AnyLink> {
-    if let Some(link) = host::attach(&setup.paths.attach).await? {
+    if let Some(link) = host::attach(&setup.paths.attach, |why| tracing::info!("{why}")).await? {
         return Ok(link);
     }
     // Without a socket the console still works; others then cannot attach.

@@ -63,16 +63,14 @@ pub fn engine_setup(setup: &Setup, sources: Sources) -> engine::Setup {
     }
 }
 
-/// Attaches to the first engine that listens at one of `sockets`; `None` when none does.
-pub async fn attach(sockets: &[impl AsRef<Path>]) -> Result<Option<AnyLink>> {
+/// Attaches to the first engine that listens at one of `sockets`; `None` when none does. `refused` hears of those that say no.
+pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Result<Option<AnyLink>> {
     for socket in sockets {
         match tokio::time::timeout(ANSWERS_WITHIN, connect(socket.as_ref(), &who())).await {
             Ok(Ok(link)) => return Ok(Some(AnyLink::Socket(link))),
             Ok(Err(SocketError::Nobody(_))) => {}
             // The system's engine may be closed to this user, who then has one of their own.
-            Ok(Err(SocketError::Refused(why))) if sockets.len() > 1 => {
-                eprintln!("foreshadow: {why}; going on without it")
-            }
+            Ok(Err(SocketError::Refused(why))) if sockets.len() > 1 => refused(&why),
             Ok(Err(error)) => return Err(Usage(error.to_string()).into()),
             Err(_) => tracing::warn!("the engine at {} does not answer", socket.as_ref().display()),
         }
@@ -156,7 +154,11 @@ impl Runtime for ThisHost {
     }
 
     async fn connect(&self, setup: &Setup, need: Need) -> Result<AnyLink> {
-        if let Some(link) = attach(&setup.paths.attach).await? {
+        if let Some(link) = attach(&setup.paths.attach, |why| {
+            eprintln!("foreshadow: {why}; this host is read without that engine");
+        })
+        .await?
+        {
             return Ok(link);
         }
         let stored = need == Need::Stored && setup.paths.store.exists();
