@@ -58,6 +58,7 @@ pub fn engine_setup(setup: &Setup, sources: Sources) -> engine::Setup {
         resource: resource(),
         root: "/".into(),
         sources,
+        play: None,
         recorder: None,
         who: who(),
     }
@@ -80,7 +81,7 @@ pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Res
 
 /// Starts an engine of this process, and waits for its first whole snapshot.
 async fn start(setup: &Setup, sources: Sources) -> Result<AnyLink> {
-    let only_stored = matches!(sources, Sources::None);
+    let only_stored = sources == Sources::None;
     let engine = Engine::start(engine_setup(setup, sources), None).context("the engine cannot start")?;
     let link = AnyLink::Local(Arc::new(engine));
     let mut snapshots = link.snapshots();
@@ -100,10 +101,8 @@ pub fn play(setup: &Setup, file: &Path, speed: f64) -> Result<AnyLink> {
     let recording = Recording::open(file).map_err(|error| Usage(error.to_string()))?;
     let resource = recording.header().resources.first().cloned();
     let interval = recording.header().interval;
-    let mut engine = engine_setup(
-        setup,
-        Sources::Played(Box::new(Player::new(recording, Pace::new(speed)))),
-    );
+    let mut engine = engine_setup(setup, Sources::None);
+    engine.play = Some(Player::new(recording, Pace::new(speed)));
     engine.store = None;
     engine.options.interval = interval;
     engine.resource = resource.unwrap_or(engine.resource);

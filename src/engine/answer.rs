@@ -7,10 +7,11 @@ use tokio::sync::oneshot;
 use super::{
     Answer, Chart, Column, ForecastView, Keeper, LinkError, Query, Timeline,
     explain::explain,
+    local::Asked,
     past,
     publish::columns_in_memory,
     rebuild::{self, Job},
-    run::{Asked, Loop},
+    run::Loop,
 };
 use crate::{
     domain::{ChangeSet, Limit, SeriesId, Side, Span, Timestamp},

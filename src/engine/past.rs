@@ -198,6 +198,7 @@ mod tests {
             usage: Usage::default(),
             sources: Arc::default(),
             store: StoreRow::default(),
+            replay: None,
         };
         let live = Publisher::new(options.clone()).snapshot(&state, about, now);
         let past = snapshot(&mut store, &options, now).unwrap();

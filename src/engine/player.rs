@@ -3,11 +3,12 @@
 use std::{
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
+    time::Duration,
 };
 
 use tokio::sync::mpsc::Sender;
 
-use super::{Read, SourceRow, clock};
+use super::{Read, ReplayRow, SourceRow, clock};
 use crate::{
     domain::{Batch, Span, Timestamp, text::visible},
     observe::recording::{Header, Recording},
@@ -53,6 +54,20 @@ impl Pace {
         self.change(|tempo| tempo.speed = Self::sane(speed));
     }
 
+    /// A speed as people write it: `10`, `10x`, `x10`, `max`, or `hold`, which is 0.
+    ///
+    /// # Errors
+    /// A line that says what can be written.
+    pub fn parse(text: &str) -> Result<f64, String> {
+        match text {
+            "max" => Ok(f64::INFINITY),
+            "hold" => Ok(0.0),
+            number => (number.trim_matches('x').parse().ok())
+                .filter(|speed: &f64| *speed > 0.0 && speed.is_finite())
+                .ok_or_else(|| format!("{} is no speed: 1, 10, max, hold", visible(text))),
+        }
+    }
+
     /// The speed now.
     #[must_use]
     pub fn speed(&self) -> f64 {
@@ -77,7 +92,7 @@ impl Pace {
             tempo = if speed == 0.0 {
                 changed.wait(tempo).unwrap_or_else(PoisonError::into_inner)
             } else {
-                let most = std::time::Duration::from_secs_f64((left / speed).min(3_600.0));
+                let most = Duration::from_secs_f64((left / speed).min(3_600.0));
                 changed
                     .wait_timeout(tempo, most)
                     .unwrap_or_else(PoisonError::into_inner)
@@ -170,6 +185,69 @@ impl Player {
             rows: vec![row],
             at: now,
             last: ended.is_some(),
+        }
+    }
+}
+
+/// A recording that is being played, as the engine keeps it.
+pub(super) struct Played {
+    pub pace: Pace,
+    /// The time of the newest step: the engine's clock.
+    pub now: Timestamp,
+    from: Timestamp,
+    file: Arc<str>,
+    /// Whether its last step was taken.
+    ended: bool,
+    /// When the last snapshot was published, and whether there has been a step since.
+    published: clock::Stopwatch,
+    dirty: bool,
+}
+
+/// Least time between two snapshots of a recording that is played fast.
+const FRAME: Duration = Duration::from_millis(200);
+
+impl Played {
+    pub(super) fn new(player: &Player) -> Self {
+        Self {
+            pace: player.pace(),
+            now: player.header().from,
+            from: player.header().from,
+            file: player.file(),
+            ended: false,
+            published: clock::Stopwatch::start(),
+            dirty: false,
+        }
+    }
+
+    /// It has come to `now`; `last` when there is no more.
+    pub(super) fn at(&mut self, now: Timestamp, last: bool) {
+        self.now = now;
+        self.ended = last;
+    }
+
+    /// Whether what was just stepped is to be published now, and not with the next frame.
+    pub(super) fn wants_frame(&mut self) -> bool {
+        self.dirty = true;
+        self.ended || self.published.elapsed() >= FRAME
+    }
+
+    /// A snapshot was published.
+    pub(super) fn published(&mut self) {
+        self.published = clock::Stopwatch::start();
+        self.dirty = false;
+    }
+
+    /// How long until the next snapshot is due, if one is.
+    pub(super) fn frame(&self) -> Option<Duration> {
+        self.dirty.then(|| FRAME.saturating_sub(self.published.elapsed()))
+    }
+
+    pub(super) fn row(&self) -> ReplayRow {
+        ReplayRow {
+            file: self.file.clone(),
+            from: self.from,
+            speed: self.pace.speed(),
+            ended: self.ended,
         }
     }
 }

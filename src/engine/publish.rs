@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Health, MetricRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage, resources::resources};
+use super::{Health, MetricRow, ReplayRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage, resources::resources};
 use crate::{
     domain::{Crossing, Finding, Mark, Options, Proposal, Quantiles, SeriesId, Span, Timestamp, matches},
     drift::{Difference, Incident, Sources},
@@ -29,6 +29,7 @@ pub(super) struct About {
     pub usage: Usage,
     pub sources: Arc<[SourceRow]>,
     pub store: StoreRow,
+    pub replay: Option<ReplayRow>,
 }
 
 impl Publisher {
@@ -85,7 +86,7 @@ impl Publisher {
             number: self.number,
             at: state.shadows.newest,
             live: true,
-            replay: None,
+            replay: about.replay,
             options: self.options.clone(),
             health: self.health(state, &metrics),
             resources,

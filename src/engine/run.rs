@@ -8,7 +8,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
         mpsc as blocking,
     },
-    thread,
 };
 
 use tokio::{
@@ -17,12 +16,11 @@ use tokio::{
 };
 
 use super::{
-    Answer, Keeper, Link, LinkError, Listening, Opened, Pace, Player, Query, Read, Reader, ReplayRow, Snapshot,
-    SourceRow, Usage, answer, clock,
+    Asked, Keeper, Opened, Player, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
+    player::Played,
     publish::{About, Publisher},
     rebuild::Jobs,
     saved,
-    socket::serve,
     usage::Meter,
 };
 use crate::{
@@ -47,13 +45,16 @@ pub struct Setup {
     pub root: PathBuf,
     /// What is read.
     pub sources: Sources,
+    /// A recording to play in place of the host: its clock is the engine's.
+    pub play: Option<Player>,
     /// Where every step is recorded, if anywhere.
     pub recorder: Option<Recorder>,
     /// Who started it: user@tty.
     pub who: String,
 }
 
-/// What an engine reads.
+/// What an engine reads of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sources {
     /// Nothing: it only answers from the store. Its first snapshot comes when the store is open.
     None,
@@ -61,154 +62,10 @@ pub enum Sources {
     Once,
     /// For as long as it lives.
     Live,
-    /// A recording, in place of the host: its clock is the engine's.
-    Played(Box<Player>),
 }
 
-/// A recording that is played.
-pub(super) struct Played {
-    pub pace: Pace,
-    /// The time of the newest step: the engine's clock.
-    now: Timestamp,
-    from: Timestamp,
-    file: Arc<str>,
-    /// Whether its last step was taken.
-    ended: bool,
-    /// When the last snapshot was published, and whether there has been a step since.
-    published: clock::Stopwatch,
-    dirty: bool,
-}
-
-/// Least time between two snapshots of a recording that is played fast.
-const FRAME: Duration = Duration::from_millis(200);
 /// The row among the sources that says why recording ended.
 pub const RECORDER: &str = "recorder";
-
-impl Played {
-    /// How long until the next snapshot is due, if one is.
-    fn frame(&self) -> Option<Duration> {
-        self.dirty.then(|| FRAME.saturating_sub(self.published.elapsed()))
-    }
-
-    fn row(&self) -> ReplayRow {
-        ReplayRow {
-            file: self.file.clone(),
-            from: self.from,
-            speed: self.pace.speed(),
-            ended: self.ended,
-        }
-    }
-}
-
-/// Someone's question, with who they are.
-pub(super) struct Asked {
-    pub query: Query,
-    pub who: String,
-    /// Whether they may change limits, the baseline, or write files.
-    pub trusted: bool,
-    pub reply: oneshot::Sender<Result<Answer, LinkError>>,
-}
-
-/// A link to an engine of this process.
-#[derive(Clone)]
-pub struct LocalLink {
-    snapshots: watch::Receiver<Arc<Snapshot>>,
-    asked: mpsc::Sender<Asked>,
-    who: String,
-}
-
-/// An engine of this process. Dropping it stops it after what was seen is written.
-pub struct Engine {
-    link: LocalLink,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Link for LocalLink {
-    fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
-        self.snapshots.clone()
-    }
-
-    async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
-        self.ask_as(query, self.who.clone(), true).await
-    }
-}
-
-impl LocalLink {
-    pub(super) async fn ask_as(&self, query: Query, who: String, trusted: bool) -> Result<Answer, LinkError> {
-        let (reply, answer) = oneshot::channel();
-        self.asked
-            .send(Asked {
-                query,
-                who,
-                trusted,
-                reply,
-            })
-            .await
-            .map_err(|_| LinkError::Gone)?;
-        answer.await.unwrap_or(Err(LinkError::Gone))
-    }
-}
-
-impl Engine {
-    /// Starts the engine on its own threads, and lets others attach at `listening`. Snapshots come before the store is open.
-    ///
-    /// # Errors
-    /// When no thread can be started.
-    pub fn start(setup: Setup, listening: Option<Listening>) -> std::io::Result<Self> {
-        let options = Arc::new(setup.options.clone());
-        let (publish, snapshots) = watch::channel(Arc::new(Snapshot::empty(options.clone(), Default::default())));
-        // Sixteen questions wait at most; who asks more waits to ask.
-        let (asked, questions) = mpsc::channel(16);
-        let (stop, stopped) = oneshot::channel();
-        let link = LocalLink {
-            snapshots,
-            asked,
-            who: setup.who.clone(),
-        };
-        let served = link.clone();
-        let thread = thread::Builder::new().name("engine".into()).spawn(move || {
-            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-                Ok(runtime) => runtime,
-                Err(error) => return tracing::error!("the engine cannot start: {error}"),
-            };
-            runtime.block_on(async {
-                let allow = options.allow.clone();
-                let engine = Loop::new(setup, options, publish);
-                if let Some(listening) = listening {
-                    tokio::spawn(serve(listening, served, allow, engine.consoles.clone()));
-                }
-                engine.run(questions, stopped).await;
-            });
-        })?;
-        Ok(Self {
-            link,
-            stop: Some(stop),
-            thread: Some(thread),
-        })
-    }
-
-    /// A link to it.
-    #[must_use]
-    pub fn link(&self) -> LocalLink {
-        self.link.clone()
-    }
-
-    /// Whether its thread still runs.
-    #[must_use]
-    pub fn alive(&self) -> bool {
-        self.thread.as_ref().is_some_and(|thread| !thread.is_finished())
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
 
 pub(super) struct Loop {
     pub setup: Setup,
@@ -237,30 +94,21 @@ pub(super) struct Loop {
     into: mpsc::Sender<Read>,
     stops: Vec<blocking::Sender<()>>,
     ready: bool,
-    consoles: Arc<AtomicU64>,
+    pub consoles: Arc<AtomicU64>,
 }
 
 impl Loop {
-    fn new(setup: Setup, options: Arc<Options>, publish: watch::Sender<Arc<Snapshot>>) -> Self {
+    pub fn new(setup: Setup, options: Arc<Options>, publish: watch::Sender<Arc<Snapshot>>) -> Self {
         let (tell, opened) = oneshot::channel();
-        let upkeep = !matches!(setup.sources, Sources::Played(_));
-        let keeper = Keeper::start(setup.store.clone(), options.store.clone(), upkeep, move |found| {
-            drop(tell.send(found))
-        });
+        let played = setup.play.as_ref().map(Played::new);
+        let keeper = Keeper::start(
+            setup.store.clone(),
+            options.store.clone(),
+            played.is_none(),
+            move |found| drop(tell.send(found)),
+        );
         // One batch a group waits at most twice; a slow engine makes the readers wait.
         let (into, reads) = mpsc::channel(16);
-        let played = match &setup.sources {
-            Sources::Played(player) => Some(Played {
-                pace: player.pace(),
-                now: player.header().from,
-                from: player.header().from,
-                file: player.file(),
-                ended: false,
-                published: clock::Stopwatch::start(),
-                dirty: false,
-            }),
-            _ => None,
-        };
         let now = played.as_ref().map_or_else(clock::now, |played| played.now);
         Self {
             played,
@@ -293,8 +141,8 @@ impl Loop {
         }
     }
 
-    async fn run(mut self, mut questions: mpsc::Receiver<Asked>, mut stopped: oneshot::Receiver<()>) {
-        let live = matches!(self.setup.sources, Sources::Live);
+    pub async fn run(mut self, mut questions: mpsc::Receiver<Asked>, mut stopped: oneshot::Receiver<()>) {
+        let live = self.setup.sources == Sources::Live;
         if live {
             self.start_readers(metric_groups, [0; 32]);
         }
@@ -323,8 +171,10 @@ impl Loop {
                 }
                 () = sleep_until(quiet_until), if live => {
                     quiet_until = Later::now() + silence;
-                    self.step(&Batch::default(), clock::now());
-                    self.publish(clock::now());
+                    let now = clock::now();
+                    self.record(&Batch::default(), now);
+                    self.step(&Batch::default(), now);
+                    self.publish(now);
                 }
                 () = tokio::time::sleep(frame.unwrap_or_default()), if frame.is_some() => self.publish(self.now()),
             }
@@ -338,7 +188,7 @@ impl Loop {
         {
             tracing::error!("{error}");
         }
-        if !matches!(self.setup.sources, Sources::None) {
+        if self.setup.sources != Sources::None {
             self.save(self.now());
         }
         self.commit(self.now());
@@ -398,46 +248,45 @@ impl Loop {
         if let Some(failed) = &found.failed {
             tracing::warn!("{failed}");
         }
+        let mut restored = false;
         if let Some(state) = found.state {
             match saved::unpack(&state) {
-                Ok(state) => self.state = state,
+                Ok(state) => {
+                    self.state = state;
+                    restored = true;
+                }
                 // The observations are all there; only what was learnt from them begins anew.
                 Err(error) => tracing::warn!("what was learnt cannot be read ({error}): learning begins anew"),
             }
-            drop(state);
+        }
+        self.state.numbers.after(found.numbered);
+        let early = std::mem::take(&mut self.early);
+        if restored {
             self.write = Write::default();
             self.apply_limits();
-            self.state.numbers.after(found.numbered);
-            let recorder = self.setup.recorder.take();
-            for (batch, at) in std::mem::take(&mut self.early) {
+            for (batch, at) in early {
                 self.step(&batch, at);
             }
-            self.setup.recorder = recorder;
         }
-        self.early = Vec::new();
-        self.state.numbers.after(found.numbered);
         let now = self.now();
-        if matches!(self.setup.sources, Sources::Live) {
+        if self.setup.sources == Sources::Live {
             self.audit(now, &self.setup.who.clone(), "session", "", "engine started");
         }
         // Without the store's key, secrets are hashed under one that lives as long as this process.
         let key = found
             .key
             .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
-        match std::mem::replace(&mut self.setup.sources, Sources::None) {
-            Sources::Played(player) => player.run(self.into.clone()),
-            sources => {
-                match sources {
-                    Sources::Live => self.start_readers(setting_groups, key),
-                    Sources::Once => self.cycle(key).await,
-                    Sources::None | Sources::Played(_) => {}
-                }
-                self.setup.sources = sources;
-            }
+        match self.setup.sources {
+            Sources::Live => self.start_readers(setting_groups, key),
+            Sources::Once => self.cycle(key).await,
+            Sources::None => {}
+        }
+        if let Some(player) = self.setup.play.take() {
+            player.run(self.into.clone());
         }
         // Whoever waits for one cycle waits for this.
         self.ready = true;
-        self.publish(clock::now());
+        self.publish(self.now());
     }
 
     /// Limits follow the options of today, not those of the day the state was saved.
@@ -485,8 +334,7 @@ impl Loop {
             }
         }
         if let Some(played) = &mut self.played {
-            played.now = first.at;
-            played.ended = first.last;
+            played.at(first.at, first.last);
         } else if let Some(jump) = self.jumps.jumped() {
             let sign = if jump.0 > 0 { "forward" } else { "back" };
             self.collector(
@@ -497,19 +345,19 @@ impl Loop {
         }
         let now = self.now();
         if !first.last {
+            self.record(&batch, now);
             self.step(&batch, now);
         }
         if self.opened.is_some() {
             self.early.push((batch, now));
         }
         self.usage.lag_secs = watch.elapsed().as_secs_f64() + (now - first.at).secs_f64().max(0.0);
-        if let Some((cpu, rss)) = self.meter.measure(now) {
+        if let Some((cpu, rss)) = self.meter.measure(clock::now()) {
             self.usage.cpu_pct = cpu;
             self.usage.rss_bytes = rss;
         }
-        match &mut self.played {
-            Some(played) if !played.ended && played.published.elapsed() < FRAME => played.dirty = true,
-            _ => self.publish(now),
+        if self.played.as_mut().is_none_or(Played::wants_frame) {
+            self.publish(now);
         }
         if now < self.committed || now - self.committed >= self.options.store.commit_every {
             // What was learnt since is lost when the process is killed: soon after the start, then every five minutes.
@@ -536,7 +384,7 @@ impl Loop {
         });
     }
 
-    fn step(&mut self, batch: &Batch, now: Timestamp) {
+    fn record(&mut self, batch: &Batch, now: Timestamp) {
         if let Some(recorder) = &mut self.setup.recorder
             && let Err(error) = recorder.step(batch, now)
         {
@@ -552,6 +400,9 @@ impl Loop {
             };
             self.sources.insert(row.name.clone(), row);
         }
+    }
+
+    fn step(&mut self, batch: &Batch, now: Timestamp) {
         let out = pipeline::step(&mut self.state, batch, &self.options, now, SEED);
         if !out.write.initial.is_empty() {
             // The baseline has grown: it is kept with the next commit.
@@ -593,21 +444,20 @@ impl Loop {
     }
 
     pub(super) fn publish(&mut self, now: Timestamp) {
-        self.usage.consoles = self.consoles.load(Ordering::Relaxed) as u32;
         if let Some(played) = &mut self.played {
-            played.published = clock::Stopwatch::start();
-            played.dirty = false;
+            played.published();
         }
+        if !self.ready && self.setup.sources != Sources::Live {
+            return;
+        }
+        self.usage.consoles = self.consoles.load(Ordering::Relaxed) as u32;
         let about = About {
             usage: self.usage,
             sources: self.sources.values().cloned().collect(),
             store: self.keeper.row(),
+            replay: self.played.as_ref().map(Played::row),
         };
-        if !self.ready && !matches!(self.setup.sources, Sources::Live) {
-            return;
-        }
-        let mut snapshot = self.publisher.snapshot(&self.state, about, now);
-        snapshot.replay = self.played.as_ref().map(Played::row);
+        let snapshot = self.publisher.snapshot(&self.state, about, now);
         self.publish.send_replace(Arc::new(snapshot));
     }
 }

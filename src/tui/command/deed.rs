@@ -7,7 +7,7 @@ use crossterm::event::KeyCode;
 
 use crate::{
     domain::{Limit, Quantity, SeriesId, Side, Span},
-    engine::Query,
+    engine::{Pace, Query},
     store::{Format, TABLES},
     tui::{
         enter,
@@ -190,19 +190,10 @@ pub(super) fn mute(state: &mut State, text: &str) -> Vec<Effect> {
 }
 
 pub(super) fn speed(state: &mut State, text: &str) -> Vec<Effect> {
-    let speed = match text {
-        "hold" => Some(0.0),
-        "max" => Some(f64::INFINITY),
-        number => number
-            .trim_start_matches('x')
-            .parse()
-            .ok()
-            .filter(|speed: &f64| *speed > 0.0 && speed.is_finite()),
-    };
-    match speed {
-        Some(speed) => pace(state, Some(speed)),
-        None => {
-            state.message = Some(format!("{text} is no speed: 1, 10, max, hold"));
+    match Pace::parse(text) {
+        Ok(speed) => pace(state, Some(speed)),
+        Err(why) => {
+            state.message = Some(why);
             Vec::new()
         }
     }
