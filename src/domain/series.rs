@@ -36,6 +36,17 @@ pub enum Side {
     Below,
 }
 
+impl Side {
+    /// `value` turned round, if need be, so that trouble is above.
+    #[must_use]
+    pub fn upright(self, value: f64) -> f64 {
+        match self {
+            Self::Above => value,
+            Self::Below => -value,
+        }
+    }
+}
+
 /// A bound a metric should not pass.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limit {

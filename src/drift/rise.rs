@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{Crossing, Limit, Side, Span, Timestamp},
-    shadow::{Metric, Seen},
+    shadow::{Metric, Seen, lasts},
 };
 
 /// Steps that must lead towards the limit, one after the other.
@@ -14,13 +14,9 @@ const PART: f64 = 0.1;
 
 /// When and how likely the steady rise that `metric` is in will pass `limit` within `horizon`; `None` when it is in none.
 ///
-/// A rise that has lasted for t goes on for another T with probability t / (t + T): of all that lasts, as long as nothing else is
-/// known, the part that is over is uniformly spread (Gott 1993, Nature 363). T is the way that is left at the mean speed so far.
+/// It is as likely as a rise that has lasted for so long is to last for the way that is left, at the mean speed so far.
 pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<Crossing> {
-    let towards = |value: f64| match limit.side {
-        Side::Above => value,
-        Side::Below => -value,
-    };
+    let towards = |value: f64| limit.side.upright(value);
     let recent = &metric.recent;
     let newest = recent.back()?;
     let rising = |pair: (&Seen, &Seen)| towards(pair.0.value) > towards(pair.1.value);
@@ -42,7 +38,7 @@ pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<
         return None;
     }
     // A rise that passes the limit does so at about the mean speed; one that ends before does not.
-    let probability = lasted / (lasted + still);
+    let probability = lasts(lasted, still);
     let after = |share: f64| newest.at + Span((still * share * 1e6) as i64);
     let at = |level: f64, share: f64| (probability >= level).then(|| after(share));
     Some(Crossing {
@@ -55,10 +51,7 @@ pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<
 
 /// When the newest values began to lead towards the limit.
 pub(super) fn since(metric: &Metric, side: Side) -> Option<Timestamp> {
-    let towards = |value: f64| match side {
-        Side::Above => value,
-        Side::Below => -value,
-    };
+    let towards = |value: f64| side.upright(value);
     let recent = metric.recent.iter().rev();
     let steps = recent.clone().zip(recent.skip(1));
     steps

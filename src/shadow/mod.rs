@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 pub use ledger::Ledger;
-pub use metric::{Judged, MetricShadow};
+pub use metric::{Judged, MetricShadow, lasts};
 pub use setting::{SettingShadow, SettingState};
 
 use crate::domain::{Event, Limit, MetricMeta, SeriesId, Timestamp};

@@ -52,7 +52,7 @@ pub fn crossing(
         found.at = [Some(newest.at); 3];
         return found;
     }
-    let (bound, now) = (upright(limit.value, limit.side), upright(newest.value, limit.side));
+    let (bound, now) = (limit.side.upright(limit.value), limit.side.upright(newest.value));
     let steps: Vec<Step> = ahead.iter().map(|ahead| Step::new(ahead, bound, limit.side)).collect();
     if steps.iter().all(|step| step.threshold > 6.0) {
         return found;
@@ -86,12 +86,8 @@ pub fn crossing(
     }
     times.sort_unstable();
     let passed = times.len() as f64 / PATHS as f64;
-    // What has led to the limit for so long leads on for as long again with probability one half, and so on (Gott 1993, Nature 363).
     let lasting = match (unseen, times.get(times.len() / 2)) {
-        (Some((_, Some(lasted))), Some(middle)) => {
-            let still = (*middle - newest.at).secs_f64().max(0.0);
-            lasted.secs_f64() / (lasted.secs_f64() + still).max(f64::MIN_POSITIVE)
-        }
+        (Some((_, Some(lasted))), Some(middle)) => lasts(lasted.secs_f64(), (*middle - newest.at).secs_f64()),
         _ => 1.0,
     };
     let most = unseen.map_or(1.0, |(most, _)| most);
@@ -102,12 +98,11 @@ pub fn crossing(
     found
 }
 
-/// Turns values round so that trouble is above.
-fn upright(value: f64, side: Side) -> f64 {
-    match side {
-        Side::Above => value,
-        Side::Below => -value,
-    }
+/// P(what has lasted for `so_far` goes on for another `more`), both in the same unit, not negative: of all that lasts, as long as
+/// nothing else is known, the part that is over is uniformly spread (Gott 1993, Nature 363).
+#[must_use]
+pub fn lasts(so_far: f64, more: f64) -> f64 {
+    so_far / (so_far + more.max(0.0)).max(f64::MIN_POSITIVE)
 }
 
 struct Step {
@@ -122,7 +117,7 @@ struct Step {
 
 impl Step {
     fn new(ahead: &Ahead, bound: f64, side: Side) -> Self {
-        let mut values = ahead.quantiles.0.map(|value| upright(value, side));
+        let mut values = ahead.quantiles.0.map(|value| side.upright(value));
         values.sort_unstable_by(f64::total_cmp);
         let mut step = Self {
             values,

@@ -39,7 +39,7 @@ use self::{
     member::Panel,
     residuals::Residuals,
 };
-pub use self::{member::Member, task::foretell};
+pub use self::{crossing::lasts, member::Member, task::foretell};
 use crate::domain::{LEVELS, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp, Unit};
 
 /// How a new value was judged.
