@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     cause::{self, Effect},
+    family::{STALE, detail, family, telling},
     limit::LimitWatch,
     surprise::SurpriseWatch,
 };
@@ -75,6 +76,11 @@ impl Departed {
         })
     }
 
+    /// Whether it is worth a finding of its own, and not only a line beneath another.
+    pub fn speaks(&self) -> bool {
+        !matches!(self.mark, Mark::Odd | Mark::Drift) || !detail(&self.id.name)
+    }
+
     pub fn comparison(&self) -> Comparison {
         match self.mark {
             Mark::Breach | Mark::Cross => Comparison::FutureLimit,
@@ -108,7 +114,7 @@ impl Groups {
         let mut sorted: BTreeMap<FindingId, Vec<Departed>> = BTreeMap::new();
         let mut new = Vec::new();
         for one in departed {
-            let family = family(&one);
+            let family = family(&one.id, one.mark);
             let theirs = self
                 .0
                 .iter()
@@ -119,7 +125,7 @@ impl Groups {
             }
         }
         for (family, one) in new {
-            let id = self.place(family, &one, shadows, coincide);
+            let id = self.place(&family, &one, shadows, coincide);
             sorted.entry(id).or_default().push(one);
         }
         self.0.retain(|id, _| sorted.contains_key(id));
@@ -127,7 +133,7 @@ impl Groups {
             members.sort_by(|a, b| {
                 a.mark
                     .cmp(&b.mark)
-                    .then_with(|| telling(&b.id).cmp(&telling(&a.id)))
+                    .then_with(|| telling(&b.id.name).cmp(&telling(&a.id.name)))
                     .then_with(|| b.bits.total_cmp(&a.bits))
                     .then_with(|| a.since.cmp(&b.since))
                     .then_with(|| a.id.cmp(&b.id))
@@ -139,7 +145,7 @@ impl Groups {
         sorted.into_iter().collect()
     }
 
-    fn place(&mut self, family: String, one: &Departed, shadows: &Shadows, coincide: Span) -> FindingId {
+    fn place(&mut self, family: &str, one: &Departed, shadows: &Shadows, coincide: Span) -> FindingId {
         let near = |group: &Group| {
             let apart = group.since.max(one.since) - group.since.min(one.since);
             group.resource == one.id.resource && (apart <= coincide || family == STALE)
@@ -165,7 +171,7 @@ impl Groups {
         let found = self
             .0
             .iter_mut()
-            .find(|(_, group)| near(group) && (*group.family == family || same_cause(group)));
+            .find(|(_, group)| near(group) && (&*group.family == family || same_cause(group)));
         if let Some((id, group)) = found {
             group.members.insert(one.id.clone());
             return *id;
@@ -182,38 +188,6 @@ impl Groups {
             },
         );
         id
-    }
-}
-
-const STALE: &str = "-";
-
-/// Whether a metric says by itself what its family is about: people ask first how busy and how full something is.
-fn telling(id: &SeriesId) -> bool {
-    let name = &*id.name;
-    let full = name.starts_with("fs.") && name.ends_with(".used_pct");
-    let busy = name.starts_with("disk.") && name.ends_with(".util_pct");
-    full || busy || matches!(name, "cpu.busy_pct" | "mem.used_pct" | "swap.used_pct")
-}
-
-/// What a metric is about: those of one family that go off together are one finding.
-fn family(one: &Departed) -> String {
-    if one.mark == Mark::Stale {
-        return STALE.into();
-    }
-    let name = &*one.id.name;
-    let (first, rest) = name.split_once('.').unwrap_or((name, ""));
-    match first {
-        "fs" => format!("fs.{}", rest.rsplit_once('.').map_or(rest, |(mount, _)| mount)),
-        "cpu" if name == "cpu.iowait_pct" => "disk".into(),
-        "cpu" | "load" | "proc" => "cpu".into(),
-        "mem" | "swap" => "mem".into(),
-        "psi" if rest.starts_with("io") => "disk".into(),
-        "psi" if rest.starts_with("mem") => "mem".into(),
-        "psi" => "cpu".into(),
-        "top" if name.ends_with("rss_bytes") => "mem".into(),
-        "top" => "cpu".into(),
-        "net" | "tcp" | "udp" => "net".into(),
-        other => other.into(),
     }
 }
 

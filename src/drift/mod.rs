@@ -4,6 +4,7 @@ mod baseline;
 mod cause;
 mod declared;
 mod deed;
+mod family;
 mod group;
 mod incidents;
 mod limit;
@@ -86,6 +87,7 @@ impl DriftState {
 
         let mut findings: Vec<Finding> = groups
             .iter()
+            .filter(|(_, members)| members.iter().any(Departed::speaks))
             .map(|(id, members)| report::metric(*id, members, shadows, options, level, now))
             .chain(declared)
             .collect();
@@ -199,14 +201,22 @@ fn bits_for(options: &DriftOptions, values: f64) -> f64 {
     (values.max(1.0) / accepted).log2().max(4.0)
 }
 
-/// The least that matters to a person besides what its unit says: of memory, two hundredths of all there is, as for a percentage.
+/// The least that matters to a person besides what its unit says: of memory two hundredths of all there is, as for a percentage; of
+/// a table that the kernel keeps, two thousandths of its size.
 fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
     let id = &metric.meta.id;
-    if metric.meta.unit != Unit::Bytes || !(id.name.starts_with("mem.") || id.name.starts_with("swap.")) {
-        return 0.0;
-    }
-    let all = shadows.settings.get(&SeriesId::new(&id.resource, "hw.memory.total"));
-    all.and_then(|state| state.value.number()).map_or(0.0, |all| 0.02 * all)
+    let (of, share) = match &*id.name {
+        name if metric.meta.unit == Unit::Bytes && (name.starts_with("mem.") || name.starts_with("swap.")) => {
+            ("hw.memory.total", 0.02)
+        }
+        "tcp.time_wait" => ("sysctl.net.ipv4.tcp_max_tw_buckets", 0.002),
+        "tcp.orphan" => ("sysctl.net.ipv4.tcp_max_orphans", 0.002),
+        "conntrack.used" => ("sysctl.net.netfilter.nf_conntrack_max", 0.002),
+        _ => return 0.0,
+    };
+    let all = shadows.settings.get(&SeriesId::new(&id.resource, of));
+    all.and_then(|state| state.value.number())
+        .map_or(0.0, |all| share * all)
 }
 
 /// Whether someone said not to tell of it: the pattern fits its name, or its full name.

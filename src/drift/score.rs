@@ -88,7 +88,7 @@ pub(super) fn crossing_confidence(metric: &Metric, probability: f64) -> f64 {
 }
 
 /// Drift of a setting and a departure of a metric of the same resource that begin close to each other are critical, when that is
-/// hardly chance: closer than `span`, and so close by chance less than once in ten such times, as often as settings change here.
+/// hardly chance (what is worth no more than a line is no proof): closer than `span`, and so close by chance less than once in ten such times, as often as settings change here.
 ///
 /// `known` holds the pairs, as setting and metric: they stay critical for as long as both findings hold.
 pub(super) fn coincide(
@@ -107,7 +107,7 @@ pub(super) fn coincide(
             .iter()
             .filter(|one| one.comparison != Comparison::DeclaredActual)
         {
-            let departed = matches!(metric.mark, Mark::Odd | Mark::Drift | Mark::Breach);
+            let departed = matches!(metric.mark, Mark::Odd | Mark::Drift | Mark::Breach) && metric.level > Level::Low;
             let pair = (setting.id, metric.id);
             if !departed || setting.resource != metric.resource || known.contains(&pair) {
                 continue;

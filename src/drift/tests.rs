@@ -214,7 +214,7 @@ fn an_unmounted_file_system_takes_its_findings_with_it() {
 #[test]
 fn a_little_memory_more_in_one_pool_is_nothing_to_tell() {
     for (total, told) in [("64Gi", 0), ("256Mi", 1)] {
-        let mut pool = sample::metric("mem.buffers_bytes", Unit::Bytes);
+        let mut pool = sample::metric("mem.limitless.pool", Unit::Bytes);
         for place in 0..800 {
             seen(&mut pool, place * 2, 40e6, 1.0);
         }

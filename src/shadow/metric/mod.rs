@@ -126,8 +126,8 @@ impl MetricShadow {
     const LATE: u32 = 30;
     /// Power of the members' one-step weights: every value tests them, so they are known better than those of far forecasts.
     const POWER: i32 = 8;
-    /// History below which what leads to a limit may be a burst: programs that start take minutes of memory and processor.
-    const YOUNG: Span = Span::from_mins(10);
+    /// History below which what leads to a limit may be a burst: watching often begins with a start, a build or a copy.
+    const YOUNG: Span = Span::from_mins(30);
     /// How fast the members' one-step errors forget: a minute at two seconds.
     const RATE: f64 = 0.03;
 

@@ -280,7 +280,7 @@ fn minutes_of_history_say_little_of_hours() {
 #[test]
 fn a_limit_that_is_passed_already_is_certain_and_the_lower_side_counts_too() {
     let mut shadow = shadow(MetricKind::Gauge, 2);
-    let falling: Vec<f64> = (0..400).map(|t| 50.0 - 0.05 * f64::from(t)).collect();
+    let falling: Vec<f64> = (0..1000).map(|t| 80.0 - 0.05 * f64::from(t)).collect();
     feed(&mut shadow, &falling);
     assert_eq!(
         shadow

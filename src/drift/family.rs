@@ -1,0 +1,124 @@
+//! What a metric is about, and whether it says something by itself.
+
+use crate::domain::{Mark, SeriesId, matches};
+
+/// The family of all that has no data.
+pub(super) const STALE: &str = "-";
+
+/// Metrics that say how something comes about, and not that anything is wrong: the parts of a sum that is watched itself, what the
+/// kernel counts on its way, volumes of traffic by packet. By itself such a one is never told when it departs from its shadow (it is
+/// when it passes a limit): an administrator alerts on use, saturation and errors (Gregg 2013, CACM 56(2), the USE method) and reads
+/// the rest as their explanation.
+const DETAILS: [&str; 40] = [
+    "cpu.*.busy_pct",
+    "cpu.ctxt_per_s",
+    "cpu.forks_per_s",
+    "cpu.guest_pct",
+    "cpu.intr_per_s",
+    "cpu.irq_pct",
+    "cpu.nice_pct",
+    "cpu.softirq_pct",
+    "cpu.system_pct",
+    "cpu.user_pct",
+    "disk.*.read_bytes_per_s",
+    "disk.*.reads_per_s",
+    "disk.*.write_bytes_per_s",
+    "disk.*.writes_per_s",
+    "fs.*.free_bytes",
+    "ip.*_per_s",
+    "load.5",
+    "load.15",
+    "mem.*_bytes",
+    "mem.committed_pct",
+    "net.*_packets_per_s",
+    "net.lo.*",
+    "proc.running",
+    "slice.*",
+    "sock.*",
+    "tcp.active_opens_per_s",
+    "tcp.fin_wait",
+    "tcp.in_segs_per_s",
+    "tcp.last_ack",
+    "tcp.listen",
+    "tcp.out_segs_per_s",
+    "tcp.passive_opens_per_s",
+    "tcp.syn_sent",
+    "udp.in_per_s",
+    "udp.out_per_s",
+    "vm.compact_stall_per_s",
+    "vm.numa_miss_per_s",
+    "vm.pg*_per_s",
+    "vm.refault_*_per_s",
+    "vm.thp_fault_per_s",
+];
+
+/// Whether it only explains others.
+pub(super) fn detail(name: &str) -> bool {
+    DETAILS.iter().any(|pattern| matches(pattern, name))
+}
+
+/// Whether a metric says by itself what its family is about: people ask first how busy and how full something is.
+pub(super) fn telling(name: &str) -> bool {
+    let full = name.starts_with("fs.") && name.ends_with(".used_pct");
+    let busy = name.starts_with("disk.") && name.ends_with(".util_pct");
+    full || busy || matches!(name, "cpu.busy_pct" | "mem.used_pct" | "swap.used_pct")
+}
+
+/// What a metric is about: those of one family that go off together are one finding.
+pub(super) fn family(id: &SeriesId, mark: Mark) -> String {
+    if mark == Mark::Stale {
+        return STALE.into();
+    }
+    let name = &*id.name;
+    let (first, rest) = name.split_once('.').unwrap_or((name, ""));
+    match first {
+        "fs" => format!("fs.{}", rest.rsplit_once('.').map_or(rest, |(mount, _)| mount)),
+        "cpu" if name == "cpu.iowait_pct" => "disk".into(),
+        "cpu" | "load" | "proc" => "cpu".into(),
+        "vm" if rest.starts_with("pgpg") => "disk".into(),
+        "mem" | "swap" | "vm" => "mem".into(),
+        "psi" if rest.starts_with("io") => "disk".into(),
+        "psi" if rest.starts_with("mem") => "mem".into(),
+        "psi" => "cpu".into(),
+        "top" if name.ends_with("rss_bytes") => "mem".into(),
+        "top" => "cpu".into(),
+        "net" | "tcp" | "udp" | "ip" | "icmp" | "sock" | "conntrack" => "net".into(),
+        other => other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn use_saturation_and_errors_speak_and_their_parts_do_not() {
+        for name in [
+            "cpu.busy_pct",
+            "cpu.iowait_pct",
+            "cpu.steal_pct",
+            "disk.sda.util_pct",
+            "disk.sda.await_secs",
+            "fs./.used_pct",
+            "load.1",
+            "mem.available_pct",
+            "net.eth0.rx_bytes_per_s",
+            "net.eth0.rx_errors_per_s",
+            "tcp.retrans_per_s",
+            "tcp.time_wait",
+            "vm.oom_kill_per_s",
+            "service.nginx.mem_bytes",
+            "pg.connections",
+        ] {
+            assert!(!detail(name), "{name}");
+        }
+        for name in [
+            "cpu.0.busy_pct",
+            "mem.slab_bytes",
+            "sock.tcp_mem_pages",
+            "vm.pgfault_per_s",
+        ] {
+            assert!(detail(name), "{name}");
+        }
+    }
+}
