@@ -15,7 +15,7 @@ use foreshadow::{
     },
 };
 
-use crate::host;
+use crate::{host, library};
 
 /// Theme and characters for this terminal.
 ///
@@ -51,6 +51,7 @@ fn own_themes(paths: &Paths) -> Vec<(String, String)> {
 /// # Errors
 /// When there is no terminal, no engine can be had, or a part of the program panicked.
 pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
+    library::ensure(&setup.options.store);
     let panic = match std::env::var("FORESHADOW_PANIC").as_deref() {
         Ok("ui") => Some(PanicIn::Ui),
         Ok("worker") => Some(PanicIn::Worker),

@@ -2,6 +2,7 @@
 
 mod console;
 mod host;
+mod library;
 
 use std::{
     io::{IsTerminal, stdout},
