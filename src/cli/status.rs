@@ -264,11 +264,13 @@ fn page<L: Link>(
     if status.recording.is_none() {
         page.row(&["store", &store]);
     }
-    let failing = match status.sources.failing.len() {
+    // What was never there is no loss; `doctor` and `--json` name all that give nothing.
+    let lost = snapshot.sources.iter().filter(|source| source.lost()).count();
+    let lost = match lost {
         0 => String::new(),
-        some => format!(", {some} without data: `foreshadow doctor` says why"),
+        some => format!(", {some} lost: `foreshadow doctor` says why"),
     };
-    page.row(&["sources", &format!("{}{failing}", status.sources.total)]);
+    page.row(&["sources", &format!("{}{lost}", status.sources.total)]);
     let counts = &status.findings;
     page.row(&[
         "findings",

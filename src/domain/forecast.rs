@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Span, Timestamp};
+use super::{Limit, Side, Span, Timestamp};
 
 /// The levels of every [`Quantiles`], rising.
 pub const LEVELS: [f64; 13] = [0.025, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.975];
@@ -95,6 +95,23 @@ pub struct Forecast {
     pub tested: Span,
 }
 
+impl Forecast {
+    /// When a value beyond `limit` is back within it: the first step whose outer 10 % towards the limit, median, and inner 90 % are
+    /// no longer beyond it; `None` where that is not so within the forecast.
+    #[must_use]
+    pub fn back_within(&self, limit: &Limit) -> [Option<Timestamp>; 3] {
+        let levels = match limit.side {
+            Side::Above => [2, 6, 10],
+            Side::Below => [10, 6, 2],
+        };
+        levels.map(|level| {
+            let within = |step: &Quantiles| !limit.broken_by(step.0[level]);
+            let place = self.steps.iter().position(within)?;
+            Some(self.start + self.step * (place as i64 + 1))
+        })
+    }
+}
+
 /// When a metric passes a limit, as a distribution of paths.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Crossing {
@@ -141,5 +158,24 @@ mod tests {
     fn a_certain_value_is_in_its_middle() {
         assert!((Quantiles::certain(4.0).cdf(4.0) - 0.5).abs() < 1e-12);
         assert!(Quantiles::certain(4.0).cdf(5.0) > 0.999);
+    }
+
+    #[test]
+    fn a_value_below_its_limit_is_back_when_its_quantiles_are() {
+        let limit = Limit {
+            value: 5.0,
+            side: Side::Below,
+            by: "test".into(),
+        };
+        let step = |middle: f64| Quantiles(LEVELS.map(|level| middle + level - 0.5));
+        let forecast = Forecast {
+            start: Timestamp(0),
+            step: Span(10),
+            steps: [4.0, 4.7, 5.1, 5.2].map(step).to_vec(),
+            points: 4,
+            tested: Span::ZERO,
+        };
+        let at = |place: i64| Some(Timestamp(10 * place));
+        assert_eq!(forecast.back_within(&limit), [at(2), at(3), None]);
     }
 }

@@ -172,7 +172,13 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
             None => format!("{name} {shown} is beyond its limit"),
         },
         Mark::Cross => head.crossing.map_or_else(String::new, |crossing| {
-            format!("{name} {shown} will pass {}", ahead(&crossing, unit, now))
+            let limit = unit.show(crossing.limit);
+            if limit == shown {
+                let likely = format!("(probability {:.2})", crossing.probability);
+                format!("{name} is at its limit of {limit} and will pass it {likely}")
+            } else {
+                format!("{name} {shown} will pass {}", ahead(&crossing, unit, now))
+            }
         }),
         Mark::Stale => {
             let all = shadows
@@ -203,7 +209,8 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
 /// `90 % in 3h10 (probability 0.72)`.
 fn ahead(crossing: &Crossing, unit: Unit, now: Timestamp) -> String {
     let when = match crossing.at[1] {
-        Some(at) => format!("in {}", (at - now).max(Span::ZERO)),
+        Some(at) if at <= now => "at any moment".into(),
+        Some(at) => format!("in {}", at - now),
         None => format!("within {}", crossing.horizon),
     };
     format!(

@@ -237,6 +237,14 @@ pub struct SourceRow {
     pub next: Option<Timestamp>,
 }
 
+impl SourceRow {
+    /// Whether it gave data before and gives none now. What this system never had is no loss.
+    #[must_use]
+    pub fn lost(&self) -> bool {
+        !self.ok && self.read.is_some()
+    }
+}
+
 /// How the store is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct StoreRow {

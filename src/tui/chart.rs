@@ -92,6 +92,19 @@ pub fn chart(plot: &Plot<'_>, look: &Look, area: Rect, buffer: &mut Buffer) {
     canvas.cursor(buffer);
 }
 
+/// Draws the rows of values alone: time labels and axis are those of a chart above.
+pub fn values(plot: &Plot<'_>, look: &Look, area: Rect, buffer: &mut Buffer) {
+    let area = area.intersection(buffer.area);
+    let mut whole = Buffer::empty(Rect::new(0, 0, area.width, area.height + 2));
+    let whole_area = whole.area;
+    chart(plot, look, whole_area, &mut whole);
+    for y in 0..area.height {
+        for x in 0..area.width {
+            buffer[(area.x + x, area.y + y)] = whole[(x, y + 1)].clone();
+        }
+    }
+}
+
 /// Draws one row of surprise: a digit a column (`+` from 10 on), bars with UTF-8, a blank for a gap.
 pub fn strip(bits: &[Option<f32>], look: &Look, area: Rect, buffer: &mut Buffer) {
     let area = area.intersection(buffer.area);

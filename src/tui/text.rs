@@ -7,7 +7,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
 use crate::{
-    domain::{Timestamp, text::visible},
+    domain::{Span, Timestamp, text::visible},
     engine::ReplayRow,
 };
 
@@ -188,6 +188,29 @@ pub fn when(at: Timestamp, now: Timestamp) -> String {
     at.strftime(format).to_string()
 }
 
+/// Whether a beginning known to lie after `earliest` and no later than `at` is to be shown as a span: within a minute it is as good as
+/// exact.
+#[must_use]
+pub fn is_vague(earliest: Option<Timestamp>, at: Timestamp) -> bool {
+    earliest.is_some_and(|earliest| at - earliest >= Span::from_mins(1))
+}
+
+/// `~` before a time that is only the latest of a span, else nothing.
+#[must_use]
+pub fn about(earliest: Option<Timestamp>, at: Timestamp) -> &'static str {
+    if is_vague(earliest, at) { "~" } else { "" }
+}
+
+/// When something began, as [`when`]; `14:30-14:32` where that is known only to lie between the two.
+#[must_use]
+pub fn began(earliest: Option<Timestamp>, at: Timestamp, now: Timestamp) -> String {
+    match earliest.filter(|_| is_vague(earliest, at)) {
+        None => when(at, now),
+        Some(earliest) if day(earliest) == day(at) => format!("{}-{}", when(earliest, now), minute(at)),
+        Some(earliest) => format!("{}-{}", when(earliest, now), when(at, now)),
+    }
+}
+
 /// A local day: `12 Mar`.
 #[must_use]
 pub fn day(at: Timestamp) -> String {
@@ -196,8 +219,8 @@ pub fn day(at: Timestamp) -> String {
 
 /// How far local time is ahead of UTC at `at`.
 #[must_use]
-pub fn offset(at: Timestamp) -> crate::domain::Span {
-    crate::domain::Span::from_secs(i64::from(zoned(at).offset().seconds()))
+pub fn offset(at: Timestamp) -> Span {
+    Span::from_secs(i64::from(zoned(at).offset().seconds()))
 }
 
 /// A whole number with commas between thousands: `3,184`.
@@ -290,6 +313,24 @@ mod tests {
         assert_eq!(at("2026-03-12T09:05:00Z"), "12 Mar 09:05");
         assert_eq!(at("2025-12-31T09:05:00Z"), "31 Dec 2025 09:05");
         assert_eq!(clock(now), "14:32:00");
+    }
+
+    #[test]
+    fn a_beginning_known_to_a_minute_or_more_is_a_span() {
+        let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+        let now = at("2026-03-14T14:32:00Z");
+        let said = |earliest: &str, latest: &str| began(Some(at(earliest)), at(latest), now);
+        assert_eq!(said("2026-03-14T14:30:00Z", "2026-03-14T14:32:00Z"), "14:30-14:32");
+        assert_eq!(said("2026-03-14T14:29:59Z", "2026-03-14T14:30:01Z"), "14:30");
+        assert_eq!(
+            said("2026-03-12T14:00:00Z", "2026-03-12T14:30:01Z"),
+            "12 Mar 14:00-14:30"
+        );
+        assert_eq!(
+            said("2026-03-13T23:59:00Z", "2026-03-14T00:02:00Z"),
+            "13 Mar 23:59-00:02"
+        );
+        assert_eq!(began(None, now, now), "14:32");
     }
 
     #[test]

@@ -1,28 +1,33 @@
 //! Screen 3: when does it hit a limit, and how sure is that?
 
+mod beside;
 mod draw;
+mod nearest;
+mod sight;
+
+use std::collections::BTreeMap;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
+use nearest::Nearest;
+use sight::{Sight, view_of};
+pub use sight::{answer, refresh};
+
 use super::resource;
 use crate::{
-    domain::{Crossing, Limit, Quantiles, Quantity, SeriesId, Side, Span, Timestamp},
-    engine::{Answer, ForecastView, LinkError, MetricRow, Query},
+    domain::{Crossing, Limit, Quantity, SeriesId, Side, Span},
+    engine::MetricRow,
     tui::{
         self,
-        chart::{Lists, Track},
         export::Shown,
         page,
-        state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
+        state::{Effect, KeyHint, Purpose, Screen, State},
     },
 };
 
 /// How far one can look, hours. A sixtieth of each is a column, so that ten of them are a round time.
 const HORIZONS: [i64; 9] = [1, 3, 6, 12, 24, 72, 168, 720, 2_160];
-
-/// Steps asked for in a forecast.
-const DETAIL: u32 = 120;
 
 /// What this screen remembers.
 #[derive(Debug)]
@@ -33,28 +38,13 @@ pub struct Pane {
     row: Option<SeriesId>,
     /// The limit looked at instead of the one in force, and of which metric.
     limit: Option<(SeriesId, f64)>,
-    /// What was.
-    track: Track,
-    /// What will be.
-    view: Option<Box<ForecastView>>,
-    /// The time cursor it was asked at; `None` is now.
-    view_at: Option<Timestamp>,
-    /// What was asked last, and whether the answer is still out.
-    asked: Option<Asked>,
-    waiting: bool,
+    /// What was and what will be, of every metric drawn.
+    sights: BTreeMap<SeriesId, Sight>,
+    /// Counts the turns that the charts beside the main one take.
+    turn: usize,
+    /// The first limit to be passed beyond the horizon of the list.
+    nearest: Nearest,
     error: Option<String>,
-}
-
-/// A question for a forecast.
-#[derive(Clone, Debug, PartialEq)]
-struct Asked {
-    id: SeriesId,
-    horizon: usize,
-    limit: Option<f64>,
-    /// Start of the column it was asked in: a forecast is asked anew once a column.
-    column: Timestamp,
-    /// The time cursor.
-    at: Option<Timestamp>,
 }
 
 impl Default for Pane {
@@ -63,11 +53,9 @@ impl Default for Pane {
             horizon: 2,
             row: None,
             limit: None,
-            track: Track::default(),
-            view: None,
-            view_at: None,
-            asked: None,
-            waiting: false,
+            sights: BTreeMap::new(),
+            turn: 0,
+            nearest: Nearest::default(),
             error: None,
         }
     }
@@ -76,8 +64,8 @@ impl Default for Pane {
 impl Pane {
     /// Forgets what was asked, so that it is asked again.
     pub(super) fn forget(&mut self) {
-        self.track.forget();
-        (self.asked, self.waiting) = (None, false);
+        self.sights.values_mut().for_each(Sight::forget);
+        self.nearest = Nearest::default();
     }
 }
 
@@ -209,44 +197,6 @@ fn limit(state: &State, row: &MetricRow) -> Option<Limit> {
     .or_else(|| row.limit.clone())
 }
 
-/// The forecast, if it is of that metric and was known at the time shown.
-fn view_of<'a>(state: &'a State, id: &SeriesId) -> Option<&'a ForecastView> {
-    let view = state.forecast.view.as_deref();
-    view.filter(|view| view.id == *id && state.forecast.view_at == state.at)
-}
-
-/// What was and what will be on one row of columns; gives also the start of the first.
-fn lists(state: &State, row: &MetricRow, columns: usize) -> Option<(Timestamp, Span, Lists)> {
-    let chart = state.forecast.track.chart().filter(|chart| chart.id == row.id)?;
-    let mut lists = Lists::of(chart, row.cadence, state.now());
-    lists.actual.resize(columns, None);
-    lists.shadow.resize(columns, None);
-    let now = lists.now?;
-    if let Some(forecast) = view_of(state, &row.id).and_then(|view| view.forecast.as_ref()) {
-        let end = forecast.start + horizon(state);
-        for (column, shadow) in lists.shadow.iter_mut().enumerate().skip(now) {
-            let at = chart.from + chart.step * column as i64;
-            *shadow = if at <= end {
-                at_time(forecast, at + Span(chart.step.0 / 2))
-            } else {
-                None
-            };
-        }
-    }
-    Some((chart.from, chart.step, lists))
-}
-
-/// The distribution of the step nearest to a time.
-fn at_time(forecast: &crate::domain::Forecast, at: Timestamp) -> Option<Quantiles> {
-    let step = forecast.step.0.max(1);
-    let place = ((at - forecast.start).0 + step / 2).div_euclid(step) - 1;
-    let place = usize::try_from(place.max(0)).ok()?;
-    forecast
-        .steps
-        .get(place.min(forecast.steps.len().saturating_sub(1)))
-        .copied()
-}
-
 /// The forecast's numbers.
 #[must_use]
 pub fn table(state: &State) -> Shown {
@@ -303,84 +253,6 @@ pub fn next(state: &State) -> String {
         Some(row) if row.crossing.is_some() => "x says what the forecast rests on; w tries a change".into(),
         _ => "+ looks further ahead; j and Enter show another metric".into(),
     }
-}
-
-/// Columns left of the now line and in all.
-fn columns(state: &State) -> (usize, usize) {
-    let all = draw::columns(state.size.0, state.room());
-    (all * 28 / 72, all)
-}
-
-/// Asks for what was and what will be, when it is another metric, horizon or limit, or a column later.
-pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let Some(id) = focus(state) else { return Vec::new() };
-    let Some(row) = state.metric(&id).cloned() else {
-        return Vec::new();
-    };
-    state.series = Some(id.clone());
-    let (past, all) = columns(state);
-    let (newest, step) = (state.now(), step(state));
-    let mut effects = Vec::new();
-    if let Some(query) = state.forecast.track.want(&id, newest, step, past.max(1)) {
-        effects.push(ask("chart", &id, query));
-    }
-    if state.at.is_none() && !state.frozen {
-        state.forecast.track.extend(&row);
-    }
-    let own = state
-        .forecast
-        .limit
-        .as_ref()
-        .filter(|(own, _)| *own == id)
-        .map(|(_, value)| *value);
-    let wanted = Asked {
-        id: id.clone(),
-        horizon: state.forecast.horizon,
-        limit: own,
-        column: newest.floor(step),
-        at: state.at,
-    };
-    if !state.forecast.waiting && state.forecast.asked.as_ref() != Some(&wanted) {
-        state.forecast.asked = Some(wanted);
-        state.forecast.waiting = true;
-        let query = Query::Forecast {
-            id: id.clone(),
-            horizon: horizon(state),
-            steps: DETAIL,
-            limit: own,
-            at: state.at,
-        };
-        effects.push(ask("forecast", &id, query));
-    }
-    settle(state, &row, all);
-    effects
-}
-
-fn settle(state: &mut State, row: &MetricRow, columns: usize) {
-    let Some((_, _, lists)) = lists(state, row, columns) else {
-        return;
-    };
-    let limit = limit(state, row);
-    let plot = tui::chart::Plot {
-        unit: row.unit,
-        actual: &lists.actual,
-        shadow: &lists.shadow,
-        limit: limit.as_ref(),
-        ..Default::default()
-    };
-    let rows = draw::chart_rows(state);
-    state.forecast.track.settle(&plot, rows);
-}
-
-fn ask(what: &'static str, id: &SeriesId, query: Query) -> Effect {
-    Effect::Ask(
-        Tag {
-            screen: Some(Screen::Forecast),
-            what,
-            series: Some(id.clone()),
-        },
-        query,
-    )
 }
 
 /// A key that the frame did not take.
@@ -443,35 +315,6 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
         }
         _ => Vec::new(),
     }
-}
-
-/// An answer to a question of this screen.
-pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
-    let answer = answer.map(|answer| *answer);
-    let mut effects = Vec::new();
-    if tag.what == "chart" {
-        let chart = match answer {
-            Ok(Answer::Chart(chart)) => Some(chart),
-            _ => None,
-        };
-        let next = state.forecast.track.take(chart);
-        effects.extend(tag.series.as_ref().zip(next).map(|(id, query)| ask("chart", id, query)));
-    } else {
-        state.forecast.waiting = false;
-        state.forecast.error = None;
-        match answer {
-            Ok(Answer::Forecast(view)) => {
-                state.forecast.view_at = state.forecast.asked.as_ref().and_then(|asked| asked.at);
-                state.forecast.view = Some(view);
-            }
-            Ok(_) => {}
-            Err(error) => state.forecast.error = Some(error.to_string()),
-        }
-    }
-    if state.screen == Screen::Forecast && state.room() > Room::Tiny {
-        effects.extend(refresh(state));
-    }
-    effects
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

@@ -245,8 +245,12 @@ fn since(state: &State, finding: &Finding) -> String {
         .filter(|_| finding.mark == Mark::Cross)
         .and_then(|crossing| crossing.at[1]);
     match crossing {
+        Some(at) if at <= now => "now".into(),
         Some(at) => format!("in {}", rough(at - now)),
-        None if now - finding.since < Span::from_hours(12) => text::minute(finding.since),
+        None if now - finding.since < Span::from_hours(12) => {
+            let about = text::about(finding.earliest, finding.since);
+            format!("{about}{}", text::minute(finding.since))
+        }
         None => {
             let when = text::when(finding.since, now);
             if when.len() <= 5 {

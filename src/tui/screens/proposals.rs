@@ -1,6 +1,7 @@
 //! Screen 4: what should be changed, why, what it costs, how it is undone.
 
 mod ask;
+mod draw;
 mod text;
 
 use ask::again;
@@ -13,16 +14,13 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Change, Mark, Proposal, ProposalId, ProposalStatus, ResourceId, SeriesId, Span, Timestamp},
+    domain::{Change, Proposal, ProposalId, ProposalStatus, ResourceId, SeriesId, Span, Timestamp},
     engine::{Answer, Chart, LinkError, Query},
     simulate::Outcome,
     tui::{
-        look::Role,
-        open_line,
-        page::{self, Page},
+        open_line, page,
         screens::whatif,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::{fit, fit_right, wrap},
     },
 };
 
@@ -141,16 +139,6 @@ fn position(state: &State, rows: &[&Arc<Proposal>]) -> usize {
 pub fn selected(state: &State) -> Option<Arc<Proposal>> {
     let rows = listed(state);
     rows.get(position(state, &rows)).map(|row| Arc::clone(row))
-}
-
-fn word(status: ProposalStatus) -> &'static str {
-    match status {
-        ProposalStatus::New => "new",
-        ProposalStatus::Tried => "tried",
-        ProposalStatus::Weak => "weak",
-        ProposalStatus::Stale => "- stale",
-        ProposalStatus::Dismissed => "dismissed",
-    }
 }
 
 /// The crumbs after the place.
@@ -347,182 +335,9 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
     Vec::new()
 }
 
-/// Cells of the list where the text stands beside it.
-const LEFT: u16 = 58;
-
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
-    let rows = listed(state);
-    let Some(proposal) = selected(state) else {
-        let mut page = Page::new(&state.look, area, buffer);
-        page.line(Role::Heading, &heading(page.width()));
-        for line in wrap(&empty(state), page.width().saturating_sub(2)) {
-            page.line(Role::Text, &format!(" {line}"));
-        }
-        return;
-    };
-    if area.width >= 110 {
-        let left = Rect { width: LEFT, ..area };
-        let right = Rect {
-            x: area.x + LEFT + 1,
-            width: area.width - LEFT - 1,
-            ..area
-        };
-        list(state, &rows, left, buffer, usize::from(left.height));
-        for y in area.top()..area.bottom() {
-            let line = state.look.glyph("│", "|");
-            buffer.set_string(area.x + LEFT, y, line, state.look.style(Role::Grid));
-        }
-        let outcome = state.proposals.outcome.as_ref().filter(|(id, _)| *id == proposal.id);
-        let chart_rows = if outcome.is_some() && right.height >= 28 { 12 } else { 0 };
-        let text_area = Rect {
-            height: right.height - chart_rows,
-            ..right
-        };
-        detail(state, &proposal, text_area, buffer);
-        if let Some((_, outcome)) = outcome.filter(|_| chart_rows > 0) {
-            let chart_area = Rect {
-                y: right.y + right.height - chart_rows,
-                height: chart_rows,
-                ..right
-            };
-            whatif::chart_of(state, outcome, None, "changed", chart_area, buffer);
-        }
-        return;
-    }
-    if area.width < 60 || area.height < 14 {
-        list(state, &rows, area, buffer, usize::from(area.height));
-        return;
-    }
-    let used = list(state, &rows, area, buffer, 7);
-    let mut page = Page::new(
-        &state.look,
-        Rect {
-            y: area.y + used,
-            height: area.height - used,
-            ..area
-        },
-        buffer,
-    );
-    page.rule();
-    let (rest, buffer) = page.take(usize::from(area.height));
-    detail(state, &proposal, rest, buffer);
-}
-
-/// Widths of resource, change and effect; small lists have no effect.
-fn columns(width: usize) -> (usize, usize, usize) {
-    match width {
-        70.. => (10, width - 49, 21),
-        45.. => (10, width - 28, 0),
-        _ => (9, width.saturating_sub(19), 0),
-    }
-}
-
-fn heading(width: usize) -> String {
-    let (resource, change, _) = columns(width);
-    let status = if width >= 45 { "status  " } else { "" };
-    let effect = if width >= 70 { "effect (80 %)" } else { "" };
-    format!(
-        " #  score {status}{}{}{effect}",
-        fit("resource", resource - 1) + " ",
-        fit("change", change)
-    )
-}
-
-/// Draws the list in at most `rows` rows and tells how many it took.
-fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer, height: usize) -> u16 {
-    let at = position(state, rows);
-    let height = height.min(rows.len() + 1);
-    let mut page = Page::new(&state.look, area, buffer);
-    let (resource, change, effect) = columns(page.width());
-    page.line(Role::Heading, &heading(page.width()));
-    for place in page::window(rows.len(), at, height.saturating_sub(1)) {
-        let row = rows[place];
-        let status = if page.width() >= 45 {
-            fit(word(row.status), 8)
-        } else {
-            String::new()
-        };
-        let told = row
-            .effects
-            .first()
-            .map_or_else(|| "not known".into(), text::short_effect);
-        page.item(
-            place == at,
-            &format!(
-                "{}{:<3}{} {status}{}{}{}",
-                if place == at { '>' } else { ' ' },
-                place + 1,
-                fit_right(&format!("{:.1}", row.factors.score()), 5),
-                fit(row.resource.name(), resource - 1) + " ",
-                fit(&row.title, change.saturating_sub(1)) + " ",
-                fit(&told, effect),
-            ),
-        );
-    }
-    height as u16
-}
-
-fn detail(state: &State, proposal: &Proposal, area: Rect, buffer: &mut Buffer) {
-    let mut page = Page::new(&state.look, area, buffer);
-    let width = page.width();
-    let mut lines = vec![format!(
-        " #{} {} {}",
-        proposal.id.0,
-        proposal.resource.name(),
-        proposal.title
-    )];
-    if let Some((at, now)) = text::outdated(state, proposal).zip(state.shown.at) {
-        let again = crate::tui::text::when(at, now);
-        lines.push(format!(
-            " #{} is out of date: the setting changed again at {again}. r computes it anew.",
-            proposal.id.0
-        ));
-    }
-    lines.extend(text::sections(state, proposal, width));
-    let cut = lines.len() > page.left();
-    let room = if cut {
-        page.left().saturating_sub(1)
-    } else {
-        lines.len()
-    };
-    for (place, line) in lines.iter().take(room).enumerate() {
-        page.line(if place == 0 { Role::Heading } else { Role::Text }, line);
-        if place > 0 {
-            page.paint(1, 8, Role::Heading);
-        }
-    }
-    if cut {
-        let more = format!(" {:<8}{} more lines: Enter shows all", "...", lines.len() - room);
-        page.line(Role::Dim, &more);
-    }
-}
-
-/// Why there is nothing to list.
-fn empty(state: &State) -> String {
-    if !state.filter.is_empty() {
-        return format!("No proposal matches /{}: Esc clears the filter.", state.filter);
-    }
-    let off = state.shown.findings.len();
-    let health = &state.shown.health;
-    if health.learnt == 0 {
-        let ready = match (health.ready, state.shown.at) {
-            (Some(ready), Some(now)) => format!(" (ready {})", crate::tui::text::when(ready, now)),
-            _ => String::new(),
-        };
-        return format!("Proposals start when the first shadows are learnt{ready}; live values are on 2.");
-    }
-    match off {
-        0 => "No proposals: nothing is off. 3 shows what comes next.".into(),
-        1 => "No proposals. 1 thing is off, no change is known that answers it: 2 shows it, 6 its history.".into(),
-        _ => {
-            let muted = state.shown.findings.iter().filter(|f| f.mark == Mark::Muted).count();
-            format!(
-                "No proposals. {} things are off, none has a change that answers it: 2 shows them, 6 their history.",
-                off - muted
-            )
-        }
-    }
+    draw::view(state, area, buffer);
 }
 
 #[cfg(test)]

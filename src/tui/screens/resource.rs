@@ -1,5 +1,6 @@
 //! Screen 2: is this metric doing what it should, and since when not?
 
+mod ahead;
 mod draw;
 mod related;
 mod sides;
@@ -10,6 +11,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
+use ahead::Ahead;
 use related::{lag, related, related_place};
 pub use table::table;
 
@@ -39,6 +41,8 @@ pub struct Pane {
     related: Option<SeriesId>,
     /// A chart for each metric drawn.
     tracks: BTreeMap<SeriesId, Track>,
+    /// How the bands of the metric in focus held, and what comes.
+    ahead: Ahead,
     /// Why there is no chart.
     error: Option<String>,
 }
@@ -296,6 +300,7 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
         }
     }
     settle(state);
+    effects.extend(ahead::refresh(state));
     effects
 }
 
@@ -323,6 +328,7 @@ pub fn extend(state: &mut State) {
 /// Forgets all charts: they have a hole where the screen stood still.
 pub fn forget(state: &mut State) {
     state.resource.tracks.values_mut().for_each(Track::forget);
+    state.resource.ahead.forget();
 }
 
 /// Lets every y axis follow its data, if it must.
@@ -420,6 +426,13 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     let Some(id) = &tag.series else { return Vec::new() };
+    if tag.what == "ahead" {
+        // Without it the pane says what the snapshot knows.
+        if let Ok(Answer::Forecast(view)) = answer.map(|answer| *answer) {
+            state.resource.ahead.take(view);
+        }
+        return Vec::new();
+    }
     state.resource.error = None;
     let chart = match answer.map(|answer| *answer) {
         Ok(Answer::Chart(chart)) => Some(chart),

@@ -2,14 +2,19 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{crossings, focus, horizon, limit, lists, place, view_of};
+use super::{
+    beside, crossings, focus, horizon, limit,
+    nearest::nearest,
+    place,
+    sight::{lists, view_of},
+};
 use crate::{
     domain::{Crossing, Mark, Span, Timestamp},
     engine::{ForecastView, MetricRow},
     tui::{
         chart::{self, GUTTER, Plot},
-        look::Role,
-        page::{Page, between, signed, window},
+        look::{Look, Role},
+        page::{Page, signed, window},
         state::{Room, State},
         text::{self, fit, fit_name, put},
     },
@@ -35,7 +40,8 @@ pub(super) fn chart_rows(state: &State) -> usize {
         Room::Small => height.saturating_sub(7).max(1),
         // Frame 4, status, labels, axis, heading, three crossings, two rows of how it held.
         Room::Normal => height.saturating_sub(13),
-        Room::Large => height.saturating_sub(16),
+        // Frame 4, status, labels, axis, four rows of how it held and what it rests on, the charts below.
+        Room::Large => height.saturating_sub(11 + beside::taken(state)).max(5),
     }
 }
 
@@ -92,9 +98,9 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
             }
             let mut page = Page::new(&state.look, right, buffer);
             main_chart(state, &row, &mut page);
-            page.rule();
             held(state, &row, &mut page);
             members(state, &row, &mut page);
+            beside::view(state, &mut page);
         }
     }
 }
@@ -139,7 +145,7 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
             signed(row.unit, (last.median() - first.median()) / hours.max(1e-9))
         ));
     }
-    if state.forecast.waiting && view.is_none() {
+    if view.is_none() && state.forecast.sights.get(&row.id).is_some_and(|sight| sight.waiting) {
         parts.push("loading".into());
     }
     page.line(Role::Text, &format!(" {}   {}", mark, parts.join("   ")));
@@ -147,7 +153,7 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
 }
 
 /// The crossing of what is drawn: that of the forecast, else that of the newest snapshot.
-fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
+pub(super) fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
     match view_of(state, &row.id) {
         Some(view) => view.crossing.filter(|crossing| crossing.at[1].is_some()),
         None => row.crossing,
@@ -155,13 +161,26 @@ fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
 }
 
 fn main_chart(state: &State, row: &MetricRow, page: &mut Page<'_>) {
-    let columns = columns(state.size.0, state.room());
-    let rows = chart_rows(state);
+    let (area, buffer) = page.take(chart_rows(state) + 2);
+    plotted(state, row, area, buffer, chart::chart);
+    if let Some(says) = missing(state, row) {
+        let dim = state.look.style(Role::Dim);
+        put(buffer, area, GUTTER + 2, 1, &format!(" {says} "), dim);
+    }
+}
+
+/// Draws past and future of one metric by `draw`.
+pub(super) fn plotted(
+    state: &State,
+    row: &MetricRow,
+    area: Rect,
+    buffer: &mut Buffer,
+    draw: fn(&Plot<'_>, &Look, Rect, &mut Buffer),
+) {
     let limit = limit(state, row);
     let crossing = crossing(state, row);
-    let (area, buffer) = page.take(rows + 2);
-    let dim = state.look.style(Role::Dim);
-    let Some((from, step, lists)) = lists(state, row, columns) else {
+    let Some((from, step, lists)) = lists(state, row, columns(state.size.0, state.room())) else {
+        let dim = state.look.style(Role::Dim);
         put(buffer, area, GUTTER, area.height / 2, "reading its history", dim);
         return;
     };
@@ -175,12 +194,9 @@ fn main_chart(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         now: lists.now,
         crossing: crossing.as_ref(),
         cursor: None,
-        scale: state.forecast.track.scale(),
+        scale: state.forecast.sights.get(&row.id).and_then(|sight| sight.track.scale()),
     };
-    chart::chart(&plot, &state.look, area, buffer);
-    if let Some(says) = missing(state, row) {
-        put(buffer, area, GUTTER + 2, 1, &format!(" {says} "), dim);
-    }
+    draw(&plot, &state.look, area, buffer);
 }
 
 /// Why there is no forecast, or what to think of it.
@@ -260,7 +276,9 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         }
     }
     if found.is_empty() {
-        page.line(Role::Text, &nothing(state));
+        for line in text::wrap(nothing(state).trim(), width.saturating_sub(2)).iter().take(rows) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
     }
     if rows > 1 {
         while page.left() > 2 {
@@ -277,10 +295,19 @@ fn nothing(state: &State) -> String {
     if state.shown.health.learnt == 0 {
         return " Forecasts start when the first shadows are learnt; live charts on 2.".into();
     }
-    format!(
-        " No crossing within {}. Press + for a longer horizon.",
-        hours(state.shown.options.horizon)
-    )
+    let none = format!(" No crossing within {}.", hours(state.shown.options.horizon));
+    match nearest(state) {
+        // Of the past it is not looked for.
+        _ if state.at.is_some() => none,
+        None => format!("{none} Looking farther ahead."),
+        Some(None) => format!("{none} Nor is a limit likely to be passed within 90 d."),
+        Some(Some((id, crossing))) => format!(
+            "{none} The nearest: {} {} in {}. Press + for a longer horizon.",
+            id.resource.name(),
+            id.name,
+            until(crossing.at[1], state.now())
+        ),
+    }
 }
 
 /// How the bands held lately, and how far off the median was.
@@ -354,38 +381,26 @@ fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         .iter()
         .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
         .collect();
-    if !members.is_empty() {
-        page.line(Role::Text, &format!(" MEMBERS  {}", members.join("  ")));
-    }
     let seasons: Vec<String> = view.seasons.iter().map(|season| hours(*season)).collect();
     let seasons = if seasons.is_empty() {
         "none found".into()
     } else {
         seasons.join("  ")
     };
-    page.line(Role::Text, &format!(" SEASONS  {seasons}"));
-    let points = view.forecast.as_ref().map_or(0, |forecast| forecast.points);
-    let (hits, due) = view.hits;
     page.line(
         Role::Text,
-        &format!(
-            " RESTS ON {} values; {hits} of {due} crossings came as forecast",
-            text::grouped(points)
-        ),
+        &format!(" MEMBERS  {}   SEASONS  {seasons}", members.join("  ")),
     );
-    if let Some((_, value)) = row.now
-        && let Some(expected) = row.expected
-    {
-        let (low, high) = expected.band80();
-        page.line(
-            Role::Text,
-            &format!(
-                " NOW      {}  shadow {}",
-                row.unit.show(value),
-                between(row.unit, low, high)
-            ),
-        );
-    }
+    let points = view.forecast.as_ref().map_or(0, |forecast| forecast.points);
+    let (hits, due) = view.hits;
+    let hits = match due {
+        0 => "no crossing came due yet".into(),
+        due => format!("{hits} of {due} crossings came as forecast"),
+    };
+    page.line(
+        Role::Text,
+        &format!(" RESTS ON {} values; {hits}", text::grouped(points)),
+    );
 }
 
 /// One end of an interval of times: a clock time within a day, else how long until then.

@@ -198,14 +198,14 @@ fn unkept(state: &State) -> Option<String> {
         .then(|| format!(" The store: {}. Live values only; :store retry", store.says))
 }
 
-/// Sources that give nothing, at the right of the counts where there is room.
+/// Sources that gave data and give none now, at the right of the counts where there is room.
 fn put_sources(state: &State, row: Rect, buffer: &mut Buffer) {
     let sources = &state.shown.sources;
-    let silent = sources.iter().filter(|source| !source.ok).count();
-    if silent == 0 {
+    let lost = sources.iter().filter(|source| source.lost()).count();
+    if lost == 0 {
         return;
     }
-    let says = format!("{silent} of {} sources without data: 7", sources.len());
+    let says = format!("{lost} of {} sources lost: 7", sources.len());
     let taken: usize = 1 + counts(&state.shown, "   ")
         .iter()
         .map(|(_, text)| text.len())
@@ -260,8 +260,11 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
             .and_then(|id| state.metric(id))
             .map_or_else(|| " ".repeat(8), |row| hour(row, &state.look)),
     };
+    // What is known only to a span has its `~` in the gap: the times stay below each other.
+    let since = since(state, finding);
+    let gap = if since.starts_with('~') { "" } else { " " };
     let line = format!(
-        "{}{}{}{} {} {}  {} {} {} {}",
+        "{}{}{}{} {} {}  {} {} {}{gap}{}",
         pointer(chosen),
         fit(&finding.mark.to_string(), 10),
         if marked { '*' } else { ' ' },
@@ -271,7 +274,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         fit(&expected, 9),
         fit_right(&bits(state, finding), 4),
         format_args!(" {strip} "),
-        fit(&since(state, finding), 6)
+        fit(&since, 6)
     );
     put_row(page, chosen, &line, finding.mark, 1, 38 + spare);
 }

@@ -47,11 +47,15 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if let Some(finding) = state.shown.findings.iter().find(|finding| finding.series.contains(&id)) {
         page.rule();
         let width = page.width().saturating_sub(2);
-        let causes = finding
-            .causes
-            .iter()
-            .map(|cause| format!("cause {}: {}", text::minute(cause.at), cause.what));
-        let told = std::iter::once(finding.summary.to_string())
+        let causes = finding.causes.iter().map(|cause| {
+            format!(
+                "cause {}: {}",
+                text::began(cause.earliest, cause.at, state.now()),
+                cause.what
+            )
+        });
+        let since = text::began(finding.earliest, finding.since, state.now());
+        let told = std::iter::once(format!("{} (since {since})", finding.summary))
             .chain(causes)
             .chain(finding.evidence.iter().map(ToString::to_string));
         for line in told.flat_map(|line| text::wrap(&line, width)) {
@@ -110,7 +114,7 @@ fn setting(state: &State, id: &SeriesId, page: &mut Page<'_>) {
     }
     if let Some(change) = &row.last_change {
         let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        let line = format!(" changed {}{by}", text::when(change.at, state.now()));
+        let line = format!(" changed {}{by}", text::began(change.after, change.at, state.now()));
         page.line(Role::Text, &cut(&line, page.width()));
     }
 }

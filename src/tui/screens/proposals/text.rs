@@ -6,7 +6,7 @@ use crate::{
     tui::{
         page::{between, labelled, signed},
         state::State,
-        text::{minute, when},
+        text::{began, minute, when},
     },
 };
 
@@ -72,7 +72,7 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
     }
     let finding = state.shown.findings.iter().find(|row| row.id == proposal.finding);
     if let (Some(finding), Some(now)) = (finding, state.shown.at) {
-        let since = when(finding.since, now);
+        let since = began(finding.earliest, finding.since, now);
         say(
             "ANSWERS",
             &format!("{} since {since}: {}", finding.mark, finding.summary),
@@ -155,7 +155,11 @@ fn seen(state: &State, proposal: &Proposal) -> String {
                     .to
                     .as_ref()
                     .map_or_else(|| "(absent)".into(), ToString::to_string);
-                format!("{} went {from} -> {to} {}{by}", row.id.name, when(change.at, now))
+                format!(
+                    "{} went {from} -> {to} {}{by}",
+                    row.id.name,
+                    began(change.after, change.at, now)
+                )
             }
             None => format!("{} never changed since {}", row.id.name, when(row.since, now)),
         })

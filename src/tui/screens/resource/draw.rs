@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{drawn, finding, focus, lag, lists, plot, related, related_place, several, sides};
+use super::{ahead::ahead, drawn, finding, focus, lag, lists, plot, related, related_place, several, sides};
 use crate::{
     domain::{Mark, SeriesId, Side, Span, Timestamp},
     engine::{Chart, MetricRow},
@@ -90,7 +90,8 @@ pub(super) fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let mut parts = Vec::new();
     let mut first = format!(" {}", row.mark);
     if let Some(finding) = finding(state, &row.id).filter(|_| !matches!(row.mark, Mark::Ok | Mark::Learning)) {
-        first.push_str(&format!(" since {}", text::when(finding.since, state.now())));
+        let since = text::began(finding.earliest, finding.since, state.now());
+        first.push_str(&format!(" since {since}"));
     }
     parts.push(first);
     parts.push(format!(
@@ -108,6 +109,11 @@ pub(super) fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     if let Some(limit) = &row.limit {
         let side = if limit.side == Side::Below { "low" } else { "high" };
         parts.push(format!("limit {} ({side})", row.unit.show(limit.value)));
+    }
+    if let Some(view) = ahead(state, &row.id).filter(|view| view.held.scored > 0) {
+        let held95 = view.held.held95 * 100.0;
+        let long = row.from.map_or(Span::ZERO, |from| state.now() - from);
+        parts.push(format!("shadow held {held95:.1} % of 95 % in {}", days(long)));
     }
     if state.resource.tracks.get(&row.id).is_some_and(Track::loading) {
         parts.push("loading".into());
@@ -148,7 +154,7 @@ fn info(state: &State) -> Option<String> {
     let chart = state.resource.tracks.get(&row.id)?.chart()?;
     let (from, to) = last_gap(&lists.actual)?;
     let at = |column: usize| text::minute(chart.from + chart.step * column as i64);
-    let lost = state.shown.sources.iter().find(|source| !source.ok);
+    let lost = state.shown.sources.iter().find(|source| source.lost());
     let cause = lost.map_or_else(String::new, |source| {
         format!(": {} ({}) (7 Audit)", source.name, source.says)
     });
@@ -245,7 +251,8 @@ fn changes(state: &State, chart: &Chart, area: Rect, buffer: &mut Buffer) {
         })
         .map(|(column, change)| {
             let name = change.id.name.rsplit('.').next().unwrap_or_default();
-            (column, format!("{} {name}", text::minute(change.at)))
+            let about = text::about(change.after, change.at);
+            (column, format!("{about}{} {name}", text::minute(change.at)))
         })
         .collect();
     let (Some((first, _)), Some((last, _))) = (seen.first(), seen.last()) else {

@@ -4,7 +4,7 @@ use super::finding;
 use crate::{
     domain::{SeriesId, Span},
     engine::MetricRow,
-    tui::state::State,
+    tui::{state::State, text},
 };
 
 /// Other metrics of the same host, the most surprising first; among equals those of the same family.
@@ -44,7 +44,7 @@ pub(super) fn lag(state: &State, id: &SeriesId, other: &SeriesId) -> String {
     let mine = finding(state, id);
     let cause = mine.and_then(|mine| mine.causes.iter().find(|cause| cause.series.as_ref() == Some(other)));
     if let Some(cause) = cause {
-        return format!("leads {}", cause.lead);
+        return format!("leads {}{}", text::about(cause.earliest, cause.at), cause.lead);
     }
     let (Some(mine), Some(theirs)) = (mine, finding(state, other)) else {
         return "-".into();

@@ -2,9 +2,12 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{draw, related, related_place};
+use super::{
+    ahead::{self, ahead},
+    draw, related, related_place,
+};
 use crate::{
-    domain::{Comparison, Mark},
+    domain::{Comparison, Mark, Side, Span},
     engine::MetricRow,
     tui::{
         chart::{self, GUTTER},
@@ -80,7 +83,18 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     let rows = related(state, &row.id);
     let at = related_place(state, &rows);
     let name_cells = page.width().saturating_sub(12);
-    let shown = window(rows.len(), at, 12);
+    let here = !state.resource.in_list;
+    let last = row.id.name.rsplit('.').next().unwrap_or_default();
+    page.item(
+        here,
+        &format!(
+            "{}{} {}",
+            if here { '>' } else { ' ' },
+            fit(&row.mark.to_string(), 10),
+            fit_name(last, name_cells)
+        ),
+    );
+    let shown = window(rows.len(), at, 11);
     let names: Vec<&str> = rows[shown.clone()].iter().map(|row| &*row.id.name).collect();
     for (place, name) in shown.zip(text::telling(&names)) {
         let other = rows[place];
@@ -136,21 +150,16 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
 /// A related metric: a title, three rows of chart, a strip.
 fn small(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     page.rule();
-    let title = format!(" {}", row.id.name);
+    let lists = super::lists(state, row).unwrap_or_default();
+    let plot = super::plot(state, row, &lists);
+    let unit = plot.scale.map_or_else(String::new, |scale| scale.heading(row.unit));
+    let comma = if unit.is_empty() { "" } else { ", " };
+    let title = format!(" {}{comma}{unit}", row.id.name);
     let state_words = format!("{}  {:.1} bits", row.mark, row.bits);
     let cells = page.width().saturating_sub(state_words.len() + 2);
     page.line(Role::Heading, &format!("{} {state_words}", fit(&title, cells)));
-    let lists = super::lists(state, row).unwrap_or_default();
     let (area, buffer) = page.take(SMALL_ROWS);
-    // Labels and axis are those of the chart above: drawn into a copy, only the rows of values are taken.
-    let mut whole = Buffer::empty(Rect::new(0, 0, area.width, SMALL_ROWS as u16 + 2));
-    let whole_area = whole.area;
-    chart::chart(&super::plot(state, row, &lists), &state.look, whole_area, &mut whole);
-    for y in 0..area.height {
-        for x in 0..area.width {
-            buffer[(area.x + x, area.y + y)] = whole[(x, y + 1)].clone();
-        }
-    }
+    chart::values(&plot, &state.look, area, buffer);
     let (area, buffer) = page.take(1);
     text::put(buffer, area, 0, 0, "bit", state.look.style(Role::Dim));
     let cells = Rect {
@@ -172,12 +181,30 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     let now = state.now();
     page.line(Role::Heading, "EXPLAIN");
     page.line(Role::Text, &format!("source  {}", row.source));
-    page.line(Role::Text, &format!("every   {}", row.cadence));
+    let age = row
+        .now
+        .map_or_else(String::new, |(at, _)| format!(", age {}", (now - at).max(Span::ZERO)));
+    page.line(Role::Text, &format!("every   {}{age}", row.cadence));
+    let view = ahead(state, &row.id);
+    if let Some(view) = view {
+        let seasons: Vec<String> = view.seasons.iter().map(|season| draw::days(*season)).collect();
+        let by = match (seasons.is_empty(), view.members.first()) {
+            (false, _) => format!("by {}", seasons.join(", ")),
+            (true, Some((member, _))) => format!("mostly {member}"),
+            (true, None) => "learning".into(),
+        };
+        page.line(Role::Text, &format!("shadow  {by}"));
+    }
     if let Some(from) = row.from {
         page.line(
             Role::Text,
             &format!("from    {}, {} pts", draw::days(now - from), text::grouped(row.points)),
         );
+    }
+    if let Some(view) = view.filter(|view| view.held.scored > 0) {
+        let (held80, held95) = (view.held.held80 * 100.0, view.held.held95 * 100.0);
+        page.line(Role::Text, &format!("held    {held95:.1} % of 95 %"));
+        page.line(Role::Text, &format!("        {held80:.1} % of 80 %"));
     }
     if row.expected.is_some() {
         page.line(Role::Text, &format!("bits    {:.1}: once in", row.bits));
@@ -190,7 +217,8 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         );
     }
     if let Some(limit) = &row.limit {
-        page.line(Role::Text, &format!("limit   {}", row.unit.show(limit.value)));
+        let side = if limit.side == Side::Below { "low" } else { "high" };
+        page.line(Role::Text, &format!("limit   {} ({side})", row.unit.show(limit.value)));
         page.line(Role::Text, &format!("set by  {}", limit.by));
     }
     let changes = state
@@ -207,7 +235,7 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             let by = change.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
             page.line(
                 Role::Text,
-                &format!("{} {}", text::when(change.at, now), change.id.name),
+                &format!("{} {}", text::began(change.after, change.at, now), change.id.name),
             );
             page.line(
                 Role::Text,
@@ -222,7 +250,26 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             &format!("FORECAST (limit {})", row.unit.show(limit.value)),
         );
         match (&row.crossing, row.now) {
-            (_, Some((_, value))) if limit.broken_by(value) => page.line(Role::Text, "already beyond it"),
+            (_, Some((_, value))) if limit.broken_by(value) => {
+                page.line(Role::Text, "already beyond it");
+                if let Some(forecast) = view.and_then(|view| view.forecast.as_ref()) {
+                    let [early, middle, late] = forecast
+                        .back_within(limit)
+                        .map(|at| at.map_or_else(|| "never".to_owned(), |at| text::when(at, now)));
+                    page.line(Role::Text, "back within it:");
+                    let far = draw::days(ahead::HORIZON);
+                    match middle.as_str() {
+                        "never" => page.line(Role::Text, &format!("  not within {far}")),
+                        middle => page.line(Role::Text, &format!("  {middle}")),
+                    }
+                    let sure = if early == late {
+                        early
+                    } else {
+                        format!("{early}-{late}")
+                    };
+                    page.line(Role::Text, &format!("  (80 %: {sure})"));
+                }
+            }
             (Some(crossing), _) => {
                 let when = crossing.at[1].map_or("later".into(), |at| text::when(at, now));
                 page.line(

@@ -7,7 +7,7 @@ use crate::{
     tui::{
         page::between,
         state::State,
-        text::{clock, fit},
+        text::{about, clock, fit, fit_right, minute},
     },
 };
 
@@ -15,6 +15,8 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Entry {
     pub at: Timestamp,
+    /// When it was at the earliest, where that is known only to a span.
+    pub earliest: Option<Timestamp>,
     /// What sort: `setting`, `package`, `X breach`, `note`.
     pub word: String,
     /// Where, or who.
@@ -36,7 +38,10 @@ impl Entry {
     /// In full, a line each.
     pub fn whole(&self) -> Vec<String> {
         let mut lines = vec![
-            format!("time   {}", self.at),
+            match self.earliest {
+                Some(earliest) => format!("time   after {earliest}, no later than {}", self.at),
+                None => format!("time   {}", self.at),
+            },
             format!("what   {}", self.word),
             format!("where  {}", self.place),
             format!("text   {}", self.text),
@@ -80,6 +85,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
         let by = change.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
         Entry {
             at: change.at,
+            earliest: change.after,
             word: "setting".into(),
             place: change.id.resource.name().into(),
             text: format!(
@@ -97,6 +103,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
         let who = event.who.as_ref().map(|who| format!(" ({who})")).unwrap_or_default();
         Entry {
             at: event.at,
+            earliest: None,
             word: word(event.kind).into(),
             place: event.resource.name().into(),
             text: format!("{}{who}", event.what),
@@ -124,6 +131,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
         };
         Entry {
             at: finding.since,
+            earliest: finding.earliest,
             word: finding.mark.to_string(),
             place: finding.resource.name().into(),
             text: match finding.seen {
@@ -143,6 +151,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
     });
     let notes = data.notes.iter().map(|note| Entry {
         at: note.at,
+        earliest: None,
         word: note.what.clone(),
         place: note.who.clone(),
         text: match note.resource.is_empty() {
@@ -163,7 +172,8 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
 pub(super) fn first(state: &State) -> String {
     match first_cause(state) {
         Some((cause, finding)) => format!(
-            "{} {}: {} before {} ({})",
+            "{}{} {}: {} before {} ({})",
+            about(cause.earliest, cause.at),
             clock(cause.at),
             cause.what,
             cause.lead,
@@ -201,7 +211,8 @@ pub(super) fn walkthrough(state: &State) -> String {
     for entry in super::entries(state) {
         let bits = entry.bits.map(|bits| format!("{bits:.1}")).unwrap_or_default();
         text += &format!(
-            "| {} | {} | {} | {} | {bits} |\n",
+            "| {}{} | {} | {} | {} | {bits} |\n",
+            about(entry.earliest, entry.at),
             entry.at,
             cell(&entry.word),
             cell(&entry.place),
@@ -216,8 +227,9 @@ pub(super) fn row(entry: &Entry, chosen: bool, width: usize) -> String {
     let cursor = if chosen { '>' } else { ' ' };
     if width < 60 {
         return format!(
-            "{cursor}{} {} {}",
-            crate::tui::text::minute(entry.at),
+            "{cursor}{}{} {} {}",
+            about(entry.earliest, entry.at),
+            minute(entry.at),
             fit(&entry.word, 8),
             entry.text
         );
@@ -226,11 +238,12 @@ pub(super) fn row(entry: &Entry, chosen: bool, width: usize) -> String {
     let place = if width >= 100 { 14 } else { 8 };
     let text = width.saturating_sub(23 + place + 11);
     format!(
-        "{cursor}  {}  {} {} {} {}",
+        "{cursor} {}{}  {} {} {} {}",
+        fit(about(entry.earliest, entry.at), 1),
         clock(entry.at),
         fit(&entry.word, 9),
         fit(&entry.place, place - 1),
         fit(&entry.text, text),
-        crate::tui::text::fit_right(&bits, 10)
+        fit_right(&bits, 10)
     )
 }
