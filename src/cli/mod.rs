@@ -24,6 +24,7 @@ mod replay;
 mod runtime;
 mod series;
 mod settings;
+mod settings_bench;
 mod setup;
 mod sql;
 mod status;
@@ -143,6 +144,8 @@ pub enum Command {
     Config(config::Args),
     /// Say how surprising each value of a stream is: JSON lines of series, t (Unix seconds) and v in, of series, t and score (bits) out.
     Detect,
+    /// Say which settings change next, to what, and which changes are undone: JSON lines of events and questions in, of answers out.
+    SettingsBench,
     /// Print a shell's completion script.
     Completions(completions::Args),
     /// Print the manual page.
@@ -263,6 +266,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Doctor) => doctor::run(setup(), runtime, json, out).await,
         Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
+        Some(Command::SettingsBench) => settings_bench::run(std::io::stdin().lock(), out),
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),
         Some(Command::Man) => man::run(Cli::command(), out),
     }

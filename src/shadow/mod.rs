@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 
 pub use ledger::Ledger;
 pub use metric::{Judged, MetricShadow, lasts};
-pub use setting::{SettingShadow, SettingState};
+pub use setting::{
+    SettingShadow, SettingState,
+    learned::{Class, Edit, Learner, Next, Op, Place},
+};
 
 use crate::domain::{Event, Limit, MetricMeta, SeriesId, Timestamp};
 

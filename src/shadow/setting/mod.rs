@@ -1,5 +1,6 @@
 //! The shadow of settings: decayed change rates shrunk to the kind, and the values seen.
 
+pub mod learned;
 mod rates;
 mod reverts;
 #[cfg(test)]

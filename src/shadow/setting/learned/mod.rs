@@ -1,0 +1,142 @@
+//! What the changes of settings alone teach: which setting changes next, to what, and whether a change stays.
+//!
+//! Every model learns within the stream it reads, from answers whose time has come, and bounds what it keeps.
+
+mod boost;
+mod bumps;
+mod candidates;
+mod edit;
+mod fading;
+mod hazard;
+mod lists;
+mod names;
+mod numbers;
+mod pairs;
+mod table;
+mod undone;
+mod values;
+
+use serde::{Deserialize, Serialize};
+
+pub use self::edit::{Class, Edit, Op, Place};
+use self::{hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues};
+
+/// All models of settings over one stream of edits.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Learner {
+    table: Table,
+    hazard: Hazard,
+    undone: Undone,
+    lists: Lists,
+    values: NextValues,
+    steps: Steps,
+}
+
+/// What a setting that changes now is expected to become.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Next {
+    /// Values, likeliest first, with their probabilities.
+    Values(Vec<(String, f64)>),
+    /// The 80 % interval of a number.
+    Interval(f64, f64),
+    /// P(grow), P(shrink), P(both) of a list.
+    Ways([f64; 3]),
+}
+
+impl Learner {
+    /// Takes an edit of the setting `key`.
+    pub fn observe(&mut self, key: u64, place: &Place<'_>, edit: &Edit<'_>) {
+        let edit = &Edit {
+            at: if edit.at.is_finite() { edit.at } else { 0.0 },
+            ..*edit
+        };
+        let at = edit.at;
+        self.pass(at);
+        self.table.begin(edit);
+        let known = self.table.find(key);
+        let alive = known.filter(|number| self.table.settings[*number as usize].alive);
+        let mut way = None;
+        if let (Some(number), Some(new)) = (alive, edit.new) {
+            self.undone.look(&self.table, number, edit);
+            if place.class == Class::List {
+                way = Some(match (edit.added > 0, edit.removed > 0) {
+                    (true, false) => 0,
+                    (false, true) => 1,
+                    _ => 2,
+                });
+                self.lists.learn(&self.table, number, at, way.unwrap_or(2));
+            } else {
+                self.learn_value(number, place.class, at, new);
+            }
+        }
+        let outcome = self.table.observe(key, place, edit);
+        self.undone.observe(&mut self.table, &outcome, at);
+        if let Some(way) = way {
+            self.table.went(outcome.setting, way);
+        }
+        if outcome.changed {
+            self.hazard.changed(outcome.setting, at);
+            if let Some(from) = outcome.bare {
+                let to = self.table.settings[outcome.setting as usize].bare;
+                if from != to {
+                    self.values.observe(&self.table, outcome.setting, from, to);
+                }
+            }
+        }
+    }
+
+    fn learn_value(&mut self, number: u32, class: Class, at: f64, new: &str) {
+        let bare = table::bare(new);
+        let old = self.table.names.shared(self.table.settings[number as usize].bare);
+        if *old == *bare {
+            return;
+        }
+        if class == Class::Number
+            && let (Ok(old), Ok(new)) = (old.parse::<f64>(), bare.parse::<f64>())
+        {
+            let candidates = self.values.next(&self.table, number, at);
+            let interval = self.steps.interval(old, &candidates);
+            self.steps.learn(old, new, interval);
+        }
+        self.values.learn(&self.table, number, at, bare);
+    }
+
+    /// Lets time pass until `at`, days since 1970.
+    pub fn pass(&mut self, at: f64) {
+        self.hazard.advance(&self.table, at);
+        self.undone.advance(&mut self.table, at);
+    }
+
+    /// P(change within seven days of `at`) of every setting there is, by key.
+    pub fn changes(&mut self, at: f64) -> Vec<(u64, f64)> {
+        self.pass(at);
+        let all = self.hazard.all(&self.table, at);
+        all.into_iter()
+            .map(|(place, odds)| (self.table.settings[place as usize].key, odds))
+            .collect()
+    }
+
+    /// What the setting `key` becomes if it changes at `at`; nothing for a setting never seen.
+    pub fn next(&mut self, key: u64, class: Class, at: f64) -> Next {
+        self.pass(at);
+        let number = self.table.find(key);
+        match (class, number) {
+            (Class::List, Some(number)) => Next::Ways(self.lists.ways(&self.table, number, at)),
+            (Class::List, None) => Next::Ways([0.4, 0.3, 0.3]),
+            (Class::Number, Some(number)) => {
+                let candidates = self.values.next(&self.table, number, at);
+                let old = self.table.names.text(self.table.settings[number as usize].bare);
+                let (low, high) = self.steps.interval(old.parse().unwrap_or(0.0), &candidates);
+                Next::Interval(low, high)
+            }
+            (Class::Number, None) => Next::Interval(0.0, 100.0),
+            (_, Some(number)) => Next::Values(self.values.next(&self.table, number, at)),
+            (_, None) => Next::Values(Vec::new()),
+        }
+    }
+
+    /// P(the newest change is undone within 14 days).
+    pub fn newest_undone(&mut self) -> f64 {
+        self.undone.newest()
+    }
+}

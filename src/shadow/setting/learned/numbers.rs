@@ -1,0 +1,75 @@
+//! Into which interval a number changes.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+/// The 80 % interval of a number's next value: quantiles of a mixture of the candidates' probabilities and of the steps numbers took
+/// (differences of the inverse hyperbolic sine), its level kept honest by adaptive conformal inference (Gibbs & Candès 2021).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Steps {
+    steps: VecDeque<f64>,
+    /// The share left out at each side.
+    tail: f64,
+}
+
+impl Default for Steps {
+    fn default() -> Self {
+        Self {
+            steps: [-2.3, -0.7, -0.4, 0.4, 0.7, 2.3].into(),
+            tail: 0.1,
+        }
+    }
+}
+
+impl Steps {
+    /// The interval in which the number `old` changes.
+    #[must_use]
+    pub fn interval(&self, old: f64, candidates: &[(String, f64)]) -> (f64, f64) {
+        let mut points: Vec<(f64, f64)> = Vec::new();
+        let mut known = 0.0;
+        for (value, odds) in candidates {
+            if let Ok(value) = value.parse::<f64>()
+                && value.is_finite()
+            {
+                points.push((value.asinh(), *odds));
+                known += odds;
+            }
+        }
+        let rest = (1.0 - known).max(0.02);
+        for step in &self.steps {
+            points.push((old.asinh() + step, rest / self.steps.len() as f64));
+        }
+        points.sort_by(|a, b| a.0.total_cmp(&b.0));
+        let total: f64 = points.iter().map(|point| point.1).sum();
+        let at = |level: f64| {
+            let mut sum = 0.0;
+            for (value, odds) in &points {
+                sum += odds / total;
+                if sum >= level {
+                    return *value;
+                }
+            }
+            points.last().map_or(old.asinh(), |point| point.0)
+        };
+        let tail = self.tail.clamp(0.01, 0.3);
+        let (low, high) = (at(tail).sinh(), at(1.0 - tail).sinh());
+        let wide = |value: f64| value.clamp(-1e300, 1e300);
+        (wide(low), wide(high))
+    }
+
+    /// Learns from a change of a number, `interval` being what was said of it.
+    pub fn learn(&mut self, old: f64, new: f64, interval: (f64, f64)) {
+        let step = new.asinh() - old.asinh();
+        if !step.is_finite() {
+            return;
+        }
+        let outside = new < interval.0 || new > interval.1;
+        self.tail += 0.005 * (0.2 - f64::from(u8::from(outside)));
+        self.tail = self.tail.clamp(0.02, 0.25);
+        if self.steps.len() == 400 {
+            self.steps.pop_front();
+        }
+        self.steps.push_back(step);
+    }
+}

@@ -1,0 +1,233 @@
+//! Whether a change just made will be undone.
+
+use std::collections::{HashMap, VecDeque};
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    boost::{Boost, Recipe, Rows},
+    edit::{Class, Edit},
+    table::{Outcome, Sort, Table},
+};
+
+/// A change that is not undone after so long stays, days.
+pub const WINDOW: f64 = 14.0;
+/// Features of a change.
+const WIDTH: usize = 46;
+/// Most rows learnt from.
+const ROWS: usize = 20_000;
+/// Changes waiting for their answer, at most.
+const OPEN: usize = 100_000;
+const RECIPE: Recipe = Recipe {
+    trees: 100,
+    depth: 4,
+    rate: 0.07,
+    ridge: 6.0,
+    features: 0.4,
+    rows: 0.7,
+};
+
+/// P(undone within 14 days) of a change at the moment it is seen, by boosted trees over the record of its setting, its groups, its
+/// author and its commit, fitted to the changes whose 14 days have passed.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Undone {
+    /// Changes whose answer is not known yet, oldest first.
+    open: VecDeque<Open>,
+    /// By setting its open changes, as how many were opened before each.
+    #[serde(with = "super::pairs")]
+    waiting: HashMap<u32, Vec<u64>>,
+    closed: u64,
+    rows: Rows,
+    boost: Option<Boost>,
+    learnt: u64,
+    fitted: u64,
+    last: Vec<f32>,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Open {
+    setting: u32,
+    author: u32,
+    old: u32,
+    at: f64,
+    undone: bool,
+    features: Vec<f32>,
+}
+
+fn share((seen, undone): (f32, f32), prior: f32, strength: f32) -> f32 {
+    (undone + prior * strength) / (seen + strength)
+}
+
+fn log(value: f32) -> f32 {
+    (1.0 + value.max(0.0)).ln()
+}
+
+fn days(at: f64, then: Option<f64>) -> f32 {
+    then.map_or(8.0, |then| ((at - then).max(0.0) as f32 + 1e-3).ln())
+}
+
+impl Undone {
+    /// Lets time pass until `at`, days.
+    pub fn advance(&mut self, table: &mut Table, at: f64) {
+        while self
+            .open
+            .front()
+            .is_some_and(|open| open.at + WINDOW <= at || self.open.len() > OPEN)
+        {
+            let Some(open) = self.open.pop_front() else { break };
+            if let Some(waiting) = self.waiting.get_mut(&open.setting) {
+                waiting.retain(|place| *place > self.closed);
+                if waiting.is_empty() {
+                    self.waiting.remove(&open.setting);
+                }
+            }
+            self.closed += 1;
+            if !open.undone {
+                table.settle(open.setting, open.author, at, false);
+            }
+            if self.rows.len() == 0 {
+                self.rows = Rows::new(WIDTH);
+            }
+            self.rows.push(&open.features, open.undone, 1.0);
+            if self.rows.len() > ROWS + ROWS / 8 {
+                self.rows.keep(ROWS);
+            }
+            self.learnt += 1;
+        }
+    }
+
+    /// What was seen of a change, before the table takes it.
+    pub fn look(&mut self, table: &Table, number: u32, edit: &Edit<'_>) {
+        let setting = &table.settings[number as usize];
+        let at = edit.at;
+        self.last.clear();
+        let out = &mut self.last;
+        let new = edit.new.unwrap_or_default();
+        let new_name = table.names.known(new);
+        let back = new_name.is_some() && setting.before == new_name;
+        let bare_name = table.names.known(super::table::bare(new));
+        let seen = bare_name.is_some_and(|name| setting.history.iter().any(|(value, _)| *value == name));
+        let tenure = (at - setting.changed.unwrap_or(setting.born)).max(0.0) as f32;
+        let all = share(table.undone, 0.08, 20.0);
+        let author = table.author(table.commit.by);
+        let by_author = author.map_or(all, |author| share(author.undone, all, 20.0));
+        out.extend([
+            f32::from(u8::from(back)),
+            f32::from(u8::from(seen)),
+            if back { (tenure + 1e-3).ln() } else { 8.0 },
+            (tenure + 1e-3).ln(),
+            days(at, setting.changed),
+            log(setting.rate.read(at)[0] * 4.0),
+            log(setting.rate.read(at)[1] * 4.0),
+            log(setting.changes as f32),
+            share(setting.undone, all, 2.0),
+            log(setting.undone.1),
+            by_author,
+            author.map_or(8.0, |author| days(at, author.undid)),
+            author.map_or(0.0, |author| log(author.edits.read(at)[0])),
+            author.map_or(0.0, |author| log(author.commits.read(at)[2])),
+            all,
+        ]);
+        for sort in [
+            Sort::Resource,
+            Sort::Folder,
+            Sort::Kind,
+            Sort::Path,
+            Sort::Leaf,
+            Sort::Section,
+            Sort::Class,
+        ] {
+            let group = table.group(setting, sort);
+            out.push(share(group.undone, all, 8.0));
+            out.push(days(at, group.touched));
+        }
+        let resource = table.group(setting, Sort::Resource);
+        let hour = (at.rem_euclid(1.0) * 24.0) as f32;
+        let weekday = (at.floor() + 4.0).rem_euclid(7.0) as f32;
+        let commit = &table.commit;
+        let holders = bare_name.and_then(|name| table.holders(name));
+        let old = table.holders(setting.bare);
+        out.extend([
+            log(resource.commits.read(at)[0]),
+            log(resource.churn.read(at)[0]),
+            log(commit.counts[0] as f32),
+            log(commit.counts[1] as f32),
+            log(commit.counts[2] as f32),
+            ((commit.at - commit.before).max(0.0) as f32 + 1e-3).ln(),
+            hour,
+            weekday,
+            setting.class as u8 as f32,
+            holders.map_or(0.0, |holders| log(holders.count as f32)),
+            old.map_or(0.0, |holders| log(holders.count as f32)),
+            old.map_or(0.0, |holders| log(holders.left.read(at)[0])),
+            edit.added.min(50) as f32 - edit.removed.min(50) as f32,
+            (edit.added + edit.removed).min(50) as f32,
+            falls(setting.class, table.names.text(setting.bare), new),
+            log(table.commits.read(at)[0]),
+            ((at - setting.born).max(0.0) as f32 + 1e-3).ln(),
+        ]);
+        debug_assert_eq!(out.len(), WIDTH);
+    }
+
+    /// Takes an edit as the table has taken it; [`Undone::look`] came before if it was a change.
+    pub fn observe(&mut self, table: &mut Table, outcome: &Outcome, at: f64) {
+        if let Some(to) = outcome.to {
+            for place in self.waiting.get(&outcome.setting).into_iter().flatten() {
+                let open = &mut self.open[(place - self.closed) as usize];
+                if !open.undone && open.old == to {
+                    open.undone = true;
+                    let (setting, author) = (open.setting, open.author);
+                    table.settle(setting, author, at, true);
+                }
+            }
+        }
+        if let (true, Some(old)) = (outcome.changed, outcome.from) {
+            let place = self.closed + self.open.len() as u64;
+            self.waiting.entry(outcome.setting).or_default().push(place);
+            self.open.push_back(Open {
+                setting: outcome.setting,
+                author: table.commit.by,
+                old,
+                at,
+                undone: false,
+                features: self.last.clone(),
+            });
+        }
+    }
+
+    /// P(the newest change is undone within 14 days).
+    pub fn newest(&mut self) -> f64 {
+        if self.learnt >= 100 && self.learnt - self.fitted >= (self.learnt / 20).clamp(50, 500) {
+            self.fitted = self.learnt;
+            if self.rows.yes() >= 5 {
+                self.boost = Some(Boost::fit(&self.rows, RECIPE, self.learnt));
+            }
+        }
+        match &self.boost {
+            Some(boost) if self.last.len() == WIDTH => 1.0 / (1.0 + f64::from(-boost.logit(&self.last)).exp()),
+            _ => self.last.get(8).map_or(0.08, |share| f64::from(*share)),
+        }
+    }
+}
+
+/// -1 where a version or number falls, 1 where it rises, else 0.
+fn falls(class: Class, old: &str, new: &str) -> f32 {
+    let order = match class {
+        Class::Number => match (old.parse::<f64>(), new.parse::<f64>()) {
+            (Ok(old), Ok(new)) => new.partial_cmp(&old),
+            _ => None,
+        },
+        Class::Version => Some(runs(new).cmp(&runs(old))),
+        _ => None,
+    };
+    order.map_or(0.0, |order| order as i8 as f32)
+}
+
+/// The runs of digits in a text, as numbers.
+fn runs(text: &str) -> Vec<u64> {
+    super::table::bare(text)
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|run| !run.is_empty())
+        .map(|run| run.parse().unwrap_or(u64::MAX))
+        .collect()
+}

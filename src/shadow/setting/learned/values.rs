@@ -1,0 +1,104 @@
+//! To what a setting changes.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    candidates::{Candidate, Pieces, WIDTH},
+    edit::Class,
+    table::Table,
+};
+
+/// P(value | it changes now) over candidates from the commit so far, the setting's past, its peers and the grammar of versions, by a
+/// conditional logit (McFadden 1974) whose weights are learnt from every change seen (AdaGrad: Duchi, Hazan & Singer 2011).
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct NextValues {
+    pieces: Pieces,
+    /// By class of class: weights, and the sums of their squared slopes.
+    weights: [Vec<f32>; 3],
+    slopes: [Vec<f32>; 3],
+}
+
+impl Default for NextValues {
+    fn default() -> Self {
+        // Everything that speaks for a value speaks a little for it, until more is known.
+        let mut first = vec![1.0; WIDTH + 1];
+        first[WIDTH] = 1.0;
+        Self {
+            pieces: Pieces::default(),
+            weights: [first.clone(), first.clone(), first],
+            slopes: [vec![1.0; WIDTH + 1], vec![1.0; WIDTH + 1], vec![1.0; WIDTH + 1]],
+        }
+    }
+}
+
+const RATE: f32 = 0.3;
+
+fn sort(class: Class) -> usize {
+    match class {
+        Class::Version => 0,
+        Class::Number | Class::Bool => 1,
+        _ => 2,
+    }
+}
+
+impl NextValues {
+    /// The candidates for the next value of `number` with their probabilities, likeliest first; what is missing to 1 is any other value.
+    #[must_use]
+    pub fn next(&self, table: &Table, number: u32, at: f64) -> Vec<(String, f64)> {
+        let candidates = self.pieces.candidates(table, number, at);
+        let odds = self.odds(table, number, &candidates);
+        let mut next: Vec<(String, f64)> = candidates
+            .into_iter()
+            .zip(odds)
+            .map(|(candidate, odds)| (candidate.value, f64::from(odds)))
+            .collect();
+        next.sort_by(|a, b| b.1.total_cmp(&a.1));
+        next
+    }
+
+    /// Probabilities of the candidates; the last one is that of any other value.
+    fn odds(&self, table: &Table, number: u32, candidates: &[Candidate]) -> Vec<f32> {
+        let weights = &self.weights[sort(table.settings[number as usize].class)];
+        let score = |candidate: &Candidate| -> f32 {
+            candidate
+                .features
+                .iter()
+                .zip(weights)
+                .map(|(feature, weight)| feature * weight)
+                .sum()
+        };
+        let mut scores: Vec<f32> = candidates.iter().map(score).collect();
+        scores.push(weights[WIDTH]);
+        let most = scores.iter().copied().fold(f32::MIN, f32::max);
+        scores.iter_mut().for_each(|score| *score = (*score - most).exp());
+        let total: f32 = scores.iter().sum();
+        scores.iter_mut().for_each(|score| *score /= total);
+        scores
+    }
+
+    /// Learns from a change to `new` (bare) before the table takes it.
+    pub fn learn(&mut self, table: &Table, number: u32, at: f64, new: &str) {
+        let candidates = self.pieces.candidates(table, number, at);
+        let odds = self.odds(table, number, &candidates);
+        let right = candidates.iter().position(|candidate| candidate.value == new);
+        let sort = sort(table.settings[number as usize].class);
+        let mut slope = vec![0.0_f32; WIDTH + 1];
+        for (k, candidate) in candidates.iter().enumerate() {
+            let miss = odds[k] - f32::from(u8::from(right == Some(k)));
+            for (slope, feature) in slope.iter_mut().zip(candidate.features) {
+                *slope += miss * feature;
+            }
+        }
+        slope[WIDTH] = odds[candidates.len()] - f32::from(u8::from(right.is_none()));
+        for (k, slope) in slope.into_iter().enumerate() {
+            let squares = &mut self.slopes[sort][k];
+            *squares += slope * slope;
+            self.weights[sort][k] -= RATE * slope / squares.sqrt();
+        }
+    }
+
+    /// Takes a change as the table has taken it.
+    pub fn observe(&mut self, table: &Table, number: u32, from: u32, to: u32) {
+        self.pieces.observe(table, number, from, to);
+    }
+}
