@@ -16,6 +16,8 @@ pub struct Scale {
     pub unit_size: f64,
     /// The letter for that.
     pub prefix: &'static str,
+    /// The greatest number that is written: there is nothing above 100 %.
+    most: f64,
 }
 
 impl Scale {
@@ -36,12 +38,14 @@ impl Scale {
         // Digits beyond the ninth are no difference a reader could use, and would be lost in the sums below.
         let span = (high - low).max(low.abs().max(high.abs()) * 1e-9).max(1e-9);
         let power = 10f64.powf((span / spaces).log10().floor());
+        let whole = unit == Unit::Percent && high <= 100.0;
         let axis = |top: f64, step: f64| Self {
             top: top * unit_size,
             step: step * unit_size,
             rows,
             unit_size,
             prefix,
+            most: if whole { 100.0 } else { f64::INFINITY },
         };
         let mut finest = None;
         let steps = (0..12).flat_map(|more| [1.0, 2.0, 5.0].map(|factor| factor * 10f64.powi(more) * power));
@@ -52,11 +56,7 @@ impl Scale {
                 let spare = spaces - (top - bottom);
                 let least = if low >= 0.0 { bottom.max(0.0) } else { spare };
                 // Nor above 100 %.
-                let most = if unit == Unit::Percent && high <= 100.0 {
-                    (100.0 / step).floor() - top
-                } else {
-                    spare
-                };
+                let most = if whole { (100.0 / step).floor() - top } else { spare };
                 let below = (spare / 2.0).floor().max(spare - most.max(0.0)).min(least);
                 let fits = axis((top + spare - below) * step, step);
                 // A coarser one whose numbers have room beside the chart is better.
@@ -98,12 +98,16 @@ impl Scale {
         ((self.top - value) / self.step * 4.0 + 1.5).round().clamp(-1e9, 1e9) as i64
     }
 
-    /// The number beside a row.
+    /// The number beside a row; nothing where there can be no value.
     #[must_use]
     pub fn label(&self, row: usize) -> String {
         let (top, step) = (self.top / self.unit_size, self.step / self.unit_size);
         let decimals = (-step.log10() - 1e-9).ceil().clamp(0.0, 9.0) as usize;
-        let text = format!("{:.decimals$}", top - step * row as f64);
+        let value = top - step * row as f64;
+        if value > self.most + step * 1e-6 {
+            return String::new();
+        }
+        let text = format!("{value:.decimals$}");
         // No minus before a zero.
         if text.trim_start_matches('-').chars().all(|c| c == '0' || c == '.') {
             "0".into()

@@ -276,7 +276,10 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         }
     }
     if found.is_empty() {
-        for line in text::wrap(nothing(state).trim(), width.saturating_sub(2)).iter().take(rows) {
+        for line in text::wrap(nothing(state).trim(), width.saturating_sub(2))
+            .iter()
+            .take(rows)
+        {
             page.line(Role::Text, &format!(" {line}"));
         }
     }
