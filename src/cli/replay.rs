@@ -1,6 +1,8 @@
 //! `replay`: opens a recording as if it happened now.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
+
+use crate::config::Scenario;
 
 /// Arguments of `replay`.
 #[derive(Clone, Debug, clap::Args)]
@@ -10,6 +12,9 @@ pub struct Args {
     /// How many times as fast as it happened, or `max` (default: 10; without a terminal always `max`).
     #[arg(long, value_name = "N", value_parser = speed, default_value = "10")]
     pub speed: f64,
+    /// The story it tells, where it is one that comes with the program.
+    #[arg(skip)]
+    pub scenario: Option<Arc<Scenario>>,
 }
 
 fn speed(text: &str) -> Result<f64, String> {
