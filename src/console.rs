@@ -12,6 +12,7 @@ use foreshadow::{
         driver::{self, Exit, PanicIn, Want},
         look::Look,
         theme::Env,
+        walk::Walk,
     },
 };
 
@@ -61,10 +62,14 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
         look: look(&setup.options, &setup.paths).map_err(Usage)?,
         env: env(),
         themes: own_themes(&setup.paths),
-        place: replay.map_or_else(
-            || host::resource().name().to_owned(),
-            |replay| visible(&replay.file.file_name().unwrap_or_default().to_string_lossy()).into_owned(),
-        ),
+        place: match replay {
+            None => host::resource().name().to_owned(),
+            Some(Replay {
+                scenario: Some(scenario), ..
+            }) => scenario.name.clone(),
+            Some(replay) => visible(&replay.file.file_name().unwrap_or_default().to_string_lossy()).into_owned(),
+        },
+        walk: replay.and_then(|replay| replay.scenario.as_deref()).map(Walk::new),
         who: host::who(),
         operate: setup.operate,
         in_tmux: std::env::var_os("TMUX").is_some(),
@@ -76,7 +81,7 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
     let own = Cell::new(false);
     let connect = async |want| {
         let link = match (want, replay) {
-            (_, Some(replay)) => host::play(setup, &replay.file, replay.speed).map(Some),
+            (_, Some(replay)) => host::play(setup, replay, replay.speed).map(Some),
             (Want::Again, None) if !own.get() => host::attach(&setup.paths.attach, |why| tracing::info!("{why}")).await,
             (_, None) => engine(setup).await.map(Some),
         };

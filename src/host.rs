@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result, bail};
 use foreshadow::tui::look::{Charset, Depth};
 use foreshadow::{
     cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, Usage, When},
-    config::Paths,
+    config::{Paths, Scenario, sample_data},
     domain::{Options, ResourceId, Span, text::visible},
     engine::{self, AnyLink, Engine, Link as _, Pace, Player, SocketError, Sources, clock, connect, listen},
     observe::recording::{self, Header, Recorder, Recording, Redaction},
@@ -17,6 +17,9 @@ use tokio::signal::unix::{SignalKind, signal};
 
 /// An engine that listens and does not answer within this is passed over.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+
+/// A recording that is played has its store in memory, for as many days as it holds, bytes.
+const REPLAY_MEMORY: u64 = 1 << 30;
 
 /// The host this process runs on.
 pub struct ThisHost;
@@ -96,14 +99,27 @@ async fn start(setup: &Setup, sources: Sources) -> Result<AnyLink> {
     Ok(link)
 }
 
-/// Plays a recording on an engine of this process that keeps nothing.
-pub fn play(setup: &Setup, file: &Path, speed: f64) -> Result<AnyLink> {
-    let recording = Recording::open(file).map_err(|error| Usage(error.to_string()))?;
+/// Plays a recording at `speed` on an engine of this process that keeps nothing; one that comes with a story is held at its scenes.
+pub fn play(setup: &Setup, replay: &Replay, speed: f64) -> Result<AnyLink> {
+    let recording = Recording::open(&replay.file).map_err(|error| Usage(error.to_string()))?;
     let resource = recording.header().resources.first().cloned();
     let interval = recording.header().interval;
-    let mut engine = engine_setup(setup, Sources::None);
-    engine.play = Some(Player::new(recording, Pace::new(speed)));
+    let mut player = Player::new(recording, Pace::new(speed));
+    let mut setup = setup.clone();
+    if let Some(scenario) = &replay.scenario {
+        if speed.is_finite() {
+            player = player.with_scenes(scenario.steps.iter().map(|step| step.at));
+        }
+        // A story is told with its own limits, and looks as its reader likes.
+        setup.options = Options {
+            ui: setup.options.ui,
+            ..scenario.options.clone()
+        };
+    }
+    let mut engine = engine_setup(&setup, Sources::None);
+    engine.play = Some(player);
     engine.store = None;
+    engine.options.store.memory_bytes = engine.options.store.memory_bytes.max(REPLAY_MEMORY);
     engine.options.interval = interval;
     engine.resource = resource.unwrap_or(engine.resource);
     let engine = Engine::start(engine, None).context("the engine cannot start")?;
@@ -134,6 +150,11 @@ impl Runtime for ThisHost {
 
     fn themes(&self) -> Vec<&'static str> {
         foreshadow::tui::theme::BUILT_IN.iter().map(|(name, _)| *name).collect()
+    }
+
+    fn scenarios(&self) -> Result<Vec<Scenario>> {
+        let program = std::env::current_exe().unwrap_or_default();
+        Scenario::all(&sample_data(&program)).map_err(|why| Usage(why).into())
     }
 
     fn terminal(&self, options: &Options) -> Terminal {
@@ -252,7 +273,7 @@ impl Runtime for ThisHost {
     }
 
     async fn replayed(&self, setup: &Setup, replay: &Replay) -> Result<AnyLink> {
-        let link = play(setup, &replay.file, f64::INFINITY)?;
+        let link = play(setup, replay, f64::INFINITY)?;
         let mut snapshots = link.snapshots();
         let ended = snapshots
             .wait_for(|snapshot| snapshot.replay.as_ref().is_some_and(|replay| replay.ended))

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 
 use crate::{
     cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, When},
+    config::Scenario,
     domain::*,
     drift::Difference,
     engine::*,
@@ -81,6 +82,10 @@ impl Runtime for World {
 
     async fn engine(&self, setup: &Setup, run: EngineRun) -> anyhow::Result<()> {
         anyhow::bail!("engine {run:?} every {}", setup.options.interval)
+    }
+
+    fn scenarios(&self) -> anyhow::Result<Vec<Scenario>> {
+        Ok(Vec::new())
     }
 
     async fn record(&self, _: &Setup, _: &Record) -> anyhow::Result<String> {

@@ -5,6 +5,7 @@ mod columns;
 mod completions;
 mod config;
 mod context;
+mod demo;
 mod detect;
 mod doctor;
 mod exit;
@@ -116,6 +117,8 @@ pub enum Command {
     Record(record::Args),
     /// Open a recording in the console as if it happened now; without a terminal, print the status at its end.
     Replay(replay::Args),
+    /// Walk through a recorded incident; without a terminal, list those there are.
+    Demo(demo::Args),
     /// How things are, on one page.
     Status(status::Args),
     /// What is off, or will be; worst first.
@@ -232,18 +235,11 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
             out.note(&runtime.record(&setup()?, args).await?);
             Ok(Exit::Done)
         }
-        Some(Command::Replay(args)) if terminal && !json => {
-            runtime.console(&setup()?, Some(args)).await.map(|()| Exit::Done)
-        }
-        Some(Command::Replay(args)) => {
-            let link = runtime.replayed(&setup()?, args).await?;
-            let context = Context {
-                link: &link,
-                when: &runtime.when(),
-                json,
-            };
-            status::Args::default().run(&context, out).await
-        }
+        Some(Command::Replay(args)) => replay(args, cli, runtime, terminal, out).await,
+        Some(Command::Demo(args)) => match args.find(&runtime.scenarios()?, terminal && !json)? {
+            Some(recording) => replay(&recording, cli, runtime, terminal, out).await,
+            None => args.list(&runtime.scenarios()?, json, out),
+        },
         Some(Command::Status(args)) => report(args, cli, runtime, out).await,
         Some(Command::Findings(args)) => report(args, cli, runtime, out).await,
         Some(Command::Proposals(args)) => report(args, cli, runtime, out).await,
@@ -270,6 +266,27 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),
         Some(Command::Man) => man::run(Cli::command(), out),
     }
+}
+
+/// Opens a recording in the console, or prints the status at its end.
+async fn replay<R: Runtime>(
+    recording: &Replay,
+    cli: &Cli,
+    runtime: &R,
+    terminal: bool,
+    out: &mut Out,
+) -> anyhow::Result<Exit> {
+    let setup = Setup::new(&cli.flags, &runtime.themes())?;
+    if terminal && !cli.flags.json {
+        return runtime.console(&setup, Some(recording)).await.map(|()| Exit::Done);
+    }
+    let link = runtime.replayed(&setup, recording).await?;
+    let context = Context {
+        link: &link,
+        when: &runtime.when(),
+        json: cli.flags.json,
+    };
+    status::Args::default().run(&context, out).await
 }
 
 /// Runs a command that asks an engine.

@@ -4,6 +4,7 @@ use std::future::Future;
 
 use crate::{
     cli::{Record, Replay, Setup, Terminal, When},
+    config::Scenario,
     domain::{Options, Span},
     engine::Link,
 };
@@ -38,6 +39,12 @@ pub trait Runtime {
 
     /// Names of the themes that come with the program.
     fn themes(&self) -> Vec<&'static str>;
+
+    /// The recorded incidents that come with the program, in their order.
+    ///
+    /// # Errors
+    /// When one of them cannot be read.
+    fn scenarios(&self) -> anyhow::Result<Vec<Scenario>>;
 
     /// What the console makes of this terminal.
     fn terminal(&self, options: &Options) -> Terminal;

@@ -3,6 +3,7 @@
 mod keys;
 mod paths;
 mod read;
+mod scenario;
 mod show;
 
 use std::{
@@ -16,6 +17,7 @@ use toml::de::DeValue;
 pub use keys::{KEYS, Key};
 pub use paths::{Paths, SYSTEM_SOCKET};
 pub use read::parse;
+pub use scenario::{Scenario, Step, sample_data};
 pub use show::show;
 
 use crate::domain::{Options, text::visible};

@@ -91,6 +91,12 @@ pub(super) fn explain(
         }
         candidates.extend(process::takers(shadows, finding));
         finding.causes = shares(candidates);
+        // What left its shadow and then ran into its limit is one thing, and what brought it about stays.
+        if finding.causes.is_empty()
+            && let Some(before) = held.get(&finding.id)
+        {
+            finding.causes.clone_from(&before.causes);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! Plays a recording into the engine, as fast as it is asked to.
 
 use std::{
+    collections::VecDeque,
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread,
     time::Duration,
@@ -108,6 +109,10 @@ impl Pace {
 pub struct Player {
     recording: Recording,
     pace: Pace,
+    /// When it is held next.
+    scenes: VecDeque<Timestamp>,
+    /// Whether it runs to the first scene, as fast as it can.
+    ahead: bool,
 }
 
 impl Player {
@@ -117,7 +122,30 @@ impl Player {
     /// Plays `recording` at `pace`.
     #[must_use]
     pub fn new(recording: Recording, pace: Pace) -> Self {
-        Self { recording, pace }
+        Self {
+            recording,
+            pace,
+            scenes: VecDeque::new(),
+            ahead: false,
+        }
+    }
+
+    /// Plays as fast as it can to the first of `scenes`, times from its beginning in their order, and is held at each of them.
+    #[must_use]
+    pub fn with_scenes(mut self, scenes: impl IntoIterator<Item = Span>) -> Self {
+        let from = self.header().from;
+        self.scenes = scenes.into_iter().map(|after| from + after).collect();
+        self.ahead = !self.scenes.is_empty();
+        self
+    }
+
+    /// Whether a scene begins with the step of `now`.
+    fn reaches_scene(&mut self, now: Timestamp) -> bool {
+        let before = self.scenes.len();
+        while self.scenes.front().is_some_and(|scene| *scene <= now) {
+            self.scenes.pop_front();
+        }
+        self.scenes.len() < before
     }
 
     /// What the recording says of itself.
@@ -146,10 +174,18 @@ impl Player {
                     Ok(Some((batch, now))) => {
                         let passed = before.map_or(Span::ZERO, |before| now - before);
                         // A clock set forward while it was recorded is not waited out.
-                        if !self.pace.wait(passed.min(Span::from_mins(1))) {
+                        let longest = Span::from_mins(1).max(self.header().interval);
+                        if !self.ahead && !self.pace.wait(passed.min(longest)) {
                             return;
                         }
                         before = Some(now);
+                        if self.reaches_scene(now) {
+                            self.ahead = false;
+                            // What plays all at once plays through.
+                            if self.pace.speed().is_finite() {
+                                self.pace.set(0.0);
+                            }
+                        }
                         if into.blocking_send(self.read(batch, now, None)).is_err() {
                             return;
                         }

@@ -192,8 +192,10 @@ pub(super) fn take_event(state: &mut State, event: &Event, out: &mut Step) {
         .iter()
         .rposition(|old| old.at <= event.at)
         .map_or(0, |place| place + 1);
-    if place > 0 && events.get(place - 1) == Some(event) {
-        return; // the same line, read again after a restart
+    // Read again after a restart; several things may happen in one second.
+    let same_time = events.range(..place).rev().take_while(|old| old.at == event.at);
+    if same_time.into_iter().any(|old| old == event) {
+        return;
     }
     events.insert(place, event.clone());
     if events.len() > EVENTS {

@@ -28,6 +28,7 @@ use crate::{
         terminal::{self, Terminal},
         theme::Env,
         update, view_to_buffer,
+        walk::Walk,
     },
 };
 
@@ -77,6 +78,8 @@ pub struct Setup {
     pub themes: Vec<(String, String)>,
     /// First crumb: a host's name, a file replayed.
     pub place: String,
+    /// The guided walk through what is replayed, if there is one.
+    pub walk: Option<Walk>,
     /// user@tty, for the audit.
     pub who: String,
     /// Whether `--operate` was given.
@@ -144,6 +147,7 @@ where
     let mut state = State::new(setup.look, &setup.place);
     (state.env, state.themes, state.who) = (setup.env, setup.themes, setup.who);
     (state.operate, state.in_tmux) = (setup.operate, setup.in_tmux);
+    state.take_walk(setup.walk);
     state.size = size();
     let painter = Painter::new(Rect::new(0, 0, state.size.0, state.size.1));
     let mut driver: Driver<L> = Driver {

@@ -22,6 +22,7 @@ pub mod text;
 pub mod theme;
 mod update;
 mod view;
+pub mod walk;
 
 pub use update::{enter, go_to, open, update};
 pub(crate) use update::{export_to, open_line};

@@ -12,6 +12,7 @@ use crate::{
         look::{Charset, Look},
         screens,
         theme::Env,
+        walk::Walk,
     },
 };
 
@@ -95,6 +96,8 @@ pub struct State {
     pub overlay: Option<Overlay>,
     /// A message in row 23 until the next key.
     pub message: Option<String>,
+    /// The guided walk through what is replayed, if there is one.
+    pub walk: Option<Walk>,
     /// Columns and rows.
     pub size: (u16, u16),
     /// Theme and characters.
@@ -301,6 +304,7 @@ impl State {
             input: None,
             overlay: None,
             message: None,
+            walk: None,
             size: (80, 24),
             look,
             env: Env::default(),
@@ -319,6 +323,12 @@ impl State {
             timeline: Default::default(),
             audit: Default::default(),
         }
+    }
+
+    /// Begins a guided walk; the recording plays on at its speed.
+    pub fn take_walk(&mut self, walk: Option<Walk>) {
+        self.speed = walk.as_ref().map_or(self.speed, Walk::speed);
+        self.walk = walk;
     }
 
     /// How much room the screen's size gives.

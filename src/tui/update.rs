@@ -41,7 +41,11 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
         Msg::Key(key) => {
             state.message = None;
             let (screen, series, depth) = (state.screen, state.series.clone(), state.back.len());
+            let typing = state.input.is_some();
             let effects = on_key(state, key);
+            if let Some(walk) = state.walk.as_mut().filter(|_| !typing) {
+                walk.pressed(key.code);
+            }
             // Whichever screen Enter leads away from, Esc comes back to it.
             if key.code == KeyCode::Enter && state.screen != screen && state.back.len() == depth {
                 state.back.push((screen, series));
@@ -65,6 +69,9 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
                 state.message = None;
             }
             state.live = snapshot;
+            if let (Some(walk), Some(replay), Some(at)) = (&mut state.walk, &state.live.replay, state.live.at) {
+                walk.reached(at - replay.from);
+            }
             if state.frozen || state.at.is_some() {
                 return Vec::new();
             }
@@ -219,6 +226,8 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
             state.overlay = Some(Overlay::Text { title, lines, from: 0 });
             Vec::new()
         }
+        // Row 1 shows the speed.
+        Ok(Answer::Done) if tag.what == "speed" => Vec::new(),
         Ok(Answer::Done) => {
             state.message = Some(format!("{}: done", tag.what));
             // It stands in the audit and on the timeline.

@@ -243,12 +243,18 @@ fn foot(state: &State, area: Rect, buffer: &mut Buffer) {
             let next = if state.engine == Engine::Gone {
                 gone(state)
             } else {
-                screens::next(state)
+                walk(state).unwrap_or_else(|| screens::next(state))
             };
             put(buffer, area, x + 2, row, &next, Style::new());
         }
     }
     hints(state, area, buffer);
+}
+
+/// What the guided walk says, if there is one.
+fn walk(state: &State) -> Option<String> {
+    let (walk, replay) = (state.walk.as_ref()?, state.live.replay.as_ref()?);
+    walk.says(|after| text::when(replay.from + after, state.now()))
 }
 
 /// What is said for as long as there is no engine.
