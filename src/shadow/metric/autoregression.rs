@@ -1,18 +1,17 @@
 //! A linear function of what was.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Member, history::History, median, member::Fits};
+use super::{Member, history::History, median, member::Fits, profile::Profile};
 
-/// An autoregression with seasonal lags, made by itself into forecasts of many steps (Box & Jenkins 1970; iterated forecasts: Marcellino,
-/// Stock & Watson 2006, J. Econometrics 135), fitted by ridge regression (Hoerl & Kennard 1970, Technometrics 12) with Huber's
-/// weights (Huber 1964, Ann. Math. Statist. 35), so that a burst does not bend it.
+/// An autoregression with seasonal lags and with what is usual at this step of a season and was at the step before, made by itself into
+/// forecasts of many steps (Box & Jenkins 1970; iterated forecasts: Marcellino, Stock & Watson 2006, J. Econometrics 135), fitted by ridge
+/// regression (Hoerl & Kennard 1970, Technometrics 12) with Huber's weights (Huber 1964, Ann. Math. Statist. 35), so that a burst
+/// does not bend it.
 pub struct Autoregression {
-    /// The history, standardised as in the fits.
-    standard: Vec<f64>,
-    /// All that was seen and as much again to either side: forecasts stay within, so that an unstable fit cannot run away.
-    least: f64,
-    most: f64,
+    usual: Vec<Arc<Profile>>,
     fits: Fits,
 }
 
@@ -21,10 +20,12 @@ pub struct Autoregression {
 pub struct Coefficients {
     /// Lags in steps, rising.
     lags: Vec<u32>,
-    /// Of each lag, and the constant.
+    /// Of each lag, of what is usual now and was one step before by season, and the constant.
     weights: Vec<f64>,
     middle: f64,
     scale: f64,
+    /// The least and the greatest value learnt from, standardised.
+    range: (f64, f64),
 }
 
 /// Normal equations of at most [`Equations::MOST`] unknowns.
@@ -61,15 +62,25 @@ impl Autoregression {
         lags
     }
 
-    /// Learns from values (`filled`: gaps filled; `seen`: gaps NaN), as often as [`Autoregression::BLOCKS`] says.
+    /// Learns from values (`filled`: gaps filled; `seen`: gaps NaN) and from what was usual at them, as often as
+    /// [`Autoregression::BLOCKS`] says.
     #[must_use]
-    pub fn fit(filled: &[f64], seen: &[f64], lags: &[usize]) -> Fits {
-        let (unknowns, first) = (lags.len() + 1, lags.last().copied().unwrap_or(1));
+    pub fn fit(filled: &[f64], seen: &[f64], lags: &[usize], usual: &[Arc<Profile>]) -> Fits {
+        let unknowns = lags.len() + 2 * usual.len() + 1;
+        let first = usual
+            .iter()
+            .map(|profile| profile.period() + 1)
+            .chain(lags.last().copied())
+            .max()
+            .unwrap_or(1);
         let len = filled.len();
         let Some((middle, scale)) = standard(seen).filter(|_| len >= first + 4 * unknowns) else {
             return Fits::default();
         };
         let z: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
+        let range = z.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), z| {
+            (z.min(least), z.max(most))
+        });
         let start = (len / 3).max(first + 3 * unknowns);
         let stride = ((len - first) / Self::ROWS).max(1);
         let mut equations = Equations::new(unknowns);
@@ -85,6 +96,10 @@ impl Autoregression {
                 errors.clear();
                 for place in (from..to).step_by(stride).filter(|place| seen[*place].is_finite()) {
                     row.iter_mut().zip(lags).for_each(|(to, lag)| *to = z[place - lag]);
+                    for (to, profile) in row[lags.len()..].chunks_mut(2).zip(usual) {
+                        let usual = profile.usual(place - 1..place + 1);
+                        to.copy_from_slice(&[(usual[1] - middle) / scale, (usual[0] - middle) / scale]);
+                    }
                     let error = (z[place] - dot(&row, &weights)).abs();
                     equations.add(&row, z[place], if error > bound { bound / error } else { 1.0 });
                     errors.push(error);
@@ -96,12 +111,12 @@ impl Autoregression {
                     bound = (Self::HUBER * middle).max(1e-9);
                 }
             }
-            let lags = lags.iter().map(|lag| *lag as u32).collect();
             let coefficients = Coefficients {
-                lags,
+                lags: lags.iter().map(|lag| *lag as u32).collect(),
                 weights: weights.clone(),
                 middle,
                 scale,
+                range,
             };
             fits.0.push((to, coefficients));
             from = to;
@@ -109,19 +124,66 @@ impl Autoregression {
         fits
     }
 
-    /// For a history (gaps filled) with what was learnt.
+    /// With what was learnt; the seasons of `usual` must be those it was learnt with, or it says nothing.
     #[must_use]
-    pub fn new(filled: &[f64], fits: Fits) -> Self {
-        let (middle, scale) = fits.0.first().map_or((0.0, 1.0), |(_, fit)| (fit.middle, fit.scale));
-        let standard: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
-        let least = standard.iter().copied().fold(f64::INFINITY, f64::min);
-        let most = standard.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let range = most - least;
-        Self {
-            standard,
-            least: least - range,
-            most: most + range,
-            fits,
+    pub fn new(usual: Vec<Arc<Profile>>, fits: Fits) -> Self {
+        let known = |fit: &Coefficients| fit.weights.len() == fit.lags.len() + 2 * usual.len() + 1;
+        let fits = if fits.0.iter().all(|(_, fit)| known(fit)) {
+            fits
+        } else {
+            Fits::default()
+        };
+        Self { usual, fits }
+    }
+
+    /// Forecasts as a [`Member`]'s from the values `past`, the newest of those before `origin`.
+    pub fn follow(&self, past: &[f64], origin: usize, ahead: &[usize], out: &mut [f64]) {
+        let fit = self.fits.0.iter().rev().find(|(learnt, _)| *learnt <= origin);
+        let seasons = self.usual.iter().map(|profile| profile.period() + 1);
+        let reach = |fit: &Coefficients| {
+            seasons
+                .chain(fit.lags.last().map(|lag| *lag as usize))
+                .max()
+                .unwrap_or(1)
+        };
+        let Some((fit, reach)) = fit
+            .map(|(_, fit)| (fit, reach(fit)))
+            .filter(|(_, reach)| *reach <= past.len())
+        else {
+            out.fill(f64::NAN);
+            return;
+        };
+        let horizon = ahead.last().copied().unwrap_or(0);
+        let mut path = Vec::with_capacity(reach + horizon);
+        path.extend(
+            past[past.len() - reach..]
+                .iter()
+                .map(|value| (value - fit.middle) / fit.scale),
+        );
+        // All that was seen and as much again to either side: forecasts stay within, so that an unstable fit cannot run away.
+        let (least, most) = path
+            .iter()
+            .fold(fit.range, |(least, most), z| (z.min(least), z.max(most)));
+        let (least, most) = (2.0 * least - most, 2.0 * most - least);
+        let (lagged, others) = fit.weights.split_at(fit.lags.len());
+        let constant = others.last().copied().unwrap_or(0.0);
+        for step in 1..=horizon {
+            let place = reach + step - 1;
+            let terms = fit.lags.iter().zip(lagged);
+            let mut next: f64 = terms.map(|(lag, weight)| weight * path[place - *lag as usize]).sum();
+            for (weights, profile) in others.chunks(2).zip(&self.usual) {
+                let before = if step == 1 {
+                    profile.usual(origin - 1..origin)[0]
+                } else {
+                    profile.at(origin, step - 1)
+                };
+                let usual = weights[0] * (profile.at(origin, step) - fit.middle) + weights[1] * (before - fit.middle);
+                next += usual / fit.scale;
+            }
+            path.push((next + constant).clamp(least, most));
+        }
+        for (ahead, out) in ahead.iter().zip(out) {
+            *out = fit.middle + fit.scale * path[reach + ahead - 1];
         }
     }
 }
@@ -131,27 +193,8 @@ impl Member for Autoregression {
         "autoregression"
     }
 
-    fn forecast(&self, _: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
-        let fit = self.fits.0.iter().rev().find(|(learnt, _)| *learnt <= origin);
-        let reach = fit
-            .and_then(|(_, fit)| fit.lags.last())
-            .map_or(usize::MAX, |lag| *lag as usize);
-        let (Some((_, fit)), Some(start)) = (fit, origin.checked_sub(reach)) else {
-            out.fill(f64::NAN);
-            return;
-        };
-        let horizon = ahead.last().copied().unwrap_or(0);
-        let mut path = Vec::with_capacity(reach + horizon);
-        path.extend_from_slice(&self.standard[start..origin]);
-        let constant = fit.weights.last().copied().unwrap_or(0.0);
-        for place in reach..reach + horizon {
-            let terms = fit.lags.iter().zip(&fit.weights);
-            let next: f64 = terms.map(|(lag, weight)| weight * path[place - *lag as usize]).sum();
-            path.push((next + constant).clamp(self.least, self.most));
-        }
-        for (ahead, out) in ahead.iter().zip(out) {
-            *out = fit.middle + fit.scale * path[reach + ahead - 1];
-        }
+    fn forecast(&self, history: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
+        self.follow(&history.filled[..origin], origin, ahead, out);
     }
 }
 
@@ -227,9 +270,13 @@ mod tests {
 
     fn forecast(history: &History, seasons: &[usize], origin: usize, ahead: &[usize]) -> Vec<f64> {
         let lags = Autoregression::lags(seasons, history.len());
-        let fits = Autoregression::fit(&history.filled, &history.seen, &lags);
+        let usual: Vec<Arc<Profile>> = seasons
+            .iter()
+            .map(|season| Arc::new(Profile::new(history, *season)))
+            .collect();
+        let fits = Autoregression::fit(&history.filled, &history.seen, &lags, &usual);
         let mut out = vec![0.0; ahead.len()];
-        Autoregression::new(&history.filled, fits).forecast(history, origin, ahead, &mut out);
+        Autoregression::new(usual, fits).forecast(history, origin, ahead, &mut out);
         out
     }
 

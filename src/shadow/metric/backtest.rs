@@ -4,6 +4,7 @@ use super::{
     ensemble::{combine, weigh},
     history::History,
     member::Panel,
+    proportion::{Past, Proportion},
     spread::{Spread, Spreads, quantiles},
 };
 
@@ -23,7 +24,11 @@ const LEAST_ERRORS: usize = 8;
 /// Members' weights go with the inverse of their loss to this power: of 3 to 8 all are within 3 % on the development set.
 const POWER: i32 = 4;
 /// An error counts half of a newest one when it is older than this share of the time tested over, a third when older than twice that.
-const MEMORY: f64 = 0.1;
+const MEMORY: f64 = 0.08;
+/// What is kept of the median error: that forecasts were too low says half as much of those to come.
+const BIAS: f64 = 0.5;
+/// Errors beyond this quantile of their sizes count as that: how far the farthest lie is chance.
+const OUTERMOST: f64 = 0.98;
 
 /// The forecasts made, and what came.
 struct Trial {
@@ -41,6 +46,8 @@ struct Trial {
     range: Vec<(f64, f64)>,
     /// By origin, the least and the greatest value the forecast knew.
     known: Vec<(f64, f64)>,
+    /// By distance and origin what all members say together; NaN where none does.
+    all: Vec<Vec<f64>>,
     /// What an origin's errors count.
     counts: Vec<f64>,
     /// How many steps' worth of history those counts are: fewer where few count much.
@@ -56,11 +63,12 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
     if farthest == 0 || n < 16 {
         return Tested::default();
     }
-    let trial = Trial::new(panel, history, distances(farthest));
+    let mut trial = Trial::new(panel, history, distances(farthest));
     let members = trial.members;
-    let (mut spreads, mut nearest) = (Vec::new(), Vec::new());
-    // Mean absolute errors by distance, of each member and of all together.
+    let mut nearest = Vec::new();
+    // Mean absolute errors by distance, of each member and, last, of all together.
     let mut sizes: Vec<Vec<f64>> = Vec::new();
+    let mut weights: Vec<Vec<f64>> = Vec::new();
     let mut together: Vec<Vec<f64>> = Vec::new();
     let mut sample = Vec::with_capacity(ORIGINS);
     for place in 0..trial.distances.len() {
@@ -83,12 +91,26 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
             sum / count
         };
         let losses: Vec<f64> = (0..members).map(loss).collect();
-        let weights = weigh(&losses, POWER);
-        together.push(trial.errors(place, &weights));
-        sizes[place].push(trial.size(place, |origin| together[place][origin]));
-        if sizes[place][members].is_nan() {
+        let weighed = weigh(&losses, POWER);
+        let said = trial.together(place, &weighed);
+        let errors = (0..said.len()).map(|origin| exact(trial.came(origin, place), said[origin]));
+        let errors: Vec<f64> = errors.collect();
+        if trial.size(place, |origin| errors[origin]).is_nan() {
             break;
         }
+        trial.all.push(said);
+        together.push(errors);
+        weights.push(weighed);
+        if place == 0 {
+            nearest = losses;
+        }
+    }
+    let proportion = trial.proportion(history, &together);
+    for (place, errors) in together.iter_mut().enumerate() {
+        trial.relate(place, proportion, errors);
+        sizes[place].push(trial.size(place, |origin| errors[origin]));
+    }
+    let spread = |place: usize| {
         let half = trial.distances[..place]
             .iter()
             .rposition(|near| near * 2 <= trial.distances[place]);
@@ -101,22 +123,20 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
         let alone = kin * trial.distances[place] as f64 / trial.steps;
         let (dependence, widening) = (0.2 * alone, 1.0 + alone);
         let errors = quantiles(&mut sample, dependence);
-        spreads.push(Spread {
+        Spread {
             steps: trial.distances[place] as u32,
-            weights: weights.iter().map(|weight| *weight as f32).collect(),
-            errors: errors.map(|error| (errors[6] + widening * (error - errors[6])) as f32),
+            weights: weights[place].iter().map(|weight| *weight as f32).collect(),
+            errors: errors.map(|error| (BIAS * errors[6] + widening * (error - errors[6])) as f32),
             record: trial.record(place, dependence, |origin| {
                 (trial.came(origin, place), trial.came(origin, place))
             }),
             records: trial.record(place, 0.0, |origin| trial.range[origin * trial.distances.len() + place]),
             kin: kin as f32,
-        });
-        if place == 0 {
-            nearest = losses;
         }
-    }
+    };
+    let tested = (0..together.len()).map(spread).collect();
     Tested {
-        spreads: Spreads(spreads),
+        spreads: Spreads { tested, proportion },
         nearest,
     }
 }
@@ -147,6 +167,7 @@ impl Trial {
             came: Vec::with_capacity(origins.len() * distances.len()),
             range: Vec::with_capacity(origins.len() * distances.len()),
             known: Vec::with_capacity(origins.len()),
+            all: Vec::new(),
             counts: Vec::with_capacity(origins.len()),
             steps: 1.0,
             origins,
@@ -295,15 +316,50 @@ impl Trial {
         [below, above].map(|record| ((record + coming) / (all + coming)) as f32)
     }
 
-    /// Errors of the weighed forecast by origin at one of the distances; NaN where unknown.
-    fn errors(&self, place: usize, weights: &[f64]) -> Vec<f64> {
+    /// The weighed forecast by origin at one of the distances; NaN where unknown.
+    fn together(&self, place: usize, weights: &[f64]) -> Vec<f64> {
         let mut said = Vec::with_capacity(self.members);
-        let error = |origin: usize| {
+        let one = |origin: usize| {
             said.clear();
             said.extend((0..self.members).map(|member| (self.said(origin, member, place), weights[member])));
-            combine(&mut said).map_or(f64::NAN, |middle| exact(self.came(origin, place), middle))
+            combine(&mut said).unwrap_or(f64::NAN)
         };
-        (0..self.origins.len()).map(error).collect()
+        (0..self.origins.len()).map(one).collect()
+    }
+
+    /// How the errors (by distance and origin) grow with what was said.
+    fn proportion(&self, history: &History, errors: &[Vec<f64>]) -> Option<Proportion> {
+        let past = |(errors, said): (&Vec<f64>, &Vec<f64>)| {
+            let all = errors.iter().zip(said).zip(&self.counts);
+            all.filter(|((error, _), _)| error.is_finite())
+                .map(|((error, said), count)| Past {
+                    error: *error,
+                    said: *said,
+                    count: *count,
+                })
+                .collect()
+        };
+        let past: Vec<Vec<Past>> = errors.iter().zip(&self.all).map(past).collect();
+        let sizes = history.filled.iter().map(|value| value.abs());
+        Proportion::choose(sizes.sum::<f64>() / history.len() as f64, &past)
+    }
+
+    /// Makes the errors at one of the distances relative to the proportion, and holds the outermost to [`OUTERMOST`].
+    fn relate(&self, place: usize, proportion: Option<Proportion>, errors: &mut [f64]) {
+        let known = || errors.iter().enumerate().filter(|(_, error)| error.is_finite());
+        let scale = |origin: usize| proportion.map_or(1.0, |proportion| proportion.at(self.all[place][origin]));
+        let mut sizes: Vec<f64> = known().map(|(_, error)| error.abs()).collect();
+        let mut scales: Vec<f64> = known().map(|(origin, _)| scale(origin)).collect();
+        if sizes.is_empty() {
+            return;
+        }
+        let far = ((sizes.len() - 1) as f64 * OUTERMOST) as usize;
+        let far = *sizes.select_nth_unstable_by(far, f64::total_cmp).1;
+        let half = scales.len() / 2;
+        let far = far / *scales.select_nth_unstable_by(half, f64::total_cmp).1;
+        for (origin, error) in errors.iter_mut().enumerate().filter(|(_, error)| error.is_finite()) {
+            *error = (*error / scale(origin)).clamp(-far, far);
+        }
     }
 
     /// Correlation about zero of the finite pairs of `a` and `b`, 0 to 1 (below zero counts as none).
@@ -350,15 +406,15 @@ mod tests {
             level
         };
         let (names, tested) = tested((0..1_000).map(|_| walk()).collect(), 64);
-        let first = &tested.spreads.0[0];
+        let first = &tested.spreads.tested[0];
         let heaviest = (0..names.len()).max_by(|a, b| first.weights[*a].total_cmp(&first.weights[*b]));
         assert!(
             matches!(names[heaviest.unwrap()], "last value" | "autoregression"),
             "{names:?} {first:?}"
         );
-        let width = |place: usize| tested.spreads.0[place].errors[10] - tested.spreads.0[place].errors[2];
-        let last = tested.spreads.0.len() - 1;
-        assert_eq!(tested.spreads.0[last].steps, 64);
+        let width = |place: usize| tested.spreads.tested[place].errors[10] - tested.spreads.tested[place].errors[2];
+        let last = tested.spreads.tested.len() - 1;
+        assert_eq!(tested.spreads.tested[last].steps, 64);
         assert!(
             (4.0..16.0).contains(&(width(last) / width(0))),
             "{}",
@@ -374,7 +430,7 @@ mod tests {
             .collect();
         let history = History::new(values, Span::from_mins(1));
         let panel = Panel::learn(&history);
-        let far = backtest(&panel, &history, 300).spreads.0.pop().unwrap();
+        let far = backtest(&panel, &history, 300).spreads.tested.pop().unwrap();
         let mut out = panel
             .forecast(&history, 900, &[300])
             .into_iter()
@@ -388,6 +444,6 @@ mod tests {
         assert_eq!(distances(1), [1]);
         assert_eq!(distances(12), [1, 2, 4, 8, 12]);
         let (_, tested) = tested(vec![1.0; 15], 5);
-        assert!(tested.spreads.0.is_empty());
+        assert!(tested.spreads.tested.is_empty());
     }
 }

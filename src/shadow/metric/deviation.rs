@@ -8,48 +8,40 @@ use super::{Member, autoregression::Autoregression, history::History, member::Fi
 /// Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., 10.1).
 pub struct Deviation {
     profile: Arc<Profile>,
-    /// The deviations, from the second season on.
-    deviations: History,
     autoregression: Autoregression,
 }
 
 impl Deviation {
-    /// Deviations of `history` from `profile`, from the second season on.
+    /// Deviations looked back at.
+    const BACK: usize = 8;
+
+    /// Learns how deviations of `history` from `profile` hang together, from the second season on.
     #[must_use]
-    pub fn deviations(profile: &Profile, history: &History) -> History {
+    pub fn fit(profile: &Profile, history: &History) -> Fits {
         let start = profile.period().min(history.len());
-        let usual = profile.usual(start..history.len());
-        let off = |values: &[f64]| {
-            values[start..]
-                .iter()
-                .zip(usual)
-                .map(|(value, usual)| value - usual)
-                .collect()
-        };
-        History {
-            seen: off(&history.seen),
-            filled: off(&history.filled),
-            step: history.step,
-        }
+        let off = |values: &[f64]| Self::off(profile, values, start..history.len());
+        let (filled, seen) = (off(&history.filled), off(&history.seen));
+        let mut fits = Autoregression::fit(&filled, &seen, &Autoregression::lags(&[], filled.len()), &[]);
+        // Counted from the beginning of the history.
+        fits.0.iter_mut().for_each(|(learnt, _)| *learnt += start);
+        fits
     }
 
-    /// Learns how deviations hang together.
-    #[must_use]
-    pub fn fit(deviations: &History) -> Fits {
-        Autoregression::fit(
-            &deviations.filled,
-            &deviations.seen,
-            &Autoregression::lags(&[], deviations.len()),
-        )
+    fn off(profile: &Profile, values: &[f64], range: std::ops::Range<usize>) -> Vec<f64> {
+        let usual = profile.usual(range.clone());
+        values[range]
+            .iter()
+            .zip(usual)
+            .map(|(value, usual)| value - usual)
+            .collect()
     }
 
     /// With what was learnt of them.
     #[must_use]
-    pub fn new(profile: Arc<Profile>, deviations: History, fits: Fits) -> Self {
+    pub fn new(profile: Arc<Profile>, fits: Fits) -> Self {
         Self {
-            autoregression: Autoregression::new(&deviations.filled, fits),
+            autoregression: Autoregression::new(Vec::new(), fits),
             profile,
-            deviations,
         }
     }
 }
@@ -59,11 +51,14 @@ impl Member for Deviation {
         "usual season, corrected"
     }
 
-    fn forecast(&self, _: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
-        match origin.checked_sub(self.profile.period()) {
-            Some(origin) if origin > 0 => self.autoregression.forecast(&self.deviations, origin, ahead, out),
-            _ => out.fill(f64::NAN),
+    fn forecast(&self, history: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
+        let start = origin.saturating_sub(Self::BACK).max(self.profile.period());
+        if start >= origin {
+            out.fill(f64::NAN);
+            return;
         }
+        let off = Self::off(&self.profile, &history.filled, start..origin);
+        self.autoregression.follow(&off, origin, ahead, out);
         for (ahead, out) in ahead.iter().zip(out) {
             *out += self.profile.at(origin, *ahead);
         }

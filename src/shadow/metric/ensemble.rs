@@ -1,7 +1,7 @@
 //! Members' weights, and how their forecasts become one.
 
 /// Share of the weight that is cut off at either end.
-const TRIM: f64 = 0.2;
+const TRIM: f64 = 0.25;
 
 /// Weights from mean absolute losses (NaN: not known, weight 0): losses to the power of −`power`, after Bates & Granger 1969 (Operational
 /// Research Quarterly 20), whose power is 2 for standard deviations. They sum to 1.
@@ -25,8 +25,8 @@ pub fn weigh(losses: &[f64], power: i32) -> Vec<f64> {
     losses.iter().map(weight).collect()
 }
 
-/// What the forecasts `said` (with weights; NaN is left out; put in order by this) say together: the mean of those in the middle three
-/// fifths of the weight (a trimmed mean; Jose & Winkler 2008, Int. J. Forecasting 24). `None` when no weight is above zero.
+/// What the forecasts `said` (with weights; NaN is left out; put in order by this) say together: the mean of those in the middle half of
+/// the weight (a trimmed mean; Jose & Winkler 2008, Int. J. Forecasting 24). `None` when no weight is above zero.
 ///
 /// One member led astray by a burst does not draw the others along, and where most say the same value, as of a series that stays at it, it
 /// is exactly that value.

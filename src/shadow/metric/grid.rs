@@ -95,7 +95,7 @@ impl Grid {
     #[must_use]
     pub fn members(&self) -> Vec<(&'static str, f64)> {
         let panel = Panel::recall(&self.history(), &self.outlook.learnt);
-        let last = self.outlook.spreads.0.last();
+        let last = self.outlook.spreads.tested.last();
         let equal = 1.0 / panel.members.len() as f64;
         let mut members: Vec<(&'static str, f64)> = Vec::new();
         for (place, member) in panel.members.iter().enumerate() {
@@ -116,7 +116,7 @@ impl Grid {
         let panel = Panel::recall(&self.history(), &self.outlook.learnt);
         let seasons = &self.outlook.learnt.seasons;
         let mut carrying = vec![false; seasons.len()];
-        for spread in &self.outlook.spreads.0 {
+        for spread in &self.outlook.spreads.tested {
             let mut weights = vec![0.0; seasons.len()];
             for (season, weight) in panel.seasons.iter().zip(&spread.weights) {
                 if let Some(place) = season {

@@ -80,20 +80,26 @@ impl Panel {
             coefficients.push(fits.newest());
             fits
         };
+        let profiles: Vec<Arc<Profile>> = seasons
+            .iter()
+            .map(|season| Arc::new(Profile::new(history, *season)))
+            .collect();
+        let seen_twice = |profile: &&Arc<Profile>| history.len() >= 2 * profile.period();
+        let usual: Vec<Arc<Profile>> = profiles.iter().filter(seen_twice).cloned().collect();
         let lags = Autoregression::lags(&seasons, history.len());
-        let fits = keep(fit(0, &|| Autoregression::fit(&history.filled, &history.seen, &lags)));
-        members.push(Box::new(Autoregression::new(&history.filled, fits)));
+        let fits = keep(fit(0, &|| {
+            Autoregression::fit(&history.filled, &history.seen, &lags, &usual)
+        }));
+        members.push(Box::new(Autoregression::new(usual.clone(), fits)));
         let mut knows = vec![None; members.len()];
-        for (place, season) in seasons.iter().enumerate() {
-            let profile = Arc::new(Profile::new(history, *season));
-            members.push(Box::new(SeasonalNaive::new(*season)));
+        for (place, profile) in profiles.into_iter().enumerate() {
+            members.push(Box::new(SeasonalNaive::new(profile.period())));
             if place == 0 {
                 members.push(Box::new(Profiled::plain(profile.clone())));
             }
             members.push(Box::new(Profiled::scaled(profile.clone())));
-            let deviations = Deviation::deviations(&profile, history);
-            let fits = keep(fit(place + 1, &|| Deviation::fit(&deviations)));
-            members.push(Box::new(Deviation::new(profile, deviations, fits)));
+            let fits = keep(fit(place + 1, &|| Deviation::fit(&profile, history)));
+            members.push(Box::new(Deviation::new(profile, fits)));
             knows.resize(members.len(), Some(place));
         }
         let seasons = seasons.iter().map(|season| *season as u32).collect();

@@ -17,6 +17,7 @@ mod member;
 mod normal;
 mod outlook;
 mod profile;
+mod proportion;
 mod residuals;
 mod season;
 mod seasonal;

@@ -63,7 +63,8 @@ impl Outlook {
             let forecasts = paths.chunks(ahead.len()).map(|path| path[place]);
             said.extend(forecasts.zip(known.weights));
             let middle = combine(&mut said).unwrap_or(history.filled[history.len() - 1]);
-            let quantiles = known.errors.map(|error| middle + error);
+            let scale = self.spreads.scale(middle, *ahead_steps);
+            let quantiles = known.errors.map(|error| middle + scale * error);
             Some(std::array::from_fn(|level| {
                 // Records are only as likely as they were.
                 let (low, high) = (LEVELS[level] > known.record[0], 1.0 - LEVELS[level] > known.record[1]);

@@ -25,13 +25,14 @@ impl Profile {
         let mut usual = vec![f64::NAN; history.len() + period];
         // The weight of a profile is the same for all phases of a season.
         let mut weight = 1.0;
-        for start in (period..usual.len()).step_by(period) {
-            for place in start..usual.len().min(start + period) {
-                let (value, before) = (history.filled[place - period], usual[place - period]);
-                usual[place] = if before.is_nan() {
-                    value
+        for (season, values) in history.filled.chunks(period).enumerate() {
+            let (before, usual) = usual[season * period..].split_at_mut(period);
+            let rate = 1.0 / weight;
+            for ((usual, before), value) in usual.iter_mut().zip(before).zip(values) {
+                *usual = if season == 0 {
+                    *value
                 } else {
-                    before + (value - before) / weight
+                    *before + rate * (value - *before)
                 };
             }
             weight = weight * Self::FADE + 1.0;

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::proportion::Proportion;
 use crate::domain::LEVELS;
 
 /// What a backtest says of forecasts of one distance.
@@ -11,7 +12,7 @@ pub struct Spread {
     pub steps: u32,
     /// Weight by member at this distance; they sum to 1.
     pub weights: Vec<f32>,
-    /// Error quantiles at [`LEVELS`]; actual minus forecast.
+    /// Error quantiles at [`LEVELS`]; actual minus forecast, relative to the proportion.
     pub errors: [f32; 13],
     /// Probability of a value below all, and of one above all, that the history of its forecast held.
     pub record: [f32; 2],
@@ -27,21 +28,33 @@ pub struct Spread {
 pub struct Known {
     /// Weight by member.
     pub weights: Vec<f64>,
-    /// Error quantiles at [`LEVELS`].
+    /// Error quantiles at [`LEVELS`], relative to the proportion.
     pub errors: [f64; 13],
     /// As in [`Spread::record`]; both 1 where it was not tested.
     pub record: [f64; 2],
 }
 
-/// Spreads of all distances tested, nearest first; none before the first backtest.
+/// What a backtest says of all distances tested.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Spreads(pub Vec<Spread>);
+pub struct Spreads {
+    /// By distance, nearest first; none before the first backtest.
+    pub tested: Vec<Spread>,
+    /// How errors grow with the forecast: those of the spreads are relative to it. `None` where they do not.
+    pub proportion: Option<Proportion>,
+}
 
 impl Spreads {
     /// The farthest distance tested, steps; 0 before the first backtest.
     #[must_use]
     pub fn reach(&self) -> usize {
-        self.0.last().map_or(0, |spread| spread.steps as usize)
+        self.tested.last().map_or(0, |spread| spread.steps as usize)
+    }
+
+    /// What errors of the forecast `said`, `ahead` steps ahead, are to be multiplied by: beyond what was tested at least by 1.
+    #[must_use]
+    pub fn scale(&self, said: f64, ahead: usize) -> f64 {
+        let scale = self.proportion.map_or(1.0, |proportion| proportion.at(said));
+        if ahead > self.reach() { scale.max(1.0) } else { scale }
     }
 
     /// What is known of forecasts `ahead` steps ahead: between tested distances by their share of the way. `None` before the
@@ -51,10 +64,10 @@ impl Spreads {
     /// their median): that nothing worse came so far says little of a time longer than there was.
     #[must_use]
     pub fn at(&self, ahead: usize, seen: &[f64; 13]) -> Option<Known> {
-        let last = self.0.last()?;
+        let last = self.tested.last()?;
         let weights = |spread: &Spread| spread.weights.iter().map(|weight| f64::from(*weight)).collect();
-        let place = self.0.partition_point(|spread| (spread.steps as usize) < ahead);
-        let Some(far) = self.0.get(place) else {
+        let place = self.tested.partition_point(|spread| (spread.steps as usize) < ahead);
+        let Some(far) = self.tested.get(place) else {
             let growth = (ahead as f64 / f64::from(last.steps)).powf(self.growth());
             let middle = f64::from(last.errors[6]);
             let mut errors = [0.0; 13];
@@ -73,7 +86,7 @@ impl Spreads {
                 record: [1.0; 2],
             });
         };
-        let Some(near) = place.checked_sub(1).map(|place| &self.0[place]) else {
+        let Some(near) = place.checked_sub(1).map(|place| &self.tested[place]) else {
             return Some(Known {
                 weights: weights(far),
                 errors: far.errors.map(f64::from),
@@ -99,7 +112,7 @@ impl Spreads {
     /// The power of distance that errors grow with, over the last two tested octaves: from a random walk's ½ to 1, that of a wrong slope.
     fn growth(&self) -> f64 {
         let width = |spread: &Spread| f64::from(spread.errors[10]) - f64::from(spread.errors[2]);
-        let ends = self.0.last().zip(self.0.iter().rev().nth(2));
+        let ends = self.tested.last().zip(self.tested.iter().rev().nth(2));
         let growth = ends.map_or(0.5, |(far, near)| {
             (width(far) / width(near)).log2() / (f64::from(far.steps) / f64::from(near.steps)).log2()
         });
@@ -114,8 +127,8 @@ impl Spreads {
     /// time were a trial of its own. 1 before the first backtest.
     #[must_use]
     pub fn records(&self, ahead: usize) -> [f64; 2] {
-        let place = self.0.partition_point(|spread| (spread.steps as usize) < ahead);
-        match (self.0.get(place), self.0.last()) {
+        let place = self.tested.partition_point(|spread| (spread.steps as usize) < ahead);
+        match (self.tested.get(place), self.tested.last()) {
             (Some(spread), _) => spread.records.map(f64::from),
             (None, Some(last)) => {
                 let trials = ahead as f64 / f64::from(last.steps);
@@ -133,11 +146,11 @@ impl Spreads {
     pub fn kin(&self, near: usize, far: usize) -> f64 {
         let octaves = (far.max(1) as f64 / near.max(1) as f64).log2();
         let spread = self
-            .0
+            .tested
             .iter()
             .skip(1)
             .find(|spread| spread.steps as usize >= far)
-            .or(self.0.last());
+            .or(self.tested.last());
         // Without a backtest: a random walk.
         spread
             .map_or(std::f64::consts::FRAC_1_SQRT_2, |spread| f64::from(spread.kin))
@@ -228,7 +241,10 @@ mod tests {
 
     #[test]
     fn beyond_what_was_tested_it_is_as_unsure_as_a_random_walk_and_as_all_that_was_seen() {
-        let spreads = Spreads(vec![spread(1, 1.0), spread(5, 2.0)]);
+        let spreads = Spreads {
+            tested: vec![spread(1, 1.0), spread(5, 2.0)],
+            proportion: None,
+        };
         let width = |ahead, seen| {
             let errors = spreads
                 .at(ahead, &LEVELS.map(|level| seen * (level - 0.5)))
