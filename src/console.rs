@@ -65,7 +65,8 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
         place: match replay {
             None => host::resource().name().to_owned(),
             Some(Replay {
-                scenario: Some(scenario), ..
+                scenario: Some(scenario),
+                ..
             }) => scenario.name.clone(),
             Some(replay) => visible(&replay.file.file_name().unwrap_or_default().to_string_lossy()).into_owned(),
         },

@@ -57,28 +57,30 @@ impl Ports {
     /// Protocol, address and inode of all ports that wait for others.
     fn listening(&self) -> Result<Vec<(&'static str, Socket)>, ObserveError> {
         let file = |name: &str| self.proc.join("net").join(name);
-        let mut all: Vec<_> = sockets_in(&file("tcp"), LISTEN)?
-            .into_iter()
-            .map(|s| ("tcp", s))
-            .collect();
-        // UDP has no listening: a socket without a peer, on a port that was chosen and not handed out by the kernel.
         let range = small(&self.proc.join("sys/net/ipv4/ip_local_port_range")).unwrap_or_default();
         let mut ends = range.split_ascii_whitespace().flat_map(str::parse::<u16>);
         let handed_out = ends.next().unwrap_or(32_768)..=ends.next().unwrap_or(60_999);
-        let waits = |socket: &Socket| socket.remote.port() == 0 && !handed_out.contains(&socket.local.port());
-        // What is missing below is a protocol that is off.
-        let mut more = |name, protocol, state| {
-            let found = sockets_in(&file(name), state).unwrap_or_default();
-            all.extend(
-                found
-                    .into_iter()
-                    .filter(|s| protocol == "tcp" || waits(s))
-                    .map(|s| (protocol, s)),
-            );
+        // A port handed out by the kernel is another one each time. UDP has no listening: a socket without a peer, on a port that was
+        // chosen. TCP that others can reach is told all the same.
+        let waits = |protocol, socket: &Socket| match protocol {
+            "tcp" => !(socket.local.ip().is_loopback() && handed_out.contains(&socket.local.port())),
+            _ => socket.remote.port() == 0 && !handed_out.contains(&socket.local.port()),
         };
-        more("tcp6", "tcp", LISTEN);
-        more("udp", "udp", CLOSE);
-        more("udp6", "udp", CLOSE);
+        let mut all = Vec::new();
+        for (name, protocol, state) in [
+            ("tcp", "tcp", LISTEN),
+            ("tcp6", "tcp", LISTEN),
+            ("udp", "udp", CLOSE),
+            ("udp6", "udp", CLOSE),
+        ] {
+            let found = match sockets_in(&file(name), state) {
+                // What is missing besides is a protocol that is off.
+                Err(error) if name == "tcp" => return Err(error),
+                found => found.unwrap_or_default(),
+            };
+            let waiting = found.into_iter().filter(|socket| waits(protocol, socket));
+            all.extend(waiting.map(|socket| (protocol, socket)));
+        }
         Ok(all)
     }
 
@@ -224,7 +226,10 @@ mod tests {
         let tree = Tree::new();
         tree.write(
             "proc/net/tcp",
-            line(22, LISTEN, 500) + &line(22, 1, 501) + &line(8080, LISTEN, 502),
+            line(22, LISTEN, 500)
+                + &line(22, 1, 501)
+                + &line(8080, LISTEN, 502)
+                + "0: 0100007F:9C40 00000000:0000 0A 0:0 0:0 0 0 0 505 1\n",
         );
         tree.write("proc/net/udp", line(53, CLOSE, 503) + &line(40_000, CLOSE, 504));
         tree.write("proc/9/comm", "sshd\u{1b}\n");
@@ -239,6 +244,8 @@ mod tests {
         assert_eq!(setting(&batch, "port.tcp/0.0.0.0:22"), Some(Value::text("sshd\u{1b}")));
         assert_eq!(setting(&batch, "port.tcp/0.0.0.0:8080"), Some(Value::text("unknown")));
         assert_eq!(setting(&batch, "port.udp/0.0.0.0:53"), Some(Value::text("unknown")));
+        let own = setting(&batch, "port.tcp/127.0.0.1:40000");
+        assert_eq!(own, None, "a port for itself, another one each time");
         let shown = |name: &str| setting(&batch, &format!("port.tcp/0.0.0.0:22:{name}")).map(|value| value.to_string());
         assert_eq!(shown("program").as_deref(), Some("/usr/sbin/sshd"));
         assert_eq!(shown("unit").as_deref(), Some("ssh.service"));
