@@ -65,6 +65,8 @@ pub enum Subject<'a> {
     },
     /// A port that is listened on: `tcp/0.0.0.0:22`.
     Port(&'a str),
+    /// A keyword of the ssh server, as it understood its files.
+    Sshd(&'a str),
     /// The machine and its kernel.
     Hardware(&'a str),
     /// Anything else.
@@ -107,6 +109,7 @@ impl<'a> Subject<'a> {
                 Self::File { path, key }
             }
             "port" => Self::Port(rest),
+            "sshd" => Self::Sshd(rest),
             "hw" => Self::Hardware(rest),
             _ => Self::Other(rest),
         }
@@ -195,6 +198,8 @@ impl<'a> Subject<'a> {
                 .map(str::to_owned)
                 .into_iter()
                 .collect(),
+            // The folder of its files.
+            Self::Sshd(_) => vec!["ssh".into()],
             Self::Hardware(name) => {
                 let mut words = name.split('.');
                 let thing = words
@@ -232,6 +237,7 @@ impl<'a> Subject<'a> {
             Self::FirstLimit(name) => format!("limit {name} of process 1"),
             Self::File { path, .. } => format!("/etc/{path}"),
             Self::Port(port) => format!("port {port}"),
+            Self::Sshd(key) => format!("{key} of sshd"),
             Self::Hardware(name) | Self::Other(name) => (*name).into(),
         }
     }

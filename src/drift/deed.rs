@@ -65,7 +65,7 @@ impl Item<'_> {
 /// The sets of `items` (by place, each set rising) that one deed explains.
 ///
 /// Two belong to one deed when they share a name and happened within two minutes of each other (a mount and its line in fstab, a
-/// unit and its port), when both are packages, or when one is a package and the other something that packages bring, came or
+/// unit and its port, a line of sshd_config and what the server makes of it), when both are packages, or when one is a package and the other something that packages bring, came or
 /// went as it did, and may have happened at the very time. What nothing links falls back to its scope.
 pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
     let mut sets = Sets((0..items.len()).collect());
@@ -178,7 +178,7 @@ pub(super) fn rank(difference: &Difference) -> u8 {
         Subject::Route { .. } | Subject::HostName(_) | Subject::Resolver(_) => 8,
         Subject::SessionLimit { .. } | Subject::FirstLimit(_) => 9,
         Subject::Sysctl(_) | Subject::File { .. } => 10,
-        Subject::Port(_) | Subject::Other(_) => 11,
+        Subject::Port(_) | Subject::Sshd(_) | Subject::Other(_) => 11,
     }
 }
 

@@ -255,6 +255,8 @@ fn one_deed_is_one_finding_whatever_it_touches() {
         world.change(&format!("mount./mnt/x:{part}"), Some("tmpfs"));
     }
     world.change("etc.fstab:/mnt/x", Some("tmpfs tmpfs defaults 0 0"));
+    world.change("sshd.permitrootlogin", Some("yes"));
+    world.change("etc.ssh/sshd_config:PermitRootLogin", Some("yes"));
     world.change("sysctl.kernel.panic", Some("10"));
     let before: Vec<_> = world.judge().iter().map(|finding| finding.id).collect();
     world.second += 30;
@@ -269,6 +271,7 @@ fn one_deed_is_one_finding_whatever_it_touches() {
         texts(&mut world),
         [
             "/mnt/x is mounted from tmpfs (and etc.fstab:/mnt/x) by root",
+            "etc.ssh/sshd_config:PermitRootLogin (absent) -> true (and sshd.permitrootlogin) by root",
             "sysctl.kernel.panic 0 -> 10 (and 2 more settings) by root"
         ]
     );

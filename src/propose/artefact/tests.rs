@@ -192,6 +192,14 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
              # then: sshd -t && systemctl reload ssh\n",
         ),
         (
+            &[
+                ("etc.ssh/sshd_config:PermitRootLogin", Some("yes"), Some("no")),
+                ("sshd.permitrootlogin", Some("yes"), Some("no")),
+            ],
+            "# by hand: in /etc/ssh/sshd_config set PermitRootLogin to no (or off, false: as the file spells it); it is `true`\n\
+             # then: sshd -t && systemctl reload ssh\n",
+        ),
+        (
             &[("etc.app.conf:port", Some("80"), None)],
             "# by hand: in /etc/app.conf remove port; it is `80`\n",
         ),

@@ -9,7 +9,12 @@ use crate::domain::{Subject, Value};
 pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut things: Vec<(String, Vec<Wanted<'_>>)> = Vec::new();
-    for wanted in settings {
+    let of_ssh =
+        |wanted: &Wanted<'_>| matches!(wanted.subject(), Subject::File { path, .. } if path.starts_with("ssh/"));
+    let edited = settings.iter().any(of_ssh);
+    // What the server says follows from its files.
+    let follows = |wanted: &&Wanted<'_>| edited && matches!(wanted.subject(), Subject::Sshd(_));
+    for wanted in settings.iter().filter(|wanted| !follows(wanted)) {
         let thing = wanted.subject().thing();
         match things.iter_mut().find(|(known, _)| *known == thing) {
             Some((_, parts)) if things_are_few(settings) => parts.push(*wanted),
@@ -133,6 +138,10 @@ fn by_hand(wanted: &Wanted<'_>) -> String {
                 format!("{port} {now}, should be {target}: start that program's service; `ss -lntup` shows who listens")
             }
         },
+        Subject::Sshd(key) => format!(
+            "in /etc/ssh/sshd_config (or sshd_config.d/) see to it that {key} comes to {target}; it {now}; then sshd -t && systemctl \
+             reload ssh"
+        ),
         Subject::Sysctl(name) if wanted.value.is_none() => {
             format!("{name} came with a kernel module or an interface, and goes with it; it {now}")
         }
