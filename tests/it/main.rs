@@ -7,6 +7,7 @@ mod deeds;
 mod docs;
 mod engine;
 mod golden;
+mod prometheus;
 mod recording;
 mod support;
 mod tui;
