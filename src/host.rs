@@ -1,6 +1,6 @@
 //! This host as the commands need it: its clock, its engines, its terminal.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
 use crate::console;
 use anyhow::{Context as _, Result, bail};
@@ -9,7 +9,7 @@ use foreshadow::{
     cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, Usage, When},
     config::{Paths, Scenario, sample_data},
     domain::{Options, ResourceId, Span, text::visible},
-    engine::{self, AnyLink, Engine, Link as _, Pace, Player, SocketError, Sources, clock, connect, listen},
+    engine::{self, AnyLink, Engine, Link as _, Pace, Player, Scraped, SocketError, Sources, clock, connect, listen},
     observe::recording::{self, Header, Recorder, Recording, Redaction},
     store::random_key,
 };
@@ -28,6 +28,12 @@ pub struct ThisHost;
 /// line would stand in the middle of the console.
 pub fn log() {
     if let Ok(filter) = tracing_subscriber::EnvFilter::try_from_env("FORESHADOW_LOG") {
+        // What goes over the wire holds passwords.
+        let quiet = ["ureq=warn", "ureq_proto=warn", "rustls=warn"];
+        let filter = quiet
+            .iter()
+            .filter_map(|directive| directive.parse().ok())
+            .fold(filter, tracing_subscriber::EnvFilter::add_directive);
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
@@ -126,6 +132,20 @@ pub fn play(setup: &Setup, replay: &Replay, speed: f64) -> Result<AnyLink> {
     Ok(AnyLink::Local(Arc::new(engine)))
 }
 
+/// Listens for scrapes at `address`, and says so.
+async fn scraped(address: SocketAddr) -> Result<Scraped> {
+    let failed = |error| Usage(format!("--metrics {address}: {error}"));
+    let scraped = Scraped::at(address).await.map_err(failed)?;
+    let address = scraped.address().map_err(failed)?;
+    let open = if address.ip().is_loopback() {
+        ""
+    } else {
+        "; whoever reaches this address can read them"
+    };
+    eprintln!("foreshadow: metrics at http://{address}/metrics{open}");
+    Ok(scraped)
+}
+
 /// Waits until `length` is over (`None` is for ever) or a signal asks for the end.
 async fn until(length: Option<Duration>) -> Result<()> {
     let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
@@ -185,7 +205,12 @@ impl Runtime for ThisHost {
         start(setup, if stored { Sources::None } else { Sources::Once }).await
     }
 
-    async fn engine(&self, setup: &Setup, run: EngineRun) -> Result<()> {
+    async fn engine(&self, setup: &Setup, run: EngineRun, metrics: Option<SocketAddr>) -> Result<()> {
+        // Before the engine starts: it should not run when it cannot be scraped as was asked.
+        let scraped = match metrics {
+            Some(address) => Some(scraped(address).await?),
+            None => None,
+        };
         let listening = match run {
             EngineRun::Once => None,
             _ => Some(
@@ -213,8 +238,15 @@ impl Runtime for ThisHost {
             EngineRun::For(length) => Some(length.into()),
             EngineRun::UntilStopped => None,
         };
+        let scrapes = async {
+            match scraped {
+                Some(scraped) => scraped.serve(engine.link().snapshots()).await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             stopped = until(length) => stopped?,
+            () = scrapes => {}
             // The engine's thread ended by itself: that is a fault.
             _ = snapshots.wait_for(|_| false) => bail!("the engine ended"),
         }

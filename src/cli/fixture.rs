@@ -80,7 +80,7 @@ impl Runtime for World {
         }
     }
 
-    async fn engine(&self, setup: &Setup, run: EngineRun) -> anyhow::Result<()> {
+    async fn engine(&self, setup: &Setup, run: EngineRun, _: Option<std::net::SocketAddr>) -> anyhow::Result<()> {
         anyhow::bail!("engine {run:?} every {}", setup.options.interval)
     }
 

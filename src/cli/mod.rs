@@ -36,7 +36,12 @@ mod timeline;
 mod whatif;
 mod when;
 
-use std::{ffi::OsString, io::IsTerminal, path::PathBuf};
+use std::{
+    ffi::OsString,
+    io::IsTerminal,
+    net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
+};
 
 use clap::{CommandFactory, Parser, Subcommand, error::ErrorKind};
 
@@ -112,6 +117,9 @@ pub enum Command {
         /// End after this long: 90s, 10m.
         #[arg(long = "for", value_name = "SPAN", value_parser = span, conflicts_with = "once")]
         length: Option<Span>,
+        /// Tell a Prometheus what it knows, at http://ADDR/metrics: a port of this machine alone (9105), or IP:PORT.
+        #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with = "once")]
+        metrics: Option<SocketAddr>,
     },
     /// Record everything the sources of this host say, for `replay`; needs no store and disturbs no engine.
     Record(record::Args),
@@ -203,6 +211,17 @@ fn span(text: &str) -> Result<Span, String> {
     }
 }
 
+/// Reads a place to listen: a port is one of this machine alone.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix("localhost:").or_else(|| text.strip_prefix(':'));
+    match port.unwrap_or(text).parse() {
+        Ok(port) => Ok((Ipv4Addr::LOCALHOST, port).into()),
+        Err(_) => text
+            .parse()
+            .map_err(|_| "write a port, such as 9105, or an address with one, such as 0.0.0.0:9105".into()),
+    }
+}
+
 /// Runs what was read to its end, tells what went wrong, and gives the exit code. `terminal` says whether stdout is one.
 pub async fn run<R: Runtime>(read: Result<Cli, Unread>, runtime: &R, terminal: bool, out: &mut Out) -> u8 {
     let result = match read {
@@ -223,13 +242,13 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
     match &cli.command {
         None if terminal && !json => runtime.console(&setup()?, None).await.map(|()| Exit::Done),
         None => report(&status::Args::default(), cli, runtime, out).await,
-        Some(Command::Engine { once, length }) => {
+        Some(Command::Engine { once, length, metrics }) => {
             let run = match (once, length) {
                 (true, _) => EngineRun::Once,
                 (false, Some(length)) => EngineRun::For(*length),
                 (false, None) => EngineRun::UntilStopped,
             };
-            runtime.engine(&setup()?, run).await.map(|()| Exit::Done)
+            runtime.engine(&setup()?, run, *metrics).await.map(|()| Exit::Done)
         }
         Some(Command::Record(args)) => {
             out.note(&runtime.record(&setup()?, args).await?);

@@ -1,6 +1,6 @@
 //! What the commands need of the program around them.
 
-use std::future::Future;
+use std::{future::Future, net::SocketAddr};
 
 use crate::{
     cli::{Record, Replay, Setup, Terminal, When},
@@ -54,8 +54,13 @@ pub trait Runtime {
     /// comes from the store.
     fn connect(&self, setup: &Setup, need: Need) -> impl Future<Output = anyhow::Result<Self::Link>>;
 
-    /// Runs the engine without a console.
-    fn engine(&self, setup: &Setup, run: EngineRun) -> impl Future<Output = anyhow::Result<()>>;
+    /// Runs the engine without a console; what it knows can be scraped at `metrics`.
+    fn engine(
+        &self,
+        setup: &Setup,
+        run: EngineRun,
+        metrics: Option<SocketAddr>,
+    ) -> impl Future<Output = anyhow::Result<()>>;
 
     /// Runs the console until the user leaves it, on a recording where one is given.
     fn console(&self, setup: &Setup, replay: Option<&Replay>) -> impl Future<Output = anyhow::Result<()>>;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use toml::de::DeValue;
 
+use super::queries::{self, Queries};
 use crate::domain::{Options, Quantity, Span, Unit, text::visible};
 
 /// One key of the settings file.
@@ -27,6 +28,9 @@ enum Sort {
     Word(&'static [&'static str], fn(&mut Options) -> &mut Arc<str>),
     Theme(fn(&mut Options) -> &mut Arc<str>),
     Names(fn(&mut Options) -> &mut Vec<Arc<str>>),
+    Text(fn(&mut Options) -> &mut Arc<str>),
+    Url(fn(&mut Options) -> &mut Arc<str>),
+    Queries(fn(&mut Options) -> &mut Queries),
 }
 
 const MIB: u64 = 1 << 20;
@@ -106,6 +110,56 @@ pub const KEYS: &[Key] = &[
         "sources.files",
         "Files and folders that are read as settings besides /etc",
         Sort::Names(|o| &mut o.files),
+    ),
+    key(
+        "sources.prometheus.url",
+        "Prometheus server to read, such as http://localhost:9090; empty reads none",
+        Sort::Url(|o| &mut o.prometheus.url),
+    ),
+    key(
+        "sources.prometheus.step",
+        "Time between two of its values; best the time between two of its scrapes",
+        span(Span::from_secs(1), Span::from_hours(1), |o| &mut o.prometheus.step),
+    ),
+    key(
+        "sources.prometheus.backfill",
+        "How far back its values are read the first time, and after a pause",
+        span(Span::ZERO, Span::from_days(90), |o| &mut o.prometheus.backfill),
+    ),
+    key(
+        "sources.prometheus.token_file",
+        "File with a bearer token for it",
+        Sort::Text(|o| &mut o.prometheus.token_file),
+    ),
+    key(
+        "sources.prometheus.user",
+        "User name for it, with sources.prometheus.password_file",
+        Sort::Text(|o| &mut o.prometheus.user),
+    ),
+    key(
+        "sources.prometheus.password_file",
+        "File with the password of sources.prometheus.user",
+        Sort::Text(|o| &mut o.prometheus.password_file),
+    ),
+    key(
+        "sources.prometheus.ca_file",
+        "File with the certificates (PEM) that vouch for it; empty takes the public authorities",
+        Sort::Text(|o| &mut o.prometheus.ca_file),
+    ),
+    key(
+        "sources.prometheus.cert_file",
+        "File with the certificate (PEM) to show it, with sources.prometheus.key_file",
+        Sort::Text(|o| &mut o.prometheus.cert_file),
+    ),
+    key(
+        "sources.prometheus.key_file",
+        "File with the key (PEM) of sources.prometheus.cert_file",
+        Sort::Text(|o| &mut o.prometheus.key_file),
+    ),
+    key(
+        "sources.prometheus.queries",
+        "Metrics by name with the PromQL of their values; {label} in a name stands for that label, a counter alone is read as its rate",
+        Sort::Queries(|o| &mut o.prometheus.queries),
     ),
     key(
         "store.max_size",
@@ -197,7 +251,16 @@ impl Key {
             Sort::Word(words, _) => format!("one of {}", words.join(", ")),
             Sort::Theme(_) => "the name of a theme".into(),
             Sort::Names(_) => "a list of names".into(),
+            Sort::Text(_) => "a text".into(),
+            Sort::Url(_) => "http://HOST:PORT or https://HOST:PORT, a path behind it, no user in it".into(),
+            Sort::Queries(_) => "a table of NAME = \"PROMQL\", or a list of selectors".into(),
         }
+    }
+
+    /// Whether it is written as a table of its own.
+    #[must_use]
+    pub fn is_table(&self) -> bool {
+        matches!(self.sort, Sort::Queries(_))
     }
 
     /// Sets the key in `options`.
@@ -255,6 +318,20 @@ impl Key {
                         )
                     })?;
             }
+            Sort::Text(place) => *place(options) = value.as_str().ok_or_else(wrong)?.into(),
+            Sort::Url(place) => {
+                let url = value.as_str().filter(|url| url.is_empty() || is_url(url));
+                // What stands there may hold a password.
+                *place(options) = url
+                    .ok_or_else(|| format!("{} must be {}", self.name, self.expects()))?
+                    .into();
+            }
+            Sort::Queries(place) => {
+                *place(options) = queries::read(value).map_err(|says| match says {
+                    Some(says) => format!("{}{says}", self.name),
+                    None => wrong(),
+                })?;
+            }
         }
         Ok(())
     }
@@ -273,6 +350,8 @@ impl Key {
                 let names: Vec<String> = place(&mut copy).iter().map(|name| quoted(name)).collect();
                 format!("[{}]", names.join(", "))
             }
+            Sort::Text(place) | Sort::Url(place) => quoted(place(&mut copy)),
+            Sort::Queries(place) => queries::shown(place(&mut copy)),
         }
     }
 
@@ -287,6 +366,12 @@ impl Key {
             Sort::Flag(place) => (*place(&mut copy)).into(),
             Sort::Word(_, place) | Sort::Theme(place) => (&**place(&mut copy)).into(),
             Sort::Names(place) => place(&mut copy).iter().map(|name| &**name).collect(),
+            Sort::Text(place) | Sort::Url(place) => (&**place(&mut copy)).into(),
+            Sort::Queries(place) => {
+                let queries = place(&mut copy).iter();
+                let queries = queries.map(|(name, promql)| (name.to_string(), (&**promql).into()));
+                serde_json::Value::Object(queries.collect())
+            }
         }
     }
 
@@ -313,6 +398,15 @@ pub fn number(value: &DeValue<'_>) -> Option<f64> {
         _ => None,
     }
     .filter(|number: &f64| number.is_finite())
+}
+
+/// Whether `text` is a place that can be asked, without a name and password in it and nothing but a path behind it.
+fn is_url(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
+    rest.is_some_and(|rest| {
+        let printable = rest.chars().all(|c| c.is_ascii_graphic() && !"?#@\"\\<>".contains(c));
+        printable && rest.starts_with(|c: char| c != '/')
+    })
 }
 
 /// A text as a TOML basic string, control characters escaped.

@@ -2,6 +2,7 @@
 
 mod keys;
 mod paths;
+mod queries;
 mod read;
 mod scenario;
 mod show;

@@ -1,6 +1,6 @@
 //! From TOML to options, with every fault and its line.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{cmp::Reverse, collections::BTreeMap, ops::Range};
 
 use toml::{
     Spanned,
@@ -240,7 +240,11 @@ fn unknown(name: &str) -> String {
             };
             (far.min(elsewhere), known)
         })
-        .min_by_key(|(far, _)| *far);
+        // Of several as near, the one that begins most alike: `query` means `queries`, and not `url`.
+        .min_by_key(|(far, known)| {
+            let alike = name.bytes().zip(known.bytes()).take_while(|(a, b)| a == b).count();
+            (*far, Reverse(alike))
+        });
     match nearest {
         Some((far, known)) if far <= 2.max(name.chars().count() / 3) => {
             format!("{name} is not a key; did you mean {known}?")

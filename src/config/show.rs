@@ -25,6 +25,19 @@ pub fn show(options: &Options, file: &ConfigFile) -> String {
             let _ = write!(text, "\n[{own}]\n");
             table = own;
         }
+        if key.is_table() {
+            table = key.name;
+            let _ = write!(
+                text,
+                "\n# {} ({}). # {}\n[{}]\n{}\n",
+                key.help,
+                key.expects(),
+                who(file.origin(key.name)),
+                key.name,
+                key.shown(options)
+            );
+            continue;
+        }
         let _ = write!(
             text,
             "\n# {} ({}).\n{name} = {} # {}\n",

@@ -29,10 +29,37 @@ pub struct Options {
     pub files: Vec<Arc<str>>,
     /// Users besides the engine's own and root who may attach a console, to look.
     pub allow: Vec<Arc<str>>,
+    /// The Prometheus server that is read.
+    pub prometheus: PrometheusOptions,
     /// What is kept, and how long.
     pub store: StoreOptions,
     /// How the console looks.
     pub ui: UiOptions,
+}
+
+/// A Prometheus server, and what is asked of it. Secrets stand in files of their own.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrometheusOptions {
+    /// Where it is (`http://localhost:9090`); empty when none is read.
+    pub url: Arc<str>,
+    /// Name of a metric and the PromQL that gives its values. `{label}` in the name stands for the value of that label.
+    pub queries: Vec<(Arc<str>, Arc<str>)>,
+    /// Time between two values.
+    pub step: Span,
+    /// How far back its values are read when they are read for the first time.
+    pub backfill: Span,
+    /// File that holds a bearer token; empty for none.
+    pub token_file: Arc<str>,
+    /// User name; empty for none.
+    pub user: Arc<str>,
+    /// File that holds the user's password; empty for none.
+    pub password_file: Arc<str>,
+    /// File with the certificates (PEM) its own must go back to; empty for those of the public authorities.
+    pub ca_file: Arc<str>,
+    /// File with the certificate (PEM) that is shown to it; empty for none.
+    pub cert_file: Arc<str>,
+    /// File with the key (PEM) of that certificate; empty for none.
+    pub key_file: Arc<str>,
 }
 
 /// Thresholds of the drift scores.
@@ -121,6 +148,7 @@ impl Default for Options {
             sources_off: Vec::new(),
             files: Vec::new(),
             allow: Vec::new(),
+            prometheus: PrometheusOptions::default(),
             store: StoreOptions {
                 max_bytes: 2 << 30,
                 keep_raw: Span::from_days(2),
@@ -135,6 +163,58 @@ impl Default for Options {
                 charset: "auto".into(),
                 mouse: false,
             },
+        }
+    }
+}
+
+impl Default for PrometheusOptions {
+    /// What a node exporter tells of a host, under the names that this program's own sources use.
+    fn default() -> Self {
+        const NODE: [(&str, &str); 11] = [
+            (
+                "cpu.busy_pct",
+                r#"100 * (1 - avg without (cpu, mode) (rate(node_cpu_seconds_total{mode="idle"}[$__rate_interval])))"#,
+            ),
+            ("load.1", "node_load1"),
+            (
+                "mem.available_pct",
+                "100 * node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes",
+            ),
+            (
+                "mem.used_pct",
+                "100 * (1 - node_memory_MemAvailable_bytes / node_memory_MemTotal_bytes)",
+            ),
+            (
+                "fs.{mountpoint}.used_pct",
+                r#"100 * (1 - max without (device, fstype) (node_filesystem_avail_bytes{fstype!~"tmpfs|ramfs|overlay|squashfs"} / node_filesystem_size_bytes))"#,
+            ),
+            ("disk.{device}.read_bytes_per_s", "node_disk_read_bytes_total"),
+            ("disk.{device}.write_bytes_per_s", "node_disk_written_bytes_total"),
+            (
+                "disk.{device}.busy_pct",
+                "100 * rate(node_disk_io_time_seconds_total[$__rate_interval])",
+            ),
+            (
+                "net.{device}.rx_bytes_per_s",
+                r#"node_network_receive_bytes_total{device!="lo"}"#,
+            ),
+            (
+                "net.{device}.tx_bytes_per_s",
+                r#"node_network_transmit_bytes_total{device!="lo"}"#,
+            ),
+            ("up", "up"),
+        ];
+        Self {
+            url: "".into(),
+            queries: NODE.map(|(name, query)| (name.into(), query.into())).into(),
+            step: Span::from_secs(30),
+            backfill: Span::from_days(7),
+            token_file: "".into(),
+            user: "".into(),
+            password_file: "".into(),
+            ca_file: "".into(),
+            cert_file: "".into(),
+            key_file: "".into(),
         }
     }
 }

@@ -64,6 +64,9 @@ pub struct DriftState {
 struct MetricWatch {
     surprise: SurpriseWatch,
     limit: LimitWatch,
+    /// Whether it was ever read when it was new. What is read of the past is no silence.
+    #[serde(default)]
+    live: bool,
 }
 
 impl DriftState {
@@ -140,10 +143,12 @@ impl DriftState {
             } else {
                 watch.surprise.look(metric, level, worth(shadows, metric));
             }
+            let silent = stale::silent(metric, now);
+            watch.live |= !silent;
             let off = match stale::since(metric, watching, now) {
-                Some(since) => Some(Departed::stale(id, since)),
-                None if stale::silent(metric, now) => None,
-                None => {
+                Some(since) if watch.live => Some(Departed::stale(id, since)),
+                _ if silent => None,
+                _ => {
                     watch.limit.look(metric, options, rare, now, seed);
                     Departed::worst(metric, &watch.limit, &watch.surprise, now)
                 }

@@ -166,7 +166,13 @@ impl Scheduled {
             }
             Err(error) => {
                 self.absent = matches!(error, ObserveError::Absent { .. });
-                self.failures += 1;
+                self.failures = match error {
+                    ObserveError::Partly { .. } => 0,
+                    _ => self.failures + 1,
+                };
+                if self.failures == 0 {
+                    self.row.read = Some(now);
+                }
                 self.row.ok = false;
                 self.row.says = crate::domain::text::visible(&error.to_string()).into();
             }

@@ -25,8 +25,9 @@ use super::{
 };
 use crate::{
     domain::{Batch, Event, EventKind, Options, ResourceId, Span, Timestamp},
-    observe::{Group, Host, metric_groups, recording::Recorder, setting_groups},
+    observe::{Group, Host, PROMETHEUS, metric_groups, prometheus_group, recording::Recorder, setting_groups},
     pipeline::{self, State},
+    shadow::{Metric, MetricShadow},
     store::{AuditEntry, Write},
 };
 
@@ -144,7 +145,7 @@ impl Loop {
     pub async fn run(mut self, mut questions: mpsc::Receiver<Asked>, mut stopped: oneshot::Receiver<()>) {
         let live = self.setup.sources == Sources::Live;
         if live {
-            self.start_readers(metric_groups, [0; 32]);
+            self.start_readers(metric_groups(&self.host([0; 32])));
         }
         // Without news for this long the step runs all the same: silence is something to judge.
         let silence = Duration::from(self.options.interval) * 3 + Duration::from_secs(1);
@@ -211,8 +212,19 @@ impl Loop {
         }
     }
 
-    fn start_readers(&mut self, groups: fn(&Host) -> Vec<Group>, secret_key: [u8; 32]) {
-        for group in groups(&self.host(secret_key)) {
+    /// The server that is read as a source, if one is. What was learnt from too few of its values is learnt anew, with the past
+    /// that lies before them.
+    fn prometheus(&mut self, once: bool) -> Option<Group> {
+        let ours = |metric: &Metric| &*metric.meta.source == PROMETHEUS;
+        let metrics = &mut self.state.shadows.metrics;
+        metrics.retain(|_, metric| !ours(metric) || metric.shadow.points() >= MetricShadow::WARM);
+        let known = metrics.iter().filter(|(_, metric)| ours(metric));
+        let known = known.filter_map(|(id, metric)| Some((id.clone(), metric.newest()?.at)));
+        prometheus_group(&self.options.prometheus, &known.collect(), once)
+    }
+
+    fn start_readers(&mut self, groups: impl IntoIterator<Item = Group>) {
+        for group in groups {
             let name = group.name;
             let reader = Reader::new(group, &self.options.sources_off, clock::now());
             let (stop, stopped) = blocking::channel();
@@ -224,13 +236,14 @@ impl Loop {
     /// One full cycle of every source; the metrics twice, a second apart, because rates need two readings.
     async fn cycle(&mut self, secret_key: [u8; 32]) {
         let host = self.host(secret_key);
+        let others: Vec<Group> = setting_groups(&host).into_iter().chain(self.prometheus(true)).collect();
         let readers = |groups: Vec<Group>| -> Vec<Reader> {
             groups
                 .into_iter()
                 .map(|group| Reader::new(group, &self.options.sources_off, Timestamp(0)))
                 .collect()
         };
-        let (mut metrics, mut settings) = (readers(metric_groups(&host)), readers(setting_groups(&host)));
+        let (mut metrics, mut settings) = (readers(metric_groups(&host)), readers(others));
         let began = clock::Stopwatch::start();
         for reader in metrics.iter_mut().chain(&mut settings) {
             let read = reader.read(clock::now());
@@ -277,7 +290,11 @@ impl Loop {
             .key
             .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
         match self.setup.sources {
-            Sources::Live => self.start_readers(setting_groups, key),
+            Sources::Live => {
+                let groups = setting_groups(&self.host(key));
+                let prometheus = self.prometheus(false);
+                self.start_readers(groups.into_iter().chain(prometheus));
+            }
             Sources::Once => self.cycle(key).await,
             Sources::None => {}
         }

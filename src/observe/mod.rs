@@ -32,6 +32,7 @@ mod network;
 mod package;
 mod port;
 mod process;
+mod prometheus;
 mod protocol;
 pub mod recording;
 mod scope;
@@ -59,6 +60,8 @@ mod live;
 
 use std::path::PathBuf;
 
+pub use prometheus::{PROMETHEUS, prometheus_group, selected};
+
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
 /// The host that is watched, and how often.
@@ -82,7 +85,7 @@ pub struct Host {
 /// not stop the others.
 pub struct Group {
     /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `accounts`, `containers`, `programs`, `events`,
-    /// `files`.
+    /// `files`, `prometheus`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
     pub sources: Vec<Box<dyn Source>>,
@@ -270,6 +273,14 @@ pub enum ObserveError {
         /// The thing, with line where there is one.
         what: String,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Part of it could not be read, and asking less often would not help: all else is in the batch.
+    #[error("{what}: {why}")]
+    Partly {
+        /// The thing.
+        what: String,
+        /// What is missing and why.
         why: String,
     },
     /// Reading failed otherwise.

@@ -8,6 +8,7 @@ mod docs;
 mod engine;
 mod golden;
 mod library;
+mod prometheus;
 mod recording;
 mod support;
 mod tui;

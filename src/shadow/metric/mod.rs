@@ -129,6 +129,8 @@ impl MetricShadow {
     const POWER: i32 = 8;
     /// History below which what leads to a limit may be a burst: watching often begins with a start, a build or a copy.
     const YOUNG: Span = Span::from_mins(30);
+    /// Values after which it is refitted, however little time has passed: more than an hour's at two seconds.
+    const MANY: u64 = 2_000;
     /// How fast the members' one-step errors forget: a minute at two seconds.
     const RATE: f64 = 0.03;
 
@@ -358,7 +360,8 @@ impl MetricShadow {
         let Some((refitted, points)) = self.refitted else {
             return self.points >= Self::WARM;
         };
-        if points < Self::FINE as u64 && self.points >= points * 2 {
+        // Soon while it is young, and as it goes when a long past is read at once.
+        if points < Self::FINE as u64 && self.points >= points * 2 || self.points - points >= Self::MANY {
             return true;
         }
         let lately = |since: Timestamp| (newest.at - since).0.saturating_abs() < Span::from_hours(1).0;
