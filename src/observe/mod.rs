@@ -15,6 +15,7 @@ mod filesystem;
 mod firewall;
 mod hardware;
 mod history;
+mod integrity;
 mod journal;
 mod kernel;
 mod kmsg;
@@ -59,6 +60,8 @@ mod live;
 
 use std::path::PathBuf;
 
+#[cfg(target_os = "linux")]
+pub use self::integrity::{Effort, Integrity, Swept};
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
 /// The host that is watched, and how often.
@@ -76,13 +79,15 @@ pub struct Host {
     pub settings_interval: Span,
     /// Files and folders read as settings besides `/etc`.
     pub paths: Vec<PathBuf>,
+    /// The file in which the files of programs are remembered; `None` forgets them when the program ends.
+    pub memory: Option<PathBuf>,
 }
 
 /// Sources that run one after another on one thread of the engine, so that a hung mount or a slow child of one group does
 /// not stop the others.
 pub struct Group {
     /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `accounts`, `containers`, `programs`, `events`,
-    /// `files`.
+    /// `integrity`, `files`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
     pub sources: Vec<Box<dyn Source>>,
@@ -189,6 +194,11 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             ],
         },
     ];
+    // It reads much, a little at a time.
+    groups.push(Group {
+        name: "integrity",
+        sources: vec![Box::new(integrity::Integrity::with(host, &witness))],
+    });
     // They may lie on another machine, which then holds up only them.
     if !host.paths.is_empty() {
         groups.push(Group {
@@ -270,6 +280,14 @@ pub enum ObserveError {
         /// The thing, with line where there is one.
         what: String,
         /// What is wrong with it.
+        why: String,
+    },
+    /// Some of it was read, and some of it cannot be. It is asked again as usual.
+    #[error("{what}: {why}")]
+    Partial {
+        /// The thing.
+        what: String,
+        /// What is left out.
         why: String,
     },
     /// Reading failed otherwise.
