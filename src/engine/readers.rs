@@ -164,15 +164,16 @@ impl Scheduled {
                 self.row.says = "".into();
                 self.row.read = Some(now);
             }
+            // Read as far as it can be: no reason to read it less often.
+            Err(error @ ObserveError::Partly { .. }) => {
+                (self.failures, self.absent) = (0, false);
+                self.row.ok = false;
+                self.row.says = crate::domain::text::visible(&error.to_string()).into();
+                self.row.read = Some(now);
+            }
             Err(error) => {
                 self.absent = matches!(error, ObserveError::Absent { .. });
-                self.failures = match error {
-                    ObserveError::Partly { .. } => 0,
-                    _ => self.failures + 1,
-                };
-                if self.failures == 0 {
-                    self.row.read = Some(now);
-                }
+                self.failures += 1;
                 self.row.ok = false;
                 self.row.says = crate::domain::text::visible(&error.to_string()).into();
             }

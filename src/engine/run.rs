@@ -209,6 +209,7 @@ impl Loop {
             interval: self.options.interval,
             settings_interval: self.options.settings_interval,
             paths: self.options.files.iter().map(|path| path.as_ref().into()).collect(),
+            memory: self.setup.store.as_ref().map(|store| store.with_extension("files")),
         }
     }
 

@@ -33,6 +33,7 @@ impl Tree {
             interval: Span::from_secs(2),
             settings_interval: Span::from_secs(60),
             paths: Vec::new(),
+            memory: None,
         }
     }
 

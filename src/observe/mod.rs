@@ -15,6 +15,7 @@ mod filesystem;
 mod firewall;
 mod hardware;
 mod history;
+mod integrity;
 mod journal;
 mod kernel;
 mod kmsg;
@@ -60,6 +61,8 @@ mod live;
 
 use std::path::PathBuf;
 
+#[cfg(target_os = "linux")]
+pub use integrity::{Effort, Integrity, Swept};
 pub use prometheus::{PROMETHEUS, prometheus_group, selected};
 
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
@@ -79,13 +82,15 @@ pub struct Host {
     pub settings_interval: Span,
     /// Files and folders read as settings besides `/etc`.
     pub paths: Vec<PathBuf>,
+    /// The file in which the files of programs are remembered; `None` forgets them when the program ends.
+    pub memory: Option<PathBuf>,
 }
 
 /// Sources that run one after another on one thread of the engine, so that a hung mount or a slow child of one group does
 /// not stop the others.
 pub struct Group {
     /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `accounts`, `containers`, `programs`, `events`,
-    /// `files`, `prometheus`.
+    /// `integrity`, `files`, `prometheus`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
     pub sources: Vec<Box<dyn Source>>,
@@ -192,6 +197,11 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             ],
         },
     ];
+    // It reads much, a little at a time.
+    groups.push(Group {
+        name: "integrity",
+        sources: vec![Box::new(integrity::Integrity::with(host, &witness))],
+    });
     // They may lie on another machine, which then holds up only them.
     if !host.paths.is_empty() {
         groups.push(Group {

@@ -111,6 +111,13 @@ impl Witness {
             _ => seen.who.clone(),
         })
     }
+
+    /// Whether the package manager worked on anything at `at`, as far as its log says.
+    pub(super) fn packages_changed(&self, at: Timestamp) -> bool {
+        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let installed = |seen: &Seen| seen.deed == Deed::Installed && apart(at, seen.at) <= PACKAGE;
+        seen.iter().any(installed)
+    }
 }
 
 fn apart(one: Timestamp, other: Timestamp) -> Span {

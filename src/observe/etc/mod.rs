@@ -260,7 +260,7 @@ impl Source for Etc {
         }
         self.read_at = now;
         if cut {
-            return Err(ObserveError::Malformed {
+            return Err(ObserveError::Partly {
                 what: self.name.to_owned(),
                 why: format!("too many files, only the first {} are watched", self.known.len()),
             });
@@ -486,7 +486,7 @@ mod tests {
         let mut source = Etc::new(&tree.host(), &Witness::default());
         let mut out = Batch::default();
         let told = source.read(Timestamp(0), &mut out);
-        assert!(matches!(told, Err(ObserveError::Malformed { .. })));
+        assert!(matches!(told, Err(ObserveError::Partly { .. })));
         assert_eq!(out.snapshots[0].settings.as_ref().unwrap().len(), MOST_FILES);
     }
 }

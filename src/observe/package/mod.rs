@@ -20,7 +20,7 @@ use super::{
 use crate::domain::{Batch, Span, Timestamp, Value, Version};
 
 /// The databases of packages, and what each belongs to. Of a host with several, all are told.
-const DATABASES: [(&str, Kind); 5] = [
+pub(super) const DATABASES: [(&str, Kind); 5] = [
     ("var/lib/dpkg/status", Kind::Dpkg),
     ("lib/apk/db/installed", Kind::Apk),
     ("var/lib/rpm/rpmdb.sqlite", Kind::Rpm),
@@ -31,7 +31,7 @@ const DATABASES: [(&str, Kind); 5] = [
 const MOST_BYTES: u64 = 256 << 20;
 
 #[derive(Clone, Copy, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Dpkg,
     Apk,
     Rpm,
