@@ -9,25 +9,22 @@ pub struct Rows {
     x: Vec<f32>,
     y: Vec<bool>,
     weight: Vec<f32>,
+    /// The log-odds that the trees start from.
+    start: Vec<f32>,
 }
 
 impl Rows {
-    /// No rows yet, of `width` features.
-    #[must_use]
-    pub fn new(width: usize) -> Self {
-        Self {
-            width,
-            ..Self::default()
+    /// Appends a row and the log-odds the trees start from; features that are not finite count as 0.
+    pub fn push(&mut self, x: &[f32], start: f32, y: bool, weight: f32) {
+        if self.width == 0 {
+            self.width = x.len();
         }
-    }
-
-    /// Appends a row; not-a-number features count as 0.
-    pub fn push(&mut self, x: &[f32], y: bool, weight: f32) {
-        debug_assert_eq!(x.len(), self.width);
+        debug_assert_eq!(x.len(), self.width, "rows of one width");
         self.x
             .extend(x.iter().map(|value| if value.is_finite() { *value } else { 0.0 }));
         self.y.push(y);
         self.weight.push(weight);
+        self.start.push(start);
     }
 
     /// How many rows there are.
@@ -48,6 +45,7 @@ impl Rows {
         self.x.drain(..gone * self.width);
         self.y.drain(..gone);
         self.weight.drain(..gone);
+        self.start.drain(..gone);
     }
 
     fn row(&self, place: usize) -> &[f32] {
@@ -64,19 +62,20 @@ pub struct Recipe {
     pub depth: usize,
     /// The share of its answer that each tree gives.
     pub rate: f32,
-    /// Weight (of the second derivative) that draws a leaf to 0, and least of it in a leaf.
+    /// Weight (of the second derivative) that draws a leaf to 0.
     pub ridge: f32,
+    /// Least weight in a leaf.
+    pub least: f32,
     /// Share of the features each tree may ask for.
     pub features: f32,
     /// Share of the rows each tree sees.
     pub rows: f32,
 }
 
-/// A sum of regression trees on the log-odds, grown by second-order gradient boosting over binned features (Friedman 2001;
+/// A sum of regression trees that corrects given log-odds, grown by second-order gradient boosting over binned features (Friedman 2001;
 /// Chen & Guestrin, XGBoost, 2016, 2.2 and 3.3), each on a random part of rows and features (Friedman 2002).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Boost {
-    base: f32,
     nodes: Vec<Node>,
     roots: Vec<u32>,
 }
@@ -90,6 +89,19 @@ struct Node {
     value: f32,
 }
 
+/// The log-odds of a probability, those of 10⁻⁶ and 1 − 10⁻⁶ at the ends.
+#[must_use]
+pub fn logit(p: f32) -> f32 {
+    let p = p.clamp(1e-6, 1.0 - 1e-6);
+    (p / (1.0 - p)).ln()
+}
+
+/// The probability of log-odds.
+#[must_use]
+pub fn chance(logit: f32) -> f64 {
+    1.0 / (1.0 + f64::from(-logit).exp())
+}
+
 /// Most bins of a feature.
 const BINS: usize = 32;
 
@@ -97,17 +109,8 @@ impl Boost {
     /// Grows trees that answer like `rows`.
     #[must_use]
     pub fn fit(rows: &Rows, recipe: Recipe, seed: u64) -> Self {
-        let total: f64 = rows.weight.iter().map(|weight| f64::from(*weight)).sum();
-        let yes: f64 = (0..rows.len())
-            .filter(|place| rows.y[*place])
-            .map(|place| f64::from(rows.weight[place]))
-            .sum();
-        let mean = ((yes + 0.5) / (total + 1.0)).clamp(1e-6, 1.0 - 1e-6);
-        let mut boost = Self {
-            base: (mean / (1.0 - mean)).ln() as f32,
-            ..Self::default()
-        };
-        if rows.len() < 20 || yes <= 0.0 {
+        let mut boost = Self::default();
+        if rows.len() < 20 || rows.yes() == 0 || rows.yes() == rows.len() {
             return boost;
         }
         let cuts = cuts(rows);
@@ -118,7 +121,7 @@ impl Boost {
             }
         }
         let mut random = fastrand::Rng::with_seed(seed);
-        let mut logits = vec![boost.base; rows.len()];
+        let mut logits = rows.start.clone();
         let mut grower = Grower {
             rows,
             bins: &bins,
@@ -133,10 +136,10 @@ impl Boost {
         boost
     }
 
-    /// The log-odds of yes for a row.
+    /// What is to be added to a row's log-odds.
     #[must_use]
-    pub fn logit(&self, x: &[f32]) -> f32 {
-        let mut sum = self.base;
+    pub fn correction(&self, x: &[f32]) -> f32 {
+        let mut sum = 0.0;
         for root in &self.roots {
             let mut node = self.nodes[*root as usize];
             while node.left > 0 {
@@ -293,7 +296,7 @@ impl Grower<'_> {
 
     /// The question that gains most, as feature and bin (rows up to that bin go left).
     fn best(&self, histogram: &[(f32, f32)], asked: &[usize], (g, h): (f32, f32)) -> Option<(usize, usize)> {
-        let ridge = self.recipe.ridge;
+        let Recipe { ridge, least, .. } = self.recipe;
         let score = |g: f32, h: f32| g * g / (h + ridge);
         let (mut best, mut most) = (None, score(g, h) + 1e-3);
         for (k, feature) in asked.iter().enumerate() {
@@ -302,7 +305,7 @@ impl Grower<'_> {
                 let (bin_g, bin_h) = histogram[k * BINS + bin];
                 left_g += bin_g;
                 left_h += bin_h;
-                if left_h < 0.3 * ridge || h - left_h < 0.3 * ridge {
+                if left_h < least || h - left_h < least {
                     continue;
                 }
                 let gain = score(left_g, left_h) + score(g - left_g, h - left_h);

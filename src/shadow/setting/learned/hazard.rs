@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    boost::{Boost, Recipe, Rows},
+    boost::{Boost, Recipe, Rows, chance, logit},
     fading::MEMORIES,
     table::{Group, Setting, Sort, Table},
 };
@@ -12,46 +12,69 @@ use super::{
 pub const WINDOW: f64 = 7.0;
 /// Features of a setting.
 const WIDTH: usize = 44;
+/// The feature that holds the logarithm of the rate in 120 days.
+const RATE: usize = 8;
 /// Days between two moments at which the answers to come are noted.
 const EVERY: f64 = 3.5;
+/// Settings, watched for 120 days, that the wider group's rate weighs against a group's own.
+const GROUP: f32 = 50.0;
+/// Changes, and times of 120 days, that the groups' rate weighs against a setting's own.
+const SETTING: (f32, f32) = (0.4, 0.7);
+/// A setting without a change for more days than the first calms down by this power of the time.
+const CALM: (f32, f32) = (30.0, -0.3);
 /// Most settings noted at a moment.
 const NOTED: usize = 20_000;
 /// Most rows learnt from.
-const ROWS: usize = 60_000;
+const ROWS: usize = 40_000;
 /// Settings that did not change, for one that did, among the rows.
 const QUIET: f32 = 12.0;
 /// Trees.
 const RECIPE: Recipe = Recipe {
-    trees: 80,
-    depth: 5,
-    rate: 0.08,
-    ridge: 8.0,
-    features: 0.5,
+    trees: 60,
+    depth: 3,
+    rate: 0.05,
+    ridge: 100.0,
+    least: 3.0,
+    features: 0.4,
     rows: 0.7,
 };
+/// How much of a moment's difference in log loss counts when the rate and the trees are weighed against each other.
+const HEED: f64 = 0.05;
 
-/// P(change in seven days) of every setting, by boosted trees over its own record, its groups' and its peers', fitted to the moments
-/// of the stream itself whose seven days have passed.
+/// P(change in seven days) of every setting: an empirical-Bayes rate (Gamma-Poisson, shrunk from class to last name, template and path,
+/// and from folder to resource and section; Gelman et al., Bayesian Data Analysis, 3rd ed., 5.1), corrected by boosted trees over its
+/// own record, its groups' and its peers'. Both learn from the moments of the stream itself whose seven days have passed, and are
+/// mixed by the log loss they had then (Vovk 1990).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Hazard {
     /// Moments whose answer is not known yet.
     open: Vec<Moment>,
     rows: Rows,
-    boost: Option<Boost>,
+    boost: Boost,
     /// When the next moment is due, days.
     due: Option<f64>,
-    fitted: f64,
     moments: u32,
+    /// Moments learnt, and those learnt when the trees were grown.
+    learnt: u32,
+    fitted: u32,
+    /// By how much the trees' log loss was less than the rate's, in nats, as far as heeded; fading.
+    lead: f64,
 }
 
-/// A moment: the features of the settings noted at it.
+/// A moment: the features of the settings noted at it, and what was said then by rate and by trees (log-odds).
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Moment {
     at: f64,
     settings: Vec<u32>,
     features: Vec<f32>,
+    said: Vec<(f32, f32)>,
     changed: Vec<bool>,
     weight: f32,
+}
+
+/// The log-odds of a change within the window by the rate alone.
+fn by_rate(row: &[f32]) -> f32 {
+    logit(-(-f64::from(row[RATE].exp()) * WINDOW / MEMORIES[2]).exp_m1() as f32)
 }
 
 fn log(value: f32) -> f32 {
@@ -63,25 +86,73 @@ fn since(at: f64, then: Option<f64>, never: f32) -> f32 {
     then.map_or(never, |then| ((at - then).max(0.0) as f32 + 0.02).ln())
 }
 
-/// Changes a setting of the group makes in 120 days, drawn to `prior`.
-fn rate(group: &Group, at: f64, prior: f32) -> f32 {
-    let watched = MEMORIES[2] * (1.0 - (-(at - group.born).max(0.0) / MEMORIES[2]).exp());
-    let exposure = group.alive.max(1) as f32 * watched as f32 / MEMORIES[2] as f32;
-    (group.changes.read(at)[2] + prior * 5.0) / (exposure + 5.0)
+/// A group at the moment.
+#[derive(Clone, Copy, Debug)]
+struct Now {
+    changes: [f32; 3],
+    commits: [f32; 3],
+    churn: [f32; 3],
+    alive: f32,
+    /// Settings times the share of 120 days that they were watched.
+    exposure: f32,
+    /// Logarithm of the days since it was touched.
+    touched: f32,
 }
 
-/// The features of a setting at a time.
-fn features(table: &Table, setting: &Setting, at: f64, out: &mut Vec<f32>) {
+impl Now {
+    /// Changes a setting of the group makes in 120 days, drawn to `prior`.
+    fn rate(&self, prior: f32) -> f32 {
+        (self.changes[2] + prior * GROUP) / (self.exposure + GROUP)
+    }
+}
+
+/// The table at a moment; each group is looked at once.
+struct View<'a> {
+    table: &'a Table,
+    at: f64,
+    groups: Vec<Option<Now>>,
+}
+
+impl<'a> View<'a> {
+    fn new(table: &'a Table, at: f64) -> Self {
+        Self {
+            table,
+            at,
+            groups: vec![None; table.groups.len()],
+        }
+    }
+
+    fn group(&mut self, setting: &Setting, sort: Sort) -> Now {
+        let (place, at) = (setting.groups[sort as usize] as usize, self.at);
+        *self.groups[place].get_or_insert_with(|| {
+            let group: &Group = &self.table.groups[place];
+            let alive = group.alive.max(1) as f32;
+            let watched = 1.0 - (-(at - group.born).max(0.0) / MEMORIES[2]).exp();
+            Now {
+                changes: group.changes.read(at),
+                commits: group.commits.read(at),
+                churn: group.churn.read(at),
+                alive,
+                exposure: alive * watched as f32,
+                touched: since(at, group.touched, 8.0),
+            }
+        })
+    }
+}
+
+/// The features of a setting at the moment.
+fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
     let start = out.len();
+    let (table, at) = (view.table, view.at);
     let own = setting.rate.read(at);
-    let resource = table.group(setting, Sort::Resource);
-    let folder = table.group(setting, Sort::Folder);
-    let kind = table.group(setting, Sort::Kind);
-    let path = table.group(setting, Sort::Path);
-    let shape = table.group(setting, Sort::Template);
-    let leaf = table.group(setting, Sort::Leaf);
-    let section = table.group(setting, Sort::Section);
-    let class = table.group(setting, Sort::Class);
+    let resource = view.group(setting, Sort::Resource);
+    let folder = view.group(setting, Sort::Folder);
+    let kind = view.group(setting, Sort::Kind);
+    let path = view.group(setting, Sort::Path);
+    let shape = view.group(setting, Sort::Template);
+    let leaf = view.group(setting, Sort::Leaf);
+    let section = view.group(setting, Sort::Section);
+    let class = view.group(setting, Sort::Class);
     let age = (at - setting.born).max(0.0) as f32;
     let gone_by = (at - setting.changed.unwrap_or(setting.born)).max(0.0) as f32;
     let gap = if setting.gap.1 > 0.0 {
@@ -91,16 +162,21 @@ fn features(table: &Table, setting: &Setting, at: f64, out: &mut Vec<f32>) {
     };
     // Gamma-Poisson rates from the widest group to the setting itself, each drawn to the one before.
     let all = table.changes.read(at)[2] / table.alive.max(1) as f32;
-    let by_class = rate(class, at, all);
-    let by_leaf = rate(leaf, at, by_class);
-    let by_shape = rate(shape, at, by_leaf);
-    let by_path = rate(path, at, by_shape);
-    let by_folder = rate(folder, at, by_class);
-    let by_resource = rate(resource, at, by_folder);
-    let by_section = rate(section, at, by_resource);
+    let by_class = class.rate(all);
+    let by_leaf = leaf.rate(by_class);
+    let by_shape = shape.rate(by_leaf);
+    let by_path = path.rate(by_shape);
+    let by_folder = folder.rate(by_class);
+    let by_resource = resource.rate(by_folder);
+    let by_section = section.rate(by_resource);
     let prior = (by_path * by_section).sqrt();
     let watched = (1.0 - (-f64::from(age) / MEMORIES[2]).exp()) as f32;
-    let mean = (own[2] + prior) / (watched + 1.0);
+    let weight = SETTING.0 / prior.max(1e-5) + SETTING.1;
+    let calm = match setting.changed {
+        Some(_) if gone_by > CALM.0 => (gone_by / CALM.0).powf(CALM.1),
+        _ => 1.0,
+    };
+    let mean = calm * (own[2] + prior * weight) / (watched + weight);
     out.extend([
         log(own[0] * 4.0),
         log(own[1] * 4.0),
@@ -114,32 +190,28 @@ fn features(table: &Table, setting: &Setting, at: f64, out: &mut Vec<f32>) {
         prior.max(1e-5).ln(),
     ]);
     for group in [resource, folder, section] {
-        let changes = group.changes.read(at);
-        let alive = group.alive.max(1) as f32;
         out.extend([
-            log(changes[0]),
-            log(changes[1] / alive * 10.0),
-            log(changes[2] / alive * 10.0),
-            since(at, group.touched, 8.0),
+            log(group.changes[0]),
+            log(group.changes[1] / group.alive * 10.0),
+            log(group.changes[2] / group.alive * 10.0),
+            group.touched,
         ]);
     }
+    out.extend([0, 1, 2].map(|k| log(resource.commits[k])));
     out.extend([
-        log(resource.commits.read(at)[0]),
-        log(resource.commits.read(at)[1]),
-        log(resource.commits.read(at)[2]),
-        log(resource.churn.read(at)[0]),
-        log(resource.churn.read(at)[1]),
-        log(resource.alive as f32),
-        log(folder.commits.read(at)[1]),
+        log(resource.churn[0]),
+        log(resource.churn[1]),
+        log(resource.alive),
+        log(folder.commits[1]),
         by_leaf.max(1e-5).ln(),
         by_shape.max(1e-5).ln(),
         by_path.max(1e-5).ln(),
         by_class.max(1e-5).ln(),
-        rate(kind, at, all).max(1e-5).ln(),
-        since(at, path.touched, 8.0),
-        log(path.changes.read(at)[0] / path.alive.max(1) as f32 * 10.0),
-        log(path.alive as f32),
-        log(leaf.changes.read(at)[0] / leaf.alive.max(1) as f32 * 10.0),
+        kind.rate(all).max(1e-5).ln(),
+        path.touched,
+        log(path.changes[0] / path.alive * 10.0),
+        log(path.alive),
+        log(leaf.changes[0] / leaf.alive * 10.0),
     ]);
     let holders = table.holders(setting.bare);
     let left = holders.map_or([0.0; 3], |holders| holders.left.read(at));
@@ -150,8 +222,8 @@ fn features(table: &Table, setting: &Setting, at: f64, out: &mut Vec<f32>) {
         log(left[1]),
         log(table.changes.read(at)[0]),
         log(table.commits.read(at)[0]),
+        author.map_or(0.0, |author| log(author.commits.read(at)[0])),
     ]);
-    out.push(author.map_or(0.0, |author| log(author.commits.read(at)[0])));
     debug_assert_eq!(out.len() - start, WIDTH);
 }
 
@@ -181,13 +253,20 @@ impl Hazard {
         let mut moment = Moment {
             at,
             features: Vec::with_capacity(settings.len() * WIDTH),
+            said: Vec::new(),
             changed: vec![false; settings.len()],
             settings,
             weight: step as f32,
         };
+        let mut view = View::new(table, at);
         for place in &moment.settings {
-            features(table, &table.settings[*place as usize], at, &mut moment.features);
+            features(&mut view, &table.settings[*place as usize], &mut moment.features);
         }
+        let said = moment.features.chunks_exact(WIDTH).map(|row| {
+            let rate = by_rate(row);
+            (rate, rate + self.boost.correction(row))
+        });
+        moment.said = said.collect();
         self.open.push(moment);
     }
 
@@ -212,39 +291,53 @@ impl Hazard {
             if *changed || random.f32() < share {
                 let weight = if *changed { 1.0 } else { 1.0 / share };
                 let row = &moment.features[place * WIDTH..(place + 1) * WIDTH];
-                if self.rows.len() == 0 {
-                    self.rows = Rows::new(WIDTH);
-                }
-                self.rows.push(row, *changed, weight * moment.weight);
+                self.rows
+                    .push(row, moment.said[place].0, *changed, weight * moment.weight);
             }
         }
         self.rows.keep(ROWS);
+        self.learnt += 1;
+        if self.fitted > 0 {
+            let loss = |logit: f32, changed: bool| -> f64 {
+                let p = chance(logit);
+                -(if changed { p } else { 1.0 - p }).max(1e-9).ln()
+            };
+            let lead: f64 = moment
+                .said
+                .iter()
+                .zip(&moment.changed)
+                .map(|((rate, trees), changed)| loss(*rate, *changed) - loss(*trees, *changed))
+                .sum();
+            self.lead = (self.lead * 0.97 + HEED * lead * f64::from(moment.weight)).clamp(-5.0, 5.0);
+        }
     }
 
-    fn fit(&mut self, at: f64) {
-        if self.rows.yes() >= 20 && at - self.fitted >= WINDOW {
-            self.boost = Some(Boost::fit(&self.rows, RECIPE, self.rows.len() as u64));
-            self.fitted = at;
+    fn fit(&mut self) {
+        if self.rows.yes() >= 40 && self.learnt - self.fitted >= (self.learnt / 8).max(4) {
+            self.boost = Boost::fit(&self.rows, RECIPE, u64::from(self.learnt));
+            self.fitted = self.learnt;
         }
     }
 
     /// P(change within seven days of `at`) of every setting alive, by its place in the table.
     pub fn all(&mut self, table: &Table, at: f64) -> Vec<(u32, f64)> {
-        self.fit(at);
-        let mut row = Vec::with_capacity(WIDTH);
+        self.fit();
+        let (mut view, mut row) = (View::new(table, at), Vec::with_capacity(WIDTH));
         let alive = table.settings.iter().zip(0..).filter(|(setting, _)| setting.alive);
         alive
-            .map(|(setting, place)| (place, self.one(table, setting, at, &mut row)))
+            .map(|(setting, place)| (place, self.one(&mut view, setting, &mut row)))
             .collect()
     }
 
-    fn one(&self, table: &Table, setting: &Setting, at: f64, row: &mut Vec<f32>) -> f64 {
+    fn one(&self, view: &mut View<'_>, setting: &Setting, row: &mut Vec<f32>) -> f64 {
         row.clear();
-        features(table, setting, at, row);
-        match &self.boost {
-            Some(boost) => 1.0 / (1.0 + f64::from(-boost.logit(row)).exp()),
-            // Nothing learnt yet: the Gamma-Poisson rate alone.
-            None => 1.0 - (-f64::from(row[8].exp()) * WINDOW / MEMORIES[2]).exp(),
+        features(view, setting, row);
+        let rate = by_rate(row);
+        if self.fitted == 0 {
+            return chance(rate);
         }
+        let trees = chance(rate + self.boost.correction(row));
+        let share = 1.0 / (1.0 + (-self.lead).exp());
+        trees * share + chance(rate) * (1.0 - share)
     }
 }

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    boost::{Boost, Recipe, Rows},
+    boost::{Boost, Recipe, Rows, chance, logit},
     table::{Setting, Sort, Table},
 };
 
@@ -18,6 +18,7 @@ const RECIPE: Recipe = Recipe {
     depth: 3,
     rate: 0.08,
     ridge: 4.0,
+    least: 1.2,
     features: 0.5,
     rows: 0.7,
 };
@@ -131,10 +132,8 @@ impl Lists {
         self.row.clear();
         let mean = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
         let odds = [0, 1, 2].map(|way| {
-            let boosted = self.ways[way].boost.as_ref();
-            boosted.map_or(f64::from(mean[way]), |boost| {
-                1.0 / (1.0 + f64::from(-boost.logit(&self.row)).exp())
-            })
+            let boost = self.ways[way].boost.as_ref();
+            chance(logit(mean[way]) + boost.map_or(0.0, |boost| boost.correction(&self.row)))
         });
         let total: f64 = odds.iter().sum();
         odds.map(|odds| (odds / total.max(1e-9)).clamp(0.0, 1.0))
@@ -152,12 +151,9 @@ impl Lists {
     /// Learns the way (0 grow, 1 shrink, 2 both) that a list goes, before the table takes it.
     pub fn learn(&mut self, table: &Table, number: u32, at: f64, way: usize) {
         self.row.clear();
-        let _ = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
+        let mean = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
         for (k, one) in self.ways.iter_mut().enumerate() {
-            if one.rows.len() == 0 {
-                one.rows = Rows::new(WIDTH);
-            }
-            one.rows.push(&self.row, k == way, 1.0);
+            one.rows.push(&self.row, logit(mean[k]), k == way, 1.0);
             if one.rows.len() > ROWS + ROWS / 8 {
                 one.rows.keep(ROWS);
             }

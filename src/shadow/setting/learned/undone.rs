@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    boost::{Boost, Recipe, Rows},
+    boost::{Boost, Recipe, Rows, chance, logit},
     edit::{Class, Edit},
     table::{Outcome, Sort, Table},
 };
@@ -14,6 +14,8 @@ use super::{
 pub const WINDOW: f64 = 14.0;
 /// Features of a change.
 const WIDTH: usize = 46;
+/// The feature that holds the share of its setting's changes that were undone, drawn to that of all.
+const SHARE: usize = 8;
 /// Most rows learnt from.
 const ROWS: usize = 20_000;
 /// Changes waiting for their answer, at most.
@@ -23,6 +25,7 @@ const RECIPE: Recipe = Recipe {
     depth: 4,
     rate: 0.07,
     ridge: 6.0,
+    least: 1.8,
     features: 0.4,
     rows: 0.7,
 };
@@ -85,10 +88,8 @@ impl Undone {
             if !open.undone {
                 table.settle(open.setting, open.author, at, false);
             }
-            if self.rows.len() == 0 {
-                self.rows = Rows::new(WIDTH);
-            }
-            self.rows.push(&open.features, open.undone, 1.0);
+            self.rows
+                .push(&open.features, logit(open.features[SHARE]), open.undone, 1.0);
             if self.rows.len() > ROWS + ROWS / 8 {
                 self.rows.keep(ROWS);
             }
@@ -203,10 +204,9 @@ impl Undone {
                 self.boost = Some(Boost::fit(&self.rows, RECIPE, self.learnt));
             }
         }
-        match &self.boost {
-            Some(boost) if self.last.len() == WIDTH => 1.0 / (1.0 + f64::from(-boost.logit(&self.last)).exp()),
-            _ => self.last.get(8).map_or(0.08, |share| f64::from(*share)),
-        }
+        let Some(share) = self.last.get(SHARE) else { return 0.08 };
+        let correction = self.boost.as_ref().map_or(0.0, |boost| boost.correction(&self.last));
+        chance(logit(*share) + correction)
     }
 }
 
