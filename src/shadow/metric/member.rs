@@ -94,10 +94,7 @@ impl Panel {
         let mut knows = vec![None; members.len()];
         for (place, profile) in profiles.into_iter().enumerate() {
             members.push(Box::new(SeasonalNaive::new(profile.period())));
-            if place == 0 {
-                members.push(Box::new(Profiled::plain(profile.clone())));
-            }
-            members.push(Box::new(Profiled::scaled(profile.clone())));
+            members.push(Box::new(Profiled::new(profile.clone())));
             let fits = keep(fit(place + 1, &|| Deviation::fit(&profile, history)));
             members.push(Box::new(Deviation::new(profile, fits)));
             knows.resize(members.len(), Some(place));

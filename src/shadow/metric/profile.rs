@@ -59,24 +59,17 @@ impl Profile {
     }
 }
 
-/// As usual, or as usual times how the newest values compare with it (a multiplicative seasonal with a level; Winters 1960).
+/// As usual at this time, at the level of the newest twenty-fourth of a season, an hour of a day (a multiplicative seasonal with a
+/// level; Winters 1960).
 pub struct Profiled {
     profile: Arc<Profile>,
-    /// Whether it follows the level.
-    scaled: bool,
 }
 
 impl Profiled {
-    /// As usual.
+    /// With what is usual.
     #[must_use]
-    pub fn plain(profile: Arc<Profile>) -> Self {
-        Self { profile, scaled: false }
-    }
-
-    /// As usual, at the level of the newest twenty-fourth of a season (an hour of a day).
-    #[must_use]
-    pub fn scaled(profile: Arc<Profile>) -> Self {
-        Self { profile, scaled: true }
+    pub fn new(profile: Arc<Profile>) -> Self {
+        Self { profile }
     }
 
     /// How the newest values compare with what is usual: between a fifth and five times.
@@ -96,20 +89,11 @@ impl Profiled {
 
 impl Member for Profiled {
     fn name(&self) -> &'static str {
-        if self.scaled {
-            "usual season, scaled"
-        } else {
-            "usual season"
-        }
+        "usual season, scaled"
     }
 
     fn forecast(&self, history: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
-        let ratio = if self.scaled {
-            self.ratio(history, origin)
-        } else {
-            Some(1.0)
-        };
-        let ratio = ratio.unwrap_or(f64::NAN);
+        let ratio = self.ratio(history, origin).unwrap_or(f64::NAN);
         for (ahead, out) in ahead.iter().zip(out) {
             *out = ratio * self.profile.at(origin, *ahead);
         }
@@ -138,9 +122,7 @@ mod tests {
         let history = History::new((0..44).map(wave).collect(), Span::from_secs(1));
         let profile = Arc::new(Profile::new(&history, 4));
         let mut out = [0.0; 2];
-        Profiled::scaled(profile.clone()).forecast(&history, 43, &[1, 2], &mut out);
+        Profiled::new(profile).forecast(&history, 43, &[1, 2], &mut out);
         assert!((out[0] - 30.0).abs() < 1e-9 && (out[1] - 15.0).abs() < 2.0, "{out:?}");
-        Profiled::plain(profile).forecast(&history, 43, &[1, 2], &mut out);
-        assert_eq!(out[0], 20.0);
     }
 }
