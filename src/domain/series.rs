@@ -86,6 +86,20 @@ pub struct MetricMeta {
     pub limit: Option<Limit>,
 }
 
+impl MetricMeta {
+    /// The least and greatest value there can be, in the metric's unit; infinite where there is no bound.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        match self.kind {
+            MetricKind::Bounded { lo, hi } if lo <= hi => (lo, hi),
+            MetricKind::Counter | MetricKind::Rate => (0.0, f64::INFINITY),
+            // What is counted cannot be fewer than none.
+            MetricKind::Gauge if !matches!(self.unit, Unit::None | Unit::Celsius) => (0.0, f64::INFINITY),
+            MetricKind::Gauge | MetricKind::Bounded { .. } => (f64::NEG_INFINITY, f64::INFINITY),
+        }
+    }
+}
+
 /// One value of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {

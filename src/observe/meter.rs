@@ -34,6 +34,10 @@ impl Origin {
     pub(super) fn channel(&self, name: &str, sort: Sort) -> Channel {
         let (unit, kind) = match sort {
             Sort::Gauge(unit) => (unit, MetricKind::Gauge),
+            Sort::Signed(unit) => {
+                let (lo, hi) = (f64::MIN, f64::MAX);
+                (unit, MetricKind::Bounded { lo, hi })
+            }
             Sort::Percent => (Unit::Percent, MetricKind::Bounded { lo: 0.0, hi: 100.0 }),
             Sort::Rate(unit) => (unit, MetricKind::Rate),
         };
@@ -57,6 +61,8 @@ impl Origin {
 pub(super) enum Sort {
     /// As it is.
     Gauge(Unit),
+    /// As it is, on either side of zero.
+    Signed(Unit),
     /// As it is, kept within 0..=100.
     Percent,
     /// The number is a counter: its growth per second.

@@ -36,7 +36,7 @@ impl TimeSync {
         let origin = Origin::new(host, "timesync", EVERY.max(host.interval));
         Self {
             root: host.root.clone(),
-            offset: origin.channel("clock.offset_secs", Sort::Gauge(Unit::Secs)),
+            offset: origin.channel("clock.offset_secs", Sort::Signed(Unit::Secs)),
             stratum: origin.channel("clock.stratum", COUNT),
             ago: origin.channel("clock.synced_ago_secs", Sort::Gauge(Unit::Secs)),
             origin,

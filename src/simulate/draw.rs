@@ -2,7 +2,7 @@
 
 use super::{
     RUNS, STEPS,
-    law::{Applied, Law, bound, range},
+    law::{Applied, Law},
 };
 use crate::{
     domain::{Effect, Evidence, Forecast, LEVELS, Limit, Quantiles, Span, Timestamp},
@@ -39,7 +39,7 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
         .forecast(horizon, STEPS)
         .filter(|forecast| !forecast.steps.is_empty())?;
     let mut rng = fastrand::Rng::with_seed(seed);
-    let (lo, hi) = range(metric.meta.kind);
+    let (lo, hi) = metric.meta.range();
     let steps = before.steps.len();
     let mut drawn = vec![(Vec::with_capacity(RUNS as usize), Vec::with_capacity(RUNS as usize)); steps];
     let (mut means, mut changed, mut differences) = (Vec::new(), Vec::new(), Vec::new());
@@ -55,7 +55,11 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
                 .iter()
                 .filter(|applied| at >= applied.from)
                 .fold(value, |value, applied| applied.law.apply(value, z));
-            let after = bound(metric.meta.kind, after);
+            let after = if after.is_nan() {
+                value
+            } else {
+                after.clamp(lo.max(f64::MIN), hi.min(f64::MAX))
+            };
             drawn[step].0.push(value);
             drawn[step].1.push(after);
             sum += value;

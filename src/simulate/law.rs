@@ -1,6 +1,6 @@
 //! How a metric answers a change.
 
-use crate::domain::{Evidence, MetricKind, Timestamp};
+use crate::domain::{Evidence, Timestamp};
 
 /// Utilisation that a queue is held below: beyond it waiting has no bound, and no figure would be true.
 pub(super) const FULL: f64 = 0.99;
@@ -76,22 +76,6 @@ impl Law {
             Self::Scale { unsure, .. } | Self::Shift { unsure, .. } => unsure > 0.0,
             Self::ScaleFree { .. } => false,
         }
-    }
-}
-
-/// Keeps a value where its kind can be.
-pub(super) fn bound(kind: MetricKind, value: f64) -> f64 {
-    let (lo, hi) = range(kind);
-    let value = if value.is_nan() { lo } else { value };
-    value.clamp(lo, hi)
-}
-
-/// The least and greatest value of a kind.
-pub(super) fn range(kind: MetricKind) -> (f64, f64) {
-    match kind {
-        MetricKind::Bounded { lo, hi } if lo <= hi => (lo, hi),
-        MetricKind::Counter | MetricKind::Rate => (0.0, f64::MAX),
-        MetricKind::Gauge | MetricKind::Bounded { .. } => (f64::MIN, f64::MAX),
     }
 }
 

@@ -8,7 +8,10 @@ mod past;
 mod tests;
 mod traffic;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
@@ -56,6 +59,10 @@ struct Plan {
     laws: BTreeMap<SeriesId, Vec<Applied>>,
     notes: Vec<Arc<str>>,
     outside_seen: bool,
+    /// The settings that are changed.
+    asked: BTreeSet<SeriesId>,
+    /// Earlier changes whose effects are in the laws.
+    used: Vec<(ResourceId, Timestamp)>,
 }
 
 impl Plan {
@@ -80,7 +87,14 @@ impl Plan {
 #[must_use]
 pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
     let horizon = horizon.clamp(LEAST, Span::from_days(90));
-    let mut plan = Plan::default();
+    let asked = changes.active().filter_map(|change| match change {
+        Change::Setting { id, .. } => Some(id.clone()),
+        _ => None,
+    });
+    let mut plan = Plan {
+        asked: asked.collect(),
+        ..Plan::default()
+    };
     for step in changes.steps.iter().filter(|step| step.on) {
         let from = step.at.unwrap_or(now).max(now);
         match &step.change {

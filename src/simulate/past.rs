@@ -2,7 +2,7 @@
 
 use super::{Plan, concerns, law::Law};
 use crate::{
-    domain::{Evidence, SeriesId, SettingChange, Span, Timestamp, Value},
+    domain::{Evidence, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value},
     shadow::{Metric, Shadows},
 };
 
@@ -10,8 +10,10 @@ use crate::{
 const WINDOW: i64 = 15;
 /// Least minutes on each side.
 const LEAST: usize = 4;
-/// Standard errors an effect must be away from none: of 300 metrics that do nothing, one in ten such looks shows one.
+/// Standard normal deviations an effect must be away from none: of 300 metrics that do nothing, one in ten such looks shows one.
 const CLEAR: f64 = 3.5;
+/// What is clear by itself and may be another change's in part: all of it, none, or any share between, alike likely.
+const SHARED: (f64, f64) = (0.5, 0.288_675);
 /// A linear answer is not carried further than this many times the change that was seen.
 const REACH: f64 = 3.0;
 
@@ -49,7 +51,7 @@ pub(super) fn plan(
         return;
     }
     plan.outside_seen |= !seen(&before, to);
-    let alike: Vec<(&SettingChange, f64)> = before
+    let mut alike: Vec<(&SettingChange, f64)> = before
         .iter()
         .filter_map(|change| Some((*change, ratio(change, old.as_ref(), to)?)))
         .collect();
@@ -66,32 +68,68 @@ pub(super) fn plan(
             id.name
         ));
     }
+    // What several of them did together is counted once.
+    alike.retain(|(change, _)| !plan.used.iter().any(|used| near(change, &used.0, used.1)));
+    if alike.is_empty() {
+        return;
+    }
+    plan.used
+        .extend(alike.iter().map(|(change, _)| (change.id.resource.clone(), change.at)));
+    let shared = confounded(plan, shadows, &alike);
     let mut found = false;
     for (metric_id, metric) in &shadows.metrics {
         if !concerns(&id.resource, metric_id) {
             continue;
         }
-        let effects: Vec<(f64, f64)> = alike
+        let effects: Vec<Seen> = alike
             .iter()
             .filter(|(change, _)| change.id.resource == metric_id.resource)
             .filter_map(|(change, ratio)| {
-                let (effect, error) = interrupted(metric, change.at)?;
-                Some((effect * ratio, error * ratio.abs()))
+                let seen = interrupted(metric, change.at)?;
+                Some(Seen {
+                    by: seen.by * ratio,
+                    unsure: seen.unsure * ratio.abs(),
+                    ..seen
+                })
             })
             .collect();
-        if let Some((by, unsure)) = pooled(&effects).filter(|(by, unsure)| by.abs() >= CLEAR * unsure) {
+        if let Some(Seen { mut by, mut unsure, .. }) = pooled(&effects).filter(Seen::clear) {
             found = true;
+            if shared {
+                (by, unsure) = (SHARED.0 * by, unsure.hypot(SHARED.1 * by));
+            }
             plan.add(metric_id, Law::Shift { by, unsure }, Evidence::PastChange, from);
         }
     }
-    if found {
-        confounded(plan, shadows, &alike);
-    } else {
+    if !found {
         plan.note(format!(
             "{}: changed {} times before, and no metric that was watched then moved clearly; the prior is no effect",
             id.name,
             alike.len()
         ));
+    } else if shared {
+        plan.note("other settings changed within the same quarter of an hour: part of the effect may be theirs");
+    }
+}
+
+/// What was seen of one metric at a change.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    /// How far it moved, in its unit.
+    by: f64,
+    /// Standard error of that.
+    unsure: f64,
+    /// Degrees of freedom the error rests on.
+    free: f64,
+}
+
+impl Seen {
+    /// Whether so much is hardly noise. The error is itself estimated, so the ratio is Student's t: as a standard normal by Wallace
+    /// (1959, Annals of Mathematical Statistics 30, 1124-1130).
+    fn clear(&self) -> bool {
+        let t = self.by.abs() / self.unsure.max(f64::MIN_POSITIVE);
+        let n = self.free.max(1.0);
+        (8.0 * n + 1.0) / (8.0 * n + 3.0) * (n * (t * t / n).ln_1p()).sqrt() >= CLEAR
     }
 }
 
@@ -141,7 +179,7 @@ fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Opt
 /// 2017; the error widened for first-order autocorrelation by √((1+r)/(1−r))).
 ///
 /// The minute of the change itself is left out. `None` when either side has too few minutes.
-fn interrupted(metric: &Metric, at: Timestamp) -> Option<(f64, f64)> {
+fn interrupted(metric: &Metric, at: Timestamp) -> Option<Seen> {
     let side = |from: Timestamp, to: Timestamp| -> Vec<f64> {
         let within = metric
             .minutes
@@ -175,37 +213,47 @@ fn interrupted(metric: &Metric, at: Timestamp) -> Option<(f64, f64)> {
         (variance * (1.0 / before.len() as f64 + 1.0 / after.len() as f64)).sqrt() * ((1.0 + r) / (1.0 - r)).sqrt();
     // Values that never moved by themselves: a thousandth of the level stands for what was not seen of their noise.
     let least = 1e-3 * was.abs().max(became.abs());
-    let (effect, error) = (became - was, error.max(least));
-    (effect.is_finite() && error.is_finite()).then_some((effect, error))
+    let seen = Seen {
+        by: became - was,
+        unsure: error.max(least),
+        free: (before.len() + after.len() - 2) as f64,
+    };
+    (seen.by.is_finite() && seen.unsure.is_finite()).then_some(seen)
 }
 
 /// Several estimates in one: weighted by their precision, the error no less than their own spread.
-fn pooled(effects: &[(f64, f64)]) -> Option<(f64, f64)> {
-    let weight = |error: f64| 1.0 / (error * error).max(1e-18);
-    let total: f64 = effects.iter().map(|(_, error)| weight(*error)).sum();
+fn pooled(effects: &[Seen]) -> Option<Seen> {
+    let weight = |seen: &Seen| 1.0 / (seen.unsure * seen.unsure).max(1e-18);
+    let total: f64 = effects.iter().map(weight).sum();
     if effects.is_empty() || !total.is_finite() {
         return None;
     }
-    let mean = effects
-        .iter()
-        .map(|(effect, error)| effect * weight(*error))
-        .sum::<f64>()
-        / total;
-    let spread = effects.iter().map(|(effect, _)| (effect - mean).powi(2)).sum::<f64>() / effects.len() as f64;
-    Some((mean, (1.0 / total + spread / effects.len() as f64).sqrt()))
+    let by = effects.iter().map(|seen| seen.by * weight(seen)).sum::<f64>() / total;
+    let spread = effects.iter().map(|seen| (seen.by - by).powi(2)).sum::<f64>() / effects.len() as f64;
+    Some(Seen {
+        by,
+        unsure: (1.0 / total + spread / effects.len() as f64).sqrt(),
+        free: effects.iter().map(|seen| seen.free).sum(),
+    })
 }
 
-fn confounded(plan: &mut Plan, shadows: &Shadows, alike: &[(&SettingChange, f64)]) {
-    let window = Span::from_mins(WINDOW);
-    let beside = |change: &SettingChange| {
-        shadows.settings.changes().iter().any(|other| {
-            other.id != change.id
-                && other.id.resource == change.id.resource
-                && other.at > change.at - window
-                && other.at < change.at + window
-        })
+/// Whether settings that are not asked about changed about when one of `alike` did.
+fn confounded(plan: &Plan, shadows: &Shadows, alike: &[(&SettingChange, f64)]) -> bool {
+    let others = || {
+        shadows
+            .settings
+            .changes()
+            .iter()
+            .filter(|other| !plan.asked.contains(&other.id))
     };
-    if alike.iter().any(|(change, _)| beside(change)) {
-        plan.note("other settings changed within the same quarter of an hour: part of the effect may be theirs");
-    }
+    alike
+        .iter()
+        .any(|(change, _)| others().any(|other| other.id != change.id && near(other, &change.id.resource, change.at)))
+}
+
+/// Whether `change` is of that resource and within a quarter of an hour of that time.
+fn near(change: &SettingChange, resource: &ResourceId, at: Timestamp) -> bool {
+    change.id.resource == *resource
+        && change.at > at - Span::from_mins(WINDOW)
+        && change.at < at + Span::from_mins(WINDOW)
 }

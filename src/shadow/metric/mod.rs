@@ -41,7 +41,7 @@ use self::{
     residuals::Residuals,
 };
 pub use self::{crossing::lasts, member::Member, task::foretell};
-use crate::domain::{LEVELS, MetricKind, MetricMeta, Point, Quantiles, Span, Timestamp, Unit};
+use crate::domain::{LEVELS, MetricMeta, Point, Quantiles, Span, Timestamp};
 
 /// How a new value was judged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -137,13 +137,7 @@ impl MetricShadow {
     /// A model that knows only what its source said.
     #[must_use]
     pub fn new(meta: &MetricMeta) -> Self {
-        let (lo, hi) = match meta.kind {
-            MetricKind::Bounded { lo, hi } if lo <= hi => (lo, hi),
-            MetricKind::Counter | MetricKind::Rate => (0.0, f64::INFINITY),
-            // What is counted cannot be fewer than none.
-            MetricKind::Gauge if !matches!(meta.unit, Unit::None | Unit::Celsius) => (0.0, f64::INFINITY),
-            MetricKind::Gauge | MetricKind::Bounded { .. } => (f64::NEG_INFINITY, f64::INFINITY),
-        };
+        let (lo, hi) = meta.range();
         let cadence = Cadence::new(meta.cadence);
         Self {
             lo,

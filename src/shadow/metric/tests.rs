@@ -3,7 +3,7 @@
 mod hostile;
 
 use super::{normal::draw, *};
-use crate::domain::{Limit, Side, Unit};
+use crate::domain::{Limit, MetricKind, Side, Unit};
 
 fn shadow(kind: MetricKind, secs: i64) -> MetricShadow {
     MetricShadow::new(&MetricMeta {
