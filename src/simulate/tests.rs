@@ -297,6 +297,31 @@ fn a_setting_that_never_changed_has_no_evidence() {
     );
 }
 
+#[test]
+fn what_two_settings_did_together_is_counted_once_and_what_another_may_have_done_is_shared() {
+    let mut world = changed_before();
+    world.settings.observe(&SettingChange {
+        id: id("sysctl.vm.dirty_ratio"),
+        at: T0 + Span::from_secs(60 * 60 + 25),
+        from: Some(Value::Int(20)),
+        to: Some(Value::Int(40)),
+        by: None,
+        after: None,
+    });
+    let both = ask(&world, &["sysctl.vm.swappiness = 60", "sysctl.vm.dirty_ratio = 20"]);
+    let memory = effect(&both, "mem.used_pct");
+    assert!((memory.difference[1] + 12.0).abs() < 1.0, "{memory:?}");
+    let one = ask(&world, &["sysctl.vm.swappiness = 60"]);
+    let memory = effect(&one, "mem.used_pct");
+    assert!((memory.difference[1] + 6.0).abs() < 1.0, "{memory:?}");
+    assert!(memory.difference[0] < -9.0 && memory.difference[2] > -3.0, "{memory:?}");
+    assert!(
+        one.notes.iter().any(|note| note.contains("may be theirs")),
+        "{:?}",
+        one.notes
+    );
+}
+
 /// Memory jumps by 12 points when the setting went from 60 to 10 an hour ago.
 fn changed_before() -> Shadows {
     let jump = |minute: i64| if minute > 60 { 12.0 } else { 0.0 };
