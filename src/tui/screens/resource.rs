@@ -121,18 +121,23 @@ pub(super) fn series_crumbs(id: &SeriesId) -> Vec<String> {
     }
 }
 
-/// The series that is drawn: the one chosen, else the worst of the first host, else the one to look at first.
+/// The series that is drawn: the one chosen, else the first of what is off, else the worst of the first host, else the one to look at
+/// first.
 pub(super) fn focus(state: &State) -> Option<SeriesId> {
     let known = |id: &SeriesId| state.metric(id).is_some();
+    let off = || {
+        let series = state.shown.findings.iter().flat_map(|finding| &finding.series);
+        series.cloned().find(known)
+    };
     let worst = || {
         let worst = state.shown.resources.first()?.worst.as_ref();
         worst
-            .filter(|(id, bits)| *bits >= order::NOTABLE || finding(state, id).is_some())
+            .filter(|(_, bits)| *bits >= order::NOTABLE)
             .map(|(id, _)| id.clone())
             .filter(known)
     };
     let first = || order::first(state, None);
-    state.series.clone().or_else(worst).or_else(first)
+    state.series.clone().or_else(off).or_else(worst).or_else(first)
 }
 
 /// The finding a series is part of.
