@@ -164,3 +164,71 @@ fn answer(learner: &mut Learner, line: &Line<'_>) -> Option<Answer> {
         },
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{code, out::tests::Page};
+
+    fn bench(input: &str) -> (u8, Vec<Value>, String) {
+        let (data, notes) = (Page::default(), Page::default());
+        let mut out = Out::new(data.clone(), notes.clone());
+        let result = run(input.as_bytes(), &mut out);
+        let code = code(result, &mut out);
+        let answers = data.text();
+        let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap());
+        (code, answers.collect(), notes.text())
+    }
+
+    #[test]
+    fn every_question_is_answered_and_no_event_is() {
+        let (code, answers, notes) = bench(concat!(
+            r#"{"t":0,"s":5,"op":"init","resource":"a","path":"/v","type":"version","old":null,"new":"1.0.0"}"#,
+            "\n\n",
+            r#"{"q":"change7d","id":1,"t":86400}"#,
+            "\n",
+            r#"{"q":"next","id":2,"t":86400,"s":5,"resource":"a","path":"/v","type":"version"}"#,
+            "\n",
+            r#"{"t":86400,"c":"x","who":"w","s":5,"op":"change","resource":"a","path":"/v","type":"version","old":"1.0.0","new":"1.0.1"}"#,
+            "\n",
+            r#"{"q":"undone","id":3,"t":86400,"s":5,"event":0}"#,
+            "\n",
+        ));
+        assert_eq!((code, notes.as_str(), answers.len()), (0, "", 3));
+        assert_eq!(answers[0]["p"][0][0], 5);
+        assert_eq!(answers[1]["top"].as_array().unwrap().len(), 3);
+        let undone = answers[2]["p"].as_f64().unwrap();
+        assert!((0.0..0.5).contains(&undone), "{undone}");
+    }
+
+    #[test]
+    fn settings_never_seen_are_answered_with_what_is_known_of_all() {
+        let (code, answers, _) = bench(concat!(
+            r#"{"q":"change7d","id":0,"t":5}"#,
+            "\n",
+            r#"{"q":"next","id":1,"t":5,"s":9,"type":"number"}"#,
+            "\n",
+            r#"{"q":"next","id":2,"t":4,"s":9,"type":"list"}"#,
+            "\n",
+            r#"{"q":"next","id":3,"t":4,"s":9,"type":"string"}"#,
+            "\n",
+            r#"{"q":"undone","id":4,"t":5,"s":9}"#,
+            "\n",
+            r#"{"t":3,"s":18446744073709551615,"op":"renamed","new":{"a":[1]}}"#,
+            "\n",
+            r#"{"t":3,"s":1,"op":"remove","new":null}"#,
+        ));
+        assert_eq!((code, answers.len()), (0, 5));
+        assert!(answers[1]["lo"].as_f64().unwrap() < answers[1]["hi"].as_f64().unwrap());
+        assert_eq!(answers[3]["top"].as_array().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn a_line_that_makes_no_sense_is_named() {
+        for line in ["{", r#"{"s":1}"#, r#"{"t":NaN}"#, r#"{"t":0,"q":"why","id":1}"#] {
+            let (code, _, notes) = bench(&format!("\n{line}\n"));
+            assert_eq!(code, 2);
+            assert!(notes.starts_with("foreshadow: stdin, line 2: neither"), "{notes}");
+        }
+    }
+}

@@ -6,89 +6,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     bumps::Dotted,
+    clues::{Candidate, Clue, Pool},
     edit::{Class, Op},
-    table::{Setting, Sort, Table},
+    records::{Setting, Sort},
+    splice::{difference, index, replaced},
+    table::Table,
 };
 
-/// Features of a candidate.
-pub const WIDTH: usize = 44;
-/// Most candidates of one setting.
-const MOST: usize = 64;
-
-/// A value a setting may take next, and what speaks for it.
-#[derive(Clone, Debug)]
-pub struct Candidate {
-    /// The value, without an image's digest.
-    pub value: String,
-    /// What speaks for it, each about 0 to 1.
-    pub features: [f32; WIDTH],
-}
-
-/// What speaks for a candidate, in the order of its features.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(usize)]
-enum Clue {
-    /// The commit so far led others from the same value to it: the newest of them, their share.
-    Mapped,
-    MappedShare,
-    /// A piece of the value, replaced as pieces were in this commit (newest first).
-    Replaced,
-    ReplacedOther,
-    /// As pieces were replaced within the last commits.
-    ReplacedLately,
-    /// The commit so far led settings of the same template, or last name, to it.
-    TemplateTarget,
-    LeafTarget,
-    LeafNewest,
-    /// The commit led the setting before this one to it, or away from it.
-    PreviousTarget,
-    Swapped,
-    SwappedSection,
-    /// The place after or before this one in its sequence had it.
-    After,
-    Before,
-    FarShift,
-    ShiftSeen,
-    /// The value before this one; how long that is ago.
-    Back,
-    BackSoon,
-    BackHabit,
-    Older,
-    OlderCount,
-    /// What followed this value in this setting the last time.
-    Follows,
-    /// What followed this value in any setting: share, recency.
-    Transition,
-    TransitionShare,
-    TransitionRecent,
-    /// Values of peers at the same path, template, last name: share, moves to it, recency.
-    PathHeld,
-    PathMoved,
-    TemplateHeld,
-    TemplateMoved,
-    LeafHeld,
-    LeafMoved,
-    PathMovedRecent,
-    TemplateMovedRecent,
-    /// What came with a value that came in this commit before.
-    Companion,
-    /// A version raised: at all, by the record of the setting, its template, all.
-    Bump,
-    BumpOwn,
-    BumpOwnStep,
-    BumpTemplate,
-    BumpAll,
-    BumpFirst,
-    BumpLast,
-    /// The newest version of the same name anywhere.
-    Adopted,
-    /// Any setting has it now.
-    Held,
-    /// Numbers: the double, the half, ten times.
-    Round,
-    /// The other truth.
-    Flip,
-}
+/// Most pairs of values, and most names of versions, that are remembered.
+const PILE: usize = 200_000;
 
 /// What was learnt of values besides what the table knows.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -109,103 +35,6 @@ pub struct Pieces {
     shifts: Vec<i64>,
 }
 
-/// A path's last number in brackets, and what stands around it.
-fn index(path: &str) -> Option<(&str, i64, &str)> {
-    let mut end = path.len();
-    while let Some(close) = path[..end].rfind(']') {
-        let open = path[..close].rfind('[')?;
-        if let Ok(number) = path[open + 1..close].parse::<i64>() {
-            return Some((&path[..=open], number, &path[close..]));
-        }
-        end = open;
-    }
-    None
-}
-
-/// The piece that differs between two texts, widened to whole words.
-fn difference<'a>(from: &'a str, to: &'a str) -> Option<(&'a str, &'a str)> {
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let (a, b): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
-    let mut start = a.iter().zip(&b).take_while(|(a, b)| a == b).count();
-    let most = a.len().min(b.len()) - start;
-    let mut end = a
-        .iter()
-        .rev()
-        .zip(b.iter().rev())
-        .take(most)
-        .take_while(|(a, b)| a == b)
-        .count();
-    while start > 0 && word(a[start - 1]) {
-        start -= 1;
-    }
-    while end > 0 && word(a[a.len() - end]) {
-        end -= 1;
-    }
-    if start + end >= a.len() || (start == 0 && end == 0 && a.len() > 60) {
-        return None;
-    }
-    let cut = |text: &'a str, length: usize| {
-        let from = text.char_indices().nth(start).map_or(text.len(), |(at, _)| at);
-        let to = text.char_indices().nth(length - end).map_or(text.len(), |(at, _)| at);
-        text.get(from..to)
-    };
-    Some((cut(from, a.len())?, cut(to, b.len())?))
-}
-
-/// `text` with every `from` that stands as a word of its own replaced; `None` when there is none.
-fn replaced(text: &str, from: &str, to: &str) -> Option<String> {
-    if from.is_empty() {
-        return None;
-    }
-    let word = |c: char| c.is_alphanumeric() || c == '_';
-    let mut out = String::with_capacity(text.len());
-    let (mut done, mut any) = (0, false);
-    for (at, _) in text.match_indices(from) {
-        let before = text[..at].chars().next_back().is_some_and(word) && from.chars().next().is_some_and(word);
-        let after =
-            text[at + from.len()..].chars().next().is_some_and(word) && from.chars().next_back().is_some_and(word);
-        if at < done || before || after {
-            continue;
-        }
-        out.push_str(&text[done..at]);
-        out.push_str(to);
-        done = at + from.len();
-        any = true;
-    }
-    out.push_str(&text[done..]);
-    any.then_some(out)
-}
-
-#[derive(Default)]
-struct Pool {
-    list: Vec<Candidate>,
-    places: HashMap<String, usize>,
-    current: String,
-}
-
-impl Pool {
-    fn clue(&mut self, value: &str, clue: Clue, strength: f32) {
-        if value == self.current {
-            return;
-        }
-        let place = match self.places.get(value) {
-            Some(place) => *place,
-            None if self.list.len() >= MOST => return,
-            None => {
-                let place = self.list.len();
-                self.list.push(Candidate {
-                    value: value.to_owned(),
-                    features: [0.0; WIDTH],
-                });
-                self.places.insert(value.to_owned(), place);
-                place
-            }
-        };
-        let cell = &mut self.list[place].features[clue as usize];
-        *cell = cell.max(strength);
-    }
-}
-
 impl Pieces {
     /// Forgets the commit before where a new one runs.
     fn turn(&mut self, table: &Table) {
@@ -224,10 +53,7 @@ impl Pieces {
         let setting = &table.settings[number as usize];
         let name = |value: u32| table.names.text(value);
         let current = name(setting.bare);
-        let mut pool = Pool {
-            current: current.to_owned(),
-            ..Pool::default()
-        };
+        let mut pool = Pool::new(current);
         let fresh = |then: f64, days: f64| (-(at - then).max(0.0) / days).exp() as f32;
         let running = table.commit.at == at && self.number == table.commit.number;
         if running {
@@ -525,6 +351,13 @@ impl Pieces {
                 self.companions
                     .insert((setting.groups[Sort::Template as usize], with), to);
             }
+        }
+        // What a stream without end would pile up is begun anew.
+        if self.companions.len() > PILE {
+            self.companions.clear();
+        }
+        if self.newest.len() > PILE {
+            self.newest.clear();
         }
         if let Some((before, at, after)) = index(table.names.text(setting.path)) {
             for shift in [1_i64, -1, 2, -2, 3, -3] {

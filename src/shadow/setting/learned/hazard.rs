@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     boost::{Boost, Recipe, Rows, chance, logit},
     fading::MEMORIES,
-    table::{Group, Setting, Sort, Table},
+    records::{Group, Setting, Sort},
+    table::Table,
 };
 
 /// The window, days.
@@ -15,7 +16,7 @@ const WIDTH: usize = 44;
 /// The feature that holds the logarithm of the rate in 120 days.
 const RATE: usize = 8;
 /// Days between two moments at which the answers to come are noted.
-const EVERY: f64 = 3.5;
+const EVERY: f64 = 7.0;
 /// Settings, watched for 120 days, that the wider group's rate weighs against a group's own.
 const GROUP: f32 = 50.0;
 /// Changes, and times of 120 days, that the groups' rate weighs against a setting's own.
@@ -38,8 +39,10 @@ const RECIPE: Recipe = Recipe {
     features: 0.4,
     rows: 0.7,
 };
+/// Log-odds against the trees before they have earned anything.
+const DOUBT: f64 = 2.0;
 /// How much of a moment's difference in log loss counts when the rate and the trees are weighed against each other.
-const HEED: f64 = 0.05;
+const HEED: f64 = 0.1;
 
 /// P(change in seven days) of every setting: an empirical-Bayes rate (Gamma-Poisson, shrunk from class to last name, template and path,
 /// and from folder to resource and section; Gelman et al., Bayesian Data Analysis, 3rd ed., 5.1), corrected by boosted trees over its
@@ -228,17 +231,19 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
 }
 
 impl Hazard {
-    /// Lets time pass until `at` (days), before anything at that time is taken in.
-    pub fn advance(&mut self, table: &Table, at: f64) {
+    /// Lets time pass until `at` (days), before anything at that time is taken in; tells whether a moment was noted.
+    pub fn advance(&mut self, table: &Table, at: f64) -> bool {
         while self.open.first().is_some_and(|moment| moment.at + WINDOW <= at) {
             let moment = self.open.remove(0);
             self.learn(&moment);
         }
         let due = *self.due.get_or_insert(at + EVERY);
-        if at >= due && table.alive > 0 {
+        let noted = at >= due && table.alive > 0;
+        if noted {
             self.note(table, at);
             self.due = Some(at + EVERY);
         }
+        noted
     }
 
     fn note(&mut self, table: &Table, at: f64) {
@@ -313,7 +318,7 @@ impl Hazard {
     }
 
     fn fit(&mut self) {
-        if self.rows.yes() >= 40 && self.learnt - self.fitted >= (self.learnt / 8).max(4) {
+        if self.rows.yes() >= 400 && self.learnt - self.fitted >= (self.learnt / 8).max(4) {
             self.boost = Boost::fit(&self.rows, RECIPE, u64::from(self.learnt));
             self.fitted = self.learnt;
         }
@@ -337,7 +342,7 @@ impl Hazard {
             return chance(rate);
         }
         let trees = chance(rate + self.boost.correction(row));
-        let share = 1.0 / (1.0 + (-self.lead).exp());
+        let share = 1.0 / (1.0 + (DOUBT - self.lead).exp());
         trees * share + chance(rate) * (1.0 - share)
     }
 }

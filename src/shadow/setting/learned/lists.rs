@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     boost::{Boost, Recipe, Rows, chance, logit},
-    table::{Setting, Sort, Table},
+    records::{Setting, Sort},
+    table::Table,
 };
 
 /// Features of a list.
@@ -52,7 +53,13 @@ fn shares(counts: [f32; 3], prior: [f32; 3], strength: f32) -> [f32; 3] {
 }
 
 impl Lists {
-    fn features(table: &Table, setting: &Setting, at: f64, newest: &VecDeque<u8>, out: &mut Vec<f32>) -> [f32; 3] {
+    fn features(
+        table: &Table,
+        setting: &Setting,
+        at: f64,
+        newest: &VecDeque<u8>,
+        out: &mut Vec<f32>,
+    ) -> ([f32; 3], [f32; 3]) {
         let all = shares(table.ways, [0.4, 0.3, 0.3], 3.0);
         let of = |sort: Sort, prior: [f32; 3]| shares(table.group(setting, sort).ways, prior, 3.0);
         let leaf = of(Sort::Leaf, all);
@@ -123,17 +130,19 @@ impl Lists {
                 .map_or(8.0, |left| ((at - left).max(0.0) as f32 + 1e-3).ln()),
         ]);
         debug_assert_eq!(out.len(), WIDTH);
-        own
+        (own, all)
     }
 
     /// P(grow), P(shrink), P(both) of the list `number`, if it changes at `at`.
     pub fn ways(&mut self, table: &Table, number: u32, at: f64) -> [f64; 3] {
         self.fit();
         self.row.clear();
-        let mean = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
+        let (own, all) = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
         let odds = [0, 1, 2].map(|way| {
             let boost = self.ways[way].boost.as_ref();
-            chance(logit(mean[way]) + boost.map_or(0.0, |boost| boost.correction(&self.row)))
+            boost.map_or(f64::from(own[way]), |boost| {
+                chance(logit(all[way]) + boost.correction(&self.row))
+            })
         });
         let total: f64 = odds.iter().sum();
         odds.map(|odds| (odds / total.max(1e-9)).clamp(0.0, 1.0))
@@ -151,9 +160,9 @@ impl Lists {
     /// Learns the way (0 grow, 1 shrink, 2 both) that a list goes, before the table takes it.
     pub fn learn(&mut self, table: &Table, number: u32, at: f64, way: usize) {
         self.row.clear();
-        let mean = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
+        let (_, all) = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
         for (k, one) in self.ways.iter_mut().enumerate() {
-            one.rows.push(&self.row, logit(mean[k]), k == way, 1.0);
+            one.rows.push(&self.row, logit(all[k]), k == way, 1.0);
             if one.rows.len() > ROWS + ROWS / 8 {
                 one.rows.keep(ROWS);
             }

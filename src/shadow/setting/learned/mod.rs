@@ -5,6 +5,7 @@
 mod boost;
 mod bumps;
 mod candidates;
+mod clues;
 mod edit;
 mod fading;
 mod hazard;
@@ -12,7 +13,11 @@ mod lists;
 mod names;
 mod numbers;
 mod pairs;
+mod records;
+mod splice;
 mod table;
+#[cfg(test)]
+mod tests;
 mod undone;
 mod values;
 
@@ -20,6 +25,9 @@ use serde::{Deserialize, Serialize};
 
 pub use self::edit::{Class, Edit, Op, Place};
 use self::{hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues};
+
+/// No time is further than so many days from 1970.
+const LONG: f64 = 1e7;
 
 /// All models of settings over one stream of edits.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -46,12 +54,8 @@ pub enum Next {
 impl Learner {
     /// Takes an edit of the setting `key`.
     pub fn observe(&mut self, key: u64, place: &Place<'_>, edit: &Edit<'_>) {
-        let edit = &Edit {
-            at: if edit.at.is_finite() { edit.at } else { 0.0 },
-            ..*edit
-        };
-        let at = edit.at;
-        self.pass(at);
+        let at = self.pass(edit.at);
+        let edit = &Edit { at, ..*edit };
         self.table.begin(edit);
         let known = self.table.find(key);
         let alive = known.filter(|number| self.table.settings[*number as usize].alive);
@@ -101,15 +105,19 @@ impl Learner {
         self.values.learn(&self.table, number, at, bare);
     }
 
-    /// Lets time pass until `at`, days since 1970.
-    pub fn pass(&mut self, at: f64) {
-        self.hazard.advance(&self.table, at);
+    /// Lets time pass until `at`, days since 1970; gives back the time that is reckoned with.
+    pub fn pass(&mut self, at: f64) -> f64 {
+        let at = if at.is_nan() { 0.0 } else { at.clamp(-LONG, LONG) };
+        if self.hazard.advance(&self.table, at) {
+            self.table.forget(at);
+        }
         self.undone.advance(&mut self.table, at);
+        at
     }
 
     /// P(change within seven days of `at`) of every setting there is, by key.
     pub fn changes(&mut self, at: f64) -> Vec<(u64, f64)> {
-        self.pass(at);
+        let at = self.pass(at);
         let all = self.hazard.all(&self.table, at);
         all.into_iter()
             .map(|(place, odds)| (self.table.settings[place as usize].key, odds))
@@ -118,7 +126,7 @@ impl Learner {
 
     /// What the setting `key` becomes if it changes at `at`; nothing for a setting never seen.
     pub fn next(&mut self, key: u64, class: Class, at: f64) -> Next {
-        self.pass(at);
+        let at = self.pass(at);
         let number = self.table.find(key);
         match (class, number) {
             (Class::List, Some(number)) => Next::Ways(self.lists.ways(&self.table, number, at)),

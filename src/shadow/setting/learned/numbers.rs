@@ -13,6 +13,11 @@ pub struct Steps {
     tail: f64,
 }
 
+/// Least weight of the steps numbers took anywhere.
+const REST: f64 = 0.25;
+/// How fast the level follows what was seen.
+const PACE: f64 = 0.02;
+
 impl Default for Steps {
     fn default() -> Self {
         Self {
@@ -36,7 +41,7 @@ impl Steps {
                 known += odds;
             }
         }
-        let rest = (1.0 - known).max(0.02);
+        let rest = (1.0 - known).max(REST);
         for step in &self.steps {
             points.push((old.asinh() + step, rest / self.steps.len() as f64));
         }
@@ -52,7 +57,7 @@ impl Steps {
             }
             points.last().map_or(old.asinh(), |point| point.0)
         };
-        let tail = self.tail.clamp(0.01, 0.3);
+        let tail = self.tail.clamp(0.005, 0.25);
         let (low, high) = (at(tail).sinh(), at(1.0 - tail).sinh());
         let wide = |value: f64| value.clamp(-1e300, 1e300);
         (wide(low), wide(high))
@@ -65,8 +70,8 @@ impl Steps {
             return;
         }
         let outside = new < interval.0 || new > interval.1;
-        self.tail += 0.005 * (0.2 - f64::from(u8::from(outside)));
-        self.tail = self.tail.clamp(0.02, 0.25);
+        self.tail += PACE * (0.2 - f64::from(u8::from(outside)));
+        self.tail = self.tail.clamp(0.005, 0.25);
         if self.steps.len() == 400 {
             self.steps.pop_front();
         }

@@ -7,13 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{
     boost::{Boost, Recipe, Rows, chance, logit},
     edit::{Class, Edit},
-    table::{Outcome, Sort, Table},
+    records::Sort,
+    table::{Outcome, Table},
 };
 
 /// A change that is not undone after so long stays, days.
 pub const WINDOW: f64 = 14.0;
 /// Features of a change.
-const WIDTH: usize = 46;
+const WIDTH: usize = 54;
 /// The feature that holds the share of its setting's changes that were undone, drawn to that of all.
 const SHARE: usize = 8;
 /// Most rows learnt from.
@@ -21,9 +22,9 @@ const ROWS: usize = 20_000;
 /// Changes waiting for their answer, at most.
 const OPEN: usize = 100_000;
 const RECIPE: Recipe = Recipe {
-    trees: 100,
+    trees: 180,
     depth: 4,
-    rate: 0.07,
+    rate: 0.04,
     ridge: 6.0,
     least: 1.8,
     features: 0.4,
@@ -45,13 +46,17 @@ pub struct Undone {
     learnt: u64,
     fitted: u64,
     last: Vec<f32>,
+    /// The running commit's number, its changes so far that put a value back, and all of them.
+    backs: (u64, u32, u32),
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct Open {
     setting: u32,
     author: u32,
+    /// The value before; and after, bare.
     old: u32,
+    new: u32,
     at: f64,
     undone: bool,
     features: Vec<f32>,
@@ -86,7 +91,7 @@ impl Undone {
             }
             self.closed += 1;
             if !open.undone {
-                table.settle(open.setting, open.author, at, false);
+                table.settle(open.setting, open.new, open.author, at, false);
             }
             self.rows
                 .push(&open.features, logit(open.features[SHARE]), open.undone, 1.0);
@@ -167,6 +172,28 @@ impl Undone {
             log(table.commits.read(at)[0]),
             ((at - setting.born).max(0.0) as f32 + 1e-3).ln(),
         ]);
+        // Peers that hold the new value, and the old one; how often it changed within a day; what the commit put back so far.
+        let peers = table.group(setting, Sort::Template);
+        let holds = |value: Option<u32>| {
+            let held = peers.held.iter().find(|(held, _)| Some(*held) == value);
+            held.map_or(0.0, |(_, count)| *count as f32 / peers.alive.max(1) as f32)
+        };
+        let today = setting.history.iter().filter(|(_, left)| at - left < 1.0).count();
+        if self.backs.0 != commit.number {
+            self.backs = (commit.number, 0, 0);
+        }
+        out.extend([
+            holds(bare_name),
+            holds(Some(setting.bare)),
+            holders.map_or(all, |holders| share(holders.undone, all, 4.0)),
+            share(table.group(setting, Sort::Template).undone, all, 8.0),
+            old.map_or(all, |holders| share(holders.undone, all, 4.0)),
+            today as f32,
+            self.backs.1 as f32 / (self.backs.2 as f32 + 1.0),
+            log(self.backs.1 as f32),
+        ]);
+        self.backs.1 += u32::from(back);
+        self.backs.2 += 1;
         debug_assert_eq!(out.len(), WIDTH);
     }
 
@@ -177,8 +204,7 @@ impl Undone {
                 let open = &mut self.open[(place - self.closed) as usize];
                 if !open.undone && open.old == to {
                     open.undone = true;
-                    let (setting, author) = (open.setting, open.author);
-                    table.settle(setting, author, at, true);
+                    table.settle(open.setting, open.new, open.author, at, true);
                 }
             }
         }
@@ -189,6 +215,7 @@ impl Undone {
                 setting: outcome.setting,
                 author: table.commit.by,
                 old,
+                new: table.settings[outcome.setting as usize].bare,
                 at,
                 undone: false,
                 features: self.last.clone(),
@@ -198,7 +225,7 @@ impl Undone {
 
     /// P(the newest change is undone within 14 days).
     pub fn newest(&mut self) -> f64 {
-        if self.learnt >= 100 && self.learnt - self.fitted >= (self.learnt / 20).clamp(50, 500) {
+        if self.learnt >= 100 && self.learnt - self.fitted >= (self.learnt / 12).clamp(50, 1000) {
             self.fitted = self.learnt;
             if self.rows.yes() >= 5 {
                 self.boost = Some(Boost::fit(&self.rows, RECIPE, self.learnt));

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    candidates::{Candidate, Pieces, WIDTH},
+    candidates::Pieces,
+    clues::{Candidate, WIDTH},
     edit::Class,
     table::Table,
 };
