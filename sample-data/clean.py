@@ -1,20 +1,22 @@
 #!/usr/bin/env python3
 """Takes out of a recording what belongs to the machine that lent its processor to the recorded host.
 
-    clean.py IN OUT
+    clean.py IN OUT SERVICES
 
-Gone are metrics of file systems that were lent, socket memory (one number for all hosts of a kernel), and events before the
-recording began; the kernel's name loses what its builder put behind its version. Everything else stays as it was recorded.
+Gone are metrics of file systems that were lent, allocated sockets (one number for all hosts of a kernel), control groups but those of
+SERVICES (a pattern: hosts that run side by side see each other's), and events of before the recording began; the kernel's name loses
+what its builder put behind its version. Everything else stays as it was recorded.
 """
 import gzip
 import json
 import re
 import sys
 
-GONE = re.compile(r"/(fs\./run/host/|sock\.(tcp|udp)_mem_pages)")
+GONE = re.compile(r"/(fs\./run/host/|sock\.(tcp|udp)_mem_pages|sock\.tcp_alloc|slice\.|cgroup\.|container\.)")
 
 
-def main(source, out):
+def main(source, out, services):
+    own = re.compile(rf"/service\.({services})\.")
     old, new, kept = [], {}, 0
     with gzip.open(source, "rt") as file:
         lines = file.read().splitlines()
@@ -27,7 +29,7 @@ def main(source, out):
             if meta["id"] in old:
                 continue
             old.append(meta["id"])
-            if not GONE.search(meta["id"]):
+            if not GONE.search(meta["id"]) and ("/service." not in meta["id"] or own.search(meta["id"])):
                 new[len(old) - 1] = kept
                 kept += 1
                 told.append(meta)

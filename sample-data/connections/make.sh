@@ -90,4 +90,4 @@ sleep "$(minutes 22)"
 as_ana sed -i -E 's/timeout (client|server) 1h/timeout \1 60s/' /etc/haproxy/haproxy.cfg
 as_ana systemctl restart haproxy
 wait "$recording"
-cp "$tree/root/recording.jsonl.gz" "$out"
+"$here/../clean.py" "$tree/root/recording.jsonl.gz" "$out" "postgresql.*|haproxy|shop-.*"

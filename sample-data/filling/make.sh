@@ -134,4 +134,4 @@ as_ana dpkg -i --force-downgrade /srv/packages/thumbs_1.4_all.deb
 sleep "$(minutes 3)"
 as_ana rm /srv/exports/january.tar
 wait "$recording"
-cp "$tree/root/recording.jsonl.gz" "$out"
+"$here/../clean.py" "$tree/root/recording.jsonl.gz" "$out" "thumbs|export-pictures"

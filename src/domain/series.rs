@@ -196,6 +196,8 @@ pub struct Batch {
     pub snapshots: Vec<SettingSnapshot>,
     /// Single changes, from sources that see changes and not states (exchange streams, replays).
     pub changes: Vec<SettingChange>,
+    /// Changes of before watching began, as a history tells them: what is now does not change by them.
+    pub past: Vec<SettingChange>,
     /// Events.
     pub events: Vec<Event>,
 }
@@ -216,6 +218,7 @@ impl Batch {
             && self.observations.is_empty()
             && self.snapshots.is_empty()
             && self.changes.is_empty()
+            && self.past.is_empty()
             && self.events.is_empty()
     }
 
@@ -225,6 +228,7 @@ impl Batch {
         self.observations.append(&mut other.observations);
         self.snapshots.append(&mut other.snapshots);
         self.changes.append(&mut other.changes);
+        self.past.append(&mut other.past);
         self.events.append(&mut other.events);
     }
 }

@@ -25,7 +25,7 @@ use crate::{
 const BEFORE: Span = Span::from_hours(1);
 /// How late a change may be read where it is not known when its setting was last confirmed: settings are read once a minute.
 const SEEN_LATE: Span = Span::from_secs(60);
-/// A finding this young is explained anew in every step, for what is seen late; then its causes stay.
+/// A finding told for no longer than this is explained anew in every step, for what is seen late; then its causes stay.
 const FRESH: Span = Span::from_mins(3);
 /// Causes named at most, and the least weight that is worth a person's time. "No cause found" is an answer.
 const NAMED: (usize, f64) = (3, 0.25);
@@ -40,10 +40,11 @@ const COUNTED: Span = Span::from_hours(24);
 /// The least time that counts as watched.
 const WATCHED: Span = Span::from_mins(10);
 
-/// Gives each finding its causes. Findings that `held` before keep theirs once they are no longer fresh.
+/// Gives each finding its causes. Findings that `held` before keep theirs once they have been `told` for a while.
 pub(super) fn explain(
     findings: &mut [Finding],
     held: &BTreeMap<FindingId, Finding>,
+    told: &BTreeMap<FindingId, Timestamp>,
     shadows: &Shadows,
     coincide: Span,
     now: Timestamp,
@@ -63,8 +64,9 @@ pub(super) fn explain(
         })
         .collect();
     for finding in findings {
-        let explained = held.get(&finding.id).filter(|before| before.since == finding.since);
-        if let Some(before) = explained.filter(|_| now - finding.since > FRESH) {
+        // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays.
+        let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
+        if let Some(before) = held.get(&finding.id).filter(|_| old) {
             finding.causes.clone_from(&before.causes);
             continue;
         }
@@ -91,12 +93,6 @@ pub(super) fn explain(
         }
         candidates.extend(process::takers(shadows, finding));
         finding.causes = shares(candidates);
-        // What left its shadow and then ran into its limit is one thing, and what brought it about stays.
-        if finding.causes.is_empty()
-            && let Some(before) = held.get(&finding.id)
-        {
-            finding.causes.clone_from(&before.causes);
-        }
     }
 }
 

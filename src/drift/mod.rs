@@ -57,6 +57,9 @@ pub struct DriftState {
     passed: u32,
     judged: Option<Timestamp>,
     watching: Option<Timestamp>,
+    /// When each finding that holds was first told.
+    #[serde(default)]
+    told: BTreeMap<FindingId, Timestamp>,
 }
 
 /// What is remembered of one metric.
@@ -94,7 +97,8 @@ impl DriftState {
             .map(|(id, members)| report::metric(*id, members, shadows, options, level, now))
             .chain(declared)
             .collect();
-        cause::explain(&mut findings, &self.held, shadows, options.drift.coincide, now);
+        let coincide = options.drift.coincide;
+        cause::explain(&mut findings, &self.held, &self.told, shadows, coincide, now);
         score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
         self.judged = Some(now);
         self.keep(findings, now)
@@ -165,6 +169,10 @@ impl DriftState {
         let limits = new.filter(|finding| finding.comparison == Comparison::FutureLimit);
         self.passed = self.passed.saturating_add(limits.count() as u32);
         self.held = findings.iter().map(|finding| (finding.id, finding.clone())).collect();
+        self.told.retain(|id, _| self.held.contains_key(id));
+        for id in self.held.keys() {
+            self.told.entry(*id).or_insert(now);
+        }
         let mut all = findings;
         all.extend(
             before

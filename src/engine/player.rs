@@ -282,6 +282,7 @@ impl Played {
         ReplayRow {
             file: self.file.clone(),
             from: self.from,
+            now: self.now,
             speed: self.pace.speed(),
             ended: self.ended,
         }

@@ -78,6 +78,8 @@ pub struct ReplayRow {
     pub file: Arc<str>,
     /// When the recording began.
     pub from: Timestamp,
+    /// When its newest step was taken.
+    pub now: Timestamp,
     /// Times as fast as it happened; 0 while it is held, an infinity when all is played at once.
     pub speed: f64,
     /// Whether it has been played to its end.

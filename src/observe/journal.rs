@@ -17,8 +17,8 @@ use super::{
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
-/// How far back the first reading goes.
-const BACK: Span = Span::from_hours(1);
+/// How far back the first reading goes; what lies before that is told in the background.
+pub(super) const BACK: Span = Span::from_hours(1);
 /// Most entries of one reading.
 const MOST: usize = 500;
 /// Entries that are asked for: of priority warning and above, or of a program that lets people in, or with a message id of
@@ -89,6 +89,25 @@ impl Journal {
     /// Whether the host at `root` keeps a journal.
     pub(super) fn kept(root: &Path) -> bool {
         !journals(root).is_empty()
+    }
+
+    /// Tells what stands in the journal between two times, at most 500 entries, the newest of them.
+    pub(super) fn between(&mut self, from: Timestamp, to: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let (since, until) = (format!("--since=@{}", from.secs()), format!("--until=@{}", to.secs()));
+        let lines = format!("--lines={MOST}");
+        let args = ["--output=json", "--no-pager", "--quiet", lines.as_str(), since.as_str(), until.as_str()];
+        let output = self.ask(&args)?;
+        self.cursor = None;
+        self.tell(from, &output, out);
+        Ok(())
+    }
+
+    /// Asks for the wanted entries that `args` say.
+    fn ask(&self, args: &[&str]) -> Result<Vec<u8>, ObserveError> {
+        let root = format!("--root={}", self.root.display());
+        let elsewhere = (self.root != Path::new("/")).then_some(root.as_str());
+        let all: Vec<&str> = args.iter().copied().chain(elsewhere).chain(WANTED).collect();
+        ask("journalctl", &all)
     }
 
     fn tell(&mut self, now: Timestamp, output: &[u8], out: &mut Batch) {
@@ -187,14 +206,8 @@ impl Source for Journal {
             None => format!("--since=@{}", (now - BACK).secs()),
         };
         let lines = format!("--lines={MOST}");
-        let mut args = vec!["--output=json", "--no-pager", "--quiet", lines.as_str(), from.as_str()];
-        let root;
-        if self.root != Path::new("/") {
-            root = format!("--root={}", self.root.display());
-            args.push(&root);
-        }
-        args.extend(WANTED);
-        let output = match ask("journalctl", &args) {
+        let args = ["--output=json", "--no-pager", "--quiet", lines.as_str(), from.as_str()];
+        let output = match self.ask(&args) {
             Ok(output) => output,
             Err(why) => {
                 // The entry behind the cursor may be gone: the next reading begins anew.

@@ -2,6 +2,7 @@
 
 mod account;
 mod audit;
+mod backfill;
 mod certificate;
 mod cgroup;
 mod child;
@@ -201,6 +202,14 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
     groups.push(Group {
         name: "integrity",
         sources: vec![Box::new(integrity::Integrity::with(host, &witness))],
+    });
+    // Long, and in no hurry: what is now comes first.
+    groups.push(Group {
+        name: "backfill",
+        sources: vec![
+            Box::new(backfill::JournalPast::new(host, &witness)),
+            Box::new(backfill::Commits::new(host)),
+        ],
     });
     // They may lie on another machine, which then holds up only them.
     if !host.paths.is_empty() {

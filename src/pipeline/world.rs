@@ -165,6 +165,11 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, ou
             changed(state, change, now, out);
         }
     }
+    for change in &batch.past {
+        if state.shadows.settings.remember(change) {
+            out.write.changes.push(change.clone());
+        }
+    }
     for change in &batch.changes {
         state.shadows.settings.observe(change);
         changed(state, change.clone(), now, out);
@@ -192,9 +197,10 @@ pub(super) fn take_event(state: &mut State, event: &Event, out: &mut Step) {
         .iter()
         .rposition(|old| old.at <= event.at)
         .map_or(0, |place| place + 1);
-    // Read again after a restart; several things may happen in one second.
-    let same_time = events.range(..place).rev().take_while(|old| old.at == event.at);
-    if same_time.into_iter().any(|old| old == event) {
+    // Logs are read again after a restart. Several things may happen in one second, and of what is older than all that is held nobody
+    // can tell whether it was told before.
+    let mut same_time = events.range(..place).rev().take_while(|old| old.at == event.at);
+    if same_time.any(|old| old == event) || (place == 0 && events.len() >= EVENTS) {
         return;
     }
     events.insert(place, event.clone());
@@ -230,5 +236,74 @@ pub(super) fn refit(state: &mut State, now: Timestamp) {
         .filter(|metric| metric.shadow.refit_due(now));
     for metric in due.take(REFITS) {
         metric.shadow.refit(now);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{EventKind, ResourceId};
+
+    fn event(at: i64, what: &str) -> Event {
+        Event {
+            at: Timestamp::from_secs(at),
+            resource: ResourceId::new("host", "a"),
+            kind: EventKind::Package,
+            what: what.into(),
+            who: None,
+        }
+    }
+
+    #[test]
+    fn what_is_read_again_is_told_once() {
+        let (mut state, mut out) = (State::default(), Step::default());
+        for _ in 0..2 {
+            for what in ["install a", "install b", "install c"] {
+                take_event(&mut state, &event(100, what), &mut out);
+            }
+        }
+        assert_eq!(out.write.events.len(), 3);
+        for at in 0..EVENTS as i64 {
+            take_event(&mut state, &event(1_000 + at, "x"), &mut out);
+        }
+        let told = out.write.events.len();
+        take_event(&mut state, &event(100, "install a"), &mut out);
+        assert_eq!(out.write.events.len(), told, "it may have been told before");
+    }
+
+    #[test]
+    fn a_change_of_the_past_is_remembered_and_changes_nothing_now() {
+        use crate::domain::{SettingSnapshot, Value};
+        let mut state = State::default();
+        let resource = ResourceId::new("host", "a");
+        let id = SeriesId::new(&resource, "etc.app:workers");
+        let change = SettingChange {
+            id: id.clone(),
+            at: Timestamp::from_secs(50),
+            after: None,
+            from: Some(Value::Int(4)),
+            to: Some(Value::Int(8)),
+            by: Some("ana, git 1a2b3c4d".into()),
+        };
+        let mut batch = Batch {
+            snapshots: vec![SettingSnapshot {
+                resource,
+                scope: "etc".into(),
+                at: Timestamp::from_secs(100),
+                settings: Some([("etc.app:workers".into(), Value::Int(8))].into()),
+            }],
+            ..Batch::default()
+        };
+        let mut out = Step::default();
+        take_settings(&mut state, &batch, Timestamp::from_secs(100), &mut out);
+        batch = Batch {
+            past: vec![change.clone(), change.clone()],
+            ..Batch::default()
+        };
+        take_settings(&mut state, &batch, Timestamp::from_secs(101), &mut out);
+        assert_eq!(out.write.changes, [change]);
+        let setting = state.shadows.settings.get(&id).unwrap();
+        assert_eq!(setting.value, Value::Int(8));
+        assert_eq!(setting.last_change.as_ref().map(|last| last.at), Some(Timestamp::from_secs(50)));
     }
 }

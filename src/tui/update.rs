@@ -69,8 +69,8 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
                 state.message = None;
             }
             state.live = snapshot;
-            if let (Some(walk), Some(replay), Some(at)) = (&mut state.walk, &state.live.replay, state.live.at) {
-                walk.reached(at - replay.from);
+            if let (Some(walk), Some(replay)) = (&mut state.walk, &state.live.replay) {
+                walk.reached(replay.now - replay.from);
             }
             if state.frozen || state.at.is_some() {
                 return Vec::new();

@@ -4,6 +4,7 @@
 mod architecture;
 mod cli;
 mod deeds;
+mod demo;
 mod docs;
 mod engine;
 mod golden;

@@ -1,7 +1,7 @@
 //! The files in `/etc` and those the user named: their names and values, or a hash of their content, and who may change them.
 
 mod format;
-mod read;
+pub(super) mod read;
 
 use std::{
     collections::BTreeMap,

@@ -47,6 +47,16 @@ pub(super) fn settings(name: &str, path: &Path, meta: &Metadata, key: &[u8; 32],
     settings
 }
 
+/// The named settings in a former content of the file called `name`; what is only hashed as a whole is left out.
+pub(in crate::observe) fn former(name: &str, bytes: &[u8], key: &[u8; 32]) -> BTreeMap<String, Value> {
+    let mut settings = Vec::new();
+    if !bytes.is_empty() && bytes.len() as u64 <= MOST_BYTES {
+        put_content(name, bytes, false, key, &mut settings);
+    }
+    let whole = [":content", ":line", ":order"];
+    settings.into_iter().filter(|(rest, _)| !whole.contains(&rest.as_str())).collect()
+}
+
 /// The hash of a large file, or only its size. It may grow while it is read: no more is read than it had.
 fn whole(path: &Path, meta: &Metadata, anyone_reads: bool, key: &[u8; 32]) -> Option<Value> {
     if meta.size() > MOST_HASHED {

@@ -91,6 +91,8 @@ struct Line {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     changes: Vec<SettingChange>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    past: Vec<SettingChange>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     events: Vec<Event>,
 }
 
@@ -130,6 +132,7 @@ impl Numbers {
             values,
             snapshots: batch.snapshots,
             changes: batch.changes,
+            past: batch.past,
             events: batch.events,
         }
     }
@@ -158,6 +161,7 @@ impl Numbers {
             observations,
             snapshots: line.snapshots,
             changes: line.changes,
+            past: line.past,
             events: line.events,
         })
     }

@@ -53,6 +53,7 @@ impl Redaction {
             observations: batch.observations.iter().map(observation).collect(),
             snapshots: batch.snapshots.iter().map(|snapshot| self.snapshot(snapshot)).collect(),
             changes: batch.changes.iter().map(|change| self.change(change)).collect(),
+            past: batch.past.iter().map(|change| self.change(change)).collect(),
             events: batch.events.iter().map(|event| self.event(event)).collect(),
         }
     }

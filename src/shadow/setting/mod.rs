@@ -173,6 +173,30 @@ impl SettingShadow {
         bits
     }
 
+    /// Remembers a change of before watching began, in its place among the others; `false` when it is known already. How often such
+    /// settings change is not learnt from it: for how long nothing else changed then, no history says.
+    pub fn remember(&mut self, change: &SettingChange) -> bool {
+        let place = self.changes.partition_point(|old| old.at <= change.at);
+        let mut same_time = self.changes.range(..place).rev().take_while(|old| old.at == change.at);
+        if same_time.any(|old| old.id == change.id) || (place == 0 && self.changes.len() == Self::CHANGES) {
+            return false;
+        }
+        if self.changes.len() == Self::CHANGES {
+            self.changes.pop_front();
+            self.changes.insert(place - 1, change.clone());
+        } else {
+            self.changes.insert(place, change.clone());
+        }
+        if let Some(state) = self.all.get_mut(&change.id)
+            && state.last_change.as_ref().is_none_or(|last| last.at < change.at)
+            && same(Some(&state.value), change.to.as_ref())
+        {
+            state.last_change = Some(change.clone());
+        }
+        self.generation += 1;
+        true
+    }
+
     fn take(&mut self, change: &SettingChange, bits: f64) {
         let last = self.all.get(&change.id).and_then(|state| state.last_change.as_ref());
         let undid = last.is_some_and(|last| {
