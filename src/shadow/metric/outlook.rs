@@ -64,7 +64,14 @@ impl Outlook {
             said.extend(forecasts.zip(known.weights));
             let middle = combine(&mut said).unwrap_or(history.filled[history.len() - 1]);
             let scale = self.spreads.scale(middle, *ahead_steps);
-            let quantiles = known.errors.map(|error| middle + scale * error);
+            // Nothing physical goes much farther beyond all that was seen than that was wide, in a time as long as was tested.
+            let beyond = if *ahead_steps <= reach {
+                most - least
+            } else {
+                f64::INFINITY
+            };
+            let within = |value: f64| value.max(least - beyond).min(most + beyond);
+            let quantiles = known.errors.map(|error| within(middle + scale * error));
             Some(std::array::from_fn(|level| {
                 // Records are only as likely as they were.
                 let (low, high) = (LEVELS[level] > known.record[0], 1.0 - LEVELS[level] > known.record[1]);

@@ -19,13 +19,15 @@ pub struct Past {
 pub struct Proportion {
     /// Mean of the absolute values.
     mean: f64,
-    /// The least and the greatest scale tested.
+    /// The least and the greatest scale tested well.
     tested: (f64, f64),
 }
 
 impl Proportion {
     /// What a forecast of zero is still off, as a share of the mean.
     const FLOOR: f64 = 0.2;
+    /// Share of the least and of the greatest scales that does not count as tested.
+    const FEW: f64 = 0.05;
     /// Levels at which quantiles are compared.
     const LEVELS: [f64; 6] = [0.025, 0.1, 0.3, 0.7, 0.9, 0.975];
 
@@ -38,17 +40,19 @@ impl Proportion {
             tested: (0.0, f64::INFINITY),
         };
         let mut gain = 0.0;
-        let mut tested = (f64::INFINITY, 0.0);
-        for past in distances.iter().filter(|past| !past.is_empty()) {
+        let mut scales = Vec::new();
+        for past in distances {
             let even = loss(past, |_| 1.0);
             let grown = loss(past, |said| proportion.at(said));
             if even > 0.0 && grown > 0.0 {
                 gain += (even / grown).ln();
             }
-            let scales = past.iter().map(|past| proportion.at(past.said));
-            tested = scales.fold(tested, |(least, most), scale| (scale.min(least), scale.max(most)));
+            scales.extend(past.iter().map(|past| proportion.at(past.said)));
         }
-        proportion.tested = tested;
+        // A level just come to was tested by few: what its errors are is not known.
+        let few = (scales.len() as f64 * Self::FEW) as usize;
+        scales.sort_unstable_by(f64::total_cmp);
+        proportion.tested = (*scales.get(few)?, *scales.get(scales.len() - 1 - few)?);
         (gain > 0.0).then_some(proportion)
     }
 

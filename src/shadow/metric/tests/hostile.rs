@@ -72,6 +72,37 @@ fn bounds_and_whole_numbers_are_kept() {
     );
 }
 
+#[test]
+fn what_has_just_begun_has_bands_of_its_own_size() {
+    let mut rng = fastrand::Rng::with_seed(7);
+    for begun in [3, 8, 14, 30] {
+        let busy = (0..begun).map(|at| {
+            [98.0, 8_700.0, 31_000.0]
+                .get(at)
+                .copied()
+                .unwrap_or(38_000.0 + 3_000.0 * rng.f64())
+        });
+        let values: Vec<f64> = std::iter::repeat_n(0.0, 2_000).chain(busy).collect();
+        let most = values.iter().copied().fold(0.0, f64::max);
+        for step in foretell(values, Span::from_mins(5), 12) {
+            assert!(step.0[12] <= 2.0 * most, "{begun}: {step:?}");
+        }
+    }
+}
+
+#[test]
+fn quiet_nights_of_busy_days_have_narrow_bands() {
+    let mut rng = fastrand::Rng::with_seed(8);
+    let mut traffic = |hour: usize| {
+        let day = 12.0 - 11.0 * (hour as f64 / 24.0 * std::f64::consts::TAU).cos();
+        day * (1.0 + 0.2 * (rng.f64() - 0.5))
+    };
+    let values: Vec<f64> = (0..24 * 30).map(&mut traffic).collect();
+    let steps = foretell(values, Span::from_hours(1), 24);
+    let width = |hour: usize| steps[hour].0[10] - steps[hour].0[2];
+    assert!(5.0 * width(0) < width(12), "{} {}", width(0), width(12));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
