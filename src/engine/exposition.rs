@@ -39,6 +39,11 @@ impl Page {
         self.family(name, "gauge", help)
     }
 
+    /// Samples by quantile, which Prometheus knows of summaries alone; there is neither sum nor count.
+    fn quantiles(&mut self, name: &str, help: &str) -> Family<'_> {
+        self.family(name, "summary", help)
+    }
+
     fn counter(&mut self, name: &str, help: &str) -> Family<'_> {
         self.family(name, "counter", help)
     }
@@ -86,7 +91,7 @@ fn shadows(snapshot: &Snapshot, page: &mut Page) {
             family.add(&[("resource", &row.id.resource), ("series", &row.id.name)], value);
         }
     }
-    let mut family = page.gauge(
+    let mut family = page.quantiles(
         "foreshadow_expected",
         "What had been expected of the newest value of a series, by quantile.",
     );
@@ -102,8 +107,8 @@ fn shadows(snapshot: &Snapshot, page: &mut Page) {
         }
     }
     let mut family = page.gauge(
-        "foreshadow_surprise_bits",
-        "Surprise of the newest value of a series: minus log2 of its tail probability.",
+        "foreshadow_surprise",
+        "Surprise of the newest value of a series in bits: minus log2 of its tail probability.",
     );
     for row in rows().filter(|row| row.expected.is_some()) {
         let labels: [(&str, &dyn Display); 2] = [("resource", &row.id.resource), ("series", &row.id.name)];
@@ -132,7 +137,7 @@ fn shadows(snapshot: &Snapshot, page: &mut Page) {
         let labels: [(&str, &dyn Display); 2] = [("resource", &row.id.resource), ("series", &row.id.name)];
         family.add(&labels, crossing.probability);
     }
-    let mut family = page.gauge(
+    let mut family = page.quantiles(
         "foreshadow_crossing_timestamp_seconds",
         "When that part of all paths has passed the limit.",
     );
@@ -374,7 +379,7 @@ mod tests {
         for line in [
             format!("foreshadow_actual{{{labels}}} 3.5"),
             format!("foreshadow_expected{{{labels},quantile=\"0.975\"}} 2"),
-            format!("foreshadow_surprise_bits{{{labels}}} 1.5"),
+            format!("foreshadow_surprise{{{labels}}} 1.5"),
             format!("foreshadow_limit{{{labels},side=\"above\"}} 90"),
             format!("foreshadow_crossing_probability_ratio{{{labels}}} 0.75"),
             format!("foreshadow_crossing_timestamp_seconds{{{labels},quantile=\"0.5\"}} 30.5"),

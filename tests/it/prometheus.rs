@@ -5,6 +5,7 @@ use std::{
     net::{SocketAddr, TcpListener, TcpStream},
     process::{Child, Stdio},
     thread,
+    time::Duration,
 };
 
 use crate::support::{Home, PATIENCE};
@@ -48,24 +49,24 @@ fn get(address: SocketAddr, target: &str) -> String {
 }
 
 /// Asks until an answer holds `wanted`.
-fn until(address: SocketAddr, wanted: &str) -> String {
-    let patience = std::time::Duration::from_millis(50);
-    for _ in 0..PATIENCE.as_millis() / patience.as_millis() {
+async fn until(address: SocketAddr, wanted: &str) -> String {
+    let patience = tokio::time::Instant::now() + PATIENCE;
+    loop {
         let page = get(address, "/metrics");
         if page.contains(wanted) {
             return page;
         }
-        thread::sleep(patience);
+        assert!(tokio::time::Instant::now() < patience, "{wanted} never came: {page}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
-    panic!("{wanted} never came: {}", get(address, "/metrics"));
 }
 
-#[test]
-fn what_the_engine_knows_can_be_scraped() {
+#[tokio::test]
+async fn what_the_engine_knows_can_be_scraped() {
     let home = Home::new();
     home.config("interval = \"100ms\"\n");
     let engine = engine(&home);
-    let page = until(engine.1, "series=\"cpu.busy_pct\",quantile=\"0.5\"");
+    let page = until(engine.1, "series=\"cpu.busy_pct\",quantile=\"0.5\"").await;
     let (head, body) = page.split_once("\r\n\r\n").unwrap();
     assert!(
         head.starts_with("HTTP/1.1 200 OK") && head.contains("version=0.0.4"),
@@ -74,7 +75,7 @@ fn what_the_engine_knows_can_be_scraped() {
     assert!(head.contains(&format!("Content-Length: {}\r\n", body.len())), "{head}");
     for family in [
         "foreshadow_actual{",
-        "foreshadow_surprise_bits{",
+        "foreshadow_surprise{",
         "foreshadow_findings{severity=\"critical\"}",
         "foreshadow_engine_resident_memory_bytes ",
         "foreshadow_source_up{source=\"cpu\"} 1",
@@ -137,8 +138,8 @@ fn server() -> SocketAddr {
     address
 }
 
-#[test]
-fn a_past_is_learnt_at_the_first_start_and_a_host_has_a_band_at_once() {
+#[tokio::test]
+async fn a_past_is_learnt_at_the_first_start_and_a_host_has_a_band_at_once() {
     let home = Home::new();
     home.config(&format!(
         "interval = \"100ms\"\n[sources.prometheus]\nurl = \"http://{}\"\nstep = \"10s\"\nbackfill = \"1h\"\nqueries = [\"load\"]\n",
@@ -148,6 +149,7 @@ fn a_past_is_learnt_at_the_first_start_and_a_host_has_a_band_at_once() {
     let page = until(
         engine.1,
         "foreshadow_expected{resource=\"target:web-1:9100\",series=\"load\",quantile=\"0.5\"} 1",
-    );
+    )
+    .await;
     assert!(page.contains("foreshadow_source_up{source=\"prometheus\"} 1"));
 }

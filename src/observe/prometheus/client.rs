@@ -97,7 +97,7 @@ impl Client {
                 Err(Fault::Question(visible(&why).chars().take(300).collect()))
             }
             Err(error) => {
-                let what = self.named();
+                let what = self.base.clone();
                 let why = said(status, html, &body, &error);
                 let wrong = ObserveError::Malformed { what, why };
                 Err(match status {
@@ -108,13 +108,8 @@ impl Client {
         }
     }
 
-    /// The server as it is named in messages.
-    fn named(&self) -> String {
-        format!("prometheus at {}", self.base)
-    }
-
     fn malformed(&self, why: String) -> Fault {
-        let what = self.named();
+        let what = self.base.clone();
         Fault::Server(ObserveError::Malformed { what, why })
     }
 
@@ -132,7 +127,7 @@ impl Client {
         if source.kind() == io::ErrorKind::UnexpectedEof {
             return self.malformed("it hung up in the middle of an answer".into());
         }
-        let what = self.named();
+        let what = self.base.clone();
         Fault::Server(ObserveError::Io { what, source })
     }
 }

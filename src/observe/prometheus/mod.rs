@@ -186,7 +186,7 @@ impl Prometheus {
         }
         wrong.map_or(Ok(()), |why| {
             Err(ObserveError::Partly {
-                what: format!("prometheus at {}", self.options.url),
+                what: self.options.url.to_string(),
                 why,
             })
         })
