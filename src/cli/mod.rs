@@ -7,6 +7,7 @@ mod config;
 mod context;
 mod detect;
 mod doctor;
+mod drift;
 mod exit;
 mod export;
 mod fail_on;
@@ -14,6 +15,7 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 mod forecast;
+mod import;
 mod man;
 mod metrics;
 mod out;
@@ -50,7 +52,7 @@ pub use runtime::{EngineRun, Need, Runtime};
 pub use setup::Setup;
 pub use when::When;
 
-use crate::domain::Span;
+use crate::{domain::Span, engine::clock};
 
 /// Learns a shadow of every metric and setting of a host, and shows what drifted, what will, and what to do about it.
 ///
@@ -131,6 +133,10 @@ pub enum Command {
     Settings(settings::Args),
     /// Metrics, their values and shadows.
     Metrics(metrics::Args),
+    /// What is not as declared, by files of both sides or what a tool found.
+    Drift(drift::Args),
+    /// What a file of another tool declares, found drifted or will change.
+    Import(import::Args),
     /// The values accepted as good.
     Baseline(baseline::Args),
     /// Write a table of the store to a file.
@@ -262,6 +268,8 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         // A doctor that dies of what he is asked about is none.
         Some(Command::Doctor) => doctor::run(setup(), runtime, json, out).await,
         Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
+        Some(Command::Drift(args)) => drift::run(args, clock::now(), json, out),
+        Some(Command::Import(args)) => import::run(args, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),
         Some(Command::Man) => man::run(Cli::command(), out),

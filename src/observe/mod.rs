@@ -15,6 +15,7 @@ mod filesystem;
 mod firewall;
 mod hardware;
 mod history;
+pub mod import;
 mod journal;
 mod kernel;
 mod kmsg;
