@@ -3,9 +3,11 @@
 use divan::{Bencher, black_box};
 use foreshadow::{
     domain::{
-        Batch, Limit, MetricKind, MetricMeta, Observation, Options, Point, ResourceId, SeriesId, Side, Span, Timestamp,
-        Unit,
+        Batch, Document, Limit, MetricKind, MetricMeta, Observation, Options, Point, ResourceId, SeriesId, Side, Span,
+        Timestamp, Unit,
     },
+    drift::compare,
+    observe::import::{Item, read},
     pipeline::{State, step},
     shadow::MetricShadow,
 };
@@ -112,4 +114,43 @@ fn step_of_200_metrics(bencher: Bencher<'_, '_>) {
         next(&mut batch);
     }
     bencher.bench_local(|| next(&mut batch));
+}
+
+/// Four deployments of 25 settings each, `replicas` of each as given, in a file of their own.
+fn deployments(replicas: usize) -> tempfile::NamedTempFile {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    let env: String = (0..18)
+        .map(|n| format!("        - {{name: V{n}, value: \"{n}\"}}\n"))
+        .collect();
+    let text: String = (0..4)
+        .map(|n| {
+            format!(
+                "---\napiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: web-{n}, namespace: shop}}\nspec:\n  replicas: {replicas}\n  \
+                 selector: {{matchLabels: {{app: web}}}}\n  template:\n    metadata: {{labels: {{app: web}}}}\n    spec:\n      containers:\n      \
+                 - name: web\n        image: web:1.{n}.2\n        args: [--listen, ':8080']\n        env:\n{env}"
+            )
+        })
+        .collect();
+    std::fs::write(file.path(), text).expect("a temporary file takes a text");
+    file
+}
+
+fn documents(file: &tempfile::NamedTempFile) -> Vec<Document> {
+    let mut documents = Vec::new();
+    let mut take = |item| {
+        if let Item::Document(document, _) = item {
+            documents.push(document);
+        }
+    };
+    read(file.path(), &[7; 32], &mut take, &mut |fault| panic!("{fault}"));
+    documents
+}
+
+#[divan::bench]
+fn check_of_a_hundred_settings(bencher: Bencher<'_, '_>) {
+    let (desired, live) = (deployments(2), deployments(3));
+    bencher.bench_local(|| {
+        let compared = compare(&documents(&desired), &documents(&live));
+        assert_eq!(black_box(compared).departures.len(), 4);
+    });
 }

@@ -15,6 +15,8 @@ pub enum Exit {
     Done,
     /// There are findings at or above `--fail-on`: 1.
     Findings,
+    /// Something of what it was given makes no sense, and was told line by line: 2.
+    Faults,
 }
 
 /// The user asked for something that cannot be: one line that says what, where, and what to do.
@@ -28,6 +30,7 @@ pub fn code(result: anyhow::Result<Exit>, out: &mut Out) -> u8 {
     let error = match result {
         Ok(Exit::Done) => return 0,
         Ok(Exit::Findings) => return 1,
+        Ok(Exit::Faults) => return 2,
         Err(error) => error,
     };
     if matches!(error.downcast_ref(), Some(OutError::Closed)) {

@@ -23,14 +23,19 @@ impl FailOn {
     /// Whether a finding that holds is at or above it; muted ones never are.
     #[must_use]
     pub fn is_met_by(self, finding: &Finding) -> bool {
-        let met = match self {
-            Self::Low => finding.level >= Level::Low,
-            Self::Moderate => finding.level >= Level::Moderate,
-            Self::High => finding.level >= Level::High,
-            Self::Notice => finding.severity >= Severity::Notice,
-            Self::Warning => finding.severity >= Severity::Warning,
-            Self::Critical => finding.severity >= Severity::Critical,
-        };
-        met && finding.ended.is_none() && finding.mark != Mark::Muted
+        self.is_met(finding.level, finding.severity) && finding.ended.is_none() && finding.mark != Mark::Muted
+    }
+
+    /// Whether something of this level and severity is at or above it.
+    #[must_use]
+    pub fn is_met(self, level: Level, severity: Severity) -> bool {
+        match self {
+            Self::Low => level >= Level::Low,
+            Self::Moderate => level >= Level::Moderate,
+            Self::High => level >= Level::High,
+            Self::Notice => severity >= Severity::Notice,
+            Self::Warning => severity >= Severity::Warning,
+            Self::Critical => severity >= Severity::Critical,
+        }
     }
 }

@@ -8,6 +8,7 @@ mod context;
 mod demo;
 mod detect;
 mod doctor;
+mod drift;
 mod exit;
 mod export;
 mod fail_on;
@@ -15,6 +16,7 @@ mod findings;
 #[cfg(test)]
 mod fixture;
 mod forecast;
+mod import;
 mod man;
 mod metrics;
 mod out;
@@ -57,7 +59,7 @@ pub use runtime::{EngineRun, Need, Runtime};
 pub use setup::Setup;
 pub use when::When;
 
-use crate::domain::Span;
+use crate::{domain::Span, engine::clock};
 
 /// Learns a shadow of every metric and setting of a host, and shows what drifted, what will, and what to do about it.
 ///
@@ -143,6 +145,10 @@ pub enum Command {
     Settings(settings::Args),
     /// Metrics, their values and shadows.
     Metrics(metrics::Args),
+    /// What is not as declared, by files of both sides or what a tool found.
+    Drift(drift::Args),
+    /// What a file of another tool declares, found drifted or will change.
+    Import(import::Args),
     /// The values accepted as good.
     Baseline(baseline::Args),
     /// Write a table of the store to a file.
@@ -280,6 +286,8 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         // A doctor that dies of what he is asked about is none.
         Some(Command::Doctor) => doctor::run(setup(), runtime, json, out).await,
         Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
+        Some(Command::Drift(args)) => drift::run(args, clock::now(), json, out),
+        Some(Command::Import(args)) => import::run(args, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
         Some(Command::SettingsBench) => settings_bench::run(std::io::stdin().lock(), out),
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),

@@ -1,4 +1,19 @@
-//! Declared against actual: settings that are not as the baseline has them.
+//! Declared against actual: settings that are not as the baseline has them, documents that are not as they were declared.
+
+mod departure;
+mod known;
+mod list;
+mod pair;
+mod path;
+mod scalar;
+mod schema;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use departure::{Departure, rank};
+pub use pair::{Compared, compare, compare_states, told};
+pub use path::{Path, Step};
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -31,6 +31,8 @@ use crate::{
 pub use baseline::{Baseline, Difference};
 pub use incidents::{Incident, incidents};
 
+pub use declared::{Compared, Departure, Path, Step, compare, compare_states, rank, told};
+
 use declared::Declared;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};

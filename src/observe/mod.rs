@@ -16,6 +16,7 @@ mod filesystem;
 mod firewall;
 mod hardware;
 mod history;
+pub mod import;
 mod integrity;
 mod journal;
 mod kernel;

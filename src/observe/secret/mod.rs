@@ -33,19 +33,46 @@ pub(super) fn holds_secret(text: &str) -> bool {
     secrets(text).next().is_some()
 }
 
+/// Whether a setting of this name has a secret as its value.
+pub(super) fn is_secret(name: &str, text: &str) -> bool {
+    secret_by_name(name, text)
+}
+
 /// `text` with every secret in it replaced by `***`.
 pub(super) fn scrub(text: &str) -> Cow<'_, str> {
-    let mut parts = secrets(text).peekable();
-    if parts.peek().is_none() {
+    replaced(text, secrets(text).collect(), |_| "***".into())
+}
+
+/// `text` with every secret in it replaced by its keyed hash, so that it still differs where they do. What a digest says of a
+/// content (`sha256:…`) stays readable, as does all that looks random when `random` says that it may.
+pub(super) fn mask<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, str> {
+    const DIGESTS: [&str; 8] = [
+        "sha256:",
+        "sha512:",
+        "sha1:",
+        "md5:",
+        "{md5}",
+        "{sha256}",
+        "{sha256lite}",
+        "{sha1}",
+    ];
+    let digest = |range: &Range<usize>| DIGESTS.iter().any(|mark| text[..range.start].ends_with(mark));
+    let ranges = secrets(text).filter(|range| !digest(range) && !(random && *range == (0..text.len())));
+    replaced(text, ranges.collect(), |secret| {
+        format!("{:?}", SecretHash::of(key, secret.as_bytes()))
+    })
+}
+
+fn replaced(text: &str, mut ranges: Vec<Range<usize>>, with: impl Fn(&str) -> String) -> Cow<'_, str> {
+    if ranges.is_empty() {
         return Cow::Borrowed(text);
     }
-    let mut ranges: Vec<Range<usize>> = parts.collect();
     ranges.sort_by_key(|range| range.start);
     let (mut clean, mut done) = (String::with_capacity(text.len()), 0);
     for range in ranges {
         if range.start >= done {
             clean.push_str(&text[done..range.start]);
-            clean.push_str("***");
+            clean.push_str(&with(&text[range.clone()]));
         }
         done = done.max(range.end);
     }

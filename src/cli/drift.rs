@@ -1,0 +1,239 @@
+//! `drift`: what is not as declared, from files alone.
+
+pub(super) mod files;
+mod ignore;
+pub(super) mod show;
+#[cfg(test)]
+mod tests;
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use self::ignore::Rules;
+use crate::{
+    cli::{Exit, FailOn, Out},
+    domain::{Document, Level, Severity, Timestamp, Tree},
+    drift::{Compared, Departure, Path, Step, compare, compare_states, rank, told},
+    observe::import::{Format, Item},
+    store::random_key,
+};
+
+/// Arguments of `drift`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What was declared: manifests, rendered charts, .env, YAML or JSON settings, a state. Folders are gone through; `-` is stdin.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "live", required_unless_present = "import")]
+    desired: Vec<PathBuf>,
+    /// What is: the same formats, such as `kubectl get -o yaml` prints.
+    #[arg(long, value_name = "FILE", num_args = 1.., requires = "desired")]
+    live: Vec<PathBuf>,
+    /// What a tool found drifted: a Terraform plan as JSON, an Ansible run or Foreman report, a Puppet report; or live objects of
+    /// Kubernetes against what was last applied.
+    #[arg(long, value_name = "FILE", num_args = 1.., conflicts_with_all = ["desired", "live"])]
+    import: Vec<PathBuf>,
+    /// Rules for what may differ, each with a reason: TOML tables `[[ignore]]` of resource, path, reason and until.
+    #[arg(long, value_name = "FILE")]
+    ignore: Option<PathBuf>,
+    /// Take the two sides as in sync: write what differs into the rules of `--ignore`.
+    #[arg(long, requires = "ignore")]
+    learn: bool,
+    /// End with 1 when a departure is at or above this.
+    #[arg(long, value_name = "LEVEL")]
+    fail_on: Option<FailOn>,
+}
+
+/// A departure as JSON.
+#[derive(Serialize)]
+struct View<'a> {
+    resource: &'a str,
+    path: String,
+    desired: Option<&'a Tree>,
+    live: Option<&'a Tree>,
+    level: Level,
+}
+
+/// What the files say besides what drifted.
+#[derive(Debug, Default)]
+struct Account {
+    compared: Compared,
+    /// Changes that a plan is about to make.
+    pending: usize,
+    /// Whether a tool's own account was read.
+    told: bool,
+    /// Settings that a tool could not set right.
+    failed: usize,
+    /// Departures that rules let pass.
+    ignored: usize,
+    faults: usize,
+}
+
+/// Compares or imports the files and prints what is not as declared.
+///
+/// # Errors
+/// On rules that make no sense, and when nothing can be written. What is wrong with a file is told, and the others go on.
+pub(super) fn run(args: &Args, now: Timestamp, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+    let key = random_key()?;
+    let mut rules = args
+        .ignore
+        .as_deref()
+        .map_or_else(|| Ok(Rules::default()), |file| Rules::read(file, args.learn))?;
+    for expired in rules.expired(now) {
+        out.note(&format!("foreshadow: {expired}"));
+    }
+    let mut account = if args.import.is_empty() {
+        pair(args, &key, out)
+    } else {
+        import(&args.import, &key, out)
+    };
+    let departures = &mut account.compared.departures;
+    let before = departures.len();
+    departures.retain(|departure| !rules.let_pass(departure, now));
+    account.ignored = before - departures.len();
+    rank(departures);
+    if args.learn {
+        let learnt = rules.learn(departures, now)?;
+        out.note(&format!(
+            "{learnt} rules written; these differences are taken as in sync"
+        ));
+        departures.clear();
+    }
+    if json {
+        let views: Vec<View<'_>> = departures.iter().map(view).collect();
+        out.json(&views)?;
+    } else {
+        show::page(&account, out)?;
+    }
+    let met = |least: FailOn| {
+        account
+            .compared
+            .departures
+            .iter()
+            .any(|one| least.is_met(one.level, severity(one.level)))
+    };
+    Ok(if account.faults > 0 {
+        Exit::Faults
+    } else if args.fail_on.is_some_and(met) {
+        Exit::Findings
+    } else {
+        Exit::Done
+    })
+}
+
+fn view(departure: &Departure) -> View<'_> {
+    View {
+        resource: &departure.resource,
+        path: departure.path.to_string(),
+        desired: departure.desired.as_ref(),
+        live: departure.live.as_ref(),
+        level: departure.level,
+    }
+}
+
+/// What is declared nowhere else is for the record; all else asks for a look.
+fn severity(level: Level) -> Severity {
+    match level {
+        Level::Low => Severity::Notice,
+        Level::Moderate | Level::High => Severity::Warning,
+    }
+}
+
+/// Compares what was declared with what is.
+fn pair(args: &Args, key: &[u8; 32], out: &mut Out) -> Account {
+    let mut account = Account::default();
+    let mut side = |files: &[PathBuf]| {
+        let mut documents: Vec<Document> = Vec::new();
+        files::each(files, key, out, &mut account.faults, false, &mut |item| {
+            if let Item::Document(document, _) = item {
+                documents.push(document);
+            }
+        });
+        documents
+    };
+    let (desired, live) = (side(&args.desired), side(&args.live));
+    account.compared = compare(&desired, &live);
+    // Where nothing of a side could be read, that nothing is there is no finding.
+    if account.faults > 0 && live.is_empty() {
+        account.compared.departures.clear();
+    }
+    account
+}
+
+/// What the tools found for themselves.
+fn import(files: &[PathBuf], key: &[u8; 32], out: &mut Out) -> Account {
+    let mut account = Account::default();
+    let mut found: Vec<Departure> = Vec::new();
+    let (mut applied, mut live) = (Vec::new(), Vec::new());
+    let (mut pending, mut failed) = (0, 0);
+    let formats = files::each(files, key, out, &mut account.faults, true, &mut |item| match item {
+        Item::Document(document, Some(declared)) => {
+            applied.push(declared);
+            live.push(document);
+        }
+        Item::Document(_, None) => {}
+        Item::Change { pending: true, .. } => pending += 1,
+        Item::Event { failed: true, .. } => {
+            failed += 1;
+            found.extend(of(item));
+        }
+        item => found.extend(of(item)),
+    });
+    account.compared = compare(&applied, &live);
+    account.compared.departures.append(&mut found);
+    (account.pending, account.failed) = (pending, failed);
+    account.told = formats
+        .into_iter()
+        .flatten()
+        .any(|format| matches!(format, Format::TerraformPlan | Format::Ansible | Format::Puppet));
+    account
+}
+
+/// The departures that a tool tells of.
+pub(super) fn of(item: Item) -> Vec<Departure> {
+    match item {
+        Item::Document(..) => Vec::new(),
+        // What is to come: the later state is the declared one.
+        Item::Change {
+            resource,
+            kind,
+            before,
+            after,
+            pending: true,
+            ..
+        } => changed(&resource, &kind, after, before),
+        Item::Change {
+            resource,
+            kind,
+            before,
+            after,
+            ..
+        } => changed(&resource, &kind, before, after),
+        Item::Event {
+            resource,
+            kind,
+            path,
+            desired,
+            live,
+            ..
+        } => {
+            let path = Path(path.into_iter().map(Step::Key).collect());
+            vec![told(&resource, &kind, path, desired, live)]
+        }
+    }
+}
+
+/// The departures of a resource whose state was recorded as `before` and is `after`; at least one, since the tool says so.
+fn changed(resource: &str, kind: &str, before: Option<Tree>, after: Option<Tree>) -> Vec<Departure> {
+    let whole = |desired: Option<Tree>, live: Option<Tree>| vec![told(resource, kind, Path::default(), desired, live)];
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            let departures = compare_states(resource, kind, &before, &after);
+            if !departures.is_empty() {
+                return departures;
+            }
+            // Written differently, meant the same: the tool took note of it all the same.
+            whole(None, None)
+        }
+        (before, after) => whole(before, after),
+    }
+}

@@ -1,0 +1,263 @@
+//! The command as a user meets it.
+
+use std::{fs, path::Path};
+
+use clap::Parser;
+
+use super::{Args, run};
+use crate::{
+    cli::{Out, code, out::tests::Page},
+    domain::Timestamp,
+};
+
+#[derive(Parser)]
+struct Typed {
+    #[command(flatten)]
+    args: Args,
+}
+
+struct Ran {
+    code: u8,
+    data: String,
+    notes: String,
+}
+
+fn drift(folder: &Path, json: bool, words: &[&str]) -> Ran {
+    let words = words.iter().map(|word| {
+        let path = folder.join(word);
+        if word.starts_with('-') || !path.exists() && !word.contains('.') {
+            (*word).into()
+        } else {
+            path.into_os_string()
+        }
+    });
+    let typed = Typed::try_parse_from(std::iter::once("drift".into()).chain(words)).unwrap();
+    let (data, notes) = (Page::default(), Page::default());
+    let mut out = Out::new(data.clone(), notes.clone());
+    let now = Timestamp::from_secs(1_790_000_000);
+    let code = code(run(&typed.args, now, json, &mut out), &mut out);
+    let name = folder.display().to_string() + "/";
+    Ran {
+        code,
+        data: data.text(),
+        notes: notes.text().replace(&name, ""),
+    }
+}
+
+const DESIRED: &str = "\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop, labels: {app: web}}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  template:
+    spec:
+      containers:
+      - name: web
+        image: web:1.14.2
+        args: [--listen, ':8080']
+        env:
+        - {name: API_TOKEN, value: tok-9f8e7d}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: web, namespace: shop}
+data:
+  app.conf: |
+    level=info
+    pool=20
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: web}
+stringData: {password: correct-horse}
+";
+
+fn live() -> String {
+    DESIRED
+        .replace("replicas: 3", "replicas: 5")
+        .replace("1.14.2", "1.15.0")
+        .replace("tok-9f8e7d", "tok-changed")
+        .replace("pool=20", "pool=40")
+        .replace("correct-horse", "battery-staple")
+        .replace(
+            "    spec:\n",
+            "    spec:\n      hostNetwork: true\n      dnsPolicy: ClusterFirst\n",
+        )
+        .replace("app: web}}\nspec", "app: web, team: x}}\nspec")
+}
+
+/// A folder with both sides, in and out of sync.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("desired.yaml"), DESIRED).unwrap();
+    fs::write(folder.path().join("live.yaml"), live()).unwrap();
+    folder
+}
+
+#[test]
+fn the_page_people_read() {
+    let folder = folder();
+    let ran = drift(
+        folder.path(),
+        false,
+        &["--desired", "desired.yaml", "--live", "live.yaml"],
+    );
+    // The key is another one each time.
+    let hash = |text: &str| {
+        let mut parts = text.split("secret#");
+        let first = parts.next().unwrap_or_default().to_owned();
+        parts.fold(first, |page, part| page + "secret#xxxxxxxx" + &part[8..])
+    };
+    insta::assert_snapshot!(format!("{}{}= {}", hash(&ran.data), ran.notes, ran.code));
+    for secret in ["tok-", "correct-horse", "battery-staple"] {
+        assert!(!ran.data.contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn json_has_resource_path_and_both_values() {
+    let folder = folder();
+    let ran = drift(
+        folder.path(),
+        true,
+        &[
+            "--desired",
+            "desired.yaml",
+            "--live",
+            "live.yaml",
+            "--fail-on",
+            "moderate",
+        ],
+    );
+    let found: Vec<serde_json::Value> = serde_json::from_str(&ran.data).unwrap();
+    assert_eq!((ran.code, found.len(), ran.notes.as_str()), (1, 7, ""));
+    let replicas = found.iter().find(|one| one["path"] == "/spec/replicas").unwrap();
+    assert_eq!(
+        (&replicas["resource"], &replicas["desired"], &replicas["live"]),
+        (&"Deployment/shop/web".into(), &3.into(), &5.into())
+    );
+    let same = drift(
+        folder.path(),
+        true,
+        &[
+            "--desired",
+            "desired.yaml",
+            "--live",
+            "desired.yaml",
+            "--fail-on",
+            "low",
+        ],
+    );
+    assert_eq!((same.code, same.data.as_str()), (0, "[]\n"));
+}
+
+#[test]
+fn a_bad_file_is_one_line_and_the_others_go_on() {
+    let folder = folder();
+    fs::write(folder.path().join("broken.json"), "{\"a\": ").unwrap();
+    let ran = drift(
+        folder.path(),
+        true,
+        &["--desired", "broken.json", "desired.yaml", "--live", "live.yaml"],
+    );
+    let found: Vec<serde_json::Value> = serde_json::from_str(&ran.data).unwrap();
+    assert_eq!((ran.code, found.len()), (2, 7));
+    assert_eq!(ran.notes, "foreshadow: broken.json:1: cut off in the middle of JSON\n");
+}
+
+#[test]
+fn rules_have_a_reason_and_an_end() {
+    let folder = folder();
+    let rules = |text: &str| fs::write(folder.path().join("rules.toml"), text).unwrap();
+    let words = [
+        "--desired",
+        "desired.yaml",
+        "--live",
+        "live.yaml",
+        "--ignore",
+        "rules.toml",
+    ];
+    rules("[[ignore]]\nresource = \"Deployment/*\"\npath = \"/spec\"\nreason = \"moving\"\n");
+    let ran = drift(folder.path(), true, &words);
+    assert_eq!(
+        serde_json::from_str::<Vec<serde_json::Value>>(&ran.data).unwrap().len(),
+        3
+    );
+    rules("[[ignore]]\nresource = \"*\"\npath = \"*\"\nreason = \"holidays\"\nuntil = \"2026-01-01\"\n");
+    let ran = drift(folder.path(), true, &words);
+    assert_eq!(
+        serde_json::from_str::<Vec<serde_json::Value>>(&ran.data).unwrap().len(),
+        7
+    );
+    assert!(ran.notes.contains("ended on 2026-01-01 (holidays)"), "{}", ran.notes);
+    for (text, told) in [
+        (
+            "[[ignore]]\nresource = \"*\"\npath = \"*\"\nreason = \"\"\n",
+            "rule 1 has no reason",
+        ),
+        (
+            "[[ignore]]\nresource = \"*\"\npath = \"*\"\nreason = \"x\"\nuntil = \"soon\"\n",
+            "write until as",
+        ),
+        ("[[ignore]]\nresource = 1\n", "line 2"),
+    ] {
+        rules(text);
+        let ran = drift(folder.path(), true, &words);
+        assert_eq!((ran.code, ran.notes.lines().count()), (2, 1), "{}", ran.notes);
+        assert!(ran.notes.contains(told), "{}", ran.notes);
+    }
+}
+
+#[test]
+fn what_differs_while_in_sync_is_learnt() {
+    let folder = folder();
+    let words = [
+        "--desired",
+        "desired.yaml",
+        "--live",
+        "live.yaml",
+        "--ignore",
+        "new.toml",
+    ];
+    let learnt = drift(folder.path(), true, &[&words[..], &["--learn"]].concat());
+    assert_eq!((learnt.code, learnt.data.as_str()), (0, "[]\n"));
+    assert_eq!(drift(folder.path(), true, &words).data, "[]\n");
+    let rules = fs::read_to_string(folder.path().join("new.toml")).unwrap();
+    assert!(
+        rules.contains("differed while in sync, 2026-") && !rules.contains("tok-"),
+        "{rules}"
+    );
+}
+
+#[test]
+fn live_objects_alone_are_held_against_what_was_applied() {
+    let folder = tempfile::tempdir().unwrap();
+    let live = r#"{"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "annotations": {
+        "kubectl.kubernetes.io/last-applied-configuration": "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\"},\"data\":{\"k\":\"1\"}}"}},
+        "data": {"k": "2"}}"#;
+    fs::write(folder.path().join("live.json"), live).unwrap();
+    let ran = drift(folder.path(), false, &["--import", "live.json"]);
+    assert_eq!(ran.data, "ConfigMap/a\n  MODERATE  data.k  1 -> 2\n");
+}
+
+#[test]
+fn a_plan_tells_what_drifted_and_counts_what_is_to_come() {
+    let folder = tempfile::tempdir().unwrap();
+    let plan = r#"{"format_version":"1.2","resource_drift":[
+        {"address":"aws_iam_role.a","type":"aws_iam_role","change":{"actions":["delete"],"before":{"x":1},"after":null}},
+        {"address":"b.b","type":"b","change":{"actions":["update"],"before":{"tags":null},"after":{"tags":{}}}},
+        {"address":"c.c","type":"c","previous_address":"c.d","change":{"actions":["no-op"],"before":{},"after":{}}}],
+        "resource_changes":[{"address":"d.d","type":"d","change":{"actions":["create"],"before":null,"after":{}}}]}"#;
+    fs::write(folder.path().join("plan.json"), plan).unwrap();
+    let ran = drift(folder.path(), false, &["--import", "plan.json"]);
+    assert_eq!(
+        ran.data,
+        "aws_iam_role.a\n  HIGH      (all of it)  missing\n\nb.b\n  MODERATE  (all of it)  changed; the values are hidden or mean the same\n"
+    );
+    assert_eq!(
+        ran.notes,
+        "2 settings of 2 resources not as declared; 1 change pending\n"
+    );
+}

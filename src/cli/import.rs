@@ -1,0 +1,232 @@
+//! `import`: what a file of another tool says.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::{
+    cli::{
+        Columns, Exit, Out,
+        drift::{files, of, show},
+    },
+    domain::{Level, Tree},
+    drift::{Departure, Path, Step, rank},
+    observe::import::{Format, Item},
+    store::random_key,
+};
+
+/// Arguments of `import`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// What the file is.
+    tool: Tool,
+    /// The file; `-` is stdin.
+    file: PathBuf,
+}
+
+/// What other tools write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Tool {
+    /// `terraform show -json PLAN`: what drifted and what it is about to change.
+    TerraformPlan,
+    /// A state file of version 3 or 4, or `terraform show -json`.
+    TerraformState,
+    /// The JSON callback's account of a run, or a Foreman report.
+    Ansible,
+    /// Objects, YAML or JSON.
+    Kubernetes,
+    /// A report, format 0 to 12.
+    Puppet,
+}
+
+impl Tool {
+    fn format(self) -> Format {
+        match self {
+            Self::TerraformPlan => Format::TerraformPlan,
+            Self::TerraformState => Format::TerraformState,
+            Self::Ansible => Format::Ansible,
+            Self::Kubernetes => Format::Kubernetes,
+            Self::Puppet => Format::Puppet,
+        }
+    }
+}
+
+/// What a tool found or is about to do, as JSON.
+#[derive(Serialize)]
+struct Change<'a> {
+    resource: &'a str,
+    path: String,
+    desired: Option<&'a Tree>,
+    live: Option<&'a Tree>,
+    level: Level,
+    pending: bool,
+}
+
+/// A setting of a resource, as JSON.
+#[derive(Serialize)]
+struct Setting<'a> {
+    resource: &'a str,
+    path: String,
+    value: &'a Tree,
+}
+
+/// Reads the file and prints what it holds: changes ranked, settings in their order.
+///
+/// # Errors
+/// When nothing can be written. What is wrong with the file is told line by line.
+pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+    let key = random_key()?;
+    let mut faults = 0;
+    let (mut drifted, mut pending): (Vec<Departure>, Vec<Departure>) = (Vec::new(), Vec::new());
+    let mut settings: Vec<(String, Path, Tree)> = Vec::new();
+    let files = std::slice::from_ref(&args.file);
+    let formats = files::each(files, &key, out, &mut faults, false, &mut |item| match item {
+        Item::Document(document, _) => {
+            let resource = document.resource();
+            leaves(document.tree, &mut Path::default(), &mut |path, value| {
+                settings.push((resource.clone(), path, value))
+            });
+        }
+        item @ Item::Change { pending: true, .. } => pending.extend(of(item)),
+        item => drifted.extend(of(item)),
+    });
+    let wanted = args.tool.format();
+    if let Some(Some(found)) = formats
+        .first()
+        .filter(|found| found.is_some_and(|found| found != wanted))
+    {
+        out.note(&format!(
+            "foreshadow: {}: a {}, not a {}",
+            args.file.display(),
+            found.name(),
+            wanted.name()
+        ));
+        return Ok(Exit::Faults);
+    }
+    rank(&mut drifted);
+    rank(&mut pending);
+    if json && settings.is_empty() {
+        let change = |departure, pending| view(departure, pending);
+        let drifted = drifted.iter().map(|one| change(one, false));
+        let changes: Vec<Change<'_>> = drifted.chain(pending.iter().map(|one| change(one, true))).collect();
+        out.json(&changes)?;
+    } else if json {
+        let settings = settings.iter().map(|(resource, path, value)| Setting {
+            resource,
+            path: path.to_string(),
+            value,
+        });
+        out.json(&settings.collect::<Vec<_>>())?;
+    } else {
+        page(&drifted, &pending, &settings, out)?;
+    }
+    Ok(if faults > 0 { Exit::Faults } else { Exit::Done })
+}
+
+fn view(departure: &Departure, pending: bool) -> Change<'_> {
+    Change {
+        resource: &departure.resource,
+        path: departure.path.to_string(),
+        desired: departure.desired.as_ref(),
+        live: departure.live.as_ref(),
+        level: departure.level,
+        pending,
+    }
+}
+
+fn page(
+    drifted: &[Departure],
+    pending: &[Departure],
+    settings: &[(String, Path, Tree)],
+    out: &mut Out,
+) -> anyhow::Result<()> {
+    show::table(drifted, false, out)?;
+    if !pending.is_empty() {
+        if !drifted.is_empty() {
+            out.line("")?;
+        }
+        out.line("Pending")?;
+        out.line("")?;
+        show::table(pending, true, out)?;
+    }
+    let mut columns = Columns::default();
+    for (resource, path, value) in settings {
+        columns.row(&[resource.clone(), path.brief(), show::value(Some(value))]);
+    }
+    columns.print(out)?;
+    out.note(&format!(
+        "{} drifted, {} pending, {} settings",
+        drifted.len(),
+        pending.len(),
+        settings.len()
+    ));
+    Ok(())
+}
+
+/// The single values of a tree, and its lists of single values, with the paths to them.
+fn leaves(tree: Tree, path: &mut Path, each: &mut dyn FnMut(Path, Tree)) {
+    match tree {
+        Tree::Map(fields) => {
+            for (key, value) in fields {
+                path.0.push(Step::Key(key));
+                leaves(value, path, each);
+                path.0.pop();
+            }
+        }
+        Tree::List(items) if items.iter().any(|item| matches!(item, Tree::Map(_) | Tree::List(_))) => {
+            for (place, item) in items.into_iter().enumerate() {
+                path.0.push(Step::Index(place));
+                leaves(item, path, each);
+                path.0.pop();
+            }
+        }
+        value if value.is_blank() => {}
+        value => each(path.clone(), value),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{code, out::tests::Page};
+
+    fn import(tool: Tool, text: &str, json: bool) -> (u8, String, String) {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file.json");
+        std::fs::write(&file, text).unwrap();
+        let (data, notes) = (Page::default(), Page::default());
+        let mut out = Out::new(data.clone(), notes.clone());
+        let code = code(run(&Args { tool, file }, json, &mut out), &mut out);
+        (code, data.text(), notes.text())
+    }
+
+    #[test]
+    fn a_plan_is_ranked_and_what_is_to_come_is_told_apart() {
+        let plan = r#"{"format_version":"1.2","resource_drift":[],"resource_changes":[
+            {"address":"a.a","type":"a","change":{"actions":["update"],"before":{"tags":"x"},"after":{"tags":"y"}}},
+            {"address":"a.b","type":"a","change":{"actions":["delete"],"before":{"x":1},"after":null}}]}"#;
+        let (code, data, notes) = import(Tool::TerraformPlan, plan, false);
+        assert_eq!(code, 0);
+        assert_eq!(
+            data,
+            "Pending\n\na.b\n  HIGH      (all of it)  deleted\n\na.a\n  LOW       tags         x -> y\n"
+        );
+        assert_eq!(notes, "0 drifted, 2 pending, 0 settings\n");
+        let (code, _, notes) = import(Tool::Puppet, plan, false);
+        assert_eq!(code, 2);
+        assert!(notes.ends_with(": a Terraform plan, not a Puppet report\n"), "{notes}");
+    }
+
+    #[test]
+    fn objects_are_their_settings() {
+        let object =
+            r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"1","password":"hunter2x"}}"#;
+        let (_, data, _) = import(Tool::Kubernetes, object, true);
+        let settings: Vec<serde_json::Value> = serde_json::from_str(&data).unwrap();
+        assert_eq!(
+            settings[1],
+            serde_json::json!({"resource": "ConfigMap/a", "path": "/data/k", "value": "1"})
+        );
+        assert!(!data.contains("hunter2x") && data.contains("secret#"), "{data}");
+    }
+}

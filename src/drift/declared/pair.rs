@@ -1,0 +1,261 @@
+//! Documents that were declared against those that are.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    departure::{Departure, level},
+    known,
+    path::{Path, Step},
+    scalar::Likeness,
+    schema::{Field, KUBERNETES, UNKNOWN},
+    walk::{Beside, Found, Walk},
+};
+use crate::domain::{Document, Level, Tree};
+
+/// From so many resources of a kind on, what nobody declared and all of them have alike is a server's doing.
+const ENOUGH_PEERS: usize = 5;
+
+/// What came of comparing documents.
+#[derive(Clone, Debug, Default)]
+pub struct Compared {
+    /// What is not as declared, the worst first.
+    pub departures: Vec<Departure>,
+    /// How many resources were found on both sides.
+    pub matched: usize,
+    /// How many are only live.
+    pub only_live: usize,
+    /// What all resources of a kind have alike and none declares: kind, path and how many.
+    pub learnt: Vec<(String, String, usize)>,
+}
+
+/// Compares what was declared with what is.
+///
+/// Resources are matched by kind, namespace and name; a declaration without a namespace fits any. One that only is, is counted and
+/// not told.
+#[must_use]
+pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
+    let mut compared = Compared::default();
+    let mut by_name: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (place, document) in live.iter().enumerate() {
+        by_name.entry((&document.kind, &document.name)).or_default().push(place);
+    }
+    let plain = |document: &&Document| document.kind.is_empty() && document.group.is_empty();
+    // Two files of settings are each other's whatever they are called.
+    let only_two = desired.iter().filter(plain).count() == 1 && live.iter().filter(plain).count() == 1;
+    let mut seen: BTreeSet<usize> = BTreeSet::new();
+    let mut found: Vec<(&Document, Found)> = Vec::new();
+    let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
+    for document in desired {
+        let place = if only_two && plain(&document) {
+            live.iter().position(|other| plain(&other))
+        } else {
+            let candidates = by_name.get(&(&*document.kind, &*document.name)).into_iter().flatten();
+            candidates
+                .copied()
+                .filter(|place| is_one(document, &live[*place]))
+                .min_by_key(|place| {
+                    let other = &live[*place];
+                    (
+                        seen.contains(place),
+                        other.namespace != document.namespace,
+                        other.group != document.group,
+                        *place,
+                    )
+                })
+        };
+        match place {
+            Some(place) => {
+                seen.insert(place);
+                compared.matched += 1;
+                *peers.entry(&document.kind).or_default() += 1;
+                found.extend(
+                    differences(document, &live[place])
+                        .into_iter()
+                        .map(|found| (&live[place], found)),
+                );
+            }
+            None if is_of_the_moment(document) => {}
+            None => found.push((
+                document,
+                Found {
+                    path: Path::default(),
+                    desired: Some(document.tree.clone()),
+                    live: None,
+                },
+            )),
+        }
+    }
+    compared.only_live = live.len() - seen.len();
+    let scaled = scalers(desired.iter().chain(live));
+    found.retain(|(document, found)| !is_scaled(document, found, &scaled));
+    learn(&mut found, &peers, &mut compared.learnt);
+    compared.departures = found
+        .into_iter()
+        .map(|(document, found)| Departure {
+            level: level(&document.kind, &found.path, found.desired.as_ref(), found.live.as_ref()),
+            resource: document.resource().into(),
+            path: found.path,
+            desired: found.desired,
+            live: found.live,
+        })
+        .collect();
+    super::departure::rank(&mut compared.departures);
+    compared
+}
+
+/// Compares two states of one thing that is no document of Kubernetes, `before` as it was recorded, `after` as it is.
+#[must_use]
+pub fn compare_states(resource: &str, kind: &str, before: &Tree, after: &Tree) -> Vec<Departure> {
+    let mut walk = Walk::new(&KUBERNETES, true, Likeness::AnyCase);
+    walk.value(before, after, &UNKNOWN);
+    departures(resource, kind, walk.found)
+}
+
+fn departures(resource: &str, kind: &str, found: Vec<Found>) -> Vec<Departure> {
+    let of = |found: Found| Departure {
+        level: level(kind, &found.path, found.desired.as_ref(), found.live.as_ref()),
+        resource: resource.into(),
+        path: found.path,
+        desired: found.desired,
+        live: found.live,
+    };
+    found.into_iter().map(of).collect()
+}
+
+/// One departure, told by a tool that compared for itself.
+#[must_use]
+pub fn told(resource: &str, kind: &str, path: Path, desired: Option<Tree>, live: Option<Tree>) -> Departure {
+    let level = match level(kind, &path, desired.as_ref(), live.as_ref()) {
+        Level::Low => Level::Moderate,
+        other => other,
+    };
+    Departure {
+        resource: resource.into(),
+        path,
+        desired,
+        live,
+        level,
+    }
+}
+
+/// Whether both are the same resource; kind and name are.
+fn is_one(desired: &Document, live: &Document) -> bool {
+    // Kinds that moved from one group to another.
+    let moved = |group: &str| {
+        matches!(
+            group,
+            "" | "extensions" | "apps" | "networking.k8s.io" | "policy" | "events.k8s.io"
+        )
+    };
+    let groups = desired.group == live.group || moved(&desired.group) && moved(&live.group);
+    let spaces = match (&desired.namespace, &live.namespace) {
+        (Some(ours), Some(theirs)) => ours == theirs,
+        _ => true,
+    };
+    groups && spaces
+}
+
+fn differences(desired: &Document, live: &Document) -> Vec<Found> {
+    let plain = desired.kind.is_empty();
+    let table = KUBERNETES.kind(&desired.group, &desired.kind);
+    let likeness = if plain { Likeness::Written } else { Likeness::Meant };
+    let mut walk = Walk::new(&KUBERNETES, plain || table.is_some(), likeness);
+    let rule = match table {
+        Some(rule) => Field::plain(rule),
+        None if plain => UNKNOWN.clone(),
+        None => Field::plain(
+            KUBERNETES
+                .named("Object")
+                .expect("the table has the fields of every object"),
+        ),
+    };
+    walk.field(Some(&desired.tree), Some(&live.tree), &rule, Beside::NOTHING);
+    walk.found
+}
+
+/// Whether a resource is made for a moment and then gone: a Helm hook, or one that the server names.
+fn is_of_the_moment(document: &Document) -> bool {
+    let metadata = document.tree.get("metadata");
+    let annotations = metadata.and_then(|metadata| metadata.get("annotations"));
+    let hook = |annotations: &Tree| {
+        annotations
+            .get("helm.sh/hook")
+            .or(annotations.get("argocd.argoproj.io/hook"))
+            .is_some()
+    };
+    annotations.is_some_and(hook) || document.name.is_empty()
+}
+
+/// What horizontal autoscalers set: by kind and name of what they scale, from and to how many replicas.
+fn scalers<'d>(documents: impl Iterator<Item = &'d Document>) -> BTreeMap<(&'d str, &'d str), (i64, i64)> {
+    let mut scaled = BTreeMap::new();
+    for document in documents.filter(|document| &*document.kind == "HorizontalPodAutoscaler") {
+        let Some(spec) = document.tree.get("spec") else {
+            continue;
+        };
+        let text = |key: &str| spec.at(&["scaleTargetRef", key]).and_then(Tree::as_str);
+        let count = |key: &str| match spec.get(key) {
+            Some(Tree::Int(count)) => Some(*count),
+            _ => None,
+        };
+        if let (Some(kind), Some(name), Some(most)) = (text("kind"), text("name"), count("maxReplicas")) {
+            scaled.insert((kind, name), (count("minReplicas").unwrap_or(1), most));
+        }
+    }
+    scaled
+}
+
+/// Whether a number of replicas is within what an autoscaler may choose.
+fn is_scaled(document: &Document, found: &Found, scaled: &BTreeMap<(&str, &str), (i64, i64)>) -> bool {
+    let range = scaled.get(&(&*document.kind, &*document.name));
+    let at_replicas = found.path == Path::keys(&["spec", "replicas"]);
+    match (range, &found.live) {
+        (Some((least, most)), Some(Tree::Int(count))) => at_replicas && (least..=most).contains(&count),
+        _ => false,
+    }
+}
+
+/// Takes out what no resource of a kind declares and all of them have alike, where there are enough: a webhook or a default that no
+/// table knows. Powers over the host, and what people keep in data and rules, are told all the same.
+fn learn(
+    found: &mut Vec<(&Document, Found)>,
+    peers: &BTreeMap<&str, usize>,
+    learnt: &mut Vec<(String, String, usize)>,
+) {
+    let key = |(document, found): &(&Document, Found)| {
+        let live = found.live.as_ref().filter(|_| found.desired.is_none())?;
+        let last = found.path.names().last()?;
+        let kept = found
+            .path
+            .names()
+            .any(|name| matches!(name, "data" | "binaryData" | "rules" | "subjects" | "webhooks"));
+        if kept || known::is_dangerous(last, live) {
+            return None;
+        }
+        let steps = found.path.0.iter().map(|step| match step {
+            Step::Index(_) => Step::Index(0),
+            other => other.clone(),
+        });
+        let path = Path(steps.collect());
+        Some((
+            document.kind.to_string(),
+            path.to_string(),
+            serde_json::to_string(live).ok()?,
+        ))
+    };
+    let mut holders: BTreeMap<(String, String, String), BTreeSet<String>> = BTreeMap::new();
+    for one in found.iter() {
+        if let Some(key) = key(one) {
+            holders.entry(key).or_default().insert(one.0.resource());
+        }
+    }
+    holders.retain(|(kind, _, _), holders| {
+        holders.len() >= ENOUGH_PEERS && peers.get(kind.as_str()).is_some_and(|peers| holders.len() == *peers)
+    });
+    found.retain(|one| !key(one).is_some_and(|key| holders.contains_key(&key)));
+    learnt.extend(
+        holders
+            .into_iter()
+            .map(|((kind, path, _), holders)| (kind, path, holders.len())),
+    );
+}

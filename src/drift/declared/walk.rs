@@ -1,0 +1,266 @@
+//! The typed difference of two trees.
+
+use std::collections::BTreeSet;
+
+use super::{
+    known,
+    path::{Path, Step},
+    scalar::{Likeness, same},
+    schema::{Default, Field, Owner, Rule, Schema, UNKNOWN},
+};
+use crate::domain::Tree;
+
+/// A place where two trees do not mean the same.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) path: Path,
+    pub(super) desired: Option<Tree>,
+    pub(super) live: Option<Tree>,
+}
+
+/// Goes through two trees at once.
+pub(super) struct Walk<'s> {
+    pub(super) schema: &'s Schema,
+    /// Whether a field that is only in the live tree, and is no default, was put there by somebody. Where no table says what a
+    /// server fills in, it is taken to have filled in what was not declared.
+    pub(super) strict: bool,
+    /// How values that no table knows are compared.
+    pub(super) likeness: Likeness,
+    pub(super) path: Vec<Step>,
+    pub(super) found: Vec<Found>,
+}
+
+/// The maps that two fields stand in.
+#[derive(Clone, Copy)]
+pub(super) struct Beside<'t> {
+    pub(super) desired: Option<&'t Tree>,
+    pub(super) live: Option<&'t Tree>,
+}
+
+impl<'t> Beside<'t> {
+    pub(super) const NOTHING: Self = Self {
+        desired: None,
+        live: None,
+    };
+
+    fn get(self, name: &str) -> [Option<&'t Tree>; 2] {
+        [self.desired, self.live].map(|tree| tree.and_then(|tree| tree.get(name)))
+    }
+}
+
+impl<'s> Walk<'s> {
+    pub(super) fn new(schema: &'s Schema, strict: bool, likeness: Likeness) -> Self {
+        Self {
+            schema,
+            strict,
+            likeness,
+            path: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Whether two values say the same under `rule`.
+    pub(super) fn agree(&self, desired: Option<&Tree>, live: Option<&Tree>, field: &Field, beside: Beside<'_>) -> bool {
+        let mut quiet = Walk::new(self.schema, self.strict, self.likeness);
+        quiet.path = self.path.last().cloned().into_iter().collect();
+        quiet.field(desired, live, field, beside);
+        quiet.found.is_empty()
+    }
+
+    /// Compares what stands at one key on both sides.
+    pub(super) fn field(&mut self, desired: Option<&Tree>, live: Option<&Tree>, field: &Field, beside: Beside<'_>) {
+        if field.owner == Owner::State {
+            return;
+        }
+        let said = |tree: Option<&'_ Tree>| tree.is_some_and(|tree| !matches!(tree, Tree::Null));
+        // An empty list that a controller is to fill declares nothing.
+        let left_open = |tree: &&Tree| tree.is_blank() && field.owner != Owner::User;
+        let desired = desired.filter(|tree| said(desired) && !left_open(tree));
+        match (desired, live.filter(|_| said(live))) {
+            (None, None) => {}
+            (Some(desired), Some(live)) => self.value(desired, live, field),
+            (None, Some(live)) => self.live_only(live, field, beside),
+            (Some(desired), None) => self.desired_only(desired, field, beside),
+        }
+    }
+
+    /// What nobody declared: a default, a server's, or somebody's.
+    fn live_only(&mut self, live: &Tree, field: &Field, beside: Beside<'_>) {
+        let servers = match &field.owner {
+            Owner::Server | Owner::State => true,
+            Owner::ServerIf(name) => beside.get(name).iter().any(Option::is_some),
+            Owner::User => false,
+        };
+        if servers || live.is_blank() && !field.empty || self.is_default(live, field, beside) {
+            return;
+        }
+        match (&field.rule, live) {
+            (Rule::Labels | Rule::Annotations, Tree::Map(_)) => {
+                return self.value(&Tree::Map(std::collections::BTreeMap::new()), live, field);
+            }
+            (Rule::Items { .. }, Tree::List(_)) if !field.skip.is_empty() => {
+                return self.value(&Tree::List(Vec::new()), live, field);
+            }
+            (Rule::Type(_), Tree::Map(_)) if !field.empty => {
+                let nothing = Tree::Map(std::collections::BTreeMap::new());
+                if self.agree(Some(&nothing), Some(live), field, Beside::NOTHING) {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        let key = self.path.last().and_then(|step| match step {
+            Step::Key(key) => Some(&**key),
+            _ => None,
+        });
+        if self.strict || key.is_some_and(|key| known::is_dangerous(key, live)) {
+            self.note(None, Some(live));
+        }
+    }
+
+    /// What was declared and is not there: dropped because it says nothing beyond the default, or gone.
+    fn desired_only(&mut self, desired: &Tree, field: &Field, beside: Beside<'_>) {
+        if desired.is_blank() && !field.empty || self.is_default(desired, field, beside) {
+            return;
+        }
+        match (&field.rule, desired) {
+            (Rule::Labels | Rule::Annotations, Tree::Map(_)) => {
+                return self.value(desired, &Tree::Map(std::collections::BTreeMap::new()), field);
+            }
+            (Rule::Type(_), Tree::Map(_)) if !field.empty => {
+                let nothing = Tree::Map(std::collections::BTreeMap::new());
+                if self.agree(Some(desired), Some(&nothing), field, Beside::NOTHING) {
+                    return;
+                }
+            }
+            _ => {}
+        }
+        self.note(Some(desired), None);
+    }
+
+    /// Whether a value is what a server fills in where nothing is said.
+    fn is_default(&self, value: &Tree, field: &Field, beside: Beside<'_>) -> bool {
+        if field.defaults.is_empty() {
+            let nil = match value {
+                Tree::Bool(on) => !on,
+                Tree::Int(int) => *int == 0 && self.strict,
+                Tree::Text(text) => text.is_empty(),
+                _ => false,
+            };
+            return nil && !field.zero && !matches!(field.rule, Rule::Any if !self.strict);
+        }
+        let plain = Field::plain(field.rule.clone());
+        field.defaults.iter().any(|default| {
+            let filled: Vec<Tree> = match default {
+                Default::Literal(tree) => vec![tree.clone()],
+                Default::Sibling(name) => beside.get(name).into_iter().flatten().cloned().collect(),
+                Default::PullPolicy => [beside.desired, beside.live]
+                    .into_iter()
+                    .flatten()
+                    .map(known::pull_policy)
+                    .collect(),
+                Default::PolicyTypes => [beside.desired, beside.live]
+                    .into_iter()
+                    .flatten()
+                    .map(known::policy_types)
+                    .collect(),
+                Default::LowercaseKind => text_of(beside.get("kind"), str::to_lowercase),
+                Default::ListKind => text_of(beside.get("kind"), |kind| format!("{kind}List")),
+            };
+            filled
+                .iter()
+                .any(|filled| self.agree(Some(filled), Some(value), &plain, Beside::NOTHING))
+        })
+    }
+
+    /// Compares two values that both say something.
+    pub(super) fn value(&mut self, desired: &Tree, live: &Tree, field: &Field) {
+        match (desired, live) {
+            (Tree::Map(ours), Tree::Map(theirs)) => {
+                let keys: BTreeSet<&str> = ours.keys().chain(theirs.keys()).map(|key| &**key).collect();
+                let beside = Beside {
+                    desired: Some(desired),
+                    live: Some(live),
+                };
+                for key in keys {
+                    self.path.push(Step::Key(key.into()));
+                    let sides = [ours.get(key), theirs.get(key)];
+                    self.key(key, sides, &field.rule, beside);
+                    self.path.pop();
+                }
+            }
+            (Tree::List(ours), Tree::List(theirs)) => self.list(ours, theirs, field),
+            _ if desired.is_blank() && live.is_blank() => {}
+            _ => {
+                let likeness = match field.rule {
+                    Rule::Text | Rule::Labels | Rule::Annotations => Likeness::Written,
+                    Rule::Amount => Likeness::Amount,
+                    Rule::Value => Likeness::Meant,
+                    _ => self.likeness,
+                };
+                if !same(desired, live, likeness) {
+                    self.note(Some(desired), Some(live));
+                }
+            }
+        }
+    }
+
+    /// Compares what stands at `key` of two maps that follow `rule`.
+    fn key(&mut self, key: &str, [desired, live]: [Option<&Tree>; 2], rule: &Rule, beside: Beside<'_>) {
+        let said = |tree: Option<&Tree>| tree.is_some_and(|tree| !matches!(tree, Tree::Null));
+        match rule {
+            Rule::Type(place) => {
+                let schema = self.schema;
+                let field = schema.field(*place, key).unwrap_or(&UNKNOWN);
+                self.field(desired, live, field, beside);
+            }
+            Rule::Labels | Rule::Annotations => {
+                let label = matches!(rule, Rule::Labels);
+                let servers = if label {
+                    known::is_label(key)
+                } else {
+                    known::is_annotation(key)
+                };
+                if servers && (!said(desired) || known::is_always_servers(key)) {
+                    return;
+                }
+                if said(live) && !said(desired) && !self.strict {
+                    return;
+                }
+                self.entry(desired, live, &Rule::Text);
+            }
+            Rule::Map(rule) => self.entry(desired, live, rule),
+            _ => {
+                let (guessed, strict) = known::guess(self.schema, key, desired.or(live));
+                let before = self.strict;
+                self.strict |= strict;
+                self.field(desired, live, &guessed, beside);
+                self.strict = before;
+            }
+        }
+    }
+
+    /// An entry of a map with free keys: that it is there says something, whatever its value.
+    fn entry(&mut self, desired: Option<&Tree>, live: Option<&Tree>, rule: &Rule) {
+        let desired = desired.filter(|tree| !matches!(tree, Tree::Null));
+        let live = live.filter(|tree| !matches!(tree, Tree::Null));
+        match (desired, live) {
+            (Some(desired), Some(live)) => self.value(desired, live, &Field::plain(rule.clone())),
+            (None, None) => {}
+            _ => self.note(desired, live),
+        }
+    }
+
+    pub(super) fn note(&mut self, desired: Option<&Tree>, live: Option<&Tree>) {
+        self.found.push(Found {
+            path: Path(self.path.clone()),
+            desired: desired.cloned(),
+            live: live.cloned(),
+        });
+    }
+}
+
+fn text_of(sides: [Option<&Tree>; 2], of: impl Fn(&str) -> String) -> Vec<Tree> {
+    let texts = sides.into_iter().flatten().filter_map(Tree::as_str);
+    texts.map(|text| Tree::Text(of(text).into())).collect()
+}

@@ -1,0 +1,189 @@
+//! Puppet's reports, formats 0 to 12: YAML as the agent writes it, JSON of its report processors and of PuppetDB.
+
+use super::{Fault, Item, hide::hide};
+use crate::{domain::Tree, observe::secret::mask};
+
+/// Newest format of reports that is known.
+const NEWEST: i64 = 12;
+
+/// Whether a tree is a report.
+pub(super) fn is_one(tree: &Tree) -> bool {
+    let Tree::Map(fields) = tree else { return false };
+    let has = |key: &str| fields.contains_key(key);
+    has("resource_statuses")
+        || has("report_format")
+        || has("report-format")
+        || has("resource_events")
+        || has("host") && has("logs") && (has("metrics") || has("records"))
+        || has("certname") && (has("resources") || has("metrics"))
+}
+
+/// Whether the outermost keys are those of a report.
+pub(super) fn has_keys(keys: &std::collections::BTreeSet<String>) -> bool {
+    let nothing = |key: &String| (Box::from(key.as_str()), Tree::Bool(true));
+    is_one(&Tree::Map(keys.iter().map(nothing).collect()))
+}
+
+/// Calls `each` with every event of a report: what was changed, would be, or could not be.
+pub(super) fn events(report: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut dyn FnMut(Fault)) {
+    let format = any(report, &["report_format", "report-format"]);
+    if let Some(Tree::Int(format)) = format
+        && *format > NEWEST
+    {
+        return fault(Fault::of_file(format!(
+            "a report of format {format}; formats 0 to {NEWEST} are known"
+        )));
+    }
+    // PuppetDB lists events with their resource, or resources with their events; an agent keeps resources by name.
+    for event in listed(any(report, &["resource_events", "resource-events"])) {
+        take(event, event, "", key, each);
+    }
+    for resource in listed(report.get("resources")) {
+        for event in listed(resource.get("events")) {
+            take(event, resource, "", key, each);
+        }
+    }
+    match report.get("resource_statuses") {
+        Some(Tree::Map(statuses)) => {
+            for (name, status) in statuses {
+                for event in listed(status.get("events")) {
+                    take(event, status, name, key, each);
+                }
+            }
+        }
+        other => {
+            for status in listed(other) {
+                for event in listed(status.get("events")) {
+                    take(event, status, "", key, each);
+                }
+            }
+        }
+    }
+}
+
+/// A list, or the list that PuppetDB puts at `data`.
+fn listed(tree: Option<&Tree>) -> &[Tree] {
+    tree.map_or(&[], |tree| tree.get("data").unwrap_or(tree).items())
+}
+
+fn any<'t>(tree: &'t Tree, keys: &[&str]) -> Option<&'t Tree> {
+    keys.iter().find_map(|key| tree.get(key))
+}
+
+fn take(event: &Tree, resource: &Tree, name: &str, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    let text = |tree: &Tree, keys: &[&str]| {
+        any(tree, keys)
+            .and_then(Tree::scalar)
+            .map(|text| symbol(&text).to_owned())
+    };
+    let status = text(event, &["status"]).unwrap_or_default();
+    // An audit only looks, what is skipped was not looked at.
+    if !matches!(status.as_str(), "success" | "noop" | "failure") {
+        return;
+    }
+    let of = |kinds: &[&str], titles: &[&str]| {
+        let found = |tree: &Tree| Some((text(tree, kinds)?, text(tree, titles)?));
+        found(event).or_else(|| found(resource))
+    };
+    let typed = of(
+        &["resource_type", "resource-type"],
+        &["resource_title", "resource-title", "title"],
+    );
+    let resource = match typed {
+        Some((kind, title)) => format!("{kind}[{title}]"),
+        None => text(event, &["resource"])
+            .or_else(|| text(resource, &["resource", "resource_id"]))
+            .filter(|_| name.is_empty())
+            .unwrap_or_else(|| name.to_owned()),
+    };
+    let property = text(event, &["property"]).filter(|property| !property.is_empty());
+    let value = |keys: &[&str]| {
+        let mut tree = any(event, keys)?.clone();
+        if let Tree::Text(text) = &tree {
+            tree = Tree::text(symbol(text));
+        }
+        hide(&mut tree, property.as_deref().unwrap_or_default(), key);
+        Some(tree)
+    };
+    each(Item::Event {
+        kind: resource.split('[').next().unwrap_or_default().into(),
+        desired: value(&["desired_value", "new_value", "new-value"]),
+        live: value(&["previous_value", "old_value", "old-value"]),
+        path: property.iter().map(|property| property.as_str().into()).collect(),
+        // The title of an Exec is its command.
+        resource: mask(&resource, key, true).into(),
+        failed: status == "failure",
+    });
+}
+
+/// A Ruby symbol without its colon.
+fn symbol(text: &str) -> &str {
+    text.strip_prefix(':')
+        .filter(|rest| !rest.is_empty() && !rest.contains([':', ' ']))
+        .unwrap_or(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::import::yaml;
+
+    fn told(text: &str) -> (Vec<String>, Vec<String>) {
+        let (mut events_told, mut faults) = (Vec::new(), Vec::new());
+        yaml::documents(
+            text,
+            &mut |tree, _| {
+                assert!(is_one(&tree));
+                events(
+                    &tree,
+                    &[7; 32],
+                    &mut |item| {
+                        let Item::Event {
+                            resource,
+                            path,
+                            desired,
+                            live,
+                            failed,
+                            ..
+                        } = item
+                        else {
+                            return;
+                        };
+                        let shown =
+                            |tree: &Option<Tree>| tree.as_ref().and_then(Tree::scalar).unwrap_or_else(|| "-".into());
+                        events_told.push(format!(
+                            "{resource} {path:?} {} {} {failed}",
+                            shown(&desired),
+                            shown(&live)
+                        ));
+                    },
+                    &mut |fault| faults.push(fault.what),
+                );
+            },
+            &mut |fault| panic!("{fault:?}"),
+        );
+        (events_told, faults)
+    }
+
+    #[test]
+    fn events_of_all_shapes() {
+        let agent = "--- !ruby/object:Puppet::Transaction::Report\nhost: a\nlogs: []\nmetrics: {}\nresource_statuses:\n  \
+            \"File[/etc/motd]\": !ruby/object:Puppet::Resource::Status\n    resource: \"File[/etc/motd]\"\n    events:\n      \
+            - !ruby/object:Puppet::Transaction::Event\n        property: mode\n        previous_value: !ruby/sym absent\n        \
+            desired_value: \"0644\"\n        status: noop\n      - {property: owner, status: audit}\n";
+        assert_eq!(told(agent).0, ["File[/etc/motd] [\"mode\"] 0644 absent false"]);
+        let database = r#"{"certname": "a", "report_format": 10, "resources": {"href": "x", "data": [
+            {"resource_type": "User", "resource_title": "app", "events": {"data": [
+              {"status": "failure", "property": "password", "old_value": "hunter2x", "new_value": "hunter3x"}]}}]}}"#;
+        let (events, _) = told(database);
+        assert!(
+            events[0].starts_with("User[app] [\"password\"] secret#") && events[0].ends_with("true"),
+            "{events:?}"
+        );
+        let wire = r#"{"certname": "a", "metrics": [], "resource-events": [
+            {"status": "success", "resource-type": "Exec", "resource-title": "x", "property": null}]}"#;
+        assert_eq!(told(wire).0, ["Exec[x] [] - - false"]);
+        assert_eq!(told("host: a\nlogs: []\nrecords: {}\n").0, Vec::<String>::new());
+        assert!(told("report_format: 13\nhost: a\n").1[0].contains("format 13"));
+    }
+}

@@ -1,0 +1,319 @@
+//! Terraform and OpenTofu: plans (`terraform show -json`), and states of versions 3 and 4.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Fault, Item,
+    hide::{conceal, conceal_marked, hide},
+    json::{Outline, Take},
+};
+use crate::domain::{Document, Tree};
+
+/// What of a plan is read; the rest of it repeats these.
+pub(super) fn of_plan(key: &str) -> Take {
+    match key {
+        "resource_drift" | "resource_changes" => Take::Items,
+        _ => Take::Skip,
+    }
+}
+
+/// What of a state, and of what `terraform show -json` prints of one, is read.
+pub(super) fn of_state(key: &str) -> Take {
+    match key {
+        "resources" | "modules" => Take::Items,
+        "values" => Take::Whole,
+        _ => Take::Skip,
+    }
+}
+
+/// Why this version of a plan cannot be read.
+pub(super) fn plan_fault(outline: &Outline) -> Option<Fault> {
+    let version = ["format_version", "plan_format_version"]
+        .iter()
+        .find_map(|key| outline.scalars.get(*key)?.scalar())?;
+    let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
+    (!matches!(major, Some(0 | 1)))
+        .then(|| Fault::of_file(format!("a plan of format {version}; formats 0 and 1 are known")))
+}
+
+/// Why this version of a state cannot be read.
+pub(super) fn state_fault(outline: &Outline) -> Option<Fault> {
+    match outline.scalars.get("version") {
+        Some(Tree::Int(3 | 4)) | None => None,
+        Some(other) => {
+            let version = other.scalar().unwrap_or_default();
+            Some(Fault::of_file(format!(
+                "a state of version {version}; versions 3 and 4 are known"
+            )))
+        }
+    }
+}
+
+/// A piece of a plan: what drifted, or is to change.
+pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    let Tree::Map(mut fields) = piece else { return };
+    let Some(Tree::Map(mut change)) = fields.remove("change") else {
+        return;
+    };
+    let text = |key: &str| fields.get(key).and_then(Tree::as_str);
+    let kind = text("type").unwrap_or_default().to_owned();
+    let Some(address) = text("address").map(str::to_owned).or_else(|| address(&fields)) else {
+        return;
+    };
+    let actions = change.get("actions").map(Tree::items).unwrap_or_default();
+    let actions: Vec<Box<str>> = actions.iter().filter_map(Tree::as_str).map(Into::into).collect();
+    let pending = section != "resource_drift";
+    // Only moved in the configuration: nothing drifted. Only read: nothing changes.
+    if actions
+        .iter()
+        .all(|action| &**action == "no-op" || pending && &**action == "read")
+    {
+        return;
+    }
+    let mut side = |name: &str| {
+        let mut tree = change.remove(name).filter(|tree| !matches!(tree, Tree::Null))?;
+        if let Some(marks) = change.get(format!("{name}_sensitive").as_str()) {
+            conceal_marked(&mut tree, marks, key);
+        }
+        Some(tree)
+    };
+    let (mut before, mut after) = (side("before"), side("after"));
+    if let (Some(after), Some(unknown)) = (&mut after, change.get("after_unknown")) {
+        forget(after, before.as_ref(), unknown);
+    }
+    for tree in before.iter_mut().chain(&mut after) {
+        hide(tree, "", key);
+    }
+    each(Item::Change {
+        resource: address.into(),
+        kind: kind.into(),
+        actions,
+        before,
+        after,
+        pending,
+    });
+}
+
+/// The address made from its parts, where a piece does not say it.
+fn address(fields: &BTreeMap<Box<str>, Tree>) -> Option<String> {
+    let text = |key: &str| fields.get(key).and_then(Tree::as_str);
+    let (kind, name) = (text("type")?, text("name")?);
+    let module = text("module_address").map_or_else(String::new, |module| format!("{module}."));
+    let data = if text("mode") == Some("data") { "data." } else { "" };
+    Some(format!("{module}{data}{kind}.{name}{}", index(fields.get("index"))))
+}
+
+/// The index of one of several instances, as an address has it.
+fn index(key: Option<&Tree>) -> String {
+    match key {
+        Some(Tree::Text(key)) => format!("[\"{key}\"]"),
+        Some(other) => other.scalar().map_or_else(String::new, |place| format!("[{place}]")),
+        None => String::new(),
+    }
+}
+
+/// What is not known until it is applied is taken to stay as it is.
+fn forget(after: &mut Tree, before: Option<&Tree>, unknown: &Tree) {
+    let (Tree::Map(fields), Tree::Map(unknown)) = (after, unknown) else {
+        return;
+    };
+    for (name, unknown) in unknown {
+        let old = before.and_then(|before| before.get(name));
+        match unknown {
+            Tree::Bool(true) => {
+                if let Some(old) = old {
+                    fields.insert(name.clone(), old.clone());
+                } else {
+                    fields.remove(name);
+                }
+            }
+            _ => {
+                if let Some(value) = fields.get_mut(name) {
+                    forget(value, old, unknown);
+                }
+            }
+        }
+    }
+}
+
+/// A piece of a state: its resources, each instance a document.
+pub(super) fn state_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    match section {
+        // Version 4.
+        "resources" => {
+            let text = |name: &str| piece.get(name).and_then(Tree::as_str).unwrap_or_default();
+            let (kind, name) = (text("type"), text("name"));
+            if kind.is_empty() {
+                return;
+            }
+            let data = if text("mode") == "data" { "data." } else { "" };
+            let module = Some(text("module")).filter(|module| !module.is_empty());
+            let module = module.map_or_else(String::new, |module| format!("{module}."));
+            for instance in piece.get("instances").map(Tree::items).unwrap_or_default() {
+                let index = index(instance.get("index_key"));
+                let attributes = instance.get("attributes").or(instance.get("attributes_flat"));
+                let mut tree = attributes.cloned().unwrap_or(Tree::Null);
+                for path in instance
+                    .get("sensitive_attributes")
+                    .map(Tree::items)
+                    .unwrap_or_default()
+                {
+                    conceal_path(&mut tree, path, key);
+                }
+                let address = format!("{module}{data}{kind}.{name}{index}");
+                document(&address, kind, tree, key, each);
+            }
+        }
+        // Version 3.
+        "modules" => {
+            let path = piece
+                .get("path")
+                .map(Tree::items)
+                .unwrap_or_default()
+                .iter()
+                .filter_map(Tree::as_str);
+            let module: String = path.skip(1).map(|part| format!("module.{part}.")).collect();
+            let Some(Tree::Map(resources)) = piece.get("resources") else {
+                return;
+            };
+            for (name, resource) in resources {
+                let tree = resource.at(&["primary", "attributes"]).cloned().unwrap_or(Tree::Null);
+                let kind = resource.get("type").and_then(Tree::as_str).unwrap_or_default();
+                document(&format!("{module}{name}"), kind, tree, key, each);
+            }
+        }
+        // `terraform show -json`.
+        _ => {
+            if let Some(root) = piece.get("root_module") {
+                module(root, key, each);
+            }
+        }
+    }
+}
+
+fn module(tree: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    for resource in tree.get("resources").map(Tree::items).unwrap_or_default() {
+        let text = |name: &str| resource.get(name).and_then(Tree::as_str).unwrap_or_default();
+        let mut values = resource.get("values").cloned().unwrap_or(Tree::Null);
+        if let Some(marks) = resource.get("sensitive_values") {
+            conceal_marked(&mut values, marks, key);
+        }
+        document(text("address"), text("type"), values, key, each);
+    }
+    for child in tree.get("child_modules").map(Tree::items).unwrap_or_default() {
+        module(child, key, each);
+    }
+}
+
+fn document(address: &str, kind: &str, mut tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    hide(&mut tree, "", key);
+    let document = Document {
+        group: kind.into(),
+        kind: "".into(),
+        namespace: None,
+        name: address.into(),
+        tree,
+    };
+    each(Item::Document(document, None));
+}
+
+/// Hashes the value at a path of version 4: a list of steps, of which some releases wrote a list of lists.
+fn conceal_path(tree: &mut Tree, path: &Tree, key: &[u8; 32]) {
+    let steps = path.items();
+    let Some((step, rest)) = steps.split_first() else {
+        return conceal(tree, key);
+    };
+    let name = step
+        .get("value")
+        .and_then(|value| value.get("value").or(Some(value)))
+        .and_then(Tree::scalar);
+    let Some(name) = name else { return };
+    let below = match tree {
+        Tree::Map(fields) => fields.get_mut(name.as_str()),
+        Tree::List(items) => name.parse::<usize>().ok().and_then(|at| items.get_mut(at)),
+        _ => None,
+    };
+    if let Some(below) = below {
+        conceal_path(below, &Tree::List(rest.to_vec()), key);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const KEY: [u8; 32] = [7; 32];
+
+    fn change(section: &str, json: serde_json::Value) -> Option<(String, String, String)> {
+        let mut seen = None;
+        plan_piece(section, Tree::from(json), &KEY, &mut |item| {
+            let Item::Change {
+                resource,
+                before,
+                after,
+                ..
+            } = item
+            else {
+                return;
+            };
+            let text = |tree: &Option<Tree>| serde_json::to_string(tree).unwrap();
+            seen = Some((resource.to_string(), text(&before), text(&after)));
+        });
+        seen
+    }
+
+    #[test]
+    fn marked_values_are_hidden_and_unknown_ones_stay() {
+        let piece = json!({"address": "a.b", "type": "a", "change": {"actions": ["update"],
+            "before": {"x": "hidden-one", "id": 1, "n": {"y": 1}}, "after": {"x": "hidden-two", "n": {"y": 2}},
+            "before_sensitive": {"x": true}, "after_sensitive": {"x": true}, "after_unknown": {"id": true, "n": {}}}});
+        let (resource, before, after) = change("resource_drift", piece).unwrap();
+        assert_eq!(resource, "a.b");
+        assert!(!(before.clone() + &after).contains("hidden"), "{before} {after}");
+        assert!(after.contains("\"id\":1") && after.contains("\"y\":2"), "{after}");
+    }
+
+    #[test]
+    fn what_only_moved_did_not_drift() {
+        let piece = json!({"address": "a.b", "previous_address": "a.c", "change": {"actions": ["no-op"], "before": {}, "after": {}}});
+        assert_eq!(change("resource_drift", piece), None);
+        let gone = json!({"mode": "managed", "type": "a", "name": "b", "module_address": "module.m", "index": "k",
+            "change": {"actions": ["update"], "before": {}, "after": {}}});
+        assert_eq!(change("resource_drift", gone).unwrap().0, "module.m.a.b[\"k\"]");
+        let gone = json!({"address": "a.b", "change": {"actions": ["delete"], "before": {"x": 1}, "after": null}});
+        assert_eq!(change("resource_drift", gone).unwrap().2, "null");
+    }
+
+    #[test]
+    fn states_of_both_versions_have_addresses() {
+        let mut seen = Vec::new();
+        let mut each = |item: Item| {
+            if let Item::Document(document, _) = item {
+                seen.push((
+                    document.name.to_string(),
+                    serde_json::to_string(&document.tree).unwrap(),
+                ));
+            }
+        };
+        let v4 = json!({"mode": "managed", "module": "module.m", "type": "t", "name": "n", "instances": [
+            {"index_key": "k", "attributes": {"a": {"b": ["s3cr3t-value"]}},
+             "sensitive_attributes": [[{"type": "get_attr", "value": "a"}, {"type": "get_attr", "value": "b"},
+                {"type": "index", "value": {"value": 0, "type": "number"}}]]},
+            {"index_key": 1, "attributes": {}}]});
+        state_piece("resources", Tree::from(v4), &KEY, &mut each);
+        let v3 =
+            json!({"path": ["root", "m"], "resources": {"t.n": {"type": "t", "primary": {"attributes": {"id": "1"}}}}});
+        state_piece("modules", Tree::from(v3), &KEY, &mut each);
+        let show = json!({"root_module": {"child_modules": [{"resources": [
+            {"address": "module.m.t.n", "type": "t", "values": {"a": "s3cr3t-value"}, "sensitive_values": {"a": true}}]}]}});
+        state_piece("values", Tree::from(show), &KEY, &mut each);
+        let names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(
+            names,
+            ["module.m.t.n[\"k\"]", "module.m.t.n[1]", "module.m.t.n", "module.m.t.n"]
+        );
+        assert!(seen.iter().all(|(_, tree)| !tree.contains("s3cr3t")), "{seen:?}");
+    }
+}

@@ -1,0 +1,172 @@
+//! Files in, items out.
+
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::{Format, Item, read};
+
+const KEY: [u8; 32] = [7; 32];
+
+/// A small file of each format, its name, and words that must never come out of it.
+const CORPUS: &[(&str, &str, Format, &[&str])] = &[
+    (
+        "plan.json",
+        r#"{"format_version":"1.2","terraform_version":"1.9.0","planned_values":{},"resource_drift":[
+{"address":"aws_db_instance.a","type":"aws_db_instance","change":{"actions":["update"],
+"before":{"password":"hunter2x","size":1,"hidden":"marked-value"},"after":{"password":"hunter3x","size":2,"hidden":"marked-other"},
+"after_unknown":{},"before_sensitive":{"hidden":true},"after_sensitive":{"hidden":true}}}],
+"resource_changes":[{"address":"a.b","type":"a","change":{"actions":["create"],"before":null,"after":{"x":1},"after_unknown":{"id":true}}}],
+"configuration":{}}"#,
+        Format::TerraformPlan,
+        &["hunter", "marked"],
+    ),
+    (
+        "state.tfstate",
+        r#"{"version":4,"terraform_version":"1.9.0","serial":1,"lineage":"x","resources":[{"mode":"managed","type":"t","name":"n",
+"instances":[{"attributes":{"secret_key":"hunter2x","s":"marked-value"},"sensitive_attributes":[[{"type":"get_attr","value":"s"}]]}]}]}"#,
+        Format::TerraformState,
+        &["hunter", "marked"],
+    ),
+    (
+        "run.json",
+        r#"{"plays":[{"tasks":[{"task":{"name":"t"},"hosts":{"h":{"changed":true,"path":"/a","diff":[
+{"before":"password = hunter2x\n","after":"password = hunter3x\n"}]}}}]}],"stats":{}}"#,
+        Format::Ansible,
+        &["hunter"],
+    ),
+    (
+        "report.json",
+        r#"{"config_report":{"host":"h","logs":[{"log":{"level":"notice","messages":{"message":"{\"changed\": true}"},"sources":{"source":"t"}}}]}}"#,
+        Format::Ansible,
+        &[],
+    ),
+    (
+        "objects.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: hunter2x}\ndata: {j: aHVudGVyM3g=}\n---\napiVersion: apps/v1\n\
+kind: Deployment\nmetadata: {name: b}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        env:\n        - &e {name: API_TOKEN, value: hunter2x}\n",
+        Format::Kubernetes,
+        &["hunter", "aHVudGVy"],
+    ),
+    (
+        "objects.json",
+        r#"{"apiVersion":"v1","kind":"List","items":[{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},
+"data":{"url":"postgres://app:hunter2x@db/x"}}]}"#,
+        Format::Kubernetes,
+        &["hunter"],
+    ),
+    (
+        "report.yaml",
+        "--- !ruby/object:Puppet::Transaction::Report\nreport_format: 10\nhost: h\nlogs: []\nmetrics: {}\nresource_statuses:\n  \"User[a]\":\n    \
+resource: \"User[a]\"\n    events:\n    - {property: password, previous_value: hunter2x, desired_value: hunter3x, status: success}\n",
+        Format::Puppet,
+        &["hunter"],
+    ),
+    (".env", "A=1\nDB_PASSWORD=hunter2x\n", Format::Env, &["hunter"]),
+    (
+        "values.yaml",
+        "replicas: 2\ndb:\n  password: hunter2x\n",
+        Format::Settings,
+        &["hunter"],
+    ),
+];
+
+fn read_bytes(folder: &Path, name: &str, bytes: &[u8]) -> (Option<Format>, Vec<Item>, Vec<String>) {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    let (mut items, mut faults) = (Vec::new(), Vec::new());
+    let format = read(&path, &KEY, &mut |item| items.push(item), &mut |fault| {
+        faults.push(fault.to_string())
+    });
+    (format, items, faults)
+}
+
+#[test]
+fn every_format_is_known_by_its_content_and_keeps_its_secrets() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, format, secrets) in CORPUS {
+        let (found, items, faults) = read_bytes(folder.path(), name, text.as_bytes());
+        assert_eq!((found, faults), (Some(*format), Vec::new()), "{name}");
+        assert!(!items.is_empty(), "{name}");
+        let shown = format!("{items:?}");
+        for secret in *secrets {
+            assert!(!shown.contains(secret), "{name}: {secret} in {shown}");
+        }
+    }
+}
+
+#[test]
+fn what_is_wrong_is_one_fault_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes, expected) in [
+        (
+            "a.json",
+            &b"{\"format_version\": \"1.2\",\n\"resource_drift\": [{\"address\""[..],
+            "2: cut off",
+        ),
+        (
+            "a.json",
+            b"{\"format_version\": \"2.0\", \"resource_changes\": []}",
+            "format 2.0",
+        ),
+        (
+            "a.json",
+            b"{\"version\": 5, \"serial\": 1, \"lineage\": \"x\"}",
+            "version 5",
+        ),
+        (
+            "a.json",
+            b"{\"a\": 1,\n \"a\": 2}",
+            "2: not JSON as expected: the key `a` comes twice",
+        ),
+        ("a.json", b"{\"a\": \n nonsense}", "2: not JSON"),
+        (
+            "a.json",
+            b"{\"resource_changes\": \"hunter2\"}",
+            "string \"…\", expected a list at `resource_changes`",
+        ),
+        ("a.yaml", b"a: 1\nb: \xff\xfe\n", "2: not UTF-8"),
+        ("a.yaml", b"a: 1\nb: [1, 2\n", "not YAML"),
+        ("a.yaml", b"a: 1\nb: 2\na: 3\n", "3: the key `a` comes twice"),
+        ("plan", b"PK\x03\x04zip", "terraform show -json"),
+        ("a.gz", b"\x1f\x8b\x08", "compressed"),
+        ("a.yaml", b"\xff\xfea\0", "UTF-16"),
+        ("a.bin", b"ab\0cd", "binary"),
+        ("a.yaml", b"", "empty"),
+        ("a.txt", b"just words\n", "1: neither settings nor a report"),
+    ] {
+        let (_, _, faults) = read_bytes(folder.path(), name, bytes);
+        assert_eq!(faults.len(), 1, "{name}: {faults:?}");
+        assert!(faults[0].contains(expected), "{name}: {faults:?} has no {expected}");
+        assert_eq!(faults[0].lines().count(), 1);
+    }
+    let deep = [
+        b"{\"version\": 4, \"serial\": 1, \"resources\": ",
+        "[".repeat(10_000).as_bytes(),
+        "]".repeat(10_000).as_bytes(),
+        b"}",
+    ]
+    .concat();
+    let (_, _, faults) = read_bytes(folder.path(), "deep.json", &deep);
+    assert!(faults[0].contains("recursion limit"), "{faults:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    /// Cut, doubled and overwritten anywhere: told or read, and never a secret.
+    #[test]
+    fn a_damaged_file_is_told_or_read(which in 0..CORPUS.len(), at in 0usize..700, with in prop::collection::vec(any::<u8>(), 0..4), cut in any::<bool>()) {
+        let folder = tempfile::tempdir().unwrap();
+        let (name, text, _, _) = CORPUS[which];
+        let mut bytes = text.as_bytes().to_vec();
+        let at = at.min(bytes.len());
+        if cut {
+            bytes.truncate(at);
+        }
+        bytes.splice(at..at, with);
+        let (_, _, faults) = read_bytes(folder.path(), name, &bytes);
+        for fault in faults {
+            prop_assert_eq!(fault.lines().count(), 1);
+        }
+    }
+}

@@ -1,0 +1,283 @@
+//! YAML documents as trees, one after the other, whatever a file tries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use saphyr_parser::{Event, Parser, ScalarStyle};
+
+use super::Fault;
+use crate::domain::Tree;
+
+/// Deepest nesting.
+pub(super) const DEEPEST: usize = 200;
+/// Most values of a document, those that aliases stand for counted each time.
+pub(super) const MOST_VALUES: usize = 2_000_000;
+
+/// A collection that is open.
+struct Open {
+    tree: Tree,
+    /// The key whose value comes next.
+    key: Option<Box<str>>,
+    /// Mappings of `<<`, whose keys count where there are none of the same name.
+    merged: Vec<Tree>,
+    anchor: usize,
+    /// How many values were read before it.
+    before: usize,
+}
+
+/// Calls `each` with the documents of a text and the line they begin on. What is wrong goes to `fault`; a document that is wrong in
+/// itself is left out, and after a fault of the syntax nothing more is read.
+pub(super) fn documents(text: &str, each: &mut dyn FnMut(Tree, usize), fault: &mut dyn FnMut(Fault)) {
+    let mut reader = Reader::default();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = match event {
+            Ok(event) => event,
+            Err(error) => {
+                let what = format!("not YAML: {}", error.info());
+                return fault(Fault::at(error.marker().line(), what));
+            }
+        };
+        let line = span.start.line();
+        match event {
+            Event::DocumentStart(_) => {
+                reader = Reader {
+                    line,
+                    ..Reader::default()
+                }
+            }
+            Event::DocumentEnd => {
+                let read = std::mem::take(&mut reader);
+                if !read.broken
+                    && let Some(tree) = read.done
+                {
+                    each(tree, read.line);
+                }
+            }
+            _ if reader.broken => {}
+            event => {
+                if let Some(told) = reader.take(event, line) {
+                    fault(told);
+                }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Reader {
+    line: usize,
+    open: Vec<Open>,
+    done: Option<Tree>,
+    anchors: BTreeMap<usize, (Tree, usize)>,
+    /// Keys that came twice, told once each.
+    doubled: BTreeSet<Box<str>>,
+    values: usize,
+    broken: bool,
+}
+
+impl Reader {
+    fn take(&mut self, event: Event<'_>, line: usize) -> Option<Fault> {
+        self.values += 1;
+        if self.values > MOST_VALUES {
+            return self.break_off(line, format!("more than {MOST_VALUES} values in one document"));
+        }
+        let (tree, anchor) = match event {
+            Event::MappingStart(anchor, _) => return self.begin(Tree::Map(BTreeMap::new()), anchor, line),
+            Event::SequenceStart(anchor, _) => return self.begin(Tree::List(Vec::new()), anchor, line),
+            Event::MappingEnd | Event::SequenceEnd => {
+                let Some(mut open) = self.open.pop() else { return None };
+                if let Tree::Map(fields) = &mut open.tree {
+                    for merged in open.merged {
+                        let Tree::Map(merged) = merged else { continue };
+                        for (key, value) in merged {
+                            fields.entry(key).or_insert(value);
+                        }
+                    }
+                }
+                if open.anchor > 0 {
+                    let size = self.values - open.before;
+                    // What is kept for aliases takes room, too.
+                    self.values += size;
+                    self.anchors.insert(open.anchor, (open.tree.clone(), size));
+                }
+                (open.tree, 0)
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                let named = tag.as_ref().map(|tag| tag.suffix.as_str());
+                // `!ruby/sym info` is text; so is whatever is quoted or tagged.
+                let plain =
+                    style == ScalarStyle::Plain && matches!(named, None | Some("int" | "float" | "bool" | "null"));
+                (if plain { plain_scalar(&text) } else { Tree::text(&text) }, anchor)
+            }
+            Event::Alias(anchor) => {
+                let Some((tree, size)) = self.anchors.get(&anchor).cloned() else {
+                    return self.break_off(line, "an alias of something that is not there, or contains it".into());
+                };
+                self.values += size;
+                if self.values > MOST_VALUES {
+                    return self.break_off(line, format!("aliases stand for more than {MOST_VALUES} values"));
+                }
+                (tree, 0)
+            }
+            _ => return None,
+        };
+        if anchor > 0 {
+            self.anchors.insert(anchor, (tree.clone(), 1));
+        }
+        self.put(tree, line)
+    }
+
+    fn begin(&mut self, tree: Tree, anchor: usize, line: usize) -> Option<Fault> {
+        if self.open.len() >= DEEPEST {
+            return self.break_off(line, format!("nested deeper than {DEEPEST}"));
+        }
+        self.open.push(Open {
+            tree,
+            key: None,
+            merged: Vec::new(),
+            anchor,
+            before: self.values,
+        });
+        None
+    }
+
+    fn put(&mut self, tree: Tree, line: usize) -> Option<Fault> {
+        let Some(open) = self.open.last_mut() else {
+            self.done = Some(tree);
+            return None;
+        };
+        match &mut open.tree {
+            Tree::List(items) => items.push(tree),
+            Tree::Map(fields) => match open.key.take() {
+                None => {
+                    let key = tree
+                        .scalar()
+                        .unwrap_or_else(|| serde_json::to_string(&tree).unwrap_or_default());
+                    open.key = Some(key.into());
+                }
+                Some(key) if &*key == "<<" => match tree {
+                    Tree::List(items) => open.merged.extend(items),
+                    tree => open.merged.push(tree),
+                },
+                Some(key) => {
+                    if fields.insert(key.clone(), tree).is_some() && self.doubled.insert(key.clone()) {
+                        return Some(Fault::at(
+                            line,
+                            format!("the key `{key}` comes twice; the last one counts"),
+                        ));
+                    }
+                }
+            },
+            _ => {}
+        }
+        None
+    }
+
+    fn break_off(&mut self, line: usize, what: String) -> Option<Fault> {
+        self.broken = true;
+        self.open.clear();
+        self.anchors.clear();
+        Some(Fault::at(line, what))
+    }
+}
+
+/// The value of a plain scalar as the tools of this trade read it (YAML 1.1 booleans and octals, as go-yaml and PyYAML do).
+fn plain_scalar(text: &str) -> Tree {
+    match text {
+        "" | "~" | "null" | "Null" | "NULL" => return Tree::Null,
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Tree::Bool(true),
+        "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => return Tree::Bool(false),
+        _ => {}
+    }
+    let (sign, digits) = text.strip_prefix('-').map_or((1, text), |rest| (-1, rest));
+    let based = |digits: &str, base| {
+        i64::from_str_radix(digits, base)
+            .ok()
+            .filter(|_| !digits.starts_with(['+', '-']))
+    };
+    let int = match digits.as_bytes() {
+        [b'0', b'x', ..] => based(&digits[2..], 16),
+        [b'0', b'o', ..] => based(&digits[2..], 8),
+        [b'0', _, ..] if digits.bytes().all(|b| b.is_ascii_digit()) => based(digits, 8),
+        [b'0'..=b'9', ..] => based(digits, 10),
+        _ => None,
+    };
+    if let Some(int) = int {
+        return Tree::Int(sign * int);
+    }
+    let numeric = text.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '+' | '.'))
+        && text.bytes().any(|b| b.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_digit() || b"+-.eE".contains(&b));
+    match text.parse::<f64>() {
+        Ok(float) if numeric && float.is_finite() && (text.contains(['.', 'e', 'E'])) => Tree::Float(float),
+        _ => Tree::text(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(text: &str) -> (Vec<serde_json::Value>, Vec<String>) {
+        let (mut trees, mut faults) = (Vec::new(), Vec::new());
+        documents(
+            text,
+            &mut |tree, _| trees.push(serde_json::to_value(&tree).unwrap()),
+            &mut |fault| faults.push(format!("{}: {}", fault.line.unwrap_or(0), fault.what)),
+        );
+        (trees, faults)
+    }
+
+    #[test]
+    fn yaml_of_the_wild_is_read() {
+        let (trees, faults) = read(
+            "a: &x {b: 1}\nc: *x\nd:\n  <<: *x\n  e: 0644\nf: &x on\ng: *x\nh: '5'\ni: 1.10.2\nj: 1e3\n---\n---\n- !ruby/sym info\n- !!binary aGk=\n",
+        );
+        assert_eq!(faults, Vec::<String>::new());
+        assert_eq!(
+            trees[0],
+            json!({"a": {"b": 1}, "c": {"b": 1}, "d": {"b": 1, "e": 420}, "f": true, "g": true, "h": "5", "i": "1.10.2", "j": 1000.0})
+        );
+        assert_eq!(trees.last().unwrap(), &json!(["info", "aGk="]));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_line() {
+        let (trees, faults) = read("a: 1\nb: 2\na: 3\n");
+        assert_eq!(trees, vec![json!({"a": 3, "b": 2})]);
+        assert_eq!(faults, ["3: the key `a` comes twice; the last one counts"]);
+        let (trees, faults) = read("a: 1\n---\nb: [1\n");
+        assert_eq!(trees, vec![json!({"a": 1})]);
+        assert!(faults[0].contains("not YAML"), "{faults:?}");
+        let deep = format!("a: 1\n---\n{}\n---\nb: 2\n", "[".repeat(10_000) + &"]".repeat(10_000));
+        let (trees, faults) = read(&deep);
+        assert!(!trees.is_empty() && !faults.is_empty(), "{faults:?}");
+        let nested: String = (0..300).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+        let (trees, faults) = read(&format!("{nested}---\nb: 2\n"));
+        assert_eq!(
+            (trees, faults),
+            (vec![json!({"b": 2})], vec!["201: nested deeper than 200".to_owned()])
+        );
+    }
+
+    #[test]
+    fn a_bomb_does_not_go_off() {
+        let mut bomb = String::from("a0: &a0 [x, x, x, x, x, x, x, x, x]\n");
+        for level in 1..12 {
+            let alias = format!("*a{}", level - 1);
+            bomb.push_str(&format!("a{level}: &a{level} [{}]\n", [alias.as_str(); 9].join(", ")));
+        }
+        let (trees, faults) = read(&bomb);
+        assert!(trees.is_empty());
+        assert!(faults[0].contains("aliases stand for more than"), "{faults:?}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read_without_panic(text in "[-a-c:\\[\\]{}&*!|>'\" \n#0-9<.]{0,80}") {
+            let _ = read(&text);
+        }
+    }
+}
