@@ -10,6 +10,7 @@ mod edit;
 mod fading;
 mod hazard;
 mod lists;
+mod logistic;
 mod names;
 mod numbers;
 mod pairs;
