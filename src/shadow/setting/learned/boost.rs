@@ -27,6 +27,17 @@ impl Rows {
         self.start.push(start);
     }
 
+    /// Features of a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Features, answers and weights, oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (&[f32], bool, f32)> {
+        (0..self.len()).map(|place| (self.row(place), self.y[place], self.weight[place]))
+    }
+
     /// How many rows there are.
     #[must_use]
     pub fn len(&self) -> usize {

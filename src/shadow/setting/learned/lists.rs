@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     boost::{Boost, Recipe, Rows, chance, logit},
+    edit::{Class, Op},
+    logistic::Logistic,
     records::{Setting, Sort},
     table::Table,
 };
@@ -24,7 +26,10 @@ const RECIPE: Recipe = Recipe {
     rows: 0.7,
 };
 
-/// P(a list that changes now grows, shrinks, or does both), by one set of boosted trees each over the record of the list, its groups and
+/// Penalty of the regression.
+const RIDGE: f64 = 60.0;
+
+/// P(a list that changes now grows, shrinks, or does both): for each the mean of boosted trees and a logistic regression over the record of the list, its groups and
 /// the commit so far, fitted to the list changes seen.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Lists {
@@ -40,6 +45,7 @@ pub struct Lists {
 struct Way {
     rows: Rows,
     boost: Option<Boost>,
+    logistic: Option<Logistic>,
 }
 
 fn log(value: f32) -> f32 {
@@ -84,9 +90,9 @@ impl Lists {
                 let other = &table.settings[done.setting as usize];
                 let near = other.groups[Sort::Folder as usize] == setting.groups[Sort::Folder as usize];
                 match done.op {
-                    super::edit::Op::Add if near => came += 1.0,
-                    super::edit::Op::Remove if near => went += 1.0,
-                    super::edit::Op::Change if other.class == super::edit::Class::List => {
+                    Op::Add if near => came += 1.0,
+                    Op::Remove if near => went += 1.0,
+                    Op::Change if other.class == Class::List => {
                         if let Some(way) = other.last_way {
                             so_far[way as usize] += 1.0;
                             if other.groups[Sort::Leaf as usize] == setting.groups[Sort::Leaf as usize] {
@@ -138,11 +144,12 @@ impl Lists {
         self.fit();
         self.row.clear();
         let (own, all) = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
-        let odds = [0, 1, 2].map(|way| {
-            let boost = self.ways[way].boost.as_ref();
-            boost.map_or(f64::from(own[way]), |boost| {
-                chance(logit(all[way]) + boost.correction(&self.row))
-            })
+        let odds = [0, 1, 2].map(|way| match (&self.ways[way].boost, &self.ways[way].logistic) {
+            (Some(boost), Some(logistic)) => {
+                let trees = chance(logit(all[way]) + boost.correction(&self.row));
+                0.5 * (trees + logistic.chance(&self.row))
+            }
+            _ => f64::from(own[way]),
         });
         let total: f64 = odds.iter().sum();
         odds.map(|odds| (odds / total.max(1e-9)).clamp(0.0, 1.0))
@@ -153,6 +160,7 @@ impl Lists {
             self.fitted = self.seen;
             for way in &mut self.ways {
                 way.boost = Some(Boost::fit(&way.rows, RECIPE, self.seen));
+                way.logistic = Some(Logistic::fit(&way.rows, RIDGE));
             }
         }
     }

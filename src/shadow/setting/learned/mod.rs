@@ -10,6 +10,7 @@ mod edit;
 mod fading;
 mod hazard;
 mod lists;
+mod logistic;
 mod names;
 mod numbers;
 mod pairs;
@@ -25,6 +26,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::edit::{Class, Edit, Op, Place};
 use self::{hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues};
+
+/// The number a text is, if it is a finite one.
+fn number_of(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|value: &f64| value.is_finite())
+}
 
 /// No time is further than so many days from 1970.
 const LONG: f64 = 1e7;
@@ -96,7 +102,7 @@ impl Learner {
             return;
         }
         if class == Class::Number
-            && let (Ok(old), Ok(new)) = (old.parse::<f64>(), bare.parse::<f64>())
+            && let (Some(old), Some(new)) = (number_of(&old), number_of(bare))
         {
             let candidates = self.values.next(&self.table, number, at);
             let interval = self.steps.interval(old, &candidates);
@@ -134,7 +140,7 @@ impl Learner {
             (Class::Number, Some(number)) => {
                 let candidates = self.values.next(&self.table, number, at);
                 let old = self.table.names.text(self.table.settings[number as usize].bare);
-                let (low, high) = self.steps.interval(old.parse().unwrap_or(0.0), &candidates);
+                let (low, high) = self.steps.interval(number_of(old).unwrap_or(0.0), &candidates);
                 Next::Interval(low, high)
             }
             (Class::Number, None) => Next::Interval(0.0, 100.0),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     boost::{Boost, Recipe, Rows, chance, logit},
     edit::{Class, Edit},
+    logistic::Logistic,
     records::Sort,
     table::{Outcome, Table},
 };
@@ -31,7 +32,10 @@ const RECIPE: Recipe = Recipe {
     rows: 0.7,
 };
 
-/// P(undone within 14 days) of a change at the moment it is seen, by boosted trees over the record of its setting, its groups, its
+/// Penalty of the regression.
+const RIDGE: f64 = 100.0;
+
+/// P(undone within 14 days) of a change at the moment it is seen: the mean of boosted trees and a logistic regression over the record of its setting, its groups, its
 /// author and its commit, fitted to the changes whose 14 days have passed.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Undone {
@@ -43,6 +47,7 @@ pub struct Undone {
     closed: u64,
     rows: Rows,
     boost: Option<Boost>,
+    logistic: Option<Logistic>,
     learnt: u64,
     fitted: u64,
     last: Vec<f32>,
@@ -229,11 +234,15 @@ impl Undone {
             self.fitted = self.learnt;
             if self.rows.yes() >= 5 {
                 self.boost = Some(Boost::fit(&self.rows, RECIPE, self.learnt));
+                self.logistic = Some(Logistic::fit(&self.rows, RIDGE));
             }
         }
         let Some(share) = self.last.get(SHARE) else { return 0.08 };
-        let correction = self.boost.as_ref().map_or(0.0, |boost| boost.correction(&self.last));
-        chance(logit(*share) + correction)
+        let (Some(boost), Some(logistic)) = (&self.boost, &self.logistic) else {
+            return f64::from(*share);
+        };
+        let trees = chance(logit(*share) + boost.correction(&self.last));
+        0.5 * (trees + logistic.chance(&self.last))
     }
 }
 

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     candidates::Pieces,
-    clues::{Candidate, WIDTH},
+    clues::{Candidate, Clue, WIDTH},
     edit::Class,
     table::Table,
 };
@@ -21,9 +21,20 @@ pub struct NextValues {
 
 impl Default for NextValues {
     fn default() -> Self {
-        // Everything that speaks for a value speaks a little for it, until more is known.
+        // Everything that speaks for a value speaks a little for it, and what the commit has just done speaks loudest, until more is known.
         let mut first = vec![1.0; WIDTH + 1];
-        first[WIDTH] = 1.0;
+        for loud in [
+            Clue::Mapped,
+            Clue::Replaced,
+            Clue::Companion,
+            Clue::TemplateTarget,
+            Clue::ShiftSeen,
+        ] {
+            first[loud as usize] = 3.0;
+        }
+        for silent in [Clue::BumpFirst, Clue::BumpLast, Clue::BumpAll] {
+            first[silent as usize] = 0.0;
+        }
         Self {
             pieces: Pieces::default(),
             weights: [first.clone(), first.clone(), first],
