@@ -1,4 +1,5 @@
-//! What the claims of speed rest on: one value, one refit, one forecast, one crossing, one whole step of a host.
+//! What the claims of speed rest on: one value, one refit, one forecast, one crossing, one whole step of a host; one hourly value and one
+//! series forecast from nothing.
 
 use divan::{Bencher, black_box};
 use foreshadow::{
@@ -9,7 +10,7 @@ use foreshadow::{
     drift::compare,
     observe::import::{Item, read},
     pipeline::{State, step},
-    shadow::MetricShadow,
+    shadow::{MetricShadow, metric::foretell},
 };
 
 fn main() {
@@ -61,6 +62,39 @@ fn observe_one_value(bencher: Bencher<'_, '_>) {
         place += 1;
         shadow.observe(black_box(point(&mut draw, place)))
     });
+}
+
+/// Of a series that comes hourly and keeps its window of 2,016 steps, with a day and a week.
+#[divan::bench]
+fn observe_one_hourly_value(bencher: Bencher<'_, '_>) {
+    let cadence = Span::from_hours(1);
+    let hourly = MetricMeta {
+        cadence,
+        ..meta("cpu.busy_pct")
+    };
+    let (mut shadow, mut draw, mut now) = (
+        MetricShadow::new(&hourly),
+        fastrand::Rng::with_seed(1),
+        Timestamp::from_secs(START),
+    );
+    let mut next = |shadow: &mut MetricShadow| {
+        now += cadence;
+        let value = value(&mut draw, now.0 / cadence.0);
+        shadow.observe(black_box(Point { at: now, value }))
+    };
+    for _ in 0..2_016 {
+        next(&mut shadow);
+    }
+    shadow.refit(Timestamp::from_secs(START) + cadence * 2_016);
+    bencher.bench_local(|| next(&mut shadow));
+}
+
+/// Of four weeks of values every five minutes, a day ahead, all learnt anew.
+#[divan::bench]
+fn foretell_a_day(bencher: Bencher<'_, '_>) {
+    let mut draw = fastrand::Rng::with_seed(1);
+    let values: Vec<f64> = (0..8_064).map(|place| value(&mut draw, place)).collect();
+    bencher.bench_local(|| foretell(black_box(values.clone()), Span::from_mins(5), 288));
 }
 
 #[divan::bench]

@@ -52,7 +52,7 @@ pub struct Judged {
     pub bits: f32,
 }
 
-/// How often the bands held, lately.
+/// How often the bands held in the last week, what is older fading.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Held {
     /// Values scored.
@@ -68,14 +68,16 @@ pub struct Held {
 }
 
 impl Held {
-    /// Values over which the shares and errors are averaged, with exponential forgetting.
-    const MEMORY: u64 = 2_000;
+    /// Over which the shares and errors are averaged, with exponential forgetting.
+    const MEMORY: Span = Span::from_days(7);
 
-    fn observe(&mut self, expected: &Quantiles, value: f64, naive: f64) -> (bool, bool) {
+    /// Takes a value, one of those that come every `step`.
+    fn observe(&mut self, expected: &Quantiles, value: f64, naive: f64, step: Span) -> (bool, bool) {
         let inside = |(lo, hi): (f64, f64)| (lo..=hi).contains(&value);
         let (inside80, inside95) = (inside(expected.band80()), inside(expected.band95()));
         self.scored += 1;
-        let rate = 1.0 / self.scored.min(Self::MEMORY) as f64;
+        let week = (Self::MEMORY.0 as f64 / step.0.max(1) as f64).max(1.0);
+        let rate = 1.0 / (self.scored as f64).min(week);
         let share = |inside: bool| if inside { 1.0 } else { 0.0 };
         self.held80 += rate * (share(inside80) - self.held80);
         self.held95 += rate * (share(inside95) - self.held95);
@@ -213,9 +215,9 @@ impl MetricShadow {
                     if f64::from(judged.bits) >= Self::ODD.min(self.calibration.rarest() - 1.0) {
                         self.odd = Some(point.at);
                     }
-                    let (inside80, inside95) =
-                        self.held
-                            .observe(&expected, point.value, before.map_or(middle, |before| before.value));
+                    let naive = before.map_or(middle, |before| before.value);
+                    let step = self.cadence.step();
+                    let (inside80, inside95) = self.held.observe(&expected, point.value, naive, step);
                     self.adaptive.observe(inside80, inside95);
                 }
                 self.calibration.observe(bits);
@@ -317,7 +319,7 @@ impl MetricShadow {
         Some((self.first?, self.newest?.at))
     }
 
-    /// How often its bands held lately.
+    /// How often its bands held in the last week.
     #[must_use]
     pub fn held(&self) -> Held {
         self.held
