@@ -7,6 +7,7 @@ mod explain;
 mod keeper;
 mod link;
 mod local;
+mod pacer;
 mod past;
 mod player;
 mod publish;
