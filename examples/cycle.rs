@@ -16,7 +16,7 @@ use anyhow::{Context, Result};
 use foreshadow::{
     domain::{Batch, ResourceId, Span},
     engine::clock,
-    observe::{Effort, Host, Integrity, setting_groups},
+    observe::{Effort, Host, Integrity, metric_groups, setting_groups},
 };
 
 const WHOLE: Effort = Effort {
@@ -95,8 +95,14 @@ fn ours() -> Result<()> {
         .filter_map(|told| told.settings.as_ref())
         .map(|settings| settings.len())
         .sum();
+    // Two minutes after the last reading it looks, and does not only listen.
+    let mut at = clock::now();
+    let mut look = || {
+        at += Span::from_mins(2);
+        etc.read(at, &mut Batch::default())
+    };
     measured("foreshadow: cycle over /etc, unchanged", 10, || {
-        etc.read(clock::now(), &mut Batch::default())?;
+        look()?;
         Ok(files)
     })?;
     let mut usr = Integrity::new(&host);
@@ -104,7 +110,7 @@ fn ours() -> Result<()> {
         sweep(&mut usr, WHOLE)
     })?;
     measured("foreshadow: cycle over /etc and /usr, unchanged", 3, || {
-        etc.read(clock::now(), &mut Batch::default())?;
+        look()?;
         sweep(&mut usr, WHOLE)
     })?;
     measured("foreshadow: one reading of that, as every minute", 3, || {
@@ -131,10 +137,54 @@ fn grown(files: usize) -> Result<()> {
         }
     }
     let host = host(own.path(), &own.path().join("files"));
+    containers_and_units(&host, files / 1_000)?;
     let mut usr = Integrity::new(&host);
     measured("first sight, all content", 1, || sweep(&mut usr, WHOLE))?;
     measured("cycle, unchanged", 3, || sweep(&mut usr, WHOLE))?;
     measured("one reading, as every minute", 3, || sweep(&mut usr, Effort::ONE))
+}
+
+/// As many units with a file of their own as given, and as many containers.
+fn containers_and_units(host: &Host, many: usize) -> Result<()> {
+    let group = host.root.join("sys/fs/cgroup");
+    fs::create_dir_all(host.root.join("etc/systemd/system"))?;
+    fs::create_dir_all(&group)?;
+    fs::write(group.join("cgroup.controllers"), "cpu io memory\n")?;
+    for number in 0..many {
+        let unit = host.root.join(format!("etc/systemd/system/made-{number}.service"));
+        fs::write(unit, "[Service]\nExecStart=/bin/true\nRestart=always\nMemoryMax=1G\n")?;
+        let container = group.join(format!("system.slice/docker-{number:064x}.scope"));
+        fs::create_dir_all(&container)?;
+        for (name, text) in [
+            ("cpu.stat", "usage_usec 1\nnr_periods 0\nnr_throttled 0\n"),
+            ("memory.current", "1\n"),
+            ("memory.stat", "anon 1\ninactive_file 1\n"),
+            ("memory.max", "max\n"),
+            ("memory.events", "oom 0\noom_kill 0\n"),
+            ("io.stat", "8:0 rbytes=1 wbytes=1 rios=1\n"),
+        ] {
+            fs::write(container.join(name), text)?;
+        }
+    }
+    let groups = metric_groups(host).into_iter().chain(setting_groups(host));
+    let mut sources: Vec<_> = groups.flat_map(|group| group.sources).collect();
+    for (name, what) in [
+        ("etc", "units: cycle over their files"),
+        ("cgroup", "containers: one reading"),
+    ] {
+        let source = sources
+            .iter_mut()
+            .find(|source| source.name() == name)
+            .context("there is no such source")?;
+        let mut at = clock::now();
+        source.read(at, &mut Batch::default())?;
+        measured(what, 10, || {
+            at += Span::from_mins(2);
+            source.read(at, &mut Batch::default())?;
+            Ok(many)
+        })?;
+    }
+    Ok(())
 }
 
 fn sweep(usr: &mut Integrity, effort: Effort) -> Result<usize> {

@@ -8,6 +8,7 @@ mod exposition;
 mod keeper;
 mod link;
 mod local;
+mod pacer;
 mod past;
 mod player;
 mod publish;

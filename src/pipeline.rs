@@ -3,6 +3,7 @@
 //! Live, replay, demo, tests and benchmarks call exactly [`step`].
 
 mod record;
+pub mod tempo;
 mod world;
 
 use std::{

@@ -433,6 +433,7 @@ fn snapshot() -> Snapshot {
             lag_secs: 0.02,
             dropped: 0,
             consoles: 1,
+            delta: (312, 0),
         },
         sources: [
             SourceRow {
@@ -443,6 +444,8 @@ fn snapshot() -> Snapshot {
                 cost_ms: 0.4,
                 every: Span::from_secs(2),
                 next: None,
+                pace: 0,
+                why: "".into(),
             },
             SourceRow {
                 name: "journal".into(),
@@ -452,6 +455,8 @@ fn snapshot() -> Snapshot {
                 cost_ms: 0.0,
                 every: Span::from_secs(5),
                 next: None,
+                pace: 0,
+                why: "".into(),
             },
         ]
         .into(),

@@ -57,6 +57,11 @@ pub const KEYS: &[Key] = &[
         span(Span::from_secs(1), Span::from_days(1), |o| &mut o.settings_interval),
     ),
     key(
+        "budget",
+        "Processor time the engine may take, percent of one core; it reads what is stable more rarely to keep to it",
+        Sort::Number(0.05, 100.0, |o| &mut o.budget_pct),
+    ),
+    key(
         "horizon",
         "How far ahead limits are looked for",
         span(Span::from_mins(1), Span::from_days(90), |o| &mut o.horizon),

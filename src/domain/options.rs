@@ -13,6 +13,8 @@ pub struct Options {
     pub interval: Span,
     /// Time between two snapshots of the settings.
     pub settings_interval: Span,
+    /// Processor time the engine may take, percent of one core, above 0: how often what is read follows from it.
+    pub budget_pct: f64,
     /// How far ahead limits are looked for.
     pub horizon: Span,
     /// How long a change just seen is watched before it is taken as settled.
@@ -128,6 +130,7 @@ impl Default for Options {
         Self {
             interval: Span::from_secs(2),
             settings_interval: Span::from_secs(60),
+            budget_pct: 1.0,
             horizon: Span::from_hours(6),
             watch_window: Span::from_hours(1),
             drift: DriftOptions {

@@ -222,6 +222,27 @@ impl Batch {
             && self.events.is_empty()
     }
 
+    /// Values, changes and events in it.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.observations.len() + self.changes.len() + self.events.len()
+    }
+
+    /// Leaves the first `most` values, then changes, then events here, and gives the rest. What metrics and settings there are stays
+    /// whole and here.
+    #[must_use]
+    pub fn split_off(&mut self, most: usize) -> Self {
+        let values = self.observations.len().min(most);
+        let changes = self.changes.len().min(most - values);
+        let events = self.events.len().min(most - values - changes);
+        Self {
+            observations: self.observations.split_off(values),
+            changes: self.changes.split_off(changes),
+            events: self.events.split_off(events),
+            ..Self::default()
+        }
+    }
+
     /// Adds all of `other` behind what is here.
     pub fn append(&mut self, mut other: Self) {
         self.metrics.append(&mut other.metrics);
@@ -230,5 +251,42 @@ impl Batch {
         self.changes.append(&mut other.changes);
         self.past.append(&mut other.past);
         self.events.append(&mut other.events);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_batch_is_split_without_loss() {
+        let id: SeriesId = "host:a/b".parse().unwrap();
+        let point = |n: i64| Observation {
+            id: id.clone(),
+            point: Point {
+                at: Timestamp(n),
+                value: 0.0,
+            },
+        };
+        let change = |n: i64| SettingChange {
+            id: id.clone(),
+            at: Timestamp(n),
+            after: None,
+            from: None,
+            to: None,
+            by: None,
+        };
+        let whole = Batch {
+            observations: (0..5).map(point).collect(),
+            changes: (0..5).map(change).collect(),
+            ..Batch::default()
+        };
+        for most in 0..12 {
+            let mut first = whole.clone();
+            let rest = first.split_off(most);
+            assert_eq!((first.len(), rest.len()), (most.min(10), 10 - most.min(10)));
+            first.append(rest);
+            assert_eq!(first, whole);
+        }
     }
 }

@@ -14,6 +14,13 @@ pub fn now() -> Timestamp {
     }
 }
 
+/// Processor time this thread has taken; `None` where the system does not say.
+#[must_use]
+pub fn thread_cpu() -> Option<Duration> {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
+    told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+}
+
 /// A clock that never jumps, for how long things take.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);

@@ -3,6 +3,13 @@
 use super::{LinkError, run::Loop};
 use crate::domain::{SeriesId, Span, Timestamp, matches};
 
+/// Why a source is read as often as it is.
+fn cadence(engine: &Loop, source: &str) -> Option<String> {
+    let row = engine.sources.get(source)?;
+    let why = if row.why.is_empty() { "as asked" } else { &row.why };
+    Some(format!("cadence  {why}; takes {:.1} ms", row.cost_ms))
+}
+
 /// Everything behind one number, as lines.
 pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Vec<String>, LinkError> {
     let findings = engine
@@ -17,6 +24,7 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
             "source   {}, every {}",
             metric.meta.source, metric.meta.cadence
         ));
+        lines.extend(cadence(engine, &metric.meta.source));
         if let Some(seen) = metric.newest() {
             lines.push(format!(
                 "now      {} (read {} ago)",
@@ -90,6 +98,12 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
         }
     } else if let Some(setting) = engine.state.shadows.settings.get(id) {
         let settings = &engine.state.shadows.settings;
+        if let Some(source) = engine.pacer.source_of(&id.name) {
+            if let Some(row) = engine.sources.get(source) {
+                lines.push(format!("source   {source}, every {}", row.every));
+            }
+            lines.extend(cadence(engine, source));
+        }
         lines.push(format!("now      {}", setting.value));
         lines.push(format!(
             "watched  for {}, confirmed {} ago",

@@ -204,7 +204,6 @@ impl Player {
 
     fn read(&self, batch: Batch, now: Timestamp, ended: Option<Result<(), String>>) -> Read {
         let row = SourceRow {
-            name: Self::NAME.into(),
             ok: !matches!(ended, Some(Err(_))),
             says: match &ended {
                 None => "".into(),
@@ -212,13 +211,13 @@ impl Player {
                 Some(Err(why)) => why.as_str().into(),
             },
             read: Some(now),
-            cost_ms: 0.0,
-            every: self.recording.header().interval,
-            next: None,
+            ..SourceRow::new(Self::NAME, self.recording.header().interval)
         };
         Read {
             batch,
             rows: vec![row],
+            measured: Vec::new(),
+            scopes: Vec::new(),
             at: now,
             last: ended.is_some(),
         }

@@ -1,6 +1,7 @@
 //! Reads sources: a thread a group, so that a hung mount stops its group alone.
 
 use std::{
+    collections::BTreeMap,
     sync::{Arc, mpsc},
     thread,
 };
@@ -11,7 +12,14 @@ use super::{SourceRow, clock};
 use crate::{
     domain::{Batch, Span, Timestamp},
     observe::{Group, ObserveError, Source},
+    pipeline::tempo::{Measured, Pace},
 };
+
+/// How often each source is to be read from now on.
+pub type Order = Arc<BTreeMap<Arc<str>, Pace>>;
+
+/// How fast the mean cost of a read forgets.
+const RATE: f64 = 0.2;
 
 /// What a group hands to the engine.
 #[derive(Debug)]
@@ -20,6 +28,10 @@ pub struct Read {
     pub batch: Batch,
     /// How its sources are.
     pub rows: Vec<SourceRow>,
+    /// What the sources of metrics and settings among them cost.
+    pub measured: Vec<Measured>,
+    /// Scopes of settings that were told of for the first time, each with its source.
+    pub scopes: Vec<(Arc<str>, Arc<str>)>,
     /// When the reading began.
     pub at: Timestamp,
     /// Whether nothing comes after it: a recording has ended, and there is no step in it.
@@ -33,6 +45,14 @@ struct Scheduled {
     failures: u32,
     /// Whether the last read found nothing to read.
     absent: bool,
+    /// Mean processor time of a read, seconds.
+    cost: f64,
+    /// Scopes of settings it told of.
+    scopes: Vec<Arc<str>>,
+    /// Whether it told of metrics.
+    meters: bool,
+    /// When its settings last changed.
+    changed: Option<Timestamp>,
 }
 
 /// A group's sources with when each is due.
@@ -50,13 +70,8 @@ impl Reader {
             .filter(|source| !off.iter().any(|name| **name == *source.name()));
         let sources = on.map(|source| {
             let row = SourceRow {
-                name: source.name().into(),
-                ok: true,
-                says: "".into(),
-                read: None,
-                cost_ms: 0.0,
-                every: source.every(),
                 next: Some(now),
+                ..SourceRow::new(source.name(), source.every())
             };
             Scheduled {
                 source,
@@ -64,6 +79,10 @@ impl Reader {
                 row,
                 failures: 0,
                 absent: false,
+                cost: 0.0,
+                scopes: Vec::new(),
+                meters: false,
+                changed: None,
             }
         });
         Self {
@@ -76,17 +95,84 @@ impl Reader {
         let mut read = Read {
             batch: Batch::default(),
             rows: Vec::new(),
+            measured: Vec::new(),
+            scopes: Vec::new(),
             at: now,
             last: false,
         };
-        for scheduled in self.sources.iter_mut().filter(|scheduled| scheduled.due <= now) {
+        let (used, whole) = (clock::thread_cpu(), clock::Stopwatch::start());
+        let mut were_read = Vec::new();
+        for (place, scheduled) in self.sources.iter_mut().enumerate() {
+            if scheduled.due > now {
+                continue;
+            }
+            let [metrics, snapshots, changes] = [
+                read.batch.metrics.len(),
+                read.batch.snapshots.len(),
+                read.batch.changes.len(),
+            ];
             let watch = clock::Stopwatch::start();
             let result = scheduled.source.read(now, &mut read.batch);
             scheduled.row.cost_ms = watch.elapsed().as_secs_f64() * 1e3;
+            for meta in &mut read.batch.metrics[metrics..] {
+                scheduled.meters = true;
+                meta.cadence = Pace::of(scheduled.row.pace, meta.cadence);
+            }
+            for snapshot in &read.batch.snapshots[snapshots..] {
+                if scheduled.scopes.contains(&snapshot.scope) {
+                    if snapshot.settings.is_some() {
+                        scheduled.changed = Some(now);
+                    }
+                } else {
+                    scheduled.scopes.push(snapshot.scope.clone());
+                    read.scopes.push((snapshot.scope.clone(), scheduled.row.name.clone()));
+                }
+            }
+            if read.batch.changes.len() > changes {
+                scheduled.changed = Some(now);
+            }
             scheduled.take(result, now);
             read.rows.push(scheduled.row.clone());
+            were_read.push(place);
+        }
+        // The system keeps the processor time of the thread: a source's part of it is its part of the time that passed.
+        let whole = whole.elapsed().as_secs_f64().max(1e-9);
+        let used = used
+            .zip(clock::thread_cpu())
+            .map(|(before, after)| after.saturating_sub(before));
+        let busy = used.map_or(1.0, |used| (used.as_secs_f64() / whole).min(1.0));
+        for place in were_read {
+            let scheduled = &mut self.sources[place];
+            let cost = scheduled.row.cost_ms / 1e3 * busy;
+            scheduled.cost = if scheduled.cost > 0.0 {
+                scheduled.cost + RATE * (cost - scheduled.cost)
+            } else {
+                cost
+            };
+            if scheduled.row.ok && (scheduled.meters || !scheduled.scopes.is_empty()) {
+                read.measured.push(Measured {
+                    name: scheduled.row.name.clone(),
+                    every: scheduled.source.every(),
+                    cost: scheduled.cost,
+                    changed: scheduled.changed,
+                });
+            }
         }
         read
+    }
+
+    /// Reads from now on as often as `order` says.
+    fn follow(&mut self, order: &Order, now: Timestamp) {
+        for scheduled in &mut self.sources {
+            let Some(pace) = order.get(&scheduled.row.name) else {
+                continue;
+            };
+            let other = pace.doublings != scheduled.row.pace;
+            (scheduled.row.pace, scheduled.row.why) = (pace.doublings, pace.why.clone());
+            if other && scheduled.row.ok {
+                scheduled.schedule(now);
+            }
+        }
     }
 
     /// Reads everything, due or not.
@@ -103,9 +189,9 @@ impl Reader {
         self.sources.iter().map(|scheduled| scheduled.due).min()
     }
 
-    /// Reads on a thread of its own until `stop` hangs up. The channel is bounded: a slow engine makes the reader wait, and it
+    /// Reads on a thread of its own, as often as `orders` say, until they hang up. The channel is bounded: a slow engine makes the reader wait, and it
     /// then reads later rather than more often.
-    pub fn run(mut self, name: &str, into: Sender<Read>, stop: mpsc::Receiver<()>) {
+    pub fn run(mut self, name: &str, into: Sender<Read>, orders: mpsc::Receiver<Order>) {
         let spawned = thread::Builder::new().name(name.into()).spawn(move || {
             while let Some(due) = self.due() {
                 let wait = (due - clock::now()).max(Span::ZERO);
@@ -120,8 +206,10 @@ impl Reader {
                     self.hurry(clock::now());
                     continue;
                 }
-                if !matches!(stop.recv_timeout(wait.into()), Err(mpsc::RecvTimeoutError::Timeout)) {
-                    return;
+                match orders.recv_timeout(wait.into()) {
+                    Ok(order) => self.follow(&order, clock::now()),
+                    Err(mpsc::RecvTimeoutError::Timeout) => {}
+                    Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 }
                 let now = clock::now();
                 if self.due().is_some_and(|due| due <= now) && into.blocking_send(self.read(now)).is_err() {
@@ -146,7 +234,7 @@ impl Scheduled {
     /// The time to the next read: longer after failures, up to ten minutes. What is absent costs next to nothing to look for, and is
     /// asked for every minute.
     fn interval(&self) -> Span {
-        let every = self.source.every();
+        let every = Pace::of(self.row.pace, self.source.every());
         if self.absent {
             Span::from_mins(1).max(every)
         } else if self.failures == 0 {
@@ -178,6 +266,11 @@ impl Scheduled {
                 self.row.says = crate::domain::text::visible(&error.to_string()).into();
             }
         }
+        self.schedule(now);
+    }
+
+    /// Sets when it is read next, after `now`.
+    fn schedule(&mut self, now: Timestamp) {
         let every = self.interval();
         self.row.every = every;
         // On the grid of the interval, so that sources of one group share their wake-ups.
@@ -204,6 +297,44 @@ mod tests {
         fn read(&mut self, _: Timestamp, _: &mut Batch) -> Result<(), ObserveError> {
             self.0.remove(0)
         }
+    }
+
+    #[test]
+    fn an_order_changes_when_a_source_is_read_and_what_its_metrics_say() {
+        struct Meter;
+        impl Source for Meter {
+            fn name(&self) -> &'static str {
+                "meter"
+            }
+            fn every(&self) -> Span {
+                Span::from_secs(2)
+            }
+            fn read(&mut self, _: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+                out.metrics.push(crate::domain::MetricMeta {
+                    id: "host:a/b".parse().unwrap(),
+                    unit: crate::domain::Unit::None,
+                    kind: crate::domain::MetricKind::Gauge,
+                    cadence: self.every(),
+                    source: "meter".into(),
+                    limit: None,
+                });
+                Ok(())
+            }
+        }
+        let group = Group {
+            name: "meters",
+            sources: vec![Box::new(Meter)],
+        };
+        let at = Timestamp::from_secs;
+        let mut reader = Reader::new(group, &[], at(0));
+        let first = reader.read(at(0));
+        assert_eq!((first.rows[0].next, first.measured.len()), (Some(at(2)), 1));
+        let pace = Pace::new(2, "rarer");
+        reader.follow(&Arc::new([("meter".into(), pace)].into()), at(1));
+        assert_eq!(reader.due(), Some(at(8)));
+        let read = reader.read(at(8));
+        assert_eq!(read.batch.metrics[0].cadence, Span::from_secs(8));
+        assert_eq!((read.rows[0].every, &*read.rows[0].why), (Span::from_secs(8), "rarer"));
     }
 
     #[test]

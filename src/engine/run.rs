@@ -17,8 +17,10 @@ use tokio::{
 
 use super::{
     Asked, Keeper, Opened, Player, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
+    pacer::{MOST_DELTA, Pacer},
     player::Played,
     publish::{About, Publisher},
+    readers::Order,
     rebuild::Jobs,
     saved,
     usage::Meter,
@@ -93,7 +95,11 @@ pub(super) struct Loop {
     meter: Meter,
     reads: mpsc::Receiver<Read>,
     into: mpsc::Sender<Read>,
-    stops: Vec<blocking::Sender<()>>,
+    /// What tells the readers how often to read; they end when it hangs up.
+    orders: Vec<blocking::Sender<Order>>,
+    pub(super) pacer: Pacer,
+    /// What a step could not take: it comes with the next.
+    waiting: Batch,
     ready: bool,
     pub consoles: Arc<AtomicU64>,
 }
@@ -130,7 +136,9 @@ impl Loop {
             saves: 0,
             jumps: clock::JumpWatch::start(),
             meter: Meter::default(),
-            stops: Vec::new(),
+            orders: Vec::new(),
+            pacer: Pacer::default(),
+            waiting: Batch::default(),
             ready: false,
             consoles: Arc::default(),
             setup,
@@ -166,6 +174,12 @@ impl Loop {
                     None => break,
                 },
                 found = opened => self.take_opened(found).await,
+                // Whoever asks goes first; what waits goes before what is new, so that no more waits than one step left over.
+                () = std::future::ready(()), if !self.waiting.is_empty() => {
+                    let now = self.now();
+                    self.advance(Batch::default(), now);
+                    self.publish(now);
+                }
                 Some(read) = self.reads.recv() => {
                     self.take(read);
                     quiet_until = Later::now() + silence;
@@ -180,7 +194,7 @@ impl Loop {
                 () = tokio::time::sleep(frame.unwrap_or_default()), if frame.is_some() => self.publish(self.now()),
             }
         }
-        self.stops.clear();
+        self.orders.clear();
         if let Some(played) = &self.played {
             played.pace.end();
         }
@@ -228,9 +242,9 @@ impl Loop {
         for group in groups {
             let name = group.name;
             let reader = Reader::new(group, &self.options.sources_off, clock::now());
-            let (stop, stopped) = blocking::channel();
-            self.stops.push(stop);
-            reader.run(name, self.into.clone(), stopped);
+            let (order, orders) = blocking::channel();
+            self.orders.push(order);
+            reader.run(name, self.into.clone(), orders);
         }
     }
 
@@ -254,6 +268,9 @@ impl Loop {
         for reader in &mut metrics {
             let read = reader.read_all(clock::now());
             self.take(read);
+        }
+        while !self.waiting.is_empty() {
+            self.advance(Batch::default(), clock::now());
         }
     }
 
@@ -332,13 +349,17 @@ impl Loop {
         let watch = clock::Stopwatch::start();
         let mut batch = first.batch;
         let mut rows = first.rows;
+        let (mut measured, mut scopes) = (first.measured, first.scopes);
         // Steps of a recording are taken one by one, as they were.
         while self.played.is_none()
             && let Ok(more) = self.reads.try_recv()
         {
             batch.append(more.batch);
             rows.extend(more.rows);
+            measured.extend(more.measured);
+            scopes.extend(more.scopes);
         }
+        self.pacer.take(measured, scopes);
         for row in rows {
             let before = self.sources.insert(row.name.clone(), row.clone());
             // Told once: when a source is lost, and when it is back. What was never there stands in the list of sources.
@@ -362,12 +383,14 @@ impl Loop {
             );
         }
         let now = self.now();
-        if !first.last {
-            self.record(&batch, now);
-            self.step(&batch, now);
+        if self.setup.sources == Sources::Live
+            && let Some(order) = self.pacer.decide(&self.state, &self.usage, &self.options, now)
+        {
+            batch.metrics.extend(self.pacer.cadences(&self.state));
+            self.orders.iter().for_each(|reader| drop(reader.send(order.clone())));
         }
-        if self.opened.is_some() {
-            self.early.push((batch, now));
+        if !first.last {
+            self.advance(batch, now);
         }
         self.usage.lag_secs = watch.elapsed().as_secs_f64() + (now - first.at).secs_f64().max(0.0);
         if let Some((cpu, rss)) = self.meter.measure(clock::now()) {
@@ -392,6 +415,21 @@ impl Loop {
         }
     }
 
+    /// A step of as much of `batch` as one takes; steps of a recording are taken whole, as they were.
+    fn advance(&mut self, mut batch: Batch, now: Timestamp) {
+        self.waiting.append(batch);
+        batch = std::mem::take(&mut self.waiting);
+        if self.played.is_none() {
+            self.waiting = batch.split_off(MOST_DELTA);
+        }
+        self.usage.delta = (batch.len() as u64, self.waiting.len() as u64);
+        self.record(&batch, now);
+        self.step(&batch, now);
+        if self.opened.is_some() {
+            self.early.push((batch, now));
+        }
+    }
+
     fn collector(&self, batch: &mut Batch, what: String, at: Timestamp) {
         batch.events.push(Event {
             at,
@@ -408,13 +446,10 @@ impl Loop {
         {
             self.setup.recorder = None;
             let row = SourceRow {
-                name: RECORDER.into(),
                 ok: false,
                 says: error.to_string().into(),
                 read: Some(now),
-                cost_ms: 0.0,
-                every: self.options.interval,
-                next: None,
+                ..SourceRow::new(RECORDER, self.options.interval)
             };
             self.sources.insert(row.name.clone(), row);
         }

@@ -218,6 +218,8 @@ pub struct Usage {
     pub dropped: u64,
     /// Consoles attached.
     pub consoles: u32,
+    /// Values, changes and events in the newest step, and how many wait for the next because a step takes no more.
+    pub delta: (u64, u64),
 }
 
 /// One source.
@@ -237,6 +239,28 @@ pub struct SourceRow {
     pub every: Span,
     /// When it is read next.
     pub next: Option<Timestamp>,
+    /// Doublings of the time between reads that was asked for: below zero it is read oftener, above more rarely.
+    pub pace: i8,
+    /// Why it is read oftener or more rarely; empty when it is read as asked.
+    pub why: Arc<str>,
+}
+
+impl SourceRow {
+    /// A source that was not read yet.
+    #[must_use]
+    pub fn new(name: &str, every: Span) -> Self {
+        Self {
+            name: name.into(),
+            ok: true,
+            says: "".into(),
+            read: None,
+            cost_ms: 0.0,
+            every,
+            next: None,
+            pace: 0,
+            why: "".into(),
+        }
+    }
 }
 
 impl SourceRow {

@@ -32,6 +32,7 @@ mod module;
 mod mount;
 mod mountinfo;
 mod network;
+mod nudge;
 mod package;
 mod port;
 mod process;

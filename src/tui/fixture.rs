@@ -413,6 +413,7 @@ pub fn snapshot() -> Snapshot {
             lag_secs: 0.02,
             dropped: 0,
             consoles: 1,
+            delta: (312, 0),
         },
         sources: [("proc", true, ""), ("log-02", false, "ssh: timeout")]
             .map(|(name, ok, says)| SourceRow {
@@ -423,6 +424,8 @@ pub fn snapshot() -> Snapshot {
                 cost_ms: 1.1,
                 every: Span::from_secs(30),
                 next: None,
+                pace: 0,
+                why: "".into(),
             })
             .into(),
         store: StoreRow {

@@ -207,13 +207,37 @@ impl Tree {
     /// # Errors
     /// When the file cannot be written; what was there before then stays.
     pub(super) fn keep(&self, file: &Path, key: &[u8; 32]) -> io::Result<()> {
-        let body = rmp_serde::to_vec(self).map_err(io::Error::other)?;
         let mut beside = tempfile::NamedTempFile::new_in(file.parent().unwrap_or(Path::new(".")))?;
         beside.write_all(VERSION)?;
-        beside.write_all(&body)?;
-        beside.write_all(blake3::keyed_hash(key, &body).as_bytes())?;
+        let mut body = Hashed {
+            into: io::BufWriter::new(&mut beside),
+            hash: blake3::Hasher::new_keyed(key),
+        };
+        rmp_serde::encode::write(&mut body, self).map_err(io::Error::other)?;
+        let hash = body.hash.finalize();
+        body.into.write_all(hash.as_bytes())?;
+        body.into.flush()?;
+        drop(body);
         beside.persist(file)?;
         Ok(())
+    }
+}
+
+/// Hashes what is written: a million files are never in memory twice.
+struct Hashed<W> {
+    into: W,
+    hash: blake3::Hasher,
+}
+
+impl<W: io::Write> io::Write for Hashed<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.into.write(bytes)?;
+        self.hash.update(&bytes[..written]);
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.into.flush()
     }
 }
 

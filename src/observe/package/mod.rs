@@ -27,6 +27,8 @@ pub(super) const DATABASES: [(&str, Kind); 5] = [
     ("usr/lib/sysimage/rpm/rpmdb.sqlite", Kind::Rpm),
     ("var/lib/rpm/Packages", Kind::Rpm),
 ];
+/// How long a database that lost most of its packages must stay so before it is believed.
+const SETTLES: Span = Span::from_mins(10);
 /// Most bytes of a database that are read.
 const MOST_BYTES: u64 = 256 << 20;
 
@@ -43,6 +45,8 @@ pub(super) struct Packages {
     every: Span,
     scope: Scope,
     read: Vec<Mark>,
+    /// How much was told last.
+    told: usize,
 }
 
 impl Packages {
@@ -52,6 +56,7 @@ impl Packages {
             every: host.settings_interval,
             scope: Scope::new(host, "pkg"),
             read: Vec::new(),
+            told: 0,
         }
     }
 
@@ -179,6 +184,22 @@ impl Source for Packages {
                 }
             }
         }
+        // A disk that filled up or a program that died leaves a file cut off, and nobody removes half of all packages at once.
+        let newest = marks
+            .iter()
+            .map(|(_, _, written, _)| *written)
+            .max()
+            .unwrap_or_default();
+        let age = now - i64::try_from(newest / 1_000).map_or(now, Timestamp);
+        if self.scope.known() && sheet.len() < self.told / 2 && (Span::ZERO..SETTLES).contains(&age) {
+            return Err(ObserveError::Malformed {
+                what: "the database of packages".into(),
+                why: format!(
+                    "it has lost more than half of what it held and may be cut off; believed when it stays so for {SETTLES}"
+                ),
+            });
+        }
+        self.told = sheet.len();
         self.scope.tell(now, sheet, out);
         self.read = marks;
         Ok(())
@@ -214,6 +235,26 @@ mod tests {
             setting(&batch, "pkg.bash"),
             Some(Value::Version(Version::new("5.2.15.1-2+b2")))
         );
+    }
+
+    #[test]
+    fn a_database_cut_off_is_not_believed_at_once() {
+        let tree = Tree::new();
+        tree.write("var/lib/dpkg/status", STATUS);
+        let mut source = Packages::new(&tree.host());
+        let written = |tree: &Tree| {
+            let (_, _, written, _) = mark(&fs::metadata(tree.path("var/lib/dpkg/status")).unwrap());
+            i64::try_from(written / 1_000_000_000).unwrap()
+        };
+        tree.read(&mut source, written(&tree)).unwrap();
+        tree.write("var/lib/dpkg/status", &STATUS[..40]);
+        let cut = written(&tree) + 1;
+        assert!(matches!(
+            tree.read(&mut source, cut),
+            Err(ObserveError::Malformed { .. })
+        ));
+        let batch = tree.read(&mut source, cut + 700).unwrap();
+        assert!(batch.snapshots[0].settings.as_ref().unwrap().is_empty());
     }
 
     #[test]

@@ -127,6 +127,8 @@ impl MetricShadow {
     const ODD: f64 = 11.0;
     /// Late values in a row that mean that the clock was set back.
     const LATE: u32 = 30;
+    /// Longest step, in old ones, to which what was learnt is carried over.
+    const STRETCH: f64 = 16.0;
     /// Power of the members' one-step weights: every value tests them, so they are known better than those of far forecasts.
     const POWER: i32 = 8;
     /// History below which what leads to a limit may be a burst: watching often begins with a start, a build or a copy.
@@ -288,7 +290,9 @@ impl MetricShadow {
         }
     }
 
-    /// The source reads at another cadence than it said: the finest grid and its errors begin anew.
+    /// The source reads at another cadence than before. At a multiple of it the finest grid keeps every so manieth value, and errors
+    /// grow like those of a random walk; at a fraction its values lie as far apart as they were, and errors stay, because rates over
+    /// shorter times are no quieter. Else both begin anew.
     fn change_cadence(&mut self) {
         let old = std::mem::replace(&mut self.grids, Self::grids(self.cadence.step()));
         for grid in &mut self.grids[1..] {
@@ -296,9 +300,28 @@ impl MetricShadow {
                 *grid = same.clone();
             }
         }
-        self.residuals = Residuals::default();
-        self.errors.clear();
         self.refitted = None;
+        let ratio = self.cadence.step().0 as f64 / old[0].step.0 as f64;
+        let multiple = ratio.max(ratio.recip());
+        let whole = multiple.round();
+        if whole > Self::STRETCH || (multiple - whole).abs() > 0.1 * whole {
+            self.residuals = Residuals::default();
+            self.errors.clear();
+            return;
+        }
+        let values = old[0].window.values();
+        let told = |value: &f64| value.is_finite().then_some(*value);
+        if ratio > 1.0 {
+            let skipped = (values.len().saturating_sub(1)) % whole as usize;
+            let kept = values.iter().skip(skipped).step_by(whole as usize);
+            kept.for_each(|value| self.grids[0].push(told(value)));
+            self.residuals.widen(whole.sqrt());
+        } else {
+            for value in &values {
+                self.grids[0].push(told(value));
+                (1..whole as usize).for_each(|_| self.grids[0].push(None));
+            }
+        }
     }
 
     /// The distribution of the next value, if it has learnt enough.

@@ -37,6 +37,13 @@ impl Residuals {
         self.sorted.insert(at, error);
     }
 
+    /// Takes all errors as `times` as large (above 0).
+    pub fn widen(&mut self, times: f64) {
+        for error in self.newest.iter_mut().chain(&mut self.sorted) {
+            *error = (f64::from(*error) * times) as f32;
+        }
+    }
+
     /// The error that is exceeded downwards with probability `level`; 0 when none is held.
     #[must_use]
     pub fn quantile(&self, level: f64) -> f64 {

@@ -430,3 +430,33 @@ fn nothing_is_said_before_there_is_enough() {
     );
     assert!(judged[30].expected.is_some());
 }
+
+#[test]
+fn another_cadence_of_the_source_keeps_what_was_learnt() {
+    for (every, steps) in [(8, 400), (1, 400), (4, 400)] {
+        let mut shadow = shadow(MetricKind::Gauge, 2);
+        let values: Vec<f64> = noise(5, 2_000).iter().map(|x| 50.0 + x).collect();
+        feed(&mut shadow, &values);
+        let (_, last) = shadow.range().unwrap();
+        let (mut blind, mut odd, mut inside) = (0, 0, 0);
+        for (place, value) in noise(6, steps).iter().enumerate() {
+            let at = last + Span::from_secs(every) * (place as i64 + 1);
+            let judged = shadow.observe(Point {
+                at,
+                value: 50.0 + value,
+            });
+            blind += usize::from(judged.expected.is_none());
+            odd += usize::from(judged.bits >= 10.0);
+            let band = judged.expected.map(|expected| expected.band95());
+            inside += usize::from(band.is_some_and(|(lo, hi)| (lo..=hi).contains(&(50.0 + value))));
+            if shadow.refit_due(at) {
+                shadow.refit(at);
+            }
+        }
+        assert_eq!((blind, odd), (0, 0), "every {every} s");
+        assert!(inside >= steps * 92 / 100, "every {every} s: {inside}");
+        // What is odd still is.
+        let at = last + Span::from_secs(every) * (steps as i64 + 1);
+        assert!(shadow.observe(Point { at, value: 80.0 }).bits > 8.0);
+    }
+}

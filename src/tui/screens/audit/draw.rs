@@ -266,6 +266,15 @@ fn summary(state: &State, width: usize) -> Vec<String> {
     } else {
         bad.join("; ")
     };
+    let tempo = |what: &str, is: fn(i8) -> bool| match state.shown.sources.iter().filter(|row| is(row.pace)).count() {
+        0 => String::new(),
+        count => format!(", {count} {what}"),
+    };
+    let tempo = tempo("oftener", i8::is_negative) + &tempo("rarer", i8::is_positive);
+    let waiting = match usage.delta.1 {
+        0 => String::new(),
+        count => format!(" ({} wait)", grouped(count)),
+    };
     let kept = match (store.ok, store.max_bytes) {
         (false, _) => format!("store: {}", store.says),
         (true, 0) => format!("store {}", Unit::Bytes.show(store.bytes as f64)),
@@ -291,8 +300,9 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             grouped(health.open.into())
         ),
         format!(
-            " SELF  cpu {:.1} %   rss {}   {kept}   lag {}   dropped {}",
+            " SELF  cpu {:.1} of {} %   rss {}   {kept}   lag {}   dropped {}",
             usage.cpu_pct,
+            state.shown.options.budget_pct,
             // Measured for the first time ten seconds after the start.
             match usage.rss_bytes {
                 0 => "-".into(),
@@ -301,15 +311,16 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             Unit::Secs.show(usage.lag_secs),
             grouped(usage.dropped)
         ),
-        format!(" SOURCES  {ok} of {}; {bad}", state.shown.sources.len()),
+        format!(" SOURCES  {ok} of {}{tempo}; {bad}", state.shown.sources.len()),
         format!(
-            " ENGINE  pid {}   since {}   consoles {}   baseline {}",
+            " ENGINE  pid {}   since {}   consoles {}   baseline {}   delta {}{waiting}",
             usage.pid,
             usage.started.map_or_else(|| "-".into(), |at| when(at, state.now())),
             usage.consoles,
             health
                 .baseline
-                .map_or_else(|| "none yet".into(), |at| when(at, state.now()))
+                .map_or_else(|| "none yet".into(), |at| when(at, state.now())),
+            grouped(usage.delta.0)
         ),
     ]
 }
@@ -341,7 +352,8 @@ pub(super) fn health(state: &State) -> Vec<String> {
     lines.push("SOURCE       read      every     cost        says".into());
     for source in state.shown.sources.iter() {
         let says = match (source.ok, source.says.is_empty()) {
-            (true, true) => "ok",
+            (true, true) if source.why.is_empty() => "ok",
+            (true, true) => &source.why,
             _ => &source.says,
         };
         lines.push(format!(
