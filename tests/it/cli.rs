@@ -80,7 +80,7 @@ fn what_is_stored_can_be_asked_for_and_taken_away() {
 #[test]
 fn a_what_if_without_evidence_says_so() {
     let home = Home::new();
-    let (code, out, err) = home.run(&["whatif", "sysctl.vm.swappiness=10"]);
+    let (code, out, err) = home.run(&["whatif", "sysctl.vm.swappiness=37"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("no evidence"), "{out}");
     let (code, _, err) = home.run(&["whatif", "wheels x2"]);
