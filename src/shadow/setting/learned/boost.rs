@@ -211,8 +211,8 @@ struct Grower<'a> {
 impl Grower<'_> {
     fn tree(&mut self, boost: &mut Boost, logits: &mut [f32], random: &mut fastrand::Rng) {
         let (rows, width) = (self.rows, self.rows.width);
-        for place in 0..rows.len() {
-            let p = 1.0 / (1.0 + (-logits[place]).exp());
+        for (place, logit) in logits.iter().enumerate() {
+            let p = 1.0 / (1.0 + (-logit).exp());
             let y = f32::from(u8::from(rows.y[place]));
             let weight = rows.weight[place];
             self.slopes[place] = (weight * (p - y), (weight * p * (1.0 - p)).max(1e-9));

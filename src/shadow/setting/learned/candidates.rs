@@ -57,7 +57,7 @@ impl Pieces {
         let fresh = |then: f64, days: f64| (-(at - then).max(0.0) / days).exp() as f32;
         let running = table.commit.at == at && self.number == table.commit.number;
         if running {
-            self.from_commit(table, setting, &mut pool);
+            self.look_at_commit(table, setting, &mut pool);
         }
         for (k, (from, to)) in self.lately.iter().rev().enumerate() {
             if let Some(value) = replaced(current, from, to) {
@@ -140,7 +140,7 @@ impl Pieces {
     }
 
     /// What the commit so far speaks for.
-    fn from_commit(&self, table: &Table, setting: &Setting, pool: &mut Pool) {
+    fn look_at_commit(&self, table: &Table, setting: &Setting, pool: &mut Pool) {
         let current = pool.current.clone();
         let name = |value: u32| table.names.text(value);
         let edits = &table.commit.edits;
@@ -195,15 +195,13 @@ impl Pieces {
                 pool.clue(name(*value), clue, count / targets.len() as f32);
             }
         }
-        if let Some(last) = edits.last() {
-            if let Some(to) = last.to {
-                if table.settings[last.setting as usize].class == setting.class {
-                    pool.clue(name(to), Clue::PreviousTarget, 1.0);
-                }
-                let template = setting.groups[Sort::Template as usize];
-                if let Some(value) = self.companions.get(&(template, to)) {
-                    pool.clue(name(*value), Clue::Companion, 1.0);
-                }
+        if let Some((last, to)) = edits.last().and_then(|last| Some((last, last.to?))) {
+            if table.settings[last.setting as usize].class == setting.class {
+                pool.clue(name(to), Clue::PreviousTarget, 1.0);
+            }
+            let template = setting.groups[Sort::Template as usize];
+            if let Some(value) = self.companions.get(&(template, to)) {
+                pool.clue(name(*value), Clue::Companion, 1.0);
             }
         }
         if let Some((before, number, after)) = index(name(setting.path)) {

@@ -164,7 +164,8 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
         age.max(1.0) * 2.0
     };
     // Gamma-Poisson rates from the widest group to the setting itself, each drawn to the one before.
-    let all = table.changes.read(at)[2] / table.alive.max(1) as f32;
+    let watched_all = 1.0 - (-(at - table.began.unwrap_or(at)).max(1.0) / MEMORIES[2]).exp();
+    let all = table.changes.read(at)[2] / (table.alive.max(1) as f32 * watched_all as f32);
     let by_class = class.rate(all);
     let by_leaf = leaf.rate(by_class);
     let by_shape = shape.rate(by_leaf);

@@ -42,6 +42,8 @@ pub struct Table {
     pub commits: Fading,
     /// Settings alive.
     pub alive: usize,
+    /// When the first edit came, days.
+    pub began: Option<f64>,
     /// Changes whose time to be undone has passed or that were undone, and those that were.
     pub undone: (f32, f32),
     /// Changes that let a list grow, shrink, or do both.
@@ -188,6 +190,7 @@ impl Table {
     pub fn observe(&mut self, key: u64, place: &Place<'_>, edit: &Edit<'_>) -> Outcome {
         self.begin(edit);
         let at = edit.at;
+        self.began.get_or_insert(at);
         let value = edit
             .new
             .map(|text| (self.names.number(text), self.names.number(bare(text))));
