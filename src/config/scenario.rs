@@ -103,7 +103,10 @@ impl Scenario {
         for folder in folders {
             let inside = std::fs::read_dir(folder).into_iter().flatten().flatten();
             let mut found = BTreeMap::new();
-            for one in inside.map(|entry| entry.path()).filter(|path| path.join(STORY).is_file()) {
+            for one in inside
+                .map(|entry| entry.path())
+                .filter(|path| path.join(STORY).is_file())
+            {
                 let scenario = Self::read(&one)?;
                 found.insert((scenario.order, scenario.name.clone()), scenario);
             }

@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     domain::{Batch, Event, EventKind, Options, ResourceId, Span, Timestamp},
-    observe::{Group, Host, metric_groups, recording::Recorder, setting_groups},
+    observe::{Group, Host, metric_groups, past_groups, recording::Recorder, setting_groups},
     pipeline::{self, State},
     store::{AuditEntry, Write},
 };
@@ -429,7 +429,10 @@ impl Loop {
             Sources::Played(player) => player.run(self.into.clone()),
             sources => {
                 match sources {
-                    Sources::Live => self.start_readers(setting_groups, key),
+                    Sources::Live => {
+                        self.start_readers(setting_groups, key);
+                        self.start_readers(past_groups, key);
+                    }
                     Sources::Once => self.cycle(key).await,
                     Sources::None | Sources::Played(_) => {}
                 }

@@ -190,14 +190,6 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             ],
         },
     ];
-    // Long, and in no hurry: what is now comes first.
-    groups.push(Group {
-        name: "backfill",
-        sources: vec![
-            Box::new(backfill::JournalPast::new(host, &witness)),
-            Box::new(backfill::Commits::new(host)),
-        ],
-    });
     // They may lie on another machine, which then holds up only them.
     if !host.paths.is_empty() {
         groups.push(Group {
@@ -238,6 +230,24 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             Box::new(etc::Etc::new(host, &witness::Witness::default())),
         ],
     }]
+}
+
+/// The sources of what happened on `host` before watching began: long, and in no hurry.
+#[must_use]
+pub fn past_groups(host: &Host) -> Vec<Group> {
+    #[cfg(target_os = "linux")]
+    return vec![Group {
+        name: "backfill",
+        sources: vec![
+            Box::new(backfill::JournalPast::new(host)),
+            Box::new(backfill::Commits::new(host)),
+        ],
+    }];
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = host;
+        Vec::new()
+    }
 }
 
 /// Something that can be read again and again.

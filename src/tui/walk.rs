@@ -76,13 +76,18 @@ impl Walk {
     pub fn says(&self, clock: impl Fn(Span) -> String) -> Option<String> {
         if !self.begun {
             let begins = clock(self.steps.first()?.at);
-            return Some(format!("the shadow learns what is usual here until {begins}; then the story begins"));
+            return Some(format!(
+                "the shadow learns what is usual here until {begins}; then the story begins"
+            ));
         }
         if !self.done {
             return self.steps.get(self.at).map(|step| step.says.clone());
         }
         let next = self.steps.get(self.at + 1)?;
-        Some(format!("the story goes on at {}; P holds it and plays on", clock(next.at)))
+        Some(format!(
+            "the story goes on at {}; P holds it and plays on",
+            clock(next.at)
+        ))
     }
 }
 
@@ -97,7 +102,11 @@ mod tests {
             says: says.into(),
         };
         Walk {
-            steps: vec![step(40, "6", "look"), step(40, "P", "play on"), step(50, "4", "what to do")],
+            steps: vec![
+                step(40, "6", "look"),
+                step(40, "P", "play on"),
+                step(50, "4", "what to do"),
+            ],
             speed: 20.0,
             at: 0,
             begun: false,
