@@ -233,21 +233,23 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
 }
 
 /// The sources of what happened on `host` before watching began: long, and in no hurry.
+#[cfg(target_os = "linux")]
 #[must_use]
 pub fn past_groups(host: &Host) -> Vec<Group> {
-    #[cfg(target_os = "linux")]
-    return vec![Group {
+    vec![Group {
         name: "backfill",
         sources: vec![
             Box::new(backfill::JournalPast::new(host)),
             Box::new(backfill::Commits::new(host)),
         ],
-    }];
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = host;
-        Vec::new()
-    }
+    }]
+}
+
+/// The sources of what happened on `host` before watching began: there are none.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn past_groups(_: &Host) -> Vec<Group> {
+    Vec::new()
 }
 
 /// Something that can be read again and again.
