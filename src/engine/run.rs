@@ -27,7 +27,7 @@ use super::{
 };
 use crate::{
     domain::{Batch, Event, EventKind, Options, ResourceId, Span, Timestamp},
-    observe::{Group, Host, PROMETHEUS, metric_groups, prometheus_group, recording::Recorder, setting_groups},
+    observe::{Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, recording::Recorder, setting_groups},
     pipeline::{self, State},
     shadow::{Metric, MetricShadow},
     store::{AuditEntry, Write},
@@ -309,9 +309,10 @@ impl Loop {
             .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
         match self.setup.sources {
             Sources::Live => {
-                let groups = setting_groups(&self.host(key));
+                let host = self.host(key);
+                let groups = setting_groups(&host).into_iter().chain(past_groups(&host));
                 let prometheus = self.prometheus(false);
-                self.start_readers(groups.into_iter().chain(prometheus));
+                self.start_readers(groups.chain(prometheus));
             }
             Sources::Once => self.cycle(key).await,
             Sources::None => {}

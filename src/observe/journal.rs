@@ -95,7 +95,14 @@ impl Journal {
     pub(super) fn between(&mut self, from: Timestamp, to: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let (since, until) = (format!("--since=@{}", from.secs()), format!("--until=@{}", to.secs()));
         let lines = format!("--lines={MOST}");
-        let args = ["--output=json", "--no-pager", "--quiet", lines.as_str(), since.as_str(), until.as_str()];
+        let args = [
+            "--output=json",
+            "--no-pager",
+            "--quiet",
+            lines.as_str(),
+            since.as_str(),
+            until.as_str(),
+        ];
         let output = self.ask(&args)?;
         self.cursor = None;
         self.tell(from, &output, out);

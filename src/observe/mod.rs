@@ -205,14 +205,6 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         name: "integrity",
         sources: vec![Box::new(integrity::Integrity::with(host, &witness))],
     });
-    // Long, and in no hurry: what is now comes first.
-    groups.push(Group {
-        name: "backfill",
-        sources: vec![
-            Box::new(backfill::JournalPast::new(host, &witness)),
-            Box::new(backfill::Commits::new(host)),
-        ],
-    });
     // They may lie on another machine, which then holds up only them.
     if !host.paths.is_empty() {
         groups.push(Group {
@@ -253,6 +245,26 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             Box::new(etc::Etc::new(host, &witness::Witness::default())),
         ],
     }]
+}
+
+/// The sources of what happened on `host` before watching began: long, and in no hurry.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn past_groups(host: &Host) -> Vec<Group> {
+    vec![Group {
+        name: "backfill",
+        sources: vec![
+            Box::new(backfill::JournalPast::new(host)),
+            Box::new(backfill::Commits::new(host)),
+        ],
+    }]
+}
+
+/// The sources of what happened on `host` before watching began: there are none.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn past_groups(_: &Host) -> Vec<Group> {
+    Vec::new()
 }
 
 /// Something that can be read again and again.

@@ -304,6 +304,9 @@ mod tests {
         assert_eq!(out.write.changes, [change]);
         let setting = state.shadows.settings.get(&id).unwrap();
         assert_eq!(setting.value, Value::Int(8));
-        assert_eq!(setting.last_change.as_ref().map(|last| last.at), Some(Timestamp::from_secs(50)));
+        assert_eq!(
+            setting.last_change.as_ref().map(|last| last.at),
+            Some(Timestamp::from_secs(50))
+        );
     }
 }

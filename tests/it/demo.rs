@@ -59,7 +59,11 @@ fn tell(told: &mut Vec<Told>, finding: &Finding, place: usize, (from, now): (Tim
                 mark: finding.mark,
                 series,
                 place,
-                causes: finding.causes.iter().map(|cause| cause.what.to_string() + "; ").collect(),
+                causes: finding
+                    .causes
+                    .iter()
+                    .map(|cause| cause.what.to_string() + "; ")
+                    .collect(),
             });
         }
     }
@@ -125,7 +129,10 @@ fn a_disk_and_a_service_run_full_side_by_side() {
     let disk = first(&told, Mark::Cross, "fs./srv/exports.used_pct");
     assert!(upgrade.after < leak.after && leak.after < disk.after);
     assert!(leak.place == 0 && disk.place <= 1, "{leak:?} {disk:?}");
-    for (cross, series) in [(leak, "service.thumbs.mem_limit_pct"), (disk, "fs./srv/exports.used_pct")] {
+    for (cross, series) in [
+        (leak, "service.thumbs.mem_limit_pct"),
+        (disk, "fs./srv/exports.used_pct"),
+    ] {
         let breach = first(&told, Mark::Breach, series);
         assert!(cross.after + Span::from_mins(5) < breach.after, "{cross:?} {breach:?}");
         assert!(breach.place <= 1, "{breach:?}");
@@ -144,11 +151,18 @@ fn three_incidents_of_a_fleet_are_told_ahead_and_three_look_alikes_are_not() {
         let (cross, breach) = (first(&told, Mark::Cross, series), first(&told, Mark::Breach, series));
         assert!(cross.after + Span::from_hours(2) < breach.after, "{cross:?} {breach:?}");
         assert_eq!((cross.place, breach.place), (0, 0), "{series}");
-        assert!(cross.causes.contains(cause) && breach.causes.contains(cause), "{cross:?} {breach:?}");
+        assert!(
+            cross.causes.contains(cause) && breach.causes.contains(cause),
+            "{cross:?} {breach:?}"
+        );
     }
     let alarms = told.iter().filter(|one| matches!(one.mark, Mark::Cross | Mark::Breach));
     let others: Vec<&Told> = alarms
-        .filter(|one| !incidents.iter().any(|(series, _)| one.series.split('/').next() == series.split('/').next()))
+        .filter(|one| {
+            !incidents
+                .iter()
+                .any(|(series, _)| one.series.split('/').next() == series.split('/').next())
+        })
         .collect();
     assert!(others.is_empty(), "{others:?}");
 }
@@ -163,11 +177,11 @@ fn the_program_lists_and_tells_them() {
     let (code, _, err) = home.run(&["demo", "nothing"]);
     assert_eq!(code, Some(2));
     assert!(err.contains("there are connections, filling, fleet"), "{err}");
-    let mut terminal = home.terminal(24, 80, &["demo"], &[]);
-    let first = Scenario::all(&[folder().to_owned()]).unwrap().remove(0);
-    terminal.until_shows(&first.steps[0].says);
-    terminal.keys(&first.steps[0].press);
-    terminal.until("the next sentence", |screen| !screen.contains(&first.steps[0].says));
+    let mut terminal = home.terminal(24, 80, &["demo", "filling"], &[]);
+    let walk = Scenario::read(&folder().join("filling")).unwrap().steps;
+    terminal.until_shows(&walk[0].says);
+    terminal.keys(&walk[0].press);
+    terminal.until_shows("the story goes on at");
     terminal.keys("q");
     assert!(terminal.end().success());
 }

@@ -71,7 +71,15 @@ impl Commits {
         let folder = self.checkouts[checkout].folder.to_string_lossy();
         // Of another owner's folder git tells only when told that it may; it only reads, and runs nothing of what lies there.
         let fixed = [
-            "-c", "safe.directory=*", "-c", "core.quotepath=off", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false", "-C",
+            "-c",
+            "safe.directory=*",
+            "-c",
+            "core.quotepath=off",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "log.showSignature=false",
+            "-C",
             &folder,
         ];
         let args: Vec<&str> = fixed.iter().copied().chain(args.iter().copied()).collect();
@@ -86,8 +94,19 @@ impl Commits {
             }
             let since = format!("--since=@{}", (now - BACK).secs());
             let most = format!("--max-count={MOST}");
-            let range = self.checkouts[checkout].told.as_ref().map(|told| format!("{told}..HEAD"));
-            let mut args = vec!["log", "--no-merges", "--no-ext-diff", "--name-only", "--relative", &since, &most];
+            let range = self.checkouts[checkout]
+                .told
+                .as_ref()
+                .map(|told| format!("{told}..HEAD"));
+            let mut args = vec![
+                "log",
+                "--no-merges",
+                "--no-ext-diff",
+                "--name-only",
+                "--relative",
+                &since,
+                &most,
+            ];
             args.push("--format=%x1e%H%x1f%ct%x1f%an%x1f%s");
             args.push(range.as_deref().unwrap_or("HEAD"));
             args.push("--");
@@ -116,7 +135,12 @@ impl Commits {
         let by = format!("{}, git {short}", commit.who);
         for file in &commit.files {
             // A file that was not there before, or is not there after, has no content then.
-            let content = |revision: String| self.git(commit.checkout, &["show", "--no-textconv", &format!("{revision}:./{file}")]);
+            let content = |revision: String| {
+                self.git(
+                    commit.checkout,
+                    &["show", "--no-textconv", &format!("{revision}:./{file}")],
+                )
+            };
             let [before, after] = [format!("{}^", commit.hash), commit.hash.clone()]
                 .map(|revision| former(file, content(revision).unwrap_or_default().as_bytes(), &self.key));
             if before.is_empty() || after.is_empty() {
@@ -183,7 +207,11 @@ impl Source for Commits {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
-        if !self.checkouts.iter().any(|checkout| checkout.folder.join(".git").exists()) {
+        if !self
+            .checkouts
+            .iter()
+            .any(|checkout| checkout.folder.join(".git").exists())
+        {
             return Err(ObserveError::Absent {
                 what: "a configuration kept in git".into(),
             });
@@ -200,7 +228,8 @@ impl Source for Commits {
         }
         if self.left.is_empty() {
             let (commits, changes) = self.count;
-            let what = format!("the history of the configuration was read: {commits} commits, {changes} changes of settings");
+            let what =
+                format!("the history of the configuration was read: {commits} commits, {changes} changes of settings");
             told(&self.resource, what, now, out);
         }
         Ok(())
@@ -219,7 +248,15 @@ mod tests {
         let tree = Tree::new();
         let git = |args: &[&str], day: &str| {
             let done = Command::new("git")
-                .args(["-c", "user.name=ana\u{1b}[2J", "-c", "user.email=a@b", "-c", "commit.gpgsign=false", "-C"])
+                .args([
+                    "-c",
+                    "user.name=ana\u{1b}[2J",
+                    "-c",
+                    "user.email=a@b",
+                    "-c",
+                    "commit.gpgsign=false",
+                    "-C",
+                ])
                 .arg(tree.path("etc"))
                 .args(args)
                 .env("GIT_COMMITTER_DATE", day)
@@ -247,7 +284,10 @@ mod tests {
         assert_eq!((&change.from, &change.to), (&Some(Value::Int(4)), &Some(Value::Int(8))));
         assert_eq!(change.at, now - Span::from_secs(80_000));
         let by = change.by.as_deref().unwrap();
-        assert!(by.starts_with("ana") && by.contains("git ") && !by.contains('\u{1b}'), "{by:?}");
+        assert!(
+            by.starts_with("ana") && by.contains("git ") && !by.contains('\u{1b}'),
+            "{by:?}"
+        );
         // Told once; what is committed later comes later.
         let mut out = Batch::default();
         source.read(now, &mut out).unwrap();

@@ -25,10 +25,11 @@ pub(in crate::observe) struct JournalPast {
 }
 
 impl JournalPast {
-    /// The journal's past on `host`; `witness` hears who ran what.
-    pub(in crate::observe) fn new(host: &Host, witness: &Witness) -> Self {
+    /// The journal's past on `host`.
+    pub(in crate::observe) fn new(host: &Host) -> Self {
         Self {
-            journal: Journal::new(host, witness),
+            // Who ran what so long ago changed nothing since watching began.
+            journal: Journal::new(host, &Witness::default()),
             kept: Journal::kept(&host.root),
             resource: resource(host),
             before: None,

@@ -54,7 +54,10 @@ pub(in crate::observe) fn former(name: &str, bytes: &[u8], key: &[u8; 32]) -> BT
         put_content(name, bytes, false, key, &mut settings);
     }
     let whole = [":content", ":line", ":order"];
-    settings.into_iter().filter(|(rest, _)| !whole.contains(&rest.as_str())).collect()
+    settings
+        .into_iter()
+        .filter(|(rest, _)| !whole.contains(&rest.as_str()))
+        .collect()
 }
 
 /// The hash of a large file, or only its size. It may grow while it is read: no more is read than it had.
