@@ -1,6 +1,9 @@
 //! What a member looks at.
 
-use super::season::seasons;
+use super::{
+    moved::{Moved, moved},
+    season::seasons,
+};
 use crate::domain::{Point, Span};
 
 /// The values of a regular grid, the newest last.
@@ -15,11 +18,19 @@ pub struct History {
 }
 
 impl History {
-    /// Takes values, oldest first; what is not finite is a gap. Gaps before the first value are dropped.
+    /// Takes values, oldest first; what is not finite is a gap. Gaps before the first value are dropped. Where a day's rhythm moved by an
+    /// hour lately, an hour of gaps is put in, or an hour left out, so that equal times of the day stand a day apart.
     #[must_use]
     pub fn new(mut seen: Vec<f64>, step: Span) -> Self {
         let first = seen.iter().position(|value| value.is_finite()).unwrap_or(seen.len());
         seen.drain(..first);
+        let day = usize::try_from(Span::from_days(1).0 / step.0.max(1)).unwrap_or(0);
+        if let Some(Moved { place, hour, earlier }) = moved(&seen, day) {
+            // Of the local time there is an hour that never was, or one that was twice.
+            let gap = std::iter::repeat_n(f64::NAN, if earlier { hour } else { 0 });
+            let end = if earlier { place } else { (place + hour).min(seen.len()) };
+            seen.splice(place..end, gap);
+        }
         let mut last = 0.0;
         let fill = |value: &f64| {
             last = if value.is_finite() { *value } else { last };

@@ -14,6 +14,7 @@ mod history;
 mod last;
 mod level;
 mod member;
+mod moved;
 mod normal;
 mod outlook;
 mod profile;
