@@ -1,14 +1,18 @@
 /* Stands in for libduckdb.so when the program is linked, and loads it at the first call of any of its functions: reading the
  * library's 58,000 symbols takes the dynamic loader longer than all else the program does before its first frame, and much of what
- * it does needs no database.
+ * it does needs no database. It also sets how the program's memory is handed out, which no safe Rust can.
  *
  * setup-duckdb.sh compiles this into an archive. functions.h, which it makes from the library's dynamic symbols, holds a line
  * F(name, number) for each function. A function here jumps to where its slot points; the arguments stay where the caller put
  * them. Before the library is loaded a slot is null.
  */
+#define _GNU_SOURCE
 #include <dlfcn.h>
+#include <link.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define HIDDEN __attribute__((visibility("hidden"), used))
@@ -30,6 +34,20 @@ static void end(const char *advice) {
   _exit(3); /* the caller may hold any lock: nothing of the program's runs any more */
 }
 
+/* Resolving the library's symbols read 10 MB of tables that are hardly looked at again. What is mapped read-only is on disk as it
+ * is in memory: it comes back where it is needed. */
+static int forget_tables(struct dl_phdr_info *object, size_t size, void *base) {
+  (void)size;
+  if (object->dlpi_addr != ((struct link_map *)base)->l_addr) return 0;
+  for (int number = 0; number < object->dlpi_phnum; number++) {
+    const ElfW(Phdr) *part = &object->dlpi_phdr[number];
+    size_t page = (size_t)sysconf(_SC_PAGESIZE), start = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
+    if (part->p_type == PT_LOAD && !(part->p_flags & PF_W))
+      madvise((void *)start, object->dlpi_addr + part->p_vaddr + part->p_memsz - start, MADV_DONTNEED);
+  }
+  return 1;
+}
+
 static void load(void) {
   /* Lazy: most of what the library could call is never called, and then never looked up. */
   void *library = dlopen("libduckdb.so", RTLD_LAZY | RTLD_LOCAL);
@@ -39,6 +57,7 @@ static void load(void) {
     found[number] = dlsym(library, names[number]);
     if (!found[number]) end("the program was built with another one");
   }
+  dl_iterate_phdr(forget_tables, library);
   /* Release here and acquire where a slot is read: who sees the address sees the loaded library too. */
   for (int number = 0; number < COUNT; number++)
     __atomic_store_n(&foreshadow_duckdb_slots[number], found[number], __ATOMIC_RELEASE);
@@ -47,6 +66,14 @@ static void load(void) {
 HIDDEN void foreshadow_duckdb_load(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, load);
+}
+
+/* glibc gives each thread a heap of its own, and what one gives back is of no use to the others; large pieces move into the heaps as
+ * soon as one was freed. A dozen threads that allocate little, and seldom at once, need one heap. */
+__attribute__((constructor)) static void one_heap(void) {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 128 << 10);
+  mallopt(M_TRIM_THRESHOLD, 128 << 10);
 }
 
 #define BEGIN(name) ".globl " name "\n.type " name ", %function\n" name ":\n.cfi_startproc\n"

@@ -21,6 +21,11 @@ const QUEUE: usize = 16;
 const HELD: usize = 500_000;
 /// Time between two tries of a store that failed.
 const RETRY: Span = Span::from_secs(10);
+/// Time between two looks at the store's size, which also let go of what was read meanwhile.
+const MEASURE: Span = Span::from_mins(1);
+/// Time between two rounds of upkeep. What is not rolled up yet is read from the values, so nothing waits for it; and each table it
+/// writes takes megabytes until the log is folded in, which it does then.
+const UPKEEP: Span = Span::from_mins(5);
 
 type Ask = Box<dyn FnOnce(&mut Store) + Send>;
 
@@ -83,6 +88,7 @@ impl Keeper {
             held: Write::default(),
             retry_at: None,
             maintained: None,
+            measured: None,
             upkeep,
         };
         thread::Builder::new()
@@ -144,6 +150,7 @@ struct Thread {
     held: Write,
     retry_at: Option<Timestamp>,
     maintained: Option<Timestamp>,
+    measured: Option<Timestamp>,
     /// Whether what is old is thinned and dropped.
     upkeep: bool,
 }
@@ -238,21 +245,19 @@ impl Thread {
         }
         self.retry_at = None;
         let now = clock::now();
-        let upkeep = if self.upkeep
-            && self
-                .maintained
-                .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
-        {
+        let due = |last: Option<Timestamp>, every| last.is_none_or(|at| now < at || now - at >= every);
+        let upkeep = if self.upkeep && due(self.maintained, UPKEEP) {
             self.maintained = Some(now);
-            Some(store.maintain(now))
+            store.maintain(now)
         } else {
-            None
+            Ok(())
         };
-        match &upkeep {
-            Some(Err(error)) => self.say(true, &format!("upkeep failed: {error}")),
-            _ => self.say(true, ""),
+        match upkeep {
+            Err(error) => self.say(true, &format!("upkeep failed: {error}")),
+            Ok(()) => self.say(true, ""),
         }
-        if upkeep.is_some() {
+        if due(self.measured, MEASURE) {
+            self.measured = Some(now);
             self.measure();
         }
     }

@@ -7,6 +7,7 @@ use duckdb::{Appender, Connection};
 use super::{
     Db, Keys, Store, StoreError, Write, audit,
     cell::{finite, json, micros, packed, single, word},
+    open::LOG_BYTES,
 };
 use crate::domain::{Finding, MetricMeta, Observation, Proposal, Quantiles, ResourceId, SeriesId, Timestamp, Value};
 
@@ -30,7 +31,7 @@ impl Store {
             }
             Ok(done?)
         })?;
-        self.fold_log();
+        self.fold_log(LOG_BYTES);
         Ok(())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Db, Store, StoreError,
-    open::memory_limit,
+    open::{LOG_BYTES, LOG_BYTES_KEPT, memory_limit},
     rollup::{HOUR, LEVELS},
 };
 use crate::domain::Timestamp;
@@ -31,10 +31,11 @@ impl Store {
         let until = keep.map(|keep| now.saturating_sub(keep.0.max(HOUR)));
         // In parts, so that a store that was long closed needs no more memory than an open one.
         while self.step(Db::roll_up_late)? || self.step(|db| db.roll_up(now))? {
-            self.fold_log();
+            self.fold_log(LOG_BYTES);
         }
         self.step(|db| db.forget(until))?;
         self.keep_small()?;
+        self.fold_log(LOG_BYTES_KEPT);
         self.let_go()
     }
 
@@ -247,6 +248,17 @@ mod tests {
             assert!(!rows.is_empty());
             assert_eq!(rows, once.sql(&sql, 999).unwrap().rows);
         }
+    }
+
+    /// What is in the log is in memory too, many times as large.
+    #[test]
+    fn upkeep_leaves_no_long_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("store.duckdb"), &options()).unwrap();
+        store.append(&wave(60)).unwrap();
+        assert!((LOG_BYTES_KEPT..LOG_BYTES).contains(&store.log_bytes()));
+        store.maintain(after(60 * 3_600)).unwrap();
+        assert_eq!(store.log_bytes(), 0);
     }
 
     #[test]

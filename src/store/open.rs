@@ -15,9 +15,11 @@ use duckdb::{AccessMode, Config, Connection};
 use super::{Db, Keys, Store, StoreError, schema};
 use crate::domain::StoreOptions;
 
-/// The log is folded into the file from this many bytes on: some minutes of 150 values a second. What is in the log is in memory
-/// too, uncompressed.
-pub(super) const LOG_BYTES: u64 = 2 << 20;
+/// The log is folded into the file from this many bytes on, which values come to only where they come fast: upkeep folds it sooner.
+/// What is in the log is in memory too, uncompressed.
+pub(super) const LOG_BYTES: u64 = 4 << 20;
+/// The log is folded into the file with each round of upkeep from this many bytes on.
+pub(super) const LOG_BYTES_KEPT: u64 = 256 << 10;
 
 impl Store {
     /// Newest schema this program writes.
@@ -113,10 +115,11 @@ impl Store {
         self.path.as_deref().map_or(0, |path| size(&beside(path, ".wal")))
     }
 
-    /// Folds a long log into the file. What is committed stays so whether or not this succeeds, so a failure is only logged.
-    pub(super) fn fold_log(&mut self) {
-        if self.log_bytes() > LOG_BYTES
-            && let Err(error) = self.checkpoint()
+    /// Folds a log of more than `most` bytes into the file, and gives back the memory that it took: half a megabyte for each column
+    /// of each table written since. What is committed stays so whether or not this succeeds, so a failure is only logged.
+    pub(super) fn fold_log(&mut self, most: u64) {
+        if self.log_bytes() > most
+            && let Err(error) = self.checkpoint().and_then(|()| self.let_go())
         {
             tracing::warn!(%error, "the store's log could not be folded in");
         }
