@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::{
-    cli::{Cli, Out, fixture::World, out::tests::Page},
+    cli::{Cli, Command, Out, fixture::World, out::tests::Page},
     config::KEYS,
     domain::text::unsafe_to_show,
     engine::LinkError,
@@ -323,4 +323,24 @@ fn help_completions_and_manual_come_from_one_definition() {
     let help = run(&["--help"]);
     assert_eq!(help.code, 0);
     insta::assert_snapshot!(help.data);
+}
+
+#[test]
+fn a_port_alone_is_scraped_from_this_machine() {
+    let address = |text: &str| match Cli::read(["foreshadow", "engine", "--metrics", text]).map(|cli| cli.command) {
+        Ok(Some(Command::Engine { metrics, .. })) => metrics.map(|address| address.to_string()),
+        _ => None,
+    };
+    for (text, wanted) in [
+        ("9105", Some("127.0.0.1:9105")),
+        (":9105", Some("127.0.0.1:9105")),
+        ("localhost:9105", Some("127.0.0.1:9105")),
+        ("0.0.0.0:9105", Some("0.0.0.0:9105")),
+        ("[::1]:9105", Some("[::1]:9105")),
+        ("web-1:9105", None),
+        ("99999", None),
+        ("", None),
+    ] {
+        assert_eq!(address(text).as_deref(), wanted, "{text}");
+    }
 }

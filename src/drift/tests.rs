@@ -247,6 +247,29 @@ fn muted_series_raise_nothing() {
 }
 
 #[test]
+fn a_past_that_is_read_is_no_silence() {
+    let mut world = World::new(&[]);
+    // All that was read of it so far is twenty hours old.
+    world.second += 20 * 3_600;
+    let metric = calm("cpu.busy_pct", 800);
+    world.shadows.metrics.insert(metric.meta.id.clone(), metric);
+    let quiet = |world: &mut World| {
+        let mut last = Vec::new();
+        for _ in 0..60 {
+            world.second += 2;
+            last = world.judge();
+        }
+        last
+    };
+    assert_eq!(quiet(&mut world), []);
+    let second = world.second;
+    seen(world.metric("cpu.busy_pct"), second, 5.0, 0.0);
+    let findings = quiet(&mut world);
+    assert_eq!(findings.len(), 1);
+    assert_eq!(findings[0].mark, Mark::Stale);
+}
+
+#[test]
 fn no_data_is_one_row_and_a_pause_of_the_watcher_is_none() {
     let names = ["cpu.busy_pct", "load.1", "fs./.used_pct", "top.a.cpu_pct"];
     let mut world = World::new(&names);

@@ -114,7 +114,11 @@ impl Prometheus {
         Self {
             own: server(&options.url),
             queries: queries.collect(),
-            options: options.clone(),
+            options: PrometheusOptions {
+                // Prometheus counts in milliseconds.
+                step: Span((options.step.0 / 1_000).max(1) * 1_000),
+                ..options.clone()
+            },
             client: None,
             taken: ORIGIN.map(String::from).into(),
             told: BTreeMap::new(),
@@ -210,9 +214,9 @@ impl Prometheus {
             *times.entry(id).or_default() += 1;
         }
         if times.values().any(|count| *count > 1) {
-            // Two jobs, or two labels of targets, under one name: then all labels tell them apart.
+            // Two jobs, two labels of targets, or two metrics under one name: then all labels tell them apart.
             let twice: Vec<bool> = named.iter().map(|id| times[id] > 1).collect();
-            let full = ids(&BTreeSet::from(["__name__".into(), "instance".into()]));
+            let full = ids(&BTreeSet::from(["instance".into()]));
             for ((name, full), twice) in named.iter_mut().zip(full).zip(twice) {
                 if twice {
                     *name = full;
@@ -240,9 +244,9 @@ impl Prometheus {
                     kind,
                     cadence: self.options.step,
                     source: PROMETHEUS.into(),
-                    // Prometheus' own word for a target that does not answer.
+                    // Prometheus' own word for whether a target answers: 1 or 0.
                     limit: (query.selects.as_deref() == Some("up")).then(|| Limit {
-                        value: 1.0,
+                        value: 0.5,
                         side: Side::Below,
                         by: "default".into(),
                     }),
@@ -277,12 +281,17 @@ impl Prometheus {
         } else {
             ceiling(end - self.options.backfill, step)
         };
+        // A query that never gave anything is no hole.
+        let known = self.queries.iter().any(|query| query.next.is_some());
+        let mut first = end;
         for query in &mut self.queries {
             let next = query.next.unwrap_or(oldest);
-            query.next = Some(if next > end + step * 2 { end } else { next.max(oldest) });
+            let next = if next > end + step * 2 { end } else { next.max(oldest) };
+            if query.next.replace(next).is_some() || !known {
+                first = first.min(next);
+            }
         }
-        let first = self.queries.iter().filter_map(|query| query.next).min();
-        if let Some(first) = first.filter(|first| self.past.is_none() && end - *first > step * HOLE) {
+        if self.past.is_none() && end - first > step * HOLE {
             self.past = Some((first, 0));
             self.collector(now, format!("prometheus: reading its values since {first}"), out);
         }

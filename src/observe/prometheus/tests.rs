@@ -232,12 +232,14 @@ fn series_that_would_share_a_name_keep_apart() {
         ok(r#"{"resultType":"vector","result":[
             {"metric":{"instance":"a:1","job":"x"},"value":[600,"1"]},
             {"metric":{"instance":"a:1","job":"y"},"value":[600,"2"]},
+            {"metric":{"__name__":"z","instance":"a:1","job":"y"},"value":[600,"4"]},
             {"metric":{"instance":"b:1","job":"y"},"value":[600,"3"]}]}"#)
     });
     let mut source = Prometheus::new(&options(&url, &[("up", "max(up)")]), &BTreeMap::new(), false);
     assert_eq!(
         shown(&read(&mut source, 600).0),
         [
+            "target:a:1/up{__name__=\"z\",job=\"y\"} 600 4",
             "target:a:1/up{job=\"x\"} 600 1",
             "target:a:1/up{job=\"y\"} 600 2",
             "target:b:1/up 600 3"

@@ -84,16 +84,16 @@ impl Redaction {
     }
 
     fn event(&self, event: &Event) -> Event {
-        let said = matches!(event.kind, EventKind::Package | EventKind::Collector);
+        let what = match event.kind {
+            EventKind::Package => event.what.clone(),
+            EventKind::Collector => self.urls(&event.what),
+            _ => format!("line#{}", self.hash(&event.what)).into(),
+        };
         Event {
             at: event.at,
             resource: self.resource(&event.resource),
             kind: event.kind,
-            what: if said {
-                event.what.clone()
-            } else {
-                format!("line#{}", self.hash(&event.what)).into()
-            },
+            what,
             who: event.who.as_deref().map(|who| self.person(who)),
         }
     }
@@ -109,8 +109,25 @@ impl Redaction {
         SeriesId::new(&self.resource(&id.resource), &self.name(&id.name))
     }
 
-    /// A name without the addresses in it.
+    /// A text without the urls in it.
+    fn urls(&self, text: &str) -> Arc<str> {
+        let word = |word: &str| match word.split_once("://") {
+            Some((scheme, rest)) => format!("{scheme}://{}", self.hash(rest)),
+            None => word.to_owned(),
+        };
+        let words: Vec<String> = text.split(' ').map(word).collect();
+        words.join(" ").into()
+    }
+
+    /// A name without the addresses in it, and without the values of labels, which may be any text.
     fn name(&self, name: &str) -> Arc<str> {
+        match name.split_once('{') {
+            Some((name, labels)) => format!("{}{{{}}}", self.plain(name), self.hash(labels)).into(),
+            None => self.plain(name),
+        }
+    }
+
+    fn plain(&self, name: &str) -> Arc<str> {
         let of_an_address = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | ':' | '@' | '_' | '-');
         if !name.contains('@') && !name.contains(|c: char| c.is_ascii_digit()) {
             return name.into();

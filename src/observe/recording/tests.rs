@@ -263,3 +263,30 @@ fn a_redacted_recording_names_nobody() {
     assert!(settings.values().any(|value| *value == Value::Int(7)));
     assert!(settings.contains_key("etc.motd"));
 }
+
+#[test]
+fn labels_of_series_and_urls_in_messages_name_nobody() {
+    let target = ResourceId::new("target", "web-1:9100");
+    let batch = Batch {
+        observations: vec![Observation {
+            id: SeriesId::new(&target, "requests{customer=\"acme\"}"),
+            point: Point {
+                at: Timestamp(0),
+                value: 1.0,
+            },
+        }],
+        events: vec![Event {
+            at: Timestamp(0),
+            resource: target,
+            kind: EventKind::Collector,
+            what: "prometheus: https://acme.example:9090: no answer".into(),
+            who: None,
+        }],
+        ..Batch::default()
+    };
+    let redacted = Redaction::new([3; 32]).batch(&batch);
+    let text = format!("{redacted:?}");
+    assert!(!text.contains("acme") && !text.contains("web-1"), "{text}");
+    assert!(redacted.observations[0].id.name.starts_with("requests{"), "{text}");
+    assert!(redacted.events[0].what.ends_with("no answer"), "{text}");
+}

@@ -151,6 +151,22 @@ fn a_constant_series_is_certain_and_a_first_departure_costs_what_it_has_shown() 
 }
 
 #[test]
+fn a_long_past_that_is_read_at_once_is_refitted_as_it_goes() {
+    let mut shadow = shadow(MetricKind::Gauge, 60);
+    let now = at(10_000 * 60);
+    let mut refits = Vec::new();
+    for (place, value) in noise(3, 7_000).into_iter().enumerate() {
+        let at = at(place as i64 * 60);
+        shadow.observe(Point { at, value });
+        if shadow.refit_due(now) {
+            shadow.refit(now);
+            refits.push(place + 1);
+        }
+    }
+    assert_eq!(refits, [30, 60, 120, 240, 2_240, 4_240, 6_240]);
+}
+
+#[test]
 fn a_disk_that_fills_is_caught_with_its_time() {
     for (history, spread) in [(360, 0.01), (2_160, 0.01), (720, 0.05), (3_600, 0.05)] {
         let mut shadow = shadow(MetricKind::Bounded { lo: 0.0, hi: 100.0 }, 10);
