@@ -24,6 +24,7 @@ pub use any::*;
 pub use keeper::*;
 pub use link::*;
 pub use local::*;
+pub use pacer::MOST_DELTA;
 pub use player::*;
 pub use readers::*;
 pub use run::*;
