@@ -27,6 +27,7 @@ pub use exposition::exposition;
 pub use keeper::*;
 pub use link::*;
 pub use local::*;
+pub use pacer::MOST_DELTA;
 pub use player::*;
 pub use readers::*;
 pub use run::*;

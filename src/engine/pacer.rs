@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Most values, changes and events of one step, which then takes some hundred milliseconds; the rest comes with the next.
-pub(super) const MOST_DELTA: usize = 20_000;
+pub const MOST_DELTA: usize = 20_000;
 /// Time between two decisions.
 const EVERY: Span = Span::from_mins(1);
 /// After the start everything is read for the first time and learnt from: its cost says nothing of what comes.

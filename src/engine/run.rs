@@ -16,8 +16,8 @@ use tokio::{
 };
 
 use super::{
-    Asked, Keeper, Opened, Player, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
-    pacer::{MOST_DELTA, Pacer},
+    Asked, Keeper, MOST_DELTA, Opened, Player, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
+    pacer::Pacer,
     player::Played,
     publish::{About, Publisher},
     readers::Order,

@@ -115,6 +115,7 @@ impl Integrity {
     fn read(&mut self, path: &Path, found: &Found, with_sum: bool) -> (Content, Option<Sum>) {
         let cost = found.cost();
         if cost > self.left.bytes && self.done.bytes > 0 {
+            self.unread += 1;
             return (UNREAD, None);
         }
         self.left.bytes = self.left.bytes.saturating_sub(cost);

@@ -62,7 +62,7 @@ impl Effort {
     /// What one reading does: some 40 ms of a core a minute while nothing changes.
     pub const ONE: Self = Self {
         files: 20_000,
-        bytes: 128 << 20,
+        bytes: 64 << 20,
         reread: false,
     };
 }
@@ -100,6 +100,8 @@ pub struct Integrity {
     denied: [usize; 2],
     beyond: [usize; 2],
     untold: usize,
+    /// Files of this sweep whose content has to be read another time.
+    unread: usize,
     /// The packages' databases as they were when `owners` was read, and when each was written last.
     databases: Vec<(Mark, Timestamp)>,
     owners: Option<Owners>,
@@ -135,6 +137,7 @@ impl Integrity {
             denied: [0; 2],
             beyond: [0; 2],
             untold: 0,
+            unread: 0,
             databases: Vec::new(),
             owners: None,
             left: Effort::ONE,
@@ -188,8 +191,10 @@ impl Integrity {
         self.at = None;
         self.sweeps += 1;
         self.owners = None;
-        self.changed |= !self.tree.whole;
-        self.tree.whole = true;
+        // What differs is told when all content has been compared, so that none of it looks like a change of today.
+        let whole = self.tree.whole || self.unread == 0;
+        self.changed |= self.tree.whole != whole;
+        (self.tree.whole, self.unread) = (whole, 0);
         self.denied = [0, self.denied[0]];
         self.beyond = [0, self.beyond[0]];
         if let Some(file) = self.file.as_ref().filter(|_| self.changed) {

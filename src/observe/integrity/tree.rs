@@ -122,7 +122,7 @@ pub(super) struct Tree {
     owners: Vec<(u32, u32)>,
     /// How many files there are in all folders.
     pub(super) files: usize,
-    /// Whether every folder has been looked into once.
+    /// Whether every file has been looked at once, and its content read.
     pub(super) whole: bool,
     /// What differs, by the path on the host.
     pub(super) differs: BTreeMap<PathBuf, Differs>,

@@ -5,6 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{listed, position};
 use crate::{
     domain::{Mark, Unit},
+    engine::MOST_DELTA,
     store::AuditEntry,
     tui::{
         look::Role,
@@ -369,6 +370,13 @@ pub(super) fn health(state: &State) -> Vec<String> {
     lines.push(format!(
         "store file {}",
         if store.path.is_empty() { "(memory)" } else { &store.path }
+    ));
+    let (delta, waiting) = state.shown.usage.delta;
+    lines.push(format!(
+        "newest step {} values, changes and events of at most {}, {} wait for the next",
+        grouped(delta),
+        grouped(MOST_DELTA as u64),
+        grouped(waiting)
     ));
     lines.push(format!(
         "waiting to be written {}, lost {}",
