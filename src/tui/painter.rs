@@ -388,7 +388,12 @@ mod tests {
             terminal.process(painter.paint(draw(&moved)).as_bytes());
             let mut fresh = vt100::Parser::new(3, 60, 0);
             fresh.process(Painter::new(Rect::new(0, 0, 60, 3)).paint(draw(&moved)).as_bytes());
-            prop_assert_eq!(terminal.screen().contents(), fresh.screen().contents());
+            // A space that was written and a cell that never was look the same.
+            let seen = |terminal: &vt100::Parser| {
+                let rows = terminal.screen().rows(0, 60);
+                rows.map(|row| row.trim_end().to_owned()).collect::<Vec<_>>()
+            };
+            prop_assert_eq!(seen(&terminal), seen(&fresh));
             prop_assert_eq!(painter.paint(draw(&moved)), "");
         }
     }

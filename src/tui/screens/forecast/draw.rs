@@ -193,8 +193,8 @@ pub(super) fn plotted(
         limit: limit.as_ref(),
         now: lists.now,
         crossing: crossing.as_ref(),
-        cursor: None,
         scale: state.forecast.sights.get(&row.id).and_then(|sight| sight.track.scale()),
+        ..Plot::default()
     };
     draw(&plot, &state.look, area, buffer);
 }
@@ -276,7 +276,10 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         }
     }
     if found.is_empty() {
-        for line in text::wrap(nothing(state).trim(), width.saturating_sub(2)).iter().take(rows) {
+        for line in text::wrap(nothing(state).trim(), width.saturating_sub(2))
+            .iter()
+            .take(rows)
+        {
             page.line(Role::Text, &format!(" {line}"));
         }
     }
