@@ -245,7 +245,7 @@ fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<S
         return Some(label + &told(a) + &told(b));
     }
     let likely = effect.crossing.map_or_else(String::new, |(without, with)| {
-        format!("passed {:.0} -> {:.0} %", without * 100.0, with * 100.0)
+        format!("P {:.0}->{:.0} %", without * 100.0, with * 100.0)
     });
     Some(format!(
         "{label}{}{}{likely}",
