@@ -1,6 +1,9 @@
 //! The console on this terminal.
 
-use std::{cell::Cell, sync::Arc};
+use std::{
+    cell::{Cell, RefCell},
+    sync::Arc,
+};
 
 use anyhow::{Result, bail};
 use foreshadow::{
@@ -9,7 +12,7 @@ use foreshadow::{
     domain::{Options, text::visible},
     engine::{AnyLink, Engine, Sources, listen},
     tui::{
-        driver::{self, Exit, PanicIn, Want},
+        driver::{self, Exit, Found, PanicIn, Want},
         look::Look,
         theme::Env,
         walk::Walk,
@@ -81,15 +84,23 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
     // started here would hold the store when theirs comes back.
     let own = Cell::new(false);
     let connect = async |want| {
+        let refused = RefCell::new(String::new());
+        let hear = |why: &str| refused.replace(visible(why).into_owned());
         let link = match (want, replay) {
             (_, Some(replay)) => host::play(setup, replay, replay.speed).map(Some),
-            (Want::Again, None) if !own.get() => host::attach(&setup.paths.attach, |why| tracing::info!("{why}")).await,
-            (_, None) => engine(setup).await.map(Some),
+            (Want::Again, None) if !own.get() => host::attach(&setup.paths.attach, |why| drop(hear(why))).await,
+            (_, None) => engine(setup, |why| drop(hear(why))).await.map(Some),
         };
         if let Ok(Some(link)) = &link {
             own.set(matches!(link, AnyLink::Local(_)));
         }
-        link.map_err(|error| error.to_string())
+        let found = |link: Option<AnyLink>| {
+            link.map(|link| Found {
+                link,
+                refused: refused.take(),
+            })
+        };
+        link.map(found).map_err(|error| error.to_string())
     };
     match driver::run(console, connect).await? {
         Exit::Quit => Ok(()),
@@ -97,9 +108,9 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
     }
 }
 
-/// A running engine, else one of this process, at which others can attach.
-async fn engine(setup: &Setup) -> Result<AnyLink> {
-    if let Some(link) = host::attach(&setup.paths.attach, |why| tracing::info!("{why}")).await? {
+/// A running engine, else one of this process, at which others can attach. `refused` hears of those that say no.
+async fn engine(setup: &Setup, refused: impl Fn(&str)) -> Result<AnyLink> {
+    if let Some(link) = host::attach(&setup.paths.attach, refused).await? {
         return Ok(link);
     }
     // Without a socket the console still works; others then cannot attach.

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod artefact;
+mod kept;
 mod known;
 mod number;
 mod process;
@@ -12,6 +13,7 @@ mod tests;
 
 use std::sync::Arc;
 
+pub use kept::kept;
 pub use number::Numbers;
 
 use crate::{

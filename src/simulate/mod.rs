@@ -1,5 +1,6 @@
 //! What-if: the shadow under changes that have not been made.
 
+mod beyond;
 mod capacity;
 mod draw;
 mod law;
@@ -21,6 +22,7 @@ use crate::{
     shadow::{Metric, Shadows},
 };
 
+pub use beyond::Beyond;
 use law::{Applied, Law};
 
 /// Least time that can be looked ahead.

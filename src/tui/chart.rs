@@ -46,6 +46,8 @@ pub struct Plot<'a> {
     pub crossing: Option<&'a Crossing>,
     /// The time cursor's column.
     pub cursor: Option<usize>,
+    /// Whether the band is a guess: its 80 % are drawn as `?` then.
+    pub guess: bool,
     /// The y axis; `None` takes one that fits. Keep the last one and [`Scale::hold`] it, and the axis keeps still.
     pub scale: Option<Scale>,
 }
@@ -213,7 +215,11 @@ impl Canvas<'_> {
             };
             for ((low, high), glyph, role) in [
                 (shadow.band95(), look.glyph("░", "."), Role::Band95),
-                (shadow.band80(), look.glyph("▒", ":"), Role::Band80),
+                (
+                    shadow.band80(),
+                    if self.plot.guess { "?" } else { look.glyph("▒", ":") },
+                    Role::Band80,
+                ),
                 ((shadow.median(), shadow.median()), look.glyph("╌", "~"), Role::Median),
             ] {
                 let (top, bottom) = (self.scale.row(high), self.scale.row(low));

@@ -174,10 +174,18 @@ pub const COMMANDS: &[Command] = &[
         deed::accepted,
     ),
     command(
+        "import",
+        "FILE",
+        "",
+        "says how a file of the past is read",
+        deed::import,
+        deed::nothing,
+    ),
+    command(
         "export",
-        "csv|json|parquet WHAT FILE",
+        "md FILE | csv|json|parquet WHAT FILE",
         "e",
-        "writes a table to a new file",
+        "writes this screen (md) or a table to a new file",
         deed::export,
         deed::tables,
     ),
@@ -367,7 +375,7 @@ mod tests {
     #[test]
     fn an_unknown_command_names_the_nearest() {
         assert_eq!(message("explort csv"), "no command :explort; the nearest is :export");
-        assert_eq!(message("import x.tf"), "no command :import; the nearest is :export");
+        assert!(message("import x.tf").contains("foreshadow replay"));
         assert_eq!(message(""), "");
     }
 
@@ -429,6 +437,12 @@ mod tests {
             Query::Export { what, format: Format::Parquet, .. } if what == "findings"
         ));
         assert!(message("export xml findings f").contains("csv"));
+        let (_, effects) = after("export md /tmp/screen.md");
+        assert!(
+            matches!(&effects[..], [Effect::WriteFile(path, text)] if path.ends_with("screen.md") && text.starts_with("# ")),
+            "{effects:?}"
+        );
+        assert!(message("export md").contains("name a file"));
         assert!(message("export csv everything f").contains("metrics"));
         assert_eq!(
             asked("note restart planned 15:00"),
@@ -461,6 +475,7 @@ mod tests {
         let done = |line: &str| complete(&state, line);
         assert_eq!(done("comp").as_deref(), Some("compact"));
         assert_eq!(done("ex").as_deref(), Some("exp"));
+        assert_eq!(done("imp").as_deref(), Some("import "));
         assert_eq!(done("exp"), None);
         assert_eq!(done("expo").as_deref(), Some("export "));
         assert_eq!(done("go db").as_deref(), Some("go db-0"));

@@ -19,12 +19,12 @@ use tokio::{
 };
 
 use crate::{
-    engine::{Link, Snapshot},
+    engine::{Link, Snapshot, clock::Stopwatch},
     tui::{
         input,
         look::Look,
         painter::Painter,
-        state::{Effect, Engine, Msg, State},
+        state::{Cost, Effect, Engine, Msg, State},
         terminal::{self, Terminal},
         theme::Env,
         update, view_to_buffer,
@@ -65,6 +65,15 @@ pub enum Want {
     Again,
     /// Any, also one of this process: someone asked for it.
     Any,
+}
+
+/// An engine that was found.
+#[derive(Debug)]
+pub struct Found<L> {
+    /// The way to it.
+    pub link: L,
+    /// What an engine that turned this user away said; empty when none did.
+    pub refused: String,
 }
 
 /// What the console starts with.
@@ -127,7 +136,7 @@ struct Bells {
 pub async fn run<L, F>(setup: Setup, connect: impl Fn(Want) -> F) -> io::Result<Exit>
 where
     L: Link,
-    F: Future<Output = Result<Option<L>, String>>,
+    F: Future<Output = Result<Option<Found<L>>, String>>,
 {
     // Full: the reader waits, and keys wait in the terminal's own buffer; nothing is lost.
     let (send, inputs) = mpsc::channel(256);
@@ -159,6 +168,7 @@ where
         want: Some(Want::First),
         unasked: Vec::new(),
         worker: None,
+        cost: Cost::default(),
     };
     driver.paint()?;
     driver.threads(setup.panic)?;
@@ -185,6 +195,8 @@ struct Driver<L> {
     unasked: Vec<Effect>,
     /// What a worker said when it panicked.
     worker: Option<String>,
+    /// What the last frame and the last key cost, for the next snapshot to show.
+    cost: Cost,
 }
 
 /// A timer that may not be set.
@@ -255,7 +267,7 @@ impl<L: Link> Driver<L> {
         connect: impl Fn(Want) -> F,
     ) -> io::Result<Exit>
     where
-        F: Future<Output = Result<Option<L>, String>>,
+        F: Future<Output = Result<Option<Found<L>>, String>>,
     {
         let mut connecting = None;
         let (mut look, mut looks): (Timer, u32) = (None, 0);
@@ -301,6 +313,7 @@ impl<L: Link> Driver<L> {
                 input = inputs.recv() => {
                     let mut next = input;
                     let mut pressed = false;
+                    let taken = Stopwatch::start();
                     // All that is there already makes one frame.
                     while let Some(input) = next {
                         match input {
@@ -320,6 +333,7 @@ impl<L: Link> Driver<L> {
                         key_frames += 1;
                         dirty = false;
                         self.paint()?;
+                        self.cost.key_secs = Some(taken.elapsed().as_secs_f64());
                     } else if pressed {
                         dirty = true;
                     }
@@ -333,10 +347,10 @@ impl<L: Link> Driver<L> {
                 }
                 engine = arrive(&mut connecting) => {
                     match engine {
-                        Ok(Some(link)) => {
+                        Ok(Some(found)) => {
                             looks = 0;
                             look = None;
-                            snapshots = Some(self.attach(link));
+                            snapshots = Some(self.attach(found));
                         }
                         // Without a first engine there is nothing to show.
                         Err(error) if self.state.engine == Engine::Awaited => return Err(io::Error::other(error)),
@@ -353,7 +367,10 @@ impl<L: Link> Driver<L> {
                 () = ring(&mut look) => self.want = self.want.or(Some(Want::Again)),
                 snapshot = next_snapshot(&mut snapshots) => {
                     match snapshot {
-                        Some(snapshot) => self.take(Msg::Snapshot(snapshot)),
+                        Some(snapshot) => {
+                            self.state.cost = self.cost;
+                            self.take(Msg::Snapshot(snapshot));
+                        }
                         None => {
                             self.link = None;
                             self.take(Msg::EngineGone);
@@ -362,7 +379,7 @@ impl<L: Link> Driver<L> {
                     }
                     // No pause after it: the engine's own interval keeps snapshots apart, and a timer costs two wake-ups.
                     if pause.is_none() {
-                        self.paint()?;
+                        self.cost.frame_bytes = Some(self.paint()?);
                     } else {
                         dirty = true;
                     }
@@ -374,14 +391,14 @@ impl<L: Link> Driver<L> {
     }
 
     /// Takes an engine, asks it what waited, and shows what it has.
-    fn attach(&mut self, link: L) -> watch::Receiver<Arc<Snapshot>> {
+    fn attach(&mut self, Found { link, refused }: Found<L>) -> watch::Receiver<Arc<Snapshot>> {
         let mut receiver = link.snapshots();
         let first = Arc::clone(&receiver.borrow_and_update());
         self.link = Some(Arc::new(link));
         for effect in std::mem::take(&mut self.unasked) {
             self.effect(effect);
         }
-        self.take(Msg::Attached);
+        self.take(Msg::Attached(refused));
         if first.at.is_some() {
             self.take(Msg::Snapshot(first));
         }
@@ -393,7 +410,7 @@ impl<L: Link> Driver<L> {
         let (width, height) = size();
         self.painter.forget();
         self.take(Msg::Resize(width, height));
-        self.paint()
+        self.paint().map(drop)
     }
 
     /// Takes a key or a paste; returns whether there may be something to draw.
@@ -415,15 +432,15 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    /// Writes what changed; nothing at all when nothing did.
-    fn paint(&mut self) -> io::Result<()> {
+    /// Writes what changed; nothing at all when nothing did. Gives the bytes.
+    fn paint(&mut self) -> io::Result<usize> {
         assert!(!self.state.panic_next, "asked for by FORESHADOW_PANIC=ui");
         let (width, height) = self.state.size;
         let frame = self.painter.paint(view_to_buffer(&self.state, width, height));
         if !frame.is_empty() && !self.terminal.write(&frame)? {
             self.painter.forget();
         }
-        Ok(())
+        Ok(frame.len())
     }
 }
 

@@ -64,19 +64,8 @@ impl Shown {
     /// A Markdown table under a heading.
     #[must_use]
     pub fn markdown(&self) -> String {
-        let row = |cells: Vec<&str>| {
-            let cells: Vec<String> = cells.iter().map(|cell| visible(cell).replace('|', "\\|")).collect();
-            format!("| {} |\n", cells.join(" | "))
-        };
-        let mut text = format!("# {}\n\n", visible(&self.title));
-        for (place, cells) in self.lines().enumerate() {
-            let count = cells.len();
-            text.push_str(&row(cells));
-            if place == 0 {
-                text.push_str(&row(vec!["---"; count]));
-            }
-        }
-        text
+        let rows = self.rows.iter().map(|(_, row)| row.clone());
+        markdown(&self.title, &self.head, rows)
     }
 
     /// Comma-separated values (RFC 4180) with a header.
@@ -94,6 +83,22 @@ impl Shown {
             .map(|cells| cells.into_iter().map(cell).collect::<Vec<_>>().join(",") + "\r\n");
         lines.collect()
     }
+}
+
+/// A Markdown table under a heading.
+#[must_use]
+pub fn markdown(title: &str, head: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+    let line = |cells: &[&str]| {
+        let cells: Vec<String> = cells.iter().map(|cell| visible(cell).replace('|', "\\|")).collect();
+        format!("| {} |\n", cells.join(" | "))
+    };
+    let mut text = format!("# {}\n\n{}", visible(title), line(head));
+    text.push_str(&line(&vec!["---"; head.len()]));
+    for row in rows {
+        let cells: Vec<&str> = row.iter().map(String::as_str).collect();
+        text.push_str(&line(&cells));
+    }
+    text
 }
 
 /// A table as lines of aligned columns, its head first.

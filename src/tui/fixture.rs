@@ -26,7 +26,7 @@ use crate::{
     store::AuditEntry,
     tui::{
         look::{Charset, Depth},
-        state::{Msg, Screen, State},
+        state::{Cost, Msg, Screen, State},
         theme,
     },
 };
@@ -458,6 +458,10 @@ pub fn state(charset: Charset, width: u16, height: u16) -> State {
     let look = theme::find("mono", &[]).unwrap().look(charset, Depth::Mono);
     let mut state = State::new(look, "prod");
     state.who = "ana@tty3".into();
+    state.cost = Cost {
+        frame_bytes: Some(410),
+        key_secs: Some(0.0011),
+    };
     state.size = (width, height);
     state.live = Arc::new(snapshot());
     state.shown = Arc::clone(&state.live);

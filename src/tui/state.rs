@@ -74,6 +74,10 @@ pub struct State {
     pub live: Arc<Snapshot>,
     /// Whether there is an engine.
     pub engine: Engine,
+    /// Who turned this user away before the engine was found, and why; empty when nobody did.
+    pub refused: String,
+    /// What the console's own frames and keys cost lately; follows with each snapshot.
+    pub cost: Cost,
     /// Whether `f` holds the screen still.
     pub frozen: bool,
     /// The speed at which a recording that is held plays on.
@@ -132,6 +136,15 @@ pub struct State {
     pub timeline: screens::timeline::Pane,
     /// Screen 7.
     pub audit: screens::audit::Pane,
+}
+
+/// What the console's own drawing costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Cost {
+    /// Bytes of the last frame that a snapshot made; `None` before the first.
+    pub frame_bytes: Option<usize>,
+    /// From taking the last key to its frame being written, seconds; `None` before the first.
+    pub key_secs: Option<f64>,
 }
 
 /// Whether there is an engine behind what is shown.
@@ -205,8 +218,8 @@ pub enum Msg {
     Resize(u16, u16),
     /// A new snapshot was published.
     Snapshot(Arc<Snapshot>),
-    /// An engine was found; its data come next.
-    Attached,
+    /// An engine was found; its data come next. The text says who turned this user away before; empty when nobody did.
+    Attached(String),
     /// The engine ended.
     EngineGone,
     /// An answer to a query, with the tag the query was sent with.
@@ -293,6 +306,8 @@ impl State {
             shown: Arc::clone(&nothing),
             live: nothing,
             engine: Engine::default(),
+            refused: String::new(),
+            cost: Cost::default(),
             frozen: false,
             speed: 1.0,
             at: None,

@@ -453,7 +453,7 @@ fn an_engine_that_ended_is_told_at_every_size() {
         assert!(text.contains("GONE 14:32:00"), "{text}");
         // What it knew stays.
         assert!(text.contains("ilable"), "{text}");
-        update(&mut state, Msg::Attached);
+        update(&mut state, Msg::Attached(String::new()));
         let unknown = std::sync::Arc::new(crate::tui::state::nothing());
         update(&mut state, Msg::Snapshot(unknown));
         assert!(

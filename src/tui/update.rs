@@ -79,7 +79,7 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             resource::extend(state);
             screens::refresh(state)
         }
-        Msg::Attached => attached(state),
+        Msg::Attached(refused) => attached(state, refused),
         Msg::EngineGone => {
             state.engine = Engine::Gone;
             // What it was asked last is not answered any more.
@@ -106,7 +106,11 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
 }
 
 /// Another engine in place of the one that ended: what that one was asked is asked anew.
-fn attached(state: &mut State) -> Vec<Effect> {
+fn attached(state: &mut State, refused: String) -> Vec<Effect> {
+    if !refused.is_empty() {
+        state.message = Some(refused.clone());
+    }
+    state.refused = refused;
     if state.engine == Engine::Awaited {
         state.engine = Engine::Attached;
         return Vec::new();
@@ -313,6 +317,9 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('q') => quit(state),
         KeyCode::Char(digit @ '1'..='7') => {
             state.back.clear();
+            if digit == '4' && state.screen == Screen::WhatIf {
+                whatif::keep(state);
+            }
             enter(state, Screen::ALL[digit as usize - '1' as usize])
         }
         KeyCode::Char('/') => {

@@ -264,12 +264,16 @@ fn gone(state: &State) -> String {
 }
 
 fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buffer) {
+    let change;
     let label = match line.purpose {
         Purpose::Filter => "/",
         Purpose::Command => ":",
         Purpose::Palette(_) => "> ",
         Purpose::Note => "note: ",
-        Purpose::Change(_) => "change (NAME=VALUE): ",
+        Purpose::Change(row) => {
+            change = screens::whatif::label(state, row);
+            change.as_str()
+        }
         Purpose::Dismiss => "reason: ",
         Purpose::Export => "export to (.md .csv .txt): ",
         Purpose::Limit => "limit: ",

@@ -6,7 +6,7 @@ use super::{tag, time};
 use crossterm::event::KeyCode;
 
 use crate::{
-    domain::{Limit, Quantity, SeriesId, Side, Span},
+    domain::{Limit, Quantity, SeriesId, Side, Span, text::visible},
     engine::{Pace, Query},
     store::{Format, TABLES},
     tui::{
@@ -241,7 +241,27 @@ pub(super) fn baseline(state: &mut State, text: &str) -> Vec<Effect> {
     }
 }
 
+/// Nothing is read into a console: a recording is played beside it, and what declares is compared by the commands.
+pub(super) fn import(state: &mut State, file: &str) -> Vec<Effect> {
+    state.message = Some(format!(
+        "nothing is imported here; a recording: `foreshadow replay {}`",
+        visible(file)
+    ));
+    Vec::new()
+}
+
 pub(super) fn export(state: &mut State, text: &str) -> Vec<Effect> {
+    if let Some(file) = text
+        .strip_prefix("md")
+        .filter(|rest| rest.is_empty() || rest.starts_with(' '))
+    {
+        let file = file.trim();
+        if file.is_empty() {
+            state.message = Some("name a file that does not exist yet: export md FILE".into());
+            return Vec::new();
+        }
+        return vec![Effect::WriteFile(file.into(), screens::markdown(state))];
+    }
     let mut words = text.splitn(3, ' ').map(str::trim);
     let (format, what, file) = (words.next(), words.next(), words.next());
     let format = match format.unwrap_or_default() {
@@ -249,7 +269,7 @@ pub(super) fn export(state: &mut State, text: &str) -> Vec<Effect> {
         "json" => Format::Json,
         "parquet" => Format::Parquet,
         other => {
-            state.message = Some(format!("{other} is no format: csv, json or parquet"));
+            state.message = Some(format!("{other} is no format: md, csv, json or parquet"));
             return Vec::new();
         }
     };
@@ -410,7 +430,8 @@ pub(super) fn sides(_: &State, done: &[&str]) -> Vec<String> {
 
 pub(super) fn tables(_: &State, done: &[&str]) -> Vec<String> {
     match done {
-        [] => first(done, &["csv", "json", "parquet"]),
+        [] => first(done, &["csv", "json", "md", "parquet"]),
+        ["md"] => Vec::new(),
         [_] => first(&[], &TABLES),
         _ => Vec::new(),
     }

@@ -22,6 +22,9 @@ const CHILD: &str = "FORESHADOW_TEST_CONSOLE";
 /// The variable that makes the first engine end after a few snapshots.
 const MORTAL: &str = "FORESHADOW_TEST_MORTAL";
 
+/// What an engine that turned the user away said.
+const REFUSED: &str = "FORESHADOW_TEST_REFUSED";
+
 /// An engine that publishes the world of the mock-ups, with values that move.
 struct Fake(watch::Receiver<Arc<Snapshot>>);
 
@@ -103,7 +106,11 @@ fn child() {
                 }
             }
         });
-        Ok(Some(Fake(receive)))
+        let refused = if number == 0 { var(REFUSED) } else { String::new() };
+        Ok(Some(Found {
+            link: Fake(receive),
+            refused,
+        }))
     };
     let exit = runtime.block_on(run(setup, connect)).unwrap();
     runtime.shutdown_background();
@@ -205,6 +212,17 @@ fn an_engine_that_ends_is_told_and_the_next_one_taken() {
     assert!(console.screen.screen().contents().contains("WHAT IS OFF (7)"));
     console.until("engine gone, data as of 14:32:00");
     console.until("LIVE");
+    console.press("q");
+    assert_eq!(console.end().code(), Some(0));
+}
+
+#[test]
+fn a_user_who_was_turned_away_is_told_and_goes_on() {
+    let why = "ana may not attach to this engine: its user adds her";
+    let mut console = Console::start(&[(REFUSED, why)]);
+    console.until(why);
+    console.press("j");
+    console.until("Turned away: ana may not attach to this engine");
     console.press("q");
     assert_eq!(console.end().code(), Some(0));
 }

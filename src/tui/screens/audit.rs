@@ -1,16 +1,19 @@
 //! Screen 7: who or what did what here, with which evidence, and can the shadow be trusted?
 
 mod draw;
+mod seen;
 
 use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
+
+use seen::Seen;
 
 use crate::{
     domain::{SeriesId, Span, Timestamp},
     engine::{Answer, LinkError, Query},
     store::AuditEntry,
     tui::{
-        open_line, page,
+        export, open_line, page,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
         text::{clock, stamp},
     },
@@ -28,6 +31,8 @@ pub struct Pane {
     /// Newest first; none before the first answer.
     entries: Option<Vec<AuditEntry>>,
     total: u64,
+    /// What the program itself saw and foretold.
+    seen: Seen,
     /// The first entry at which the chain does not hold.
     broken: Option<AuditEntry>,
     /// When the data were that were asked about last.
@@ -43,6 +48,7 @@ impl Pane {
     /// Forgets what was asked, so that it is asked again.
     pub(in crate::tui) fn forget(&mut self) {
         self.asked = None;
+        self.seen.forget();
     }
 }
 
@@ -104,13 +110,21 @@ fn passes(entry: &AuditEntry, filter: &str) -> bool {
 /// The entries listed, newest first: those that pass the filter, and while the time cursor is set only earlier ones.
 fn listed(state: &State) -> Vec<&AuditEntry> {
     let until = state.at.unwrap_or(Timestamp(i64::MAX));
-    state
-        .audit
-        .entries
-        .iter()
-        .flatten()
+    let people = state.audit.entries.iter().flatten();
+    let mut rows: Vec<&AuditEntry> = people
+        .chain(&state.audit.seen.entries)
         .filter(|entry| entry.at <= until && passes(entry, &state.filter))
-        .collect()
+        .collect();
+    rows.sort_by_key(|entry| std::cmp::Reverse(entry.at));
+    rows
+}
+
+fn tag(what: &'static str) -> Tag {
+    Tag {
+        screen: Some(Screen::Audit),
+        what,
+        series: None,
+    }
 }
 
 fn position(state: &State, rows: &[&AuditEntry]) -> usize {
@@ -141,20 +155,13 @@ pub fn next(state: &State) -> String {
 /// What to ask when the screen is entered, or when the data it shows have changed.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
     let now = state.live.at.unwrap_or_default();
-    if state
-        .audit
-        .asked
-        .is_some_and(|asked| now - asked < FRESH && now >= asked)
-    {
-        return Vec::new();
+    let mut effects: Vec<Effect> = seen::refresh(state).into_iter().collect();
+    let known = state.audit.asked;
+    if !known.is_some_and(|asked| now - asked < FRESH && now >= asked) {
+        state.audit.asked = Some(now);
+        effects.push(Effect::Ask(tag("entries"), Query::Audit(ENTRIES)));
     }
-    state.audit.asked = Some(now);
-    let tag = Tag {
-        screen: Some(Screen::Audit),
-        what: "entries",
-        series: None,
-    };
-    vec![Effect::Ask(tag, Query::Audit(ENTRIES))]
+    effects
 }
 
 /// A key that the frame did not take.
@@ -193,6 +200,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             let mut lines = draw::whole(&entry);
             lines.push(String::new());
             lines.push(match &state.audit.broken {
+                _ if state.audit.seen.entries.contains(&entry) => {
+                    "from the record of what was seen and foretold, which the chain of hashes does not cover".into()
+                }
                 None => "the chain of hashes holds: no entry was altered or lost".into(),
                 Some(broken) if entry.at < broken.at => "this entry stands before a break of the chain".into(),
                 Some(_) => "this entry stands after the break of the chain: the links to it hold".into(),
@@ -262,7 +272,7 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
 }
 
 /// An answer to a question of this screen.
-pub fn answer(state: &mut State, _: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
+pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     match answer.map(|answer| *answer) {
         Ok(Answer::Audit { entries, total, broken }) => {
             state.audit.failed = None;
@@ -270,10 +280,40 @@ pub fn answer(state: &mut State, _: &Tag, answer: Result<Box<Answer>, LinkError>
             state.audit.total = total;
             state.audit.broken = broken;
         }
+        Ok(Answer::Timeline(data)) => state.audit.seen.take(&data),
         Ok(_) => {}
+        // What was seen is an extra: the entries of people say what is wrong.
+        Err(_) if tag.what == "seen" => {}
         Err(error) => state.audit.failed = Some(error.to_string()),
     }
     Vec::new()
+}
+
+/// What it shows, as Markdown.
+#[must_use]
+pub fn markdown(state: &State) -> String {
+    let rows = listed(state).into_iter();
+    let rows = rows.map(|entry| {
+        let AuditEntry {
+            at,
+            who,
+            what,
+            resource,
+            result,
+        } = entry;
+        vec![
+            at.to_string(),
+            who.clone(),
+            what.clone(),
+            resource.clone(),
+            result.clone(),
+        ]
+    });
+    export::markdown(
+        &format!("Audit of {}", state.place),
+        &["time", "who", "what", "resource", "result"],
+        rows,
+    )
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

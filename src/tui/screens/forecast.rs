@@ -317,6 +317,12 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
     }
 }
 
+/// What it shows, as Markdown.
+#[must_use]
+pub fn markdown(state: &State) -> String {
+    crate::tui::export::shown(state, false).markdown()
+}
+
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     draw::view(state, area, buffer);

@@ -78,6 +78,12 @@ pub fn forget(state: &mut State) {
     state.whatif.forget();
 }
 
+/// What the screen shows, as Markdown.
+#[must_use]
+pub fn markdown(state: &State) -> String {
+    of!(state.screen, markdown(state))
+}
+
 /// Draws the screen's rows.
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     of!(state.screen, view(state, area, buffer));

@@ -464,6 +464,12 @@ pub fn answer(state: &mut State, _tag: &Tag, answer: Result<Box<Answer>, LinkErr
     next.map(|query| Effect::Ask(tag(), query)).into_iter().collect()
 }
 
+/// What it shows, as Markdown.
+#[must_use]
+pub fn markdown(state: &State) -> String {
+    crate::tui::export::shown(state, false).markdown()
+}
+
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     draw::view(state, area, buffer);

@@ -14,8 +14,9 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Change, Proposal, ProposalId, ProposalStatus, ResourceId, SeriesId, Span, Timestamp},
+    domain::{Change, Proposal, ProposalId, ProposalStatus, ResourceId, SeriesId, Span, Timestamp, text::visible},
     engine::{Answer, Chart, LinkError, Query},
+    propose,
     simulate::Outcome,
     tui::{
         open_line, page,
@@ -24,11 +25,16 @@ use crate::{
     },
 };
 
+/// The number of a what-if kept by hand: the engine counts its own from 1.
+const KEPT: ProposalId = ProposalId(0);
+
 /// What this screen remembers.
 #[derive(Debug, Default)]
 pub struct Pane {
     /// The proposal under the cursor; none is the first.
     selected: Option<ProposalId>,
+    /// A what-if that was kept as a proposal (number 0); it lasts as long as this console.
+    kept: Option<Arc<Proposal>>,
     /// The proposal that an open input line is about: the list may change while someone types.
     asked: Option<ProposalId>,
     /// What the proposal under the cursor would do, for the chart of wide screens.
@@ -115,10 +121,9 @@ pub const KEYS: &[KeyHint] = &[
 
 /// The proposals listed: best first, those not recommended last, dismissed ones not at all.
 fn listed(state: &State) -> Vec<&Arc<Proposal>> {
-    let mut rows: Vec<_> = state
-        .shown
-        .proposals
-        .iter()
+    let kept = state.proposals.kept.iter();
+    let mut rows: Vec<_> = kept
+        .chain(state.shown.proposals.iter())
         .filter(|proposal| proposal.status != ProposalStatus::Dismissed)
         .filter(|proposal| {
             let text = format!("{} {}", proposal.resource, proposal.title).to_lowercase();
@@ -139,6 +144,22 @@ fn position(state: &State, rows: &[&Arc<Proposal>]) -> usize {
 pub fn selected(state: &State) -> Option<Arc<Proposal>> {
     let rows = listed(state);
     rows.get(position(state, &rows)).map(|row| Arc::clone(row))
+}
+
+/// Keeps a what-if as a proposal and gives it the cursor; one that does the same is not kept twice.
+pub(super) fn keep(state: &mut State, outcome: &Outcome) {
+    let known = state.shown.proposals.iter().find(|row| row.changes == outcome.changes);
+    if let Some(known) = known {
+        state.proposals.selected = Some(known.id);
+        return;
+    }
+    let Some(kept) = propose::kept(outcome, KEPT, state.now()) else {
+        return;
+    };
+    state.message = Some("kept as #0 for as long as this console is open; e writes it to a file".into());
+    state.proposals.selected = Some(KEPT);
+    state.proposals.kept = Some(Arc::new(kept));
+    state.proposals.outcome = Some((KEPT, Box::new(outcome.clone())));
 }
 
 /// The crumbs after the place.
@@ -203,6 +224,10 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('y') => return vec![Effect::Copy(proposal.artefact.text.clone())],
         KeyCode::Char('a') => return apply(state, &proposal),
         KeyCode::Char('r') => return again(state, &proposal),
+        KeyCode::Char('d') if proposal.id == KEPT => {
+            state.proposals.kept = None;
+            state.message = Some("#0 is no longer kept".into());
+        }
         KeyCode::Char('d') => ask(state, Purpose::Dismiss, &proposal, ""),
         KeyCode::Char('e') => {
             let name = format!("foreshadow-proposal-{}.txt", proposal.id.0);
@@ -258,6 +283,14 @@ fn apply(state: &mut State, proposal: &Proposal) -> Vec<Effect> {
         return Vec::new();
     }
     if state.operate {
+        // The exact commands and the way back stand above the line in which the name is typed.
+        let mut lines: Vec<String> = proposal.artefact.text.lines().map(str::to_owned).collect();
+        lines.extend([String::new(), format!("undo: {}", proposal.undo)]);
+        show(
+            state,
+            format!("apply #{} to {}", proposal.id.0, proposal.resource.name()),
+            lines,
+        );
         ask(state, Purpose::Apply, proposal, "");
         return Vec::new();
     }
@@ -271,7 +304,8 @@ fn apply(state: &mut State, proposal: &Proposal) -> Vec<Effect> {
 /// What was typed into a line this screen opened, when Enter is pressed: a reason, a resource's name, a file.
 pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
     let asked = state.proposals.asked.take();
-    let proposal = state.shown.proposals.iter().find(|row| Some(row.id) == asked).cloned();
+    let mut all = state.shown.proposals.iter().chain(&state.proposals.kept);
+    let proposal = all.find(|row| Some(row.id) == asked).cloned();
     let Some(proposal) = proposal else {
         state.message = Some("that proposal is gone: nothing was done".into());
         return Vec::new();
@@ -333,6 +367,28 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         Err(error) => state.message = Some(error.to_string()),
     }
     Vec::new()
+}
+
+/// What it shows, as Markdown: every proposal listed with the text to run.
+#[must_use]
+pub fn markdown(state: &State) -> String {
+    let mut text = format!("# Proposals, {} at {}\n", state.place, state.now());
+    for proposal in listed(state) {
+        let lines = text::whole(state, proposal).into_iter();
+        // As it stands on the screen: columns are part of what it says.
+        let body: Vec<String> = lines
+            .skip(1)
+            .map(|line| format!("    {}", visible(line.trim_end())))
+            .collect();
+        let title = visible(&proposal.title).into_owned();
+        text += &format!(
+            "\n## #{} {} {title}\n{}\n",
+            proposal.id.0,
+            proposal.resource.name(),
+            body.join("\n")
+        );
+    }
+    text
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

@@ -1,5 +1,6 @@
 //! Screen 6: what happened, in which order, and what came first.
 
+mod ask;
 mod draw;
 mod entry;
 mod stretch;
@@ -17,15 +18,14 @@ use crate::{
         chart, enter, open, open_line, page,
         screens::whatif,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
-        text::{clock, stamp, when},
+        text::{clock, minute, stamp, when},
     },
 };
 
+pub use ask::refresh;
+use ask::under_cursor;
 use entry::Entry;
 use stretch::{STEPS, Stretch, stretch};
-
-/// Least time between two questions about the same stretch.
-const FRESH: Span = Span::from_secs(10);
 
 /// Least time between two frames of a replay.
 const FRAME: Span = Span(250_000);
@@ -61,7 +61,7 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "[ ]",
         does: "step",
-        help: "moves the time cursor one column; shift with left and right moves ten",
+        help: "moves the time cursor one sample; left and right one column, with shift ten",
     },
     KeyHint {
         key: "{ }",
@@ -122,12 +122,12 @@ fn incident(state: &State) -> Option<&Incident> {
     }
 }
 
-/// Lanes that there is room for.
+/// Lanes of metrics that there is room for; above the smallest size one of all of them stands below.
 fn room(state: &State) -> usize {
     match state.size {
         (..60, _) | (_, ..16) => 2,
-        (_, 36..) => 8,
-        _ => 5,
+        (_, 36..) => 7,
+        _ => 4,
     }
 }
 
@@ -194,8 +194,8 @@ fn first_cause(state: &State) -> Option<(Cause, Arc<Finding>)> {
 pub fn crumbs(state: &State) -> Vec<String> {
     match incident(state) {
         Some(found) => {
-            let to = found.to.map(clock).unwrap_or_default();
-            vec![format!("incident {} ({}-{to})", found.number, clock(found.from))]
+            let to = found.to.map(minute).unwrap_or_default();
+            vec![format!("incident {} ({}-{to})", found.number, minute(found.from))]
         }
         None => vec!["timeline".into()],
     }
@@ -222,36 +222,6 @@ pub fn next(state: &State) -> String {
         None if state.live.incidents.is_empty() => format!("{replay}; :at 13:00 goes anywhere"),
         None => format!("{replay}; {{ goes to the incident before"),
     }
-}
-
-/// What to ask when the screen is entered, or when the data it shows have changed.
-pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let (Some(stretch), Some(now)) = (stretch(state), state.live.at) else {
-        return Vec::new();
-    };
-    let lanes = lanes(state);
-    if let Some((asked, known, at)) = &state.timeline.asked {
-        if *asked != stretch || *known != lanes {
-            let same_grid = asked.from == stretch.from && asked.step == stretch.step;
-            state.timeline.lanes.retain(|id, _| same_grid && lanes.contains(id));
-        } else if now - *at < FRESH || stretch.to() <= *at {
-            return Vec::new();
-        }
-    }
-    state.timeline.asked = Some((stretch, lanes.clone(), now));
-    let to = Timestamp(stretch.to().0 - 1).min(now);
-    let events = Query::Timeline { from: stretch.from, to };
-    let mut effects = vec![Effect::Ask(tag("events", None), events)];
-    effects.extend(lanes.into_iter().map(|id| {
-        let query = Query::Chart {
-            id: id.clone(),
-            from: stretch.from,
-            to,
-            step: stretch.step,
-        };
-        Effect::Ask(tag("lane", Some(id)), query)
-    }));
-    effects
 }
 
 fn tag(what: &'static str, series: Option<SeriesId>) -> Tag {
@@ -293,10 +263,22 @@ pub fn travel(state: &mut State, to: Timestamp) -> Vec<Effect> {
 
 /// Moves the time cursor by so many columns.
 fn step(state: &mut State, columns: i64) -> Vec<Effect> {
-    let (Some(stretch), Some(newest)) = (stretch(state), state.live.at) else {
+    let Some(stretch) = stretch(state) else {
         return Vec::new();
     };
-    let to = state.at.unwrap_or(newest) + stretch.step * columns;
+    walk(state, stretch.step * columns)
+}
+
+/// Moves the time cursor by so many samples.
+fn sample(state: &mut State, count: i64) -> Vec<Effect> {
+    walk(state, state.live.options.interval * count)
+}
+
+fn walk(state: &mut State, by: Span) -> Vec<Effect> {
+    let Some(newest) = state.live.at else {
+        return Vec::new();
+    };
+    let to = state.at.unwrap_or(newest) + by;
     let mut effects = travel(state, to);
     effects.extend(refresh(state));
     effects
@@ -350,10 +332,12 @@ fn play(state: &mut State) -> Vec<Effect> {
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let shift = key.modifiers.contains(KeyModifiers::SHIFT);
     match key.code {
-        KeyCode::Char('[') => return step(state, -1),
-        KeyCode::Char(']') => return step(state, 1),
+        KeyCode::Char('[') => return sample(state, -1),
+        KeyCode::Char(']') => return sample(state, 1),
         KeyCode::Left if shift => return step(state, -chart::GRID),
         KeyCode::Right if shift => return step(state, chart::GRID),
+        KeyCode::Left | KeyCode::Char('h') => return step(state, -1),
+        KeyCode::Right | KeyCode::Char('l') => return step(state, 1),
         KeyCode::Char('p') => return play(state),
         KeyCode::Char('+') => return zoom(state, -1),
         KeyCode::Char('-') => return zoom(state, 1),
@@ -368,7 +352,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let at = position(state, &entries);
     if let Some(to) = page::moved(key.code, at, entries.len()) {
         state.timeline.selected = entries.get(to).map(|entry| (entry.at, entry.text.clone(), state.at));
-        return Vec::new();
+        return under_cursor(state, false).into_iter().collect();
     }
     let Some(entry) = entries.into_iter().nth(at) else {
         return Vec::new();
@@ -464,6 +448,12 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         Err(error) => state.message = Some(error.to_string()),
     }
     Vec::new()
+}
+
+/// What it shows, as Markdown: the walkthrough.
+#[must_use]
+pub fn markdown(state: &State) -> String {
+    entry::walkthrough(state)
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

@@ -3,6 +3,7 @@
 mod charts;
 mod draw;
 mod running;
+mod time;
 mod typed;
 
 use crossterm::event::{KeyCode, KeyEvent};
@@ -14,6 +15,7 @@ use crate::{
     simulate::Outcome,
     tui::{
         enter, open_line, page,
+        screens::proposals,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
         text::stamp,
     },
@@ -21,15 +23,14 @@ use crate::{
 
 pub(super) use charts::chart_of;
 pub use running::{poll, refresh, stop};
+use time::{far, later};
+pub use typed::label;
 
 /// Seed of the draws: the same question gives the same figures.
 pub const SEED: u64 = 7;
 
 /// Time between two looks at how far a what-if is.
 const POLL: Span = Span(500_000);
-
-/// The horizons that `[` and `]` step through, hours.
-const HORIZONS: [i64; 8] = [1, 3, 6, 12, 24, 72, 168, 720];
 
 /// A change set and what came of it.
 #[derive(Debug, Default)]
@@ -159,13 +160,23 @@ pub const KEYS: &[KeyHint] = &[
     },
     KeyHint {
         key: "[ ]",
-        does: "horizon",
-        help: "looks less or more far ahead (1 h to 30 d)",
+        does: "time",
+        help: "moves when the change under the cursor happens, a step of the chart back or on",
     },
     KeyHint {
         key: "x",
         does: "explain",
         help: "says where the numbers come from and what was tried",
+    },
+    KeyHint {
+        key: "4",
+        does: "keep",
+        help: "keeps the scenario as a proposal on screen 4",
+    },
+    KeyHint {
+        key: "h l",
+        does: "horizon",
+        help: "looks less or more far ahead (1 h to 30 d)",
     },
     KeyHint {
         key: "d",
@@ -210,10 +221,10 @@ pub fn next(state: &State) -> String {
     if scenario.changes.steps.is_empty() {
         "+ adds a setting (vm.swappiness = 10) or a load (traffic x1.5)".into()
     } else if pane.b.is_none() {
-        format!("{toggle}; b compares with scenario B; e keeps the figures")
+        format!("{toggle}; b compares with B; 4 keeps A as proposal")
     } else {
-        let other = if pane.on_b { 'A' } else { 'B' };
-        format!("{toggle}; b goes to scenario {other}; e keeps the figures")
+        let (this, other) = if pane.on_b { ('B', 'A') } else { ('A', 'B') };
+        format!("{toggle}; b goes to scenario {other}; 4 keeps {this} as proposal")
     }
 }
 
@@ -327,8 +338,10 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         },
         KeyCode::Char('+') => open_line(state, Purpose::Change(None), ""),
         KeyCode::Char('b') => return second(state),
-        KeyCode::Char('[') => return far(state, -1),
-        KeyCode::Char(']') => return far(state, 1),
+        KeyCode::Char('[') => return later(state, -1),
+        KeyCode::Char(']') => return later(state, 1),
+        KeyCode::Char('h') | KeyCode::Left => return far(state, -1),
+        KeyCode::Char('l') | KeyCode::Right => return far(state, 1),
         KeyCode::Char('r') => {
             let mut effects = Vec::new();
             for scenario in std::iter::once(&mut state.whatif.a).chain(&mut state.whatif.b) {
@@ -379,21 +392,11 @@ fn second(state: &mut State) -> Vec<Effect> {
     refresh(state)
 }
 
-fn far(state: &mut State, by: isize) -> Vec<Effect> {
-    let hours = state.whatif.horizon.0 / Span::from_hours(1).0;
-    let at = HORIZONS
-        .iter()
-        .position(|known| *known >= hours)
-        .unwrap_or(HORIZONS.len() - 1);
-    let to = at.saturating_add_signed(by).min(HORIZONS.len() - 1);
-    state.whatif.horizon = Span::from_hours(HORIZONS[to]);
-    let mut effects = Vec::new();
-    for scenario in std::iter::once(&mut state.whatif.a).chain(&mut state.whatif.b) {
-        effects.extend(scenario.halt());
-        scenario.failed = None;
+/// Keeps the scenario shown as a proposal, once it has run.
+pub(in crate::tui) fn keep(state: &mut State) {
+    if let Some(outcome) = state.whatif.current().outcome.clone() {
+        proposals::keep(state, &outcome);
     }
-    effects.extend(refresh(state));
-    effects
 }
 
 /// What was typed into a line this screen opened, when Enter is pressed: a change, or a file.
@@ -466,6 +469,16 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         }
     }
     Vec::new()
+}
+
+/// What it shows, as Markdown: changes and outcome.
+#[must_use]
+pub fn markdown(state: &State) -> String {
+    let lines: Vec<String> = draw::as_text(state)
+        .lines()
+        .map(|line| format!("    {line}\n"))
+        .collect();
+    format!("# What-if, {} at {}\n\n{}", state.place, state.now(), lines.concat())
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

@@ -47,6 +47,9 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             if line.purpose == Purpose::Filter {
                 state.filter.clear();
             }
+            if line.purpose == Purpose::Apply {
+                state.overlay = None;
+            }
             state.input = None;
             return Vec::new();
         }
@@ -107,6 +110,9 @@ fn submit(state: &mut State) -> Vec<Effect> {
         return Vec::new();
     };
     let text = line.input.value();
+    if line.purpose == Purpose::Apply {
+        state.overlay = None;
+    }
     match line.purpose {
         Purpose::Filter => screens::refresh(state),
         Purpose::Command => command::run(state, text),

@@ -135,6 +135,9 @@ fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
             page.line(Role::Dim, &format!(" {line}"));
         }
     }
+    if let Some(why) = state.audit.failed.as_ref().filter(|_| !rows.is_empty()) {
+        page.line(Role::NotLive, &format!(" {why}"));
+    }
     let today = state.live.at.unwrap_or_default();
     for place in window(rows.len(), at, page.left().max(1)) {
         let entry = rows[place];
@@ -240,32 +243,29 @@ fn summary(state: &State, width: usize) -> Vec<String> {
         None => "-".into(),
     };
     let scored: u64 = health.records.iter().map(|record| record.scored).sum();
-    let ok = state.shown.sources.iter().filter(|source| source.ok).count();
-    let bad: Vec<String> = state
-        .shown
-        .sources
+    let sources = &state.shown.sources;
+    let ok = sources.iter().filter(|source| source.ok).count();
+    let lost: Vec<String> = sources
         .iter()
-        .filter(|source| !source.ok)
+        .filter(|source| source.lost())
         .map(|source| {
             let again = source
                 .next
-                .map(|at| format!(", again {}", minute(at)))
-                .unwrap_or_default();
-            match source.read {
-                Some(read) => format!(
-                    "{} lost since {} ({}{again})",
-                    source.name,
-                    when(read, state.now()),
-                    source.says
-                ),
-                None => format!("{}: {}{again}", source.name, source.says),
-            }
+                .map_or_else(String::new, |at| format!(", again {}", minute(at)));
+            let since = source.read.map_or_else(String::new, |at| when(at, state.now()));
+            format!("{} lost since {since} ({}{again})", source.name, source.says)
         })
         .collect();
-    let bad = if bad.is_empty() {
+    let never = sources.len() - ok - lost.len();
+    let there = ok + lost.len();
+    let lost = if lost.is_empty() {
         "all well".into()
     } else {
-        bad.join("; ")
+        lost.join("; ")
+    };
+    let never = match never {
+        0 => String::new(),
+        never => format!("; {never} more give nothing here (Tab, Enter says why)"),
     };
     let tempo = |what: &str, is: fn(i8) -> bool| match state.shown.sources.iter().filter(|row| is(row.pace)).count() {
         0 => String::new(),
@@ -278,6 +278,11 @@ fn summary(state: &State, width: usize) -> Vec<String> {
     };
     let kept = match (store.ok, store.max_bytes) {
         (false, _) => format!("store: {}", store.says),
+        // Nearly full: what then happens must be decided before it does.
+        (true, max) if max > 0 && store.bytes >= max / 100 * 95 => format!(
+            "store {} % full: :compact, or raise store.max_size",
+            store.bytes.saturating_mul(100) / max
+        ),
         (true, 0) => format!("store {}", Unit::Bytes.show(store.bytes as f64)),
         (true, max) => format!(
             "store {} of {}",
@@ -301,7 +306,7 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             grouped(health.open.into())
         ),
         format!(
-            " SELF  cpu {:.1} of {} %   rss {}   {kept}   lag {}   dropped {}",
+            " SELF  cpu {:.1} of {} %   rss {}   {kept}   frame {}   key {}",
             usage.cpu_pct,
             state.shown.options.budget_pct,
             // Measured for the first time ten seconds after the start.
@@ -309,19 +314,29 @@ fn summary(state: &State, width: usize) -> Vec<String> {
                 0 => "-".into(),
                 bytes => Unit::Bytes.show(bytes as f64),
             },
-            Unit::Secs.show(usage.lag_secs),
-            grouped(usage.dropped)
+            state
+                .cost
+                .frame_bytes
+                .map_or_else(|| "-".into(), |bytes| format!("{bytes} B")),
+            state
+                .cost
+                .key_secs
+                .map_or_else(|| "-".into(), |secs| format!("{:.1} ms", secs * 1e3)),
         ),
-        format!(" SOURCES  {ok} of {}{tempo}; {bad}", state.shown.sources.len()),
+        format!(" SOURCES  {ok} of {there}{tempo}; {lost}{never}"),
         format!(
-            " ENGINE  pid {}   since {}   consoles {}   baseline {}   delta {}{waiting}",
+            " ENGINE  pid {}   since {}   consoles {}   lag {}   dropped {}   delta {}{waiting}{}",
             usage.pid,
             usage.started.map_or_else(|| "-".into(), |at| when(at, state.now())),
             usage.consoles,
-            health
-                .baseline
-                .map_or_else(|| "none yet".into(), |at| when(at, state.now())),
-            grouped(usage.delta.0)
+            Unit::Secs.show(usage.lag_secs),
+            grouped(usage.dropped),
+            grouped(usage.delta.0),
+            match health.baseline {
+                _ if width < 100 => String::new(),
+                None => "   baseline none yet".into(),
+                Some(at) => format!("   baseline {}", when(at, state.now())),
+            }
         ),
     ]
 }

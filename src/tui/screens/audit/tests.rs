@@ -8,9 +8,14 @@ use crate::tui::{fixture, look::Charset};
 fn state(width: u16, height: u16) -> State {
     let mut state = fixture::on(Screen::Audit, Charset::Ascii, width, height);
     let effects = refresh(&mut state);
-    let [Effect::Ask(tag, Query::Audit(500))] = &effects[..] else {
+    let [
+        Effect::Ask(seen, Query::Timeline { .. }),
+        Effect::Ask(tag, Query::Audit(500)),
+    ] = &effects[..]
+    else {
         panic!("{effects:?}")
     };
+    answer(&mut state, seen, Ok(Box::new(Answer::Timeline(fixture::timeline()))));
     let entries = fixture::audit();
     let total = entries.len() as u64;
     let reply = Answer::Audit {
@@ -115,7 +120,7 @@ fn undo_is_shown_where_a_setting_changed() {
 #[test]
 fn a_refused_answer_is_shown() {
     let mut state = state(80, 24);
-    state.audit.entries = None;
+    (state.audit.entries, state.audit.seen) = (None, Seen::default());
     let tag = Tag {
         screen: Some(Screen::Audit),
         what: "entries",
@@ -134,5 +139,9 @@ fn entries_are_exported_a_line_each() {
     let [Effect::WriteFile(_, text)] = &effects[..] else {
         panic!()
     };
-    assert_eq!(text.lines().count(), fixture::audit().len());
+    assert_eq!(text.lines().count(), listed(&state).len());
+    assert!(
+        text.lines().count() > fixture::audit().len(),
+        "what was seen is there too"
+    );
 }

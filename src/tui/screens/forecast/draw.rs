@@ -193,8 +193,8 @@ pub(super) fn plotted(
         limit: limit.as_ref(),
         now: lists.now,
         crossing: crossing.as_ref(),
-        cursor: None,
         scale: state.forecast.sights.get(&row.id).and_then(|sight| sight.track.scale()),
+        ..Plot::default()
     };
     draw(&plot, &state.look, area, buffer);
 }

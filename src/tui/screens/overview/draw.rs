@@ -136,7 +136,7 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     put_counts(state, row, 1, 0, screen);
     put_sources(state, row, screen);
     // What is not kept must be seen, whatever else is off.
-    match unkept(state) {
+    match unkept(state).or_else(|| turned_away(state)) {
         Some(says) => page.line(Role::NotLive, &says),
         None => page.rule(),
     }
@@ -196,6 +196,12 @@ fn unkept(state: &State) -> Option<String> {
     let store = &state.shown.store;
     (!store.ok && !store.says.is_empty() && &*store.says != "opening")
         .then(|| format!(" The store: {}. Live values only; :store retry", store.says))
+}
+
+/// What is said when an engine turned this user away, and another one is shown in its place.
+fn turned_away(state: &State) -> Option<String> {
+    let why = state.refused.split(':').next().filter(|why| !why.is_empty())?;
+    Some(format!(" Turned away: {why}; this console reads by itself"))
 }
 
 /// Sources that gave data and give none now, at the right of the counts where there is room.

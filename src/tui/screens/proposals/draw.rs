@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{listed, position, selected, text};
+use super::{KEPT, listed, position, selected, text};
 use crate::{
     domain::{Mark, Proposal, ProposalStatus},
     tui::{
@@ -107,7 +107,7 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
     for place in page::window(rows.len(), at, height.saturating_sub(1)) {
         let row = rows[place];
         let status = if page.width() >= 45 {
-            fit(word(row.status), 8)
+            fit(if row.id == KEPT { "kept" } else { word(row.status) }, 8)
         } else {
             String::new()
         };

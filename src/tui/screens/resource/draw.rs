@@ -44,9 +44,9 @@ pub(super) fn chart_rows(state: &State) -> usize {
     }
 }
 
-/// Each pane has a title, labels, an axis and a strip.
+/// Each pane has a title and a strip; labels and axis are shared.
 fn several_rows(height: usize, panes: usize) -> usize {
-    (height / panes.max(1)).saturating_sub(4).max(1)
+    (height.saturating_sub(2) / panes.max(1)).saturating_sub(2).max(1)
 }
 
 pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
@@ -348,7 +348,7 @@ fn panes(state: &State, area: Rect, buffer: &mut Buffer) {
     let rows = chart_rows(state);
     let mut page = Page::new(&state.look, area, buffer);
     let ids = drawn(state);
-    for id in &ids {
+    for (place, id) in ids.iter().enumerate() {
         let Some(row) = state.metric(id) else { continue };
         let now = row.now.map_or("-".into(), |(_, value)| row.unit.show(value));
         page.line(
@@ -361,7 +361,14 @@ fn panes(state: &State, area: Rect, buffer: &mut Buffer) {
                 row.bits
             ),
         );
-        main_chart(state, row, rows, false, &mut page);
+        if place == 0 {
+            main_chart(state, row, rows, false, &mut page);
+            continue;
+        }
+        let lists = lists(state, row).unwrap_or_default();
+        let (area, buffer) = page.take(rows);
+        chart::values(&plot(state, row, &lists), &state.look, area, buffer);
+        strip(state, &lists, &mut page);
     }
     let hidden = state.marked.len().saturating_sub(ids.len());
     if hidden > 0 {

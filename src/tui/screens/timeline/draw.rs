@@ -82,8 +82,14 @@ fn heading(state: &State, page: &mut Page<'_>) {
                 .position(|other| other == found)
                 .unwrap_or(0)
                 + 1;
+            let findings = state.timeline.data.iter().flat_map(|data| &data.findings);
+            let mark = findings
+                .filter(|finding| finding.series.iter().any(|id| found.lanes.contains(id)))
+                .map(|finding| finding.mark)
+                .min()
+                .map_or_else(String::new, |mark| format!("   {mark}"));
             format!(
-                " incident {} ({place} of {total})   {lasts}   worst {:.1} bits   {}",
+                " incident {} ({place} of {total}){mark}   {lasts}   worst {:.1} bits   {}",
                 found.number, found.bits, found.title
             )
         }
@@ -130,6 +136,14 @@ fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
             });
         }
     }
+    if page.width() >= 60 {
+        let label_text = if state.live.resources.len() > 1 { "fleet" } else { "all" };
+        let line = format!(" {}{}{wall}", fit(label_text, label - 1), " ".repeat(stretch.columns));
+        page.line(Role::Text, &line);
+        page.over(label, |area, buffer| {
+            chart::strip(&fleet(state, stretch), &state.look, area, buffer);
+        });
+    }
     if let Some(at) = state.at {
         let text = format!("cursor {}", clock(at));
         let column = stretch.column(at).unwrap_or(0);
@@ -172,6 +186,30 @@ fn axis(stretch: Stretch, label: usize) -> String {
 fn bits(chart: &Chart, stretch: Stretch) -> Vec<Option<f32>> {
     (0..stretch.columns)
         .map(|column| column_of(chart, stretch, column).and_then(|column| column.bits))
+        .collect()
+}
+
+/// The worst of any metric by column: of the lanes, and of every finding that held then.
+fn fleet(state: &State, stretch: Stretch) -> Vec<Option<f32>> {
+    let findings = || state.timeline.data.iter().flat_map(|data| &data.findings);
+    let lanes: Vec<Vec<Option<f32>>> = state
+        .timeline
+        .lanes
+        .values()
+        .map(|chart| bits(chart, stretch))
+        .collect();
+    (0..stretch.columns)
+        .map(|column| {
+            let from = stretch.from + stretch.step * column as i64;
+            let held = findings()
+                .filter(|finding| finding.since < from + stretch.step && finding.ended.unwrap_or(finding.last) >= from);
+            let held = held.map(|finding| finding.bits as f32);
+            lanes
+                .iter()
+                .filter_map(|lane| lane[column])
+                .chain(held)
+                .reduce(f32::max)
+        })
         .collect()
 }
 

@@ -7,7 +7,7 @@ use crate::{
     tui::{
         page::between,
         state::State,
-        text::{about, clock, fit, fit_right, minute},
+        text::{about, clock, fit, fit_right, minute, telling},
     },
 };
 
@@ -184,10 +184,19 @@ pub(super) fn first(state: &State) -> String {
     }
 }
 
-/// The lanes in order of first departure, in words.
+/// The lanes in order of first departure, in words; a host is named where it is another one than before.
 pub(super) fn linked(state: &State) -> String {
-    let names: Vec<String> = lanes(state).iter().map(|id| id.name.to_string()).collect();
-    names.join(" > ")
+    let ids = lanes(state);
+    let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
+    let mut before = None;
+    let told = ids.iter().zip(telling(&names)).map(|(id, name)| {
+        let host = id.resource.name();
+        match before.replace(host) == Some(host) {
+            true => name,
+            false => format!("{host} {name}"),
+        }
+    });
+    told.collect::<Vec<_>>().join(" > ")
 }
 
 /// The walkthrough as Markdown.

@@ -68,7 +68,11 @@ fn every_size_shows_lanes_and_entries() {
 fn the_cursor_moves_by_columns_and_comes_back_to_now() {
     let mut state = answered(80, 24);
     let step = stretch(&state).unwrap().step;
-    let effects = press(&mut state, KeyCode::Char('['));
+    press(&mut state, KeyCode::Char('['));
+    assert_eq!(state.at, Some(fixture::now() - Span::from_secs(30)), "one sample");
+    press(&mut state, KeyCode::Char(']'));
+    assert_eq!(state.at, None);
+    let effects = press(&mut state, KeyCode::Left);
     let before = fixture::now() - step;
     assert_eq!(state.at, Some(before));
     assert!(effects.contains(&Effect::Ask(
@@ -82,7 +86,7 @@ fn the_cursor_moves_by_columns_and_comes_back_to_now() {
     key(&mut state, KeyEvent::new(KeyCode::Left, KeyModifiers::SHIFT));
     assert_eq!(state.at, Some(fixture::now() - step * 11));
     key(&mut state, KeyEvent::new(KeyCode::Right, KeyModifiers::SHIFT));
-    press(&mut state, KeyCode::Char(']'));
+    press(&mut state, KeyCode::Right);
     assert_eq!(state.at, None);
 }
 

@@ -2,13 +2,16 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::draw::{named, no_effect, pending};
+use super::{
+    Scenario,
+    draw::{named, no_effect, pending},
+};
 use crate::{
-    domain::{SeriesId, Span},
+    domain::{SeriesId, Span, Timestamp},
     simulate::Outcome,
     tui::{
         chart::{self, GUTTER, Plot},
-        look::Role,
+        look::{Look, Role},
         page::Page,
         state::State,
         text::wrap,
@@ -31,7 +34,7 @@ pub(super) fn one(state: &State, area: Rect, buffer: &mut Buffer) {
     chart_of(state, outcome, Some(id), with, area, buffer);
 }
 
-/// Four charts of A, or two of A beside two of B.
+/// Up to four charts of A, or of each of A and B.
 pub(super) fn grid(state: &State, area: Rect, buffer: &mut Buffer) {
     let pane = &state.whatif;
     let ids: Vec<SeriesId> = pane.series().into_iter().cloned().collect();
@@ -44,33 +47,67 @@ pub(super) fn grid(state: &State, area: Rect, buffer: &mut Buffer) {
         one(state, area, buffer);
         return;
     }
-    let wanted = if pane.b.is_some() {
-        ids.len()
-    } else {
-        ids.len().div_ceil(2)
-    };
-    let rows = if wanted > 1 && area.height >= 14 { 2 } else { 1 };
+    if let Some(b) = &pane.b {
+        beside(state, [(&pane.a, "with A"), (b, "with B")], &ids, first, area, buffer);
+        return;
+    }
+    let rows = if ids.len() > 2 && area.height >= 14 { 2 } else { 1 };
     let (width, height) = (area.width / 2, area.height / rows);
-    for place in 0..rows * 2 {
+    for place in 0..(rows * 2).min(ids.len() as u16) {
         let (column, row) = (place % 2, place / 2);
-        let (scenario, with, index) = match (&pane.b, column) {
-            (None, _) => (&pane.a, "with A", usize::from(place)),
-            (Some(_), 0) => (&pane.a, "with A", usize::from(row)),
-            (Some(b), _) => (b, "with B", usize::from(row)),
-        };
-        let (Some(outcome), Some(id)) = (&scenario.outcome, ids.get((first + index) % ids.len())) else {
-            continue;
-        };
-        if index >= ids.len() {
-            continue;
-        }
+        let id = &ids[(first + usize::from(place)) % ids.len()];
         let cell = Rect::new(area.x + column * width, area.y + row * height, width - 1, height);
-        chart_of(state, outcome, Some(id), with, cell, buffer);
+        if let Some(outcome) = &pane.a.outcome {
+            chart_of(state, outcome, Some(id), "with A", cell, buffer);
+        }
+    }
+}
+
+/// A at the left and B at the right, up to four series each on one time axis.
+fn beside(
+    state: &State,
+    scenarios: [(&Scenario, &str); 2],
+    ids: &[SeriesId],
+    first: usize,
+    area: Rect,
+    buffer: &mut Buffer,
+) {
+    // Each has a heading and at least two rows of values; labels and axis are shared.
+    let rows = ids
+        .len()
+        .min(4)
+        .min(usize::from(area.height.saturating_sub(2) / 3))
+        .max(1);
+    let height = area.height.saturating_sub(2) / rows as u16;
+    let width = area.width / 2;
+    for (column, (scenario, with)) in scenarios.into_iter().enumerate() {
+        let Some(outcome) = &scenario.outcome else { continue };
+        let mut y = area.y;
+        for row in 0..rows {
+            let id = &ids[(first + row) % ids.len()];
+            let height = if row == 0 { height + 2 } else { height };
+            let cell = Rect::new(area.x + column as u16 * width, y, width - 1, height);
+            y += height;
+            let draw = if row == 0 { chart::chart } else { chart::values };
+            plotted(state, outcome, Some(id), with, cell, buffer, draw);
+        }
     }
 }
 
 /// Draws what is expected of one series without a change (as a line) and with it (as a band), under a heading.
 pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &str, area: Rect, buffer: &mut Buffer) {
+    plotted(state, outcome, id, with, area, buffer, chart::chart);
+}
+
+fn plotted(
+    state: &State,
+    outcome: &Outcome,
+    id: Option<&SeriesId>,
+    with: &str,
+    area: Rect,
+    buffer: &mut Buffer,
+    draw: fn(&Plot<'_>, &Look, Rect, &mut Buffer),
+) {
     let mut page = Page::new(&state.look, area, buffer);
     let Some((id, before, after)) = outcome
         .bands
@@ -119,17 +156,25 @@ pub fn chart_of(state: &State, outcome: &Outcome, id: Option<&SeriesId>, with: &
         actual: &actual,
         shadow: &shadow,
         limit: row.and_then(|row| row.limit.as_ref()),
+        guess: !outcome.inside_seen,
+        cursor: first_change(outcome).and_then(|at| usize::try_from((at - from).0.div_euclid(step.0.max(1))).ok()),
         ..Plot::default()
     };
     let (rest, buffer) = page.take(usize::from(area.height));
-    chart::chart(&plot, &state.look, rest, buffer);
+    draw(&plot, &state.look, rest, buffer);
+}
+
+/// When the first change happens, where that is not at the start.
+fn first_change(outcome: &Outcome) -> Option<Timestamp> {
+    let steps = outcome.changes.steps.iter().filter(|step| step.on);
+    steps.filter_map(|step| step.at).filter(|at| *at > outcome.at).min()
 }
 
 /// Lengths of a column, minutes; ten of them are a round time.
 const STEPS: [i64; 11] = [1, 2, 3, 6, 9, 12, 18, 36, 72, 144, 720];
 
 /// The start of the first column, the length of one, and how many show the whole horizon on round times.
-fn axis(outcome: &Outcome, room: usize) -> (crate::domain::Timestamp, Span, usize) {
+fn axis(outcome: &Outcome, room: usize) -> (Timestamp, Span, usize) {
     let from = |step: Span| outcome.at.floor(step);
     let needed = |step: Span| ((outcome.at - from(step) + outcome.horizon).0 as u64).div_ceil(step.0 as u64) as usize;
     let steps = STEPS.map(Span::from_mins);

@@ -11,7 +11,7 @@ use crate::{
         page::{Page, between, coarse, signed, window},
         screens::proposals::evidence,
         state::State,
-        text::{clock, fit, fit_name, fit_right, minute, wrap},
+        text::{clock, fit, fit_name, fit_right, when, wrap},
     },
 };
 
@@ -112,7 +112,7 @@ fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
         let (title, was, then) = parts(step);
         let at = match step.at {
             None => "now".to_owned(),
-            Some(at) => minute(at),
+            Some(at) => when(at, state.now()),
         };
         let on = if step.on { "[on ]" } else { "[off]" };
         page.item(
@@ -215,9 +215,43 @@ fn table_rows(state: &State, most: usize) -> usize {
     let limits = effects
         .iter()
         .take(most)
-        .filter(|effect| effect.crossing.is_some())
+        .filter(|effect| effect.crossing.is_some() || beyond(state, effect, 0, false).is_some())
         .count();
     (effects.len().min(most) + limits).max(1)
+}
+
+/// The row that says how long a series is beyond its limit, where it is at all: `   minutes beyond limit   34   0 (0-2)   -34`, and
+/// of one scenario how likely it passes it.
+fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<String> {
+    let limit = state.metric(&effect.series)?.limit.as_ref()?;
+    let minutes = |span: Span| span.0 / Span::from_mins(1).0;
+    let found = |scenario: &Scenario| {
+        let found = scenario.outcome.as_ref()?.beyond(&effect.series, limit)?;
+        Some((found.before.map(minutes), found.after.map(minutes)))
+    };
+    let pane = &state.whatif;
+    let (before, after) = found(pane.current())?;
+    if before[2] == 0 && after[2] == 0 {
+        return None;
+    }
+    let cell = |[least, middle, most]: [i64; 3]| match least == most {
+        true => fit(&middle.to_string(), 22),
+        false => fit(&format!("{middle} ({least}-{most})"), 22),
+    };
+    let label = fit("   minutes beyond limit", name) + &fit(&before[1].to_string(), 10);
+    if let (true, Some(b)) = (second, &pane.b) {
+        let (a, b) = (found(&pane.a), found(b));
+        let told = |found: Option<([i64; 3], [i64; 3])>| found.map_or_else(|| fit("-", 22), |(_, after)| cell(after));
+        return Some(label + &told(a) + &told(b));
+    }
+    let likely = effect.crossing.map_or_else(String::new, |(without, with)| {
+        format!("P {:.0}->{:.0} %", without * 100.0, with * 100.0)
+    });
+    Some(format!(
+        "{label}{}{}{likely}",
+        cell(after),
+        fit(&format!("{:+}", after[1] - before[1]), 11)
+    ))
 }
 
 /// The table: what is expected without and with the changes, the difference, and where the numbers come from.
@@ -303,7 +337,14 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 }
             },
         );
-        if wide && let Some((without, with)) = shown.crossing {
+        let beyond = beyond(state, shown, name, second.is_some()).filter(|_| wide);
+        if let Some(line) = &beyond {
+            page.line(Role::Dim, line);
+        }
+        if wide
+            && beyond.is_none()
+            && let Some((without, with)) = shown.crossing
+        {
             let [without, with, apart] = [without, with, with - without].map(|share| format!("{:.0} %", share * 100.0));
             let line = format!(
                 "{}{}{}",

@@ -171,10 +171,40 @@ fn only_what_differs_is_asked() {
 }
 
 #[test]
+fn a_change_is_moved_in_time_and_back_to_the_start() {
+    let mut state = seeded(80, 24);
+    let effects = press(&mut state, KeyCode::Char(']'));
+    let Some(Effect::Ask(_, Query::WhatIf { changes, .. })) = effects.last() else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(changes.steps[0].at, Some(fixture::at("14:40:00")));
+    assert_eq!(changes.steps[1].at, None, "the other one stays");
+    reply(&mut state, effects);
+    assert!(drawn(&state, 80, 20).contains("14:40"));
+    press(&mut state, KeyCode::Char('['));
+    assert_eq!(state.whatif.a.changes.steps[0].at, None);
+    assert_eq!(press(&mut state, KeyCode::Char('[')), []);
+    assert!(state.message.unwrap().contains("at the start"));
+}
+
+#[test]
+fn four_keeps_the_scenario_as_a_proposal() {
+    let mut state = seeded(80, 24);
+    crate::tui::update(&mut state, fixture::key(KeyCode::Char('4')));
+    assert_eq!(state.screen, Screen::Proposals);
+    let kept = proposals::selected(&state).unwrap();
+    assert_eq!(kept.id.0, 0);
+    let text = fixture::text(&crate::tui::view_to_buffer(&state, 80, 24));
+    assert!(text.contains("kept") && text.contains("#0 db-01"), "{text}");
+    crate::tui::update(&mut state, fixture::key(KeyCode::Char('d')));
+    assert_ne!(proposals::selected(&state).unwrap().id.0, 0);
+}
+
+#[test]
 fn late_answers_are_dropped() {
     let mut state = seeded(80, 24);
     let late = press(&mut state, KeyCode::Char(' '));
-    let fresh = press(&mut state, KeyCode::Char(']'));
+    let fresh = press(&mut state, KeyCode::Char('l'));
     reply(&mut state, late);
     assert_eq!(state.whatif.a.outcome.as_ref().unwrap().horizon, Span::from_hours(6));
     reply(&mut state, fresh);

@@ -1,6 +1,9 @@
 //! Changes as people type them.
 
-use crate::{domain::Change, tui::state::State};
+use crate::{
+    domain::{Change, SeriesId},
+    tui::{state::State, text::cut},
+};
 
 /// Reads a change and completes it from what is known: the whole name of the setting, and its value now.
 pub(super) fn read(state: &State, text: &str) -> Result<Change, String> {
@@ -33,4 +36,37 @@ pub(super) fn read(state: &State, text: &str) -> Result<Change, String> {
         from: from.or_else(|| row.value.clone()),
         to,
     })
+}
+
+/// What stands before the line in which a change is typed: for the one of a row with the values seen here.
+#[must_use]
+pub fn label(state: &State, row: Option<usize>) -> String {
+    let step = row.and_then(|row| state.whatif.current().changes.steps.get(row));
+    let seen = match step.map(|step| &step.change) {
+        Some(Change::Setting { id, .. }) => seen(state, id).join(", "),
+        _ => String::new(),
+    };
+    match seen.as_str() {
+        "" => "change (NAME=VALUE): ".into(),
+        seen => format!("change (seen: {}): ", cut(seen, 24)),
+    }
+}
+
+/// The values that a setting is known to have had here: now, accepted, and before and after its last change.
+fn seen(state: &State, id: &SeriesId) -> Vec<String> {
+    let Some(row) = state.shown.settings.iter().find(|row| row.id == *id) else {
+        return Vec::new();
+    };
+    let change = row.last_change.as_ref();
+    let ends = change.map(|change| [&change.from, &change.to]).into_iter().flatten();
+    let mut values: Vec<String> = [&row.value]
+        .into_iter()
+        .chain(&row.accepted)
+        .chain(ends)
+        .flatten()
+        .map(ToString::to_string)
+        .collect();
+    values.sort();
+    values.dedup();
+    values
 }
