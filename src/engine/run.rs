@@ -27,7 +27,9 @@ use super::{
 };
 use crate::{
     domain::{Batch, Event, EventKind, Options, ResourceId, Span, Timestamp},
-    observe::{Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, recording::Recorder, setting_groups},
+    observe::{
+        Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, recording::Recorder, setting_groups,
+    },
     pipeline::{self, State},
     shadow::{Metric, MetricShadow},
     store::{AuditEntry, Write},
