@@ -222,7 +222,7 @@ fn measured(what: &str, times: u32, mut work: impl FnMut() -> Result<usize>) -> 
 
 fn row(what: &str, [cpu, wall, peak]: [f64; 3], files: Option<usize>) {
     let files = files.map(|files| files.to_string()).unwrap_or_default();
-    println!("{what:<52} {cpu:>8.3} {wall:>8.3} {peak:>9.1} {files:>10}");
+    println!("{what:<52} {cpu:>8.4} {wall:>8.3} {peak:>9.1} {files:>10}");
 }
 
 /// CPU of this thread, seconds.
