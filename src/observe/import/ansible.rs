@@ -118,12 +118,12 @@ fn changes(host: &str, task: &str, result: &Tree, key: &[u8; 32], each: &mut dyn
         let (before, after) = (side("before"), side("after"));
         match (&before, &after) {
             (Some(Tree::Map(old)), Some(Tree::Map(new))) => {
-                let mut names: Vec<&Box<str>> = old.keys().chain(new.keys()).collect();
-                names.sort();
+                let mut names: Vec<&str> = old.keys().chain(new.keys()).map(|name| &**name).collect();
+                names.sort_unstable();
                 names.dedup();
                 for name in names.into_iter().filter(|name| old.get(*name) != new.get(*name)) {
                     tell(
-                        vec![name.clone()],
+                        vec![name.into()],
                         new.get(name).cloned(),
                         old.get(name).cloned(),
                         &about,

@@ -174,16 +174,17 @@ fn texts<'t>(text: &'t str, name: &str, key: &[u8; 32]) -> Cow<'t, str> {
         return Cow::Borrowed(text);
     }
     let start = text.trim_start();
-    if start.starts_with(['{', '[']) && text.len() <= LONGEST_JSON {
-        if let Ok(json) = serde_json::from_str::<serde_json::Value>(text) {
-            let before = Tree::from(json);
-            let mut tree = before.clone();
-            hide(&mut tree, name, key);
-            if tree == before {
-                return Cow::Borrowed(text);
-            }
-            return Cow::Owned(serde_json::to_string(&tree).unwrap_or_default());
+    if start.starts_with(['{', '['])
+        && text.len() <= LONGEST_JSON
+        && let Ok(json) = serde_json::from_str::<serde_json::Value>(text)
+    {
+        let before = Tree::from(json);
+        let mut tree = before.clone();
+        hide(&mut tree, name, key);
+        if tree == before {
+            return Cow::Borrowed(text);
         }
+        return Cow::Owned(serde_json::to_string(&tree).unwrap_or_default());
     }
     let id = IDS.iter().any(|id| name.ends_with(id));
     let whole = if text.contains('\n') {

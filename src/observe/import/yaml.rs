@@ -84,7 +84,7 @@ impl Reader {
             Event::MappingStart(anchor, _) => return self.begin(Tree::Map(BTreeMap::new()), anchor, line),
             Event::SequenceStart(anchor, _) => return self.begin(Tree::List(Vec::new()), anchor, line),
             Event::MappingEnd | Event::SequenceEnd => {
-                let Some(mut open) = self.open.pop() else { return None };
+                let mut open = self.open.pop()?;
                 if let Tree::Map(fields) = &mut open.tree {
                     for merged in open.merged {
                         let Tree::Map(merged) = merged else { continue };

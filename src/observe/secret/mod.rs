@@ -57,7 +57,7 @@ pub(super) fn mask<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, s
         "{sha1}",
     ];
     let digest = |range: &Range<usize>| DIGESTS.iter().any(|mark| text[..range.start].ends_with(mark));
-    let ranges = secrets(text).filter(|range| !digest(range) && !(random && *range == (0..text.len())));
+    let ranges = secrets(text).filter(|range| !(digest(range) || random && *range == (0..text.len())));
     replaced(text, ranges.collect(), |secret| {
         format!("{:?}", SecretHash::of(key, secret.as_bytes()))
     })
