@@ -306,7 +306,7 @@ impl<L: Link> Driver<L> {
                     key_frames = 0;
                     if dirty {
                         dirty = false;
-                        self.paint()?;
+                        self.cost.frame_bytes = Some(self.paint()?);
                         pause = Some(Box::pin(sleep(FRAME)));
                     }
                 }

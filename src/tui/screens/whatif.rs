@@ -37,6 +37,8 @@ const POLL: Span = Span(500_000);
 struct Scenario {
     changes: ChangeSet,
     outcome: Option<Box<Outcome>>,
+    /// The horizon that the outcome answers; its own is shorter where the history does not carry so far.
+    answers: Span,
     /// The number of the question whose answer is awaited.
     job: Option<u64>,
     /// The time cursor it was asked at last; `None` is now.
@@ -454,9 +456,9 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
     match answer.map(|answer| *answer) {
         _ if tag.what == "stop" => {}
         // An answer to what is no longer asked comes too late and is dropped.
-        Ok(Answer::WhatIf(outcome)) if outcome.changes == scenario.changes && outcome.horizon == horizon => {
+        Ok(Answer::WhatIf(outcome)) if outcome.changes == scenario.changes && outcome.horizon <= horizon => {
             (scenario.job, scenario.progress, scenario.failed) = (None, None, None);
-            scenario.outcome = Some(outcome);
+            (scenario.outcome, scenario.answers) = (Some(outcome), horizon);
         }
         Ok(Answer::Progress(progress)) => scenario.progress = progress.or(scenario.progress),
         Ok(_) => {}

@@ -6,6 +6,7 @@ use crate::{
     tui::{
         chart,
         look::Role,
+        order,
         page::Page,
         state::{Room, State},
         text::{self, fit},
@@ -30,7 +31,8 @@ pub(super) fn drawn(state: &State) -> Vec<SeriesId> {
     }
     let fill = state.room() == Room::Large;
     let focus = focus(state);
-    let limited = state.shown.metrics.iter().filter(|row| fill && row.limit.is_some());
+    let limited = order::ordered(state).into_iter();
+    let limited = limited.filter(|row| fill && row.limit.is_some() && row.ready.is_none());
     let mut ids: Vec<SeriesId> = Vec::new();
     let soonest = crossings(state).into_iter().map(|(row, _)| row);
     for row in soonest.chain(limited) {

@@ -303,6 +303,16 @@ fn nothing(state: &State) -> String {
         // Of the past it is not looked for.
         _ if state.at.is_some() => none,
         None => format!("{none} Looking farther ahead."),
+        // What still learns may yet be found to pass one.
+        Some(None)
+            if state
+                .shown
+                .metrics
+                .iter()
+                .any(|row| row.limit.is_some() && row.ready.is_some()) =>
+        {
+            none
+        }
         Some(None) => format!("{none} Nor is a limit likely to be passed within 90 d."),
         Some(Some((id, crossing))) => format!(
             "{none} The nearest: {} {} in {}. Press + for a longer horizon.",

@@ -181,9 +181,9 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     let now = state.now();
     page.line(Role::Heading, "EXPLAIN");
     page.line(Role::Text, &format!("source  {}", row.source));
-    let age = row
-        .now
-        .map_or_else(String::new, |(at, _)| format!(", age {}", (now - at).max(Span::ZERO)));
+    let age = row.now.map_or_else(String::new, |(at, _)| {
+        format!(", age {} s", (now - at).max(Span::ZERO).0 / 1_000_000)
+    });
     page.line(Role::Text, &format!("every   {}{age}", row.cadence));
     let view = ahead(state, &row.id);
     if let Some(view) = view {

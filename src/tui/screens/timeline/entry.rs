@@ -186,6 +186,9 @@ pub(super) fn first(state: &State) -> String {
 
 /// The lanes in order of first departure, in words; a host is named where it is another one than before.
 pub(super) fn linked(state: &State) -> String {
+    if incident(state).is_none() {
+        return "nothing: no incident is shown".into();
+    }
     let ids = lanes(state);
     let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
     let mut before = None;

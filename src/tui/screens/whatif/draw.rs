@@ -147,9 +147,10 @@ fn parts(step: &Step) -> (String, String, String) {
     }
 }
 
-/// A horizon in hours or days: `6 h`, `30 d`.
+/// A horizon in hours or days: `6 h`, `30 d`; one that is no round number of them as it is.
 fn far(horizon: Span) -> String {
     match horizon.0 / Span::from_hours(1).0 {
+        _ if horizon.0 % Span::from_hours(1).0 != 0 => horizon.to_string(),
         hours @ 0..=71 => format!("{hours} h"),
         hours => format!("{} d", hours / 24),
     }
@@ -265,9 +266,10 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     // The figures of before stay in sight until the new ones are there.
     let again = pane.current().job.is_some() && pane.current().outcome.is_some();
     let running = if again { ", new" } else { "" };
+    let carried = outcome_of(state).map_or(pane.horizon, |outcome| outcome.horizon);
     let title = match wide {
-        true => format!(" OUTCOME over {}{running}", far(pane.horizon)),
-        false => format!(" OUTCOME {}", far(pane.horizon)),
+        true => format!(" OUTCOME over {}{running}", far(carried)),
+        false => format!(" OUTCOME {}", far(carried)),
     };
     let with = |letter: &str| format!("with {letter} (80 %)");
     page.line(

@@ -22,7 +22,7 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
         let answered = scenario
             .outcome
             .as_ref()
-            .is_some_and(|outcome| outcome.changes == scenario.changes && outcome.horizon == horizon);
+            .is_some_and(|outcome| outcome.changes == scenario.changes && scenario.answers == horizon);
         if scenario.changes.active().next().is_none() {
             scenario.outcome = None;
             effects.extend(scenario.halt());

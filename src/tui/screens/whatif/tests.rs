@@ -188,6 +188,22 @@ fn a_change_is_moved_in_time_and_back_to_the_start() {
 }
 
 #[test]
+fn an_outcome_cut_to_what_the_history_carries_is_taken() {
+    let mut state = state(80, 24);
+    let effects = entered(&mut state, &Purpose::Change(None), "traffic x1.5");
+    let [Effect::Ask(tag, Query::WhatIf { changes, .. })] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    let cut = Outcome {
+        horizon: Span::from_mins(18),
+        ..outcome(changes.clone())
+    };
+    answer(&mut state, tag, Ok(Box::new(Answer::WhatIf(Box::new(cut)))));
+    assert!(drawn(&state, 80, 20).contains("OUTCOME over 18 min"));
+    assert_eq!(refresh(&mut state), [], "it is not asked again");
+}
+
+#[test]
 fn four_keeps_the_scenario_as_a_proposal() {
     let mut state = seeded(80, 24);
     crate::tui::update(&mut state, fixture::key(KeyCode::Char('4')));

@@ -11,7 +11,9 @@ const HORIZONS: [i64; 8] = [1, 3, 6, 12, 24, 72, 168, 720];
 
 /// Moves when the change under the cursor happens by a step of the chart; not before the time it is asked at, nor behind the horizon.
 pub(super) fn later(state: &mut State, by: i64) -> Vec<Effect> {
-    let (start, horizon) = (state.now(), state.whatif.horizon);
+    let start = state.now();
+    let outcome = state.whatif.current().outcome.as_ref();
+    let horizon = outcome.map_or(state.whatif.horizon, |outcome| outcome.horizon);
     let step = Span((horizon.0 / 36).max(Span::from_mins(1).0));
     let row = state.whatif.row;
     let Some(change) = state.whatif.current_mut().changes.steps.get_mut(row) else {
