@@ -72,7 +72,8 @@ impl Store {
             return Ok(());
         }
         self.checkpoint()?;
-        if self.with(|db| Ok(db.used()?))? > most / 100 * 95 {
+        // A file above its cap with hardly any free blocks is none that compacting would help: something has to go.
+        if self.with(|db| Ok(db.used()?))? > most / 100 * 95 || self.bytes() > most {
             while self.step(|db| Ok(db.used()? > most / 100 * 90 && db.forget_oldest()?))? {
                 self.checkpoint()?;
             }
