@@ -127,7 +127,7 @@ pub(super) fn focus(state: &State) -> Option<SeriesId> {
     let known = |id: &SeriesId| state.metric(id).is_some();
     let off = || {
         let series = state.shown.findings.iter().flat_map(|finding| &finding.series);
-        series.cloned().find(known)
+        series.into_iter().find(|id| known(id)).cloned()
     };
     let worst = || {
         let worst = state.shown.resources.first()?.worst.as_ref();
