@@ -52,8 +52,9 @@ const DETAILS: [&str; 40] = [
     "vm.thp_fault_per_s",
 ];
 
-/// Whether it only explains others.
-pub(super) fn detail(name: &str) -> bool {
+/// Whether the metric of that name only explains others.
+#[must_use]
+pub fn detail(name: &str) -> bool {
     DETAILS.iter().any(|pattern| matches(pattern, name))
 }
 

@@ -134,6 +134,7 @@ impl Groups {
                 a.mark
                     .cmp(&b.mark)
                     .then_with(|| telling(&b.id.name).cmp(&telling(&a.id.name)))
+                    .then_with(|| detail(&a.id.name).cmp(&detail(&b.id.name)))
                     .then_with(|| b.bits.total_cmp(&a.bits))
                     .then_with(|| a.since.cmp(&b.since))
                     .then_with(|| a.id.cmp(&b.id))

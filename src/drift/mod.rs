@@ -29,6 +29,7 @@ use crate::{
 };
 
 pub use baseline::{Baseline, Difference};
+pub use family::detail;
 pub use incidents::{Incident, incidents};
 
 pub use declared::{Compared, Departure, Path, Step, compare, compare_states, rank, told};

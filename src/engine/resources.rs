@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{MetricRow, ResourceRow, SettingRow};
-use crate::domain::{Mark, ResourceId, SeriesId, Unit};
+use crate::{
+    domain::{Mark, ResourceId, SeriesId, Unit},
+    drift::detail,
+};
 
 /// The resources, worst first. `marks` are those of the findings; `trend` gives a metric's last value of each of eight minutes.
 pub(super) fn resources(
@@ -26,7 +29,8 @@ pub(super) fn resources(
                 resource.mark = resource.mark.min(row.mark);
             }
             let bits = f64::from(row.bits);
-            if resource.worst.as_ref().is_none_or(|(_, worst)| bits > *worst) {
+            let speaks = row.mark != Mark::Ok || !detail(&row.id.name);
+            if speaks && resource.worst.as_ref().is_none_or(|(_, worst)| bits > *worst) {
                 resource.worst = Some((row.id.clone(), bits));
             }
         }
