@@ -45,7 +45,7 @@ pub struct Args {
 
 /// A departure as JSON.
 #[derive(Serialize)]
-struct View<'a> {
+pub(super) struct View<'a> {
     resource: &'a str,
     path: String,
     desired: Option<&'a Tree>,
@@ -120,7 +120,7 @@ pub(super) fn run(args: &Args, now: Timestamp, json: bool, out: &mut Out) -> any
     })
 }
 
-fn view(departure: &Departure) -> View<'_> {
+pub(super) fn view(departure: &Departure) -> View<'_> {
     View {
         resource: &departure.resource,
         path: departure.path.to_string(),

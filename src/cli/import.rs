@@ -7,9 +7,9 @@ use serde::Serialize;
 use crate::{
     cli::{
         Columns, Exit, Out,
-        drift::{files, of, show},
+        drift::{View, files, of, show, view},
     },
-    domain::{Level, Tree},
+    domain::Tree,
     drift::{Departure, Path, Step, rank},
     observe::import::{Format, Item},
     store::random_key,
@@ -54,11 +54,8 @@ impl Tool {
 /// What a tool found or is about to do, as JSON.
 #[derive(Serialize)]
 struct Change<'a> {
-    resource: &'a str,
-    path: String,
-    desired: Option<&'a Tree>,
-    live: Option<&'a Tree>,
-    level: Level,
+    #[serde(flatten)]
+    departure: View<'a>,
     pending: bool,
 }
 
@@ -106,10 +103,13 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
     rank(&mut drifted);
     rank(&mut pending);
     if json && settings.is_empty() {
-        let change = |departure, pending| view(departure, pending);
-        let drifted = drifted.iter().map(|one| change(one, false));
-        let changes: Vec<Change<'_>> = drifted.chain(pending.iter().map(|one| change(one, true))).collect();
-        out.json(&changes)?;
+        let drifted = drifted.iter().map(|departure| (departure, false));
+        let changes = drifted.chain(pending.iter().map(|departure| (departure, true)));
+        let changes = changes.map(|(departure, pending)| Change {
+            departure: view(departure),
+            pending,
+        });
+        out.json(&changes.collect::<Vec<_>>())?;
     } else if json {
         let settings = settings.iter().map(|(resource, path, value)| Setting {
             resource,
@@ -121,17 +121,6 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
         page(&drifted, &pending, &settings, out)?;
     }
     Ok(if faults > 0 { Exit::Faults } else { Exit::Done })
-}
-
-fn view(departure: &Departure, pending: bool) -> Change<'_> {
-    Change {
-        resource: &departure.resource,
-        path: departure.path.to_string(),
-        desired: departure.desired.as_ref(),
-        live: departure.live.as_ref(),
-        level: departure.level,
-        pending,
-    }
 }
 
 fn page(

@@ -29,8 +29,8 @@ pub(super) fn resources(
                 resource.mark = resource.mark.min(row.mark);
             }
             let bits = f64::from(row.bits);
-            let speaks = row.mark != Mark::Ok || !detail(&row.id.name);
-            if speaks && resource.worst.as_ref().is_none_or(|(_, worst)| bits > *worst) {
+            let worse = resource.worst.as_ref().is_none_or(|(_, worst)| bits > *worst);
+            if worse && (row.mark != Mark::Ok || !detail(&row.id.name)) {
                 resource.worst = Some((row.id.clone(), bits));
             }
         }

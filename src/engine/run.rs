@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -16,7 +15,8 @@ use tokio::{
 };
 
 use super::{
-    Asked, Keeper, MOST_DELTA, Opened, Player, Read, Reader, Snapshot, SourceRow, Usage, answer, clock,
+    Asked, Keeper, MOST_DELTA, Opened, RECORDER, Read, Reader, SEED, Setup, Snapshot, SourceRow, Sources, Usage,
+    answer, clock,
     pacer::Pacer,
     player::Played,
     publish::{About, Publisher},
@@ -26,51 +26,12 @@ use super::{
     usage::Meter,
 };
 use crate::{
-    domain::{Batch, Event, EventKind, Options, ResourceId, Span, Timestamp},
-    observe::{
-        Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, recording::Recorder, setting_groups,
-    },
+    domain::{Batch, Event, EventKind, Options, Span, Timestamp},
+    observe::{Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, setting_groups},
     pipeline::{self, State},
     shadow::{Metric, MetricShadow},
     store::{AuditEntry, Write},
 };
-
-/// The seed of every sampled path: the same data give the same figures.
-pub const SEED: u64 = 7;
-
-/// How an engine is to run.
-pub struct Setup {
-    /// The options in force.
-    pub options: Options,
-    /// The store's file; `None` keeps all in memory.
-    pub store: Option<PathBuf>,
-    /// The host watched.
-    pub resource: ResourceId,
-    /// The root of the file system watched (`/`).
-    pub root: PathBuf,
-    /// What is read.
-    pub sources: Sources,
-    /// A recording to play in place of the host: its clock is the engine's.
-    pub play: Option<Player>,
-    /// Where every step is recorded, if anywhere.
-    pub recorder: Option<Recorder>,
-    /// Who started it: user@tty.
-    pub who: String,
-}
-
-/// What an engine reads of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sources {
-    /// Nothing: it only answers from the store. Its first snapshot comes when the store is open.
-    None,
-    /// Every source once; then it only answers. Its first snapshot comes after that.
-    Once,
-    /// For as long as it lives.
-    Live,
-}
-
-/// The row among the sources that says why recording ended.
-pub const RECORDER: &str = "recorder";
 
 pub(super) struct Loop {
     pub setup: Setup,
@@ -99,7 +60,7 @@ pub(super) struct Loop {
     into: mpsc::Sender<Read>,
     /// What tells the readers how often to read; they end when it hangs up.
     orders: Vec<blocking::Sender<Order>>,
-    pub(super) pacer: Pacer,
+    pub pacer: Pacer,
     /// What a step could not take: it comes with the next.
     waiting: Batch,
     ready: bool,
