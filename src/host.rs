@@ -164,7 +164,7 @@ impl Runtime for ThisHost {
     fn when(&self) -> When {
         When {
             now: clock::now(),
-            zone: jiff::tz::TimeZone::system(),
+            zone: foreshadow::observe::zone::local(),
         }
     }
 

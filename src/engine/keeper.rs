@@ -30,6 +30,7 @@ const UPKEEP: Span = Span::from_mins(5);
 type Ask = Box<dyn FnOnce(&mut Store) + Send>;
 
 enum Order {
+    Open,
     Append(Box<Write>),
     Ask(Ask),
     Compact(Ask),
@@ -61,8 +62,8 @@ pub struct Opened {
 }
 
 impl Keeper {
-    /// Starts the thread. `path` of `None` keeps all in memory. Without `upkeep` nothing is dropped for its age: what a recording holds
-    /// is old. `opened` is called once, on that thread, as soon as it is known.
+    /// Starts the thread, which waits for [`Keeper::open`]. `path` of `None` keeps all in memory. Without `upkeep` nothing is dropped for
+    /// its age: what a recording holds is old. `opened` is called once, on that thread, as soon as it is known.
     pub fn start(
         path: Option<PathBuf>,
         options: StoreOptions,
@@ -96,6 +97,11 @@ impl Keeper {
             .spawn(move || thread.run(&inbox, opened))
             .expect("a thread can be started when the program starts");
         Self { orders, row }
+    }
+
+    /// Opens the store.
+    pub fn open(&self) {
+        let _ = self.orders.try_send(Order::Open);
     }
 
     /// Hands a write over; gives it back when the queue is full.
@@ -157,7 +163,7 @@ struct Thread {
 
 impl Thread {
     fn run(mut self, inbox: &Receiver<Order>, opened: impl FnOnce(Opened)) {
-        opened(self.open());
+        let mut opened = Some(opened);
         loop {
             // Woken by orders alone while all is well: an idle keeper costs nothing.
             let order = match self.retry_at {
@@ -165,6 +171,11 @@ impl Thread {
                 Some(at) => inbox.recv_timeout((at - clock::now()).max(Span::ZERO).into()),
             };
             match order {
+                Ok(Order::Open) => {
+                    if let Some(opened) = opened.take() {
+                        opened(self.open());
+                    }
+                }
                 Ok(Order::Append(write)) => {
                     self.held.append(*write);
                     if self.retry_at.is_none() {

@@ -33,6 +33,9 @@ use crate::{
     store::{AuditEntry, Write},
 };
 
+/// What a console needs to draw the first values, and to ask for what stands beside them.
+const FIRST_SCREEN: Duration = Duration::from_millis(20);
+
 pub(super) struct Loop {
     pub setup: Setup,
     pub options: Arc<Options>,
@@ -58,6 +61,8 @@ pub(super) struct Loop {
     meter: Meter,
     reads: mpsc::Receiver<Read>,
     into: mpsc::Sender<Read>,
+    /// What is begun once the first values are on the screen: loading DuckDB takes a processor for longer than they do.
+    late: Option<Vec<Group>>,
     /// What tells the readers how often to read; they end when it hangs up.
     orders: Vec<blocking::Sender<Order>>,
     pub pacer: Pacer,
@@ -99,6 +104,7 @@ impl Loop {
             saves: 0,
             jumps: clock::JumpWatch::start(),
             meter: Meter::default(),
+            late: Some(Vec::new()),
             orders: Vec::new(),
             pacer: Pacer::default(),
             waiting: Batch::default(),
@@ -116,11 +122,16 @@ impl Loop {
     pub async fn run(mut self, mut questions: mpsc::Receiver<Asked>, mut stopped: oneshot::Receiver<()>) {
         let live = self.setup.sources == Sources::Live;
         if live {
-            self.start_readers(metric_groups(&self.host([0; 32])));
+            let mut groups = metric_groups(&self.host([0; 32])).into_iter();
+            self.start_readers(groups.next());
+            self.late = Some(groups.collect());
+        } else {
+            self.begin();
         }
         // Without news for this long the step runs all the same: silence is something to judge.
         let silence = Duration::from(self.options.interval) * 3 + Duration::from_secs(1);
         let mut quiet_until = Later::now() + silence;
+        let mut begin = Later::now() + Duration::from_secs(1);
         loop {
             let opened = async {
                 match self.opened.as_mut() {
@@ -146,7 +157,9 @@ impl Loop {
                 Some(read) = self.reads.recv() => {
                     self.take(read);
                     quiet_until = Later::now() + silence;
+                    begin = begin.min(Later::now() + FIRST_SCREEN);
                 }
+                () = sleep_until(begin), if self.late.is_some() => self.begin(),
                 () = sleep_until(quiet_until), if live => {
                     quiet_until = Later::now() + silence;
                     let now = clock::now();
@@ -199,6 +212,14 @@ impl Loop {
         let known = metrics.iter().filter(|(_, metric)| ours(metric));
         let known = known.filter_map(|(id, metric)| Some((id.clone(), metric.newest()?.at)));
         prometheus_group(&self.options.prometheus, &known.collect(), once)
+    }
+
+    /// Opens the store and reads what is not read yet, the first time it is called.
+    fn begin(&mut self) {
+        if let Some(groups) = self.late.take() {
+            self.keeper.open();
+            self.start_readers(groups);
+        }
     }
 
     fn start_readers(&mut self, groups: impl IntoIterator<Item = Group>) {

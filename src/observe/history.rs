@@ -10,6 +10,7 @@ use super::{
     Host, ObserveError, Source,
     tail::{Tail, rotated},
     witness::{Deed, Witness},
+    zone,
 };
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
 
@@ -140,7 +141,7 @@ impl PackageHistory {
 /// The zone of local times in logs: the system's own; UTC for a copied file tree.
 pub(super) fn zone(host: &Host) -> TimeZone {
     if host.root == Path::new("/") {
-        TimeZone::system()
+        zone::local()
     } else {
         TimeZone::UTC
     }

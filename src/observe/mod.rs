@@ -52,6 +52,7 @@ mod temperature;
 mod timesync;
 mod unit;
 mod witness;
+pub mod zone;
 
 // Elsewhere these are all there is; on Linux only their tests run.
 #[cfg(any(not(target_os = "linux"), test))]

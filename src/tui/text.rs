@@ -9,6 +9,7 @@ use unicode_width::UnicodeWidthStr;
 use crate::{
     domain::{Span, Timestamp, text::visible},
     engine::ReplayRow,
+    observe::zone::local,
 };
 
 /// How fast a recording is played: `x10`, `held`, `max`, `ended`.
@@ -246,7 +247,7 @@ fn zoned(at: Timestamp) -> jiff::Zoned {
 pub fn zone() -> &'static TimeZone {
     static ZONE: OnceLock<TimeZone> = OnceLock::new();
     // Snapshot tests show the same clock everywhere.
-    ZONE.get_or_init(|| if cfg!(test) { TimeZone::UTC } else { TimeZone::system() })
+    ZONE.get_or_init(|| if cfg!(test) { TimeZone::UTC } else { local() })
 }
 
 /// `text` without what acts on a terminal, and without joiners and variation selectors: terminals do not agree on their cells.
