@@ -6,6 +6,7 @@ mod forecast;
 mod id;
 mod ledger;
 mod options;
+pub mod packed;
 mod proposal;
 mod quantity;
 mod series;

@@ -224,8 +224,8 @@ mod tests {
         #[test]
         fn values_survive_the_codecs(text in ".{0,40}") {
             let value = Value::infer(&text);
-            let packed = rmp_serde::to_vec_named(&value).unwrap();
-            prop_assert_eq!(&rmp_serde::from_slice::<Value>(&packed).unwrap(), &value);
+            let packed = crate::domain::packed::pack(&value).unwrap();
+            prop_assert_eq!(&crate::domain::packed::unpack::<Value>(&packed).unwrap(), &value);
             let json = serde_json::to_string(&value).unwrap();
             prop_assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), value);
         }

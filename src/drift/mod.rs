@@ -218,7 +218,7 @@ fn bits_for(options: &DriftOptions, values: f64) -> f64 {
 }
 
 /// The least that matters to a person besides what its unit says: of memory two hundredths of all there is, as for a percentage; of
-/// a table that the kernel keeps, two thousandths of its size.
+/// a table that the kernel keeps, two thousandths of its size; of the time that work stood still, a twentieth.
 fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
     let id = &metric.meta.id;
     let (of, share) = match &*id.name {
@@ -228,6 +228,7 @@ fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
         "tcp.time_wait" => ("sysctl.net.ipv4.tcp_max_tw_buckets", 0.002),
         "tcp.orphan" => ("sysctl.net.ipv4.tcp_max_orphans", 0.002),
         "conntrack.used" => ("sysctl.net.netfilter.nf_conntrack_max", 0.002),
+        name if name.starts_with("psi.") => return 5.0,
         _ => return 0.0,
     };
     let all = shadows.settings.get(&SeriesId::new(&id.resource, of));

@@ -391,8 +391,8 @@ fn state_that_was_stored_goes_on_with_the_same_numbers() {
     let mut world = World::new(&["cpu.busy_pct", "load.1"]);
     world.change("sysctl.vm.swappiness", Some("1"));
     let before = world.steps(12, &["cpu.busy_pct"], 50.0);
-    let packed = rmp_serde::to_vec_named(&world.state).unwrap();
-    world.state = rmp_serde::from_slice(&packed).unwrap();
+    let packed = crate::domain::packed::pack(&world.state).unwrap();
+    world.state = crate::domain::packed::unpack(&packed).unwrap();
     let json = serde_json::to_string(&world.state).unwrap();
     world.state = serde_json::from_str(&json).unwrap();
     let after = world.judge();

@@ -1,4 +1,4 @@
-//! What was learnt, as bytes that the store keeps: MessagePack with names, so that later versions read it, compressed on the way. Nothing
+//! What was learnt, as bytes that the store keeps: CBOR with names, so that later versions read it, compressed on the way. Nothing
 //! here ever holds it whole uncompressed: it is as large as all that was learnt.
 
 use std::io::{self, BufReader, BufWriter, Write};
@@ -13,20 +13,15 @@ const CHUNK: usize = 64 << 10;
 /// Packs what was learnt.
 pub(super) fn pack(state: &State) -> io::Result<Vec<u8>> {
     let mut packed = BufWriter::with_capacity(CHUNK, GzEncoder::new(Vec::new(), Compression::fast()));
-    rmp_serde::encode::write_named(&mut packed, state).map_err(io::Error::other)?;
+    ciborium::into_writer(state, &mut packed).map_err(io::Error::other)?;
     packed.flush()?;
     let packer = packed.into_inner().map_err(io::IntoInnerError::into_error)?;
     packer.finish()
 }
 
-/// Unpacks it, also as it was before it was compressed.
+/// Unpacks it.
 pub(super) fn unpack(bytes: &[u8]) -> io::Result<State> {
-    let state = if bytes.starts_with(&[0x1f, 0x8b]) {
-        rmp_serde::from_read(BufReader::with_capacity(CHUNK, GzDecoder::new(bytes)))
-    } else {
-        rmp_serde::from_slice(bytes)
-    };
-    state.map_err(io::Error::other)
+    ciborium::from_reader(BufReader::with_capacity(CHUNK, GzDecoder::new(bytes))).map_err(io::Error::other)
 }
 
 #[cfg(test)]
@@ -35,6 +30,7 @@ mod tests {
     use crate::{
         domain::{
             Batch, MetricKind, MetricMeta, Observation, Options, Point, SettingSnapshot, Span, Timestamp, Unit, Value,
+            packed,
         },
         pipeline,
     };
@@ -72,13 +68,10 @@ mod tests {
             };
             pipeline::step(&mut state, &batch, &Options::default(), at, 7);
         }
-        let named = rmp_serde::to_vec_named(&state).unwrap();
+        let whole = packed::pack(&state).unwrap();
         let packed = pack(&state).unwrap();
-        assert!(packed.len() < named.len() / 2, "{} of {}", packed.len(), named.len());
-        for bytes in [&packed, &named] {
-            let back = unpack(bytes).unwrap();
-            assert_eq!(rmp_serde::to_vec_named(&back).unwrap(), named);
-        }
+        assert!(packed.len() < whole.len() / 2, "{} of {}", packed.len(), whole.len());
+        assert_eq!(packed::pack(&unpack(&packed).unwrap()).unwrap(), whole);
         assert!(unpack(&packed[..packed.len() / 2]).is_err());
         assert!(unpack(b"nonsense").is_err());
     }

@@ -1,4 +1,4 @@
-//! The same link over a Unix socket: length-delimited MessagePack, both ways.
+//! The same link over a Unix socket: length-delimited CBOR, both ways.
 //!
 //! The kernel tells who connects (peer credentials): the engine's own user and root may do all; users named in the option
 //! `allow` may look, ask and note, and change nothing. Everyone else is turned away with a sentence.
@@ -26,9 +26,10 @@ use tokio_util::{
 };
 
 use super::{Answer, Link, LinkError, LocalLink, Query, Snapshot};
+use crate::domain::packed;
 
 /// Raised with every change of the frames.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 /// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
 const FRAME: usize = 256 << 20;
 
@@ -92,13 +93,11 @@ fn frames(stream: UnixStream) -> Frames {
 }
 
 fn pack<T: Serialize>(message: &T) -> io::Result<Bytes> {
-    rmp_serde::to_vec_named(message)
-        .map(Bytes::from)
-        .map_err(io::Error::other)
+    packed::pack(message).map(Bytes::from).map_err(io::Error::other)
 }
 
 fn unpack<T: DeserializeOwned>(frame: &[u8]) -> io::Result<T> {
-    rmp_serde::from_slice(frame).map_err(io::Error::other)
+    packed::unpack(frame).map_err(io::Error::other)
 }
 
 async fn next<T: DeserializeOwned>(frames: &mut Frames) -> io::Result<T> {

@@ -11,7 +11,7 @@ use super::{
     secret::{holds_secret, redact, scrub},
 };
 use crate::domain::{
-    Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Timestamp, Value, text::visible,
+    Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Timestamp, Value, packed, text::visible,
 };
 
 /// A scope of a host: knows what was told of it last.
@@ -50,9 +50,7 @@ impl Scope {
 
     /// Tells `sheet`, or only confirms what was told last when it says the same.
     pub(super) fn tell(&mut self, now: Timestamp, sheet: Sheet, out: &mut Batch) {
-        let fingerprint = rmp_serde::to_vec(&sheet.settings)
-            .ok()
-            .map(|bytes| blake3::hash(&bytes));
+        let fingerprint = packed::pack(&sheet.settings).ok().map(|bytes| blake3::hash(&bytes));
         if fingerprint.is_some() && fingerprint == self.told {
             return self.confirm(now, out);
         }

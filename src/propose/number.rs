@@ -50,7 +50,8 @@ mod tests {
             (numbers.of(77), numbers.of(5), numbers.of(77)),
             (ProposalId(1), ProposalId(2), ProposalId(1))
         );
-        let mut later: Numbers = rmp_serde::from_slice(&rmp_serde::to_vec_named(&numbers).unwrap()).unwrap();
+        let mut later: Numbers =
+            crate::domain::packed::unpack(&crate::domain::packed::pack(&numbers).unwrap()).unwrap();
         later.after(9);
         assert_eq!((later.of(5), later.of(6)), (ProposalId(2), ProposalId(10)));
         for key in 100..100 + Numbers::MOST as u64 {

@@ -454,7 +454,7 @@ mod tests {
                 scored.extend(ledger.settle(at(now)));
                 prop_assert!(scored.iter().all(|scored| scored.loss.is_finite() && scored.naive_loss.is_finite()));
             }
-            let stored: Ledger = rmp_serde::from_slice(&rmp_serde::to_vec_named(&ledger).unwrap()).unwrap();
+            let stored: Ledger = crate::domain::packed::unpack(&crate::domain::packed::pack(&ledger).unwrap()).unwrap();
             prop_assert_eq!(stored.open(), ledger.open());
             prop_assert_eq!(stored.records(), ledger.records());
             ledger.settle(at(now + 1_000_000));

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::keys::unreadable;
-use crate::domain::Timestamp;
+use crate::domain::{Timestamp, packed};
 
 /// Microseconds within the years that calendars know.
 pub(super) fn micros(at: Timestamp) -> i64 {
@@ -38,7 +38,6 @@ pub(super) fn json(value: &impl Serialize) -> Result<String, duckdb::Error> {
     serde_json::to_string(value).map_err(|error| unreadable(0, error))
 }
 
-/// MessagePack with names, so that fields can be added; unlike JSON it keeps every number as it is.
 pub(super) fn packed(value: &impl Serialize) -> Result<Vec<u8>, duckdb::Error> {
-    rmp_serde::to_vec_named(value).map_err(|error| unreadable(0, error))
+    packed::pack(value).map_err(|error| unreadable(0, error))
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use duckdb::Connection;
 
-use crate::domain::{MetricMeta, ResourceId, SeriesId};
+use crate::domain::{MetricMeta, ResourceId, SeriesId, packed};
 
 /// Times before any value.
 pub(super) const DAWN: i64 = -1_000_000_000_000_000_000;
@@ -69,7 +69,7 @@ impl Keys {
             let id = SeriesId::new(resource, &row.get::<_, String>(1)?);
             let meta = row.get::<_, Option<Vec<u8>>>(2)?;
             let meta = meta
-                .map(|packed| rmp_serde::from_slice(&packed))
+                .map(|packed| packed::unpack(&packed))
                 .transpose()
                 .map_err(|e| unreadable(2, e))?;
             keys.remember(id, meta);

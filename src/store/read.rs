@@ -13,7 +13,7 @@ use super::{
 };
 use crate::domain::{
     Event, EventKind, Finding, MetricKind, MetricMeta, Proposal, Quantiles, ResourceId, SeriesId, SettingChange, Span,
-    Timestamp, Unit, Value,
+    Timestamp, Unit, Value, packed,
 };
 
 /// A value older than this is not what a metric is.
@@ -275,7 +275,7 @@ fn event(row: &Row<'_>) -> Result<Event, duckdb::Error> {
 }
 
 fn unpacked<T: serde::de::DeserializeOwned>(row: &Row<'_>) -> Result<T, duckdb::Error> {
-    rmp_serde::from_slice(&row.get::<_, Vec<u8>>(0)?).map_err(|error| unreadable(0, error))
+    packed::unpack(&row.get::<_, Vec<u8>>(0)?).map_err(|error| unreadable(0, error))
 }
 
 /// What is known of a metric that no source has described.

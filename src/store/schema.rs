@@ -46,7 +46,7 @@ CREATE TABLE progress(name VARCHAR NOT NULL, reached BIGINT NOT NULL);
 INSERT INTO progress SELECT unnest(['rolled', 'from_0', 'from_1', 'from_2', 'from_3']), -1000000000000000000;
 
 CREATE TABLE resource(key INTEGER NOT NULL, name VARCHAR NOT NULL);
--- unit and meta (MessagePack of MetricMeta) are null for settings.
+-- unit and meta (packed MetricMeta) are null for settings.
 CREATE TABLE series(key INTEGER NOT NULL, resource INTEGER NOT NULL, name VARCHAR NOT NULL, unit VARCHAR, meta BLOB);
 
 CREATE TABLE metric_obs(series INTEGER NOT NULL, observed_at BIGINT NOT NULL, value DOUBLE NOT NULL, bits FLOAT NOT NULL);
@@ -64,7 +64,7 @@ CREATE TABLE expected(series INTEGER NOT NULL, expected_at BIGINT NOT NULL,
 CREATE TABLE setting_change(series INTEGER NOT NULL, changed_at BIGINT NOT NULL, initial BOOLEAN NOT NULL,
   previous VARCHAR, value VARCHAR, shown_previous VARCHAR, shown VARCHAR, changed_by VARCHAR);
 CREATE TABLE event(happened_at BIGINT NOT NULL, resource INTEGER NOT NULL, kind VARCHAR NOT NULL, what VARCHAR NOT NULL, who VARCHAR);
--- body is the MessagePack of the whole, as it was shown.
+-- body is the packed whole, as it was shown.
 CREATE TABLE finding(id UBIGINT NOT NULL, shown_at BIGINT NOT NULL, since BIGINT NOT NULL, ended BIGINT, resource VARCHAR NOT NULL,
   series VARCHAR NOT NULL, mark VARCHAR NOT NULL, level VARCHAR NOT NULL, severity VARCHAR NOT NULL, comparison VARCHAR NOT NULL,
   bits DOUBLE NOT NULL, score DOUBLE NOT NULL, confidence DOUBLE NOT NULL, summary VARCHAR NOT NULL, evidence VARCHAR NOT NULL, body BLOB NOT NULL);
@@ -100,4 +100,10 @@ CREATE VIEW ledger AS SELECT make_timestamp(l.scored_at) AS scored_at, r.name AS
   make_timestamp(l.made_at) AS made_at, make_timestamp(l.due) AS due, l.claim, l.outcome, l.loss, l.naive_loss
   FROM score l JOIN series s ON s.key = l.series JOIN resource r ON r.key = s.resource;
 CREATE VIEW audit AS SELECT seq, make_timestamp(logged_at) AS logged_at, who, what, resource, result, hex(hash) AS hash FROM audit_log;
+", "
+-- What was packed as MessagePack is packed as CBOR now: what is derived or told again is told anew, what was observed stays.
+DELETE FROM state;
+DELETE FROM finding;
+DELETE FROM proposal;
+UPDATE series SET meta = NULL;
 "];

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use foreshadow::{
     domain::{
         Batch, Comparison, Event, EventKind, Finding, Mark, MetricKind, MetricMeta, Observation, Options, Point,
-        ProposalKind, ResourceId, SeriesId, SettingSnapshot, Severity, Span, Timestamp, Unit, Value,
+        ProposalKind, ResourceId, SeriesId, SettingSnapshot, Severity, Span, Timestamp, Unit, Value, packed,
     },
     pipeline::{State, step},
 };
@@ -288,7 +288,7 @@ fn the_same_day_twice_is_the_same_to_the_last_bit() {
             "fs./.used_pct" => 61.0 + place as f64 * 0.05,
             _ => f64::NAN,
         });
-        rmp_serde::to_vec_named(&host.state).unwrap()
+        packed::pack(&host.state).unwrap()
     };
     assert_eq!(day(), day());
 }
@@ -297,16 +297,13 @@ fn the_same_day_twice_is_the_same_to_the_last_bit() {
 fn what_was_learnt_survives_being_saved() {
     let mut host = Host::new();
     host.calm(90);
-    let saved = rmp_serde::to_vec_named(&host.state).unwrap();
+    let saved = packed::pack(&host.state).unwrap();
     let mut other = Host::new();
-    other.state = rmp_serde::from_slice(&saved).unwrap();
+    other.state = packed::unpack(&saved).unwrap();
     (other.now, other.draw) = (host.now, host.draw.clone());
     host.calm(30);
     other.calm(30);
-    assert_eq!(
-        rmp_serde::to_vec_named(&host.state).unwrap(),
-        rmp_serde::to_vec_named(&other.state).unwrap()
-    );
+    assert_eq!(packed::pack(&host.state).unwrap(), packed::pack(&other.state).unwrap());
 }
 
 #[test]

@@ -13,6 +13,8 @@ use std::{
 use rustix::fs::{FileType, Stat};
 use serde::{Deserialize, Serialize};
 
+use crate::domain::packed;
+
 /// The content of a file: the first half of its BLAKE3.
 pub(super) type Content = [u8; 16];
 
@@ -21,8 +23,9 @@ pub(super) const UNREAD: Content = [0; 16];
 /// The content may not be read, or is none.
 pub(super) const NOT_READ: Content = [0xff; 16];
 
-/// One file, link or folder.
+/// One file, link or folder. Kept as a row: there are many, and names of fields would double them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Row", into = "Row")]
 pub(super) struct Entry {
     /// What tells it from its next version without reading it; 0 for one that has to be looked at again.
     pub(super) seen: u64,
@@ -31,6 +34,25 @@ pub(super) struct Entry {
     pub(super) mode: u16,
     /// The place of its owner and group in [`Tree::owners`].
     pub(super) owner: u16,
+}
+
+type Row = (u64, serde_bytes::ByteArray<16>, u16, u16);
+
+impl From<Entry> for Row {
+    fn from(entry: Entry) -> Self {
+        (entry.seen, entry.content.into(), entry.mode, entry.owner)
+    }
+}
+
+impl From<Row> for Entry {
+    fn from((seen, content, mode, owner): Row) -> Self {
+        Self {
+            seen,
+            content: content.into_array(),
+            mode,
+            owner,
+        }
+    }
 }
 
 impl Entry {
@@ -72,6 +94,7 @@ pub(super) fn seen(stat: &Stat) -> u64 {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Folder {
     /// The names in order, a zero byte after each.
+    #[serde(with = "serde_bytes")]
     names: Box<[u8]>,
     entries: Box<[Entry]>,
     /// Whether it has been looked into.
@@ -129,7 +152,7 @@ pub(super) struct Tree {
 }
 
 /// The first bytes of a kept tree; another version begins anew.
-const VERSION: &[u8] = b"foreshadow files 1\n";
+const VERSION: &[u8] = b"foreshadow files 2\n";
 
 impl Tree {
     /// The place of a pair of user and group. The 65,536th pair and all after it share one.
@@ -199,7 +222,7 @@ impl Tree {
         if blake3::keyed_hash(key, body) != *hash {
             return None;
         }
-        rmp_serde::from_slice(body).ok()
+        packed::unpack(body).ok()
     }
 
     /// Writes everything to `file`, whole or not at all, readable by its owner only, under `key`.
@@ -213,7 +236,7 @@ impl Tree {
             into: io::BufWriter::new(&mut beside),
             hash: blake3::Hasher::new_keyed(key),
         };
-        rmp_serde::encode::write(&mut body, self).map_err(io::Error::other)?;
+        ciborium::into_writer(self, &mut body).map_err(io::Error::other)?;
         let hash = body.hash.finalize();
         body.into.write_all(hash.as_bytes())?;
         body.into.flush()?;

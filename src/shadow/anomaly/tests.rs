@@ -151,8 +151,8 @@ fn its_state_survives_a_restart_bit_for_bit() {
     for place in 0..20 * DAY {
         detector.observe(at(place), normal(&mut random));
     }
-    let stored = rmp_serde::to_vec(&detector).unwrap();
-    let mut again: Detector = rmp_serde::from_slice(&stored).unwrap();
+    let stored = crate::domain::packed::pack(&detector).unwrap();
+    let mut again: Detector = crate::domain::packed::unpack(&stored).unwrap();
     assert_eq!(detector, again);
     for place in 20 * DAY..21 * DAY {
         let value = normal(&mut random);

@@ -236,7 +236,7 @@ proptest! {
             prop_assert!(values.iter().map(|(_, p)| p).sum::<f64>() <= 1.0 + 1e-9);
             prop_assert_eq!(shadow.get(&id).map(|state| state.value.clone()), seen.to);
         }
-        let stored: SettingShadow = rmp_serde::from_slice(&rmp_serde::to_vec_named(&shadow).unwrap()).unwrap();
+        let stored: SettingShadow = crate::domain::packed::unpack(&crate::domain::packed::pack(&shadow).unwrap()).unwrap();
         prop_assert_eq!(stored.all(), shadow.all());
         let id = id("sysctl.s1");
         prop_assert_eq!(stored.hazard(&id, now, DAY), shadow.hazard(&id, now, DAY));

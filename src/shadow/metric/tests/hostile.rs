@@ -151,7 +151,7 @@ proptest! {
     fn a_stored_model_goes_on_exactly_as_the_one_in_memory(values in prop::collection::vec(-5.0..5.0f64, 40..400)) {
         let mut shadow = shadow(MetricKind::Gauge, 2);
         feed(&mut shadow, &values);
-        let mut stored: MetricShadow = rmp_serde::from_slice(&rmp_serde::to_vec_named(&shadow).unwrap()).unwrap();
+        let mut stored: MetricShadow = crate::domain::packed::unpack(&crate::domain::packed::pack(&shadow).unwrap()).unwrap();
         let more = &values[..30];
         prop_assert_eq!(feed(&mut shadow, more), feed(&mut stored, more));
         let horizon = Span::from_hours(6);
