@@ -102,6 +102,7 @@ pub fn crossing() -> Crossing {
         probability: 0.97,
         horizon: Span::from_hours(6),
         at: [Some(at("16:55:00")), Some(at("17:42:00")), Some(at("19:30:00"))],
+        at95: [Some(at("16:38:00")), None],
     }
 }
 
@@ -190,6 +191,7 @@ fn metrics() -> Vec<MetricRow> {
                     Some(now() + Span::from_hours(52)),
                     Some(now() + Span::from_hours(69)),
                 ],
+                at95: [Some(now() + Span::from_hours(33)), None],
             }),
             ..metric(
                 "db-02/pg.conn_used",
