@@ -2,7 +2,9 @@
 //!
 //! Live, replay, demo, tests and benchmarks call exactly [`step`].
 
+mod promise;
 mod record;
+mod relearn;
 pub mod tempo;
 mod world;
 
@@ -56,6 +58,8 @@ pub struct State {
     proposed_for: (u64, Option<Timestamp>),
     /// Up to when predictions for the ledger were made.
     predicted_to: Option<Timestamp>,
+    #[serde(default)]
+    relearning: relearn::Relearning,
     /// Up to when the ledger was settled.
     settled_at: Option<Timestamp>,
 }
@@ -112,7 +116,9 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
     for event in &batch.events {
         world::take_event(state, event, &mut out);
     }
-    world::refit(state, now);
+    promise::promise(state, &out.write.changes, now, seed);
+    let refitted = world::refit(state, now);
+    relearn::note(state, &refitted, now, &mut out);
     judge(state, options, now, seed, &mut out);
     predict(state, now);
     // Nothing in the ledger is due more finely than a minute; what is gone is looked for as often.
@@ -122,6 +128,7 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
     {
         state.settled_at = Some(now);
         out.write.scored.extend(state.ledger.settle(now));
+        promise::verify(state, now, &mut out);
         world::forget(state, now);
     }
     out

@@ -63,21 +63,26 @@ pub(super) struct CrossingView {
     limit: f64,
     probability: f64,
     horizon_secs: f64,
+    at2_5: Option<Timestamp>,
     at10: Option<Timestamp>,
     at50: Option<Timestamp>,
     at90: Option<Timestamp>,
+    at97_5: Option<Timestamp>,
 }
 
 impl From<&Crossing> for CrossingView {
     fn from(crossing: &Crossing) -> Self {
         let [at10, at50, at90] = crossing.at;
+        let [at2_5, at97_5] = crossing.at95;
         Self {
             limit: crossing.limit,
             probability: crossing.probability,
             horizon_secs: crossing.horizon.secs_f64(),
+            at2_5,
             at10,
             at50,
             at90,
+            at97_5,
         }
     }
 }

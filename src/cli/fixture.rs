@@ -145,6 +145,7 @@ fn crossing() -> Crossing {
         probability: 0.8,
         horizon: Span::from_hours(6),
         at: [Some(at("2026-03-12T15:00:00Z")), Some(at("2026-03-12T16:30:00Z")), None],
+        at95: [Some(at("2026-03-12T14:40:00Z")), None],
     }
 }
 

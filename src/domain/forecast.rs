@@ -123,6 +123,9 @@ pub struct Crossing {
     pub horizon: Span,
     /// Times by which 10, 50 and 90 % of all paths have passed it; `None` where so many do not within the horizon.
     pub at: [Option<Timestamp>; 3],
+    /// The same for 2.5 and 97.5 %, the ends of the 95 % interval.
+    #[serde(default)]
+    pub at95: [Option<Timestamp>; 2],
 }
 
 #[cfg(test)]

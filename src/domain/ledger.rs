@@ -32,6 +32,13 @@ pub enum Claim {
         /// Probability claimed, 0 to 1.
         probability: f64,
     },
+    /// A change just seen moves the metric: what a what-if of it says from what was known before.
+    Moves {
+        /// The setting that changed; of several that changed together the first.
+        setting: SeriesId,
+        /// How far, in the metric's unit: 10, 50 and 90 %.
+        by: [f64; 3],
+    },
 }
 
 /// A claim about the future, made at one time and due at another.
@@ -54,26 +61,26 @@ pub struct Scored {
     pub prediction: Prediction,
     /// When it was scored.
     pub at: Timestamp,
-    /// What came: the value, or 1 for "it happened" and 0 for "it did not".
+    /// What came: the value, how far it moved, or 1 for "it happened" and 0 for "it did not".
     pub outcome: f64,
-    /// Pinball loss averaged over levels (values) or Brier score (events); lower is better.
+    /// Pinball loss averaged over levels (values), absolute error (moves) or Brier score (events); lower is better.
     pub loss: f64,
-    /// The loss of the plain forecast it has to beat: the value stays as it was, or the base rate.
+    /// The loss of the plain forecast it has to beat: the value stays as it was, nothing moves, or the base rate.
     pub naive_loss: f64,
 }
 
 /// The track record of one sort of claim, over `span` back from now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// `value`, `crosses`, `changes`, `undone`.
+    /// `value`, `crosses`, `changes`, `undone`, `moves`.
     pub sort: Arc<str>,
     /// How long before the due time the claims were made.
     pub ahead: Span,
     /// Claims scored.
     pub scored: u64,
-    /// Share of values inside the 80 % band, 0 to 1; for events the share that happened.
+    /// Share of values and moves inside the 80 % band, 0 to 1; for events the share that happened.
     pub held80: f64,
-    /// Share of values inside the 95 % band, 0 to 1; for events the mean probability claimed.
+    /// Share of values and moves inside the 95 % band, 0 to 1; for events the mean probability claimed.
     pub held95: f64,
     /// Mean loss.
     pub loss: f64,

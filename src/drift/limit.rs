@@ -70,6 +70,8 @@ impl LimitWatch {
                 last: newest.at,
                 back: 0,
             });
+            // What was told has come; whether it comes again is looked at as if nothing had been told.
+            (self.cross, self.next_look) = (None, None);
             return;
         }
         if let Some(breach) = &mut self.breach {
@@ -136,4 +138,35 @@ fn clear(metric: &Metric, limit: &Limit, horizon: Span) -> bool {
             Side::Below => step.band95().0 > limit.value,
         })
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::Unit,
+        drift::sample::{self, above, at},
+    };
+
+    #[test]
+    fn what_came_back_from_beyond_its_limit_is_not_told_to_pass_it_by_what_was_told_before() {
+        let mut metric = sample::metric("tcp.established", Unit::Count);
+        metric.limit = above(360.0);
+        let (mut watch, mut second) = (LimitWatch::default(), 0);
+        let mut next = |value: f64| {
+            sample::seen(&mut metric, second, value, 1.0);
+            watch.look(&metric, &Options::default(), 10.0, at(second), 1);
+            second += 5;
+            (watch.breach.is_some(), watch.cross.is_some())
+        };
+        // Steady, then a rise through the limit, then as before.
+        for _ in 0..100 {
+            assert_eq!(next(100.0), (false, false));
+        }
+        let risen: Vec<_> = (1..=6).map(|step| next(100.0 + 50.0 * f64::from(step))).collect();
+        assert_eq!((risen[4], risen[5]), ((false, true), (true, false)), "{risen:?}");
+        let fallen: Vec<_> = (0..4).map(|_| next(100.0)).collect();
+        assert_eq!(fallen[0], (true, false));
+        assert_eq!(fallen[3], (false, false), "{fallen:?}");
+    }
 }

@@ -46,6 +46,8 @@ pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<
         probability,
         horizon,
         at: [at(0.1, 0.8), at(0.5, 1.0), at(0.9, 1.25)],
+        // As much farther as a log-normal's outer levels lie.
+        at95: [at(0.025, 0.71), at(0.975, 1.41)],
     })
 }
 

@@ -372,6 +372,7 @@ mod tests {
                 probability: 0.75,
                 horizon: Span::from_hours(6),
                 at: [Some(Timestamp::from_secs(20)), Some(Timestamp(30_500_000)), None],
+                at95: [None; 2],
             }),
             ..row("fs./a\"b\\c.used_pct", 3.5)
         }]);

@@ -201,6 +201,18 @@ pub struct Health {
     pub baseline: Option<Timestamp>,
 }
 
+impl Health {
+    /// What-ifs of changes that were then made: those whose effect came inside the promised 80 % interval, and all that were measured.
+    #[must_use]
+    pub fn promises(&self) -> (u64, u64) {
+        let moves = self.records.iter().filter(|record| &*record.sort == "moves");
+        moves.fold((0, 0), |(kept, all), record| {
+            let held = (record.held80 * record.scored as f64).round() as u64;
+            (kept + held, all + record.scored)
+        })
+    }
+}
+
 /// What the engine costs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Usage {

@@ -227,16 +227,18 @@ pub(super) fn forget(state: &mut State, now: Timestamp) {
     }
 }
 
-/// The retraining schedule: the first few metrics that are due.
-pub(super) fn refit(state: &mut State, now: Timestamp) {
+/// The retraining schedule: refits the first few metrics that are due, and says which.
+pub(super) fn refit(state: &mut State, now: Timestamp) -> Vec<SeriesId> {
     let due = state
         .shadows
         .metrics
         .values_mut()
         .filter(|metric| metric.shadow.refit_due(now));
-    for metric in due.take(REFITS) {
+    let refit = |metric: &mut Metric| {
         metric.shadow.refit(now);
-    }
+        metric.meta.id.clone()
+    };
+    due.take(REFITS).map(refit).collect()
 }
 
 #[cfg(test)]

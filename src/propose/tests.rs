@@ -244,6 +244,7 @@ fn a_limit_ahead_is_answered_with_enough_room_and_its_what_if() {
         probability: 0.9,
         horizon: Span::from_hours(6),
         at: [None; 3],
+        at95: [None; 2],
     });
     let proposals = ask(&[cross], &(shadows, baseline));
     assert_eq!(proposals.len(), 1, "{proposals:?}");

@@ -54,7 +54,10 @@ impl Tally {
 }
 
 /// The words for the sorts of claims.
-const SORTS: [&str; 4] = ["value", "crosses", "changes", "undone"];
+const SORTS: [&str; 5] = ["value", "crosses", "changes", "undone", "moves"];
+
+/// Place of what changes move among them.
+const MOVES: u8 = 4;
 
 /// Distances that records are kept by: claims made up to so long before they were due.
 const AHEAD: [Span; 8] = [
@@ -79,7 +82,17 @@ fn sort(claim: &Claim) -> Sort {
         Claim::Crosses { limit, side, .. } => (1, limit.to_bits().rotate_left(1) ^ *side as u64),
         Claim::Changes(_) => (2, 0),
         Claim::Undone { .. } => (3, 0),
+        Claim::Moves { .. } => (MOVES, 0),
     }
+}
+
+/// Standard normal scores of the ends of an 80 % and a 95 % interval.
+const OUTER: [f64; 2] = [1.281_552, 1.959_964];
+
+/// Whether a move that was measured with an error lies within `z` standard deviations of the one promised (10, 50 and 90 %).
+fn kept(by: &[f64; 3], (got, error): (f64, f64), z: f64) -> bool {
+    let far = |end: f64| ((end - by[1]) * z / OUTER[0]).hypot(z * error);
+    (by[1] - far(by[0])..=by[1] + far(by[2])).contains(&got)
 }
 
 /// How long after its due time a value claim can still be scored: two minutes, or a tenth of how far ahead it was made.
@@ -152,7 +165,7 @@ impl Ledger {
                     passed.then_some(1.0)
                 }
             }
-            Claim::Changes(_) | Claim::Undone { .. } => None,
+            Claim::Changes(_) | Claim::Undone { .. } | Claim::Moves { .. } => None,
         };
         self.score_where(id, point.at, due)
     }
@@ -167,15 +180,16 @@ impl Ledger {
             match &prediction.claim {
                 Claim::Changes(_) => Some(1.0),
                 Claim::Undone { to, .. } => (*to == change.to).then_some(1.0),
-                Claim::Value(_) | Claim::Crosses { .. } => None,
+                Claim::Value(_) | Claim::Crosses { .. } | Claim::Moves { .. } => None,
             }
         };
         self.score_where(&change.id, change.at, fulfils)
     }
 
-    /// Scores claims that were due before `now` and did not come true; drops value claims that no value came for.
+    /// Scores claims that were due before `now` and did not come true; drops value claims that no value came for. Claims of what a
+    /// change moves wait for [`Self::verify`].
     pub fn settle(&mut self, now: Timestamp) -> Vec<Scored> {
-        let over: Vec<_> = self.due.iter().take_while(|(due, ..)| *due < now).cloned().collect();
+        let over = self.over(now, |sort| sort != MOVES);
         let mut scored = Vec::new();
         for key in over {
             // A value may be read a little after its time.
@@ -193,7 +207,31 @@ impl Ledger {
             if let Some(waiting) = self.close(&key)
                 && !matches!(waiting.prediction.claim, Claim::Value(_))
             {
-                scored.push(self.score(waiting, now, 0.0));
+                scored.push(self.score(waiting, now, (0.0, 0.0)));
+            }
+        }
+        scored
+    }
+
+    fn over(&self, now: Timestamp, of: impl Fn(u8) -> bool) -> Vec<(Timestamp, SeriesId, Sort)> {
+        let over = self.due.iter().take_while(|(due, ..)| *due < now);
+        over.filter(|(_, _, (sort, _))| of(*sort)).cloned().collect()
+    }
+
+    /// Scores what changes were said to move, where that was due before `now`. `measured` gives how far a series moved at a time, and
+    /// the standard error of that; what could not be measured is dropped.
+    ///
+    /// A measured move is held against what was promised and the error of measuring together: both are taken as normal.
+    pub fn verify(
+        &mut self,
+        now: Timestamp,
+        measured: impl Fn(&SeriesId, Timestamp) -> Option<(f64, f64)>,
+    ) -> Vec<Scored> {
+        let mut scored = Vec::new();
+        for key in self.over(now, |sort| sort == MOVES) {
+            let Some(waiting) = self.close(&key) else { continue };
+            if let Some(measured) = measured(&waiting.prediction.series, waiting.prediction.made_at) {
+                scored.push(self.score(waiting, now, measured));
             }
         }
         scored
@@ -220,13 +258,14 @@ impl Ledger {
         let mut scored = Vec::with_capacity(ready.len());
         for ((due, sort), outcome) in ready {
             if let Some(waiting) = self.close(&(due, id.clone(), sort)) {
-                scored.push(self.score(waiting, at, outcome));
+                scored.push(self.score(waiting, at, (outcome, 0.0)));
             }
         }
         scored
     }
 
-    fn score(&mut self, waiting: Waiting, at: Timestamp, outcome: f64) -> Scored {
+    /// Scores by what came, and the standard error of that where it had to be measured.
+    fn score(&mut self, waiting: Waiting, at: Timestamp, (outcome, error): (f64, f64)) -> Scored {
         let Waiting { prediction, naive } = waiting;
         let sort = sort(&prediction.claim).0;
         let tally = self.records.entry((sort, ahead(&prediction))).or_default();
@@ -238,6 +277,10 @@ impl Ledger {
                 // Without a value to stay at there is nothing to beat.
                 let naive = if naive.is_finite() { naive } else { loss };
                 (inside(quantiles.band80()), inside(quantiles.band95()), loss, naive)
+            }
+            Claim::Moves { by, .. } => {
+                let [inside80, inside95] = OUTER.map(|z| f64::from(u8::from(kept(by, (outcome, error), z))));
+                (inside80, inside95, (outcome - by[1]).abs(), outcome.abs())
             }
             Claim::Crosses { probability, .. } | Claim::Changes(probability) | Claim::Undone { probability, .. } => {
                 // The base rate before this one, with one of each sort assumed (Laplace).
@@ -460,5 +503,35 @@ mod tests {
             ledger.settle(at(now + 1_000_000));
             prop_assert_eq!(ledger.open(), 0);
         }
+    }
+
+    #[test]
+    fn what_a_change_moved_is_held_against_the_promise_and_the_error_of_measuring() {
+        let mut ledger = Ledger::default();
+        let moves = |low: f64, by: f64, high: f64| Claim::Moves {
+            setting: "host:web-1/sysctl.net.core.somaxconn".parse().unwrap(),
+            by: [low, by, high],
+        };
+        for (place, claim) in [moves(-40.0, -31.0, -22.0), moves(5.0, 6.0, 7.0), moves(1.0, 2.0, 3.0)]
+            .into_iter()
+            .enumerate()
+        {
+            ledger.predict(prediction(place as i64, 1_000 + place as i64, claim));
+        }
+        assert!(ledger.settle(at(5_000)).is_empty(), "nothing measured it yet");
+        let measured = |_: &SeriesId, made: Timestamp| match (made - at(0)).0 / 1_000_000 {
+            0 => Some((-28.0, 1.0)),
+            // Beyond the promise, and measured well.
+            1 => Some((9.0, 0.5)),
+            _ => None,
+        };
+        let scored = ledger.verify(at(5_000), measured);
+        let outcomes: Vec<f64> = scored.iter().map(|scored| scored.outcome).collect();
+        assert_eq!((outcomes, ledger.open()), (vec![-28.0, 9.0], 0));
+        assert_eq!((scored[0].loss, scored[0].naive_loss), (3.0, 28.0));
+        let record = &ledger.records()[0];
+        assert_eq!((&*record.sort, record.scored, record.held80), ("moves", 2, 0.5));
+        // Measured badly it says nothing against the promise.
+        assert!(kept(&[5.0, 6.0, 7.0], (9.0, 3.0), OUTER[0]) && !kept(&[5.0, 6.0, 7.0], (9.0, 0.5), OUTER[0]));
     }
 }

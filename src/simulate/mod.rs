@@ -24,6 +24,7 @@ use crate::{
 
 pub use beyond::Beyond;
 use law::{Applied, Law};
+pub use past::{SETTLED, moved};
 
 /// Least time that can be looked ahead.
 const LEAST: Span = Span::from_mins(1);
@@ -107,7 +108,7 @@ pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Times
                 traffic::plan(&mut plan, shadows, resource, *factor, from);
             }
             Change::Setting { id, from: old, to } => {
-                past::plan(&mut plan, shadows, id, old.as_ref(), to.as_ref(), from);
+                past::plan(&mut plan, shadows, id, (old.as_ref(), to.as_ref()), from, now);
             }
             Change::Capacity { .. } | Change::Traffic { .. } => {
                 plan.note("a factor that is no positive number was left out")

@@ -8,6 +8,8 @@ use crate::{
 
 /// Minutes compared on each side of a change.
 const WINDOW: i64 = 15;
+/// Time after a change until its effect is measured: the minute of the change, the minutes compared, and the last one's end.
+pub const SETTLED: Span = Span::from_mins(WINDOW + 2);
 /// Least minutes on each side.
 const LEAST: usize = 4;
 /// Standard normal deviations an effect must be away from none: of 300 metrics that do nothing, one in ten such looks shows one.
@@ -17,22 +19,22 @@ const SHARED: (f64, f64) = (0.5, 0.288_675);
 /// A linear answer is not carried further than this many times the change that was seen.
 const REACH: f64 = 3.0;
 
-/// Adds what the earlier changes of `id` (or of the setting of that name on other resources) let expect of this one.
+/// Adds what the changes of `id` (or of the setting of that name on other resources) up to `now` let expect of this one.
 pub(super) fn plan(
     plan: &mut Plan,
     shadows: &Shadows,
     id: &SeriesId,
-    old: Option<&Value>,
-    to: Option<&Value>,
+    (old, to): (Option<&Value>, Option<&Value>),
     from: Timestamp,
+    now: Timestamp,
 ) {
-    let now = shadows
+    let current = shadows
         .settings
         .all()
         .iter()
         .find(|(known, _)| known.name == id.name && concerns(&id.resource, known))
         .map(|(_, state)| state.value.clone());
-    let old = old.cloned().or(now);
+    let old = old.cloned().or(current);
     if same(old.as_ref(), to) {
         plan.note(format!("{} has that value already: nothing changes", id.name));
         return;
@@ -41,7 +43,7 @@ pub(super) fn plan(
         .settings
         .changes()
         .iter()
-        .filter(|change| change.id.name == id.name)
+        .filter(|change| change.id.name == id.name && change.at <= now)
         .collect();
     if before.is_empty() {
         plan.note(format!(
@@ -131,6 +133,14 @@ impl Seen {
         let n = self.free.max(1.0);
         (8.0 * n + 1.0) / (8.0 * n + 3.0) * (n * (t * t / n).ln_1p()).sqrt() >= CLEAR
     }
+}
+
+/// How far a metric moved at a change of `at`, in its unit, and the standard error of that; `None` while too few minutes are known.
+/// All that it rests on is there [`SETTLED`] after the change.
+#[must_use]
+pub fn moved(metric: &Metric, at: Timestamp) -> Option<(f64, f64)> {
+    let seen = interrupted(metric, at)?;
+    Some((seen.by, seen.unsure))
 }
 
 fn same(a: Option<&Value>, b: Option<&Value>) -> bool {

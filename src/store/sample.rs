@@ -86,6 +86,7 @@ pub(super) fn finding(number: u64, since: Timestamp) -> Finding {
             probability: 0.7,
             horizon: Span(21_600_000_001),
             at: [Some(since), None, None],
+            at95: [Some(since), None],
         }),
         summary: "cpu is busy".into(),
         evidence: vec!["97 % where 1 to 9 was expected".into(), "since 10:02".into()],

@@ -102,6 +102,7 @@ pub fn crossing() -> Crossing {
         probability: 0.97,
         horizon: Span::from_hours(6),
         at: [Some(at("16:55:00")), Some(at("17:42:00")), Some(at("19:30:00"))],
+        at95: [Some(at("16:38:00")), None],
     }
 }
 
@@ -190,6 +191,7 @@ fn metrics() -> Vec<MetricRow> {
                     Some(now() + Span::from_hours(52)),
                     Some(now() + Span::from_hours(69)),
                 ],
+                at95: [Some(now() + Span::from_hours(33)), None],
             }),
             ..metric(
                 "db-02/pg.conn_used",
@@ -392,15 +394,26 @@ pub fn snapshot() -> Snapshot {
             ready: Some(at("19:00:00")),
             held: Some((0.796, 0.944)),
             worst: Some((id("web-07/net.eth0.retrans"), 0.881)),
-            records: [Record {
-                sort: "crosses".into(),
-                ahead: Span::from_hours(6),
-                scored: 24,
-                held80: 0.875,
-                held95: 0.8,
-                loss: 0.08,
-                naive_loss: 0.2,
-            }]
+            records: [
+                Record {
+                    sort: "crosses".into(),
+                    ahead: Span::from_hours(6),
+                    scored: 24,
+                    held80: 0.875,
+                    held95: 0.8,
+                    loss: 0.08,
+                    naive_loss: 0.2,
+                },
+                Record {
+                    sort: "moves".into(),
+                    ahead: Span::from_hours(1),
+                    scored: 20,
+                    held80: 0.85,
+                    held95: 0.95,
+                    loss: 1.2,
+                    naive_loss: 3.1,
+                },
+            ]
             .into(),
             open: 12,
             baseline: Some(now() - Span::from_days(31)),

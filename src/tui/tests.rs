@@ -164,6 +164,59 @@ fn with_no_crossing_the_nearest_is_named() {
 }
 
 #[test]
+fn the_head_of_the_forecast_says_what_its_list_says() {
+    let answered = |crossing, told: bool| {
+        let mut state = fixture::state(Charset::Ascii, 80, 24);
+        let mut snapshot = fixture::snapshot();
+        let mut rows = snapshot.metrics.to_vec();
+        let disk = |id: &crate::domain::SeriesId| &*id.name == "fs./.used_pct";
+        for row in &mut rows {
+            row.crossing = row.crossing.filter(|_| told && disk(&row.id));
+        }
+        let id = rows.iter().find(|row| disk(&row.id)).unwrap().id.clone();
+        snapshot.metrics = rows.into();
+        update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+        state.series = Some(id.clone());
+        for effect in crate::tui::enter(&mut state, Screen::Forecast) {
+            let Effect::Ask(tag, Query::Forecast { .. }) = effect else {
+                continue;
+            };
+            let mut view = fixture::forecast_of(&id);
+            view.crossing = crossing;
+            update(
+                &mut state,
+                Msg::Answer(tag, Ok(Box::new(Answer::Forecast(Box::new(view))))),
+            );
+        }
+        let text = fixture::text(&view_to_buffer(&state, 80, 24));
+        let line = |word: &str| {
+            text.lines()
+                .find(|line| line.contains(word))
+                .unwrap_or_default()
+                .to_owned()
+        };
+        (line("horizon 6 h"), line("UPCOMING"))
+    };
+    // Asked when the column began; the drift was told since.
+    let (head, list) = answered(None, true);
+    assert!(
+        head.contains("> cross   90 % at 17:42") && list.contains("(1)"),
+        "{head}\n{list}"
+    );
+    // Not likely enough to be told as drift, and yet passed by the middle path that is drawn.
+    let (head, list) = answered(Some(fixture::crossing()), false);
+    assert!(
+        head.contains("> cross   90 % at 17:42") && list.contains("(1)"),
+        "{head}\n{list}"
+    );
+    let (head, list) = answered(None, false);
+    assert!(
+        head.contains("90 % not passed") && list.contains("(0)"),
+        "{head}\n{list}"
+    );
+}
+
+#[test]
 fn every_size_and_screen_draws_something_and_never_panics() {
     for (width, height) in [
         (20, 5),

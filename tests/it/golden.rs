@@ -8,6 +8,7 @@ use foreshadow::{
         ProposalKind, ResourceId, SeriesId, SettingSnapshot, Severity, Span, Timestamp, Unit, Value, packed,
     },
     pipeline::{State, step},
+    store::AuditEntry,
 };
 
 const SEED: u64 = 7;
@@ -26,6 +27,8 @@ pub struct Host {
     draw: fastrand::Rng,
     /// Findings that began, in order, with the time they were first told.
     pub began: Vec<(Timestamp, Finding)>,
+    /// What the steps wrote into the audit.
+    audit: Vec<AuditEntry>,
 }
 
 pub fn host() -> ResourceId {
@@ -71,6 +74,7 @@ impl Host {
             .into(),
             draw: fastrand::Rng::with_seed(3),
             began: Vec::new(),
+            audit: Vec::new(),
         }
     }
 
@@ -131,7 +135,8 @@ impl Host {
 
     fn step(&mut self, batch: &Batch) {
         let known: Vec<_> = self.state.findings.iter().map(|finding| finding.id).collect();
-        step(&mut self.state, batch, &self.options, self.now, SEED);
+        let out = step(&mut self.state, batch, &self.options, self.now, SEED);
+        self.audit.extend(out.write.audit);
         let new = self
             .state
             .findings
@@ -370,4 +375,93 @@ fn hostile_names_values_and_crowds_are_taken() {
             proposal.artefact.text
         );
     }
+}
+
+#[test]
+fn what_a_change_was_to_do_is_promised_before_and_measured_after_it() {
+    let mut host = Host::new();
+    let busy = |level: f64| {
+        move |host: &mut Host, name: &str, _: i64| match name {
+            "cpu.busy_pct" => host.noise(level, 4.0),
+            "fs./.used_pct" => 61.0,
+            _ => host.noise(50_000.0, 9_000.0),
+        }
+    };
+    let swap = |host: &mut Host, value: i64, level: f64, minutes: i64| {
+        host.settings.insert("sysctl.vm.swappiness".into(), Value::Int(value));
+        host.live(minutes, busy(level));
+        host.audit
+            .iter()
+            .filter(|entry| &*entry.what == "verify")
+            .cloned()
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(swap(&mut host, 60, 20.0, 90), []);
+    assert_eq!(
+        swap(&mut host, 10, 45.0, 30),
+        [],
+        "it never changed before: nothing was promised"
+    );
+    // Undone, which does what it did the other way round.
+    let verified = swap(&mut host, 60, 20.0, 30);
+    let [entry] = &verified[..] else { panic!("{verified:?}") };
+    assert_eq!(
+        (&*entry.who, &*entry.resource),
+        ("shadow", "web-1 sysctl.vm.swappiness")
+    );
+    let figures = |text: &str| {
+        let number = |after: &str| {
+            text.split_once(after)
+                .unwrap()
+                .1
+                .split(' ')
+                .next()
+                .unwrap()
+                .parse::<f64>()
+        };
+        (number("promised ").unwrap(), number("got ").unwrap())
+    };
+    let (promised, got) = figures(&entry.result);
+    assert!((promised + 25.0).abs() < 1.5 && (got + 25.0).abs() < 1.5, "{entry:?}");
+    let record = |host: &Host| {
+        let records = host.state.ledger.records();
+        records.into_iter().find(|record| &*record.sort == "moves").unwrap()
+    };
+    assert_eq!((record(&host).scored, record(&host).held80), (1, 1.0));
+    // The third time it does nothing: the promise is not kept.
+    let verified = swap(&mut host, 10, 20.0, 30);
+    assert_eq!(verified.len(), 2, "{verified:?}");
+    assert_eq!((record(&host).scored, record(&host).held80), (2, 0.5), "{verified:?}");
+}
+
+#[test]
+fn what_left_its_shadow_is_learnt_anew_and_told_once() {
+    let mut host = Host::new();
+    host.calm(120);
+    let relearnt = |host: &Host| {
+        let told = host.audit.iter().filter(|entry| &*entry.what == "relearn");
+        told.cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(relearnt(&host), [], "the schedule alone is told once a day");
+    host.live(90, |host, name, _| match name {
+        "cpu.busy_pct" => host.noise(60.0, 4.0),
+        "fs./.used_pct" => 61.0,
+        _ => host.noise(50_000.0, 9_000.0),
+    });
+    let told = relearnt(&host);
+    let [entry] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((&*entry.who, &*entry.resource), ("shadow", "web-1 cpu.busy_pct"));
+    let (before, after) = entry
+        .result
+        .trim_start_matches("95 % held ")
+        .split_once(" -> ")
+        .unwrap();
+    let (before, after): (f64, f64) = (before.parse().unwrap(), after.trim_end_matches(" %").parse().unwrap());
+    assert!(before < after && after > 85.0, "{entry:?}");
+    host.calm(24 * 60);
+    let daily: Vec<_> = relearnt(&host)
+        .into_iter()
+        .filter(|entry| entry.resource.starts_with("all (daily"))
+        .collect();
+    assert_eq!(daily.len(), 1, "{daily:?}");
 }

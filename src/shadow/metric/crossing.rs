@@ -46,10 +46,12 @@ pub fn crossing(
         probability: 0.0,
         horizon,
         at: [None; 3],
+        at95: [None; 2],
     };
     if limit.broken_by(newest.value) {
         found.probability = 1.0;
         found.at = [Some(newest.at); 3];
+        found.at95 = [Some(newest.at); 2];
         return found;
     }
     let (bound, now) = (limit.side.upright(limit.value), limit.side.upright(newest.value));
@@ -94,7 +96,9 @@ pub fn crossing(
     found.probability = passed.min(most).min(lasting);
     // As many paths as make up the share, each counting so much.
     let count = PATHS as f64 * (passed / found.probability).max(1.0);
-    found.at = [0.1, 0.5, 0.9].map(|share| times.get((share * count) as usize - 1).copied());
+    let by = |share: f64| times.get((share * count) as usize - 1).copied();
+    found.at = [0.1, 0.5, 0.9].map(by);
+    found.at95 = [0.025, 0.975].map(by);
     found
 }
 
@@ -195,5 +199,41 @@ mod tests {
         let half = ask(Some(Span::from_secs(80)));
         assert!((half - 0.5).abs() < 0.02, "{half}");
         assert!(ask(Some(Span::from_secs(20))) < 0.22);
+    }
+
+    #[test]
+    fn the_wider_interval_holds_the_narrower_one_and_ends_never_where_paths_do_not_pass() {
+        let step = Span::from_secs(10);
+        let drifting = |at: i64| Ahead {
+            after: step * at,
+            quantiles: Quantiles(SCORES.map(|score| 50.0 + at as f64 + 4.0 * score)),
+            kin: 0.9,
+        };
+        let ahead: Vec<Ahead> = (1..=60).map(drifting).collect();
+        let newest = Point {
+            at: Timestamp::from_secs(1_000),
+            value: 50.0,
+        };
+        let ask = |value: f64| {
+            let limit = Limit {
+                value,
+                side: Side::Above,
+                by: "test".into(),
+            };
+            crossing(newest, &ahead, step, &limit, Span::from_mins(10), None, 7)
+        };
+        let sure = ask(80.0);
+        let [Some(first), Some(last)] = sure.at95 else {
+            panic!("{sure:?}")
+        };
+        assert!(Some(first) <= sure.at[0] && sure.at[2] <= Some(last), "{sure:?}");
+        assert!(first < last);
+        // Nineteen in twenty pass it: more than 90 %, not 97.5 %.
+        let most = ask(105.5);
+        assert!((0.9..0.975).contains(&most.probability), "{most:?}");
+        assert!(
+            most.at[2].is_some() && most.at95[1].is_none() && most.at95[0].is_some(),
+            "{most:?}"
+        );
     }
 }

@@ -148,6 +148,22 @@ fn focus(state: &State) -> Option<SeriesId> {
         .or_else(|| resource::focus(state))
 }
 
+/// When a metric passes the limit drawn: of a limit of this view the forecast knows; else what is told of it everywhere, and before that
+/// what the forecast says. What is beyond its limit already passes none.
+fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
+    let limit = limit(state, row)?;
+    if row.now.is_some_and(|(_, value)| limit.broken_by(value)) {
+        return None;
+    }
+    let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
+    let told = row.crossing.filter(|_| !own);
+    told.or_else(|| {
+        view_of(state, &row.id)?
+            .crossing
+            .filter(|crossing| crossing.at[1].is_some())
+    })
+}
+
 /// Crossings to come, soonest first.
 fn crossings(state: &State) -> Vec<(&MetricRow, Crossing)> {
     let rows = state
@@ -155,7 +171,7 @@ fn crossings(state: &State) -> Vec<(&MetricRow, Crossing)> {
         .metrics
         .iter()
         .filter(|row| state.passes(&row.id.resource, &row.id.name));
-    let mut found: Vec<_> = rows.filter_map(|row| Some((row, row.crossing?))).collect();
+    let mut found: Vec<_> = rows.filter_map(|row| Some((row, crossing(state, row)?))).collect();
     found.sort_by_key(|(row, crossing)| (crossing.at[1].map_or(i64::MAX, |at| at.0), row.id.clone()));
     found
 }
@@ -250,7 +266,7 @@ pub fn next(state: &State) -> String {
     }
     match state.metric(&id) {
         Some(row) if limit(state, row).is_none() => "L draws a limit line to ask when it is passed".into(),
-        Some(row) if row.crossing.is_some() => "x says what the forecast rests on; w tries a change".into(),
+        Some(row) if crossing(state, row).is_some() => "x says what the forecast rests on; w tries a change".into(),
         _ => "+ looks further ahead; j and Enter show another metric".into(),
     }
 }

@@ -6,7 +6,7 @@ mod text;
 
 use ask::again;
 pub use ask::refresh;
-pub use text::{evidence, last_part};
+pub use text::{evidence, last_part, replays};
 
 use std::sync::Arc;
 

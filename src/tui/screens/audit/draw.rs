@@ -242,7 +242,13 @@ fn summary(state: &State, width: usize) -> Vec<String> {
         Some((id, share)) => format!("{} {} held {}", id.resource.name(), id.name, percent(*share)),
         None => "-".into(),
     };
-    let scored: u64 = health.records.iter().map(|record| record.scored).sum();
+    let promises = match health.promises() {
+        (_, 0) => format!(
+            "scored {}",
+            grouped(health.records.iter().map(|record| record.scored).sum())
+        ),
+        (kept, all) => format!("kept {kept} of {all}"),
+    };
     let sources = &state.shown.sources;
     let ok = sources.iter().filter(|source| source.ok).count();
     let lost: Vec<String> = sources
@@ -301,8 +307,7 @@ fn summary(state: &State, width: usize) -> Vec<String> {
     vec![
         trust,
         format!(
-            " PROMISES  scored {}   open {}   worst: {worst}",
-            grouped(scored),
+            " PROMISES  {promises}   open {}   worst: {worst}",
             grouped(health.open.into())
         ),
         format!(

@@ -1,6 +1,6 @@
 //! The charts below the main one on wide screens: the next metrics to pass a limit.
 
-use super::{crossings, draw, focus, sight};
+use super::{crossing, crossings, draw, focus, sight};
 use crate::{
     domain::{Mark, SeriesId},
     tui::{
@@ -49,7 +49,7 @@ pub(super) fn view(state: &State, page: &mut Page<'_>) {
         let Some(row) = state.metric(&id) else { continue };
         page.rule();
         let view = sight::view_of(state, &id);
-        let crossing = draw::crossing(state, row);
+        let crossing = crossing(state, row);
         let limit = super::limit(state, row).map_or_else(String::new, |limit| row.unit.show(limit.value));
         let when = match (
             view.map(|view| view.forecast.is_some()),

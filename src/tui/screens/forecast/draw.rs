@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    beside, crossings, focus, horizon, limit,
+    beside, crossing, crossings, focus, horizon, limit,
     nearest::nearest,
     place,
     sight::{lists, view_of},
@@ -124,9 +124,8 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     match (&limit, &crossing) {
         (Some(limit), _) if broken => parts.push(format!("beyond {} already", row.unit.show(limit.value))),
         (Some(limit), Some(crossing)) => {
-            let (from, to) = (crossing.at[0], crossing.at[2]);
             let when = crossing.at[1].map_or("later".into(), |at| format!("at {}", text::when(at, state.now())));
-            let sure = format!("(80 %: {}-{})", ends(from, state.now()), ends(to, state.now()));
+            let sure = format!("(80 %: {})", interval(ends80(crossing), state.now()));
             parts.push(format!("{} {when} {sure}", row.unit.show(limit.value)));
         }
         (Some(limit), None) => parts.push(format!("{} not passed", row.unit.show(limit.value))),
@@ -150,14 +149,6 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     }
     page.line(Role::Text, &format!(" {}   {}", mark, parts.join("   ")));
     page.paint(1, mark.word().len() + 2, Role::Mark(mark));
-}
-
-/// The crossing of what is drawn: that of the forecast, else that of the newest snapshot.
-pub(super) fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
-    match view_of(state, &row.id) {
-        Some(view) => view.crossing.filter(|crossing| crossing.at[1].is_some()),
-        None => row.crossing,
-    }
 }
 
 fn main_chart(state: &State, row: &MetricRow, page: &mut Page<'_>) {
@@ -230,11 +221,16 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
 
 fn heading(state: &State, page: &mut Page<'_>) {
     let count = crossings(state).len();
-    let title = format!(" UPCOMING CROSSINGS ({count})");
+    let title = fit(&format!(" UPCOMING CROSSINGS ({count})"), name_cells(page) + 16);
     page.line(
         Role::Heading,
-        &format!("{}when        80 %              sure     past hits", fit(&title, 29)),
+        &format!("{title}when        80 %          95 %          past hits"),
     );
+}
+
+/// Cells of a metric's name in the list.
+fn name_cells(page: &Page<'_>) -> usize {
+    14 + page.width().saturating_sub(80)
 }
 
 fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
@@ -246,7 +242,7 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         let chosen = state.forecast.row.as_ref() == Some(&row.id);
         let hits = view_of(state, &row.id).filter(|view| view.hits.1 > 0);
         let hits = hits.map_or("-".into(), |view| format!("{} of {}", view.hits.0, view.hits.1));
-        let name_cells = 14 + width.saturating_sub(80);
+        let name_cells = name_cells(page);
         let pointer = if chosen || (state.forecast.row.is_none() && place == at) {
             '>'
         } else {
@@ -266,8 +262,8 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
                 fit_name(&row.id.name, name_cells),
                 fit(&row.unit.show(crossing.limit), 6),
                 fit(&until(crossing.at[1], state.now()), 8),
-                fit(&interval(crossing, state.now()), 17),
-                fit(&format!("{:.0} %", crossing.probability * 100.0), 8),
+                fit(&interval(ends80(crossing), state.now()), 13),
+                fit(&interval(ends95(crossing), state.now()), 13),
             )
         };
         page.line(Role::Text, &line);
@@ -349,12 +345,12 @@ fn held(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     );
 }
 
-/// The crossings at the left of a wide screen, two rows each.
+/// The crossings at the left of a wide screen, three rows each.
 fn side_list(state: &State, page: &mut Page<'_>) {
     let found = crossings(state);
     page.line(Role::Heading, &format!(" UPCOMING CROSSINGS ({})", found.len()));
     let at = place(state, &found);
-    for place in window(found.len(), at, page.left() / 2) {
+    for place in window(found.len(), at, page.left() / 3) {
         let (row, crossing) = &found[place];
         let chosen = state.forecast.row.as_ref() == Some(&row.id);
         let pointer = if chosen || (state.forecast.row.is_none() && place == at) {
@@ -374,9 +370,12 @@ fn side_list(state: &State, page: &mut Page<'_>) {
         let when = format!(
             "in {} ({})",
             until(crossing.at[1], state.now()),
-            interval(crossing, state.now())
+            interval(ends80(crossing), state.now())
         );
         page.line(Role::Text, &format!("   {} {when}", row.unit.show(crossing.limit)));
+        let sure = format!("{:.0} % sure", crossing.probability * 100.0);
+        let outer = interval(ends95(crossing), state.now());
+        page.line(Role::Text, &format!("   95 %: {outer}, {sure}"));
     }
     if found.is_empty() {
         let width = page.width();
@@ -425,8 +424,23 @@ fn ends(at: Option<Timestamp>, now: Timestamp) -> String {
     }
 }
 
-fn interval(crossing: &Crossing, now: Timestamp) -> String {
-    format!("{}-{}", ends(crossing.at[0], now), ends(crossing.at[2], now))
+type Ends = [Option<Timestamp>; 2];
+
+fn ends80(crossing: &Crossing) -> Ends {
+    [crossing.at[0], crossing.at[2]]
+}
+
+fn ends95(crossing: &Crossing) -> Ends {
+    crossing.at95
+}
+
+/// An interval of times; what lies beyond the horizon is `never`.
+fn interval(of: Ends, now: Timestamp) -> String {
+    // What is past already is said once.
+    match of.map(|at| ends(at, now)) {
+        [from, to] if from == to => from,
+        [from, to] => format!("{from}-{to}"),
+    }
 }
 
 fn until(at: Option<Timestamp>, now: Timestamp) -> String {

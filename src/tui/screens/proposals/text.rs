@@ -87,7 +87,7 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
         say("EFFECT", "not known: nothing alike was ever seen");
     }
     say("COST", &proposal.cost);
-    say("SURE", &proposal.sure);
+    say("SURE", &format!("{}{}", proposal.sure, replays(state, effects)));
     say("RISK", &proposal.risk);
     say("UNDO", &proposal.undo);
     let steps = commands(&proposal.artefact);
@@ -117,6 +117,18 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
         }
     }
     lines
+}
+
+/// How often what changes were to do came true, where `effects` rest on what changes did before: what is foretold by a law alone was not
+/// held against anything.
+#[must_use]
+pub fn replays(state: &State, effects: &[Effect]) -> String {
+    let by_past = effects.iter().any(|effect| effect.evidence == Evidence::PastChange);
+    match state.shown.health.promises() {
+        _ if !by_past => String::new(),
+        (_, 0) => "; no such promise came due yet".into(),
+        (right, all) => format!("; replays right before: {right} of {all}"),
+    }
 }
 
 /// The settings that a proposal changes, with what they are now.

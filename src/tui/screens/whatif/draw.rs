@@ -9,7 +9,7 @@ use crate::{
     tui::{
         look::Role,
         page::{Page, between, coarse, signed, window},
-        screens::proposals::evidence,
+        screens::proposals::{evidence, replays},
         state::State,
         text::{clock, fit, fit_name, fit_right, when, wrap},
     },
@@ -369,7 +369,10 @@ fn tail(state: &State, page: &mut Page<'_>) {
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(outcome) = &pane.current().outcome {
         rows.push(match outcome.inside_seen {
-            true => ("SURE", "inside what was seen: yes".into()),
+            true => (
+                "SURE",
+                format!("inside what was seen: yes{}", replays(state, &outcome.effects)),
+            ),
             false => (
                 "SURE",
                 "no: a value was never like this here; the band is a guess".into(),

@@ -1,0 +1,89 @@
+//! What changes that were seen were expected to do, and what they did.
+
+use super::{State, Step};
+use crate::{
+    domain::{
+        Change, ChangeSet, Claim, Prediction, Scored, SettingChange, Span, Step as Line, Timestamp, Unit, text::visible,
+    },
+    simulate::{SETTLED, moved, what_if},
+    store::AuditEntry,
+};
+
+/// Changes of one resource looked at in a step; more came by one deed, and what one of them does is not told from the others.
+const MOST: usize = 16;
+/// A change seen later than this after it was made has begun to work: what is said of it then is no promise.
+const FRESH: Span = Span::from_mins(5);
+
+/// Asks what the changes just seen would do by what was known before them. What moves most, if anything is told to, is a promise:
+/// it goes to the ledger.
+pub(super) fn promise(state: &mut State, changes: &[SettingChange], now: Timestamp, seed: u64) {
+    let known = state.shadows.settings.changes();
+    let told = |change: &&SettingChange| {
+        let earlier = |old: &SettingChange| old.id.name == change.id.name && old.at < change.at;
+        change.at <= now && now - change.at <= FRESH && known.iter().any(earlier)
+    };
+    let mut left: Vec<&SettingChange> = changes.iter().filter(told).collect();
+    while let Some(first) = left.first().copied() {
+        let (ours, others) = left
+            .into_iter()
+            .partition(|change: &&SettingChange| change.id.resource == first.id.resource);
+        left = others;
+        let lines = ours.iter().take(MOST).map(|change| Line {
+            change: Change::Setting {
+                id: change.id.clone(),
+                from: change.from.clone(),
+                to: change.to.clone(),
+            },
+            at: None,
+            on: true,
+        });
+        let changes = ChangeSet { steps: lines.collect() };
+        // As of just before: the change itself is no evidence of what it does.
+        let outcome = what_if(&state.shadows, &changes, SETTLED, first.at - Span(1), seed);
+        let Some(effect) = outcome.effects.first() else {
+            continue;
+        };
+        state.ledger.predict(Prediction {
+            series: effect.series.clone(),
+            made_at: first.at,
+            due: first.at + SETTLED,
+            claim: Claim::Moves {
+                setting: first.id.clone(),
+                by: effect.difference,
+            },
+        });
+    }
+}
+
+/// Measures what changes did whose time has come, and says it beside what was promised.
+pub(super) fn verify(state: &mut State, now: Timestamp, out: &mut Step) {
+    let metrics = &state.shadows.metrics;
+    let scored = state.ledger.verify(now, |id, at| moved(metrics.get(id)?, at));
+    let entries = scored.iter().filter_map(|scored| {
+        let unit = metrics.get(&scored.prediction.series)?.meta.unit;
+        entry(scored, unit)
+    });
+    out.write.audit.extend(entries);
+    out.write.scored.extend(scored);
+}
+
+/// A promise and what came of it, for the audit.
+fn entry(scored: &Scored, unit: Unit) -> Option<AuditEntry> {
+    let Claim::Moves { setting, by } = &scored.prediction.claim else {
+        return None;
+    };
+    let signed = |value: f64| format!("{}{}", if value > 0.0 { "+" } else { "" }, unit.show(value));
+    let [low, promised, high] = by.map(signed);
+    let text = format!(
+        "promised {promised}, got {} of {} (80 %: {low} to {high})",
+        signed(scored.outcome),
+        scored.prediction.series.name
+    );
+    Some(AuditEntry {
+        at: scored.at,
+        who: "shadow".into(),
+        what: "verify".into(),
+        resource: visible(&format!("{} {}", setting.resource.name(), setting.name)).into_owned(),
+        result: visible(&text).into_owned(),
+    })
+}
