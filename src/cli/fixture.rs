@@ -219,6 +219,7 @@ fn change() -> SettingChange {
         to: Some(Value::Int(1)),
         by: Some("root\u{1b}[2J".into()),
         after: None,
+        backfilled: false,
     }
 }
 
@@ -233,6 +234,7 @@ fn timeline(from: Timestamp, to: Timestamp) -> Timeline {
             kind: EventKind::Service,
             what: "postgresql restarted".into(),
             who: Some("root".into()),
+            backfilled: false,
         }],
         findings: vec![breach()],
         notes: vec![AuditEntry {
@@ -446,6 +448,7 @@ fn snapshot() -> Snapshot {
                 next: None,
                 pace: 0,
                 why: "".into(),
+                progress: None,
             },
             SourceRow {
                 name: "journal".into(),
@@ -457,6 +460,7 @@ fn snapshot() -> Snapshot {
                 next: None,
                 pace: 0,
                 why: "".into(),
+                progress: None,
             },
         ]
         .into(),

@@ -38,6 +38,8 @@ pub(super) struct ChangeView<'a> {
     from: Json,
     to: Json,
     by: Option<&'a str>,
+    /// Whether a history told of it later.
+    backfilled: bool,
 }
 
 impl<'a> From<&'a SettingChange> for ChangeView<'a> {
@@ -48,6 +50,7 @@ impl<'a> From<&'a SettingChange> for ChangeView<'a> {
             from: plain::value(change.from.as_ref()),
             to: plain::value(change.to.as_ref()),
             by: change.by.as_deref(),
+            backfilled: change.backfilled,
         }
     }
 }

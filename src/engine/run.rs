@@ -401,6 +401,7 @@ impl Loop {
             kind: EventKind::Collector,
             what: what.into(),
             who: None,
+            backfilled: false,
         });
     }
 

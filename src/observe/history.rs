@@ -81,6 +81,7 @@ impl PackageHistory {
             kind: EventKind::Package,
             what: what.into(),
             who: who.map(Into::into),
+            backfilled: false,
         })
     }
 

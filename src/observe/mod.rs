@@ -255,6 +255,8 @@ pub fn past_groups(host: &Host) -> Vec<Group> {
         name: "backfill",
         sources: vec![
             Box::new(backfill::JournalPast::new(host)),
+            Box::new(backfill::sysstat(host)),
+            Box::new(backfill::atop(host)),
             Box::new(backfill::Commits::new(host)),
         ],
     }]
@@ -274,6 +276,11 @@ pub trait Source: Send {
 
     /// How long after one read the next is due.
     fn every(&self) -> Span;
+
+    /// Of what it reads piece by piece, a past: how many pieces were read, and of how many; `None` when no past is being read.
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
 
     /// Reads what is there now into `out`. Blocking is allowed: every source runs on its group's own thread.
     ///

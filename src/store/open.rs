@@ -23,7 +23,7 @@ pub(super) const LOG_BYTES_KEPT: u64 = 256 << 10;
 
 impl Store {
     /// Newest schema this program writes.
-    pub const SCHEMA: u32 = 1;
+    pub const SCHEMA: u32 = 2;
 
     /// Opens or makes the store file (0600, its folder 0700 when made) and brings its schema up to date.
     ///

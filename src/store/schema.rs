@@ -100,4 +100,16 @@ CREATE VIEW ledger AS SELECT make_timestamp(l.scored_at) AS scored_at, r.name AS
   make_timestamp(l.made_at) AS made_at, make_timestamp(l.due) AS due, l.claim, l.outcome, l.loss, l.naive_loss
   FROM score l JOIN series s ON s.key = l.series JOIN resource r ON r.key = s.resource;
 CREATE VIEW audit AS SELECT seq, make_timestamp(logged_at) AS logged_at, who, what, resource, result, hex(hash) AS hash FROM audit_log;
+", "
+-- What was told of by logs, histories and archives, because nobody watched when it happened.
+ALTER TABLE setting_change ADD COLUMN backfilled BOOLEAN DEFAULT false;
+ALTER TABLE event ADD COLUMN backfilled BOOLEAN DEFAULT false;
+CREATE TABLE backfill(series INTEGER NOT NULL, source VARCHAR NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, n BIGINT NOT NULL);
+CREATE OR REPLACE VIEW changes AS SELECT make_timestamp(c.changed_at) AS changed_at, r.name AS resource, s.name AS setting,
+  c.shown_previous AS previous, c.shown AS value, c.changed_by, c.backfilled FROM setting_change c JOIN series s ON s.key = c.series
+  JOIN resource r ON r.key = s.resource WHERE NOT c.initial;
+CREATE OR REPLACE VIEW events AS SELECT make_timestamp(e.happened_at) AS happened_at, r.name AS resource, e.kind, e.what, e.who,
+  e.backfilled FROM event e JOIN resource r ON r.key = e.resource;
+CREATE VIEW backfills AS SELECT r.name AS resource, s.name AS series, b.source, make_timestamp(b.first_at) AS first_at,
+  make_timestamp(b.last_at) AS last_at, b.n FROM backfill b JOIN series s ON s.key = b.series JOIN resource r ON r.key = s.resource;
 "];

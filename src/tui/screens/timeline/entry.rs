@@ -75,6 +75,11 @@ fn word(kind: EventKind) -> &'static str {
     }
 }
 
+/// What stands before what a log or a history told of later.
+fn told_later(backfilled: bool) -> &'static str {
+    if backfilled { "past: " } else { "" }
+}
+
 /// Everything of a range as one list, oldest first.
 pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
     let unit = |id: &SeriesId| {
@@ -89,7 +94,8 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             word: "setting".into(),
             place: change.id.resource.name().into(),
             text: format!(
-                "{} {} -> {}{by}",
+                "{}{} {} -> {}{by}",
+                told_later(change.backfilled),
                 change.id.name,
                 value(change.from.as_ref()),
                 value(change.to.as_ref())
@@ -106,7 +112,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             earliest: None,
             word: word(event.kind).into(),
             place: event.resource.name().into(),
-            text: format!("{}{who}", event.what),
+            text: format!("{}{}{who}", told_later(event.backfilled), event.what),
             bits: None,
             series: None,
             change: None,
