@@ -194,6 +194,8 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             name: "events",
             sources: vec![
                 Box::new(history::PackageHistory::new(host, &witness)),
+                Box::new(history::RpmHistory::new(host, &witness)),
+                Box::new(history::ApkHistory::new(host, &witness)),
                 log,
                 Box::new(audit::Audit::new(host, &witness)),
                 Box::new(login::Logins::new(host, logged)),
