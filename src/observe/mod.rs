@@ -10,6 +10,7 @@ mod container;
 mod cpu;
 mod cron;
 mod disk;
+mod dns;
 mod etc;
 mod file;
 mod filesystem;
@@ -85,6 +86,10 @@ pub struct Host {
     pub settings_interval: Span,
     /// Files and folders read as settings besides `/etc`.
     pub paths: Vec<PathBuf>,
+    /// Whether lines of those of unknown formats are told, and not only a hash of their content.
+    pub keep_lines: bool,
+    /// The name the resolver is asked for; empty asks nothing.
+    pub dns: String,
     /// The file in which the files of programs are remembered; `None` forgets them when the program ends.
     pub memory: Option<PathBuf>,
 }
@@ -93,7 +98,7 @@ pub struct Host {
 /// not stop the others.
 pub struct Group {
     /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `accounts`, `containers`, `programs`, `events`,
-    /// `integrity`, `files`, `prometheus`.
+    /// `integrity`, `dns`, `files`, `backfill`, `prometheus`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
     pub sources: Vec<Box<dyn Source>>,
@@ -207,6 +212,13 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         name: "integrity",
         sources: vec![Box::new(integrity::Integrity::with(host, &witness))],
     });
+    // A resolver that does not answer is waited for.
+    if !host.dns.is_empty() {
+        groups.push(Group {
+            name: "dns",
+            sources: vec![Box::new(dns::Dns::new(host))],
+        });
+    }
     // They may lie on another machine, which then holds up only them.
     if !host.paths.is_empty() {
         groups.push(Group {

@@ -1,5 +1,9 @@
 //! Package history, from dpkg's log, and whom apt did it for.
-use std::{fs::File, io::Read as _, path::{Path, PathBuf}};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use flate2::read::MultiGzDecoder;
 use jiff::{civil::DateTime, tz::TimeZone};

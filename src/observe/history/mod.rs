@@ -14,9 +14,7 @@ use super::{
     Host,
     witness::{Deed, Witness},
 };
-use crate::domain::{
-    Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, Version,
-};
+use crate::domain::{Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, Version};
 
 /// How far back events are told.
 const BACK: Span = Span::from_days(7);

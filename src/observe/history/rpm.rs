@@ -64,8 +64,15 @@ impl RpmHistory {
                 "Upgrade:" | "Downgrade:" => {
                     let of = done.trim_end_matches(':');
                     let former = replaced.get(&(of, package.as_str())).into_iter().flatten();
-                    let from = former.into_iter().find(|(later, _)| *later > place).map(|(_, from)| *from);
-                    (if of == "Upgrade" { "upgrade" } else { "downgrade" }, from, Some(&**version))
+                    let from = former
+                        .into_iter()
+                        .find(|(later, _)| *later > place)
+                        .map(|(_, from)| *from);
+                    (
+                        if of == "Upgrade" { "upgrade" } else { "downgrade" },
+                        from,
+                        Some(&**version),
+                    )
                 }
                 "Erase:" | "Removed:" => ("remove", Some(&**version), None),
                 _ => continue,
@@ -220,7 +227,8 @@ mod tests {
         assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
         let mut out = Batch::default();
         let now = Timestamp::from_secs(1_795_291_700);
-        let told = "1795291667 foo 1.1-1\n1795291600 gpg-pubkey 1-1\nhalf\n1795291660 bar 2:2.0-1\n1700000000 old 1-1\n";
+        let told =
+            "1795291667 foo 1.1-1\n1795291600 gpg-pubkey 1-1\nhalf\n1795291660 bar 2:2.0-1\n1700000000 old 1-1\n";
         source.installed(told, now, &mut out);
         let what: Vec<&str> = out.events.iter().map(|event| &*event.what).collect();
         assert_eq!(what, ["install bar 2:2.0-1", "install foo 1.1-1"]);

@@ -52,15 +52,17 @@ impl Entry {
         if let Some(id) = &self.series {
             lines.push(format!("series {id}"));
         }
+        let change = self.change.as_ref();
+        let differs = change.and_then(|change| Value::went_and_came(change.from.as_ref(), change.to.as_ref()));
+        if let Some((went, came)) = differs {
+            lines.extend(went.iter().map(|item| format!("     - {item}")));
+            lines.extend(came.iter().map(|item| format!("     + {item}")));
+        }
         if let Some(by) = self.change.as_ref().and_then(|change| change.by.as_ref()) {
             lines.push(format!("by     {by}"));
         }
         lines
     }
-}
-
-fn value(value: Option<&Value>) -> String {
-    value.map_or_else(|| "(absent)".into(), ToString::to_string)
 }
 
 fn word(kind: EventKind) -> &'static str {
@@ -94,11 +96,10 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             word: "setting".into(),
             place: change.id.resource.name().into(),
             text: format!(
-                "{}{} {} -> {}{by}",
+                "{}{} {}{by}",
                 told_later(change.backfilled),
                 change.id.name,
-                value(change.from.as_ref()),
-                value(change.to.as_ref())
+                Value::change(change.from.as_ref(), change.to.as_ref())
             ),
             bits: None,
             series: Some(change.id.clone()),
