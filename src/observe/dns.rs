@@ -67,7 +67,8 @@ fn query(id: u16, name: &str) -> Option<Vec<u8>> {
     bytes.extend([1, 0, 0, 1, 0, 0, 0, 0, 0, 0]);
     let name = name.trim_end_matches('.');
     for label in name.split('.') {
-        if label.is_empty() || label.len() > 63 || !label.is_ascii() {
+        let plain = label.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b));
+        if label.is_empty() || label.len() > 63 || !plain {
             return None;
         }
         bytes.push(label.len() as u8);
