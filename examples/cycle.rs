@@ -75,6 +75,8 @@ fn host(root: &Path, memory: &Path) -> Host {
         interval: Span::from_secs(2),
         settings_interval: Span::from_secs(60),
         paths: Vec::new(),
+        keep_lines: false,
+        dns: String::new(),
         memory: Some(memory.into()),
     }
 }

@@ -93,6 +93,8 @@ struct Source<'a> {
     every_secs: f64,
     next: Option<Timestamp>,
     cost_ms: f64,
+    /// Pieces of the past that it has read, and of how many.
+    progress: Option<(u64, u64)>,
 }
 
 /// Examines and reports; what is wrong is told, and is no error of this command.
@@ -222,6 +224,7 @@ fn sources(snapshot: &Arc<Snapshot>) -> Vec<Source<'_>> {
             every_secs: source.every.secs_f64(),
             next: source.next,
             cost_ms: source.cost_ms,
+            progress: source.progress,
         })
         .collect()
 }
@@ -288,13 +291,17 @@ fn page(report: &Doctor<'_>, when: &When, out: &mut Out) -> anyhow::Result<()> {
     }
     for source in &report.sources {
         let says = match source.read {
-            Some(at) if source.says.is_empty() => format!(
-                "{}: every {} s, takes {:.1} ms, last {}",
-                source.name,
-                source.every_secs,
-                source.cost_ms,
-                when.show(at)
-            ),
+            Some(at) if source.says.is_empty() => {
+                format!(
+                    "{}: every {} s, takes {:.1} ms, last {}",
+                    source.name,
+                    source.every_secs,
+                    source.cost_ms,
+                    when.show(at)
+                ) + &source.progress.map_or_else(String::new, |(done, all)| {
+                    format!(", {done} of {all} pieces of the past read")
+                })
+            }
             _ => {
                 // An engine made for this command alone tries nothing again.
                 let again = source.next.filter(|_| report.engine.attached);

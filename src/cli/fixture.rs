@@ -220,6 +220,7 @@ fn change() -> SettingChange {
         to: Some(Value::Int(1)),
         by: Some("root\u{1b}[2J".into()),
         after: None,
+        backfilled: false,
     }
 }
 
@@ -234,6 +235,7 @@ fn timeline(from: Timestamp, to: Timestamp) -> Timeline {
             kind: EventKind::Service,
             what: "postgresql restarted".into(),
             who: Some("root".into()),
+            backfilled: false,
         }],
         findings: vec![breach()],
         notes: vec![AuditEntry {
@@ -447,6 +449,7 @@ fn snapshot() -> Snapshot {
                 next: None,
                 pace: 0,
                 why: "".into(),
+                progress: None,
             },
             SourceRow {
                 name: "journal".into(),
@@ -458,6 +461,7 @@ fn snapshot() -> Snapshot {
                 next: None,
                 pace: 0,
                 why: "".into(),
+                progress: None,
             },
         ]
         .into(),

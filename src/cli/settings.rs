@@ -5,7 +5,7 @@ use serde_json::Value as Json;
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, findings::brief, plain, series::chosen},
-    domain::{SeriesId, SettingChange, Timestamp},
+    domain::{SeriesId, SettingChange, Timestamp, Value},
     engine::{Link, SettingRow},
 };
 
@@ -38,16 +38,26 @@ pub(super) struct ChangeView<'a> {
     from: Json,
     to: Json,
     by: Option<&'a str>,
+    /// Of a list, what went out of it and what came into it.
+    went: Vec<String>,
+    came: Vec<String>,
+    /// Whether a history told of it later.
+    backfilled: bool,
 }
 
 impl<'a> From<&'a SettingChange> for ChangeView<'a> {
     fn from(change: &'a SettingChange) -> Self {
+        let differs = Value::went_and_came(change.from.as_ref(), change.to.as_ref());
+        let (went, came) = differs.unwrap_or_default();
         Self {
             series: &change.id,
             at: change.at,
             from: plain::value(change.from.as_ref()),
             to: plain::value(change.to.as_ref()),
             by: change.by.as_deref(),
+            went,
+            came,
+            backfilled: change.backfilled,
         }
     }
 }

@@ -90,7 +90,17 @@ struct Store<'a> {
 #[derive(Serialize)]
 struct Sources<'a> {
     total: usize,
+    /// Pasts that are being read.
+    past: Vec<Past<'a>>,
     failing: Vec<Failing<'a>>,
+}
+
+/// How far a source has read what happened before watching began, in pieces.
+#[derive(Serialize)]
+struct Past<'a> {
+    name: &'a str,
+    done: u64,
+    all: u64,
 }
 
 #[derive(Serialize)]
@@ -163,6 +173,18 @@ impl<'a> Status<'a> {
             },
             sources: Sources {
                 total: snapshot.sources.len(),
+                past: snapshot
+                    .sources
+                    .iter()
+                    .filter_map(|source| {
+                        let (done, all) = source.progress?;
+                        Some(Past {
+                            name: &source.name,
+                            done,
+                            all,
+                        })
+                    })
+                    .collect(),
                 failing: snapshot
                     .sources
                     .iter()

@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    cli::{Columns, Context, Exit, Need, Out, Report, Usage, findings, plain, settings::ChangeView},
-    domain::{EventKind, Finding, Timestamp},
+    cli::{Columns, Context, Exit, Need, Out, Report, Usage, findings, settings::ChangeView},
+    domain::{EventKind, Finding, Timestamp, Value},
     engine::{Answer, Link, Query, Timeline},
 };
 
@@ -65,8 +65,8 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
     let mut rows: Vec<(Timestamp, [String; 3])> = Vec::new();
     for change in &timeline.changes {
         let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        let (from, to) = (plain::shown(change.from.as_ref()), plain::shown(change.to.as_ref()));
-        let what = format!("{} {from} -> {to}{by}", change.id.name);
+        let between = Value::change(change.from.as_ref(), change.to.as_ref());
+        let what = format!("{}{} {between}{by}", told_later(change.backfilled), change.id.name);
         rows.push((change.at, ["setting".into(), change.id.resource.to_string(), what]));
     }
     for event in &timeline.events {
@@ -76,7 +76,7 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
             [
                 event_kind(event.kind).into(),
                 event.resource.to_string(),
-                format!("{}{who}", event.what),
+                format!("{}{}{who}", told_later(event.backfilled), event.what),
             ],
         ));
     }
@@ -103,6 +103,11 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
     }
     columns.print(out)?;
     Ok(())
+}
+
+/// What stands before what a log or a history told of later.
+fn told_later(backfilled: bool) -> &'static str {
+    if backfilled { "past: " } else { "" }
 }
 
 fn finding_row(finding: &Finding) -> [String; 3] {

@@ -117,6 +117,16 @@ pub const KEYS: &[Key] = &[
         Sort::Names(|o| &mut o.files),
     ),
     key(
+        "sources.keep_lines",
+        "Whether of those of unknown formats that anyone may read the lines are kept, so that a change says which; else a hash tells that there was one",
+        Sort::Flag(|o| &mut o.keep_lines),
+    ),
+    key(
+        "sources.dns",
+        "Name that the resolver of /etc/resolv.conf is asked for once a minute, to see how long it takes; resolvers answer localhost themselves. Empty asks nothing",
+        Sort::Text(|o| &mut o.dns),
+    ),
+    key(
         "sources.prometheus.url",
         "Prometheus server to read, such as http://localhost:9090; empty reads none",
         Sort::Url(|o| &mut o.prometheus.url),

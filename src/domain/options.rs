@@ -29,6 +29,10 @@ pub struct Options {
     pub sources_off: Vec<Arc<str>>,
     /// Files and folders that are read as settings besides `/etc`.
     pub files: Vec<Arc<str>>,
+    /// Whether of those of unknown formats the lines are kept, and not only a hash of their content.
+    pub keep_lines: bool,
+    /// The name the configured resolver is asked for once a minute; empty asks nothing.
+    pub dns: Arc<str>,
     /// Users besides the engine's own and root who may attach a console, to look.
     pub allow: Vec<Arc<str>>,
     /// The Prometheus server that is read.
@@ -150,6 +154,9 @@ impl Default for Options {
             mute: Vec::new(),
             sources_off: Vec::new(),
             files: Vec::new(),
+            keep_lines: false,
+            // Resolvers know it themselves and ask no one (RFC 6761, 6.3).
+            dns: "localhost".into(),
             allow: Vec::new(),
             prometheus: PrometheusOptions::default(),
             store: StoreOptions {

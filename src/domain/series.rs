@@ -148,6 +148,9 @@ pub struct SettingChange {
     pub to: Option<Value>,
     /// Who did it, where known.
     pub by: Option<Arc<str>>,
+    /// Whether a history told of it later: nobody watched when it happened.
+    #[serde(default)]
+    pub backfilled: bool,
 }
 
 /// The sort of an event.
@@ -183,6 +186,31 @@ pub struct Event {
     pub what: Arc<str>,
     /// Who, where known.
     pub who: Option<Arc<str>>,
+    /// Whether a log told of it later: nobody watched when it happened.
+    #[serde(default)]
+    pub backfilled: bool,
+}
+
+impl Event {
+    /// Whether `other` is the same event, whoever told of it and when.
+    #[must_use]
+    pub fn same(&self, other: &Self) -> bool {
+        (self.at, self.kind, &self.resource, &self.what, &self.who)
+            == (other.at, other.kind, &other.resource, &other.what, &other.who)
+    }
+}
+
+/// Values of one metric from before watching began, as the archive of another program holds them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Archive {
+    /// Which metric. Only one that is watched takes them.
+    pub id: SeriesId,
+    /// The program that kept them.
+    pub source: Arc<str>,
+    /// The usual time between two of them: each is the value, or the mean rate, of a time as long as this.
+    pub every: Span,
+    /// The values, oldest first.
+    pub points: Vec<Point>,
 }
 
 /// What sources hand over in one go. Order within a list is the order seen.
@@ -198,6 +226,9 @@ pub struct Batch {
     pub changes: Vec<SettingChange>,
     /// Changes of before watching began, as a history tells them: what is now does not change by them.
     pub past: Vec<SettingChange>,
+    /// Values of before watching began.
+    #[serde(default)]
+    pub archives: Vec<Archive>,
     /// Events.
     pub events: Vec<Event>,
 }
@@ -219,6 +250,7 @@ impl Batch {
             && self.snapshots.is_empty()
             && self.changes.is_empty()
             && self.past.is_empty()
+            && self.archives.is_empty()
             && self.events.is_empty()
     }
 
@@ -250,6 +282,7 @@ impl Batch {
         self.snapshots.append(&mut other.snapshots);
         self.changes.append(&mut other.changes);
         self.past.append(&mut other.past);
+        self.archives.append(&mut other.archives);
         self.events.append(&mut other.events);
     }
 }
@@ -275,6 +308,7 @@ mod tests {
             from: None,
             to: None,
             by: None,
+            backfilled: false,
         };
         let whole = Batch {
             observations: (0..5).map(point).collect(),

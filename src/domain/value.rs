@@ -124,6 +124,36 @@ impl Value {
         }
     }
 
+    /// What went out of a list and what came into it between two values, each as it is shown; `None` where not both are lists.
+    #[must_use]
+    pub fn went_and_came(from: Option<&Self>, to: Option<&Self>) -> Option<(Vec<String>, Vec<String>)> {
+        let (Some(Self::List(from)), Some(Self::List(to))) = (from, to) else {
+            return None;
+        };
+        let only = |these: &BTreeMap<Arc<str>, Self>, those: &BTreeMap<Arc<str>, Self>| {
+            let only = these
+                .iter()
+                .filter(|(key, value)| those.get(*key).is_none_or(|other| value.differs(other)));
+            let shown = only.map(|(key, value)| Self::List([(key.clone(), value.clone())].into()).to_string());
+            shown.collect()
+        };
+        Some((only(from, to), only(to, from)))
+    }
+
+    /// A change between two values in words: `60 -> 10`, of a list only what went and came: `-a +b`.
+    #[must_use]
+    pub fn change(from: Option<&Self>, to: Option<&Self>) -> String {
+        let shown = |value: Option<&Self>| value.map_or_else(|| "(absent)".into(), Self::to_string);
+        match Self::went_and_came(from, to) {
+            Some((went, came)) if !went.is_empty() || !came.is_empty() => {
+                let went = went.iter().map(|item| format!("-{item}"));
+                let came = came.iter().map(|item| format!("+{item}"));
+                went.chain(came).collect::<Vec<_>>().join(" ")
+            }
+            _ => format!("{} -> {}", shown(from), shown(to)),
+        }
+    }
+
     /// The word for its sort, as in exports.
     #[must_use]
     pub fn sort(&self) -> &'static str {
@@ -176,6 +206,29 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn of_a_list_a_change_says_what_went_and_came() {
+        let list = |items: &[(&str, i64)]| {
+            let items = items.iter().map(|(key, value)| {
+                let value = if *value == 1 {
+                    Value::Bool(true)
+                } else {
+                    Value::Int(*value)
+                };
+                (Arc::from(*key), value)
+            });
+            Value::List(items.collect())
+        };
+        let (from, to) = (
+            list(&[("a", 1), ("b", 2), ("c", 1)]),
+            list(&[("b", 3), ("c", 1), ("d\u{1b}", 1)]),
+        );
+        assert_eq!(Value::change(Some(&from), Some(&to)), "-a -b=2 +b=3 +d\\u{1b}");
+        assert_eq!(Value::change(Some(&Value::Int(6)), None), "6 -> (absent)");
+        assert_eq!(Value::went_and_came(Some(&from), Some(&Value::Int(1))), None);
+        assert_eq!(Value::change(Some(&from), Some(&from)), "a b=2 c -> a b=2 c");
+    }
 
     #[test]
     fn text_is_typed_by_what_it_says() {

@@ -165,6 +165,7 @@ pub fn change(shadows: &mut Shadows, name: &str, to: Option<&str>, at: Timestamp
         to: to.map(Value::infer),
         by: Some("root".into()),
         after: None,
+        backfilled: false,
     });
 }
 

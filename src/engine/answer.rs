@@ -321,7 +321,7 @@ fn chart(engine: &Loop, id: SeriesId, from: Timestamp, to: Timestamp, step: Span
         metric.recent.front().map(|seen| seen.at)
     };
     columns_in_memory(metric, from, step, &mut columns);
-    let known_from = metric.shadow.range().map(|(from, _)| from);
+    let known_from = metric.shadow.since();
     let enough = oldest.is_some_and(|oldest| oldest <= from || known_from.is_some_and(|known| oldest <= known));
     let mut chart = Chart {
         id,

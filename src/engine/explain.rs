@@ -1,7 +1,7 @@
 //! Everything behind one number, in lines for people.
 
 use super::{LinkError, run::Loop};
-use crate::domain::{SeriesId, Span, Timestamp, matches};
+use crate::domain::{SeriesId, Span, Timestamp, Value, matches};
 
 /// Why a source is read as often as it is.
 fn cadence(engine: &Loop, source: &str) -> Option<String> {
@@ -114,12 +114,21 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
             lines.push(format!("baseline {accepted}"));
         }
         if let Some(change) = &setting.last_change {
-            let was = change.from.as_ref().map_or("(absent)".into(), ToString::to_string);
+            // Of a list what went and came stands below.
+            let was = match &change.from {
+                Some(Value::List(_)) => String::new(),
+                Some(was) => format!("from {was} "),
+                None => "from (absent) ".into(),
+            };
             lines.push(format!(
-                "changed  {} ago from {was} by {}",
+                "changed  {} ago {was}by {}",
                 now - change.at,
                 change.by.as_deref().unwrap_or("unknown")
             ));
+            if let Some((went, came)) = Value::went_and_came(change.from.as_ref(), change.to.as_ref()) {
+                lines.extend(went.iter().map(|item| format!("       - {item}")));
+                lines.extend(came.iter().map(|item| format!("       + {item}")));
+            }
             lines.push(format!("surprise {:.1} bits", setting.bits));
             let undone = settings.undone(change, now, Span::from_days(14));
             lines.push(format!("undone   within 14 days: {:.0} %", undone * 100.0));

@@ -58,6 +58,8 @@ struct Scheduled {
 /// A group's sources with when each is due.
 pub struct Reader {
     sources: Vec<Scheduled>,
+    /// When it began: what happened before is told of by logs and histories.
+    began: Timestamp,
 }
 
 impl Reader {
@@ -87,6 +89,7 @@ impl Reader {
         });
         Self {
             sources: sources.collect(),
+            began: now,
         }
     }
 
@@ -132,8 +135,15 @@ impl Reader {
                 scheduled.changed = Some(now);
             }
             scheduled.take(result, now);
+            scheduled.row.progress = scheduled.source.progress();
             read.rows.push(scheduled.row.clone());
             were_read.push(place);
+        }
+        for event in &mut read.batch.events {
+            event.backfilled = event.at < self.began;
+        }
+        for change in &mut read.batch.past {
+            change.backfilled = true;
         }
         // The system keeps the processor time of the thread: a source's part of it is its part of the time that passed.
         let whole = whole.elapsed().as_secs_f64().max(1e-9);

@@ -253,6 +253,7 @@ mod tests {
             from: Some(Value::Int(from)),
             to: Some(Value::Int(to)),
             by: None,
+            backfilled: false,
         };
         let changes = [change(5, 60, 10), change(9, 10, 1)];
         let now = [

@@ -199,6 +199,8 @@ impl Loop {
             interval: self.options.interval,
             settings_interval: self.options.settings_interval,
             paths: self.options.files.iter().map(|path| path.as_ref().into()).collect(),
+            keep_lines: self.options.keep_lines,
+            dns: self.options.dns.to_string(),
             memory: self.setup.store.as_ref().map(|store| store.with_extension("files")),
         }
     }
@@ -422,6 +424,7 @@ impl Loop {
             kind: EventKind::Collector,
             what: what.into(),
             who: None,
+            backfilled: false,
         });
     }
 

@@ -255,6 +255,9 @@ pub struct SourceRow {
     pub pace: i8,
     /// Why it is read oftener or more rarely; empty when it is read as asked.
     pub why: Arc<str>,
+    /// Pieces of the past that it has read, and of how many; `None` when it reads none.
+    #[serde(default)]
+    pub progress: Option<(u64, u64)>,
 }
 
 impl SourceRow {
@@ -271,6 +274,7 @@ impl SourceRow {
             next: None,
             pace: 0,
             why: "".into(),
+            progress: None,
         }
     }
 }

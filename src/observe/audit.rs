@@ -77,6 +77,7 @@ impl Audit {
             kind,
             what: scrub(what).chars().take(300).collect::<String>().into(),
             who: (!who.is_empty()).then(|| who.into()),
+            backfilled: false,
         }
     }
 

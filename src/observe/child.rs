@@ -2,7 +2,7 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    io::Read as _,
+    io::{BufRead as _, BufReader, Read as _},
     process::{Command, Stdio},
     sync::mpsc,
     thread,
@@ -68,6 +68,60 @@ fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, 
     }
 }
 
+/// Longest line that is handed over, and bytes of lines that are handed over at a time.
+const LONGEST: u64 = 64 << 10;
+const PART: usize = 64 << 10;
+
+/// Runs `program` with `args` in the C locale and hands over what it writes to its standard output line by line, so that an answer of any
+/// length takes no memory. A line that is too long comes in parts.
+///
+/// # Errors
+/// As [`ask`], the time counted anew whenever it wrote something.
+pub(super) fn each_line(program: &str, args: &[&str], mut each: impl FnMut(&[u8])) -> Result<(), ObserveError> {
+    let mut child = Command::new(program)
+        .args(args)
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|source| failed(program.as_ref(), source))?;
+    let stdout = child.stdout.take().expect("standard output was asked for");
+    let (told, parts) = mpsc::sync_channel::<Vec<u8>>(2);
+    thread::spawn(move || {
+        let mut lines = BufReader::new(stdout);
+        let mut part = Vec::with_capacity(PART);
+        loop {
+            let read = (&mut lines).take(LONGEST).read_until(b'\n', &mut part);
+            let ended = !matches!(read, Ok(1..));
+            if (ended || part.len() >= PART) && (told.send(std::mem::take(&mut part)).is_err() || ended) {
+                return;
+            }
+        }
+    });
+    loop {
+        match parts.recv_timeout(LIMIT) {
+            Ok(part) => part
+                .split(|byte| *byte == b'\n')
+                .filter(|line| !line.is_empty())
+                .for_each(&mut each),
+            // It closed its output and so is ending; one that is not is ended.
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                let _ = child.kill().and_then(|()| child.wait());
+                return Ok(());
+            }
+            Err(mpsc::RecvTimeoutError::Timeout) => {
+                let _ = child.kill();
+                thread::spawn(move || child.wait());
+                return Err(ObserveError::Io {
+                    what: program.to_owned(),
+                    source: std::io::Error::other(format!("no answer within {} s", LIMIT.as_secs())),
+                });
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,5 +140,22 @@ mod tests {
     fn a_program_that_hangs_is_given_up() {
         let hung = ask_within(Duration::from_millis(50), "sleep", &["1000"]);
         assert!(hung.unwrap_err().to_string().contains("no answer"));
+    }
+
+    #[test]
+    fn a_long_answer_comes_line_by_line() {
+        let mut lines = Vec::new();
+        each_line("sh", &["-c", "seq 1 100000; printf end"], |line| {
+            lines.push(String::from_utf8_lossy(line).into_owned());
+        })
+        .unwrap();
+        assert_eq!(
+            (lines.len(), lines[99_999].as_str(), lines[100_000].as_str()),
+            (100_001, "100000", "end")
+        );
+        assert!(matches!(
+            each_line("no-such-program-anywhere", &[], |_| {}),
+            Err(ObserveError::Absent { .. })
+        ));
     }
 }

@@ -120,6 +120,7 @@ impl FileSystems {
                 )
                 .into(),
                 who: None,
+                backfilled: false,
             });
         }
         points.truncate(MOST);

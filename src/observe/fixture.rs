@@ -33,6 +33,8 @@ impl Tree {
             interval: Span::from_secs(2),
             settings_interval: Span::from_secs(60),
             paths: Vec::new(),
+            keep_lines: false,
+            dns: "localhost".into(),
             memory: None,
         }
     }

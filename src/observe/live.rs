@@ -13,6 +13,8 @@ fn this_host() -> Host {
         interval: Span::from_secs(2),
         settings_interval: Span::from_secs(60),
         paths: Vec::new(),
+        keep_lines: false,
+        dns: String::new(),
         memory: None,
     }
 }

@@ -43,6 +43,7 @@ impl Line<'_> {
             kind,
             what: what.chars().take(LONGEST).collect::<String>().into(),
             who: who.map(|who| who.chars().take(64).collect::<String>().into()),
+            backfilled: false,
         })
     }
 

@@ -130,6 +130,7 @@ impl Logins {
             kind,
             what: what.chars().take(300).collect::<String>().into(),
             who: who.map(Into::into),
+            backfilled: false,
         }
     }
 

@@ -10,6 +10,7 @@ mod container;
 mod cpu;
 mod cron;
 mod disk;
+mod dns;
 mod etc;
 mod file;
 mod filesystem;
@@ -86,6 +87,10 @@ pub struct Host {
     pub settings_interval: Span,
     /// Files and folders read as settings besides `/etc`.
     pub paths: Vec<PathBuf>,
+    /// Whether lines of those of unknown formats are told, and not only a hash of their content.
+    pub keep_lines: bool,
+    /// The name the resolver is asked for; empty asks nothing.
+    pub dns: String,
     /// The file in which the files of programs are remembered; `None` forgets them when the program ends.
     pub memory: Option<PathBuf>,
 }
@@ -94,7 +99,7 @@ pub struct Host {
 /// not stop the others.
 pub struct Group {
     /// What the group reads: `metrics`, `mounts`, `processes`, `settings`, `accounts`, `containers`, `programs`, `events`,
-    /// `integrity`, `files`, `prometheus`.
+    /// `integrity`, `dns`, `files`, `backfill`, `prometheus`.
     pub name: &'static str,
     /// Its sources, in the order they are read.
     pub sources: Vec<Box<dyn Source>>,
@@ -195,6 +200,8 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             name: "events",
             sources: vec![
                 Box::new(history::PackageHistory::new(host, &witness)),
+                Box::new(history::RpmHistory::new(host, &witness)),
+                Box::new(history::ApkHistory::new(host, &witness)),
                 log,
                 Box::new(audit::Audit::new(host, &witness)),
                 Box::new(login::Logins::new(host, logged)),
@@ -206,6 +213,13 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         name: "integrity",
         sources: vec![Box::new(integrity::Integrity::with(host, &witness))],
     });
+    // A resolver that does not answer is waited for.
+    if !host.dns.is_empty() {
+        groups.push(Group {
+            name: "dns",
+            sources: vec![Box::new(dns::Dns::new(host))],
+        });
+    }
     // They may lie on another machine, which then holds up only them.
     if !host.paths.is_empty() {
         groups.push(Group {
@@ -256,6 +270,8 @@ pub fn past_groups(host: &Host) -> Vec<Group> {
         name: "backfill",
         sources: vec![
             Box::new(backfill::JournalPast::new(host)),
+            Box::new(backfill::sysstat(host)),
+            Box::new(backfill::atop(host)),
             Box::new(backfill::Commits::new(host)),
         ],
     }]
@@ -275,6 +291,11 @@ pub trait Source: Send {
 
     /// How long after one read the next is due.
     fn every(&self) -> Span;
+
+    /// Of what it reads piece by piece, a past: how many pieces were read, and of how many; `None` when no past is being read.
+    fn progress(&self) -> Option<(u64, u64)> {
+        None
+    }
 
     /// Reads what is there now into `out`. Blocking is allowed: every source runs on its group's own thread.
     ///

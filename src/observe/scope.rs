@@ -83,6 +83,7 @@ impl Scope {
             from: from.cloned(),
             to: to.cloned(),
             by: by.clone(),
+            backfilled: false,
         };
         let gone = was.settings.iter().filter(|(name, _)| !is.settings.contains_key(*name));
         out.changes

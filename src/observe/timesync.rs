@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    time::UNIX_EPOCH,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use super::{
@@ -29,6 +29,9 @@ pub(super) struct TimeSync {
     offset: Channel,
     stratum: Channel,
     ago: Channel,
+    /// When timesyncd was last answered, and what it said then.
+    answered: Option<SystemTime>,
+    said: Answer,
 }
 
 impl TimeSync {
@@ -39,6 +42,8 @@ impl TimeSync {
             offset: origin.channel("clock.offset_secs", Sort::Signed(Unit::Secs)),
             stratum: origin.channel("clock.stratum", COUNT),
             ago: origin.channel("clock.synced_ago_secs", Sort::Gauge(Unit::Secs)),
+            answered: None,
+            said: Answer::default(),
             origin,
         }
     }
@@ -61,7 +66,7 @@ impl TimeSync {
 }
 
 /// What a daemon says: offset in seconds, distance from a reference clock, seconds since the last answer of a server.
-#[derive(Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Answer {
     offset: Option<f64>,
     stratum: Option<f64>,
@@ -101,6 +106,45 @@ fn ntpd(text: &str) -> Answer {
     }
 }
 
+/// `timedatectl timesync-status`: lines `Stratum: 2` and `Offset: -1.234ms`. It has none of them before a server answered.
+fn timesyncd(text: &str) -> Answer {
+    let field = |wanted: &str| text.lines().find_map(|line| line.trim_start().strip_prefix(wanted));
+    let stratum = field("Stratum: ").and_then(|text| text.trim().parse().ok());
+    Answer {
+        offset: field("Offset: ").and_then(|text| span(text.trim())),
+        stratum,
+        ago: None,
+    }
+}
+
+/// A span as systemd writes it, in seconds: `+1min 2.5s`, `-37us`.
+fn span(text: &str) -> Option<f64> {
+    const UNITS: [(&str, f64); 7] = [
+        ("us", 1e-6),
+        ("ms", 1e-3),
+        ("min", 60.0),
+        ("s", 1.0),
+        ("h", 3_600.0),
+        ("d", 86_400.0),
+        ("w", 604_800.0),
+    ];
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(rest) => (-1.0, rest),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let part = |part: &str| {
+        let unit = part.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(part.len());
+        let number: f64 = part[..unit].parse().ok()?;
+        let scale = match &part[unit..] {
+            "" if number == 0.0 => 1.0,
+            unit => UNITS.iter().find(|(name, _)| *name == unit)?.1,
+        };
+        Some(number * scale)
+    };
+    let parts: Option<Vec<f64>> = text.split(' ').map(part).collect();
+    Some(sign * parts?.iter().sum::<f64>())
+}
+
 impl Source for TimeSync {
     fn name(&self) -> &'static str {
         "timesync"
@@ -121,9 +165,14 @@ impl Source for TimeSync {
             ntpd(&String::from_utf8_lossy(&ask("ntpq", &["-c", "rv"])?))
         } else if let Ok(time) = fs::metadata(self.root.join(TIMESYNCD)).and_then(|meta| meta.modified()) {
             let since = time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
+            // The daemon is asked when a server has answered it again; a bus that is away takes nothing from what the file says.
+            if here && self.answered.replace(time) != Some(time) {
+                let output = ask("timedatectl", &["timesync-status", "--no-pager"]).unwrap_or_default();
+                self.said = timesyncd(&String::from_utf8_lossy(&output));
+            }
             Answer {
                 ago: Some((now.0 as f64 / 1e6 - since).max(0.0)),
-                ..Answer::default()
+                ..self.said
             }
         } else {
             return Err(ObserveError::Absent {
@@ -158,6 +207,33 @@ mod tests {
         let text = "associd=0 status=0615\nversion=\"x\", stratum=3, offset=-0.5,\nfrequency=1";
         assert_eq!(ntpd(text).offset, Some(-0.0005));
         assert_eq!(ntpd(&text.replace("=3", "=16")), Answer::default());
+    }
+
+    /// As systemd 252 wrote it.
+    const STATUS: &str = "       Server: 127.0.0.1 (127.0.0.1)\nPoll interval: 1min 4s (min: 32s; max 34min 8s)\n         Leap: normal\n      \
+        Version: 4\n      Stratum: 8\n    Reference: 7F7F0101\n    Precision: 1us (-25)\nRoot distance: 15us (max: 5s)\n       \
+        Offset: -1.042ms\n        Delay: 145us\n       Jitter: 0\n Packet count: 1\n    Frequency: +0.000ppm\n";
+
+    #[test]
+    fn timesyncd_says_how_far_off_it_was() {
+        let near = |text: &str, want: f64| {
+            let told = timesyncd(text).offset.unwrap();
+            assert!((told - want).abs() < 1e-9, "{told}");
+        };
+        near(STATUS, -0.001_042);
+        assert_eq!(timesyncd(STATUS).stratum, Some(8.0));
+        near("Offset: +1min 2.5s", 62.5);
+        near("Offset: 0", 0.0);
+        for text in [
+            "",
+            "Offset: ",
+            "Offset: n/a",
+            "Offset: 3 parsecs",
+            "Abweichung: 1ms",
+            "Stratum: x",
+        ] {
+            assert_eq!(timesyncd(text), Answer::default(), "{text}");
+        }
     }
 
     #[test]

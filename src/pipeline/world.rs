@@ -1,6 +1,6 @@
 //! Takes a batch into the shadows: metrics, settings, events.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use super::{State, Step};
 use crate::{
@@ -10,6 +10,7 @@ use crate::{
     },
     drift::Sources,
     shadow::{Judged, Metric, MetricShadow, Minute, Seen},
+    store::Backfill,
 };
 
 /// Events held in memory.
@@ -18,6 +19,8 @@ const EVENTS: usize = 1_000;
 const REFITS: usize = 2;
 /// A metric of a thing that was gone for this long is forgotten.
 const FORGOTTEN: Span = Span::from_hours(24);
+/// A history's time of a change and the time it was seen at lie no farther apart.
+const NEAR: Span = Span::from_mins(1);
 /// How long after a change it is still counted as undone.
 const UNDONE_WITHIN: Span = Span::from_days(14);
 
@@ -64,6 +67,26 @@ pub(super) fn take_metrics(state: &mut State, batch: &Batch, options: &Options, 
         if state.shadows.newest.is_none_or(|newest| newest < point.at) {
             state.shadows.newest = Some(point.at);
         }
+    }
+    for archive in &batch.archives {
+        let Some(metric) = state.shadows.metrics.get_mut(&archive.id) else {
+            continue;
+        };
+        let new = metric.shadow.recall(&archive.points, archive.every);
+        if let (Some(first), Some(last)) = (new.first(), new.last()) {
+            out.write.backfills.push(Backfill {
+                id: archive.id.clone(),
+                source: archive.source.clone(),
+                from: first.at,
+                to: last.at,
+                values: new.len() as u64,
+            });
+        }
+        let seen = |point| {
+            let id = archive.id.clone();
+            (Observation { id, point }, 0.0)
+        };
+        out.write.observations.extend(new.into_iter().map(seen));
     }
 }
 
@@ -165,7 +188,25 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, ou
             changed(state, change, now, out);
         }
     }
+    // A history also tells of what was seen when it happened.
+    let mut seen: BTreeMap<SeriesId, Vec<(Timestamp, Timestamp)>> = BTreeMap::new();
+    if !batch.past.is_empty() {
+        for change in state
+            .shadows
+            .settings
+            .changes()
+            .iter()
+            .filter(|change| !change.backfilled)
+        {
+            let times = (change.earliest() - NEAR, change.at + NEAR);
+            seen.entry(change.id.clone()).or_default().push(times);
+        }
+    }
     for change in &batch.past {
+        let known = seen.get(&change.id).into_iter().flatten();
+        if known.into_iter().any(|(from, to)| (*from..=*to).contains(&change.at)) {
+            continue;
+        }
         if state.shadows.settings.remember(change) {
             out.write.changes.push(change.clone());
         }
@@ -200,7 +241,7 @@ pub(super) fn take_event(state: &mut State, event: &Event, out: &mut Step) {
     // Logs are read again after a restart. Several things may happen in one second, and of what is older than all that is held nobody
     // can tell whether it was told before.
     let mut same_time = events.range(..place).rev().take_while(|old| old.at == event.at);
-    if same_time.any(|old| old == event) || (place == 0 && events.len() >= EVENTS) {
+    if same_time.any(|old| old.same(event)) || (place == 0 && events.len() >= EVENTS) {
         return;
     }
     events.insert(place, event.clone());
@@ -253,6 +294,7 @@ mod tests {
             kind: EventKind::Package,
             what: what.into(),
             who: None,
+            backfilled: false,
         }
     }
 
@@ -286,6 +328,7 @@ mod tests {
             from: Some(Value::Int(4)),
             to: Some(Value::Int(8)),
             by: Some("ana, git 1a2b3c4d".into()),
+            backfilled: false,
         };
         let mut batch = Batch {
             snapshots: vec![SettingSnapshot {

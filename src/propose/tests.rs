@@ -56,6 +56,7 @@ fn world(settings: &[(&str, Value, Value)]) -> (Shadows, Baseline) {
             to: Some(actual.clone()),
             by: None,
             after: None,
+            backfilled: false,
         });
     }
     (shadows, baseline)

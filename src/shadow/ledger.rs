@@ -387,6 +387,7 @@ mod tests {
             to: Some(Value::Int(to)),
             by: None,
             after: None,
+            backfilled: false,
         }
     }
 

@@ -307,6 +307,7 @@ fn what_two_settings_did_together_is_counted_once_and_what_another_may_have_done
         to: Some(Value::Int(40)),
         by: None,
         after: None,
+        backfilled: false,
     });
     let both = ask(&world, &["sysctl.vm.swappiness = 60", "sysctl.vm.dirty_ratio = 20"]);
     let memory = effect(&both, "mem.used_pct");
@@ -345,6 +346,7 @@ fn changed_before() -> Shadows {
         to: Some(Value::Int(10)),
         by: None,
         after: None,
+        backfilled: false,
     });
     world
 }

@@ -44,6 +44,7 @@ impl Db {
         metrics(conn, keys, &mut fresh, &write.metrics)?;
         observations(conn, keys, &mut fresh, &write.observations)?;
         expected(conn, keys, &mut fresh, &write.expected)?;
+        backfills(conn, keys, &mut fresh, write)?;
         settings(conn, keys, &mut fresh, write)?;
         events(conn, keys, &mut fresh, write)?;
         let shown_at = write.shown_at.or_else(|| newest_time(write));
@@ -209,6 +210,14 @@ fn expected(
     })
 }
 
+fn backfills(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, write: &Write) -> Result<(), duckdb::Error> {
+    rows(conn, "backfill", &write.backfills, |to, backfill| {
+        let key = fresh.series(keys, &backfill.id);
+        let (first, last) = (micros(backfill.from), micros(backfill.to));
+        to.append_row((key, &*backfill.source, first, last, backfill.values))
+    })
+}
+
 fn settings(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, write: &Write) -> Result<(), duckdb::Error> {
     let none = None::<String>;
     rows(conn, "setting_change", &write.initial, |to, (id, at, value)| {
@@ -222,6 +231,7 @@ fn settings(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, write: &Write
             &none,
             value.to_string(),
             &none,
+            false,
         ))
     })?;
     rows(conn, "setting_change", &write.changes, |to, change| {
@@ -239,6 +249,7 @@ fn settings(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, write: &Write
             shown(&change.from),
             shown(&change.to),
             by,
+            change.backfilled,
         ))
     })
 }
@@ -252,6 +263,7 @@ fn events(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, write: &Write) 
             word(&event.kind),
             &*event.what,
             event.who.as_deref(),
+            event.backfilled,
         ))
     })
 }

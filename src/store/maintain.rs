@@ -112,6 +112,7 @@ impl Db {
         within.execute_batch(&format!(
             "DELETE FROM expected WHERE expected_at < {minutes};
              DELETE FROM event WHERE happened_at < {hours};
+             DELETE FROM backfill WHERE last_at < {hours};
              DELETE FROM finding WHERE shown_at < {hours};
              DELETE FROM proposal WHERE shown_at < {hours};
              DELETE FROM score WHERE scored_at < {hours};"

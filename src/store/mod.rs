@@ -21,7 +21,7 @@ mod durability;
 #[cfg(test)]
 mod sample;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 pub use error::StoreError;
 pub use export::TABLES;
@@ -45,6 +45,8 @@ pub struct Write {
     pub expected: Vec<(SeriesId, Timestamp, Quantiles)>,
     /// Settings of a first snapshot: their state when watching began (no change happened).
     pub initial: Vec<(SeriesId, Timestamp, Value)>,
+    /// What of the values came from archives, by metric: the values themselves stand among the observations.
+    pub backfills: Vec<Backfill>,
     /// Changes of settings.
     pub changes: Vec<SettingChange>,
     /// Events.
@@ -61,6 +63,21 @@ pub struct Write {
     pub state: Vec<(String, Vec<u8>)>,
     /// When the findings and proposals of this write were shown; `None` takes the newest time that the write holds.
     pub shown_at: Option<Timestamp>,
+}
+
+/// Values of one metric that an archive gave: nobody watched then.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Backfill {
+    /// Which metric.
+    pub id: SeriesId,
+    /// The program whose archive it was.
+    pub source: Arc<str>,
+    /// The oldest of them.
+    pub from: Timestamp,
+    /// The newest of them.
+    pub to: Timestamp,
+    /// How many.
+    pub values: u64,
 }
 
 /// One entry of the audit. The store chains entries by hash: each holds the BLAKE3 of its content and its predecessor's hash.

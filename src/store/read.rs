@@ -42,7 +42,7 @@ impl Store {
     ) -> Result<Vec<(SeriesId, Value, Option<SettingChange>)>, StoreError> {
         self.with(|db| {
             let mut statement = db.conn.prepare(
-                "SELECT series, changed_at, previous, value, changed_by, initial FROM setting_change WHERE changed_at <= ?
+                "SELECT series, changed_at, previous, value, changed_by, backfilled, initial FROM setting_change WHERE changed_at <= ?
                  QUALIFY row_number() OVER (PARTITION BY series ORDER BY changed_at DESC, rowid DESC) = 1 ORDER BY series",
             )?;
             let mut rows = statement.query([micros(at)])?;
@@ -50,7 +50,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let change = db.change(row)?;
                 if let Some(value) = change.to.clone() {
-                    let initial: bool = row.get(5)?;
+                    let initial: bool = row.get(6)?;
                     settings.push((change.id.clone(), value, (!initial).then_some(change)));
                 }
             }
@@ -65,7 +65,7 @@ impl Store {
     pub fn changes(&mut self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<SettingChange>, StoreError> {
         self.with(|db| {
             let mut statement = db.conn.prepare(
-                "SELECT series, changed_at, previous, value, changed_by FROM setting_change
+                "SELECT series, changed_at, previous, value, changed_by, backfilled FROM setting_change
                  WHERE changed_at >= ? AND changed_at < ? AND NOT initial ORDER BY changed_at DESC, rowid DESC LIMIT ?",
             )?;
             let rows = statement.query_map((micros(from), micros(to), most(limit)), |row| db.change(row))?;
@@ -82,7 +82,7 @@ impl Store {
     pub fn events(&mut self, from: Timestamp, to: Timestamp, limit: usize) -> Result<Vec<Event>, StoreError> {
         self.with(|db| {
             let mut statement = db.conn.prepare(
-                "SELECT e.happened_at, r.name, e.kind, e.what, e.who FROM event e JOIN resource r ON r.key = e.resource
+                "SELECT e.happened_at, r.name, e.kind, e.what, e.who, e.backfilled FROM event e JOIN resource r ON r.key = e.resource
                  WHERE e.happened_at >= ? AND e.happened_at < ? ORDER BY e.happened_at DESC, e.rowid DESC LIMIT ?",
             )?;
             let rows = statement.query_map((micros(from), micros(to), most(limit)), event)?;
@@ -244,7 +244,7 @@ impl Db {
             .collect()
     }
 
-    /// A change from the columns series, changed_at, previous, value, changed_by.
+    /// A change from the columns series, changed_at, previous, value, changed_by, backfilled.
     fn change(&self, row: &Row<'_>) -> Result<SettingChange, duckdb::Error> {
         let value = |column| {
             let json: Option<String> = row.get(column)?;
@@ -258,6 +258,7 @@ impl Db {
             to: value(3)?,
             by: row.get::<_, Option<String>>(4)?.map(Into::into),
             after: None,
+            backfilled: row.get(5)?,
         })
     }
 }
@@ -271,6 +272,7 @@ fn event(row: &Row<'_>) -> Result<Event, duckdb::Error> {
         kind: serde_json::from_value::<EventKind>(kind).map_err(|error| unreadable(2, error))?,
         what: row.get::<_, String>(3)?.into(),
         who: row.get::<_, Option<String>>(4)?.map(Into::into),
+        backfilled: row.get(5)?,
     })
 }
 

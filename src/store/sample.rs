@@ -1,6 +1,6 @@
 //! Data for the tests of this room.
 
-use super::{AuditEntry, Store, Write};
+use super::{AuditEntry, Backfill, Store, Write};
 use crate::domain::*;
 
 /// A time on the hour in 2026.
@@ -59,6 +59,7 @@ pub(super) fn change(name: &str, at: Timestamp, from: Option<&str>, to: Option<&
         to: to.map(Value::infer),
         by: Some("root".into()),
         after: None,
+        backfilled: false,
     }
 }
 
@@ -153,6 +154,13 @@ pub(super) fn everything() -> Write {
                 Value::Secret(SecretHash::of(&[7; 32], b"hunter2")),
             ),
         ],
+        backfills: vec![Backfill {
+            id: id("load.1"),
+            source: "sysstat".into(),
+            from: after(0),
+            to: after(2),
+            values: 1,
+        }],
         changes: vec![change("sysctl.vm.swappiness", after(10), Some("60"), Some("1"))],
         events: vec![Event {
             at: after(5),
@@ -160,6 +168,7 @@ pub(super) fn everything() -> Write {
             kind: EventKind::Login,
             what: "session opened\u{1b}[31m".into(),
             who: Some("root".into()),
+            backfilled: false,
         }],
         findings: vec![finding(7, after(3))],
         proposals: vec![(proposal(1, after(4)), true)],

@@ -106,4 +106,15 @@ DELETE FROM state;
 DELETE FROM finding;
 DELETE FROM proposal;
 UPDATE series SET meta = NULL;
+-- What was told of by logs, histories and archives, because nobody watched when it happened.
+ALTER TABLE setting_change ADD COLUMN backfilled BOOLEAN DEFAULT false;
+ALTER TABLE event ADD COLUMN backfilled BOOLEAN DEFAULT false;
+CREATE TABLE backfill(series INTEGER NOT NULL, source VARCHAR NOT NULL, first_at BIGINT NOT NULL, last_at BIGINT NOT NULL, n BIGINT NOT NULL);
+CREATE OR REPLACE VIEW changes AS SELECT make_timestamp(c.changed_at) AS changed_at, r.name AS resource, s.name AS setting,
+  c.shown_previous AS previous, c.shown AS value, c.changed_by, c.backfilled FROM setting_change c JOIN series s ON s.key = c.series
+  JOIN resource r ON r.key = s.resource WHERE NOT c.initial;
+CREATE OR REPLACE VIEW events AS SELECT make_timestamp(e.happened_at) AS happened_at, r.name AS resource, e.kind, e.what, e.who,
+  e.backfilled FROM event e JOIN resource r ON r.key = e.resource;
+CREATE VIEW backfills AS SELECT r.name AS resource, s.name AS series, b.source, make_timestamp(b.first_at) AS first_at,
+  make_timestamp(b.last_at) AS last_at, b.n FROM backfill b JOIN series s ON s.key = b.series JOIN resource r ON r.key = s.resource;
 "];

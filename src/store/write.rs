@@ -9,6 +9,7 @@ impl Write {
         self.observations.append(&mut other.observations);
         self.expected.append(&mut other.expected);
         self.initial.append(&mut other.initial);
+        self.backfills.append(&mut other.backfills);
         self.changes.append(&mut other.changes);
         self.events.append(&mut other.events);
         self.findings.append(&mut other.findings);
@@ -29,6 +30,7 @@ impl Write {
             && self.observations.is_empty()
             && self.expected.is_empty()
             && self.initial.is_empty()
+            && self.backfills.is_empty()
             && self.changes.is_empty()
             && self.events.is_empty()
             && self.findings.is_empty()

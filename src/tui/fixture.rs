@@ -263,6 +263,7 @@ pub fn changes() -> Vec<SettingChange> {
         from: Some(Value::infer(from)),
         to: Some(Value::infer(to)),
         by: by.map(Into::into),
+        backfilled: false,
     };
     vec![
         change("web-01/sysctl.somaxconn", "09:05:00", "128", "4096", None),
@@ -439,6 +440,7 @@ pub fn snapshot() -> Snapshot {
                 next: None,
                 pace: 0,
                 why: "".into(),
+                progress: None,
             })
             .into(),
         store: StoreRow {

@@ -94,6 +94,7 @@ fn event(at: Timestamp, kind: EventKind, what: &str) -> Event {
         kind,
         what: what.into(),
         who: None,
+        backfilled: false,
     }
 }
 

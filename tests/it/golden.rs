@@ -358,6 +358,7 @@ fn hostile_names_values_and_crowds_are_taken() {
         kind: EventKind::Log,
         what: evil.into(),
         who: Some(evil.into()),
+        backfilled: false,
     };
     host.step(&Batch {
         events: vec![event],

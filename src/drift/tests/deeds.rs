@@ -66,6 +66,7 @@ fn event(kind: EventKind, what: &str, second: i64) -> Event {
         kind,
         what: what.into(),
         who: None,
+        backfilled: false,
     }
 }
 
@@ -151,6 +152,7 @@ fn a_change_may_have_happened_at_any_time_since_it_was_last_confirmed() {
             from: None,
             to: Some(Value::infer(value)),
             by: None,
+            backfilled: false,
         });
     };
     // It is read half a minute after the departure; when it was confirmed before, the departure had not begun.
@@ -242,6 +244,7 @@ fn one_deed_is_one_finding_whatever_it_touches() {
             from: None,
             to: Some(Value::Int(7)),
             by: None,
+            backfilled: false,
         });
     };
     read(&mut world, "sysctl.kernel.panic", 0);

@@ -128,6 +128,7 @@ impl Commits {
             kind: EventKind::Deploy,
             what: format!("git {short}: {} ({} files)", commit.subject, commit.files.len()).into(),
             who: Some(commit.who.as_str().into()),
+            backfilled: false,
         });
         if commit.files.len() > MOST_FILES {
             return;
@@ -169,6 +170,7 @@ impl Commits {
                     from: from.cloned(),
                     to: to.cloned(),
                     by: Some(by.as_str().into()),
+                    backfilled: false,
                 });
             }
         }
@@ -204,6 +206,11 @@ impl Source for Commits {
 
     fn every(&self) -> Span {
         if self.left.is_empty() { REST } else { PAUSE }
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        let (left, all) = (self.left.len(), self.count.0);
+        (left > 0).then(|| ((all - left) as u64, all as u64))
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

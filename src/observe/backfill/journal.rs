@@ -48,6 +48,10 @@ impl Source for JournalPast {
         if self.days < DAYS { PAUSE } else { REST }
     }
 
+    fn progress(&self) -> Option<(u64, u64)> {
+        (self.kept && self.days < DAYS).then(|| (u64::from(self.days), u64::from(DAYS)))
+    }
+
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         if !self.kept {
             return Err(ObserveError::Absent {

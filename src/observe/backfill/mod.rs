@@ -1,11 +1,16 @@
 //! What happened before watching began, read in the background a piece at a time.
 #![cfg(target_os = "linux")]
 
+mod archive;
+mod atop;
 mod commits;
 mod journal;
+mod sysstat;
 
+pub(super) use atop::atop;
 pub(super) use commits::Commits;
 pub(super) use journal::JournalPast;
+pub(super) use sysstat::sysstat;
 
 use super::Host;
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
@@ -25,6 +30,7 @@ fn told(resource: &ResourceId, what: String, now: Timestamp, out: &mut Batch) {
         kind: EventKind::Collector,
         what: what.into(),
         who: None,
+        backfilled: false,
     });
 }
 

@@ -95,6 +95,7 @@ impl Containers {
                         .collect::<String>()
                         .into(),
                     who: None,
+                    backfilled: false,
                 });
             }
         }

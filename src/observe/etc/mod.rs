@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use self::read::{Settings, settings};
+use self::read::{LINES, Settings, settings};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
@@ -26,6 +26,8 @@ use crate::domain::{Batch, Span, Timestamp};
 const MOST_FILES: usize = 20_000;
 const DEEPEST: usize = 10;
 const MOST_ENTRIES: usize = 60_000;
+/// Most bytes of all files whose lines are told; of what is beyond, a hash.
+const MOST_LINES: u64 = 4 << 20;
 /// Time between two times it is asked whether the system told of a change.
 const LISTENS: Span = Span::from_secs(5);
 
@@ -92,6 +94,8 @@ pub(super) struct Etc {
     /// Files and folders below the root that are read, and what their names begin with.
     tops: Vec<(PathBuf, String)>,
     key: [u8; 32],
+    /// Bytes of files of unknown formats of which lines may be told; 0 tells only a hash.
+    lines: u64,
     every: Span,
     scope: Scope,
     known: BTreeMap<String, Known>,
@@ -114,7 +118,9 @@ impl Etc {
             let name = path.to_string_lossy().trim_end_matches('/').to_owned();
             (host.root.join(name.trim_start_matches('/')), name)
         };
-        Self::of(host, witness, "file", host.paths.iter().map(top).collect())
+        let mut named = Self::of(host, witness, "file", host.paths.iter().map(top).collect());
+        named.lines = if host.keep_lines { MOST_LINES } else { 0 };
+        named
     }
 
     fn of(host: &Host, witness: &Witness, name: &'static str, tops: Vec<(PathBuf, String)>) -> Self {
@@ -127,6 +133,7 @@ impl Etc {
             left: 0,
             nudge: Nudge::new(),
             key: host.secret_key,
+            lines: 0,
             every: host.settings_interval,
             scope: Scope::new(host, name),
             known: BTreeMap::new(),
@@ -236,10 +243,12 @@ impl Source for Etc {
         }
         let cut = self.left == 0 || found.len() >= MOST_FILES;
         let mut before = std::mem::take(&mut self.known);
+        let mut lines = self.lines;
         let first = !self.scope.known();
         let mut changed = Vec::new();
         for (name, path, meta) in found {
             let mark = mark(&meta);
+            let keep = lines >= meta.len();
             let known = match before.remove(&name) {
                 Some(known) if known.mark == mark => known,
                 old => {
@@ -249,10 +258,13 @@ impl Source for Etc {
                     changed.push((name.clone(), old));
                     Known {
                         mark,
-                        settings: settings(&name, &path, &meta, &self.key, elsewhere),
+                        settings: settings(&name, &path, &meta, &self.key, elsewhere, keep),
                     }
                 }
             };
+            if known.settings.iter().any(|(rest, _)| rest == LINES) {
+                lines = lines.saturating_sub(meta.len());
+            }
             self.known.insert(name, known);
         }
         if first {

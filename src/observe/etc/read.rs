@@ -4,10 +4,10 @@ use std::{collections::BTreeMap, fs::Metadata, io::Read as _, os::unix::fs::Meta
 
 use super::format;
 use crate::{
-    domain::{Quantity, SecretHash, Unit, Value},
+    domain::{Quantity, SecretHash, Unit, Value, text::visible},
     observe::{
         file::{open, plain_file},
-        secret::{holds_secret, redact},
+        secret::{holds_secret, mask, redact},
     },
 };
 
@@ -16,11 +16,27 @@ const MOST_BYTES: u64 = 256 << 10;
 /// Larger ones than this are not hashed either, only their size is told.
 const MOST_HASHED: u64 = 32 << 20;
 
+/// Most bytes, and lines, of a file whose lines are told.
+const MOST_TOLD: u64 = 64 << 10;
+const MOST_LINES: usize = 2_000;
+/// How the first line of a private key ends.
+const KEY: &str = "PRIVATE KEY-----";
+/// The lines of a file of no known format.
+pub(super) const LINES: &str = ":lines";
+
 /// What stands behind the file's path in a setting's name, and the value.
 pub(super) type Settings = Vec<(String, Value)>;
 
-/// The settings of the file or link `path`, called `name`, of which `elsewhere` says that its content is told by another source.
-pub(super) fn settings(name: &str, path: &Path, meta: &Metadata, key: &[u8; 32], elsewhere: bool) -> Settings {
+/// The settings of the file or link `path`, called `name`, of which `elsewhere` says that its content is told by another source, and
+/// `lines` whether its lines are told when it is of no known format.
+pub(super) fn settings(
+    name: &str,
+    path: &Path,
+    meta: &Metadata,
+    key: &[u8; 32],
+    elsewhere: bool,
+    lines: bool,
+) -> Settings {
     if meta.is_symlink() {
         let target = std::fs::read_link(path).unwrap_or_default();
         return vec![(String::new(), Value::text(&format!("-> {}", target.to_string_lossy())))];
@@ -43,8 +59,42 @@ pub(super) fn settings(name: &str, path: &Path, meta: &Metadata, key: &[u8; 32],
     }
     if let Some(bytes) = plain_file(path, MOST_BYTES).filter(|bytes| !bytes.is_empty()) {
         put_content(name, &bytes, anyone_reads, key, &mut settings);
+        let opaque = settings.iter().any(|(rest, _)| rest == ":content");
+        if lines
+            && opaque
+            && anyone_reads
+            && !is_private(name)
+            && let Some(lines) = lines_of(&bytes, key)
+        {
+            settings.push((LINES.to_owned(), lines));
+        }
     }
     settings
+}
+
+/// The lines of a text, each as often as it comes, secrets in them hidden; `None` where they are too many, or no text. Their order stands
+/// in no list: that it changed, the hash of the content says.
+fn lines_of(bytes: &[u8], key: &[u8; 32]) -> Option<Value> {
+    let text = std::str::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0') && !text.contains(KEY))?;
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    let mut list: BTreeMap<Arc<str>, i64> = BTreeMap::new();
+    for (number, line) in lines.enumerate() {
+        if bytes.len() as u64 > MOST_TOLD || number >= MOST_LINES {
+            return None;
+        }
+        *list.entry(visible(&mask(line, key, false)).into()).or_default() += 1;
+    }
+    let item = |(line, times)| {
+        let value = if times == 1 {
+            Value::Bool(true)
+        } else {
+            Value::Int(times)
+        };
+        (line, value)
+    };
+    Some(Value::List(list.into_iter().map(item).collect()))
 }
 
 /// The named settings in a former content of the file called `name`; what is only hashed as a whole is left out.
@@ -53,7 +103,7 @@ pub(in crate::observe) fn former(name: &str, bytes: &[u8], key: &[u8; 32]) -> BT
     if !bytes.is_empty() && bytes.len() as u64 <= MOST_BYTES {
         put_content(name, bytes, false, key, &mut settings);
     }
-    let whole = [":content", ":line", ":order"];
+    let whole = [":content", ":line", LINES, ":order"];
     settings
         .into_iter()
         .filter(|(rest, _)| !whole.contains(&rest.as_str()))
@@ -92,7 +142,7 @@ fn put_content(name: &str, bytes: &[u8], anyone_reads: bool, key: &[u8; 32], int
     } else {
         std::str::from_utf8(bytes).ok()
     };
-    if is_private(name) || text.is_some_and(|text| text.contains("PRIVATE KEY-----")) {
+    if is_private(name) || text.is_some_and(|text| text.contains(KEY)) {
         return into.push(secret());
     }
     if let Some(content) = text.and_then(|text| format::content(name, text)) {

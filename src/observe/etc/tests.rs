@@ -244,3 +244,47 @@ fn of_too_many_files_some_are_watched() {
     assert!(matches!(told, Err(ObserveError::Partly { .. })));
     assert_eq!(out.snapshots[0].settings.as_ref().unwrap().len(), MOST_FILES);
 }
+
+#[test]
+fn lines_are_told_where_that_is_asked_for_and_hold_no_secret() {
+    let tree = Tree::new();
+    let rules = "allow 10.0.0.0/8\nallow 10.0.0.0/8\ncurl --token plainline x\n\ndeny\u{1b}[2J all\n";
+    tree.write("srv/app/rules", rules);
+    tree.write("srv/app/big", "line of no format here\n".repeat(3_000));
+    tree.write("srv/app/own", "of the owner alone: a\nb: c d\n");
+    fs::set_permissions(tree.path("srv/app/own"), fs::Permissions::from_mode(0o600)).unwrap();
+    let host = crate::observe::Host {
+        paths: vec!["/srv/app".into()],
+        keep_lines: true,
+        ..tree.host()
+    };
+    let mut source = Etc::named(&host, &Witness::default());
+    let first = tree.read(&mut source, 0).unwrap();
+    let shown = |name: &str| setting(&first, name).map(|value| value.to_string());
+    let lines = shown("file./srv/app/rules:lines").unwrap();
+    assert!(lines.starts_with("allow 10.0.0.0/8=2 curl --token secret#"), "{lines}");
+    assert!(!lines.contains("plainline") && !lines.contains('\u{1b}'), "{lines}");
+    for name in ["big", "own"] {
+        assert_eq!(shown(&format!("file./srv/app/{name}:lines")), None);
+        assert!(shown(&format!("file./srv/app/{name}:content")).is_some(), "{name}");
+    }
+    tree.write("srv/app/rules", rules.replace("allow 10.0.0.0/8\nallow", "allow"));
+    let second = tree.read(&mut source, 600).unwrap();
+    let change = |name: &str| {
+        let change = second.changes.iter().find(|change| &*change.id.name == name)?;
+        Some(Value::change(change.from.as_ref(), change.to.as_ref()))
+    };
+    let between = change("file./srv/app/rules:lines").unwrap();
+    assert_eq!(between, "-allow 10.0.0.0/8=2 +allow 10.0.0.0/8");
+    assert!(change("file./srv/app/rules:content").is_some());
+    // Without being asked, a hash says that something changed.
+    let mut source = Etc::named(
+        &crate::observe::Host {
+            keep_lines: false,
+            ..host
+        },
+        &Witness::default(),
+    );
+    let batch = tree.read(&mut source, 0).unwrap();
+    assert_eq!(setting(&batch, "file./srv/app/rules:lines"), None);
+}

@@ -120,8 +120,10 @@ impl Integrity {
         }
         self.left.bytes = self.left.bytes.saturating_sub(cost);
         self.done.bytes += cost;
-        let with_sum = with_sum && self.owners().says(path.as_os_str().as_bytes());
-        look::content(&self.on_disk(path), found, with_sum)
+        let digest = with_sum
+            .then(|| self.owners().says(path.as_os_str().as_bytes()))
+            .flatten();
+        look::content(&self.on_disk(path), found, digest)
     }
 
     /// What is seen for the first time is as it should be, unless its package says otherwise.

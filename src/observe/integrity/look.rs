@@ -4,9 +4,10 @@ use std::{ffi::CString, fs::File, io, io::Read as _, mem::MaybeUninit, path::Pat
 
 use md5::{Digest as _, Md5};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, open, readlinkat, statat};
+use sha2::Sha256;
 
 use super::{
-    owner::Sum,
+    owner::{Digest, Sum},
     tree::{Content, NOT_READ, UNREAD, seen},
 };
 
@@ -96,8 +97,8 @@ pub(super) fn folder(path: &Path) -> rustix::io::Result<Listing> {
     Ok(Listing { files, cut, own })
 }
 
-/// The content of a file or link, and its MD5 where that is asked for; [`UNREAD`] when it changed while it was read.
-pub(super) fn content(path: &Path, found: &Found, with_sum: bool) -> (Content, Option<Sum>) {
+/// The content of a file or link, and its sum where one is asked for; [`UNREAD`] when it changed while it was read.
+pub(super) fn content(path: &Path, found: &Found, sum: Option<Digest>) -> (Content, Option<Sum>) {
     let none = (NOT_READ, None);
     match found.kind() {
         FileType::Symlink => {
@@ -108,19 +109,24 @@ pub(super) fn content(path: &Path, found: &Found, with_sum: bool) -> (Content, O
             half(&blake3::hash(&[found.seen, found.size].map(u64::to_le_bytes).concat())),
             None,
         ),
-        FileType::RegularFile => read(path, found, with_sum).unwrap_or(none),
+        FileType::RegularFile => read(path, found, sum).unwrap_or(none),
         _ => none,
     }
 }
 
-fn read(path: &Path, found: &Found, with_sum: bool) -> io::Result<(Content, Option<Sum>)> {
+fn read(path: &Path, found: &Found, sum: Option<Digest>) -> io::Result<(Content, Option<Sum>)> {
     // Another sort of file may lie there by now: one that waits for a writer must not be waited for.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let mut file = File::from(open(path, flags, Mode::empty())?);
     if seen(&fstat(&file)?) != found.seen {
         return Ok((UNREAD, None));
     }
-    let (mut content, mut sum) = (blake3::Hasher::new(), with_sum.then(Md5::new));
+    let mut content = blake3::Hasher::new();
+    let (mut md5, mut sha) = match sum {
+        Some(Digest::Md5) => (Some(Md5::new()), None),
+        Some(Digest::Sha256) => (None, Some(Sha256::new())),
+        None => (None, None),
+    };
     let size = usize::try_from(found.size).unwrap_or(PART);
     let mut held = vec![0; size.clamp(1, PART)];
     let mut left = found.size;
@@ -131,7 +137,10 @@ fn read(path: &Path, found: &Found, with_sum: bool) -> io::Result<(Content, Opti
             break;
         }
         content.update(&held[..part]);
-        if let Some(sum) = &mut sum {
+        if let Some(sum) = &mut md5 {
+            sum.update(&held[..part]);
+        }
+        if let Some(sum) = &mut sha {
             sum.update(&held[..part]);
         }
         left -= part as u64;
@@ -139,7 +148,9 @@ fn read(path: &Path, found: &Found, with_sum: bool) -> io::Result<(Content, Opti
     if seen(&fstat(&file)?) != found.seen {
         return Ok((UNREAD, None));
     }
-    Ok((half(&content.finalize()), sum.map(|sum| sum.finalize().into())))
+    let md5 = md5.map(|sum| sum.finalize().into());
+    let sum = md5.or_else(|| sha?.finalize()[..16].try_into().ok());
+    Ok((half(&content.finalize()), sum))
 }
 
 fn half(hash: &blake3::Hash) -> Content {
@@ -171,21 +182,29 @@ mod tests {
         let [circle, empty, fifo, file, link, sparse] = &listing.files[..] else {
             panic!("six files");
         };
-        let (told, sum) = content(&path("file"), file, true);
+        let (told, sum) = content(&path("file"), file, Some(Digest::Md5));
         assert_eq!(told, half(&blake3::hash(b"a")));
         assert_eq!(sum.unwrap()[..4], [0x0c, 0xc1, 0x75, 0xb9]);
-        assert_eq!(content(&path("link"), link, true).0, half(&blake3::hash(b"/dev/zero")));
-        assert_eq!(content(&path("circle"), circle, true).0, half(&blake3::hash(b"circle")));
-        assert_eq!(content(&path("fifo"), fifo, true), (NOT_READ, None));
-        assert_eq!(content(&path("empty"), empty, false).0, half(&blake3::hash(b"")));
+        let (_, sum) = content(&path("file"), file, Some(Digest::Sha256));
+        assert_eq!(sum.unwrap()[..4], [0xca, 0x97, 0x81, 0x12]);
+        assert_eq!(
+            content(&path("link"), link, Some(Digest::Md5)).0,
+            half(&blake3::hash(b"/dev/zero"))
+        );
+        assert_eq!(
+            content(&path("circle"), circle, Some(Digest::Md5)).0,
+            half(&blake3::hash(b"circle"))
+        );
+        assert_eq!(content(&path("fifo"), fifo, Some(Digest::Md5)), (NOT_READ, None));
+        assert_eq!(content(&path("empty"), empty, None).0, half(&blake3::hash(b"")));
         assert_eq!(sparse.cost(), 0);
-        assert_ne!(content(&path("sparse"), sparse, true).0, UNREAD);
+        assert_ne!(content(&path("sparse"), sparse, Some(Digest::Md5)).0, UNREAD);
         // It grew since it was looked at, or something else took its place.
         fs::write(path("file"), "ab").unwrap();
-        assert_eq!(content(&path("file"), file, true), (UNREAD, None));
+        assert_eq!(content(&path("file"), file, Some(Digest::Md5)), (UNREAD, None));
         fs::rename(path("fifo"), path("empty")).unwrap();
-        assert_eq!(content(&path("empty"), empty, true), (UNREAD, None));
+        assert_eq!(content(&path("empty"), empty, Some(Digest::Md5)), (UNREAD, None));
         fs::remove_file(path("file")).unwrap();
-        assert_eq!(content(&path("file"), file, true), (NOT_READ, None));
+        assert_eq!(content(&path("file"), file, Some(Digest::Md5)), (NOT_READ, None));
     }
 }

@@ -1,4 +1,4 @@
-//! Which package a file belongs to, and what the package says its content is: dpkg's lists and sums.
+//! Which package a file belongs to, and what the package says its content is: dpkg's lists and sums, rpm's and apk's databases.
 
 use std::{
     collections::{HashMap, hash_map::DefaultHasher},
@@ -8,7 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use crate::observe::file::plain_file;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+use crate::observe::{
+    child::each_line,
+    file::plain_file,
+    package::{DATABASES, Kind},
+};
 
 /// Where dpkg keeps its lists, and the record of files that one package moved out of another's way.
 pub(super) const LISTS: &str = "var/lib/dpkg/info";
@@ -21,13 +27,23 @@ const MOST_FILES: usize = 2_000_000;
 /// Folders that on most hosts are links into `/usr`, while lists still name them.
 const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
-/// An MD5.
+/// How a package's sums are made. rpm's of before 2009 and apk's are SHA-1, which is not computed here.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Digest {
+    /// dpkg's.
+    #[default]
+    Md5,
+    /// rpm's.
+    Sha256,
+}
+
+/// An MD5, or the first half of a SHA-256.
 pub(super) type Sum = [u8; 16];
 
 /// The files of all packages.
 #[derive(Default)]
 pub(super) struct Owners {
-    packages: Vec<Arc<str>>,
+    packages: Vec<(Arc<str>, Digest)>,
     /// Hash of the path, place of the package, expected sum (zeros where none is given); in order.
     files: Vec<(u64, u16, Sum)>,
 }
@@ -58,15 +74,7 @@ impl Owners {
                     .get(path)
                     .filter(|(_, by)| by != name)
                     .map_or(path, |(to, _)| to.as_slice());
-                let below = moved_to.strip_prefix(b"/")?;
-                let top = below.split(|byte| *byte == b'/').next().unwrap_or_default();
-                let is = |one: &&&str| one.as_bytes() == top;
-                let (in_usr, watched) = (merged.iter().any(|one| is(&one)), tops.iter().any(|one| is(&one)));
-                match (in_usr, watched) {
-                    (true, _) => Some(hash(&[b"/usr/", below].concat())),
-                    (false, true) => Some(hash(moved_to)),
-                    (false, false) => None,
-                }
+                place(moved_to, &merged, tops)
             };
             sums.clear();
             let own = plain_file(&path.with_extension("md5sums"), MOST_BYTES).unwrap_or_default();
@@ -87,7 +95,19 @@ impl Owners {
                     .files
                     .push((hash, number, sums.get(&hash).copied().unwrap_or_default()));
             }
-            owners.packages.push(name.into());
+            owners.packages.push((name.into(), Digest::Md5));
+        }
+        let place = |path: &[u8]| place(path, &merged, tops);
+        for (database, kind) in DATABASES {
+            let database = root.join(database);
+            match kind {
+                Kind::Dpkg => {}
+                Kind::Apk => owners.apk(&plain_file(&database, 4 * MOST_BYTES).unwrap_or_default(), place),
+                // One of its files may be a link to another.
+                Kind::Rpm if owners.packages.iter().any(|(_, digest)| *digest == Digest::Sha256) => {}
+                Kind::Rpm if database.exists() => owners.rpm(root, place),
+                Kind::Rpm => {}
+            }
         }
         owners.files.sort_unstable();
         // Folders belong to many packages: one is enough.
@@ -96,10 +116,85 @@ impl Owners {
         owners
     }
 
+    /// rpm's database has several forms; only rpm itself reads them all. Files that may be changed, and such as have no content, bear
+    /// no sum.
+    fn rpm(&mut self, root: &Path, place: impl Fn(&[u8]) -> Option<u64>) {
+        let root = root.display().to_string();
+        let format = "[%{=NAME}\\t%{FILEFLAGS:fflags}\\t%{FILEDIGESTS}\\t%{FILENAMES}\\n]";
+        let told = each_line("rpm", &["-qa", "--root", &root, "--queryformat", format], |line| {
+            self.rpm_file(line, &place);
+        });
+        if let Err(why) = told {
+            tracing::warn!("which files belong to packages of rpm is not known: {why}");
+        }
+    }
+
+    /// Package, flags, sum and path of a file of rpm. The files of a package come one after the other.
+    fn rpm_file(&mut self, line: &[u8], place: &impl Fn(&[u8]) -> Option<u64>) {
+        let mut fields = line.splitn(4, |byte| *byte == b'\t');
+        let (Some(package), Some(flags), Some(digest), Some(path)) =
+            (fields.next(), fields.next(), fields.next(), fields.next())
+        else {
+            return;
+        };
+        let told = if flags.contains(&b'c') || digest.len() != 64 {
+            None
+        } else {
+            sum(&digest[..32])
+        };
+        self.file(&String::from_utf8_lossy(package), place(path), told);
+    }
+
+    /// apk's list: `P:` names a package, `F:` a folder, `R:` a file in it, `Z:` its sum.
+    fn apk(&mut self, text: &[u8], place: impl Fn(&[u8]) -> Option<u64>) {
+        let (mut package, mut folder) = (String::new(), Vec::new());
+        let mut file: Option<Vec<u8>> = None;
+        for line in text.split(|byte| *byte == b'\n') {
+            let Some((sort, rest)) = line.split_at_checked(2) else {
+                continue;
+            };
+            if matches!(sort, b"P:" | b"F:" | b"R:")
+                && let Some(path) = file.take()
+            {
+                self.file(&package, place(&path), None);
+            }
+            match sort {
+                b"P:" => package = String::from_utf8_lossy(rest).into_owned(),
+                b"F:" => folder = [b"/", rest].concat(),
+                b"R:" => file = Some([&folder, &b"/"[..], rest].concat()),
+                b"Z:" => {
+                    let Some(path) = file.take() else { continue };
+                    let digest = rest.strip_prefix(b"Q2").and_then(|code| STANDARD.decode(code).ok());
+                    let told = digest.filter(|digest| digest.len() == 32);
+                    let told = told.and_then(|digest| digest[..16].try_into().ok());
+                    self.file(&package, place(&path), told);
+                }
+                _ => {}
+            }
+        }
+        if let Some(path) = file {
+            self.file(&package, place(&path), None);
+        }
+    }
+
+    /// Adds a file of a package of rpm or apk.
+    fn file(&mut self, package: &str, place: Option<u64>, told: Option<Sum>) {
+        if self.packages.last().is_none_or(|(last, _)| &**last != package) {
+            if self.packages.len() >= MOST {
+                return;
+            }
+            self.packages.push((package.into(), Digest::Sha256));
+        }
+        let number = u16::try_from(self.packages.len() - 1).expect("there are fewer than 65,536");
+        if let Some(place) = place.filter(|_| self.files.len() < MOST_FILES) {
+            self.files.push((place, number, told.unwrap_or_default()));
+        }
+    }
+
     /// The package of the file at `path` of the host.
     pub(super) fn package(&self, path: &[u8]) -> Option<&Arc<str>> {
         let (_, package, _) = self.of(path).first()?;
-        self.packages.get(usize::from(*package))
+        self.packages.get(usize::from(*package)).map(|(name, _)| name)
     }
 
     /// What packages say of the content of the file at `path`: whether it is `sum`. `None` where they say nothing.
@@ -113,9 +208,10 @@ impl Owners {
         Some(first == sum || said.any(|said| said == sum))
     }
 
-    /// Whether a package says what the content of the file at `path` is.
-    pub(super) fn says(&self, path: &[u8]) -> bool {
-        self.agrees(path, &[0; 16]).is_some()
+    /// How a package says what the content of the file at `path` is; `None` where it says nothing.
+    pub(super) fn says(&self, path: &[u8]) -> Option<Digest> {
+        let (_, package, _) = self.of(path).iter().find(|(_, _, said)| *said != [0; 16])?;
+        self.packages.get(usize::from(*package)).map(|(_, digest)| *digest)
     }
 
     fn of(&self, path: &[u8]) -> &[(u64, u16, Sum)] {
@@ -123,6 +219,18 @@ impl Owners {
         let from = self.files.partition_point(|(other, ..)| *other < hash);
         let all = &self.files[from..];
         &all[..all.partition_point(|(other, ..)| *other == hash)]
+    }
+}
+
+/// The hash of a path below `tops`, by the name it has in `/usr` where its folder is a link to there.
+fn place(path: &[u8], merged: &[&str], tops: &[&str]) -> Option<u64> {
+    let below = path.strip_prefix(b"/")?;
+    let top = below.split(|byte| *byte == b'/').next().unwrap_or_default();
+    let is = |one: &&str| one.as_bytes() == top;
+    match (merged.iter().any(is), tops.iter().any(is)) {
+        (true, _) => Some(hash(&[b"/usr/", below].concat())),
+        (false, true) => Some(hash(path)),
+        (false, false) => None,
     }
 }
 
@@ -190,7 +298,57 @@ mod tests {
         assert_eq!(owners.agrees(b"/usr/bin/bash", &a), Some(true));
         assert_eq!(owners.agrees(b"/usr/bin/sh.distrib", &[1; 16]), Some(false));
         assert_eq!(owners.agrees(b"/usr/bin/sh", &a), None);
-        assert!(owners.says(b"/usr/bin/bash") && !owners.says(b"/usr/lib/a"));
+        assert_eq!(owners.says(b"/usr/bin/bash"), Some(Digest::Md5));
+        assert_eq!(owners.says(b"/usr/lib/a"), None);
         assert_eq!(Owners::read(&tree.path("nowhere"), &["usr"]).package(b"/usr"), None);
+    }
+
+    #[test]
+    fn files_of_rpm_bear_half_a_sha256() {
+        let mut owners = Owners::default();
+        let place = |path: &[u8]| place(path, &["bin"], &["usr"]);
+        // As rpm 4.18 says it.
+        let digest = "f7cdf9f9284af5aec455d75474472df4f0b93ea895ec8b79a7fcbca2941ba9c2";
+        for line in [
+            format!("foo\tc\t{digest}\t/usr/lib/foo.conf"),
+            format!("foo\t\t{digest}\t/bin/foo"),
+            "foo\t\t\t/usr/share/foo".into(),
+            format!("old\t\t{}\t/usr/bin/old", &digest[..40]),
+            "half\t\t".into(),
+        ] {
+            owners.rpm_file(line.as_bytes(), &place);
+        }
+        owners.files.sort_unstable();
+        let package = |path: &str| owners.package(path.as_bytes()).map(|name| name.to_string());
+        assert_eq!(package("/usr/bin/foo").as_deref(), Some("foo"));
+        assert_eq!(package("/usr/bin/old").as_deref(), Some("old"));
+        assert_eq!(owners.says(b"/usr/bin/foo"), Some(Digest::Sha256));
+        assert_eq!(owners.says(b"/usr/lib/foo.conf"), None, "it may be changed");
+        assert_eq!(owners.says(b"/usr/bin/old"), None);
+        let half = sum(&digest.as_bytes()[..32]).unwrap();
+        assert_eq!(owners.agrees(b"/usr/bin/foo", &half), Some(true));
+        assert_eq!(owners.agrees(b"/usr/bin/foo", &[1; 16]), Some(false));
+    }
+
+    #[test]
+    fn apks_list_says_whose_a_file_is() {
+        let mut owners = Owners::default();
+        let code = STANDARD.encode([7; 32]);
+        let text = format!(
+            "C:Q1x=\nP:musl\nV:1\nF:lib\nR:ld-musl.so.1\na:0:0:755\nZ:Q1y0b=\nF:usr/bin\nR:bare\nR:getent\nZ:Q2{code}\n\nP:last\nF:usr\nR:cut"
+        );
+        owners.apk(text.as_bytes(), |path| place(path, &["lib"], &["usr"]));
+        owners.files.sort_unstable();
+        let package = |path: &str| owners.package(path.as_bytes()).map(|name| name.to_string());
+        for (path, of) in [
+            ("/usr/lib/ld-musl.so.1", "musl"),
+            ("/usr/bin/bare", "musl"),
+            ("/usr/bin/getent", "musl"),
+            ("/usr/cut", "last"),
+        ] {
+            assert_eq!(package(path).as_deref(), Some(of), "{path}");
+        }
+        assert_eq!(owners.says(b"/usr/lib/ld-musl.so.1"), None, "SHA-1");
+        assert_eq!(owners.agrees(b"/usr/bin/getent", &[7; 16]), Some(true));
     }
 }

@@ -32,7 +32,7 @@ const SETTLES: Span = Span::from_mins(10);
 /// Most bytes of a database that are read.
 const MOST_BYTES: u64 = 256 << 20;
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Dpkg,
     Apk,

@@ -88,8 +88,10 @@ struct Prometheus {
     asked: Option<Timestamp>,
     /// Values of the past that are being read, from when; `None` when all is read.
     past: Option<(Timestamp, usize)>,
-    /// How far it is behind.
+    /// Whether there is more to read before now.
     behind: bool,
+    /// Up to when the newest reading was to go.
+    end: Option<Timestamp>,
     /// Series of the newest page.
     width: usize,
     once: bool,
@@ -125,6 +127,7 @@ impl Prometheus {
             asked: None,
             past: None,
             behind: true,
+            end: None,
             width: MOST_SERIES,
             once,
         }
@@ -304,6 +307,7 @@ impl Prometheus {
             kind: EventKind::Collector,
             what: what.into(),
             who: None,
+            backfilled: false,
         });
     }
 }
@@ -360,6 +364,13 @@ impl Source for Prometheus {
         if self.behind { BETWEEN_PAGES } else { self.options.step }
     }
 
+    fn progress(&self) -> Option<(u64, u64)> {
+        let (from, _) = self.past.filter(|_| self.behind)?;
+        let next = self.queries.iter().filter_map(|query| query.next).min()?;
+        let hours = |to: Timestamp| u64::try_from((to - from).0 / Span::from_hours(1).0).unwrap_or(0);
+        Some((hours(next), hours(self.end?).max(1)))
+    }
+
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         // A reading that fails reads the files with secrets anew the next time: they may have been renewed.
         let client = match self.client.take() {
@@ -368,6 +379,7 @@ impl Source for Prometheus {
         };
         self.learn(&client, now)?;
         let end = now.floor(self.options.step);
+        self.end = Some(end);
         self.begin(end, now, out);
         let mut read = Ok(());
         for _ in 0..if self.once { PAGES_AT_ONCE } else { 1 } {

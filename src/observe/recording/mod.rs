@@ -18,7 +18,8 @@ pub use redact::Redaction;
 pub use write::Recorder;
 
 use crate::domain::{
-    Batch, Event, MetricMeta, Observation, Point, ResourceId, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp,
+    Archive, Batch, Event, MetricMeta, Observation, Point, ResourceId, SeriesId, SettingChange, SettingSnapshot, Span,
+    Timestamp,
 };
 
 /// The version of the format that is written. Older ones are read as they were meant, newer ones are refused.
@@ -93,6 +94,8 @@ struct Line {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     past: Vec<SettingChange>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    archives: Vec<Archive>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     events: Vec<Event>,
 }
 
@@ -133,6 +136,7 @@ impl Numbers {
             snapshots: batch.snapshots,
             changes: batch.changes,
             past: batch.past,
+            archives: batch.archives,
             events: batch.events,
         }
     }
@@ -162,6 +166,7 @@ impl Numbers {
             snapshots: line.snapshots,
             changes: line.changes,
             past: line.past,
+            archives: line.archives,
             events: line.events,
         })
     }

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, net::IpAddr, sync::Arc};
 
 use super::Header;
 use crate::domain::{
-    Batch, Event, EventKind, MetricMeta, Observation, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot,
-    Value,
+    Archive, Batch, Event, EventKind, MetricMeta, Observation, ResourceId, SecretHash, SeriesId, SettingChange,
+    SettingSnapshot, Value,
 };
 
 /// Settings whose single words are the system's and not somebody's (`active`, `madvise`, `ro`).
@@ -48,12 +48,17 @@ impl Redaction {
             id: self.series(&seen.id),
             point: seen.point,
         };
+        let archive = |archive: &Archive| Archive {
+            id: self.series(&archive.id),
+            ..archive.clone()
+        };
         Batch {
             metrics: batch.metrics.iter().map(metric).collect(),
             observations: batch.observations.iter().map(observation).collect(),
             snapshots: batch.snapshots.iter().map(|snapshot| self.snapshot(snapshot)).collect(),
             changes: batch.changes.iter().map(|change| self.change(change)).collect(),
             past: batch.past.iter().map(|change| self.change(change)).collect(),
+            archives: batch.archives.iter().map(archive).collect(),
             events: batch.events.iter().map(|event| self.event(event)).collect(),
         }
     }
@@ -80,6 +85,7 @@ impl Redaction {
             from: value(&change.from),
             to: value(&change.to),
             by: change.by.as_deref().map(|who| self.person(who)),
+            backfilled: change.backfilled,
         }
     }
 
@@ -95,6 +101,7 @@ impl Redaction {
             kind: event.kind,
             what,
             who: event.who.as_deref().map(|who| self.person(who)),
+            backfilled: event.backfilled,
         }
     }
 

@@ -90,6 +90,7 @@ fn everything() -> Vec<(Batch, Timestamp)> {
             from: Some(Value::Text("hello from web-1".into())),
             to: None,
             by: Some("ann@pts/0".into()),
+            backfilled: false,
         }],
         events: vec![Event {
             at: Timestamp(3_500_000),
@@ -97,6 +98,7 @@ fn everything() -> Vec<(Batch, Timestamp)> {
             kind: EventKind::Login,
             what: "session opened for ann from 10.1.2.3".into(),
             who: Some("ann".into()),
+            backfilled: false,
         }],
         ..Batch::default()
     };
@@ -281,6 +283,7 @@ fn labels_of_series_and_urls_in_messages_name_nobody() {
             kind: EventKind::Collector,
             what: "prometheus: https://acme.example:9090: no answer".into(),
             who: None,
+            backfilled: false,
         }],
         ..Batch::default()
     };

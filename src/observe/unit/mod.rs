@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod definition;
+mod restart;
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -11,7 +12,10 @@ use std::{
 
 use serde::Deserialize;
 
-use self::definition::{FOLDERS, Files};
+use self::{
+    definition::{FOLDERS, Files},
+    restart::Restarts,
+};
 use super::{
     Host, ObserveError, Source,
     child::ask,
@@ -54,6 +58,7 @@ pub(super) struct Units {
     /// The last settled state of each unit.
     settled: HashMap<String, String>,
     defined: BTreeMap<String, Defined>,
+    restarts: Restarts,
 }
 
 impl Units {
@@ -65,6 +70,7 @@ impl Units {
             files: None,
             settled: HashMap::new(),
             defined: BTreeMap::new(),
+            restarts: Restarts::new(host),
         }
     }
 
@@ -213,7 +219,8 @@ impl Source for Units {
         }
         let units = ask("systemctl", &["list-units", "--all", "--no-pager", "--output=json"])?;
         let files = self.unit_files()?;
-        self.tell(now, &units, &files, out)
+        self.tell(now, &units, &files, out)?;
+        self.restarts.read(now, out)
     }
 }
 

@@ -71,6 +71,43 @@ impl Grid {
         }
     }
 
+    /// Whether it holds a value, or an unfinished step, of the time `at`; all time after its newest value counts as held.
+    #[must_use]
+    pub fn holds(&self, at: Timestamp) -> bool {
+        let Some(newest) = self.newest else { return false };
+        let back = self.between(at, newest.at);
+        let values = self.window.len();
+        back == 0 || back <= values && self.window.get(values - back).is_some()
+    }
+
+    /// Fills steps of before its newest value, where it has none yet, from values in order; beyond what it can hold they are left out.
+    pub fn recall(&mut self, past: &[Point]) {
+        let Some(newest) = self.newest else { return };
+        let most = self.window.most();
+        let back = |point: &Point| self.between(point.at, newest.at);
+        let mut values = self.window.values();
+        let held = past.iter().map(back).filter(|back| *back <= most).max().unwrap_or(0);
+        let missing = held.saturating_sub(values.len());
+        values.splice(0..0, std::iter::repeat_n(f64::NAN, missing));
+        let mut filled = 0;
+        for point in past {
+            let back = back(point);
+            if back == 0 || back > values.len() || values[values.len() - back].is_finite() {
+                continue;
+            }
+            let place = values.len() - back;
+            values[place] = point.value;
+            filled += 1;
+        }
+        if filled > 0 {
+            self.window = Window::new(most);
+            for value in &values {
+                self.window.push(value.is_finite().then_some(*value));
+            }
+            self.fresh += filled;
+        }
+    }
+
     /// Steps from `from`'s step to `to`'s.
     fn between(&self, from: Timestamp, to: Timestamp) -> usize {
         let steps = (to.floor(self.step) - from.floor(self.step)).0 / self.step.0.max(1);

@@ -36,6 +36,13 @@ impl Window {
         self.most
     }
 
+    /// The value at `place`, the oldest at 0; `None` is a gap, or lies beyond.
+    #[must_use]
+    pub fn get(&self, place: usize) -> Option<f64> {
+        let offset = self.offsets.get(place).filter(|offset| offset.is_finite())?;
+        Some(self.origin? + f64::from(*offset))
+    }
+
     /// Takes the next step; `None` is a gap. Gaps before the first value are not kept.
     pub fn push(&mut self, value: Option<f64>) {
         let origin = match (self.origin, value) {

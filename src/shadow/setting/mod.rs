@@ -89,6 +89,7 @@ impl SettingShadow {
                 from,
                 to,
                 by: None,
+                backfilled: false,
             };
             for id in &members {
                 if !settings.contains_key(&id.name) {

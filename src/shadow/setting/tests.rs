@@ -40,6 +40,7 @@ fn change(name: &str, at: Timestamp, from: &str, to: &str) -> SettingChange {
         to: Some(Value::infer(to)),
         by: None,
         after: None,
+        backfilled: false,
     }
 }
 
@@ -225,7 +226,7 @@ proptest! {
             let id = id(&format!("sysctl.s{setting}"));
             let from = shadow.get(&id).map(|state| state.value.clone());
             let to = (value > 0).then(|| Value::Int(i64::from(value)));
-            let seen = SettingChange { id: id.clone(), at: now, from, to, by: None, after: None };
+            let seen = SettingChange { id: id.clone(), at: now, from, to, by: None, after: None, backfilled: false };
             let bits = shadow.observe(&seen);
             prop_assert!((0.0..=40.0).contains(&bits));
             let probability = |p: f64| (0.0..=1.0).contains(&p);

@@ -269,6 +269,14 @@ fn summary(state: &State, width: usize) -> Vec<String> {
     } else {
         lost.join("; ")
     };
+    let (done, all) = sources
+        .iter()
+        .filter_map(|source| source.progress)
+        .fold((0, 0), |sum, one| (sum.0 + one.0, sum.1 + one.1));
+    let past = match all {
+        0 => String::new(),
+        all => format!("; the past: {} % read", 100 * done / all),
+    };
     let never = match never {
         0 => String::new(),
         never => format!("; {never} more give nothing here (Tab, Enter says why)"),
@@ -328,7 +336,7 @@ fn summary(state: &State, width: usize) -> Vec<String> {
                 .key_secs
                 .map_or_else(|| "-".into(), |secs| format!("{:.1} ms", secs * 1e3)),
         ),
-        format!(" SOURCES  {ok} of {there}{tempo}; {lost}{never}"),
+        format!(" SOURCES  {ok} of {there}{tempo}; {lost}{past}{never}"),
         format!(
             " ENGINE  pid {}   since {}   consoles {}   lag {}   dropped {}   delta {}{waiting}{}",
             usage.pid,
@@ -372,7 +380,11 @@ pub(super) fn health(state: &State) -> Vec<String> {
     lines.push(String::new());
     lines.push("SOURCE       read      every     cost        says".into());
     for source in state.shown.sources.iter() {
+        let past = source
+            .progress
+            .map(|(done, all)| format!("the past: {done} of {all} read"));
         let says = match (source.ok, source.says.is_empty()) {
+            (true, true) if past.is_some() => past.as_deref().unwrap_or_default(),
             (true, true) if source.why.is_empty() => "ok",
             (true, true) => &source.why,
             _ => &source.says,

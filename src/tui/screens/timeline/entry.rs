@@ -52,15 +52,17 @@ impl Entry {
         if let Some(id) = &self.series {
             lines.push(format!("series {id}"));
         }
+        let change = self.change.as_ref();
+        let differs = change.and_then(|change| Value::went_and_came(change.from.as_ref(), change.to.as_ref()));
+        if let Some((went, came)) = differs {
+            lines.extend(went.iter().map(|item| format!("     - {item}")));
+            lines.extend(came.iter().map(|item| format!("     + {item}")));
+        }
         if let Some(by) = self.change.as_ref().and_then(|change| change.by.as_ref()) {
             lines.push(format!("by     {by}"));
         }
         lines
     }
-}
-
-fn value(value: Option<&Value>) -> String {
-    value.map_or_else(|| "(absent)".into(), ToString::to_string)
 }
 
 fn word(kind: EventKind) -> &'static str {
@@ -73,6 +75,11 @@ fn word(kind: EventKind) -> &'static str {
         EventKind::Deploy => "deploy",
         EventKind::Collector => "collector",
     }
+}
+
+/// What stands before what a log or a history told of later.
+fn told_later(backfilled: bool) -> &'static str {
+    if backfilled { "past: " } else { "" }
 }
 
 /// Everything of a range as one list, oldest first.
@@ -89,10 +96,10 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             word: "setting".into(),
             place: change.id.resource.name().into(),
             text: format!(
-                "{} {} -> {}{by}",
+                "{}{} {}{by}",
+                told_later(change.backfilled),
                 change.id.name,
-                value(change.from.as_ref()),
-                value(change.to.as_ref())
+                Value::change(change.from.as_ref(), change.to.as_ref())
             ),
             bits: None,
             series: Some(change.id.clone()),
@@ -106,7 +113,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             earliest: None,
             word: word(event.kind).into(),
             place: event.resource.name().into(),
-            text: format!("{}{who}", event.what),
+            text: format!("{}{}{who}", told_later(event.backfilled), event.what),
             bits: None,
             series: None,
             change: None,

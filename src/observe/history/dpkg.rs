@@ -1,21 +1,23 @@
 //! Package history, from dpkg's log, and whom apt did it for.
-#![cfg(target_os = "linux")]
-
-use std::{fs::File, io::Read as _, path::Path};
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
 use flate2::read::MultiGzDecoder;
 use jiff::{civil::DateTime, tz::TimeZone};
 
-use super::{
-    Host, ObserveError, Source,
-    tail::{Tail, rotated},
-    witness::{Deed, Witness},
-    zone,
+use super::{PAST, Step, Teller, zone};
+use crate::{
+    domain::{Batch, Span, Timestamp},
+    observe::{
+        Host, ObserveError, Source,
+        tail::{Tail, rotated},
+        witness::Witness,
+    },
 };
-use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
 
-/// How far back the first reading goes.
-const BACK: Span = Span::from_days(7);
 /// Most bytes of a rotated log, unpacked.
 const MOST_BYTES: u64 = 8 << 20;
 /// Most rotated logs that are looked at; a year of months and one.
@@ -32,26 +34,27 @@ struct Run {
 }
 
 /// Reads `/var/log/dpkg.log`, at first with its rotated forerunners.
-pub(super) struct PackageHistory {
+pub(in crate::observe) struct PackageHistory {
     tail: Tail,
     apt: Tail,
     runs: Vec<Run>,
-    resource: ResourceId,
+    /// Where dpkg keeps its lists.
+    lists: PathBuf,
+    teller: Teller,
     zone: TimeZone,
     every: Span,
     begun: bool,
-    witness: Witness,
 }
 
 impl PackageHistory {
     /// The history of `host`, which tells `witness` when a package was worked on.
-    pub(super) fn new(host: &Host, witness: &Witness) -> Self {
+    pub(in crate::observe) fn new(host: &Host, witness: &Witness) -> Self {
         Self {
-            witness: witness.clone(),
+            lists: host.root.join("var/lib/dpkg/info"),
+            teller: Teller::new(host, witness),
             tail: Tail::new(host.root.join("var/log/dpkg.log")),
             apt: Tail::new(host.root.join("var/log/apt/history.log")),
             runs: Vec::new(),
-            resource: host.resource.clone(),
             zone: zone(host),
             every: Span::from_secs(10).max(host.interval),
             begun: false,
@@ -59,30 +62,37 @@ impl PackageHistory {
     }
 
     /// `2026-09-22 04:51:30 upgrade bash:amd64 5.2-1 5.2-2`; unpacking and configuring are steps of those four.
-    fn event(&self, line: &str, now: Timestamp) -> Option<Event> {
+    fn line(&self, line: &str, before: bool, now: Timestamp, out: &mut Batch) -> Option<()> {
         let words: Vec<&str> = line.split(' ').collect();
-        let [day, time, action, package, from, to] = words[..] else {
+        let [day, time, action, whole, from, to] = words[..] else {
             return None;
         };
-        let package = package.split(':').next()?;
-        let what = match action {
-            "install" => format!("install {package} {to}"),
-            "upgrade" => format!("upgrade {package} {from} -> {to}"),
-            "remove" | "purge" => format!("{action} {package} {from}"),
+        let package = whole.split(':').next()?;
+        let (from, to) = match action {
+            "install" => (None, Some(to)),
+            "upgrade" => (Some(from), Some(to)),
+            "remove" | "purge" => (Some(from), None),
             _ => return None,
         };
         let at = self.at(day, time)?;
         let within = |run: &&Run| run.begin <= at && run.end.is_none_or(|end| at <= end);
         let who = self.runs.iter().rev().find(within).map(|run| run.who.as_str());
         let by = who.map_or_else(|| "dpkg".to_owned(), |who| format!("{who} by apt"));
-        self.witness.note(at, Deed::Installed, &by, package);
-        (now - at <= BACK).then(|| Event {
+        // Those that may be there for several architectures are told apart by theirs, as their lists are.
+        let apart = before && !package.contains('/') && self.lists.join(format!("{whole}.list")).exists();
+        let step = Step {
             at,
-            resource: self.resource.clone(),
-            kind: EventKind::Package,
-            what: what.into(),
-            who: who.map(Into::into),
-        })
+            action,
+            package,
+            setting: if apart { whole } else { package },
+            from,
+            to,
+            who,
+            by: &by,
+        };
+        // What was removed before it is purged changes no more.
+        self.teller.tell(&step, before && action != "purge", now, out);
+        Some(())
     }
 
     fn at(&self, day: &str, time: &str) -> Option<Timestamp> {
@@ -138,15 +148,6 @@ impl PackageHistory {
     }
 }
 
-/// The zone of local times in logs: the system's own; UTC for a copied file tree.
-pub(super) fn zone(host: &Host) -> TimeZone {
-    if host.root == Path::new("/") {
-        zone::local()
-    } else {
-        TimeZone::UTC
-    }
-}
-
 /// The lines of the rotated forms of `log` that were still written to after `since`, oldest first.
 fn forerunners(log: &Path, since: Timestamp) -> Vec<String> {
     let mut files = Vec::new();
@@ -195,12 +196,14 @@ impl Source for PackageHistory {
         let mut lines = if self.begun {
             Vec::new()
         } else {
-            forerunners(self.tail.path(), now - BACK)
+            forerunners(self.tail.path(), now - PAST)
         };
         let added = self.tail.lines();
-        self.begun = true;
+        let before = !std::mem::replace(&mut self.begun, true);
         let told = added.map(|added| lines.extend(added));
-        out.events.extend(lines.iter().filter_map(|line| self.event(line, now)));
+        for line in &lines {
+            self.line(line, before, now, out);
+        }
         told
     }
 }

@@ -1,0 +1,255 @@
+//! Archives of values that another program kept: found, asked for one by one through that program, the newest first.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::UNIX_EPOCH,
+};
+
+use super::{BACK, PAUSE, REST, told};
+use crate::{
+    domain::{Archive, Batch, Point, ResourceId, SeriesId, Span, Timestamp},
+    observe::{Host, ObserveError, Source},
+};
+
+/// Most archives that are read: a month of days, and a few that were cut in two.
+const MOST: usize = 40;
+/// Most metrics, and values of one, that are taken from one archive.
+const MOST_SERIES: usize = 2_000;
+const MOST_VALUES: usize = 2_000;
+
+/// A program that keeps archives.
+#[derive(Clone, Copy)]
+pub(super) struct Keeper {
+    /// The name of the source.
+    pub source: &'static str,
+    /// What keeps them.
+    pub name: &'static str,
+    /// What reads them.
+    pub program: &'static str,
+    /// Folders where they lie.
+    pub folders: &'static [&'static str],
+    /// Whether a file of that name is one.
+    pub is_one: fn(&str) -> bool,
+    /// Asks the program what is in one.
+    pub ask: fn(&Path) -> Result<Vec<u8>, ObserveError>,
+    /// Takes what it answered.
+    pub take: fn(&[u8], &mut Past) -> Result<(), String>,
+}
+
+/// Reads the archives of one program.
+pub(in crate::observe) struct Archives {
+    keeper: Keeper,
+    host: Host,
+    /// When the first is read: by then the sources of metrics have told what there is.
+    begin: Option<Timestamp>,
+    left: VecDeque<PathBuf>,
+    all: usize,
+    read: usize,
+    values: usize,
+    oldest: Option<Timestamp>,
+    /// The last that could not be read.
+    failed: Option<ObserveError>,
+}
+
+impl Archives {
+    pub(super) fn new(host: &Host, keeper: Keeper) -> Self {
+        Self {
+            keeper,
+            host: host.clone(),
+            begin: None,
+            left: VecDeque::new(),
+            all: 0,
+            read: 0,
+            values: 0,
+            oldest: None,
+            failed: None,
+        }
+    }
+
+    /// The archives of the last month, the newest first.
+    fn find(&self, now: Timestamp) -> VecDeque<PathBuf> {
+        let mut found = Vec::new();
+        for folder in self.keeper.folders {
+            for file in fs::read_dir(self.host.root.join(folder))
+                .into_iter()
+                .flatten()
+                .flatten()
+            {
+                let name = file.file_name();
+                let is_one = name.to_str().is_some_and(self.keeper.is_one);
+                let Some(meta) = fs::metadata(file.path()).ok().filter(|meta| is_one && meta.is_file()) else {
+                    continue;
+                };
+                let written = meta
+                    .modified()
+                    .ok()
+                    .and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+                let written = Timestamp(0) + written.map_or(Span::ZERO, Span::from);
+                if now - written <= BACK {
+                    found.push((written, file.path()));
+                }
+            }
+        }
+        found.sort();
+        found.into_iter().rev().take(MOST).map(|(_, path)| path).collect()
+    }
+
+    fn take(&mut self, path: &Path, out: &mut Batch) -> Result<(), ObserveError> {
+        let output = (self.keeper.ask)(path)?;
+        let mut past = Past::default();
+        (self.keeper.take)(&output, &mut past).map_err(|why| ObserveError::Malformed {
+            what: path.display().to_string(),
+            why,
+        })?;
+        let archives = past.archives(&self.host.resource, self.keeper.name);
+        for archive in &archives {
+            self.values += archive.points.len();
+            self.oldest = self
+                .oldest
+                .into_iter()
+                .chain(archive.points.first().map(|point| point.at))
+                .min();
+        }
+        out.archives.extend(archives);
+        Ok(())
+    }
+
+    /// Says what was read, when all was.
+    fn tell(&self, now: Timestamp, out: &mut Batch) {
+        let (all, read, values) = (self.all, self.read, self.values);
+        let mut what = format!("the archives of {} were read: {values} values", self.keeper.name);
+        if let Some(oldest) = self.oldest {
+            what += &format!(" since {oldest}");
+        }
+        if let Some(why) = self.failed.as_ref().filter(|_| read < all) {
+            let of = all - read;
+            what += &format!("; {of} of {all} were left out, the last because: {why}");
+        }
+        told(
+            &self.host.resource,
+            crate::domain::text::visible(&what).into_owned(),
+            now,
+            out,
+        );
+    }
+}
+
+impl Source for Archives {
+    fn name(&self) -> &'static str {
+        self.keeper.source
+    }
+
+    fn every(&self) -> Span {
+        if self.begin.is_some() && self.left.is_empty() {
+            REST
+        } else {
+            PAUSE
+        }
+    }
+
+    fn progress(&self) -> Option<(u64, u64)> {
+        let left = self.left.len();
+        (left > 0).then(|| ((self.all - left) as u64, self.all as u64))
+    }
+
+    fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let name = self.keeper.name;
+        let Some(begin) = self.begin else {
+            self.left = self.find(now);
+            self.all = self.left.len();
+            if self.left.is_empty() {
+                return Err(ObserveError::Absent {
+                    what: format!("an archive of {name}"),
+                });
+            }
+            self.begin = Some(now + self.host.interval * 4);
+            return Ok(());
+        };
+        if now < begin && begin - now <= self.host.interval * 4 {
+            return Ok(());
+        }
+        let Some(path) = self.left.pop_front() else {
+            return match &self.failed {
+                Some(why) if self.read == 0 => Err(ObserveError::Malformed {
+                    what: format!("none of the {} archives of {name} can be read", self.all),
+                    why: why.to_string(),
+                }),
+                _ => Ok(()),
+            };
+        };
+        match self.take(&path, out) {
+            Ok(()) => self.read += 1,
+            Err(ObserveError::Absent { what }) if what == self.keeper.program => {
+                // It may be installed later: then they are found anew.
+                self.begin = None;
+                self.left.clear();
+                return Err(ObserveError::Absent {
+                    what: format!("{what}, which reads the {} archives of {name},", self.all),
+                });
+            }
+            Err(why) => self.failed = Some(why),
+        }
+        if self.left.is_empty() {
+            self.tell(now, out);
+        }
+        Ok(())
+    }
+}
+
+/// Values of one archive, by the names of our own metrics.
+#[derive(Default)]
+pub(super) struct Past {
+    times: Vec<Timestamp>,
+    series: BTreeMap<String, Vec<Point>>,
+}
+
+impl Past {
+    /// Begins a sample, the values of one time.
+    pub(super) fn sample(&mut self, at: Timestamp) {
+        self.times.push(at);
+    }
+
+    /// Adds a value of the sample begun last. What is no number is left out.
+    pub(super) fn tell(&mut self, name: impl Into<String>, value: f64) {
+        let Some(at) = self.times.last().copied().filter(|_| value.is_finite()) else {
+            return;
+        };
+        let name = name.into();
+        if self.series.len() >= MOST_SERIES && !self.series.contains_key(&name) {
+            return;
+        }
+        let points = self.series.entry(name).or_default();
+        if points.len() < MOST_VALUES && points.last().is_none_or(|last| last.at < at) {
+            points.push(Point { at, value });
+        }
+    }
+
+    /// All of it; each stands for the middle one of the times between two samples.
+    fn archives(self, resource: &ResourceId, source: &str) -> Vec<Archive> {
+        let mut gaps: Vec<Span> = self.times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        gaps.retain(|gap| *gap > Span::ZERO);
+        gaps.sort_unstable();
+        let every = gaps.get(gaps.len() / 2).copied().unwrap_or(Span::from_mins(10));
+        let source: Arc<str> = source.into();
+        let archive = |(name, points): (String, Vec<Point>)| Archive {
+            id: SeriesId::new(resource, &name),
+            source: source.clone(),
+            every,
+            points,
+        };
+        self.series.into_iter().map(archive).collect()
+    }
+
+    #[cfg(test)]
+    pub(super) fn last(&self, name: &str) -> Option<f64> {
+        Some(self.series.get(name)?.last()?.value)
+    }
+
+    #[cfg(test)]
+    pub(super) fn values(&self) -> usize {
+        self.series.values().map(Vec::len).sum()
+    }
+}

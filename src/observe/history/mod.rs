@@ -1,0 +1,99 @@
+//! What package managers did: dpkg, rpm and apk.
+#![cfg(target_os = "linux")]
+
+mod apk;
+mod dpkg;
+mod rpm;
+
+use std::path::Path;
+
+use jiff::tz::TimeZone;
+
+pub(super) use self::{apk::ApkHistory, dpkg::PackageHistory, rpm::RpmHistory};
+use super::{
+    Host,
+    witness::{Deed, Witness},
+};
+use crate::domain::{Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, Version};
+
+/// How far back events are told.
+const BACK: Span = Span::from_days(7);
+/// How far back changes of packages are told to those who learn from them.
+const PAST: Span = Span::from_days(30);
+
+/// What a package manager did to one package.
+struct Step<'a> {
+    at: Timestamp,
+    /// What it calls that: `install`, `upgrade`, `remove`.
+    action: &'a str,
+    package: &'a str,
+    /// The name of the package's setting, behind `pkg.`.
+    setting: &'a str,
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    who: Option<&'a str>,
+    /// Whom files that changed then are laid to.
+    by: &'a str,
+}
+
+/// Whom what is read is told to.
+struct Teller {
+    resource: ResourceId,
+    witness: Witness,
+}
+
+impl Teller {
+    fn new(host: &Host, witness: &Witness) -> Self {
+        Self {
+            resource: host.resource.clone(),
+            witness: witness.clone(),
+        }
+    }
+
+    /// Tells of a step; of one from `before` watching also the change of the package's version.
+    fn tell(&self, step: &Step<'_>, before: bool, now: Timestamp, out: &mut Batch) {
+        let Step {
+            at,
+            action,
+            package,
+            who,
+            ..
+        } = *step;
+        self.witness.note(at, Deed::Installed, step.by, package);
+        if now - at <= BACK {
+            let version = match (step.from, step.to) {
+                (Some(from), Some(to)) => format!("{from} -> {to}"),
+                (one, other) => one.or(other).unwrap_or_default().to_owned(),
+            };
+            out.events.push(Event {
+                at,
+                resource: self.resource.clone(),
+                kind: EventKind::Package,
+                what: format!("{action} {package} {version}").into(),
+                who: who.map(Into::into),
+                backfilled: false,
+            });
+        }
+        if before && now - at <= PAST {
+            let version = |text: Option<&str>| text.map(|text| Value::Version(Version::new(text)));
+            out.past.push(SettingChange {
+                id: SeriesId::new(&self.resource, &format!("pkg.{}", step.setting)),
+                at,
+                after: None,
+                from: version(step.from),
+                to: version(step.to),
+                by: Some(step.by.into()),
+                backfilled: true,
+            });
+        }
+    }
+}
+
+/// The zone of local times in logs: the system's own; UTC for a copied file tree.
+pub(super) fn zone(host: &Host) -> TimeZone {
+    if host.root == Path::new("/") {
+        observe::zone::local()
+    } else {
+        TimeZone::UTC
+    }
+}
