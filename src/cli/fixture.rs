@@ -276,6 +276,7 @@ fn breach() -> Finding {
             earliest: None,
         }],
         earliest: None,
+        rule: None,
     }
 }
 

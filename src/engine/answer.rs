@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::{ChangeSet, Limit, SeriesId, Side, Span, Timestamp},
+    drift::matching,
     shadow::Metric,
     simulate::what_if,
     store::{Store, StoreError},
@@ -228,6 +229,10 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         }
         Query::Explain(id) => explain(engine, &id, now).map(Answer::Text),
         Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
+        Query::Issues => {
+            let rules = &engine.options.rules;
+            Ok(Answer::Issues(matching(rules, &engine.state.shadows, now)))
+        }
         Query::BaselineAccept(ids) => {
             engine.state.baseline.accept(&engine.state.shadows, &ids, now);
             let named = if ids.is_empty() {
