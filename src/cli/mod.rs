@@ -59,7 +59,11 @@ pub use runtime::{EngineRun, Need, Runtime};
 pub use setup::Setup;
 pub use when::When;
 
-use crate::{domain::Span, engine::clock};
+use crate::{
+    config::{Paths, rules},
+    domain::Span,
+    engine::clock,
+};
 
 /// Learns a shadow of every metric and setting of a host, and shows what drifted, what will, and what to do about it.
 ///
@@ -297,7 +301,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         // A doctor that dies of what he is asked about is none.
         Some(Command::Doctor(args)) => doctor::run(args, setup(), runtime, json, out).await,
         Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
-        Some(Command::Drift(args)) => drift::run(args, clock::now(), json, out),
+        Some(Command::Drift(args)) => drift::run(args, &rules(&Paths::of_user().rules), clock::now(), json, out),
         Some(Command::Import(args)) => import::run(args, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
         Some(Command::SettingsBench) => settings_bench::run(std::io::stdin().lock(), out),
