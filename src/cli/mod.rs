@@ -302,6 +302,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Doctor(args)) => doctor::run(args, setup(), runtime, json, out).await,
         Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
         Some(Command::Drift(args)) => drift::run(args, &rules(&Paths::of_user().rules), clock::now(), json, out),
+        Some(Command::Import(args)) if args.is_history() => import::git::run(args, &setup()?, runtime, json, out).await,
         Some(Command::Import(args)) => import::run(args, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
         Some(Command::SettingsBench) => settings_bench::run(std::io::stdin().lock(), out),

@@ -46,7 +46,12 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
     } = asked;
     let changes_things = matches!(
         query,
-        Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..) | Query::Compact | Query::Export { .. }
+        Query::BaselineAccept(_)
+            | Query::SetLimit(..)
+            | Query::Mute(..)
+            | Query::Compact
+            | Query::Export { .. }
+            | Query::Remember(_)
     );
     if changes_things && !trusted {
         let _ = reply.send(Err(refused(
@@ -232,6 +237,10 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         Query::Issues => {
             let rules = &engine.options.rules;
             Ok(Answer::Issues(matching(rules, &engine.state.shadows, now)))
+        }
+        Query::Remember(changes) => {
+            let known = engine.remember(changes, now);
+            Ok(Answer::Remembered(known))
         }
         Query::BaselineAccept(ids) => {
             engine.state.baseline.accept(&engine.state.shadows, &ids, now);

@@ -83,6 +83,8 @@ pub enum Query {
     BaselineDiff,
     /// The known issues that there are, notes and muted ones too.
     Issues,
+    /// Remember changes of before watching began, oldest first; who made them is kept as a hash.
+    Remember(Vec<SettingChange>),
     /// Accept the values now of these settings (all when empty) as good.
     BaselineAccept(Vec<SeriesId>),
     /// Dismiss a proposal, with a reason.
@@ -142,6 +144,8 @@ pub enum Answer {
     Differences(Vec<Difference>),
     /// To [`Query::Issues`].
     Issues(Vec<Match>),
+    /// To [`Query::Remember`]: how many were not known yet.
+    Remembered(u64),
     /// To [`Query::Sql`].
     Table(Table),
     /// To [`Query::StoreInfo`].

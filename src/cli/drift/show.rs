@@ -27,7 +27,11 @@ pub(super) fn page(account: &Account, issues: bool, out: &mut Out) -> Result<(),
     for line in notes(account) {
         out.note(&line);
     }
-    let grave = account.issues.iter().filter(|issue| issue.level > Some(Level::Low)).count();
+    let grave = account
+        .issues
+        .iter()
+        .filter(|issue| issue.level > Some(Level::Low))
+        .count();
     if !issues && grave > 0 {
         let known = counted(grave, "known issue");
         out.note(&format!("{known} in what is live; --issues tells them"));

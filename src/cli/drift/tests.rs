@@ -36,7 +36,10 @@ fn drift(folder: &Path, json: bool, words: &[&str]) -> Ran {
     let (data, notes) = (Page::default(), Page::default());
     let mut out = Out::new(data.clone(), notes.clone());
     let now = Timestamp::from_secs(1_790_000_000);
-    let code = code(run(&typed.args, &rules(folder), now, json, &mut out), &mut out);
+    let code = code(
+        run(&typed.args, &rules(&folder.join("none")), now, json, &mut out),
+        &mut out,
+    );
     let name = folder.display().to_string() + "/";
     Ran {
         code,
