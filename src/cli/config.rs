@@ -33,7 +33,7 @@ pub(super) fn run(args: &Args, setup: &Setup, json: bool, out: &mut Out) -> anyh
         What::Check if json => out.json(&json!({
             "path": setup.file.path.to_string_lossy(),
             "found": setup.file.found,
-            "ok": true,
+            "ok": setup.rule_faults.is_empty(),
         }))?,
         What::Check => {
             let says = if setup.file.found {
@@ -43,6 +43,12 @@ pub(super) fn run(args: &Args, setup: &Setup, json: bool, out: &mut Out) -> anyh
             };
             out.line(&format!("{}: {says}", setup.file.path.display()))?;
         }
+    }
+    if matches!(args.what, What::Check) && !setup.rule_faults.is_empty() {
+        for fault in &setup.rule_faults {
+            out.note(&format!("foreshadow: {fault}"));
+        }
+        return Ok(Exit::Faults);
     }
     Ok(Exit::Done)
 }

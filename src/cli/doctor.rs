@@ -1,5 +1,7 @@
 //! `doctor`: what the program finds of its files, terminal, store, engine and sources.
 
+mod rules;
+
 use std::{env, path::Path, sync::Arc};
 
 use serde::Serialize;
@@ -97,19 +99,37 @@ struct Source<'a> {
     progress: Option<(u64, u64)>,
 }
 
+/// Arguments of `doctor`.
+#[derive(Clone, Copy, Debug, clap::Args)]
+#[command(arg_required_else_help = false)]
+pub struct Args {
+    #[command(subcommand)]
+    what: Option<What>,
+}
+
+#[derive(Clone, Copy, Debug, clap::Subcommand)]
+enum What {
+    /// Try every rule of known issues on its examples, and tell which match here.
+    Rules,
+}
+
 /// Examines and reports; what is wrong is told, and is no error of this command.
 pub(super) async fn run<R: Runtime>(
+    args: &Args,
     setup: anyhow::Result<Setup>,
     runtime: &R,
     json: bool,
     out: &mut Out,
 ) -> anyhow::Result<Exit> {
+    if matches!(args.what, Some(What::Rules)) {
+        return rules::run(&setup?, runtime, json, out).await;
+    }
     let (config, setup) = match setup {
         Ok(setup) => (
             Config {
                 path: shown(&setup.file.path),
                 found: setup.file.found,
-                faults: Vec::new(),
+                faults: setup.rule_faults.iter().map(ToString::to_string).collect(),
             },
             Some(setup),
         ),

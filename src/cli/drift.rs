@@ -13,8 +13,9 @@ use serde::Serialize;
 use self::ignore::Rules;
 use crate::{
     cli::{Exit, FailOn, Out},
-    domain::{Document, Level, Severity, Timestamp, Tree},
-    drift::{Compared, Departure, Path, Step, compare, compare_states, rank, told},
+    config::Fault,
+    domain::{self, Document, Level, Severity, Timestamp, Tree},
+    drift::{Compared, Departure, Issue, Path, Step, compare, compare_states, issues, rank, told},
     observe::import::{Format, Item},
     store::random_key,
 };
@@ -38,6 +39,9 @@ pub struct Args {
     /// Take the two sides as in sync: write what differs into the rules of `--ignore`.
     #[arg(long, requires = "ignore")]
     learn: bool,
+    /// Tell known issues of what is live too.
+    #[arg(long)]
+    issues: bool,
     /// End with 1 when a departure is at or above this.
     #[arg(long, value_name = "LEVEL")]
     fail_on: Option<FailOn>,
@@ -51,6 +55,13 @@ pub(super) struct View<'a> {
     desired: Option<&'a Tree>,
     live: Option<&'a Tree>,
     level: Level,
+    /// The known issue that it is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rule: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    article: Option<&'a str>,
 }
 
 /// What the files say besides what drifted.
@@ -65,6 +76,8 @@ struct Account {
     failed: usize,
     /// Departures that rules let pass.
     ignored: usize,
+    /// Known issues of what is live.
+    issues: Vec<Issue>,
     faults: usize,
 }
 
@@ -72,8 +85,11 @@ struct Account {
 ///
 /// # Errors
 /// On rules that make no sense, and when nothing can be written. What is wrong with a file is told, and the others go on.
-pub(super) fn run(args: &Args, now: Timestamp, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
     let key = random_key()?;
+    for fault in &known.1 {
+        out.note(&format!("foreshadow: {fault}"));
+    }
     let mut rules = args
         .ignore
         .as_deref()
@@ -82,15 +98,23 @@ pub(super) fn run(args: &Args, now: Timestamp, json: bool, out: &mut Out) -> any
         out.note(&format!("foreshadow: {expired}"));
     }
     let mut account = if args.import.is_empty() {
-        pair(args, &key, out)
+        pair(args, &known.0, &key, out)
     } else {
-        import(&args.import, &key, out)
+        import(&args.import, &known.0, &key, out)
     };
+    worsen(&mut account);
     let departures = &mut account.compared.departures;
     let before = departures.len();
     departures.retain(|departure| !rules.let_pass(departure, now));
     account.ignored = before - departures.len();
     rank(departures);
+    account.issues.retain(|issue| {
+        let departure = told_of(issue);
+        issue.level.is_some() && !rules.let_pass(&departure, now)
+    });
+    account
+        .issues
+        .sort_by(|a, b| b.level.cmp(&a.level).then_with(|| a.resource.cmp(&b.resource)));
     if args.learn {
         let learnt = rules.learn(departures, now)?;
         out.note(&format!(
@@ -99,10 +123,25 @@ pub(super) fn run(args: &Args, now: Timestamp, json: bool, out: &mut Out) -> any
         departures.clear();
     }
     if json {
-        let views: Vec<View<'_>> = departures.iter().map(view).collect();
+        let mut views: Vec<View<'_>> = (account.compared.departures.iter())
+            .map(|departure| View {
+                rule: account.rule_of(departure),
+                ..view(departure)
+            })
+            .collect();
+        let told: Vec<Departure> = account.issues.iter().map(told_of).collect();
+        if args.issues {
+            let issues = told.iter().zip(&account.issues);
+            views.extend(issues.map(|(departure, issue)| View {
+                rule: Some(&issue.rule),
+                why: Some(&issue.why),
+                article: Some(&issue.article),
+                ..view(departure)
+            }));
+        }
         out.json(&views)?;
     } else {
-        show::page(&account, out)?;
+        show::page(&account, args.issues, out)?;
     }
     let met = |least: FailOn| {
         account
@@ -127,6 +166,40 @@ pub(super) fn view(departure: &Departure) -> View<'_> {
         desired: departure.desired.as_ref(),
         live: departure.live.as_ref(),
         level: departure.level,
+        rule: None,
+        why: None,
+        article: None,
+    }
+}
+
+/// The rules in force, and what is wrong with the others.
+pub(super) type Known = (domain::Rules, Vec<Fault>);
+
+impl Account {
+    /// The known issue that a departure is.
+    fn rule_of(&self, departure: &Departure) -> Option<&str> {
+        let of = |issue: &&Issue| issue.resource == departure.resource && issue.path.names().eq(departure.path.names());
+        self.issues.iter().find(of).map(|issue| &*issue.rule)
+    }
+}
+
+/// A departure that is a known issue too matters as much as that.
+fn worsen(account: &mut Account) {
+    for departure in &mut account.compared.departures {
+        let of = |issue: &&Issue| issue.resource == departure.resource && issue.path.names().eq(departure.path.names());
+        let worst = account.issues.iter().filter(of).filter_map(|issue| issue.level).max();
+        departure.level = departure.level.max(worst.unwrap_or(Level::Low));
+    }
+}
+
+/// A known issue as what is not as it should be.
+fn told_of(issue: &Issue) -> Departure {
+    Departure {
+        resource: issue.resource.clone(),
+        path: issue.path.clone(),
+        desired: None,
+        live: issue.live.clone(),
+        level: issue.level.unwrap_or(Level::Low),
     }
 }
 
@@ -139,7 +212,7 @@ fn severity(level: Level) -> Severity {
 }
 
 /// Compares what was declared with what is.
-fn pair(args: &Args, key: &[u8; 32], out: &mut Out) -> Account {
+fn pair(args: &Args, known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Account {
     let mut account = Account::default();
     let mut side = |files: &[PathBuf]| {
         let mut documents: Vec<Document> = Vec::new();
@@ -151,6 +224,7 @@ fn pair(args: &Args, key: &[u8; 32], out: &mut Out) -> Account {
         documents
     };
     let (desired, live) = (side(&args.desired), side(&args.live));
+    account.issues = live.iter().flat_map(|document| issues(known, document)).collect();
     account.compared = compare(&desired, &live);
     // Where nothing of a side could be read, that nothing is there is no finding.
     if account.faults > 0 && live.is_empty() {
@@ -160,17 +234,20 @@ fn pair(args: &Args, key: &[u8; 32], out: &mut Out) -> Account {
 }
 
 /// What the tools found for themselves.
-fn import(files: &[PathBuf], key: &[u8; 32], out: &mut Out) -> Account {
+fn import(files: &[PathBuf], known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Account {
     let mut account = Account::default();
     let mut found: Vec<Departure> = Vec::new();
     let (mut applied, mut live) = (Vec::new(), Vec::new());
     let (mut pending, mut failed) = (0, 0);
+    let mut found_issues = Vec::new();
     let formats = files::each(files, key, out, &mut account.faults, true, &mut |item| match item {
-        Item::Document(document, Some(declared)) => {
-            applied.push(declared);
-            live.push(document);
+        Item::Document(document, declared) => {
+            found_issues.extend(issues(known, &document));
+            if let Some(declared) = declared {
+                applied.push(declared);
+                live.push(document);
+            }
         }
-        Item::Document(_, None) => {}
         Item::Change { pending: true, .. } => pending += 1,
         Item::Event { failed: true, .. } => {
             failed += 1;
@@ -181,6 +258,7 @@ fn import(files: &[PathBuf], key: &[u8; 32], out: &mut Out) -> Account {
     account.compared = compare(&applied, &live);
     account.compared.departures.append(&mut found);
     (account.pending, account.failed) = (pending, failed);
+    account.issues = found_issues;
     account.told = formats
         .into_iter()
         .flatten()

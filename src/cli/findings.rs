@@ -45,6 +45,7 @@ pub(super) struct View<'a> {
     summary: &'a str,
     evidence: &'a [Arc<str>],
     causes: Vec<CauseView<'a>>,
+    rule: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -126,6 +127,7 @@ impl<'a> From<&'a Finding> for View<'a> {
                     weight: cause.weight,
                 })
                 .collect(),
+            rule: finding.rule.as_deref(),
         }
     }
 }

@@ -279,6 +279,7 @@ fn breach() -> Finding {
             earliest: None,
         }],
         earliest: None,
+        rule: None,
     }
 }
 

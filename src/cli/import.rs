@@ -1,5 +1,7 @@
 //! `import`: what a file of another tool says.
 
+pub(super) mod git;
+
 use std::path::PathBuf;
 
 use serde::Serialize;
@@ -20,8 +22,21 @@ use crate::{
 pub struct Args {
     /// What the file is.
     tool: Tool,
-    /// The file; `-` is stdin.
+    /// The file, `-` is stdin; of git the repository or a folder of it.
     file: PathBuf,
+    /// Of git: which files, such as `clusters/**/*.yaml`; all where none is named.
+    #[arg(long, value_name = "GLOB", num_args = 1..)]
+    glob: Vec<String>,
+    /// Of git: print what changed, and tell the engine nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+impl Args {
+    /// Whether a history is asked for, which an engine takes.
+    pub(super) fn is_history(&self) -> bool {
+        self.tool == Tool::Git
+    }
 }
 
 /// What other tools write.
@@ -37,16 +52,20 @@ enum Tool {
     Kubernetes,
     /// A report, format 0 to 12.
     Puppet,
+    /// The history of a repository of configuration files: what changed of their settings, when and by whom.
+    Git,
 }
 
 impl Tool {
-    fn format(self) -> Format {
+    /// What its file is; `None` of a repository.
+    fn format(self) -> Option<Format> {
         match self {
-            Self::TerraformPlan => Format::TerraformPlan,
-            Self::TerraformState => Format::TerraformState,
-            Self::Ansible => Format::Ansible,
-            Self::Kubernetes => Format::Kubernetes,
-            Self::Puppet => Format::Puppet,
+            Self::TerraformPlan => Some(Format::TerraformPlan),
+            Self::TerraformState => Some(Format::TerraformState),
+            Self::Ansible => Some(Format::Ansible),
+            Self::Kubernetes => Some(Format::Kubernetes),
+            Self::Puppet => Some(Format::Puppet),
+            Self::Git => None,
         }
     }
 }
@@ -87,10 +106,8 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
         item @ Item::Change { pending: true, .. } => pending.extend(of(item)),
         item => drifted.extend(of(item)),
     });
-    let wanted = args.tool.format();
-    if let Some(Some(found)) = formats
-        .first()
-        .filter(|found| found.is_some_and(|found| found != wanted))
+    if let (Some(Some(found)), Some(wanted)) = (formats.first(), args.tool.format())
+        && *found != wanted
     {
         out.note(&format!(
             "foreshadow: {}: a {}, not a {}",
@@ -185,7 +202,19 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let (data, notes) = (Page::default(), Page::default());
         let mut out = Out::new(data.clone(), notes.clone());
-        let code = code(run(&Args { tool, file }, json, &mut out), &mut out);
+        let code = code(
+            run(
+                &Args {
+                    tool,
+                    file,
+                    glob: Vec::new(),
+                    dry_run: false,
+                },
+                json,
+                &mut out,
+            ),
+            &mut out,
+        );
         (code, data.text(), notes.text())
     }
 

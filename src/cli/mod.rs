@@ -59,7 +59,11 @@ pub use runtime::{EngineRun, Need, Runtime};
 pub use setup::Setup;
 pub use when::When;
 
-use crate::{domain::Span, engine::clock};
+use crate::{
+    config::{Paths, rules},
+    domain::Span,
+    engine::clock,
+};
 
 /// Learns a shadow of every metric and setting of a host, and shows what drifted, what will, and what to do about it.
 ///
@@ -156,7 +160,7 @@ pub enum Command {
     /// Run a statement that only reads the store.
     Sql(sql::Args),
     /// What this program finds of its files, terminal, store, engine and sources.
-    Doctor,
+    Doctor(doctor::Args),
     /// The settings file.
     Config(config::Args),
     /// Say how surprising each value of a stream is: JSON lines of series, t (Unix seconds) and v in, of series, t and score (bits) out.
@@ -244,9 +248,17 @@ pub async fn run<R: Runtime>(read: Result<Cli, Unread>, runtime: &R, terminal: b
 /// What [`code`] tells the user.
 pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &mut Out) -> anyhow::Result<Exit> {
     let setup = || Setup::new(&cli.flags, &runtime.themes());
+    // What watches goes on without the rules that make no sense.
+    let watching = |out: &mut Out| {
+        let setup = setup()?;
+        for fault in &setup.rule_faults {
+            out.note(&format!("foreshadow: {fault}"));
+        }
+        anyhow::Ok(setup)
+    };
     let json = cli.flags.json;
     match &cli.command {
-        None if terminal && !json => runtime.console(&setup()?, None).await.map(|()| Exit::Done),
+        None if terminal && !json => runtime.console(&watching(out)?, None).await.map(|()| Exit::Done),
         None => report(&status::Args::default(), cli, runtime, out).await,
         Some(Command::Engine { once, length, metrics }) => {
             let run = match (once, length) {
@@ -254,7 +266,10 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
                 (false, Some(length)) => EngineRun::For(*length),
                 (false, None) => EngineRun::UntilStopped,
             };
-            runtime.engine(&setup()?, run, *metrics).await.map(|()| Exit::Done)
+            runtime
+                .engine(&watching(out)?, run, *metrics)
+                .await
+                .map(|()| Exit::Done)
         }
         Some(Command::Record(args)) => {
             out.note(&runtime.record(&setup()?, args).await?);
@@ -284,9 +299,10 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Export(args)) => report(args, cli, runtime, out).await,
         Some(Command::Sql(args)) => report(args, cli, runtime, out).await,
         // A doctor that dies of what he is asked about is none.
-        Some(Command::Doctor) => doctor::run(setup(), runtime, json, out).await,
+        Some(Command::Doctor(args)) => doctor::run(args, setup(), runtime, json, out).await,
         Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
-        Some(Command::Drift(args)) => drift::run(args, clock::now(), json, out),
+        Some(Command::Drift(args)) => drift::run(args, &rules(&Paths::of_user().rules), clock::now(), json, out),
+        Some(Command::Import(args)) if args.is_history() => import::git::run(args, &setup()?, runtime, json, out).await,
         Some(Command::Import(args)) => import::run(args, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
         Some(Command::SettingsBench) => settings_bench::run(std::io::stdin().lock(), out),

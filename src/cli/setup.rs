@@ -3,13 +3,14 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use toml::de::DeValue;
 
 use crate::{
     cli::{Flags, Usage},
-    config::{self, ConfigFile, Paths},
+    config::{self, ConfigFile, Fault, Paths},
     domain::Options,
 };
 
@@ -25,6 +26,8 @@ pub struct Setup {
     pub file: ConfigFile,
     /// Where files belong, with `--store` and `--socket` applied.
     pub paths: Paths,
+    /// What is wrong with the user's own rules; the others hold.
+    pub rule_faults: Vec<Fault>,
     /// Whether `--operate` was given.
     pub operate: bool,
 }
@@ -49,10 +52,13 @@ impl Setup {
         if flags.mouse {
             file.flag(&mut options, "--mouse", "ui.mouse", &DeValue::Boolean(true))?;
         }
+        let (rules, rule_faults) = config::rules(&paths.rules);
+        options.rules = Arc::new(rules);
         Ok(Self {
             options,
             file,
             paths,
+            rule_faults,
             operate: flags.operate,
         })
     }

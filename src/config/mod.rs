@@ -4,6 +4,7 @@ mod keys;
 mod paths;
 mod queries;
 mod read;
+mod rules;
 mod scenario;
 mod show;
 
@@ -18,6 +19,7 @@ use toml::de::DeValue;
 pub use keys::{KEYS, Key};
 pub use paths::{Paths, SYSTEM_SOCKET};
 pub use read::parse;
+pub use rules::{SHIPPED, rules};
 pub use scenario::{Scenario, Step, sample_data};
 pub use show::show;
 

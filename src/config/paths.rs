@@ -15,6 +15,8 @@ pub struct Paths {
     pub config: PathBuf,
     /// The user's own themes, one `NAME.toml` each.
     pub themes: PathBuf,
+    /// Folder of the user's own rules.
+    pub rules: PathBuf,
     /// The DuckDB file.
     pub store: PathBuf,
     /// Where an engine listens.
@@ -62,6 +64,7 @@ impl Paths {
         let system = PathBuf::from(SYSTEM_SOCKET);
         Self {
             themes: config.join("themes"),
+            rules: config.join("rules"),
             config: config.join("config.toml"),
             store: data.join("foreshadow.duckdb"),
             socket: if folders.system { system.clone() } else { own.clone() },
@@ -104,6 +107,7 @@ mod tests {
         });
         assert_eq!(paths.config, Path::new("/home/u/.config/foreshadow/config.toml"));
         assert_eq!(paths.themes, Path::new("/home/u/.config/foreshadow/themes"));
+        assert_eq!(paths.rules, Path::new("/home/u/.config/foreshadow/rules"));
         assert_eq!(
             paths.store,
             Path::new("/home/u/.local/share/foreshadow/foreshadow.duckdb")

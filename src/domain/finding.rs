@@ -192,9 +192,18 @@ pub struct Finding {
     pub evidence: Vec<Arc<str>>,
     /// Likely causes, likeliest first.
     pub causes: Vec<Cause>,
+    /// The known issue it is, or has become by its settings.
+    #[serde(default)]
+    pub rule: Option<Arc<str>>,
 }
 
 impl Finding {
+    /// Whether it is a known issue and nothing else: it stands, and nothing happened.
+    #[must_use]
+    pub fn stands(&self) -> bool {
+        self.rule.is_some() && self.bits == 0.0 && self.comparison == Comparison::DeclaredActual
+    }
+
     /// The order of lists: by mark, crossings by the time left, then by bits.
     #[must_use]
     pub fn worst_first(&self, other: &Self) -> std::cmp::Ordering {

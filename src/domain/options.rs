@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Side, Span};
+use super::{Rules, Side, Span};
 
 /// All options. `config` fills them from the file; pure rooms take what they need from here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,6 +25,9 @@ pub struct Options {
     pub limits: Vec<LimitRule>,
     /// Names (with `*`) of series that raise no finding.
     pub mute: Vec<Arc<str>>,
+    /// The known issues that are looked for; `config` reads them.
+    #[serde(skip)]
+    pub rules: Arc<Rules>,
     /// Sources that are switched off, by name.
     pub sources_off: Vec<Arc<str>>,
     /// Files and folders that are read as settings besides `/etc`.
@@ -152,6 +155,7 @@ impl Default for Options {
                 limit("pid.used_pct", 90.0, Side::Above),
             ],
             mute: Vec::new(),
+            rules: Arc::default(),
             sources_off: Vec::new(),
             files: Vec::new(),
             keep_lines: false,

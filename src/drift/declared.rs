@@ -306,5 +306,6 @@ fn finding(
         summary: report::settings_summary(&all, by),
         evidence,
         causes: Vec::new(),
+        rule: None,
     }
 }

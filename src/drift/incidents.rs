@@ -34,7 +34,9 @@ pub struct Incident {
 /// Linked findings are an incident when one is a breach or carries at least 8 bits.
 #[must_use]
 pub fn incidents(findings: &[Finding], coincide: Span) -> Vec<Incident> {
-    let mut ordered: Vec<&Finding> = findings.iter().filter(|finding| finding.mark != Mark::Muted).collect();
+    // What stands as it stood is no part of what happened.
+    let happened = |finding: &&Finding| finding.mark != Mark::Muted && !finding.stands();
+    let mut ordered: Vec<&Finding> = findings.iter().filter(happened).collect();
     ordered.sort_by_key(|finding| (finding.since, finding.id));
     let mut linked: Vec<(Timestamp, Vec<&Finding>)> = Vec::new();
     for finding in ordered {

@@ -13,6 +13,7 @@ mod process;
 mod quiet;
 mod report;
 mod rise;
+mod rule;
 #[cfg(test)]
 mod sample;
 mod score;
@@ -31,6 +32,8 @@ use crate::{
 pub use baseline::{Baseline, Difference};
 pub use family::detail;
 pub use incidents::{Incident, incidents};
+
+pub use rule::{Issue, Match, found, issues, matching, tried};
 
 pub use declared::{Compared, Departure, Path, Step, compare, compare_states, rank, told};
 
@@ -63,6 +66,9 @@ pub struct DriftState {
     /// When each finding that holds was first told.
     #[serde(default)]
     told: BTreeMap<FindingId, Timestamp>,
+    /// Known issues.
+    #[serde(default)]
+    known: rule::Known,
 }
 
 /// What is remembered of one metric.
@@ -103,6 +109,8 @@ impl DriftState {
         let coincide = options.drift.coincide;
         cause::explain(&mut findings, &self.held, &self.told, shadows, coincide, now);
         score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
+        // After the causes and coincidences: that a setting is known to do harm is no change of it.
+        self.known.tell(&mut findings, shadows, options, now);
         self.judged = Some(now);
         self.keep(findings, now)
     }

@@ -146,6 +146,7 @@ pub(super) fn metric(
         confidence,
         crossing: head.crossing,
         causes: Vec::new(),
+        rule: None,
     }
 }
 

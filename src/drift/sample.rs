@@ -190,6 +190,7 @@ pub fn finding(name: &str, mark: Mark, since: Timestamp, ended: Option<Timestamp
         summary: name.into(),
         evidence: Vec::new(),
         causes: Vec::new(),
+        rule: None,
         earliest: None,
     }
 }

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::{
     domain::{ChangeSet, Limit, SeriesId, Side, Span, Timestamp},
+    drift::matching,
     shadow::Metric,
     simulate::what_if,
     store::{Store, StoreError},
@@ -45,7 +46,12 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
     } = asked;
     let changes_things = matches!(
         query,
-        Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..) | Query::Compact | Query::Export { .. }
+        Query::BaselineAccept(_)
+            | Query::SetLimit(..)
+            | Query::Mute(..)
+            | Query::Compact
+            | Query::Export { .. }
+            | Query::Remember(_)
     );
     if changes_things && !trusted {
         let _ = reply.send(Err(refused(
@@ -228,6 +234,14 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         }
         Query::Explain(id) => explain(engine, &id, now).map(Answer::Text),
         Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
+        Query::Issues => {
+            let rules = &engine.options.rules;
+            Ok(Answer::Issues(matching(rules, &engine.state.shadows, now)))
+        }
+        Query::Remember(changes) => {
+            let known = engine.remember(changes, now);
+            Ok(Answer::Remembered(known))
+        }
         Query::BaselineAccept(ids) => {
             engine.state.baseline.accept(&engine.state.shadows, &ids, now);
             let named = if ids.is_empty() {

@@ -10,7 +10,7 @@ use crate::{
         ChangeSet, Crossing, Event, Finding, Forecast, Limit, ProposalId, Quantiles, SeriesId, SettingChange, Span,
         Timestamp,
     },
-    drift::Difference,
+    drift::{Difference, Match},
     engine::Snapshot,
     simulate::Outcome,
     store::{AuditEntry, Format, StoreInfo, Table},
@@ -81,6 +81,10 @@ pub enum Query {
     Explain(SeriesId),
     /// What differs from the baseline.
     BaselineDiff,
+    /// The known issues that there are, notes and muted ones too.
+    Issues,
+    /// Remember changes of before watching began, oldest first; who made them is kept as a hash.
+    Remember(Vec<SettingChange>),
     /// Accept the values now of these settings (all when empty) as good.
     BaselineAccept(Vec<SeriesId>),
     /// Dismiss a proposal, with a reason.
@@ -138,6 +142,10 @@ pub enum Answer {
     Text(Vec<String>),
     /// To [`Query::BaselineDiff`].
     Differences(Vec<Difference>),
+    /// To [`Query::Issues`].
+    Issues(Vec<Match>),
+    /// To [`Query::Remember`]: how many were not known yet.
+    Remembered(u64),
     /// To [`Query::Sql`].
     Table(Table),
     /// To [`Query::StoreInfo`].

@@ -26,7 +26,7 @@ use super::{
     usage::Meter,
 };
 use crate::{
-    domain::{Batch, Event, EventKind, Options, Span, Timestamp},
+    domain::{Batch, Event, EventKind, Options, SecretHash, SettingChange, Span, Timestamp},
     observe::{Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, setting_groups},
     pipeline::{self, State},
     shadow::{Metric, MetricShadow},
@@ -52,6 +52,8 @@ pub(super) struct Loop {
     publisher: Publisher,
     publish: watch::Sender<Arc<Snapshot>>,
     opened: Option<oneshot::Receiver<Opened>>,
+    /// The key that secrets and authors are hashed under, once the store is open.
+    key: [u8; 32],
     /// What was seen before the store was open; it is stepped again on the state that the store held.
     early: Vec<(Batch, Timestamp)>,
     committed: Timestamp,
@@ -98,6 +100,7 @@ impl Loop {
             write: Write::default(),
             jobs: Jobs::default(),
             opened: Some(opened),
+            key: [0; 32],
             early: Vec::new(),
             committed: now,
             saved: now,
@@ -293,6 +296,7 @@ impl Loop {
         let key = found
             .key
             .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
+        self.key = key;
         match self.setup.sources {
             Sources::Live => {
                 let host = self.host(key);
@@ -400,6 +404,25 @@ impl Loop {
             }
             self.commit(now);
         }
+    }
+
+    /// Takes changes of before watching began; gives how many were not known yet. Whoever made them is told apart and not named.
+    pub(super) fn remember(&mut self, mut changes: Vec<SettingChange>, now: Timestamp) -> u64 {
+        for change in &mut changes {
+            let hash = |by: &Arc<str>| format!("{:?}", SecretHash::of(&self.key, by.as_bytes()));
+            change.by = change.by.as_ref().map(|by| hash(by).replace("secret#", "author#").into());
+        }
+        let before = self.write.changes.len();
+        self.step(
+            &Batch {
+                past: changes,
+                ..Batch::default()
+            },
+            now,
+        );
+        let new = self.write.changes.len() - before;
+        self.commit(now);
+        new as u64
     }
 
     /// A step of as much of `batch` as one takes; steps of a recording are taken whole, as they were.

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod artefact;
+mod issue;
 mod kept;
 mod known;
 mod number;
@@ -71,7 +72,8 @@ pub fn propose(
     let old = shadows.newest.is_none_or(|newest| now - newest > OLD);
     let mut proposals = Vec::new();
     for (place, finding) in holding.iter().enumerate() {
-        let candidates = match finding.comparison {
+        let mut candidates = match finding.comparison {
+            Comparison::DeclaredActual if finding.stands() => Vec::new(),
             Comparison::DeclaredActual => revert::drifted(finding, &holding, shadows, baseline, now),
             Comparison::ShadowActual | Comparison::FutureLimit => {
                 let mut both = revert::causes(finding, &holding, shadows, now);
@@ -80,6 +82,9 @@ pub fn propose(
                 both
             }
         };
+        // Putting a value back may be the very thing that the rule says.
+        let fixed = issue::fixed(finding, shadows, options, now);
+        candidates.extend(fixed.filter(|fixed| candidates.iter().all(|other| other.changes != fixed.changes)));
         for candidate in candidates {
             let effects = if place < SIMULATED && candidate.changes.active().next().is_some() {
                 what_if(shadows, &candidate.changes, options.horizon, now, seed).effects

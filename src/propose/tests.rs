@@ -82,6 +82,7 @@ fn finding(comparison: Comparison, mark: Mark, series: &[&str], bits: f64) -> Fi
         summary: format!("{} is off", series[0]).into(),
         evidence: Vec::new(),
         causes: Vec::new(),
+        rule: None,
         earliest: None,
     }
 }

@@ -99,6 +99,7 @@ pub(super) fn finding(number: u64, since: Timestamp) -> Finding {
             weight: 0.4,
             earliest: None,
         }],
+        rule: Some("swappiness-database".into()),
         earliest: None,
     }
 }

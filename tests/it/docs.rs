@@ -64,3 +64,53 @@ fn the_page_of_keys_is_what_the_console_does() {
         "UPDATE_DOCS=1 make test writes docs/KEYS.md anew"
     );
 }
+
+/// The second half of docs/RULES.md: what the files of rules say.
+fn known_issues() -> String {
+    let (rules, faults) = foreshadow::config::rules(Path::new("/nowhere"));
+    assert!(faults.is_empty(), "{faults:?}");
+    let mut text = String::new();
+    let facts: Vec<&str> = rules.facts.iter().map(|fact| &*fact.name).collect();
+    writeln!(text, "\nFacts: `{}`.", facts.join("` `")).unwrap();
+    for (file, _) in foreshadow::config::SHIPPED {
+        let of_file = rules
+            .rules
+            .iter()
+            .filter(|rule| rule.from.starts_with(&format!("{file}:")));
+        let rows: Vec<String> = of_file
+            .map(|rule| {
+                let level = rule
+                    .level
+                    .map_or("note".into(), |level| format!("{level:?}").to_lowercase());
+                format!(
+                    "| [`{}`]({}) | {level} | {} |",
+                    rule.id,
+                    rule.article,
+                    rule.why.replace('|', "\\|")
+                )
+            })
+            .collect();
+        if !rows.is_empty() {
+            write!(
+                text,
+                "\n## {file}\n\n| rule | severity | why |\n|---|---|---|\n{}\n",
+                rows.join("\n")
+            )
+            .unwrap();
+        }
+    }
+    text
+}
+
+#[test]
+fn the_page_of_rules_lists_what_the_files_hold() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/RULES.md");
+    let text = fs::read_to_string(&page).unwrap();
+    let end = text.find("-->\n").map(|at| at + 4).unwrap();
+    let list = known_issues();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        fs::write(&page, format!("{}{list}", &text[..end])).unwrap();
+        return;
+    }
+    assert_eq!(&text[end..], list, "UPDATE_DOCS=1 make test writes docs/RULES.md anew");
+}

@@ -4,9 +4,9 @@ use unicode_width::UnicodeWidthStr;
 
 use super::Account;
 use crate::{
-    cli::{Out, OutError},
+    cli::{Columns, Out, OutError},
     domain::{Level, Tree, text::visible},
-    drift::Departure,
+    drift::{Departure, Issue},
 };
 
 /// Widest a path and a value may be, cells.
@@ -14,12 +14,40 @@ const WIDEST_PATH: usize = 64;
 const LONGEST_VALUE: usize = 56;
 
 /// Prints the departures under their resources, and on stderr what else is worth knowing.
-pub(super) fn page(account: &Account, out: &mut Out) -> Result<(), OutError> {
+pub(super) fn page(account: &Account, issues: bool, out: &mut Out) -> Result<(), OutError> {
     table(&account.compared.departures, false, out)?;
+    if issues && !account.issues.is_empty() {
+        if !account.compared.departures.is_empty() {
+            out.line("")?;
+        }
+        out.line("Known issues")?;
+        out.line("")?;
+        known(&account.issues, out)?;
+    }
     for line in notes(account) {
         out.note(&line);
     }
+    let grave = account
+        .issues
+        .iter()
+        .filter(|issue| issue.level > Some(Level::Low))
+        .count();
+    if !issues && grave > 0 {
+        let known = counted(grave, "known issue");
+        out.note(&format!("{known} in what is live; --issues tells them"));
+    }
     Ok(())
+}
+
+/// Known issues under their objects: what is so, where, and where to read about it.
+fn known(issues: &[Issue], out: &mut Out) -> Result<(), OutError> {
+    let mut columns = Columns::default();
+    for issue in issues {
+        let level = issue.level.map_or("note", word);
+        let field = issue.path.brief();
+        columns.row(&[level, &issue.resource, &field, &issue.title, &issue.article]);
+    }
+    columns.print(out)
 }
 
 /// Departures under the names of their resources; of changes that are pending, from what is to what shall be.
@@ -41,15 +69,19 @@ pub(in crate::cli) fn table(departures: &[Departure], pending: bool, out: &mut O
             resource = &departure.resource;
             out.line(resource)?;
         }
-        let level = match departure.level {
-            Level::High => "HIGH",
-            Level::Moderate => "MODERATE",
-            Level::Low => "LOW",
-        };
+        let level = word(departure.level);
         let gap = " ".repeat(width.saturating_sub(path.width()));
         out.line(&format!("  {level:<8}  {path}{gap}  {change}"))?;
     }
     Ok(())
+}
+
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::High => "HIGH",
+        Level::Moderate => "MODERATE",
+        Level::Low => "LOW",
+    }
 }
 
 fn notes(account: &Account) -> Vec<String> {

@@ -7,6 +7,7 @@ use clap::Parser;
 use super::{Args, run};
 use crate::{
     cli::{Out, code, out::tests::Page},
+    config::rules,
     domain::Timestamp,
 };
 
@@ -35,7 +36,10 @@ fn drift(folder: &Path, json: bool, words: &[&str]) -> Ran {
     let (data, notes) = (Page::default(), Page::default());
     let mut out = Out::new(data.clone(), notes.clone());
     let now = Timestamp::from_secs(1_790_000_000);
-    let code = code(run(&typed.args, now, json, &mut out), &mut out);
+    let code = code(
+        run(&typed.args, &rules(&folder.join("none")), now, json, &mut out),
+        &mut out,
+    );
     let name = folder.display().to_string() + "/";
     Ran {
         code,
@@ -259,5 +263,54 @@ fn a_plan_tells_what_drifted_and_counts_what_is_to_come() {
     assert_eq!(
         ran.notes,
         "2 settings of 2 resources not as declared; 1 change pending\n"
+    );
+}
+
+#[test]
+fn known_issues_of_what_is_live_are_told_when_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let manifest = |privileged: bool| {
+        format!(
+            "apiVersion: apps/v1\nkind: Deployment\nmetadata: {{name: a, namespace: shop}}\nspec:\n  replicas: 2\n  template:\n    spec:\n      \
+             containers:\n      - {{name: a, image: 'a:1', securityContext: {{privileged: {privileged}}}, \
+             resources: {{requests: {{cpu: 10m}}, limits: {{memory: 64Mi}}}}}}\n"
+        )
+    };
+    fs::write(folder.path().join("desired.yaml"), manifest(false)).unwrap();
+    fs::write(folder.path().join("live.yaml"), manifest(true)).unwrap();
+    let quiet = drift(
+        folder.path(),
+        false,
+        &["--desired", "desired.yaml", "--live", "live.yaml"],
+    );
+    assert!(!quiet.data.contains("Known issues"), "{}", quiet.data);
+    assert!(
+        quiet
+            .notes
+            .contains("1 known issue in what is live; --issues tells them"),
+        "{}",
+        quiet.notes
+    );
+    let told = drift(
+        folder.path(),
+        true,
+        &["--issues", "--desired", "desired.yaml", "--live", "live.yaml"],
+    );
+    let told: Vec<serde_json::Value> = serde_json::from_str(&told.data).unwrap();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(
+        told.iter()
+            .all(|one| one["rule"] == "k8s-privileged" && one["level"] == "HIGH"),
+        "{told:?}"
+    );
+    assert!(
+        told[1]["article"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://kubernetes.io/")
+    );
+    assert_eq!(
+        told[1]["path"],
+        "/spec/template/spec/containers/[name=a]/securityContext/privileged"
     );
 }

@@ -5,6 +5,7 @@
 
 mod ansible;
 mod env;
+mod git;
 mod hide;
 mod json;
 mod kubernetes;
@@ -22,6 +23,8 @@ use std::{
 };
 
 use serde::de::DeserializeSeed;
+
+pub use git::{Told, history};
 
 use self::json::{Outline, Take, Top, Whole};
 use crate::domain::{Document, Tree};

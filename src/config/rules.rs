@@ -1,0 +1,537 @@
+//! Known issues, from those that come with the program and the user's own: a bad one is a line, the rest goes on.
+
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+use serde::{Deserialize, de::IntoDeserializer as _};
+use serde_json::Value as Json;
+use toml::{
+    Spanned,
+    de::{DeTable, DeValue},
+};
+
+use super::{Fault, read_short};
+use crate::domain::{
+    About, Condition, Each, Fact, Level, Operand, Quantity, Rule, Rules, Span, Test, Unit, Value, What,
+};
+
+/// The files that come with the program: facts first.
+pub const SHIPPED: [(&str, &str); 7] = [
+    ("rules/facts.toml", include_str!("../../rules/facts.toml")),
+    ("rules/linux.toml", include_str!("../../rules/linux.toml")),
+    ("rules/systemd.toml", include_str!("../../rules/systemd.toml")),
+    ("rules/postgresql.toml", include_str!("../../rules/postgresql.toml")),
+    ("rules/redis.toml", include_str!("../../rules/redis.toml")),
+    ("rules/web.toml", include_str!("../../rules/web.toml")),
+    ("rules/kubernetes.toml", include_str!("../../rules/kubernetes.toml")),
+];
+/// Most rules a file may have.
+const MOST: usize = 1_000;
+/// Most files of the user's own.
+const MOST_FILES: usize = 100;
+/// How long a metric that rises or surprises is looked at where the rule does not say.
+const LASTS: Span = Span::from_hours(1);
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Severity {
+    Note,
+    Low,
+    Moderate,
+    High,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Part {
+    Object,
+    Pod,
+    Container,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRule {
+    id: String,
+    severity: Severity,
+    title: String,
+    why: String,
+    article: String,
+    #[serde(default)]
+    runs: Vec<String>,
+    each: Option<Part>,
+    #[serde(default)]
+    kinds: Vec<String>,
+    when: Vec<Spanned<RawCondition>>,
+    #[serde(default)]
+    fix: BTreeMap<String, Json>,
+    fires: Json,
+    quiet: Json,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawFact {
+    name: String,
+    any: Vec<Spanned<RawCondition>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCondition {
+    setting: Option<String>,
+    metric: Option<String>,
+    field: Option<String>,
+    fact: Option<String>,
+    word: Option<usize>,
+    default: Option<Json>,
+    is: Option<Json>,
+    not: Option<Json>,
+    above: Option<Json>,
+    below: Option<Json>,
+    least: Option<Json>,
+    like: Option<Json>,
+    unlike: Option<Json>,
+    absent: Option<bool>,
+    rising: Option<f64>,
+    surprising: Option<f64>,
+    r#for: Option<String>,
+}
+
+/// The rules that come with the program, and those of the user's folder, which replace them by their id; what is wrong, by file and line.
+#[must_use]
+pub fn rules(folder: &Path) -> (Rules, Vec<Fault>) {
+    let mut reader = Reader::default();
+    for (name, text) in SHIPPED {
+        reader.file(name, text);
+    }
+    for path in own(folder) {
+        let name = path.to_string_lossy();
+        match read_short(&path).map(String::from_utf8) {
+            Ok(Ok(text)) => reader.file(&name, &text),
+            Ok(Err(_)) => reader.fault(&name, None, "is not UTF-8 text".into()),
+            Err(error) => reader.fault(&name, None, error.to_string()),
+        }
+    }
+    (reader.rules, reader.faults)
+}
+
+/// The TOML files of a folder, by name.
+fn own(folder: &Path) -> Vec<std::path::PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut paths: Vec<_> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|end| end == "toml"))
+        .collect();
+    paths.sort();
+    paths.truncate(MOST_FILES);
+    paths
+}
+
+#[derive(Default)]
+struct Reader {
+    rules: Rules,
+    faults: Vec<Fault>,
+}
+
+impl Reader {
+    fn fault(&mut self, name: &str, line: Option<usize>, says: String) {
+        self.faults.push(Fault {
+            place: name.to_owned(),
+            line,
+            says,
+        });
+    }
+
+    fn file(&mut self, name: &str, text: &str) {
+        let line = |at: usize| text.as_bytes().iter().take(at).filter(|byte| **byte == b'\n').count() + 1;
+        let (document, errors) = DeTable::parse_recoverable(text);
+        // What the parser made of a broken file is not trusted.
+        if let Some(error) = errors.first() {
+            let at = error.span().map_or(0, |span| span.start);
+            return self.fault(name, Some(line(at)), error.message().to_owned());
+        }
+        for (key, value) in document.into_inner() {
+            let at = key.span().start;
+            let DeValue::Array(items) = value.into_inner() else {
+                self.fault(name, Some(line(at)), "holds only [[rule]] and [[fact]]".into());
+                continue;
+            };
+            for item in items.into_iter().take(MOST) {
+                let start = item.span().start;
+                let place = format!("{name}:{}", line(start));
+                let taken = match &**key.get_ref() {
+                    "rule" => self.rule(item, &place),
+                    "fact" => self.fact(item),
+                    _ => Err((start, "holds only [[rule]] and [[fact]]".into())),
+                };
+                if let Err((at, says)) = taken {
+                    self.fault(name, Some(line(if at == 0 { start } else { at })), says);
+                }
+            }
+        }
+    }
+
+    fn rule(&mut self, item: Spanned<DeValue<'_>>, place: &str) -> Result<(), Wrong> {
+        let raw = RawRule::deserialize(item.into_deserializer()).map_err(serde_fault)?;
+        let wrong = |says: &str| Err((0, format!("rule `{}` {says}", raw.id)));
+        let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if raw.id.is_empty() || raw.id.len() > 60 || !raw.id.chars().all(plain) {
+            return wrong("has an id of other than small letters, digits and `-`");
+        }
+        if !raw.article.starts_with("https://") {
+            return wrong("has an article that is no https:// link");
+        }
+        if raw.when.is_empty() {
+            return wrong("has no conditions");
+        }
+        let facts = &self.rules.facts;
+        if let Some(unknown) = raw
+            .runs
+            .iter()
+            .find(|name| !facts.iter().any(|fact| *fact.name == ***name))
+        {
+            return wrong(&format!("rests on `{unknown}`, which is no fact"));
+        }
+        let when: Vec<Condition> = raw.when.into_iter().map(condition).collect::<Result<_, _>>()?;
+        let of_object = |condition: &Condition| matches!(condition.what, What::Field(_));
+        if when.iter().any(|condition| of_object(condition) != raw.each.is_some()) {
+            return Err((
+                0,
+                format!(
+                    "rule `{}` mixes fields of objects with settings; fields need `each`",
+                    raw.id
+                ),
+            ));
+        }
+        let fix = raw.fix.into_iter().map(|(name, value)| {
+            let value = literal(&value).map_err(|says| (0, format!("rule `{}`: fix {says}", raw.id)))?;
+            Ok((name.into(), value))
+        });
+        let rule = Rule {
+            level: match raw.severity {
+                Severity::Note => None,
+                Severity::Low => Some(Level::Low),
+                Severity::Moderate => Some(Level::Moderate),
+                Severity::High => Some(Level::High),
+            },
+            title: raw.title.into(),
+            why: raw.why.into(),
+            article: raw.article.into(),
+            about: raw.each.map_or(About::Resource, |part| About::Object {
+                each: match part {
+                    Part::Object => Each::Object,
+                    Part::Pod => Each::Pod,
+                    Part::Container => Each::Container,
+                },
+                kinds: raw.kinds.into_iter().map(Into::into).collect(),
+            }),
+            runs: raw.runs.into_iter().map(Into::into).collect(),
+            when,
+            fix: fix.collect::<Result<_, Wrong>>()?,
+            fires: raw.fires.into(),
+            quiet: raw.quiet.into(),
+            from: place.into(),
+            id: raw.id.into(),
+        };
+        self.rules.rules.retain(|other| other.id != rule.id);
+        self.rules.rules.push(rule);
+        Ok(())
+    }
+
+    fn fact(&mut self, item: Spanned<DeValue<'_>>) -> Result<(), Wrong> {
+        let raw = RawFact::deserialize(item.into_deserializer()).map_err(serde_fault)?;
+        let any: Vec<Condition> = raw.any.into_iter().map(condition).collect::<Result<_, _>>()?;
+        let known = |name: &str| self.rules.facts.iter().any(|fact| *fact.name == *name);
+        for condition in &any {
+            match &condition.what {
+                What::Fact(name) if !known(name) => {
+                    return Err((
+                        0,
+                        format!("fact `{}` rests on `{name}`, which is no fact before it", raw.name),
+                    ));
+                }
+                What::Field(_) => return Err((0, format!("fact `{}` looks at a field", raw.name))),
+                _ => {}
+            }
+        }
+        self.rules.facts.retain(|other| *other.name != *raw.name);
+        self.rules.facts.push(Fact {
+            name: raw.name.into(),
+            any,
+        });
+        Ok(())
+    }
+}
+
+/// Where (a byte of the text; 0 for the rule's own place) and what is wrong.
+type Wrong = (usize, String);
+
+fn serde_fault(error: toml::de::Error) -> Wrong {
+    (
+        error.span().map_or(0, |span| span.start),
+        error.message().lines().collect::<Vec<_>>().join(" "),
+    )
+}
+
+fn condition(raw: Spanned<RawCondition>) -> Result<Condition, Wrong> {
+    let at = raw.span().start;
+    let raw = raw.into_inner();
+    let wrong = |says: String| (at, says);
+    let whats = [
+        raw.setting.map(|name| What::Setting(name.into())),
+        raw.metric.map(|name| What::Metric(name.into())),
+        raw.field.map(|name| What::Field(name.into())),
+        raw.fact.map(|name| What::Fact(name.into())),
+    ];
+    let mut whats = whats.into_iter().flatten();
+    let (Some(what), None) = (whats.next(), whats.next()) else {
+        return Err(wrong("a condition names one setting, metric, field or fact".into()));
+    };
+    let mut tests = Vec::new();
+    let list = |value: &Json| -> Result<Vec<Value>, Wrong> {
+        match value {
+            Json::Array(items) => items.iter().map(|item| literal(item).map_err(&wrong)).collect(),
+            one => Ok(vec![literal(one).map_err(&wrong)?]),
+        }
+    };
+    let texts = |value: &Json| -> Result<Vec<Arc<str>>, Wrong> {
+        let text = |item: &Json| item.as_str().map(Arc::from);
+        let texts: Option<Vec<Arc<str>>> = match value {
+            Json::Array(items) => items.iter().map(text).collect(),
+            one => text(one).map(|text| vec![text]),
+        };
+        texts.ok_or_else(|| wrong("like and unlike take texts".into()))
+    };
+    if let Some(value) = &raw.is {
+        tests.push(Test::Is(list(value)?));
+    }
+    if let Some(value) = &raw.not {
+        tests.push(Test::Not(list(value)?));
+    }
+    if let Some(value) = &raw.above {
+        tests.push(Test::Above(operand(value).map_err(&wrong)?));
+    }
+    if let Some(value) = &raw.below {
+        tests.push(Test::Below(operand(value).map_err(&wrong)?));
+    }
+    if let Some(value) = &raw.least {
+        tests.push(Test::Least(operand(value).map_err(&wrong)?));
+    }
+    if let Some(value) = &raw.like {
+        tests.push(Test::Like(texts(value)?));
+    }
+    if let Some(value) = &raw.unlike {
+        tests.push(Test::Unlike(texts(value)?));
+    }
+    tests.extend(raw.absent.map(Test::Absent));
+    let metric = matches!(what, What::Metric(_));
+    for (value, test) in [
+        (raw.rising, Test::Rising as fn(f64) -> Test),
+        (raw.surprising, Test::Surprising),
+    ] {
+        if let Some(value) = value {
+            tests.push(test(value));
+        }
+    }
+    let behaves = raw.rising.is_some() || raw.surprising.is_some();
+    if (behaves || raw.r#for.is_some()) && !metric {
+        return Err(wrong("only a metric rises, surprises or lasts".into()));
+    }
+    if metric
+        && tests
+            .iter()
+            .any(|test| matches!(test, Test::Like(_) | Test::Unlike(_) | Test::Is(_) | Test::Not(_)))
+    {
+        return Err(wrong("a metric is above, below, at least, rising or surprising".into()));
+    }
+    if raw.word == Some(0) {
+        return Err(wrong("words are counted from 1".into()));
+    }
+    let lasts = match raw.r#for {
+        Some(text) => text
+            .parse()
+            .map_err(|_| wrong(format!("`for` is a duration like \"10m\", not `{text}`")))?,
+        None if behaves => LASTS,
+        None => Span::ZERO,
+    };
+    Ok(Condition {
+        what,
+        word: raw.word,
+        default: raw.default.as_ref().map(literal).transpose().map_err(&wrong)?,
+        tests,
+        lasts,
+    })
+}
+
+fn literal(value: &Json) -> Result<Value, String> {
+    match value {
+        Json::Bool(on) => Ok(Value::Bool(*on)),
+        Json::String(text) => Ok(Value::infer(text)),
+        Json::Number(number) => match (number.as_i64(), number.as_f64()) {
+            (Some(int), _) => Ok(Value::Int(int)),
+            (None, Some(float)) => Quantity::new(float, Unit::None)
+                .map(Value::Quantity)
+                .ok_or_else(|| "is no finite number".into()),
+            _ => Err("is no number".into()),
+        },
+        _ => Err("takes a text, a number or a boolean".into()),
+    }
+}
+
+fn operand(value: &Json) -> Result<Operand, String> {
+    let Json::Object(fields) = value else {
+        return Ok(Operand::Value(literal(value)?));
+    };
+    if fields.keys().any(|key| key != "setting" && key != "times") {
+        return Err("another setting is { setting = NAME, times = FACTOR }".into());
+    }
+    let name = fields.get("setting").and_then(Json::as_str);
+    let times = fields.get("times").map_or(Some(1.0), Json::as_f64);
+    match (name, times) {
+        (Some(name), Some(times)) if times.is_finite() => Ok(Operand::Setting {
+            name: name.into(),
+            times,
+        }),
+        _ => Err("another setting is { setting = NAME, times = FACTOR }".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::{domain::Tree, drift::tried};
+
+    fn with(text: &str) -> (Rules, Vec<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("own.toml"), text).unwrap();
+        let (rules, faults) = rules(folder.path());
+        let place = format!("{}/", folder.path().display());
+        (
+            rules,
+            faults
+                .iter()
+                .map(|fault| fault.to_string().replace(&place, ""))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn every_rule_that_comes_with_the_program_holds_by_its_examples() {
+        let (rules, faults) = rules(Path::new("/nowhere"));
+        assert_eq!(faults, [], "{faults:?}");
+        assert!(rules.rules.len() >= 40, "{}", rules.rules.len());
+        let ids: BTreeSet<_> = rules.rules.iter().map(|rule| &rule.id).collect();
+        assert_eq!(ids.len(), rules.rules.len());
+        for rule in &rules.rules {
+            assert_eq!(
+                tried(&rules, rule, &rule.fires),
+                Some(true),
+                "{} does not fire",
+                rule.id
+            );
+            assert_eq!(
+                tried(&rules, rule, &rule.quiet),
+                Some(false),
+                "{} is not quiet",
+                rule.id
+            );
+            assert!(rule.why.ends_with('.') && rule.why.len() < 260, "{}", rule.id);
+        }
+    }
+
+    #[test]
+    fn a_bad_rule_is_a_line_and_the_rest_goes_on() {
+        let good = |id: &str| {
+            format!(
+                "[[rule]]\nid = \"{id}\"\nseverity = \"low\"\ntitle = \"t\"\nwhy = \"w.\"\narticle = \"https://example.org\"\n\
+                 when = [{{ setting = \"a.b\", is = 1 }}]\nfires = {{ \"a.b\" = 1 }}\nquiet = {{ \"a.b\" = 2 }}\n"
+            )
+        };
+        let (rules, faults) = with(&format!(
+            "{}{}{}",
+            good("one"),
+            good("two").replace("is = 1", "iz = 1"),
+            good("three")
+        ));
+        assert!(rules.get("one").is_some() && rules.get("two").is_none() && rules.get("three").is_some());
+        assert_eq!(faults.len(), 1, "{faults:?}");
+        assert!(faults[0].starts_with("own.toml:16: unknown field `iz`"), "{faults:?}");
+        assert_eq!(
+            &*rules.get("three").unwrap().from.rsplit('/').next().unwrap(),
+            "own.toml:19"
+        );
+        for (from, to, says) in [
+            ("low", "grave", "unknown variant `grave`"),
+            ("https://", "http://", "no https:// link"),
+            ("is = 1", "is = [[1]]", "takes a text, a number or a boolean"),
+            ("setting = \"a.b\"", "field = \"a\"", "fields need `each`"),
+            (
+                "setting = \"a.b\", is = 1",
+                "metric = \"a.b\", is = 1",
+                "a metric is above",
+            ),
+            ("is = 1", "above = { settin = \"x\" }", "another setting is"),
+            ("when", "runs = [\"nothing\"]\nwhen", "which is no fact"),
+            ("[[rule]]", "[rule]", "holds only [[rule]] and [[fact]]"),
+            ("= \"t\"", "= \"t", "own.toml:4"),
+        ] {
+            let (rules, faults) = with(&good("one").replacen(from, to, 1));
+            assert!(rules.get("one").is_none() && faults.len() == 1, "{from}: {faults:?}");
+            assert!(
+                faults[0].contains(says) && faults[0].starts_with("own.toml:"),
+                "{from}: {faults:?}"
+            );
+            assert_eq!(faults[0].lines().count(), 1);
+        }
+    }
+
+    #[test]
+    fn a_rule_of_the_users_own_replaces_one_of_its_name() {
+        let text = "[[rule]]\nid = \"syncookies-off\"\nseverity = \"high\"\ntitle = \"t\"\nwhy = \"w.\"\narticle = \"https://example.org\"\n\
+                    when = [{ setting = \"a.b\" }]\nfires = { \"a.b\" = 1 }\nquiet = { \"a.c\" = 2 }\n";
+        let (own, faults) = with(text);
+        assert_eq!(faults, [] as [&str; 0]);
+        assert_eq!(own.get("syncookies-off").unwrap().level, Some(Level::High));
+        assert_eq!(own.rules.len(), rules(Path::new("/nowhere")).0.rules.len());
+    }
+
+    /// What the packages of Debian 12 set up by themselves.
+    const PLAIN: &str = r#"{
+        "sysctl.vm.swappiness": 60, "sysctl.vm.overcommit_memory": 0, "sysctl.vm.dirty_ratio": 20, "sysctl.vm.dirty_writeback_centisecs": 500,
+        "sysctl.vm.min_free_kbytes": 67584, "sysctl.vm.zone_reclaim_mode": 0, "sysctl.vm.vfs_cache_pressure": 100, "sysctl.vm.max_map_count": 65530,
+        "sysctl.vm.mmap_min_addr": 65536, "sysctl.vm.panic_on_oom": 0, "sysctl.kernel.panic": 0, "sysctl.kernel.panic_on_oops": 0,
+        "sysctl.kernel.pid_max": 4194304, "sysctl.kernel.threads-max": 63000, "sysctl.kernel.randomize_va_space": 2,
+        "sysctl.kernel.unprivileged_bpf_disabled": 2, "sysctl.fs.protected_symlinks": 1, "sysctl.fs.suid_dumpable": 0,
+        "sysctl.fs.inotify.max_user_watches": 65536, "sysctl.fs.inotify.max_user_instances": 128, "sysctl.net.core.somaxconn": 4096,
+        "sysctl.net.ipv4.tcp_syncookies": 1, "sysctl.net.ipv4.ip_local_port_range": "32768 60999", "sysctl.net.ipv4.tcp_max_tw_buckets": 65536,
+        "sysctl.net.ipv4.tcp_max_orphans": 65536, "sysctl.net.netfilter.nf_conntrack_max": 262144, "hw.memory.total": "8Gi", "hw.swap.total": "1Gi",
+        "hw.memory.thp_enabled": "always", "hw.os.version_codename": "bookworm", "pkg.liblzma5:amd64": "5.4.1-1",
+        "pkg.openssh-server": "1:9.2p1-2+deb12u7", "pkg.redis-server": "5:7.0.15-1~deb12u1", "pkg.postgresql-15": "15.14-0+deb12u1",
+        "pkg.haproxy": "2.6.12-1+deb12u2", "sshd.permitrootlogin": "without-password", "sshd.passwordauthentication": "yes",
+        "sshd.permitemptypasswords": "no", "sshd.strictmodes": "yes", "unit.ssh.service:state": "active", "unit.ssh.service:Service.KillMode": "process",
+        "unit.nginx.service:state": "active", "unit.redis-server.service:state": "active", "unit.redis-server.service:Service.LimitNOFILE": 65535,
+        "unit.postgresql@15-main.service:state": "active", "unit.haproxy.service:state": "active", "port.tcp/127.0.0.1:5432": "postgres",
+        "etc.nginx/nginx.conf:events.worker_connections": 768, "etc.nginx/nginx.conf:http.ssl_protocols": "TLSv1 TLSv1.1 TLSv1.2 TLSv1.3",
+        "etc.redis/redis.conf:protected-mode": "yes", "etc.redis/redis.conf:tcp-backlog": 511, "etc.redis/redis.conf:appendonly": "no",
+        "etc.redis/redis.conf:appendfsync": "everysec", "etc.redis/redis.conf:stop-writes-on-bgsave-error": "yes",
+        "etc.postgresql/15/main/postgresql.conf:max_connections": 100, "etc.postgresql/15/main/postgresql.conf:shared_buffers": "128MB",
+        "etc.postgresql/15/main/pg_hba.conf:host all all 127.0.0.1/32": "scram-sha-256",
+        "etc.haproxy/haproxy.cfg:defaults.mode": "http", "etc.haproxy/haproxy.cfg:defaults.timeout client": 50000 }"#;
+
+    #[test]
+    fn a_plain_host_is_told_only_what_redis_asks_of_everyone() {
+        let (rules, _) = rules(Path::new("/nowhere"));
+        let plain: Tree = serde_json::from_str::<Json>(PLAIN).unwrap().into();
+        let fires = |rule: &&Rule| rule.about == About::Resource && tried(&rules, rule, &plain) == Some(true);
+        let told: Vec<&str> = rules
+            .rules
+            .iter()
+            .filter(fires)
+            .filter(|rule| rule.level.is_some())
+            .map(|rule| &*rule.id)
+            .collect();
+        assert_eq!(told, ["redis-overcommit"]);
+    }
+}

@@ -1,0 +1,152 @@
+//! Known issues: patterns of settings, metrics and facts that are known to do harm.
+
+use std::sync::Arc;
+
+use super::{Level, Span, Tree, Value};
+
+/// All rules in force, with the facts they rest on.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// Facts by the order in which they may rest on each other.
+    pub facts: Vec<Fact>,
+    /// Rules, in the order of their files.
+    pub rules: Vec<Rule>,
+}
+
+/// Something that is so on a resource, such as `postgresql` runs here.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fact {
+    /// Its name.
+    pub name: Arc<str>,
+    /// It is so when any of these holds.
+    pub any: Vec<Condition>,
+}
+
+/// A known issue: what it looks like, why it matters, what to do.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rule {
+    /// Its name, unique; `rule.ID` is what a mute names.
+    pub id: Arc<str>,
+    /// How much it matters; `None` for a note, which is no finding.
+    pub level: Option<Level>,
+    /// What is so, in a few words.
+    pub title: Arc<str>,
+    /// Why it matters, one sentence.
+    pub why: Arc<str>,
+    /// The primary documentation.
+    pub article: Arc<str>,
+    /// What it is about.
+    pub about: About,
+    /// Facts that must hold of the resource.
+    pub runs: Vec<Arc<str>>,
+    /// What must all hold, in this order; never empty.
+    pub when: Vec<Condition>,
+    /// The settings that put it right; names may hold `{…}` as bound by the conditions.
+    pub fix: Vec<(Arc<str>, Value)>,
+    /// What it matches: values by name (lists are minutes of a metric), or an object.
+    pub fires: Tree,
+    /// What it does not match.
+    pub quiet: Tree,
+    /// The file and line it stands at.
+    pub from: Arc<str>,
+}
+
+/// What a rule is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// A resource with its settings and metrics.
+    Resource,
+    /// An object of Kubernetes, of these kinds; all kinds where none is named.
+    Object {
+        /// What of it is looked at, one by one.
+        each: Each,
+        /// Its kinds.
+        kinds: Vec<Arc<str>>,
+    },
+}
+
+/// The part of an object that is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Each {
+    /// The whole.
+    Object,
+    /// The pod, or the pod template within.
+    Pod,
+    /// Every container of it that stays.
+    Container,
+}
+
+/// One condition: what is looked at, and what must be so of it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Condition {
+    /// What is looked at.
+    pub what: What,
+    /// The word of the value that counts, from 1; `None` for the whole.
+    pub word: Option<usize>,
+    /// The value where nothing is set.
+    pub default: Option<Value>,
+    /// All of these; that it is there where this is empty.
+    pub tests: Vec<Test>,
+    /// For how long, of a metric.
+    pub lasts: Span,
+}
+
+/// What a condition looks at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A setting by name; `*` is any run of characters, `{name}` the same run wherever it stands in the rule.
+    Setting(Arc<str>),
+    /// A metric by name.
+    Metric(Arc<str>),
+    /// A field of an object: `pod.` and `object.` begin further out than the part looked at.
+    Field(Arc<str>),
+    /// A fact.
+    Fact(Arc<str>),
+}
+
+/// What must be so of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Test {
+    /// It means one of these.
+    Is(Vec<Value>),
+    /// It means none of these.
+    Not(Vec<Value>),
+    /// It is more.
+    Above(Operand),
+    /// It is less.
+    Below(Operand),
+    /// It is as much or more.
+    Least(Operand),
+    /// Its text is like one of these, `*` for any run of characters; of a list, one of its items.
+    Like(Vec<Arc<str>>),
+    /// Its text is like none of these.
+    Unlike(Vec<Arc<str>>),
+    /// It is not there (or, with `false`, is).
+    Absent(bool),
+    /// A metric rose by this much or more within the time.
+    Rising(f64),
+    /// A metric surprised by this many bits or more within the time.
+    Surprising(f64),
+}
+
+/// What a value is held against.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand {
+    /// A value.
+    Value(Value),
+    /// Another setting, times a factor.
+    Setting {
+        /// Its name.
+        name: Arc<str>,
+        /// The factor.
+        times: f64,
+    },
+}
+
+impl Rules {
+    /// The rule named `id`.
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&Rule> {
+        self.rules.iter().find(|rule| *rule.id == *id)
+    }
+}

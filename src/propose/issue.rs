@@ -1,0 +1,77 @@
+//! What answers a known issue: the change its rule names.
+
+use super::{
+    Candidate,
+    artefact::{self, Wanted},
+    known,
+};
+use crate::{
+    domain::{Change, Factors, Finding, Options, ProposalKind, Timestamp},
+    drift::found,
+    shadow::Shadows,
+};
+
+/// P(a documented setting is right here too): the rule knows the program, and not this system.
+const FITS: f64 = 0.7;
+
+/// The settings that the rule of a finding says put it right; `None` where it says none, or no setting does.
+pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now: Timestamp) -> Option<Candidate> {
+    let rule = options.rules.get(finding.rule.as_deref()?)?;
+    let fix = found(&options.rules, &rule.id, &finding.series, shadows, now)?.fix;
+    let wanted: Vec<Wanted<'_>> = fix
+        .active()
+        .filter_map(|change| match change {
+            Change::Setting { id, from, to } => Some(Wanted {
+                id,
+                was: from.as_ref(),
+                value: to.as_ref(),
+            }),
+            Change::Capacity { .. } | Change::Traffic { .. } => None,
+        })
+        .collect();
+    let way = artefact::set(&wanted)?;
+    let about = wanted.first()?.id.name.strip_prefix("sysctl.").and_then(known::sysctl);
+    let restart = about.map_or("", |known| known.restart);
+    let says: Vec<String> = fix.active().map(ToString::to_string).collect();
+    let undo: Vec<String> = fix
+        .active()
+        .filter_map(|change| match change {
+            Change::Setting { id, from, to } => Some(Change::Setting {
+                id: id.clone(),
+                from: to.clone(),
+                to: from.clone(),
+            }),
+            _ => None,
+        })
+        .map(|change| change.to_string())
+        .collect();
+    Some(Candidate {
+        kind: ProposalKind::Adjust,
+        key: says.iter().map(|change| format!("{change}\n")).collect(),
+        title: says.join(", "),
+        factors: Factors {
+            success: FITS,
+            impact: finding.score,
+            disruption: way.disruption + f64::from(u8::from(!restart.is_empty())),
+            effort: way.effort,
+        },
+        why: vec![
+            finding.summary.to_string(),
+            rule.why.to_string(),
+            format!("see {}", rule.article),
+        ],
+        cost: if restart.is_empty() {
+            way.cost.into()
+        } else {
+            format!("needs a restart of {restart}")
+        },
+        sure: format!("documented; known issue {} of {}", rule.id, rule.from),
+        risk: match about.map(|known| known.risk) {
+            Some(risk) if !risk.is_empty() => risk.into(),
+            _ => "someone may have chosen it for a reason that no rule knows".into(),
+        },
+        undo: undo.join(", "),
+        artefact: way.artefact,
+        changes: fix,
+    })
+}
