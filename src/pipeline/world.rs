@@ -9,7 +9,7 @@ use crate::{
         Timestamp,
     },
     drift::Sources,
-    shadow::{Judged, Metric, MetricShadow, Minute, Seen},
+    shadow::{Judged, Metric, MetricShadow, Minute, Seen, SettingShadow},
 };
 
 /// Events held in memory.
@@ -18,8 +18,6 @@ const EVENTS: usize = 1_000;
 const REFITS: usize = 2;
 /// A metric of a thing that was gone for this long is forgotten.
 const FORGOTTEN: Span = Span::from_hours(24);
-/// How long after a change it is still counted as undone.
-const UNDONE_WITHIN: Span = Span::from_days(14);
 
 pub(super) fn take_metrics(state: &mut State, batch: &Batch, options: &Options, out: &mut Step) {
     for meta in &batch.metrics {
@@ -178,11 +176,11 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, ou
 
 fn changed(state: &mut State, change: SettingChange, now: Timestamp, out: &mut Step) {
     out.write.scored.extend(state.ledger.changed(&change));
-    let probability = state.shadows.settings.undone(&change, now, UNDONE_WITHIN);
+    let probability = state.shadows.settings.undone(&change, now, SettingShadow::UNDONE_WITHIN);
     state.ledger.predict(Prediction {
         series: change.id.clone(),
         made_at: change.at,
-        due: change.at + UNDONE_WITHIN,
+        due: change.at + SettingShadow::UNDONE_WITHIN,
         claim: Claim::Undone {
             to: change.from.clone(),
             probability,
