@@ -130,6 +130,7 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
         out.write.scored.extend(state.ledger.settle(now));
         promise::verify(state, now, &mut out);
         world::forget(state, now);
+        state.shadows.settings.settle(now);
     }
     out
 }
@@ -230,7 +231,8 @@ fn predict_finding(state: &mut State, finding: &Finding) {
     }
 }
 
-/// Claims for the ledger: every metric's value five minutes and an hour ahead, every changing setting's hazard of a day.
+/// Claims for the ledger: every metric's value five minutes and an hour ahead, a change of every setting that ever changed within a day and
+/// within seven.
 ///
 /// Metrics take turns by their place in the list, so that one step never makes them all.
 fn predict(state: &mut State, now: Timestamp) {
@@ -262,16 +264,19 @@ fn predict(state: &mut State, now: Timestamp) {
             }
         }
     }
-    let day = Span::from_days(1);
-    for (place, (id, setting)) in state.shadows.settings.all().iter().enumerate() {
-        if setting.last_change.is_some() && due(place, 86_400) {
-            let probability = state.shadows.settings.hazard(id, now, day);
-            let claim = Claim::Changes(probability);
+    let settings = &state.shadows.settings;
+    for (place, (id, setting)) in settings.all().iter().enumerate() {
+        if setting.last_change.is_none() || !due(place, 86_400) {
+            continue;
+        }
+        let day = (Span::from_days(1), settings.hazard(id, now, Span::from_days(1)));
+        let week = (Span::from_days(7), settings.week(id, now));
+        for (ahead, probability) in [day, week] {
             state.ledger.predict(Prediction {
                 series: id.clone(),
                 made_at: now,
-                due: now + day,
-                claim,
+                due: now + ahead,
+                claim: Claim::Changes(probability),
             });
         }
     }

@@ -25,6 +25,9 @@ struct View<'a> {
     differs: bool,
     accepted: Json,
     hazard_24h: f32,
+    hazard_7d: f32,
+    /// P(the last change is undone within 14 days), as said when it was seen.
+    undone_14d: Option<f64>,
     bits: f32,
     last_change: Option<ChangeView<'a>>,
     since: Timestamp,
@@ -73,6 +76,8 @@ impl<'a> From<&'a SettingRow> for View<'a> {
             differs: row.accepted.is_some(),
             accepted: plain::value(accepted.as_ref()),
             hazard_24h: row.hazard,
+            hazard_7d: row.week,
+            undone_14d: row.undoing.as_ref().map(|undoing| undoing.probability),
             bits: row.bits,
             last_change: row.last_change.as_deref().map(Into::into),
             since: row.since,

@@ -1,13 +1,42 @@
 //! Everything behind one number, in lines for people.
 
 use super::{LinkError, run::Loop};
-use crate::domain::{SeriesId, Span, Timestamp, Value, matches};
+use crate::{
+    domain::{SeriesId, Span, Timestamp, Value, matches},
+    shadow::{Outlook, SettingShadow},
+};
 
 /// Why a source is read as often as it is.
 fn cadence(engine: &Loop, source: &str) -> Option<String> {
     let row = engine.sources.get(source)?;
     let why = if row.why.is_empty() { "as asked" } else { &row.why };
     Some(format!("cadence  {why}; takes {:.1} ms", row.cost_ms))
+}
+
+/// What a setting becomes if it changes, and what others like it hold.
+fn ahead(outlook: &Outlook) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some((low, high)) = &outlook.interval {
+        lines.push(format!("interval {low} to {high} in four of five changes"));
+    }
+    if let Some([grows, shrinks, both]) = outlook.ways {
+        let [grows, shrinks, both] = [grows, shrinks, both].map(|odds| odds * 100.0);
+        lines.push(format!("if it changes: grows {grows:.0} %, shrinks {shrinks:.0} %, both {both:.0} %"));
+    }
+    for (value, odds) in &outlook.next {
+        lines.push(format!("if it changes: to {value} {:.0} %", odds * 100.0));
+    }
+    for peer in &outlook.peers {
+        let first = peer
+            .first
+            .as_ref()
+            .map_or_else(String::new, |(resource, at)| format!(", {resource} first at {at}"));
+        lines.push(format!(
+            "peers    {} of {} others hold {}{first}",
+            peer.count, outlook.others, peer.value
+        ));
+    }
+    lines
 }
 
 /// Everything behind one number, as lines.
@@ -130,16 +159,25 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
                 lines.extend(came.iter().map(|item| format!("       + {item}")));
             }
             lines.push(format!("surprise {:.1} bits", setting.bits));
-            let undone = settings.undone(change, now, Span::from_days(14));
+            let undone = settings.undone(change, now, SettingShadow::UNDONE_WITHIN);
             lines.push(format!("undone   within 14 days: {:.0} %", undone * 100.0));
+            if let Some(undoing) = &setting.undoing {
+                let reasons = undoing.reasons.iter();
+                lines.extend(reasons.map(|(what, by)| format!("because  {what}: {:+.0} %", by * 100.0)));
+                lines.push(format!("watch    until {}", change.at + undoing.watch));
+            }
         }
         lines.push(format!(
-            "hazard   {:.1} % to change within a day",
-            settings.hazard(id, now, Span::from_days(1)) * 100.0
+            "hazard   {:.1} % to change within a day, {:.1} % within seven",
+            settings.hazard(id, now, Span::from_days(1)) * 100.0,
+            settings.week(id, now) * 100.0
         ));
         for (value, probability) in settings.values(id, now).into_iter().take(5) {
             let value = value.map_or("(absent)".into(), |value| value.to_string());
             lines.push(format!("expected {value}: {:.1} %", probability * 100.0));
+        }
+        if let Some(outlook) = settings.outlook(id, now) {
+            lines.extend(ahead(&outlook));
         }
     } else {
         return Err(LinkError::Refused(format!("nothing is called {id}")));

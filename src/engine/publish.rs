@@ -119,6 +119,7 @@ impl Publisher {
             .into_iter()
             .map(|difference| (difference.id.clone(), difference))
             .collect();
+        let weeks = settings.weeks(now);
         let mut rows: Vec<SettingRow> = settings
             .all()
             .iter()
@@ -132,6 +133,9 @@ impl Publisher {
                 value: Some(setting.value.clone()),
                 accepted: accepted.get(id).map(|difference| difference.accepted.clone()),
                 hazard: settings.hazard(id, now, Span::from_days(1)) as f32,
+                week: weeks.get(id).copied().unwrap_or(0.0),
+                undoing: setting.undoing.as_deref().cloned().map(Arc::new),
+                outlook: None,
                 bits: setting.bits as f32,
                 last_change: setting.last_change.clone().map(Arc::new),
                 since: setting.since,
@@ -145,12 +149,18 @@ impl Publisher {
                 value: None,
                 accepted: Some(difference.accepted.clone()),
                 hazard: 0.0,
+                week: 0.0,
+                undoing: None,
+                outlook: None,
                 bits: 0.0,
                 since: gone.map_or(now, |change| change.at),
                 last_change: gone.cloned().map(Arc::new),
             });
         }
         rows.sort_by(|a, b| a.id.cmp(&b.id));
+        for place in worth_a_look(&rows, now) {
+            rows[place].outlook = settings.outlook(&rows[place].id, now).map(Arc::new);
+        }
         self.settings = rows.into();
     }
 
@@ -216,6 +226,28 @@ impl Publisher {
             baseline: state.baseline.taken_at,
         }
     }
+}
+
+/// Settings whose outlook is told: what changed in the last 30 days, what is not as accepted, what is likely to change; the newest
+/// changes and the likeliest first.
+fn worth_a_look(rows: &[SettingRow], now: Timestamp) -> Vec<usize> {
+    const MOST: usize = 300;
+    let changed = |row: &SettingRow| {
+        let change = row.last_change.as_ref().map(|change| change.at);
+        change.filter(|at| now - *at < Span::from_days(30))
+    };
+    let mut places: Vec<usize> = (0..rows.len())
+        .filter(|place| {
+            let row = &rows[*place];
+            row.value.is_some() && (changed(row).is_some() || row.accepted.is_some() || row.week >= 0.01)
+        })
+        .collect();
+    places.sort_by(|a, b| {
+        let (a, b) = (&rows[*a], &rows[*b]);
+        changed(b).cmp(&changed(a)).then_with(|| b.week.total_cmp(&a.week))
+    });
+    places.truncate(MOST);
+    places
 }
 
 /// When nine in ten of those that learn will have learnt: the slowest few would make the answer useless.

@@ -10,6 +10,7 @@ use crate::{
         SettingChange, Span, Timestamp, Unit, Value,
     },
     drift::Incident,
+    shadow::{Outlook, Undoing},
 };
 
 /// Everything a console draws, as of one time.
@@ -172,8 +173,14 @@ pub struct SettingRow {
     pub accepted: Option<Option<Value>>,
     /// P(it changes within the next 24 hours).
     pub hazard: f32,
+    /// P(it changes within the next seven days).
+    pub week: f32,
     /// Surprise of the last change, bits.
     pub bits: f32,
+    /// Whether its last change will be undone; `None` when none was seen, or it came or went.
+    pub undoing: Option<Arc<Undoing>>,
+    /// What it will be and what others like it are; `None` for most that stay as they are.
+    pub outlook: Option<Arc<Outlook>>,
     /// Its last change.
     pub last_change: Option<Arc<SettingChange>>,
     /// Since when it has been watched.

@@ -9,7 +9,7 @@ use crate::{
         Timestamp,
     },
     drift::Sources,
-    shadow::{Judged, Metric, MetricShadow, Minute, Seen},
+    shadow::{Judged, Metric, MetricShadow, Minute, Seen, SettingShadow},
     store::Backfill,
 };
 
@@ -21,8 +21,6 @@ const REFITS: usize = 2;
 const FORGOTTEN: Span = Span::from_hours(24);
 /// A history's time of a change and the time it was seen at lie no farther apart.
 const NEAR: Span = Span::from_mins(1);
-/// How long after a change it is still counted as undone.
-const UNDONE_WITHIN: Span = Span::from_days(14);
 
 pub(super) fn take_metrics(state: &mut State, batch: &Batch, options: &Options, out: &mut Step) {
     for meta in &batch.metrics {
@@ -219,11 +217,11 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, ou
 
 fn changed(state: &mut State, change: SettingChange, now: Timestamp, out: &mut Step) {
     out.write.scored.extend(state.ledger.changed(&change));
-    let probability = state.shadows.settings.undone(&change, now, UNDONE_WITHIN);
+    let probability = state.shadows.settings.undone(&change, now, SettingShadow::UNDONE_WITHIN);
     state.ledger.predict(Prediction {
         series: change.id.clone(),
         made_at: change.at,
-        due: change.at + UNDONE_WITHIN,
+        due: change.at + SettingShadow::UNDONE_WITHIN,
         claim: Claim::Undone {
             to: change.from.clone(),
             probability,

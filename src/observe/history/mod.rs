@@ -13,6 +13,7 @@ pub(super) use self::{apk::ApkHistory, dpkg::PackageHistory, rpm::RpmHistory};
 use super::{
     Host,
     witness::{Deed, Witness},
+    zone,
 };
 use crate::domain::{Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, Version};
 
@@ -92,7 +93,7 @@ impl Teller {
 /// The zone of local times in logs: the system's own; UTC for a copied file tree.
 pub(super) fn zone(host: &Host) -> TimeZone {
     if host.root == Path::new("/") {
-        observe::zone::local()
+        zone::local()
     } else {
         TimeZone::UTC
     }

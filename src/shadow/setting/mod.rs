@@ -1,8 +1,9 @@
-//! The shadow of settings: decayed change rates shrunk to the kind, and the values seen.
+//! The shadow of settings: which will change, to what, and whether a change just seen will stay.
 
+mod history;
 pub mod learned;
-mod rates;
-mod reverts;
+mod outlook;
+mod stream;
 #[cfg(test)]
 mod tests;
 
@@ -13,26 +14,9 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use self::{
-    rates::{ChangeRates, same},
-    reverts::Reverts,
-};
+use self::learned::{Learner, Next};
+pub use self::outlook::{Outlook, PeerValue};
 use crate::domain::{ResourceId, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value};
-
-/// A model of settings: fed with changes, asked for values and hazards.
-pub trait SettingModel {
-    /// Its name.
-    fn name(&self) -> &'static str;
-
-    /// Takes a change.
-    fn observe(&mut self, change: &SettingChange);
-
-    /// The likely values of `id` at `at`, likeliest first; probabilities sum to at most 1.
-    fn values(&self, id: &SeriesId, at: Timestamp) -> Vec<(Option<Value>, f64)>;
-
-    /// P(`id` changes within `within` after `at`).
-    fn hazard(&self, id: &SeriesId, at: Timestamp, within: Span) -> f64;
-}
 
 /// One setting as it is, with what is known about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,6 +31,20 @@ pub struct SettingState {
     pub last_change: Option<SettingChange>,
     /// Surprise of the last change, bits.
     pub bits: f64,
+    /// Whether the last change will be undone, as said when it was seen.
+    #[serde(default)]
+    pub undoing: Option<Box<Undoing>>,
+}
+
+/// Whether a change just seen will be undone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Undoing {
+    /// P(the value of before is back within 14 days).
+    pub probability: f64,
+    /// What speaks for it (above 0) and against it, by how much it moves the probability; the strongest first, at most three.
+    pub reasons: Vec<(Arc<str>, f64)>,
+    /// For how long to watch it.
+    pub watch: Span,
 }
 
 /// All settings of all resources, as they are and as they should be.
@@ -57,18 +55,37 @@ pub struct SettingShadow {
     generation: u64,
     /// When each scope (its name as that of a series of the resource) was last confirmed.
     scopes: BTreeMap<SeriesId, Timestamp>,
-    rates: ChangeRates,
-    reverts: Reverts,
+    #[serde(default)]
+    learner: Learner,
+    /// Whether changes of before watching began were remembered that are not learnt yet, and minutes until they are.
+    #[serde(default)]
+    past_waits: bool,
+    #[serde(default)]
+    unlearnt: u8,
+}
+
+/// Whether two values, present or not, mean the same.
+fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => !a.differs(b),
+        (None, None) => true,
+        _ => false,
+    }
 }
 
 impl SettingShadow {
     /// Changes kept.
     pub const CHANGES: usize = 10_000;
+    /// After so long a change is no longer undone but changed anew.
+    pub const UNDONE_WITHIN: Span = Span::from_days(14);
+    /// Texts that the models may hold; beyond that they are learnt anew from the changes kept.
+    const TEXTS: usize = 1_000_000;
 
     /// Compares a snapshot with what is known, takes over what is new, and returns the changes.
     ///
     /// The first snapshot of a scope makes no changes. A later one that lacks a setting reports it gone.
     pub fn snapshot(&mut self, snapshot: &SettingSnapshot) -> Vec<SettingChange> {
+        self.learn_what_was();
         let scope = SeriesId {
             resource: snapshot.resource.clone(),
             name: snapshot.scope.clone(),
@@ -78,9 +95,8 @@ impl SettingShadow {
         if !known && snapshot.settings.is_none() {
             return Vec::new();
         }
-        self.rates.confirm(&scope, snapshot.at);
         let members = self.members(&scope);
-        let mut changes = Vec::new();
+        let (mut changes, mut first) = (Vec::new(), Vec::new());
         if let Some(settings) = &snapshot.settings {
             let change = |id: SeriesId, from: Option<Value>, to: Option<Value>| SettingChange {
                 id,
@@ -109,7 +125,7 @@ impl SettingShadow {
                     Some(state) if !state.value.differs(value) => state.confirmed = snapshot.at,
                     Some(state) => changes.push(change(id, Some(state.value.clone()), Some(value.clone()))),
                     None if known => changes.push(change(id, None, Some(value.clone()))),
-                    None => self.insert(id, value.clone(), snapshot.at),
+                    None => first.push((id, value.clone())),
                 }
             }
         } else {
@@ -120,12 +136,31 @@ impl SettingShadow {
             }
         }
         self.scopes.insert(scope, snapshot.at);
+        for (id, value) in first {
+            let begins = SettingChange {
+                id: id.clone(),
+                at: snapshot.at,
+                after: None,
+                from: None,
+                to: Some(value.clone()),
+                by: None,
+            };
+            stream::tell(&begins, true, |key, place, edit| self.learner.observe(key, place, edit));
+            self.insert(id, value, snapshot.at);
+        }
         // What changed together is judged by what was known before any of it.
-        let bits: Vec<f64> = changes.iter().map(|change| self.rates.bits(change)).collect();
+        let bits: Vec<f64> = changes.iter().map(|change| self.bits(change)).collect();
         for (change, bits) in changes.iter().zip(bits) {
             self.take(change, bits);
         }
         changes
+    }
+
+    /// Settings that were kept without their models (by an earlier version) are learnt from the changes kept with them.
+    fn learn_what_was(&mut self) {
+        if self.learner.is_empty() && !self.all.is_empty() {
+            self.learner = history::learn(&self.all, &self.changes);
+        }
     }
 
     /// The settings of a scope; those of a narrower known scope inside it are not its own.
@@ -149,33 +184,46 @@ impl SettingShadow {
     }
 
     fn insert(&mut self, id: SeriesId, value: Value, at: Timestamp) {
-        self.rates.watch(&id, at, false);
         let state = SettingState {
             value,
             since: at,
             confirmed: at,
             last_change: None,
             bits: 0.0,
+            undoing: None,
         };
         self.all.insert(id, state);
+    }
+
+    /// Surprise of a change, bits, 0 to 40: −log2 of P(it changes on a day) times P(a value no likelier than this one, given that it changes).
+    ///
+    /// The day is a yardstick: without one the surprise would depend on how often the setting is read.
+    fn bits(&self, change: &SettingChange) -> f64 {
+        let day = self.hazard(&change.id, change.at, Span::from_days(1));
+        let value = stream::tell(change, false, |key, _, edit| {
+            let members = (edit.added, edit.removed);
+            self.learner.no_likelier(key, edit.new, members, edit.at)
+        });
+        (1.0 / (day * value)).log2().clamp(0.0, 40.0)
     }
 
     /// Takes a single change, and returns its surprise in bits.
     ///
     /// A change to the value that is known already is none: 0 bits, and nothing else happens.
     pub fn observe(&mut self, change: &SettingChange) -> f64 {
+        self.learn_what_was();
         let now = self.all.get(&change.id).map(|state| &state.value);
-        let known = now.is_some() || change.from.is_none() || self.rates.gone(&change.id);
+        let known = now.is_some() || change.from.is_none() || self.learner.gone(stream::key(&change.id));
         if known && same(now, change.to.as_ref()) {
             return 0.0;
         }
-        let bits = self.rates.bits(change);
+        let bits = self.bits(change);
         self.take(change, bits);
         bits
     }
 
-    /// Remembers a change of before watching began, in its place among the others; `false` when it is known already. How often such
-    /// settings change is not learnt from it: for how long nothing else changed then, no history says.
+    /// Remembers a change of before watching began, in its place among the others; `false` when it is known already. It is
+    /// learnt from once nothing more of the past has come for a minute.
     pub fn remember(&mut self, change: &SettingChange) -> bool {
         let place = self.changes.partition_point(|old| old.at <= change.at);
         let mut same_time = self.changes.range(..place).rev().take_while(|old| old.at == change.at);
@@ -195,16 +243,14 @@ impl SettingShadow {
             state.last_change = Some(change.clone());
         }
         self.generation += 1;
+        (self.past_waits, self.unlearnt) = (true, 2);
         true
     }
 
     fn take(&mut self, change: &SettingChange, bits: f64) {
-        let last = self.all.get(&change.id).and_then(|state| state.last_change.as_ref());
-        let undid = last.is_some_and(|last| {
-            change.at - last.at <= Reverts::LONGEST && same(last.from.as_ref(), change.to.as_ref())
-        });
-        self.reverts.observe(rates::kind(&change.id), undid);
-        self.rates.observe(change);
+        let was_there = self.all.contains_key(&change.id);
+        stream::tell(change, false, |key, place, edit| self.learner.observe(key, place, edit));
+        let undoing = (was_there && change.to.is_some()).then(|| Box::new(self.undoing()));
         match &change.to {
             Some(value) => {
                 if !self.all.contains_key(&change.id) {
@@ -215,12 +261,11 @@ impl SettingShadow {
                     state.confirmed = change.at;
                     state.last_change = Some(change.clone());
                     state.bits = bits;
+                    state.undoing = undoing;
                 }
             }
             None => {
-                if self.all.remove(&change.id).is_some() {
-                    self.rates.watch(&change.id, change.at, true);
-                }
+                self.all.remove(&change.id);
             }
         }
         if self.changes.len() == Self::CHANGES {
@@ -228,6 +273,29 @@ impl SettingShadow {
         }
         self.changes.push_back(change.clone());
         self.generation += 1;
+    }
+
+    /// What is said of the change that was just learnt.
+    fn undoing(&mut self) -> Undoing {
+        let (probability, reasons) = self.learner.newest_change();
+        Undoing {
+            probability,
+            reasons: reasons.into_iter().map(|reason| (reason.what.into(), reason.by)).collect(),
+            watch: Span((self.learner.watch(probability) * 86.4e9) as i64),
+        }
+    }
+
+    /// Lets time pass until `now`, fits what is due to be fitted anew, and learns what was remembered of the past; once a minute is enough.
+    pub fn settle(&mut self, now: Timestamp) {
+        self.unlearnt = self.unlearnt.saturating_sub(1);
+        let new_past = self.unlearnt == 0 && self.past_waits;
+        if new_past || self.learner.texts() > Self::TEXTS {
+            self.past_waits = false;
+            self.learner = history::learn(&self.all, &self.changes);
+        }
+        self.learn_what_was();
+        self.learner.pass(stream::days(now));
+        self.learner.refit();
     }
 
     /// The settings as they are, by name.
@@ -257,20 +325,32 @@ impl SettingShadow {
     /// The likely values of `id` at `at`, likeliest first; what is missing to 1 is a value never seen. Empty for a setting never seen.
     #[must_use]
     pub fn values(&self, id: &SeriesId, at: Timestamp) -> Vec<(Option<Value>, f64)> {
-        let values = self.rates.values(id, at);
-        match self.all.get(id) {
-            Some(state) if values.is_empty() => {
-                let stays = 1.0 - self.rates.hazard(id, state.confirmed, at - state.confirmed);
-                vec![(Some(state.value.clone()), stays)]
-            }
-            _ => values,
+        let key = stream::key(id);
+        let Some(state) = self.all.get(id) else {
+            let moves = self.hazard(id, at, Span::from_days(1));
+            let gone = self.learner.gone(key).then_some((None, 1.0 - moves));
+            return gone.into_iter().collect();
+        };
+        // Until the newest reading it is known to have stayed.
+        let moves = self.hazard(id, state.confirmed, at - state.confirmed);
+        let mut values = vec![(Some(state.value.clone()), 1.0 - moves)];
+        if let Some(Next::Values(next)) = self.learner.expected(key, stream::days(at)) {
+            let told = next.into_iter().take(8).filter_map(|(text, odds)| {
+                let value = stream::value(&text, &state.value)?;
+                Some((Some(value), moves * odds))
+            });
+            values.extend(told);
         }
+        values.sort_by(|a, b| b.1.total_cmp(&a.1));
+        values
     }
 
-    /// P(`id` changes within `within` after `at`).
+    /// P(`id` changes within `within` after `at`); of a setting that is not there, that it comes.
     #[must_use]
     pub fn hazard(&self, id: &SeriesId, at: Timestamp, within: Span) -> f64 {
-        self.rates.hazard(id, at, within)
+        let (now, days) = (stream::days(at), within.secs_f64() / 86_400.0);
+        let there = self.learner.within(stream::key(id), now, days);
+        there.unwrap_or_else(|| self.learner.comes(&stream::resource(id), now, days))
     }
 
     /// P(`change` is undone within `within` of it), as known at `at`; 1 when it was undone by then.
@@ -283,7 +363,14 @@ impl SettingShadow {
         if later.into_iter().any(undid) {
             return 1.0;
         }
-        self.reverts.undone(&rates::kind(&change.id), at - change.at, within)
+        let state = self.all.get(&change.id);
+        let told = state.filter(|state| state.last_change.as_ref().is_some_and(|last| last.at == change.at));
+        let ever = told
+            .and_then(|state| state.undoing.as_ref())
+            .map_or_else(|| self.learner.usually_undone(), |undoing| undoing.probability);
+        let by = |span: Span| self.learner.undone_by(span.secs_f64().max(0.0) / 86_400.0);
+        let passed = by(at - change.at);
+        (ever * (by(within) - passed).max(0.0) / (1.0 - ever * passed).max(1e-9)).clamp(0.0, 1.0)
     }
 
     /// Scopes and when each was last confirmed.

@@ -183,11 +183,75 @@ fn a_change_is_less_likely_undone_the_longer_it_stays_and_where_none_was() {
         reverted.observe(&change(&name, at, "1", "0"));
         reverted.observe(&change(&name, at + MINUTE, "0", "1"));
     }
-    let at = seen.at + Span::from_hours(1);
-    assert!(reverted.undone(&seen, at, within) > 2.0 * shadow.undone(&seen, at, within));
+    let next = change("sysctl.s60", seen.at + Span::from_hours(1), "1", "0");
+    let mut calm = shadow.clone();
+    for shadow in [&mut reverted, &mut calm] {
+        shadow.observe(&next);
+    }
+    assert!(reverted.undone(&next, next.at, within) > 2.0 * calm.undone(&next, next.at, within));
     shadow.observe(&change("sysctl.s1", seen.at + MINUTE, "0", "1"));
     assert_eq!(shadow.undone(&seen, seen.at + MINUTE, within), 1.0);
     assert!(shadow.undone(&seen, seen.at, within) < 1.0, "not known yet");
+}
+
+#[test]
+fn what_was_remembered_of_the_past_is_learnt_when_no_more_of_it_comes() {
+    let mut shadow = watched(1);
+    let now = start() + DAY;
+    let quiet = shadow.week(&id("sysctl.s1"), now);
+    for week in 1..20 {
+        let (from, to) = (week.to_string(), (week - 1).to_string());
+        let past = SettingChange {
+            by: Some(format!("ana, git {week:08x}").into()),
+            ..change("sysctl.s1", start() - DAY * 7 * week, &from, &to)
+        };
+        assert!(shadow.remember(&past));
+    }
+    for minute in 0..4 {
+        shadow.settle(now + MINUTE * minute);
+    }
+    let (restless, other) = (shadow.week(&id("sysctl.s1"), now), shadow.week(&id("sysctl.s2"), now));
+    assert!(restless > 0.3 && restless > 5.0 * quiet && other < restless / 5.0, "{restless} {quiet} {other}");
+    assert_eq!(shadow.get(&id("sysctl.s1")).unwrap().value, Value::Int(1));
+}
+
+#[test]
+fn models_that_were_not_kept_are_learnt_from_the_changes_that_were() {
+    let mut shadow = watched(1);
+    for day in 2..9 {
+        let (from, to) = (day.to_string(), (day + 1).to_string());
+        shadow.observe(&change("sysctl.s1", start() + DAY * day, &from, &to));
+    }
+    let now = start() + DAY * 9;
+    let known = shadow.week(&id("sysctl.s1"), now);
+    shadow.learner = Learner::default();
+    shadow.settle(now);
+    let again = shadow.week(&id("sysctl.s1"), now);
+    assert!((again / known - 1.0).abs() < 0.3 && again > 0.1, "{again} {known}");
+}
+
+#[test]
+fn what_comes_is_told_with_what_peers_hold_and_who_moved_first() {
+    let mut shadow = SettingShadow::default();
+    let of = |host: &str, value: &str, at| SettingSnapshot {
+        resource: ResourceId::new("host", host),
+        ..snapshot("sysctl", at, &[("sysctl.vm.swappiness", value)])
+    };
+    for host in ["a", "b", "c", "d"] {
+        shadow.snapshot(&of(host, "60", start()));
+    }
+    for (host, day) in [("b", 1), ("c", 2), ("a", 3)] {
+        shadow.snapshot(&of(host, "10", start() + DAY * day));
+    }
+    let last = SeriesId::new(&ResourceId::new("host", "d"), "sysctl.vm.swappiness");
+    let outlook = shadow.outlook(&last, start() + DAY * 4).unwrap();
+    assert_eq!((outlook.others, outlook.peers.len()), (3, 1));
+    let peer = &outlook.peers[0];
+    assert_eq!((&peer.value, peer.count), (&Value::Int(10), 3));
+    assert_eq!(peer.first, Some((ResourceId::new("host", "b"), start() + DAY)));
+    let (low, high) = outlook.interval.unwrap();
+    assert!(low.number() <= high.number());
+    assert_eq!(shadow.outlook(&id("sysctl.none"), start()), None);
 }
 
 #[test]

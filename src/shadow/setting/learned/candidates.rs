@@ -28,6 +28,7 @@ pub struct Pieces {
     #[serde(with = "super::pairs")]
     companions: HashMap<(u32, u32), u32>,
     /// By name before the version the newest value.
+    #[serde(with = "super::pairs")]
     newest: HashMap<String, String>,
     /// Counts of parts risen, by number of parts, fading.
     rises: [[f32; 6]; 7],
@@ -108,8 +109,9 @@ impl Pieces {
             for (value, count) in &group.held {
                 pool.clue(name(*value), held, *count as f32 / group.alive.max(1) as f32);
             }
-            for (_, to, when) in &group.moves {
-                let share = group.moves.iter().filter(|(_, other, _)| other == to).count() as f32;
+            let moves = &group.past().moves;
+            for (_, to, when) in moves {
+                let share = moves.iter().filter(|(_, other, _)| other == to).count() as f32;
                 pool.clue(name(*to), moved, share / 8.0);
                 if let Some(recent) = recent {
                     pool.clue(name(*to), recent, fresh(*when, 3.0));
@@ -247,7 +249,7 @@ impl Pieces {
         for pair in path.windows(2) {
             own.extend(rise(name(pair[0]), name(pair[1]), parts));
         }
-        let moves = &table.group(setting, Sort::Template).moves;
+        let moves = &table.group(setting, Sort::Template).past().moves;
         let peers: Vec<(usize, i64, bool)> = moves
             .iter()
             .filter_map(|(from, to, _)| rise_any(name(*from), name(*to), parts))

@@ -13,6 +13,12 @@ pub struct Fading {
 pub const MEMORIES: [f64; 3] = [7.0, 30.0, 120.0];
 
 impl Fading {
+    /// Nothing counted yet.
+    pub const NONE: Self = Self {
+        at: 0.0,
+        counts: [0.0; 3],
+    };
+
     /// Counts `amount` at `at` (days); a time before the newest counts as the newest.
     pub fn add(&mut self, at: f64, amount: f32) {
         self.counts = self.read(at).map(|count| count + amount);

@@ -19,6 +19,8 @@ const RATE: usize = 8;
 const EVERY: f64 = 7.0;
 /// Settings, watched for 120 days, that the wider group's rate weighs against a group's own.
 const GROUP: f32 = 50.0;
+/// Before anything is known a setting changes once in 90 days: changes in 120 days, and how many settings' 120 days that weighs.
+const FIRST: (f32, f32) = (120.0 / 90.0, 7.5);
 /// Changes, and times of 120 days, that the groups' rate weighs against a setting's own.
 const SETTING: (f32, f32) = (0.4, 0.7);
 /// A setting without a change for more days than the first calms down by this power of the time.
@@ -39,6 +41,8 @@ const RECIPE: Recipe = Recipe {
     features: 0.4,
     rows: 0.7,
 };
+/// Odds that a setting that has just changed is restless, before more is seen.
+const RESTLESS: f64 = 0.05;
 /// Log-odds against the trees before they have earned anything.
 const DOUBT: f64 = 2.0;
 /// How much of a moment's difference in log loss counts when the rate and the trees are weighed against each other.
@@ -103,13 +107,27 @@ struct Now {
 }
 
 impl Now {
+    /// A group at `at`, days.
+    fn of(group: &Group, at: f64) -> Self {
+        let (alive, past) = (group.alive.max(1) as f32, group.past());
+        let watched = 1.0 - (-(at - group.born).max(0.0) / MEMORIES[2]).exp();
+        Self {
+            changes: past.changes.read(at),
+            commits: past.commits.read(at),
+            churn: past.churn.read(at),
+            alive,
+            exposure: alive * watched as f32,
+            touched: since(at, past.touched, 8.0),
+        }
+    }
+
     /// Changes a setting of the group makes in 120 days, drawn to `prior`.
     fn rate(&self, prior: f32) -> f32 {
         (self.changes[2] + prior * GROUP) / (self.exposure + GROUP)
     }
 }
 
-/// The table at a moment; each group is looked at once.
+/// The table at a moment; where all settings are asked about each group is looked at once.
 struct View<'a> {
     table: &'a Table,
     at: f64,
@@ -125,21 +143,23 @@ impl<'a> View<'a> {
         }
     }
 
+    /// A look at a single setting.
+    fn single(table: &'a Table, at: f64) -> Self {
+        Self {
+            table,
+            at,
+            groups: Vec::new(),
+        }
+    }
+
     fn group(&mut self, setting: &Setting, sort: Sort) -> Now {
-        let (place, at) = (setting.groups[sort as usize] as usize, self.at);
-        *self.groups[place].get_or_insert_with(|| {
-            let group: &Group = &self.table.groups[place];
-            let alive = group.alive.max(1) as f32;
-            let watched = 1.0 - (-(at - group.born).max(0.0) / MEMORIES[2]).exp();
-            Now {
-                changes: group.changes.read(at),
-                commits: group.commits.read(at),
-                churn: group.churn.read(at),
-                alive,
-                exposure: alive * watched as f32,
-                touched: since(at, group.touched, 8.0),
-            }
-        })
+        let place = setting.groups[sort as usize] as usize;
+        let now = || Now::of(&self.table.groups[place], self.at);
+        match self.groups.get(place) {
+            Some(Some(known)) => *known,
+            Some(None) => *self.groups[place].insert(now()),
+            None => now(),
+        }
     }
 }
 
@@ -165,7 +185,8 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
     };
     // Gamma-Poisson rates from the widest group to the setting itself, each drawn to the one before.
     let watched_all = 1.0 - (-(at - table.began.unwrap_or(at)).max(1.0) / MEMORIES[2]).exp();
-    let all = table.changes.read(at)[2] / (table.alive.max(1) as f32 * watched_all as f32);
+    let exposure = table.alive.max(1) as f32 * watched_all as f32;
+    let all = (table.changes.read(at)[2] + FIRST.0 * FIRST.1) / (exposure + FIRST.1);
     let by_class = class.rate(all);
     let by_leaf = leaf.rate(by_class);
     let by_shape = shape.rate(by_leaf);
@@ -318,7 +339,8 @@ impl Hazard {
         }
     }
 
-    fn fit(&mut self) {
+    /// Grows the trees anew where enough was learnt since.
+    pub fn fit(&mut self) {
         if self.rows.yes() >= 400 && self.learnt - self.fitted >= (self.learnt / 8).max(4) {
             self.boost = Boost::fit(&self.rows, RECIPE, u64::from(self.learnt));
             self.fitted = self.learnt;
@@ -326,13 +348,49 @@ impl Hazard {
     }
 
     /// P(change within seven days of `at`) of every setting alive, by its place in the table.
-    pub fn all(&mut self, table: &Table, at: f64) -> Vec<(u32, f64)> {
-        self.fit();
+    #[must_use]
+    pub fn all(&self, table: &Table, at: f64) -> Vec<(u32, f64)> {
         let (mut view, mut row) = (View::new(table, at), Vec::with_capacity(WIDTH));
         let alive = table.settings.iter().zip(0..).filter(|(setting, _)| setting.alive);
         alive
             .map(|(setting, place)| (place, self.one(&mut view, setting, &mut row)))
             .collect()
+    }
+
+    /// P(change within seven days of `at`) of one setting.
+    #[must_use]
+    pub fn week(&self, table: &Table, setting: &Setting, at: f64) -> f64 {
+        self.one(&mut View::single(table, at), setting, &mut Vec::with_capacity(WIDTH))
+    }
+
+    /// P(change within `days` of `at`) of one setting, `week` being that of seven days.
+    ///
+    /// Besides the rate of the week a setting may be restless: changing at a rate of its own, of which a Gamma(1, 1 day) prior is known.
+    /// How likely it is so, its changes of the last seven days tell beyond the first of them (Bayes factor of the two negative binomials).
+    #[must_use]
+    pub fn within(setting: &Setting, week: f64, at: f64, days: f64) -> f64 {
+        let days = days.max(0.0);
+        let slow = (-(-week.clamp(0.0, 1.0 - 1e-9)).ln_1p() / WINDOW).max(1e-9);
+        let seen = f64::from(setting.rate.read(at)[0]);
+        let time = MEMORIES[0] * -(-(at - setting.born).max(0.0) / MEMORIES[0]).exp_m1();
+        let more = (seen - 1.0).max(0.0);
+        let factor = ln_gamma(more + 1.0) - (more + 1.0) * time.ln_1p() - more * slow.ln() + slow * time;
+        let odds = RESTLESS * seen.min(1.0) * factor.clamp(-50.0, 50.0).exp();
+        let restless = odds / (1.0 + odds);
+        let quiet = (-slow * days).exp();
+        let moved = ((time + 1.0) / (time + 1.0 + days)).powf(more + 1.0);
+        1.0 - (1.0 - restless) * quiet - restless * moved
+    }
+
+    /// P(within `days` of `at` a setting comes where `groups` are, or one of them changes): for a setting that is not there.
+    #[must_use]
+    pub fn comes(table: &Table, resource: Option<u32>, at: f64, days: f64) -> f64 {
+        let prior = FIRST.0;
+        let rate = resource.map_or(prior, |resource| {
+            let now = Now::of(&table.groups[resource as usize], at);
+            (now.changes[2] + now.churn[2] + prior * FIRST.1) / (now.exposure + FIRST.1)
+        });
+        -(-f64::from(rate) * days.max(0.0) / MEMORIES[2]).exp_m1()
     }
 
     fn one(&self, view: &mut View<'_>, setting: &Setting, row: &mut Vec<f32>) -> f64 {
@@ -346,4 +404,11 @@ impl Hazard {
         let share = 1.0 / (1.0 + (DOUBT - self.lead).exp());
         trees * share + chance(rate) * (1.0 - share)
     }
+}
+
+/// The logarithm of the gamma function, for 1 and above (Stirling's series after a shift by eight).
+fn ln_gamma(x: f64) -> f64 {
+    let shift: f64 = (0..8).map(|k| (x + f64::from(k)).ln()).sum();
+    let x = x + 8.0;
+    (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + 1.0 / (12.0 * x) - shift
 }

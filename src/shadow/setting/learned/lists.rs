@@ -67,7 +67,7 @@ impl Lists {
         out: &mut Vec<f32>,
     ) -> ([f32; 3], [f32; 3]) {
         let all = shares(table.ways, [0.4, 0.3, 0.3], 3.0);
-        let of = |sort: Sort, prior: [f32; 3]| shares(table.group(setting, sort).ways, prior, 3.0);
+        let of = |sort: Sort, prior: [f32; 3]| shares(table.group(setting, sort).past().ways, prior, 3.0);
         let leaf = of(Sort::Leaf, all);
         let path = of(Sort::Template, leaf);
         let folder = of(Sort::Folder, all);
@@ -122,8 +122,8 @@ impl Lists {
             log(setting.changes as f32),
             log(setting.rate.read(at)[0]),
             author.map_or(0.0, |author| log(author.commits.read(at)[0])),
-            log(table.group(setting, Sort::Resource).churn.read(at)[0]),
-            log(table.group(setting, Sort::Folder).churn.read(at)[0]),
+            log(table.group(setting, Sort::Resource).past().churn.read(at)[0]),
+            log(table.group(setting, Sort::Folder).past().churn.read(at)[0]),
             log(table.group(setting, Sort::Leaf).alive as f32),
             log(table.group(setting, Sort::Resource).alive as f32),
             setting.history.len() as f32,
@@ -140,14 +140,14 @@ impl Lists {
     }
 
     /// P(grow), P(shrink), P(both) of the list `number`, if it changes at `at`.
-    pub fn ways(&mut self, table: &Table, number: u32, at: f64) -> [f64; 3] {
-        self.fit();
-        self.row.clear();
-        let (own, all) = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut self.row);
+    #[must_use]
+    pub fn ways(&self, table: &Table, number: u32, at: f64) -> [f64; 3] {
+        let mut row = Vec::with_capacity(WIDTH);
+        let (own, all) = Self::features(table, &table.settings[number as usize], at, &self.newest, &mut row);
         let odds = [0, 1, 2].map(|way| match (&self.ways[way].boost, &self.ways[way].logistic) {
             (Some(boost), Some(logistic)) => {
-                let trees = chance(logit(all[way]) + boost.correction(&self.row));
-                0.5 * (trees + logistic.chance(&self.row))
+                let trees = chance(logit(all[way]) + boost.correction(&row));
+                0.5 * (trees + logistic.chance(&row))
             }
             _ => f64::from(own[way]),
         });
@@ -155,7 +155,8 @@ impl Lists {
         odds.map(|odds| (odds / total.max(1e-9)).clamp(0.0, 1.0))
     }
 
-    fn fit(&mut self) {
+    /// Fits anew where enough was learnt since.
+    pub fn fit(&mut self) {
         if self.seen >= 60 && self.seen - self.fitted >= (self.seen / 15).clamp(20, 200) {
             self.fitted = self.seen;
             for way in &mut self.ways {

@@ -86,6 +86,12 @@ impl Logistic {
         row.iter().zip(&self.weights).map(|(x, weight)| x * weight).sum()
     }
 
+    /// The mean of a feature among the rows.
+    #[must_use]
+    pub fn usual(&self, feature: usize) -> f32 {
+        self.mean.get(feature).copied().unwrap_or(0.0)
+    }
+
     /// P(yes) for the features `x`.
     #[must_use]
     pub fn chance(&self, x: &[f32]) -> f64 {

@@ -2,6 +2,7 @@
 //!
 //! Every model learns within the stream it reads, from answers whose time has come, and bounds what it keeps.
 
+mod ask;
 mod boost;
 mod bumps;
 mod candidates;
@@ -24,12 +25,32 @@ mod values;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::edit::{Class, Edit, Op, Place};
-use self::{hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues};
+pub use self::{
+    ask::Held,
+    edit::{Class, Edit, Op, Place},
+    undone::Reason,
+};
+use self::{
+    hazard::Hazard,
+    lists::Lists,
+    numbers::Steps,
+    table::Table,
+    undone::Undone,
+    values::NextValues,
+};
 
 /// The number a text is, if it is a finite one.
 fn number_of(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// Which way a list goes: 0 where it grows, 1 where it shrinks, 2 where it does both.
+fn way(added: usize, removed: usize) -> usize {
+    match (added > 0, removed > 0) {
+        (true, false) => 0,
+        (false, true) => 1,
+        _ => 2,
+    }
 }
 
 /// No time is further than so many days from 1970.
@@ -65,23 +86,20 @@ impl Learner {
         self.table.begin(edit);
         let known = self.table.find(key);
         let alive = known.filter(|number| self.table.settings[*number as usize].alive);
-        let mut way = None;
+        let mut went = None;
         if let (Some(number), Some(new)) = (alive, edit.new) {
             self.undone.look(&self.table, number, edit);
             if place.class == Class::List {
-                way = Some(match (edit.added > 0, edit.removed > 0) {
-                    (true, false) => 0,
-                    (false, true) => 1,
-                    _ => 2,
-                });
-                self.lists.learn(&self.table, number, at, way.unwrap_or(2));
+                let goes = way(edit.added, edit.removed);
+                went = Some(goes);
+                self.lists.learn(&self.table, number, at, goes);
             } else {
                 self.learn_value(number, place.class, at, new);
             }
         }
         let outcome = self.table.observe(key, place, edit);
         self.undone.observe(&mut self.table, &outcome, at);
-        if let Some(way) = way {
+        if let Some(way) = went {
             self.table.went(outcome.setting, way);
         }
         if outcome.changed {
@@ -124,6 +142,13 @@ impl Learner {
     /// P(change within seven days of `at`) of every setting there is, by key.
     pub fn changes(&mut self, at: f64) -> Vec<(u64, f64)> {
         let at = self.pass(at);
+        self.hazard.fit();
+        self.weeks(at)
+    }
+
+    /// The same as known, without letting time pass.
+    #[must_use]
+    pub fn weeks(&self, at: f64) -> Vec<(u64, f64)> {
         let all = self.hazard.all(&self.table, at);
         all.into_iter()
             .map(|(place, odds)| (self.table.settings[place as usize].key, odds))
@@ -133,24 +158,33 @@ impl Learner {
     /// What the setting `key` becomes if it changes at `at`; nothing for a setting never seen.
     pub fn next(&mut self, key: u64, class: Class, at: f64) -> Next {
         let at = self.pass(at);
-        let number = self.table.find(key);
-        match (class, number) {
-            (Class::List, Some(number)) => Next::Ways(self.lists.ways(&self.table, number, at)),
+        if class == Class::List {
+            self.lists.fit();
+        }
+        match (class, self.table.find(key)) {
+            (_, Some(number)) => self.next_of(number, class, at),
             (Class::List, None) => Next::Ways([0.4, 0.3, 0.3]),
-            (Class::Number, Some(number)) => {
+            (Class::Number, None) => Next::Interval(0.0, 100.0),
+            (_, None) => Next::Values(Vec::new()),
+        }
+    }
+
+    fn next_of(&self, number: u32, class: Class, at: f64) -> Next {
+        match class {
+            Class::List => Next::Ways(self.lists.ways(&self.table, number, at)),
+            Class::Number => {
                 let candidates = self.values.next(&self.table, number, at);
                 let old = self.table.names.text(self.table.settings[number as usize].bare);
                 let (low, high) = self.steps.interval(number_of(old).unwrap_or(0.0), &candidates);
                 Next::Interval(low, high)
             }
-            (Class::Number, None) => Next::Interval(0.0, 100.0),
-            (_, Some(number)) => Next::Values(self.values.next(&self.table, number, at)),
-            (_, None) => Next::Values(Vec::new()),
+            _ => Next::Values(self.values.next(&self.table, number, at)),
         }
     }
 
     /// P(the newest change is undone within 14 days).
     pub fn newest_undone(&mut self) -> f64 {
+        self.undone.fit();
         self.undone.newest()
     }
 }

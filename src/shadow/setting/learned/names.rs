@@ -24,6 +24,12 @@ impl Names {
         number
     }
 
+    /// How many texts there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
     /// The number of `text`, if it was ever seen.
     #[must_use]
     pub fn known(&self, text: &str) -> Option<u32> {

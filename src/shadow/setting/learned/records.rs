@@ -81,10 +81,17 @@ pub struct Setting {
 pub struct Group {
     /// Settings alive.
     pub alive: u32,
-    /// Settings that ever were.
-    pub ever: u32,
     /// When the first of them came, days.
     pub born: f64,
+    /// Values held, and by how many: at most a few, the commonest first.
+    pub held: Vec<(u32, i32)>,
+    /// What happened in it; most groups of most systems never change.
+    happened: Option<Box<Happened>>,
+}
+
+/// What happened in a group.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Happened {
     /// Changes, fading.
     pub changes: Fading,
     /// Commits that changed any of them, fading.
@@ -101,8 +108,40 @@ pub struct Group {
     pub ways: [f32; 3],
     /// The newest changes: from, to (bare), when; newest last.
     pub moves: Vec<(u32, u32, f64)>,
-    /// Values held, and by how many: at most a few, the commonest first.
-    pub held: Vec<(u32, i32)>,
+}
+
+/// What happened in a group in which nothing did.
+static NOTHING: Happened = Happened {
+    changes: Fading::NONE,
+    commits: Fading::NONE,
+    churn: Fading::NONE,
+    touched: None,
+    commit: 0,
+    undone: (0.0, 0.0),
+    ways: [0.0; 3],
+    moves: Vec::new(),
+};
+
+impl Group {
+    /// A group whose first setting comes at `born`, days.
+    #[must_use]
+    pub fn new(born: f64) -> Self {
+        Self {
+            born,
+            ..Self::default()
+        }
+    }
+
+    /// What happened in it.
+    #[must_use]
+    pub fn past(&self) -> &Happened {
+        self.happened.as_deref().unwrap_or(&NOTHING)
+    }
+
+    /// What happened in it, to be added to.
+    pub fn past_mut(&mut self) -> &mut Happened {
+        self.happened.get_or_insert_default()
+    }
 }
 
 /// Who changes settings.

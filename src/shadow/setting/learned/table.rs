@@ -23,6 +23,7 @@ pub struct Table {
     pub names: Names,
     /// Settings, in the order of coming.
     pub settings: Vec<Setting>,
+    #[serde(with = "super::pairs")]
     keys: HashMap<u64, u32>,
     /// Groups of every sort.
     pub groups: Vec<Group>,
@@ -95,6 +96,13 @@ impl Table {
         self.keys.get(&key).copied()
     }
 
+    /// The group of a resource, by the resource's name.
+    #[must_use]
+    pub fn resource(&self, name: &str) -> Option<u32> {
+        let name = self.names.known(name)?;
+        self.group_of.get(&(Sort::Resource as u8, name, 0)).copied()
+    }
+
     /// The group of a setting.
     #[must_use]
     pub fn group(&self, setting: &Setting, sort: Sort) -> &Group {
@@ -125,10 +133,7 @@ impl Table {
         let next = self.groups.len() as u32;
         let number = *self.group_of.entry((sort as u8, a, b)).or_insert(next);
         if number == next {
-            self.groups.push(Group {
-                born: at,
-                ..Group::default()
-            });
+            self.groups.push(Group::new(at));
         }
         number
     }
@@ -223,10 +228,7 @@ impl Table {
         for group in groups {
             let group = &mut self.groups[group as usize];
             match op {
-                Op::Init | Op::Add => {
-                    group.alive += 1;
-                    group.ever += u32::from(known.is_none());
-                }
+                Op::Init | Op::Add => group.alive += 1,
                 Op::Remove => group.alive = group.alive.saturating_sub(1),
                 Op::Change => {}
             }
@@ -327,6 +329,9 @@ impl Table {
                 None if by > 0 => {
                     if held.len() == VALUES {
                         held.pop();
+                    } else if held.is_empty() {
+                        // Most hold one.
+                        held.reserve_exact(1);
                     }
                     held.push((value, 1));
                 }
@@ -342,11 +347,13 @@ impl Table {
         let commit = self.commit.number;
         let author = self.authors.entry(self.commit.by).or_default();
         author.edits.add(at, 1.0);
+        // One setting that flaps says little of the others: its n-th change in a week counts as one n-th.
+        let says = 1.0 / (1.0 + self.settings[number as usize].rate.read(at)[0]);
         for group in groups {
-            let group = &mut self.groups[group as usize];
+            let group = self.groups[group as usize].past_mut();
             group.touched = Some(at);
             if op == Op::Change {
-                group.changes.add(at, 1.0);
+                group.changes.add(at, says);
             } else {
                 group.churn.add(at, 1.0);
             }
@@ -374,7 +381,7 @@ impl Table {
         let (Op::Change, Some(from), Some(to)) = (op, from, to) else {
             return;
         };
-        self.changes.add(at, 1.0);
+        self.changes.add(at, says);
         if from == to {
             return;
         }
@@ -391,7 +398,7 @@ impl Table {
             }
         }
         for sort in [Sort::Path, Sort::Template, Sort::Leaf] {
-            let moves = &mut self.groups[groups[sort as usize] as usize].moves;
+            let moves = &mut self.groups[groups[sort as usize] as usize].past_mut().moves;
             if moves.len() == VALUES {
                 moves.remove(0);
             }
@@ -414,7 +421,7 @@ impl Table {
         let setting = &mut self.settings[setting as usize];
         count(&mut setting.undone);
         for group in setting.groups {
-            count(&mut self.groups[group as usize].undone);
+            count(&mut self.groups[group as usize].past_mut().undone);
         }
         if let Some(holders) = self.values.get_mut(&new) {
             count(&mut holders.undone);
@@ -438,7 +445,7 @@ impl Table {
         count(&mut setting.ways);
         setting.last_way = Some(way as u8);
         for group in setting.groups {
-            count(&mut self.groups[group as usize].ways);
+            count(&mut self.groups[group as usize].past_mut().ways);
         }
     }
 }

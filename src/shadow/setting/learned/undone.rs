@@ -53,6 +53,15 @@ pub struct Undone {
     last: Vec<f32>,
     /// The running commit's number, its changes so far that put a value back, and all of them.
     backs: (u64, u32, u32),
+    /// After which time changes were undone, fading.
+    #[serde(default)]
+    delays: [f32; DELAYS],
+    /// What was said of the newest changes.
+    #[serde(default)]
+    said: VecDeque<f32>,
+    /// What was said of the newest undone changes, and after how many days they were undone.
+    #[serde(default)]
+    delayed: VecDeque<(f32, f32)>,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -64,6 +73,9 @@ struct Open {
     new: u32,
     at: f64,
     undone: bool,
+    /// What was said of it, if anything was.
+    #[serde(default)]
+    said: Option<f32>,
     features: Vec<f32>,
 }
 
@@ -148,11 +160,11 @@ impl Undone {
             Sort::Section,
             Sort::Class,
         ] {
-            let group = table.group(setting, sort);
+            let group = table.group(setting, sort).past();
             out.push(share(group.undone, all, 8.0));
             out.push(days(at, group.touched));
         }
-        let resource = table.group(setting, Sort::Resource);
+        let resource = table.group(setting, Sort::Resource).past();
         let hour = (at.rem_euclid(1.0) * 24.0) as f32;
         let weekday = (at.floor() + 4.0).rem_euclid(7.0) as f32;
         let commit = &table.commit;
@@ -191,7 +203,7 @@ impl Undone {
             holds(bare_name),
             holds(Some(setting.bare)),
             holders.map_or(all, |holders| share(holders.undone, all, 4.0)),
-            share(table.group(setting, Sort::Template).undone, all, 8.0),
+            share(peers.past().undone, all, 8.0),
             old.map_or(all, |holders| share(holders.undone, all, 4.0)),
             today as f32,
             self.backs.1 as f32 / (self.backs.2 as f32 + 1.0),
@@ -209,6 +221,15 @@ impl Undone {
                 let open = &mut self.open[(place - self.closed) as usize];
                 if !open.undone && open.old == to {
                     open.undone = true;
+                    let bin = (later(at - open.at) * DELAYS as f64) as usize;
+                    self.delays = self.delays.map(|count| count * 0.998);
+                    self.delays[bin.min(DELAYS - 1)] += 1.0;
+                    if let Some(said) = open.said {
+                        if self.delayed.len() == DELAYED {
+                            self.delayed.pop_front();
+                        }
+                        self.delayed.push_back((said, (at - open.at) as f32));
+                    }
                     table.settle(open.setting, open.new, open.author, at, true);
                 }
             }
@@ -223,13 +244,14 @@ impl Undone {
                 new: table.settings[outcome.setting as usize].bare,
                 at,
                 undone: false,
+                said: None,
                 features: self.last.clone(),
             });
         }
     }
 
-    /// P(the newest change is undone within 14 days).
-    pub fn newest(&mut self) -> f64 {
+    /// Fits anew where enough was learnt since.
+    pub fn fit(&mut self) {
         if self.learnt >= 100 && self.learnt - self.fitted >= (self.learnt / 12).clamp(50, 1000) {
             self.fitted = self.learnt;
             if self.rows.yes() >= 5 {
@@ -237,13 +259,144 @@ impl Undone {
                 self.logistic = Some(Logistic::fit(&self.rows, RIDGE));
             }
         }
-        let Some(share) = self.last.get(SHARE) else { return 0.08 };
+    }
+
+    /// P(the newest change is undone within 14 days).
+    #[must_use]
+    pub fn newest(&self) -> f64 {
+        self.chance(&self.last)
+    }
+
+    fn chance(&self, row: &[f32]) -> f64 {
+        let Some(share) = row.get(SHARE) else { return 0.08 };
         let (Some(boost), Some(logistic)) = (&self.boost, &self.logistic) else {
             return f64::from(*share);
         };
-        let trees = chance(logit(*share) + boost.correction(&self.last));
-        0.5 * (trees + logistic.chance(&self.last))
+        let trees = chance(logit(*share) + boost.correction(row));
+        0.5 * (trees + logistic.chance(row))
     }
+
+    /// What speaks most for and against the newest change being undone: by how much its probability would differ were that as it is in
+    /// the mean. At most three, the strongest first; none before anything was fitted.
+    #[must_use]
+    pub fn reasons(&self) -> Vec<Reason> {
+        let (Some(logistic), false) = (&self.logistic, self.last.is_empty()) else {
+            return Vec::new();
+        };
+        let said = self.newest();
+        let mut reasons: Vec<Reason> = GROUNDS
+            .iter()
+            .map(|(what, features)| {
+                let mut row = self.last.clone();
+                for feature in *features {
+                    row[*feature] = logistic.usual(*feature);
+                }
+                Reason {
+                    what,
+                    by: said - self.chance(&row),
+                }
+            })
+            .filter(|reason| reason.by.abs() >= 0.01)
+            .collect();
+        reasons.sort_by(|a, b| b.by.abs().total_cmp(&a.by.abs()));
+        reasons.truncate(3);
+        reasons
+    }
+
+    /// P(the newest change is undone within 14 days), which is remembered for the watch windows of later ones.
+    pub fn tell(&mut self) -> f64 {
+        let said = self.newest();
+        if self.said.len() == SAID {
+            self.said.pop_front();
+        }
+        self.said.push_back(said as f32);
+        if let Some(open) = self.open.back_mut() {
+            open.said = Some(said as f32);
+        }
+        said
+    }
+
+    /// For how many days to watch a change that is undone with probability `p`: an hour, and where that is above what was said of most
+    /// changes, so long that of the newest undone changes the share [`SEEN`] would have been seen while they were watched.
+    #[must_use]
+    pub fn watch(&self, p: f64) -> f64 {
+        let mut said: Vec<f32> = self.said.iter().copied().collect();
+        said.sort_by(f32::total_cmp);
+        let most = said.get(said.len() * 11 / 20).copied().unwrap_or(0.1);
+        if p as f32 <= most {
+            return SHORT;
+        }
+        if self.delayed.len() < 20 {
+            return 1.0;
+        }
+        let soon = self.delayed.iter().filter(|(_, days)| *days <= SHORT as f32).count();
+        let wanted = (SEEN * self.delayed.len() as f64).ceil() as usize;
+        let mut late: Vec<f32> = self
+            .delayed
+            .iter()
+            .filter(|(said, days)| *said > most && *days > SHORT as f32)
+            .map(|(_, days)| *days)
+            .collect();
+        late.sort_by(f32::total_cmp);
+        let Some(lacking) = wanted.checked_sub(soon + 1) else { return SHORT };
+        late.get(lacking).map_or(WINDOW, |days| f64::from(*days))
+    }
+
+    /// The share of the changes undone within 14 days that are undone within `days`: what was seen of their delays beside a prior that
+    /// spreads them evenly over the logarithm, from ten minutes on.
+    #[must_use]
+    pub fn by(&self, days: f64) -> f64 {
+        let place = later(days) * DELAYS as f64;
+        let total: f64 = self.delays.iter().map(|count| f64::from(*count)).sum::<f64>() + PRIOR;
+        let seen = |bin: usize| f64::from(self.delays[bin]) + PRIOR / DELAYS as f64;
+        let whole = (place as usize).min(DELAYS);
+        let sum: f64 = (0..whole).map(seen).sum();
+        let part = if whole < DELAYS { seen(whole) * place.fract() } else { 0.0 };
+        ((sum + part) / total).clamp(0.0, 1.0)
+    }
+}
+
+/// What speaks for or against a change being undone.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reason {
+    /// What, in a few words.
+    pub what: &'static str,
+    /// By how much it raises the probability, -1 to 1.
+    pub by: f64,
+}
+
+/// The grounds that are told apart, and their features.
+const GROUNDS: [(&str, &[usize]); 9] = [
+    ("whether it goes back to a value of before", &[0, 1, 2]),
+    ("how long the value before stood", &[3, 4, 45]),
+    ("how often this setting changed and was undone", &[5, 6, 7, 8, 9, 51]),
+    ("the record of who did it", &[10, 11, 12, 13]),
+    (
+        "the record of settings like it",
+        &[15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 49],
+    ),
+    ("how much changed at once", &[31, 32, 33, 41, 42]),
+    ("hour, weekday, time since the change before", &[34, 35, 36]),
+    ("who else holds these values", &[38, 39, 40, 46, 47, 48, 50]),
+    ("what else was put back with it", &[52, 53]),
+];
+
+/// The least time a change is watched, days.
+const SHORT: f64 = 1.0 / 24.0;
+/// The share of undone changes that the watch windows are to see; the goal is three in five.
+const SEEN: f64 = 0.75;
+/// What was said of so many changes, and of so many that were undone, is remembered.
+const SAID: usize = 1_000;
+const DELAYED: usize = 500;
+/// Bins of the delays until a change is undone.
+const DELAYS: usize = 20;
+/// How many changes the prior of the delays weighs.
+const PRIOR: f64 = 5.0;
+
+/// The logarithm of a time as a share of that of 14 days, 0 to 1; ten minutes are its scale.
+fn later(days: f64) -> f64 {
+    let of = |days: f64| (days.clamp(0.0, WINDOW) * 144.0).ln_1p();
+    of(days) / of(WINDOW)
 }
 
 /// -1 where a version or number falls, 1 where it rises, else 0.

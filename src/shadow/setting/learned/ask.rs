@@ -1,0 +1,148 @@
+//! What a console asks of the models, as known now: nothing is learnt by asking, and no time passes.
+
+use super::{Class, Learner, Next, hazard::Hazard, records::Sort, table, undone::Reason};
+
+/// Values that the settings like one hold.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Held {
+    /// How many there are besides the one asked about.
+    pub others: u32,
+    /// The commonest values, and how many of the others hold each.
+    pub values: Vec<(String, u32)>,
+}
+
+impl Learner {
+    /// Fits what is due to be fitted anew.
+    pub fn refit(&mut self) {
+        self.hazard.fit();
+        self.lists.fit();
+        self.undone.fit();
+    }
+
+    /// Whether nothing was ever learnt.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.table.settings.is_empty()
+    }
+
+    /// Texts that are held: what grows with all that was ever seen.
+    #[must_use]
+    pub fn texts(&self) -> usize {
+        self.table.names.len()
+    }
+
+    /// Whether the setting `key` was there and is gone.
+    #[must_use]
+    pub fn gone(&self, key: u64) -> bool {
+        let number = self.table.find(key);
+        number.is_some_and(|number| !self.table.settings[number as usize].alive)
+    }
+
+    fn alive(&self, key: u64) -> Option<u32> {
+        let number = self.table.find(key)?;
+        self.table.settings[number as usize].alive.then_some(number)
+    }
+
+    /// P(the setting `key` changes within seven days of `at`); `None` when there is none.
+    #[must_use]
+    pub fn week(&self, key: u64, at: f64) -> Option<f64> {
+        let setting = &self.table.settings[self.alive(key)? as usize];
+        Some(self.hazard.week(&self.table, setting, at))
+    }
+
+    /// P(it changes within `days` of `at`), where what changed lately may change again soon; `None` when there is none.
+    #[must_use]
+    pub fn within(&self, key: u64, at: f64, days: f64) -> Option<f64> {
+        let setting = &self.table.settings[self.alive(key)? as usize];
+        let week = self.hazard.week(&self.table, setting, at);
+        Some(Hazard::within(setting, week, at, days))
+    }
+
+    /// P(a setting that is not there comes to `resource` within `days` of `at`).
+    #[must_use]
+    pub fn comes(&self, resource: &str, at: f64, days: f64) -> f64 {
+        Hazard::comes(&self.table, self.table.resource(resource), at, days)
+    }
+
+    /// P(a value no likelier than `new` | the setting `key` changes at `at`); of a list, the members that come and go are given. 1 where
+    /// nothing is known of values.
+    #[must_use]
+    pub fn no_likelier(&self, key: u64, new: Option<&str>, (added, removed): (usize, usize), at: f64) -> f64 {
+        let (Some(number), Some(new)) = (self.alive(key), new) else {
+            return 1.0;
+        };
+        match self.table.settings[number as usize].class {
+            Class::List => {
+                let ways = self.lists.ways(&self.table, number, at);
+                let mine = ways[super::way(added, removed)];
+                ways.iter().filter(|odds| **odds <= mine).sum()
+            }
+            Class::Text | Class::Secret | Class::Hash | Class::Null => 1.0,
+            _ => {
+                let known = self.values.next(&self.table, number, at);
+                let rest = (1.0 - known.iter().map(|(_, odds)| odds).sum::<f64>()).max(0.0);
+                let new = table::bare(new);
+                let mine = known.iter().find(|(value, _)| value == new);
+                let mine = mine.map_or(rest, |(_, odds)| *odds);
+                let all = known.iter().map(|(_, odds)| *odds).chain([rest]);
+                all.filter(|odds| *odds <= mine).sum::<f64>().clamp(1e-6, 1.0)
+            }
+        }
+    }
+
+    /// What the setting `key` becomes if it changes at `at`; `None` when there is none, or of what only a hash is known.
+    #[must_use]
+    pub fn expected(&self, key: u64, at: f64) -> Option<Next> {
+        let number = self.alive(key)?;
+        let class = self.table.settings[number as usize].class;
+        let hidden = matches!(class, Class::Text | Class::Secret | Class::Hash | Class::Null);
+        (!hidden).then(|| self.next_of(number, class, at))
+    }
+
+    /// What the same setting holds elsewhere; of one that is nowhere else, what its likes hold (the same parameter of another interface).
+    #[must_use]
+    pub fn held(&self, key: u64) -> Held {
+        let Some(number) = self.alive(key) else {
+            return Held::default();
+        };
+        let setting = &self.table.settings[number as usize];
+        let path = self.table.group(setting, Sort::Path);
+        let group = if path.alive > 1 {
+            path
+        } else {
+            self.table.group(setting, Sort::Template)
+        };
+        let values = group.held.iter().map(|(value, count)| {
+            let count = count.unsigned_abs() - u32::from(*value == setting.bare);
+            (self.table.names.text(*value).to_owned(), count)
+        });
+        Held {
+            others: group.alive.saturating_sub(1),
+            values: values.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
+    /// P(the newest change is undone within 14 days), and what speaks for and against it.
+    pub fn newest_change(&mut self) -> (f64, Vec<Reason>) {
+        (self.undone.tell(), self.undone.reasons())
+    }
+
+    /// The share of changes that are undone, as known before a setting's own is.
+    #[must_use]
+    pub fn usually_undone(&self) -> f64 {
+        let (seen, undone) = self.table.undone;
+        f64::from((undone + 0.08 * 20.0) / (seen + 20.0))
+    }
+
+    /// For how many days to watch a change that is undone with probability `p`.
+    #[must_use]
+    pub fn watch(&self, p: f64) -> f64 {
+        self.undone.watch(p)
+    }
+
+    /// The share of the changes undone within 14 days that are undone within `days`.
+    #[must_use]
+    pub fn undone_by(&self, days: f64) -> f64 {
+        self.undone.by(days)
+    }
+}

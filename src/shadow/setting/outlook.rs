@@ -1,0 +1,106 @@
+//! What is to be said of one setting: what comes, what it should be, what its peers hold.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Next, SettingShadow, SettingState, stream};
+use crate::domain::{ResourceId, SeriesId, Timestamp, Value};
+
+/// What a setting will be, and what others like it are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Outlook {
+    /// The values it takes next if it changes, likeliest first, with their probabilities; at most [`Outlook::NEXT`].
+    pub next: Vec<(Value, f32)>,
+    /// The 80 % interval of a number, if it changes.
+    pub interval: Option<(Value, Value)>,
+    /// P(grows), P(shrinks), P(both) of a list, if it changes.
+    pub ways: Option<[f32; 3]>,
+    /// How many others like it there are.
+    pub others: u32,
+    /// What the others hold, the commonest first.
+    pub peers: Vec<PeerValue>,
+}
+
+/// A value that others like a setting hold.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PeerValue {
+    /// The value.
+    pub value: Value,
+    /// How many hold it.
+    pub count: u32,
+    /// Who moved to it first, and when, as far as changes were seen.
+    pub first: Option<(ResourceId, Timestamp)>,
+}
+
+impl Outlook {
+    /// Most values told.
+    pub const NEXT: usize = 4;
+}
+
+impl SettingShadow {
+    /// P(change within seven days of `at`) of every setting, by name.
+    #[must_use]
+    pub fn weeks(&self, at: Timestamp) -> BTreeMap<&SeriesId, f32> {
+        let weeks: BTreeMap<u64, f64> = self.learner.weeks(stream::days(at)).into_iter().collect();
+        let of = |id: &SeriesId| weeks.get(&stream::key(id)).copied().unwrap_or(0.0) as f32;
+        self.all.keys().map(|id| (id, of(id))).collect()
+    }
+
+    /// P(`id` changes within seven days of `at`); 0 for one that is not there.
+    #[must_use]
+    pub fn week(&self, id: &SeriesId, at: Timestamp) -> f64 {
+        self.learner.week(stream::key(id), stream::days(at)).unwrap_or(0.0)
+    }
+
+    /// What is to be said of `id` at `at`; `None` for one that is not there. It costs some ten microseconds.
+    #[must_use]
+    pub fn outlook(&self, id: &SeriesId, at: Timestamp) -> Option<Outlook> {
+        let state = self.all.get(id)?;
+        let mut outlook = Outlook::default();
+        match self.learner.expected(stream::key(id), stream::days(at)) {
+            Some(Next::Values(values)) => {
+                let told = values.iter().filter_map(|(text, odds)| {
+                    let value = stream::value(text, &state.value)?;
+                    Some((value, *odds as f32))
+                });
+                outlook.next = told.take(Outlook::NEXT).collect();
+            }
+            Some(Next::Interval(low, high)) => {
+                let of = |number: f64| stream::value(&number.to_string(), &state.value);
+                outlook.interval = of(low).zip(of(high));
+            }
+            Some(Next::Ways(ways)) => outlook.ways = Some(ways.map(|odds| odds as f32)),
+            None => {}
+        }
+        self.look_at_peers(id, state, &mut outlook);
+        Some(outlook)
+    }
+
+    fn look_at_peers(&self, id: &SeriesId, state: &SettingState, outlook: &mut Outlook) {
+        let held = self.learner.held(stream::key(id));
+        outlook.others = held.others;
+        let values = held.values.iter().filter_map(|(text, count)| {
+            let value = stream::value(text, &state.value)?;
+            Some(PeerValue {
+                value,
+                count: *count,
+                first: None,
+            })
+        });
+        outlook.peers = values.take(Outlook::NEXT).collect();
+        outlook.peers.sort_by_key(|peer| std::cmp::Reverse(peer.count));
+        if outlook.peers.is_empty() {
+            return;
+        }
+
+        
+        for change in self.changes.iter().filter(|change| change.id != *id && change.id.name == id.name) {
+            let Some(to) = &change.to else { continue };
+            let mut peers = outlook.peers.iter_mut().filter(|peer| peer.first.is_none());
+            if let Some(peer) = peers.find(|peer| !peer.value.differs(to)) {
+                peer.first = Some((change.id.resource.clone(), change.at));
+            }
+        }
+    }
+}
