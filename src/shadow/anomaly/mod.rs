@@ -1,10 +1,11 @@
 //! How surprising a value is after all that its own series has done, in bits that mean the same on every series.
 //!
 //! Three steps. [`View`]s: the value is looked at in twelve ways (level, season, jump, shifts over 4 to 144 values, roughness, record), each in
-//! standard deviations of its own past; their mean is the score, so what all of them find odd counts for more than what one does, and
-//! twelve views are paid for. Peaks: how often the series' own scores came that high, as a posterior rate in time. Bits: −log2 of the
+//! standard deviations of its own past, less where it often cries on this series ([`heights`]); their mean is the score, so what all of them
+//! find odd counts for more than what one does, and twelve views are paid for. Peaks: how often the series' own scores came that high, as a posterior rate in time. Bits: −log2 of the
 //! probability that an hour holds such a peak. A threshold of log2(168 ÷ n) is n false alarms a week, on any series at any cadence.
 
+mod heights;
 mod moments;
 mod peaks;
 mod profile;
@@ -33,7 +34,7 @@ struct Watched {
     views: Views,
     peaks: Peaks,
     stuck: Stuck,
-    /// The bits told of the score and of being stuck, as they had faded by `newest`.
+    /// The bits told of the score and of being stuck, as they have faded since they were last reached.
     told: [f64; 2],
 }
 
@@ -64,7 +65,7 @@ impl Detector {
     /// The most a value is taken for: beyond it is no quantity.
     const LARGEST: f64 = 1e30;
     /// The time in which what was told fades to 1/e.
-    const FADE: f64 = 30.0 * 3_600.0;
+    const FADE: f64 = 24.0 * 3_600.0;
     /// Bits by which more must be said than was told, to be news.
     const MORE: f64 = 0.15;
     /// A value this much older than the newest says that the clock was set back; a younger one is late.
@@ -111,12 +112,12 @@ impl Detector {
         let stuck = watched.stuck.observe(at, value);
         let mut news: f64 = 0.0;
         for (told, bits) in watched.told.iter_mut().zip([bits, stuck]) {
-            *told *= faded;
             if bits > *told + Self::MORE {
                 news = news.max(bits);
             }
-            // What goes on, or grows little by little, is kept in mind and not told again.
-            *told = told.max(bits);
+            // What goes on, or grows little by little, is kept in mind and not told again, however rarely values come.
+            let left = *told * faded;
+            *told = if bits > left { told.max(bits) } else { left };
         }
         if stuck > bits {
             return Verdict {

@@ -44,11 +44,14 @@ impl Moments {
 }
 
 /// Exponentially weighted mean and mean absolute deviation of values held to five deviations (Huber 1964, winsorized): what is
-/// usual, whatever the spikes.
+/// usual, whatever the spikes. Where most values are one and the same the held deviation fades to nothing, so the scale is at least a share
+/// of the plain one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Robust {
     mean: f64,
     deviation: f64,
+    /// The same of values that are not held.
+    plain: f64,
     seen: u32,
     weight: f64,
 }
@@ -57,12 +60,15 @@ impl Robust {
     const HELD: f64 = 5.0;
     /// Standard deviations of a normal distribution in its mean absolute deviation, inverse.
     const NORMAL: f64 = 1.25;
+    /// What the scale is at least, of the plain one.
+    const LEAST: f64 = 0.25;
 
     /// Forgets with weight 1/`span` a value.
     pub const fn new(span: f64) -> Self {
         Self {
             mean: 0.0,
             deviation: 0.0,
+            plain: 0.0,
             seen: 0,
             weight: 1.0 / span,
         }
@@ -86,7 +92,8 @@ impl Robust {
         if self.seen < WARM {
             return 0.0;
         }
-        out(value - self.mean, self.scale().max(floor))
+        let least = Self::LEAST * self.plain * Self::NORMAL;
+        out(value - self.mean, self.scale().max(floor).max(least))
     }
 
     /// Learns a value.
@@ -101,6 +108,7 @@ impl Robust {
             away = away.clamp(-Self::HELD * self.deviation, Self::HELD * self.deviation);
         }
         let weight = self.weight.max(1.0 / f64::from(self.seen));
+        self.plain += weight * ((value - self.mean).abs() - self.plain);
         self.mean += weight * away;
         self.deviation += weight * (away.abs() - self.deviation);
     }
@@ -127,6 +135,20 @@ mod tests {
         }
         assert!(plain.observe(50.0, 1e-9, 200, 300.0) < 1.0);
         assert!(robust.z(50.0, 1e-9) > 15.0);
+    }
+
+    #[test]
+    fn rare_bursts_from_one_value_lie_no_farther_out_the_longer_they_come() {
+        let mut robust = Robust::new(300.0);
+        let mut far = Vec::new();
+        for k in 0..6_000 {
+            let value = if k % 20 == 19 { 10.0 } else { 0.0 };
+            if value > 0.0 {
+                far.push(robust.z(value, 1e-9));
+            }
+            robust.observe(value);
+        }
+        assert!(far[299] < 1.2 * far[100], "{} {}", far[100], far[299]);
     }
 
     #[test]

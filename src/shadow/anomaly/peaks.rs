@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Span, Timestamp};
 
 /// The time within which scores are one event; its highest is kept.
-const BLOCK: Span = Span::from_hours(8);
+pub(super) const BLOCK: Span = Span::from_hours(8);
 /// Days after which the past weighs 1/e.
 const MEMORY: f64 = 60.0;
 /// What is believed before anything is seen, as if it had been watched for these days.

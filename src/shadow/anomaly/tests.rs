@@ -102,6 +102,19 @@ fn silence_of_noise_is_seen() {
 }
 
 #[test]
+fn what_goes_on_is_told_once_however_rarely_values_come() {
+    let mut random = fastrand::Rng::with_seed(8);
+    let mut detector = Detector::default();
+    let told = (0..40 * 24).filter(|hour| {
+        let value = if *hour < 30 * 24 { normal(&mut random) } else { 0.0 };
+        let verdict = detector.observe(Timestamp::from_secs(hour * 3_600), value);
+        *hour > 30 * 24 && verdict.view == View::Stuck && verdict.news > 0.0
+    });
+    // Four times two bits more each, to the most that being stuck is worth.
+    assert!((1..=6).contains(&told.count()));
+}
+
+#[test]
 fn a_bit_is_a_bit_at_any_scale() {
     let run = |scale: f64| {
         wave(8, 6, |place, value| {

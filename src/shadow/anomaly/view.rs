@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    heights::Heights,
     moments::{Moments, Robust},
     profile::Profile,
 };
@@ -104,9 +105,11 @@ pub(super) struct Views {
     misses: [Robust; 3],
     plain: [[Moments; Views::SPANS.len()]; View::ALL.len()],
     residual: Robust,
+    heights: Heights,
 }
 
-/// The score of a value: the weighted mean of how far out each view finds it, standard deviations, and which finds it farthest.
+/// The score of a value: the weighted mean of how far out each view finds it, standard deviations, less of what a view often cries on
+/// this series, and which finds it farthest.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Score {
     pub mean: f64,
@@ -151,12 +154,14 @@ impl Views {
             misses: [Robust::new(500.0); 3],
             plain: View::ALL.map(|view| [moments(view); Self::SPANS.len()]),
             residual: Robust::new(Self::SPAN),
+            heights: Heights::new(first),
         }
     }
 
     /// The clock went back by `back`.
     pub fn set_back(&mut self, back: Span) {
         self.first = self.first - back;
+        self.heights.set_back(back);
     }
 
     /// Looks at a finite value of at most 10³⁰, then learns it.
@@ -167,6 +172,7 @@ impl Views {
         if self.seen > 0 {
             push(&mut self.changes, Self::CHANGES, (value - self.last).abs());
         }
+        self.heights.turn(at);
         let mut sum = 0.0;
         let mut weights = 0.0;
         let mut most = (0.0, View::Level, 0.0);
@@ -177,7 +183,7 @@ impl Views {
                 View::Record => self.plain(place, view, self.beyond(value), 0.01),
                 view => self.plain(place, view, self.statistic(view, value, residual), floor),
             };
-            let part = view.weight() * z.abs();
+            let part = view.weight() * self.heights.heard(place, z.abs()) * z.abs();
             sum += part;
             weights += view.weight();
             if part > most.0 {
