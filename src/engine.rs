@@ -22,6 +22,7 @@ mod setup;
 mod snapshot;
 mod socket;
 mod usage;
+mod whatif;
 
 pub use any::*;
 pub use exposition::exposition;

@@ -197,6 +197,7 @@ fn outcome(changes: ChangeSet, horizon: Span, seed: u64) -> Outcome {
         bands: vec![(id("mem.available_pct"), some_forecast(), some_forecast())],
         notes: vec!["no past change of vm.swappiness here".into()],
         inside_seen: true,
+        actual: false,
     }
 }
 

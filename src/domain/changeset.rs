@@ -82,6 +82,13 @@ impl ChangeSet {
         }
     }
 
+    /// When the first of the changes that are on is made, where that is before `now`: it is then about what would have been.
+    #[must_use]
+    pub fn begins_before(&self, now: Timestamp) -> Option<Timestamp> {
+        let on = self.steps.iter().filter(|step| step.on);
+        on.filter_map(|step| step.at).filter(|at| *at < now).min()
+    }
+
     /// The changes that are on.
     pub fn active(&self) -> impl Iterator<Item = &Change> {
         self.steps.iter().filter(|step| step.on).map(|step| &step.change)

@@ -5,19 +5,13 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Chart, Column, ForecastView, Keeper, LinkError, Query, Timeline,
-    explain::explain,
-    local::Asked,
-    past,
-    publish::columns_in_memory,
-    rebuild::{self, Job},
-    run::Loop,
+    Answer, Chart, Column, ForecastView, Keeper, LinkError, Query, Timeline, explain::explain, local::Asked, past,
+    publish::columns_in_memory, rebuild, run::Loop, whatif::Question,
 };
 use crate::{
-    domain::{ChangeSet, Limit, SeriesId, Side, Span, Timestamp},
+    domain::{Limit, SeriesId, Side, Span, Timestamp},
     drift::matching,
     shadow::Metric,
-    simulate::what_if,
     store::{Store, StoreError},
 };
 
@@ -31,7 +25,7 @@ const ROWS: usize = 10_000;
 /// Longest a statement of a user may run.
 const LONGEST_STATEMENT: std::time::Duration = std::time::Duration::from_secs(10);
 
-type Reply = oneshot::Sender<Result<Answer, LinkError>>;
+pub(super) type Reply = oneshot::Sender<Result<Answer, LinkError>>;
 
 fn refused(why: impl Into<String>) -> LinkError {
     LinkError::Refused(why.into())
@@ -167,21 +161,17 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             changes,
             horizon,
             seed,
-            at: Some(at),
+            at,
             job,
         } => {
-            if job.is_some() {
-                audit_what_if(engine, now, &who, &changes, &format!("as of {at}"));
-            }
-            return what_if_then(
-                engine,
+            let question = Question {
                 changes,
                 horizon,
                 seed,
                 at,
-                (who, job.unwrap_or(u64::MAX)),
-                reply,
-            );
+                job,
+            };
+            return question.answer(engine, now, who, reply);
         }
         Query::Progress(job) => {
             let jobs = engine.jobs.lock().ok();
@@ -193,44 +183,6 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                 job.stop();
             }
             Ok(Answer::Done)
-        }
-        Query::WhatIf {
-            changes,
-            horizon,
-            seed,
-            at: None,
-            job: None,
-        } => Ok(Answer::WhatIf(Box::new(what_if(
-            &engine.state.shadows,
-            &changes,
-            horizon,
-            now,
-            seed,
-        )))),
-        Query::WhatIf {
-            changes,
-            horizon,
-            seed,
-            at: None,
-            job: Some(_),
-        } => {
-            let outcome = what_if(&engine.state.shadows, &changes, horizon, now, seed);
-            audit_what_if(
-                engine,
-                now,
-                &who,
-                &changes,
-                &format!("{} effects", outcome.effects.len()),
-            );
-            for proposal in engine
-                .state
-                .proposals
-                .iter()
-                .filter(|proposal| proposal.changes == changes)
-            {
-                engine.state.tried.push(proposal.id);
-            }
-            Ok(Answer::WhatIf(Box::new(outcome)))
         }
         Query::Explain(id) => explain(engine, &id, now).map(Answer::Text),
         Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
@@ -388,21 +340,6 @@ fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Result<Answer,
     }))
 }
 
-fn audit_what_if(engine: &mut Loop, now: Timestamp, who: &str, changes: &ChangeSet, result: &str) {
-    let told: Vec<String> = changes.active().map(ToString::to_string).collect();
-    let resource = changes
-        .steps
-        .first()
-        .map_or_else(String::new, |step| step.change.resource().to_string());
-    engine.audit(
-        now,
-        who,
-        "what-if",
-        &resource,
-        &format!("{}: {result}", told.join(", ")),
-    );
-}
-
 fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits: (u64, u64)) -> ForecastView {
     let limit = match (limit, &metric.limit) {
         (Some(value), set) => {
@@ -435,7 +372,11 @@ fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits
 }
 
 /// Runs `work`, which asks the keeper again and again, beside the loop. Without a store there is nothing to learn from.
-fn beside(engine: &Loop, reply: Reply, work: impl FnOnce(&Keeper) -> Result<Answer, LinkError> + Send + 'static) {
+pub(super) fn beside(
+    engine: &Loop,
+    reply: Reply,
+    work: impl FnOnce(&Keeper) -> Result<Answer, LinkError> + Send + 'static,
+) {
     let keeper = engine.keeper.clone();
     if !keeper.row().ok {
         let _ = reply.send(Err(refused(format!("there is no store to ask: {}", keeper.row().says))));
@@ -474,31 +415,6 @@ fn forecast_then(
             steps,
             limit,
             (0, 0),
-        ))))
-    });
-}
-
-fn what_if_then(
-    engine: &mut Loop,
-    changes: ChangeSet,
-    horizon: Span,
-    seed: u64,
-    at: Timestamp,
-    key: (String, u64),
-    reply: Reply,
-) {
-    engine.commit(engine.now());
-    let (job, jobs) = (Arc::new(Job::default()), engine.jobs.clone());
-    if let Ok(mut jobs) = jobs.lock() {
-        jobs.insert(key.clone(), job.clone());
-    }
-    beside(engine, reply, move |keeper| {
-        let shadows = rebuild::shadows(keeper, at, &job);
-        if let Ok(mut jobs) = jobs.lock() {
-            jobs.remove(&key);
-        }
-        Ok(Answer::WhatIf(Box::new(what_if(
-            &shadows?, &changes, horizon, at, seed,
         ))))
     });
 }

@@ -25,6 +25,10 @@ use crate::{
 pub(super) const FORECAST: usize = 8_000;
 /// Values of every metric that a what-if is learnt from.
 const WHAT_IF: usize = 1_200;
+/// Time around a change of which every minute is read, to see what it did; of what came after it, at most [`MINUTES`] values.
+const AROUND: Span = Span::from_mins(60);
+const MINUTE: Span = Span::from_mins(1);
+const MINUTES: usize = 120;
 /// Changes of settings that a what-if looks at.
 const CHANGES: usize = 10_000;
 
@@ -175,6 +179,32 @@ fn five(quantiles: Quantiles) -> [f32; 5] {
 
 /// Everything known at `at`, learnt again; counts in `job` and ends early when that is stopped.
 pub(super) fn shadows(keeper: &Keeper, at: Timestamp, job: &Job) -> Result<Shadows, LinkError> {
+    world(keeper, at, job, |meta| metric(keeper, meta, at, WHAT_IF))
+}
+
+/// The settings known at `at`, and what was measured from shortly before `begin` until then, with nothing learnt from it.
+pub(super) fn since(keeper: &Keeper, begin: Timestamp, at: Timestamp, job: &Job) -> Result<Shadows, LinkError> {
+    let (from, near) = (begin - AROUND, (begin + AROUND).min(at));
+    world(keeper, at, job, |meta| {
+        let id = meta.id.clone();
+        let minutes = read(keeper, move |store| {
+            let mut minutes = store.history(&id, from.floor(MINUTE), near.floor(MINUTE), MINUTES)?;
+            if near < at {
+                minutes.extend(store.history(&id, near.floor(MINUTE), at, MINUTES)?);
+            }
+            Ok(minutes)
+        })?;
+        Ok((!minutes.is_empty()).then(|| learnt(meta, &[], &minutes, at)))
+    })
+}
+
+/// Settings and metrics as of `at`, each metric as `metric` reads it.
+fn world(
+    keeper: &Keeper,
+    at: Timestamp,
+    job: &Job,
+    metric: impl Fn(MetricMeta) -> Result<Option<Metric>, LinkError>,
+) -> Result<Shadows, LinkError> {
     let metas = read(keeper, move |store| store.metrics_as_of(at))?;
     let changes = read(keeper, move |store| {
         store.changes(Timestamp(i64::MIN / 2), at + Span(1), CHANGES)
@@ -194,7 +224,7 @@ pub(super) fn shadows(keeper: &Keeper, at: Timestamp, job: &Job) -> Result<Shado
             return Err(refused(STOPPED));
         }
         shadows.newest = shadows.newest.max(Some(bucket.at));
-        if let Some(metric) = metric(keeper, meta, at, WHAT_IF)? {
+        if let Some(metric) = metric(meta)? {
             shadows.metrics.insert(metric.meta.id.clone(), metric);
         }
         job.done.fetch_add(1, Ordering::Relaxed);

@@ -158,6 +158,7 @@ mod tests {
             bands: Vec::new(),
             notes: Vec::new(),
             inside_seen: true,
+            actual: false,
         }
     }
 

@@ -63,6 +63,7 @@ mod tests {
             bands: vec![(id.clone(), forecast([4.0; 4]), forecast([4.0, 4.8, 5.2, 6.0]))],
             notes: Vec::new(),
             inside_seen: true,
+            actual: false,
         };
         let limit = Limit {
             value: 5.0,

@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// A standard normal at [`LEVELS`].
-const SCORES: Quantiles = Quantiles([
+pub(super) const SCORES: Quantiles = Quantiles([
     -1.959_964, -1.644_854, -1.281_552, -0.841_621, -0.524_401, -0.253_347, 0.0, 0.253_347, 0.524_401, 0.841_621,
     1.281_552, 1.644_854, 1.959_964,
 ]);

@@ -5,6 +5,7 @@ mod capacity;
 mod draw;
 mod law;
 mod past;
+mod since;
 #[cfg(test)]
 mod tests;
 mod traffic;
@@ -25,6 +26,7 @@ use crate::{
 pub use beyond::Beyond;
 use law::{Applied, Law};
 pub use past::{SETTLED, moved};
+pub use since::since;
 
 /// Least time that can be looked ahead.
 const LEAST: Span = Span::from_mins(1);
@@ -54,6 +56,9 @@ pub struct Outcome {
     pub notes: Vec<Arc<str>>,
     /// Whether all changed values lie inside what was seen before.
     pub inside_seen: bool,
+    /// Whether it is about what has been: `at` is then where it begins, and what is without the changes was measured.
+    #[serde(default)]
+    pub actual: bool,
 }
 
 /// The laws that bear on each metric, and what is to be said about them.
@@ -69,6 +74,44 @@ struct Plan {
 }
 
 impl Plan {
+    /// What is known at `now` of the changes that are on, each from when `from` says; those it gives no time are left out.
+    fn of(
+        shadows: &Shadows,
+        changes: &ChangeSet,
+        now: Timestamp,
+        from: impl Fn(Option<Timestamp>) -> Option<Timestamp>,
+    ) -> Self {
+        let asked = changes.active().filter_map(|change| match change {
+            Change::Setting { id, .. } => Some(id.clone()),
+            _ => None,
+        });
+        let mut plan = Self {
+            asked: asked.collect(),
+            ..Self::default()
+        };
+        for step in changes.steps.iter().filter(|step| step.on) {
+            let Some(from) = from(step.at) else { continue };
+            match &step.change {
+                Change::Capacity { resource, what, factor } if factor.is_finite() && *factor > 0.0 => {
+                    capacity::plan(&mut plan, shadows, resource, *what, *factor, from);
+                }
+                Change::Traffic { resource, factor } if factor.is_finite() && *factor >= 0.0 => {
+                    traffic::plan(&mut plan, shadows, resource, *factor, from);
+                }
+                Change::Setting { id, from: old, to } => {
+                    past::plan(&mut plan, shadows, id, (old.as_ref(), to.as_ref()), from, now);
+                }
+                Change::Capacity { .. } | Change::Traffic { .. } => {
+                    plan.note("a factor that is no positive number was left out")
+                }
+            }
+        }
+        if changes.active().next().is_none() {
+            plan.note("no change is switched on");
+        }
+        plan
+    }
+
     fn add(&mut self, id: &SeriesId, law: Law, evidence: Evidence, from: Timestamp) {
         let laws = self.laws.entry(id.clone()).or_default();
         laws.push(Applied { law, evidence, from });
@@ -90,34 +133,7 @@ impl Plan {
 #[must_use]
 pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
     let horizon = horizon.clamp(LEAST, Span::from_days(90));
-    let asked = changes.active().filter_map(|change| match change {
-        Change::Setting { id, .. } => Some(id.clone()),
-        _ => None,
-    });
-    let mut plan = Plan {
-        asked: asked.collect(),
-        ..Plan::default()
-    };
-    for step in changes.steps.iter().filter(|step| step.on) {
-        let from = step.at.unwrap_or(now).max(now);
-        match &step.change {
-            Change::Capacity { resource, what, factor } if factor.is_finite() && *factor > 0.0 => {
-                capacity::plan(&mut plan, shadows, resource, *what, *factor, from);
-            }
-            Change::Traffic { resource, factor } if factor.is_finite() && *factor >= 0.0 => {
-                traffic::plan(&mut plan, shadows, resource, *factor, from);
-            }
-            Change::Setting { id, from: old, to } => {
-                past::plan(&mut plan, shadows, id, (old.as_ref(), to.as_ref()), from, now);
-            }
-            Change::Capacity { .. } | Change::Traffic { .. } => {
-                plan.note("a factor that is no positive number was left out")
-            }
-        }
-    }
-    if changes.active().next().is_none() {
-        plan.note("no change is switched on");
-    }
+    let mut plan = Plan::of(shadows, changes, now, |at| Some(at.unwrap_or(now).max(now)));
     let mut results = Vec::new();
     let laws = std::mem::take(&mut plan.laws);
     let horizon = carried(&mut plan, shadows, laws.keys(), horizon);
@@ -174,6 +190,7 @@ pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Times
         bands,
         notes: plan.notes,
         inside_seen: !plan.outside_seen,
+        actual: false,
     }
 }
 

@@ -352,6 +352,57 @@ fn changed_before() -> Shadows {
 }
 
 #[test]
+fn without_a_change_that_was_made_what_was_measured_is_as_before_it() {
+    let world = changed_before();
+    let made = T0 + Span::from_secs(60 * 60 + 20);
+    let undone = |at| ChangeSet {
+        steps: vec![Step {
+            change: Change::parse("sysctl.vm.swappiness 10 -> 60", &host()).unwrap(),
+            at: Some(at),
+            on: true,
+        }],
+    };
+    let outcome = since(&world, &undone(made), now(), 7);
+    let memory = effect(&outcome, "mem.used_pct");
+    let told = ask(&world, &["sysctl.vm.swappiness = 60"]);
+    let ahead = effect(&told, "mem.used_pct").difference[1];
+    assert!(outcome.actual && outcome.at < made && outcome.at + outcome.horizon == now());
+    assert!((memory.difference[1] - ahead).abs() < 0.2, "{memory:?} {ahead}");
+    let (_, actual, with) = &outcome.bands[0];
+    let (first, last) = (0, actual.steps.len() - 1);
+    let minutes = &world.metrics[&id("mem.used_pct")].minutes;
+    assert_eq!(
+        actual.steps[last].median(),
+        minutes.back().unwrap().last,
+        "what was measured"
+    );
+    assert_eq!(
+        with.steps[first], actual.steps[first],
+        "before the change nothing differs"
+    );
+    // With its undoing it is where it was before, as noisy as it was.
+    let before = minutes
+        .iter()
+        .filter(|minute| minute.at < made)
+        .map(|minute| minute.last);
+    let (sum, count) = before.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
+    assert!(
+        (with.steps[last].median() - sum / count).abs() < 3.0,
+        "{:?}",
+        with.steps[last]
+    );
+    let (low, high) = with.steps[last].band80();
+    assert!(
+        low < high && (high - low) < ahead.abs(),
+        "the band is the doubt about the effect"
+    );
+    // Undone later, it differs from then on.
+    let later = since(&world, &undone(made + Span::from_mins(30)), now(), 7);
+    assert!((effect(&later, "mem.used_pct").difference[1] - ahead).abs() < 0.2);
+    assert!(later.at > outcome.at);
+}
+
+#[test]
 fn an_earlier_change_tells_what_its_undoing_does() {
     let world = changed_before();
     let outcome = ask(&world, &["sysctl.vm.swappiness = 60"]);

@@ -352,7 +352,15 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         KeyCode::Char('w') if mine => {
             let seeds = chosen(state);
-            whatif::open(state, seeds)
+            let made = match &seeds[..] {
+                [id] if state.screen == Screen::Resource && state.marked.is_empty() => resource::changed(state, id),
+                _ => Vec::new(),
+            };
+            if made.is_empty() {
+                whatif::open(state, seeds)
+            } else {
+                whatif::replay(state, &made, seeds.into_iter().next())
+            }
         }
         KeyCode::Char('x') if mine => match under_cursor(state) {
             Some(id) => vec![Effect::Ask(frame_tag("explain", Some(id.clone())), Query::Explain(id))],

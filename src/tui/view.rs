@@ -131,6 +131,12 @@ fn now_word(state: &State) -> (&'static str, Role, String) {
         () if state.shown.replay.is_some() => ("REPLAY", Role::NotLive),
         () => ("LIVE", Role::Live),
     };
+    if state.screen == Screen::WhatIf
+        && let Some((from, to)) = screens::whatif::replayed(state)
+    {
+        let range = format!("{}-{}", text::minute(from), text::minute(to));
+        return ("REPLAY", Role::NotLive, range);
+    }
     let time = match (state.at, state.shown.at) {
         (Some(at), _) | (None, Some(at)) => text::clock(at),
         (None, None) => "--:--:--".into(),

@@ -207,6 +207,28 @@ async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
     };
     assert_eq!(outcome.at, at);
     assert_eq!(link.ask(Query::Progress(1)).await, Ok(Answer::Progress(None)));
+    // What would have been, since a time that memory holds and one that only the store can tell of.
+    for back in [Span::from_secs(1), Span::from_days(2)] {
+        let mut changes = ChangeSet::of(Change::parse("cpu x2", &id.resource).unwrap());
+        changes.steps[0].at = Some(at - back);
+        let since = Query::WhatIf {
+            changes,
+            horizon: Span::from_hours(1),
+            seed: 7,
+            at: None,
+            job: Some(2),
+        };
+        let Answer::WhatIf(outcome) = link.ask(since).await.unwrap() else {
+            panic!()
+        };
+        assert!(outcome.actual && outcome.at < at - back, "{outcome:?}");
+        let busy = outcome
+            .effects
+            .iter()
+            .find(|effect| &*effect.series.name == "cpu.busy_pct");
+        let busy = busy.unwrap_or_else(|| panic!("{back}: {:?}", outcome.notes));
+        assert!((busy.after[1] - busy.before[1] / 2.0).abs() < 1.0, "{busy:?}");
+    }
     engine.kill().unwrap();
     engine.wait().unwrap();
 }

@@ -301,6 +301,7 @@ impl Reader<'_> {
                     from: from.cloned(),
                     to: to.cloned(),
                     by: Some(by.as_str().into()),
+                    backfilled: true,
                 });
             }
         }

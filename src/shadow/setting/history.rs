@@ -30,6 +30,7 @@ pub(super) fn learn<'a>(
         from: None,
         to: Some(value.clone()),
         by: None,
+        backfilled: true,
     };
     let mut told: Vec<(bool, SettingChange)> = Vec::new();
     for (id, value) in &first {

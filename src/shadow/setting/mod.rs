@@ -144,6 +144,7 @@ impl SettingShadow {
                 from: None,
                 to: Some(value.clone()),
                 by: None,
+                backfilled: false,
             };
             stream::tell(&begins, true, |key, place, edit| self.learner.observe(key, place, edit));
             self.insert(id, value, snapshot.at);

@@ -77,7 +77,7 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "w",
         does: "what-if",
-        help: "tries the settings of this metric's host on screen 5",
+        help: "shows how it would have been without the last changes of settings",
     },
     KeyHint {
         key: "+/-",
@@ -271,12 +271,15 @@ pub fn next(state: &State) -> String {
 
 /// When a setting of the host last changed within the chart.
 fn last_change(state: &State, id: &SeriesId) -> Option<crate::domain::Timestamp> {
-    let changes = state.resource.tracks.get(id)?.changes();
-    changes
-        .iter()
-        .rev()
-        .map(|change| change.at)
-        .find(|at| *at <= state.now())
+    changed(state, id).first().map(|change| change.at)
+}
+
+/// The changes of settings in the time shown of a metric, newest first.
+#[must_use]
+pub fn changed(state: &State, id: &SeriesId) -> Vec<crate::domain::SettingChange> {
+    let changes = state.resource.tracks.get(id).map_or(&[][..], |track| track.changes());
+    let seen = changes.iter().rev().filter(|change| change.at <= state.now());
+    seen.cloned().collect()
 }
 
 /// Columns of the main chart.

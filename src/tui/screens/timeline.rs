@@ -11,7 +11,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Cause, Change, ChangeSet, Finding, SeriesId, Span, Timestamp},
+    domain::{Cause, Finding, SeriesId, Span, Timestamp},
     drift::Incident,
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
@@ -86,7 +86,7 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "w",
         does: "what-if",
-        help: "tries it without the change under the cursor",
+        help: "shows how it would have been without the change under the cursor",
     },
     KeyHint {
         key: "e",
@@ -368,14 +368,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             effects
         }
         KeyCode::Char('w') => match (entry.change, entry.series) {
-            (Some(change), _) => {
-                let undone = Change::Setting {
-                    id: change.id,
-                    from: change.to,
-                    to: change.from,
-                };
-                whatif::with(state, ChangeSet::of(undone))
-            }
+            (Some(change), _) => whatif::replay(state, &[change], None),
             (None, Some(id)) => whatif::open(state, vec![id]),
             (None, None) => {
                 state.message = Some("this entry names no setting: nothing to try".into());

@@ -1,8 +1,11 @@
 //! Screen 5: what a change would do, or would have done.
 
+mod actual;
 mod charts;
 mod draw;
+mod list;
 mod running;
+mod scenario;
 mod time;
 mod typed;
 
@@ -10,8 +13,8 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Change, ChangeSet, SeriesId, Span, Step, Timestamp},
-    engine::{Answer, LinkError, Query, STOPPED},
+    domain::{Change, ChangeSet, SeriesId, Span, Step},
+    engine::{Answer, LinkError, STOPPED},
     simulate::Outcome,
     tui::{
         enter, open_line, page,
@@ -21,8 +24,10 @@ use crate::{
     },
 };
 
+pub use actual::{replay, replayed};
 pub(super) use charts::chart_of;
 pub use running::{poll, refresh, stop};
+use scenario::Scenario;
 use time::{far, later};
 pub use typed::label;
 
@@ -31,23 +36,6 @@ pub const SEED: u64 = 7;
 
 /// Time between two looks at how far a what-if is.
 const POLL: Span = Span(500_000);
-
-/// A change set and what came of it.
-#[derive(Debug, Default)]
-struct Scenario {
-    changes: ChangeSet,
-    outcome: Option<Box<Outcome>>,
-    /// The horizon that the outcome answers; its own is shorter where the history does not carry so far.
-    answers: Span,
-    /// The number of the question whose answer is awaited.
-    job: Option<u64>,
-    /// The time cursor it was asked at last; `None` is now.
-    at: Option<Timestamp>,
-    /// How far the answer is: metrics learnt again, and all of them.
-    progress: Option<(u32, u32)>,
-    /// Why there is no answer.
-    failed: Option<String>,
-}
 
 /// What this screen remembers.
 #[derive(Debug)]
@@ -69,16 +57,6 @@ pub struct Pane {
     next_job: u64,
     /// Whether a look at how far it is is on its way.
     polling: bool,
-}
-
-impl Scenario {
-    /// Waits no longer for an answer, and tells the engine so.
-    fn halt(&mut self) -> Option<Effect> {
-        self.progress = None;
-        // One of now is done at once.
-        let job = self.job.take().filter(|_| self.at.is_some())?;
-        Some(Effect::Ask(tag("stop"), Query::Stop(job)))
-    }
 }
 
 impl Default for Pane {
@@ -396,7 +374,8 @@ fn second(state: &mut State) -> Vec<Effect> {
 
 /// Keeps the scenario shown as a proposal, once it has run.
 pub(in crate::tui) fn keep(state: &mut State) {
-    if let Some(outcome) = state.whatif.current().outcome.clone() {
+    if let Some(outcome) = &state.whatif.current().outcome {
+        let outcome = actual::from_now_on(outcome);
         proposals::keep(state, &outcome);
     }
 }
@@ -456,7 +435,9 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
     match answer.map(|answer| *answer) {
         _ if tag.what == "stop" => {}
         // An answer to what is no longer asked comes too late and is dropped.
-        Ok(Answer::WhatIf(outcome)) if outcome.changes == scenario.changes && outcome.horizon <= horizon => {
+        Ok(Answer::WhatIf(outcome))
+            if outcome.changes == scenario.changes && (outcome.actual || outcome.horizon <= horizon) =>
+        {
             (scenario.job, scenario.progress, scenario.failed) = (None, None, None);
             (scenario.outcome, scenario.answers) = (Some(outcome), horizon);
         }

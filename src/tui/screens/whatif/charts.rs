@@ -128,8 +128,9 @@ fn plotted(
     );
     let guess = if outcome.inside_seen { "" } else { " ?" };
     let heading = format!(
-        " {}   {line} as it is   {median} {with}   {band} 80 %{guess}",
-        named(id)
+        " {}   {line} {}   {median} {with}   {band} 80 %{guess}",
+        named(id),
+        if outcome.actual { "actual" } else { "as it is" }
     );
     page.line(Role::Heading, &heading);
     let (from, step, columns) = axis(outcome, usize::from(area.width.saturating_sub(GUTTER + 9)).max(1));
@@ -141,7 +142,11 @@ fn plotted(
         }
         let ahead = (end - forecast.start).0 / forecast.step.0.max(1);
         let last = forecast.steps.len().checked_sub(1)?;
+        // A step that has only begun is the first one; before what was measured there is nothing.
         let place = usize::try_from(ahead - 1).unwrap_or(0).min(last);
+        if outcome.actual && end <= forecast.start {
+            return None;
+        }
         forecast.steps.get(place).copied()
     };
     let actual: Vec<_> = (0..columns)

@@ -2,9 +2,12 @@
 
 use ratatui::{buffer::Buffer, layout::Rect};
 
-use super::{Scenario, charts};
+use super::{
+    Scenario, charts,
+    list::{changes, heading, parts},
+};
 use crate::{
-    domain::{Change, Effect, SeriesId, Span, Step, Unit},
+    domain::{Change, Effect, SeriesId, Span, Unit},
     simulate::Outcome,
     tui::{
         look::Role,
@@ -68,83 +71,6 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     outcome(state, &mut page, 4);
     tail(state, &mut page);
-}
-
-fn heading(state: &State, width: usize) -> String {
-    let label = format!(" CHANGES (scenario {})", if state.whatif.on_b { "B" } else { "A" });
-    let (name, value) = widths(width);
-    format!(
-        "{}{}{}{}",
-        fit(&label, name + 9),
-        fit("was", value),
-        fit("then", value),
-        if width >= 60 { "at" } else { "" }
-    )
-}
-
-/// Cells of a change's name and of each of its values.
-fn widths(width: usize) -> (usize, usize) {
-    match width {
-        100.. => (50, 20),
-        60.. => (31, 14),
-        _ => (width.saturating_sub(9 + 14), 7),
-    }
-}
-
-/// The list of changes, at most `rows` of them, with the line to add one.
-fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
-    let pane = &state.whatif;
-    let steps = &pane.current().changes.steps;
-    let (name, value) = widths(page.width());
-    page.line(Role::Heading, &heading(state, page.width()));
-    let row = pane.row.min(steps.len());
-    let what = match page.width() {
-        60.. => "a setting, a load factor or a capacity",
-        _ => "a change",
-    };
-    for place in window(steps.len() + 1, row, rows.max(1)) {
-        let here = place == row && !pane.outcome;
-        let cursor = if here { '>' } else { ' ' };
-        let Some(step) = steps.get(place) else {
-            page.item(here, &format!("{cursor}+ add {what}"));
-            continue;
-        };
-        let (title, was, then) = parts(step);
-        let at = match step.at {
-            None => "now".to_owned(),
-            Some(at) => when(at, state.now()),
-        };
-        let on = if step.on { "[on ]" } else { "[off]" };
-        page.item(
-            here,
-            &format!(
-                "{cursor}{:<2}{on} {}{}{}{}",
-                place + 1,
-                fit(&title, name.saturating_sub(1)) + " ",
-                fit(&was, value - 1) + " ",
-                fit(&then, value - 1) + " ",
-                if page.width() >= 60 { &at } else { "" }
-            ),
-        );
-    }
-}
-
-/// What a change is about, its value before and after.
-fn parts(step: &Step) -> (String, String, String) {
-    let resource = step.change.resource().name();
-    match &step.change {
-        Change::Setting { id, from, to } => {
-            let shown = |value: &Option<crate::domain::Value>| {
-                value
-                    .as_ref()
-                    .map_or_else(|| "(absent)".to_owned(), ToString::to_string)
-            };
-            let was = from.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-            (format!("{resource} {}", id.name), was, shown(to))
-        }
-        Change::Capacity { what, factor, .. } => (format!("{resource} {what}"), "x1".into(), format!("x{factor}")),
-        Change::Traffic { factor, .. } => (format!("{resource} traffic"), "x1".into(), format!("x{factor}")),
-    }
 }
 
 /// A horizon in hours or days: `6 h`, `30 d`; one that is no round number of them as it is.
@@ -266,27 +192,31 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     // The figures of before stay in sight until the new ones are there.
     let again = pane.current().job.is_some() && pane.current().outcome.is_some();
     let running = if again { ", new" } else { "" };
+    let actual = outcome_of(state).filter(|outcome| outcome.actual);
+    let since = actual.and_then(|outcome| outcome.changes.begins_before(outcome.at + outcome.horizon));
+    let as_it_is = if actual.is_some() { "actual" } else { "as it is" };
     let carried = outcome_of(state).map_or(pane.horizon, |outcome| outcome.horizon);
-    let title = match wide {
-        true => format!(" OUTCOME over {}{running}", far(carried)),
-        false => format!(" OUTCOME {}", far(carried)),
+    let title = match (wide, since) {
+        (true, Some(since)) => format!(" OUTCOME since {}{running}", when(since, state.now())),
+        (true, None) => format!(" OUTCOME over {}{running}", far(carried)),
+        (false, _) => format!(" OUTCOME {}", far(carried)),
     };
     let with = |letter: &str| format!("with {letter} (80 %)");
     page.line(
         Role::Heading,
         &match (wide, second) {
-            (false, _) => format!("{}{}with {letter}", fit(&title, name), fit("as it is", 10)),
+            (false, _) => format!("{}{}with {letter}", fit(&title, name), fit(as_it_is, 10)),
             (true, None) => format!(
                 "{}{}{}{}evidence",
                 fit(&title, name),
-                fit("as it is", 10),
+                fit(as_it_is, 10),
                 fit(&with(letter), 22),
                 fit("difference", 11)
             ),
             (true, Some(_)) => format!(
                 "{}{}{}{}{}evidence",
                 fit(&title, name),
-                fit("as it is", 10),
+                fit(as_it_is, 10),
                 fit(&with("A"), 22),
                 fit(&with("B"), 22),
                 fit("B minus A", 11)
@@ -381,18 +311,25 @@ fn tail(state: &State, page: &mut Page<'_>) {
         let notes = page.left().saturating_sub(4);
         rows.extend(outcome.notes.iter().take(notes).map(|note| ("NOTE", note.to_string())));
         rows.extend(path(outcome).map(|path| ("PATH", path)));
-        let rests = if state.at.is_some() {
+        let rests = if state.at.is_some() && !outcome.actual {
             "learnt again from values kept"
         } else {
             "no system was touched"
         };
-        let run = format!(
-            "{} paths over {}, seed {}, as of {}; {rests}",
-            outcome.runs,
-            far(outcome.horizon),
-            outcome.seed,
-            clock(outcome.at)
-        );
+        let run = match outcome.actual {
+            true => format!(
+                "measured {}-{}, the changes put on it; {rests}",
+                when(outcome.at, state.now()),
+                when(outcome.at + outcome.horizon, state.now())
+            ),
+            false => format!(
+                "{} paths over {}, seed {}, as of {}; {rests}",
+                outcome.runs,
+                far(outcome.horizon),
+                outcome.seed,
+                clock(outcome.at)
+            ),
+        };
         rows.push(("RUN", run));
     }
     rows.push(match (&pane.b, pane.on_b) {

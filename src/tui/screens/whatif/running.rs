@@ -9,7 +9,7 @@ use crate::{
 /// What to ask when the screen is entered, or when the data it shows have changed: what was not asked yet. A what-if keeps
 /// the time it was run at; `r` runs it anew.
 pub fn refresh(state: &mut State) -> Vec<Effect> {
-    let at = state.at;
+    let (at, now) = (state.at, state.now());
     let pane = &mut state.whatif;
     let horizon = pane.horizon;
     let mut effects = Vec::new();
@@ -29,6 +29,7 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
         } else if !answered && scenario.job.is_none() && scenario.failed.is_none() {
             pane.next_job += 1;
             scenario.job = Some(pane.next_job);
+            scenario.long = at.is_some() || scenario.changes.begins_before(now).is_some();
             effects.push(Effect::Ask(
                 tag(what),
                 Query::WhatIf {
@@ -41,20 +42,20 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
             ));
         }
     }
-    // Only what is learnt again from the past takes long enough to be watched.
-    if at.is_some() && !pane.polling && running(&state.whatif) {
+    // Only what is read again from the past takes long enough to be watched.
+    if !pane.polling && running(&state.whatif) {
         state.whatif.polling = true;
         effects.push(Effect::PollAfter(POLL));
     }
     effects
 }
 
-/// Whether an answer is awaited.
+/// Whether an answer is awaited that takes long.
 fn running(pane: &Pane) -> bool {
     [Some(&pane.a), pane.b.as_ref()]
         .into_iter()
         .flatten()
-        .any(|scenario| scenario.job.is_some())
+        .any(|scenario| scenario.job.is_some() && scenario.long)
 }
 
 /// Time to ask how far the what-ifs are.

@@ -3,6 +3,7 @@ use crossterm::event::KeyModifiers;
 use super::*;
 use crate::{
     domain::{Evidence, Forecast, Quantiles, Unit, Value},
+    engine::Query,
     tui::{fixture, look::Charset},
 };
 
@@ -64,6 +65,7 @@ pub(in crate::tui::screens) fn outcome(changes: ChangeSet) -> Outcome {
         ],
         notes: vec!["no evidence for web-07 net.eth0.retrans".into()],
         inside_seen: true,
+        actual: false,
     }
 }
 
@@ -313,4 +315,90 @@ fn the_export_holds_seed_and_time() {
         panic!()
     };
     assert!(text.contains("\"seed\": 7") && text.contains("2026-03-14T14:32:00Z"));
+}
+
+/// What would have been, from a quarter of an hour before 13:55 on.
+fn past(changes: ChangeSet) -> Outcome {
+    let (from, now) = (fixture::at("13:46:00"), fixture::now());
+    let mut outcome = Outcome {
+        at: from,
+        horizon: now - from,
+        actual: true,
+        ..outcome(changes)
+    };
+    for (_, before, after) in &mut outcome.bands {
+        for forecast in [before, after] {
+            (forecast.start, forecast.step) = (from, Span::from_mins(1));
+        }
+    }
+    for effect in &mut outcome.effects {
+        effect.crossing = None;
+    }
+    outcome
+}
+
+#[test]
+fn a_change_that_was_made_is_undone_at_its_time() {
+    let mut state = state(80, 24);
+    let made: Vec<_> = fixture::chart().changes.into_iter().rev().collect();
+    let effects = replay(&mut state, &made, Some(fixture::id("db-01/mem.available_pct")));
+    let [
+        Effect::Ask(tag, Query::WhatIf { changes, at: None, .. }),
+        Effect::PollAfter(_),
+    ] = &effects[..]
+    else {
+        panic!("{effects:?}")
+    };
+    let [first, second] = &changes.steps[..] else {
+        panic!("{changes:?}")
+    };
+    assert_eq!((first.on, second.on), (true, false));
+    assert_eq!(first.at, Some(made[0].at));
+    assert!(matches!(&first.change, Change::Setting { from, to, .. } if *from == made[0].to && *to == made[0].from));
+    // Longer than what is looked ahead, and yet the answer.
+    state.whatif.horizon = Span::from_mins(30);
+    answer(
+        &mut state,
+        tag,
+        Ok(Box::new(Answer::WhatIf(Box::new(past(changes.clone()))))),
+    );
+    state.live = state.shown.clone();
+    insta::assert_snapshot!("past-80x24", fixture::text(&crate::tui::view_to_buffer(&state, 80, 24)));
+    let small = drawn(&state, 40, 9);
+    assert!(small.contains("[on ] db-01 pg.shared~ 24GB   8GB"), "{small}");
+    // Kept, it is a change to make.
+    let kept = actual::from_now_on(state.whatif.a.outcome.as_ref().unwrap());
+    assert_eq!(kept.changes.steps[0].at, None);
+}
+
+#[test]
+fn the_undoing_of_a_change_moves_between_its_making_and_now() {
+    let mut state = state(80, 24);
+    let made = fixture::chart().changes;
+    let newest = made.last().unwrap().clone();
+    let mut settings = state.shown.settings.to_vec();
+    for row in settings.iter_mut().filter(|row| row.id == newest.id) {
+        row.last_change = Some(std::sync::Arc::new(newest.clone()));
+    }
+    let mut snapshot = (*state.shown).clone();
+    snapshot.settings = settings.into();
+    state.shown = std::sync::Arc::new(snapshot);
+    replay(&mut state, &made, None);
+    let at = |state: &State| state.whatif.a.changes.steps[0].at;
+    assert_eq!(at(&state), Some(newest.at));
+    press(&mut state, KeyCode::Char('['));
+    assert_eq!(at(&state), Some(newest.at), "not before it was made");
+    press(&mut state, KeyCode::Char(']'));
+    assert_eq!(at(&state), Some(newest.at + Span::from_mins(1)));
+    for _ in 0..60 {
+        press(&mut state, KeyCode::Char(']'));
+    }
+    assert!(
+        at(&state).is_some_and(|at| at > state.now()),
+        "then it is a change to come"
+    );
+    for _ in 0..60 {
+        press(&mut state, KeyCode::Char('['));
+    }
+    assert_eq!(at(&state), None, "and of now it is no more about what has been");
 }

@@ -1,6 +1,6 @@
 //! When a change happens, and how far is looked ahead.
 
-use super::{changed, refresh};
+use super::{actual, changed, refresh};
 use crate::{
     domain::Span,
     tui::state::{Effect, State},
@@ -9,21 +9,28 @@ use crate::{
 /// How far one can look ahead, hours.
 const HORIZONS: [i64; 8] = [1, 3, 6, 12, 24, 72, 168, 720];
 
-/// Moves when the change under the cursor happens by a step of the chart; not before the time it is asked at, nor behind the horizon.
+/// Moves when the change under the cursor happens by a step of the chart; not behind the horizon. The undoing of a change that was made
+/// goes back to the time of that, what is yet to be made no further than the time it is asked at.
 pub(super) fn later(state: &mut State, by: i64) -> Vec<Effect> {
     let start = state.now();
     let outcome = state.whatif.current().outcome.as_ref();
     let horizon = outcome.map_or(state.whatif.horizon, |outcome| outcome.horizon);
     let step = Span((horizon.0 / 36).max(Span::from_mins(1).0));
     let row = state.whatif.row;
+    let step_under = state.whatif.current().changes.steps.get(row).cloned();
+    let was = step_under.and_then(|under| actual::moved(state, &under, by));
     let Some(change) = state.whatif.current_mut().changes.steps.get_mut(row) else {
         return Vec::new();
     };
+    if let Some(to) = was {
+        change.at = to;
+        return changed(state);
+    }
     let from = change.at.filter(|at| *at > start);
     let to = from.map_or(start.floor(step), |at| at.floor(step)) + step * by;
     let to = (to > start).then_some(to.min(start + horizon));
     if to.is_none() && from.is_none() {
-        state.message = Some("it happens at the start already; 6, then w asks from a time before".into());
+        state.message = Some("it happens at the start already; w on a change on 6 asks what was without it".into());
         return Vec::new();
     }
     change.at = to;
