@@ -1,5 +1,6 @@
 //! The only place with tasks and a clock: runs sources, pipeline and store, publishes snapshots, answers queries.
 
+mod ahead;
 mod answer;
 mod any;
 pub mod clock;
@@ -23,6 +24,7 @@ mod snapshot;
 mod socket;
 mod usage;
 
+pub use ahead::Ahead;
 pub use any::*;
 pub use exposition::exposition;
 pub use keeper::*;

@@ -28,7 +28,7 @@ use tokio_util::{
 use super::{Answer, Link, LinkError, LocalLink, Query, Snapshot};
 
 /// Raised with every change of the frames.
-const PROTOCOL: u32 = 2;
+const PROTOCOL: u32 = 3;
 /// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
 const FRAME: usize = 256 << 20;
 
