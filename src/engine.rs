@@ -1,5 +1,6 @@
 //! The only place with tasks and a clock: runs sources, pipeline and store, publishes snapshots, answers queries.
 
+mod ahead;
 mod answer;
 mod any;
 pub mod clock;
@@ -24,6 +25,7 @@ mod socket;
 mod usage;
 mod whatif;
 
+pub use ahead::Ahead;
 pub use any::*;
 pub use exposition::exposition;
 pub use keeper::*;

@@ -240,7 +240,7 @@ impl Runtime for ThisHost {
         };
         let scrapes = async {
             match scraped {
-                Some(scraped) => scraped.serve(engine.link().snapshots()).await,
+                Some(scraped) => scraped.serve(Arc::new(engine.link())).await,
                 None => std::future::pending().await,
             }
         };

@@ -127,7 +127,7 @@ pub enum Command {
         #[arg(long, value_name = "ADDR", value_parser = address, conflicts_with = "once")]
         metrics: Option<SocketAddr>,
     },
-    /// Record everything the sources of this host say, for `replay`; needs no store and disturbs no engine.
+    /// Record everything the sources of this host say, for `replay`, or with --from what the store holds of the past; disturbs no engine.
     Record(record::Args),
     /// Open a recording in the console as if it happened now; without a terminal, print the status at its end.
     Replay(replay::Args),
@@ -270,6 +270,15 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
                 .engine(&watching(out)?, run, *metrics)
                 .await
                 .map(|()| Exit::Done)
+        }
+        Some(Command::Record(args)) if args.from.is_some() => {
+            let link = runtime.connect(&setup()?, Need::Stored).await?;
+            let context = Context {
+                link: &link,
+                when: &runtime.when(),
+                json,
+            };
+            args.past(&context, out).await
         }
         Some(Command::Record(args)) => {
             out.note(&runtime.record(&setup()?, args).await?);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Chart, Column, ForecastView, Keeper, LinkError, Query, Timeline, explain::explain, local::Asked, past,
+    Answer, Chart, Column, ForecastView, Keeper, LinkError, Query, ahead::ahead, explain::explain, local::Asked, past,
     publish::columns_in_memory, rebuild, run::Loop, whatif::Question,
 };
 use crate::{
@@ -17,8 +17,6 @@ use crate::{
 
 /// Columns a chart may have.
 const COLUMNS: i64 = 4_096;
-/// Entries a timeline may have of each sort.
-const ENTRIES: usize = 2_000;
 /// Rows a statement may return.
 const ROWS: usize = 10_000;
 
@@ -68,7 +66,17 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         }
         Query::Timeline { from, to } => {
             engine.commit(now);
-            return through(engine, reply, move |store| timeline(store, from, to));
+            return through(engine, reply, move |store| {
+                past::timeline(store, from, to).map(Answer::Timeline)
+            });
+        }
+        Query::Recorded { from, to, begin } => {
+            engine.commit(now);
+            return through(engine, reply, move |store| {
+                store
+                    .recorded(from, to, begin)
+                    .map(|batch| Answer::Recorded(Box::new(batch)))
+            });
         }
         Query::Audit(limit) => {
             engine.commit(now);
@@ -184,6 +192,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             }
             Ok(Answer::Done)
         }
+        Query::Ahead(spans) => Ok(Answer::Ahead(ahead(&engine.state, &spans))),
         Query::Explain(id) => explain(engine, &id, now).map(Answer::Text),
         Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
         Query::Issues => {
@@ -320,24 +329,6 @@ fn chart(engine: &Loop, id: SeriesId, from: Timestamp, to: Timestamp, step: Span
         }
         Ok(Answer::Chart(chart))
     });
-}
-
-fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Result<Answer, StoreError> {
-    let people = ["note", "what-if", "dismiss", "accept", "limit", "mute"];
-    let (entries, _) = store.audit(ENTRIES)?;
-    let mut notes: Vec<_> = entries
-        .into_iter()
-        .filter(|entry| entry.at >= from && entry.at <= to && people.contains(&&*entry.what))
-        .collect();
-    notes.reverse();
-    Ok(Answer::Timeline(Timeline {
-        from,
-        to,
-        changes: store.changes(from, to, ENTRIES)?,
-        events: store.events(from, to, ENTRIES)?,
-        findings: store.findings(from, to)?,
-        notes,
-    }))
 }
 
 fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits: (u64, u64)) -> ForecastView {

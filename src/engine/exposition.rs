@@ -2,8 +2,8 @@
 
 use std::fmt::{Display, Write};
 
-use super::{MetricRow, Snapshot};
-use crate::domain::{Mark, Severity, Side, Timestamp};
+use super::{Ahead, MetricRow, Snapshot};
+use crate::domain::{Mark, SeriesId, Severity, Side, Timestamp};
 
 /// Metrics that are told; of what is beyond, only the number.
 const MOST: usize = 10_000;
@@ -12,11 +12,11 @@ const BAND: [(&str, usize); 5] = [("0.025", 0), ("0.1", 2), ("0.5", 6), ("0.9", 
 /// The parts of all paths that have passed a limit by the times of a crossing.
 const CROSSED: [&str; 3] = ["0.1", "0.5", "0.9"];
 
-/// All that is told of `snapshot`, a line each, ended by `\n`. No label holds a control character, no value is NaN.
+/// All that is told of `snapshot`, and of what is expected `ahead` of its metrics, a line each, ended by `\n`. No label holds a control character, no value is NaN.
 #[must_use]
-pub fn exposition(snapshot: &Snapshot) -> String {
+pub fn exposition(snapshot: &Snapshot, ahead: &[Ahead]) -> String {
     let mut page = Page::default();
-    shadows(snapshot, &mut page);
+    shadows(snapshot, ahead, &mut page);
     findings(snapshot, &mut page);
     ledger(snapshot, &mut page);
     engine(snapshot, &mut page);
@@ -83,7 +83,7 @@ fn current(row: &&MetricRow) -> bool {
     !matches!(row.mark, Mark::Stale | Mark::Removed)
 }
 
-fn shadows(snapshot: &Snapshot, page: &mut Page) {
+fn shadows(snapshot: &Snapshot, ahead: &[Ahead], page: &mut Page) {
     let rows = || snapshot.metrics.iter().filter(current).take(MOST);
     let mut family = page.gauge("foreshadow_actual", "Newest value of a series, in its own unit.");
     for row in rows() {
@@ -93,7 +93,7 @@ fn shadows(snapshot: &Snapshot, page: &mut Page) {
     }
     let mut family = page.quantiles(
         "foreshadow_expected",
-        "What had been expected of the newest value of a series, by quantile.",
+        "What had been expected of the newest value of a series, by quantile; with ahead, what is expected of it so many seconds later.",
     );
     for row in rows() {
         let Some(expected) = row.expected else { continue };
@@ -102,6 +102,19 @@ fn shadows(snapshot: &Snapshot, page: &mut Page) {
                 ("resource", &row.id.resource),
                 ("series", &row.id.name),
                 ("quantile", &level),
+            ];
+            family.add(&labels, expected.0[place]);
+        }
+    }
+    let is_told = |id: &SeriesId| rows().any(|row| row.id == *id);
+    for (id, span, expected) in ahead.iter().filter(|(id, ..)| is_told(id)) {
+        let secs = span.secs_f64();
+        for (level, place) in BAND {
+            let labels: [(&str, &dyn Display); 4] = [
+                ("resource", &id.resource),
+                ("series", &id.name),
+                ("quantile", &level),
+                ("ahead", &secs),
             ];
             family.add(&labels, expected.0[place]);
         }
@@ -322,7 +335,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{Crossing, Limit, MetricKind, Options, Quantiles, Record, ResourceId, SeriesId, Span, Unit};
+    use crate::domain::{Crossing, Limit, MetricKind, Options, Quantiles, Record, ResourceId, Span, Unit};
 
     fn row(name: &str, value: f64) -> MetricRow {
         MetricRow {
@@ -356,7 +369,18 @@ mod tests {
             ..Record::default()
         }]
         .into();
-        exposition(&snapshot)
+        let ahead: Vec<Ahead> = ["gone", "old"]
+            .into_iter()
+            .chain(snapshot.metrics.iter().take(3).map(|row| &*row.id.name))
+            .map(|name| {
+                (
+                    SeriesId::new(&ResourceId::new("host", "h"), name),
+                    Span::from_hours(1),
+                    Quantiles::certain(7.0),
+                )
+            })
+            .collect();
+        exposition(&snapshot, &ahead)
     }
 
     #[test]
@@ -380,6 +404,7 @@ mod tests {
         for line in [
             format!("foreshadow_actual{{{labels}}} 3.5"),
             format!("foreshadow_expected{{{labels},quantile=\"0.975\"}} 2"),
+            format!("foreshadow_expected{{{labels},quantile=\"0.1\",ahead=\"3600\"}} 7"),
             format!("foreshadow_surprise{{{labels}}} 1.5"),
             format!("foreshadow_limit{{{labels},side=\"above\"}} 90"),
             format!("foreshadow_crossing_probability_ratio{{{labels}}} 0.75"),
@@ -389,6 +414,7 @@ mod tests {
         ] {
             assert!(page.lines().any(|told| told == line), "{line}\n{page}");
         }
+        assert!(!page.contains("\"gone\""), "nothing is known of it now");
         assert!(!page.contains("NaN") && !page.contains("quantile=\"0.9\"} 0"));
     }
 

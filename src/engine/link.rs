@@ -7,11 +7,11 @@ use tokio::sync::watch;
 
 use crate::{
     domain::{
-        ChangeSet, Crossing, Event, Finding, Forecast, Limit, ProposalId, Quantiles, SeriesId, SettingChange, Span,
-        Timestamp,
+        Batch, ChangeSet, Crossing, Event, Finding, Forecast, Limit, ProposalId, Quantiles, SeriesId, SettingChange,
+        Span, Timestamp,
     },
     drift::{Difference, Match},
-    engine::Snapshot,
+    engine::{Ahead, Snapshot},
     simulate::Outcome,
     store::{AuditEntry, Format, StoreInfo, Table},
 };
@@ -75,6 +75,17 @@ pub enum Query {
         /// To when.
         to: Timestamp,
     },
+    /// What the sources told in a range.
+    Recorded {
+        /// From when.
+        from: Timestamp,
+        /// To when, exclusive.
+        to: Timestamp,
+        /// Whether a recording begins there: then with all settings as they were.
+        begin: bool,
+    },
+    /// What is expected of the metrics that matter most, so far ahead each.
+    Ahead(Vec<Span>),
     /// The newest entries of the audit, at most this many.
     Audit(u32),
     /// Everything behind one number of a series, as lines of text.
@@ -129,6 +140,10 @@ pub enum Answer {
     AsOf(Arc<Snapshot>),
     /// To [`Query::Timeline`].
     Timeline(Timeline),
+    /// To [`Query::Ahead`].
+    Ahead(Vec<Ahead>),
+    /// To [`Query::Recorded`].
+    Recorded(Box<Batch>),
     /// To [`Query::Audit`].
     Audit {
         /// Newest first.

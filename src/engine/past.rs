@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Health, MetricRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage,
+    Health, MetricRow, SettingRow, Snapshot, SourceRow, StoreRow, Timeline, Usage,
     publish::{crossings, hour_before, marks},
     resources::resources,
 };
@@ -13,6 +13,9 @@ use crate::{
     pipeline::State,
     store::{Store, StoreError},
 };
+
+/// Entries a timeline may have of each sort.
+const ENTRIES: usize = 2_000;
 
 /// Reads a snapshot of `at`: values, settings, findings and proposals as they were known and shown then.
 pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp) -> Result<Snapshot, StoreError> {
@@ -113,6 +116,25 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
             ok: true,
             ..StoreRow::default()
         },
+    })
+}
+
+/// What happened from `from` to `to`.
+pub(super) fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Result<Timeline, StoreError> {
+    let people = ["note", "what-if", "dismiss", "accept", "limit", "mute"];
+    let (entries, _) = store.audit(ENTRIES)?;
+    let mut notes: Vec<_> = entries
+        .into_iter()
+        .filter(|entry| entry.at >= from && entry.at <= to && people.contains(&&*entry.what))
+        .collect();
+    notes.reverse();
+    Ok(Timeline {
+        from,
+        to,
+        changes: store.changes(from, to, ENTRIES)?,
+        events: store.events(from, to, ENTRIES)?,
+        findings: store.findings(from, to)?,
+        notes,
     })
 }
 

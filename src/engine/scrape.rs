@@ -5,11 +5,12 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
-    sync::{Semaphore, watch},
+    sync::{Mutex, Semaphore},
     time::timeout,
 };
 
-use super::{Snapshot, exposition::exposition};
+use super::{Ahead, Answer, Link, Query, Snapshot, exposition::exposition};
+use crate::domain::{Span, Timestamp};
 
 /// Scrapes answered at the same time; who comes beyond waits.
 const AT_ONCE: usize = 4;
@@ -20,6 +21,13 @@ const ASKING: Duration = Duration::from_secs(5);
 const TAKING: Duration = Duration::from_secs(20);
 /// How long nobody is let in after the system could give no socket.
 const BREATH: Duration = Duration::from_millis(200);
+
+/// How far ahead is told, besides the horizon of the options; and how long that stands.
+const DISTANCES: [Span; 2] = [Span::from_mins(5), Span::from_hours(1)];
+const STANDS: Span = Span::from_mins(1);
+
+/// What is expected ahead, and of when; asked for once for all who scrape.
+type Foretold = Mutex<Option<(Timestamp, Vec<Ahead>)>>;
 
 /// A TCP socket that waits for scrapes.
 #[derive(Debug)]
@@ -45,8 +53,9 @@ impl Scraped {
         self.listener.local_addr()
     }
 
-    /// Answers with the newest of `snapshots` for as long as the future is held.
-    pub async fn serve(self, snapshots: watch::Receiver<Arc<Snapshot>>) {
+    /// Answers with what the engine of `link` knows for as long as the future is held.
+    pub async fn serve<L: Link>(self, link: Arc<L>) {
+        let foretold: Arc<Foretold> = Arc::default();
         let room = Arc::new(Semaphore::new(AT_ONCE));
         loop {
             let Ok(place) = room.clone().acquire_owned().await else {
@@ -56,23 +65,45 @@ impl Scraped {
                 tokio::time::sleep(BREATH).await;
                 continue;
             };
-            let snapshots = snapshots.clone();
+            let (link, foretold) = (link.clone(), foretold.clone());
             tokio::spawn(async move {
                 // Who hangs up, or is too slow, gets no answer.
-                let _ = answer(stream, &snapshots).await;
+                let _ = answer(stream, &*link, &foretold).await;
                 drop(place);
             });
         }
     }
 }
 
-async fn answer(mut stream: TcpStream, snapshots: &watch::Receiver<Arc<Snapshot>>) -> io::Result<()> {
+/// All that is told now.
+async fn page<L: Link>(link: &L, foretold: &Foretold) -> String {
+    let snapshot: Arc<Snapshot> = link.snapshots().borrow().clone();
+    let now = snapshot.at.unwrap_or(Timestamp(0));
+    let mut foretold = foretold.lock().await;
+    let stands = |of: Timestamp| of <= now && now - of < STANDS;
+    if foretold.as_ref().is_none_or(|(of, _)| !stands(*of)) {
+        let mut spans = DISTANCES.to_vec();
+        if !spans.contains(&snapshot.options.horizon) {
+            spans.push(snapshot.options.horizon);
+        }
+        // An engine that ends answers no more: the rest is told all the same.
+        let all = match link.ask(Query::Ahead(spans)).await {
+            Ok(Answer::Ahead(all)) => all,
+            _ => Vec::new(),
+        };
+        *foretold = Some((now, all));
+    }
+    let ahead = foretold.as_ref().map_or(&[][..], |(_, all)| all);
+    exposition(&snapshot, ahead)
+}
+
+async fn answer<L: Link>(mut stream: TcpStream, link: &L, foretold: &Foretold) -> io::Result<()> {
     let (reader, mut writer) = stream.split();
     let asked = timeout(ASKING, request(BufReader::new(reader.take(REQUEST)))).await??;
     let (status, body) = match asked.split(' ').collect::<Vec<_>>()[..] {
         ["GET" | "HEAD", target, version] if version.starts_with("HTTP/1.") => {
             match target.split('?').next().unwrap_or_default() {
-                "/metrics" => ("200 OK", exposition(&snapshots.borrow().clone())),
+                "/metrics" => ("200 OK", page(link, foretold).await),
                 "/" => ("200 OK", "foreshadow: see /metrics\n".into()),
                 _ => ("404 Not Found", "there is only /metrics\n".into()),
             }

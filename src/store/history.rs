@@ -169,15 +169,15 @@ impl Db {
 
 /// A stretch of time and the roll-up it is read from; level 0 are values.
 #[derive(Debug, PartialEq)]
-struct Piece {
-    level: usize,
-    from: i64,
-    to: i64,
+pub(super) struct Piece {
+    pub level: usize,
+    pub from: i64,
+    pub to: i64,
 }
 
 /// What to read for `from..to` in buckets of `length`: the coarsest level that is fine enough, a coarser one where that is gone,
 /// finer ones at the ends and for what is not rolled up yet. Pieces do not overlap.
-fn pieces(progress: &Progress, from: i64, to: i64, length: i64) -> Vec<Piece> {
+pub(super) fn pieces(progress: &Progress, from: i64, to: i64, length: i64) -> Vec<Piece> {
     let fitting = (1..LEVELS.len())
         .rev()
         .find(|level| LEVELS[*level].length <= length)

@@ -12,6 +12,7 @@ mod maintain;
 mod open;
 mod query;
 mod read;
+mod recorded;
 mod rollup;
 mod schema;
 mod write;

@@ -245,7 +245,7 @@ impl Db {
     }
 
     /// A change from the columns series, changed_at, previous, value, changed_by, backfilled.
-    fn change(&self, row: &Row<'_>) -> Result<SettingChange, duckdb::Error> {
+    pub(super) fn change(&self, row: &Row<'_>) -> Result<SettingChange, duckdb::Error> {
         let value = |column| {
             let json: Option<String> = row.get(column)?;
             json.map(|json| serde_json::from_str::<Value>(&json).map_err(|error| unreadable(column, error)))
@@ -281,7 +281,7 @@ fn unpacked<T: serde::de::DeserializeOwned>(row: &Row<'_>) -> Result<T, duckdb::
 }
 
 /// What is known of a metric that no source has described.
-fn undescribed(id: &SeriesId) -> MetricMeta {
+pub(super) fn undescribed(id: &SeriesId) -> MetricMeta {
     MetricMeta {
         id: id.clone(),
         unit: Unit::None,

@@ -22,8 +22,9 @@ use crate::domain::{
     Timestamp,
 };
 
-/// The version of the format that is written. Older ones are read as they were meant, newer ones are refused.
-pub const VERSION: u32 = 1;
+/// The version of the format that is written. Version 1 had no archives, and did not say what was told of later; it is read as it was
+/// meant. Newer ones are refused.
+pub const VERSION: u32 = 2;
 
 /// What the first line says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

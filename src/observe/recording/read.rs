@@ -66,7 +66,8 @@ impl Recording {
             Err(RecordingError::Malformed { .. }) => return Err(none()),
             Err(error) => return Err(error),
         };
-        let version = first["foreshadow_recording"].as_u64().ok_or_else(none)?;
+        let version = first["foreshadow_recording"].as_u64().filter(|version| *version > 0);
+        let version = version.ok_or_else(none)?;
         if version > u64::from(VERSION) {
             return Err(RecordingError::Newer {
                 file: file.into(),
