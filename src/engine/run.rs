@@ -410,7 +410,10 @@ impl Loop {
     pub(super) fn remember(&mut self, mut changes: Vec<SettingChange>, now: Timestamp) -> u64 {
         for change in &mut changes {
             let hash = |by: &Arc<str>| format!("{:?}", SecretHash::of(&self.key, by.as_bytes()));
-            change.by = change.by.as_ref().map(|by| hash(by).replace("secret#", "author#").into());
+            change.by = change
+                .by
+                .as_ref()
+                .map(|by| hash(by).replace("secret#", "author#").into());
         }
         let before = self.write.changes.len();
         self.step(

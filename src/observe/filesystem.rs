@@ -12,7 +12,7 @@ use super::{
     Host, ObserveError, Source,
     file::Again,
     meter::{BYTES, Column, Meter, Origin, Sort, percent},
-    mountinfo::{Mount, mounts},
+    mountinfo::{Mount, View, mounts},
 };
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
 
@@ -46,6 +46,7 @@ const SPACE: &[Column<StatVfs>] = &[
 pub(super) struct FileSystems {
     name: &'static str,
     remote: bool,
+    /// The folder that the points lie in.
     root: PathBuf,
     resource: ResourceId,
     origin: Origin,
@@ -68,13 +69,14 @@ impl FileSystems {
     }
 
     fn new(host: &Host, name: &'static str, remote: bool, least: Span) -> Self {
+        let view = View::of(&host.root);
         Self {
             name,
             remote,
-            root: host.root.clone(),
+            root: host.root.join(view.below),
             resource: host.resource.clone(),
             origin: Origin::new(host, name, least.max(host.interval)),
-            file: Again::new(&host.root, "proc/self/mountinfo"),
+            file: Again::new(&host.root, view.file),
             seen: blake3::hash(b""),
             measured: BTreeMap::new(),
             noted: false,
@@ -168,6 +170,20 @@ impl Source for FileSystems {
 mod tests {
     use super::*;
     use crate::observe::fixture::{Tree, value};
+
+    #[test]
+    fn a_service_measures_what_init_sees() {
+        let tree = Tree::new();
+        std::fs::create_dir_all(tree.path("proc/1/ns")).unwrap();
+        std::fs::create_dir_all(tree.path("proc/self/ns")).unwrap();
+        std::os::unix::fs::symlink("mnt:[1]", tree.path("proc/1/ns/mnt")).unwrap();
+        std::os::unix::fs::symlink("mnt:[2]", tree.path("proc/self/ns/mnt")).unwrap();
+        std::fs::create_dir_all(tree.path("proc/1/root/srv/small")).unwrap();
+        tree.write("proc/self/mountinfo", "1 0 0:9 / /srv/small ro - tmpfs tmpfs rw\n");
+        tree.write("proc/1/mountinfo", "1 0 0:9 / /srv/small rw - tmpfs tmpfs rw\n");
+        let batch = tree.read(&mut FileSystems::local(&tree.host()), 0).unwrap();
+        assert!(value(&batch, "fs./srv/small.used_pct").is_some());
+    }
 
     #[test]
     fn one_file_system_is_measured_once() {

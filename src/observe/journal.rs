@@ -12,7 +12,7 @@ use super::{
     Host, ObserveError, Source,
     child::ask,
     file::{Mark, failed, mark},
-    log::Line,
+    log::{ACCOUNTS, Line},
     witness::{Deed, Witness},
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
@@ -21,7 +21,7 @@ use crate::domain::{Batch, ResourceId, Span, Timestamp};
 pub(super) const BACK: Span = Span::from_hours(1);
 /// Most entries of one reading.
 const MOST: usize = 500;
-/// Entries that are asked for: of priority warning and above, or of a program that lets people in, or with a message id of
+/// Entries that are asked for, beside those of [`ACCOUNTS`]: of priority warning and above, or of a program that lets people in, or with a message id of
 /// systemd about a unit (started, stopped, failed to start, failed with a result, reloaded, to be restarted; systemd.catalog).
 /// Of the kernel all is asked for: a link that goes down is no warning to it.
 const WANTED: [&str; 21] = [
@@ -113,7 +113,15 @@ impl Journal {
     fn ask(&self, args: &[&str]) -> Result<Vec<u8>, ObserveError> {
         let root = format!("--root={}", self.root.display());
         let elsewhere = (self.root != Path::new("/")).then_some(root.as_str());
-        let all: Vec<&str> = args.iter().copied().chain(elsewhere).chain(WANTED).collect();
+        let accounts = ACCOUNTS.map(|program| format!("SYSLOG_IDENTIFIER={program}"));
+        let accounts = ["+"].into_iter().chain(accounts.iter().map(String::as_str));
+        let all: Vec<&str> = args
+            .iter()
+            .copied()
+            .chain(elsewhere)
+            .chain(WANTED)
+            .chain(accounts)
+            .collect();
         ask("journalctl", &all)
     }
 

@@ -8,6 +8,11 @@ use super::secret::scrub;
 /// Longest text of an event, characters.
 const LONGEST: usize = 300;
 
+/// Programs that make, change and remove users and groups: each line of theirs is a deed.
+pub(super) const ACCOUNTS: [&str; 10] = [
+    "useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "gpasswd", "passwd", "chpasswd", "chage",
+];
+
 /// A log line taken apart.
 pub(super) struct Line<'a> {
     /// When it was written.
@@ -84,6 +89,7 @@ impl Line<'_> {
             return Some((EventKind::Service, None));
         }
         match self.program {
+            program if ACCOUNTS.contains(&program) => Some((EventKind::Login, None)),
             // A link that goes down is no warning to the kernel.
             "kernel" if self.warning || kernel_trouble(message).is_some() => Some((EventKind::Kernel, None)),
             _ if !self.warning => None,
@@ -247,6 +253,10 @@ mod tests {
         assert_eq!(
             told("kernel", "Out of memory: Killed process 7", true).unwrap().0,
             EventKind::Kernel
+        );
+        assert_eq!(
+            told("useradd", "new user: name=carol, UID=1001", false).unwrap().1,
+            "useradd: new user: name=carol, UID=1001"
         );
         assert_eq!(told("cron", "job done", false), None);
     }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use super::{
     Host, ObserveError, Source,
     file::Again,
-    mountinfo::{Mount, mounts},
+    mountinfo::{Mount, View, mounts},
     scope::Scope,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
@@ -24,7 +24,7 @@ pub(super) struct Mounts {
 impl Mounts {
     pub(super) fn new(host: &Host) -> Self {
         Self {
-            file: Again::new(&host.root, "proc/self/mountinfo"),
+            file: Again::new(&host.root, View::of(&host.root).file),
             every: host.settings_interval,
             scope: Scope::new(host, "mount"),
         }

@@ -1,11 +1,39 @@
-//! The mounts of the system, from `/proc/self/mountinfo` (proc_pid_mountinfo(5)).
+//! The mounts of the system, from mountinfo (proc_pid_mountinfo(5)).
 #![cfg(target_os = "linux")]
 
 use std::{
     ffi::OsStr,
+    fs,
     os::unix::ffi::OsStrExt as _,
     path::{Path, PathBuf},
 };
+
+/// From where the mounts of the host are seen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct View {
+    /// The file that lists them.
+    pub(super) file: &'static str,
+    /// The folder their points lie in.
+    pub(super) below: &'static str,
+}
+
+impl View {
+    /// As init sees them, where this process sees others and may look: a service has its own mounts, most of them read-only, and
+    /// none that its unit hides.
+    pub(super) fn of(root: &Path) -> Self {
+        let names = |process: &str| fs::read_link(root.join("proc").join(process).join("ns/mnt")).ok();
+        match (names("1"), names("self")) {
+            (Some(init), Some(own)) if init != own => Self {
+                file: "proc/1/mountinfo",
+                below: "proc/1/root",
+            },
+            _ => Self {
+                file: "proc/self/mountinfo",
+                below: "",
+            },
+        }
+    }
+}
 
 /// One mount.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -281,7 +281,10 @@ impl SettingShadow {
         let (probability, reasons) = self.learner.newest_change();
         Undoing {
             probability,
-            reasons: reasons.into_iter().map(|reason| (reason.what.into(), reason.by)).collect(),
+            reasons: reasons
+                .into_iter()
+                .map(|reason| (reason.what.into(), reason.by))
+                .collect(),
             watch: Span((self.learner.watch(probability) * 86.4e9) as i64),
         }
     }

@@ -94,8 +94,11 @@ impl SettingShadow {
             return;
         }
 
-        
-        for change in self.changes.iter().filter(|change| change.id != *id && change.id.name == id.name) {
+        for change in self
+            .changes
+            .iter()
+            .filter(|change| change.id != *id && change.id.name == id.name)
+        {
             let Some(to) = &change.to else { continue };
             let mut peers = outlook.peers.iter_mut().filter(|peer| peer.first.is_none());
             if let Some(peer) = peers.find(|peer| !peer.value.differs(to)) {

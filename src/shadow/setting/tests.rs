@@ -211,7 +211,10 @@ fn what_was_remembered_of_the_past_is_learnt_when_no_more_of_it_comes() {
         shadow.settle(now + MINUTE * minute);
     }
     let (restless, other) = (shadow.week(&id("sysctl.s1"), now), shadow.week(&id("sysctl.s2"), now));
-    assert!(restless > 0.3 && restless > 5.0 * quiet && other < restless / 5.0, "{restless} {quiet} {other}");
+    assert!(
+        restless > 0.3 && restless > 5.0 * quiet && other < restless / 5.0,
+        "{restless} {quiet} {other}"
+    );
     assert_eq!(shadow.get(&id("sysctl.s1")).unwrap().value, Value::Int(1));
 }
 

@@ -30,14 +30,7 @@ pub use self::{
     edit::{Class, Edit, Op, Place},
     undone::Reason,
 };
-use self::{
-    hazard::Hazard,
-    lists::Lists,
-    numbers::Steps,
-    table::Table,
-    undone::Undone,
-    values::NextValues,
-};
+use self::{hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues};
 
 /// The number a text is, if it is a finite one.
 fn number_of(text: &str) -> Option<f64> {
