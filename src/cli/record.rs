@@ -193,3 +193,209 @@ fn steps(batch: Batch, told: &mut BTreeSet<SeriesId>) -> BTreeMap<Timestamp, Bat
     }
     steps
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        cli::When,
+        domain::{
+            Event, EventKind, Limit, MetricKind, MetricMeta, Observation, Options, Point, ResourceId, SettingChange,
+            SettingSnapshot, Side, Unit, Value,
+        },
+        engine::{Engine, Pace, Player, Setup, Sources},
+        observe::recording::Recording,
+    };
+
+    fn begin() -> Timestamp {
+        "2026-03-14T13:00:00Z".parse().unwrap()
+    }
+
+    fn host() -> ResourceId {
+        ResourceId::new("host", "a")
+    }
+
+    /// An hour in which a setting is changed and a metric passes its limit five minutes later.
+    fn incident(file: &Path) {
+        let meta = |name: &str, limit: Option<f64>| MetricMeta {
+            id: SeriesId::new(&host(), name),
+            unit: Unit::Percent,
+            kind: MetricKind::Bounded { lo: 0.0, hi: 100.0 },
+            cadence: Span::from_secs(10),
+            source: "t".into(),
+            limit: limit.map(|value| Limit {
+                value,
+                side: Side::Above,
+                by: "default".into(),
+            }),
+        };
+        let metas = [meta("cpu.busy_pct", None), meta("fs./.used_pct", Some(90.0))];
+        let header = Header {
+            foreshadow_recording: VERSION,
+            program: "0".into(),
+            resources: vec![host()],
+            from: begin(),
+            interval: Span::from_secs(10),
+            redacted: false,
+        };
+        let mut recorder = Recorder::create(file, &header, None).unwrap();
+        let setting = |to: i64| (std::sync::Arc::from("sysctl.vm.x"), Value::Int(to));
+        for number in 0..360 {
+            let at = begin() + Span::from_secs(10) * number;
+            let swing = (number % 7) as f64;
+            let values = [20.0 + swing, if number < 300 { 50.0 } else { 95.0 } + swing / 10.0];
+            let observation = |(meta, value): (&MetricMeta, f64)| Observation {
+                id: meta.id.clone(),
+                point: Point { at, value },
+            };
+            let mut batch = Batch {
+                metrics: if number == 0 { metas.to_vec() } else { Vec::new() },
+                observations: metas.iter().zip(values).map(observation).collect(),
+                ..Batch::default()
+            };
+            if number == 0 {
+                batch.snapshots.push(SettingSnapshot {
+                    resource: host(),
+                    scope: "sysctl".into(),
+                    at,
+                    settings: Some([setting(60)].into()),
+                });
+            }
+            if number == 270 {
+                batch.changes.push(SettingChange {
+                    id: SeriesId::new(&host(), "sysctl.vm.x"),
+                    at,
+                    after: None,
+                    from: Some(Value::Int(60)),
+                    to: Some(Value::Int(1)),
+                    by: Some("ana".into()),
+                    backfilled: false,
+                });
+                batch.events.push(Event {
+                    at,
+                    resource: host(),
+                    kind: EventKind::Login,
+                    what: "sudo: sysctl".into(),
+                    who: Some("ana".into()),
+                    backfilled: false,
+                });
+            }
+            // An engine takes what was read a little later.
+            recorder.step(&batch, at + Span(5_000)).unwrap();
+        }
+        recorder.finish().unwrap();
+    }
+
+    /// An engine that has played `file` to its end.
+    async fn played(file: &Path) -> Engine {
+        let setup = Setup {
+            options: Options {
+                interval: Span::from_secs(10),
+                ..Options::default()
+            },
+            store: None,
+            resource: host(),
+            root: "/".into(),
+            sources: Sources::None,
+            play: Some(Player::new(Recording::open(file).unwrap(), Pace::new(f64::INFINITY))),
+            recorder: None,
+            who: "t".into(),
+        };
+        let engine = Engine::start(setup, None).unwrap();
+        let mut snapshots = engine.link().snapshots();
+        let ended = |snapshot: &std::sync::Arc<crate::engine::Snapshot>| {
+            snapshot.replay.as_ref().is_some_and(|replay| replay.ended)
+        };
+        snapshots.wait_for(ended).await.unwrap();
+        engine
+    }
+
+    /// Mark, series, and the second it began, of all that was found.
+    async fn found(engine: &Engine) -> BTreeSet<(String, String, i64)> {
+        let query = Query::Timeline {
+            from: begin(),
+            to: begin() + Span::from_hours(2),
+        };
+        let Ok(Answer::Timeline(timeline)) = engine.link().ask(query).await else {
+            panic!("no timeline");
+        };
+        let one = |finding: &crate::domain::Finding| {
+            let series = finding.series.first().map(ToString::to_string).unwrap_or_default();
+            (finding.mark.to_string(), series, finding.since.secs())
+        };
+        timeline.findings.iter().map(one).collect()
+    }
+
+    #[tokio::test]
+    async fn a_past_out_of_the_store_plays_to_the_same_findings() {
+        let folder = tempfile::tempdir().unwrap();
+        let (live, past) = (folder.path().join("live.jsonl"), folder.path().join("past.jsonl.gz"));
+        incident(&live);
+        let engine = played(&live).await;
+        let when = When {
+            now: begin() + Span::from_hours(2),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let link = engine.link();
+        let context = Context {
+            link: &link,
+            when: &when,
+            json: false,
+        };
+        let args = |from: &str, to: &str| Args {
+            file: past.clone(),
+            length: None,
+            from: Some(from.into()),
+            to: to.into(),
+            redact: false,
+        };
+        let mut out = Out::new(std::io::sink(), std::io::sink());
+        // Where nothing is kept, nothing is left behind.
+        for (from, to) in [("2001-01-01", "2001-01-02"), ("14:00", "13:00")] {
+            assert!(args(from, to).past(&context, &mut out).await.is_err());
+            assert!(!past.exists());
+        }
+        let whole = args("2026-03-14 13:00", "2026-03-14 14:30");
+        whole.past(&context, &mut out).await.unwrap();
+        let again = played(&past).await;
+        let (first, second) = (found(&engine).await, found(&again).await);
+        assert!(
+            first
+                .iter()
+                .any(|(mark, series, _)| mark.contains("breach") && series.ends_with("used_pct"))
+        );
+        assert!(
+            first.iter().any(|(_, series, _)| series.ends_with("sysctl.vm.x")),
+            "{first:?}"
+        );
+        assert_eq!(first, second);
+        let snapshot = again.link().snapshots().borrow().clone();
+        assert_eq!((snapshot.metrics.len(), snapshot.settings.len()), (2, 1));
+        // It is not written over.
+        assert!(whole.past(&context, &mut out).await.is_err());
+    }
+
+    #[test]
+    fn a_recording_of_the_first_format_plays() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("old.jsonl");
+        let head = |version: u32| {
+            format!(
+                "{{\"foreshadow_recording\":{version},\"program\":\"0.1.0\",\"resources\":[\"host:a\"],\"from\":\"2026-03-14T13:00:00Z\",\"interval\":2.0,\"redacted\":false}}\n"
+            )
+        };
+        let step = "{\"now\":\"2026-03-14T13:00:01Z\",\"changes\":[{\"id\":\"host:a/etc.x\",\"at\":\"2026-03-14T13:00:01Z\",\"from\":null,\"to\":{\"int\":1},\"by\":null}],\
+            \"events\":[{\"at\":\"2026-03-14T13:00:00Z\",\"resource\":\"host:a\",\"kind\":\"log\",\"what\":\"x\",\"who\":null}]}\n";
+        std::fs::write(&file, head(1) + step).unwrap();
+        let (batch, _) = Recording::open(&file).unwrap().next().unwrap().unwrap();
+        assert_eq!((batch.changes.len(), batch.events.len()), (1, 1));
+        assert!(!batch.changes[0].backfilled && !batch.events[0].backfilled && batch.archives.is_empty());
+        for (version, says) in [(0, "no recording"), (3, "formats up to 2")] {
+            std::fs::write(&file, head(version) + step).unwrap();
+            let why = Recording::open(&file).err().unwrap().to_string();
+            assert!(why.contains(says) && !why.contains('\n'), "{why}");
+        }
+    }
+}

@@ -367,4 +367,41 @@ mod tests {
             (true, Some(minute(7) + Span::from_secs(2)))
         );
     }
+
+    #[test]
+    fn what_happened_before_it_began_is_told_later() {
+        struct Log;
+        impl Source for Log {
+            fn name(&self) -> &'static str {
+                "log"
+            }
+            fn every(&self) -> Span {
+                Span::from_secs(2)
+            }
+            fn progress(&self) -> Option<(u64, u64)> {
+                Some((1, 4))
+            }
+            fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+                for at in [now - Span::from_hours(1), now] {
+                    out.events.push(crate::domain::Event {
+                        at,
+                        resource: crate::domain::ResourceId::new("host", "a"),
+                        kind: crate::domain::EventKind::Log,
+                        what: "x".into(),
+                        who: None,
+                        backfilled: false,
+                    });
+                }
+                Ok(())
+            }
+        }
+        let group = Group {
+            name: "events",
+            sources: vec![Box::new(Log)],
+        };
+        let mut reader = Reader::new(group, &[], Timestamp::from_secs(9_000));
+        let read = reader.read(Timestamp::from_secs(9_000));
+        let marks: Vec<bool> = read.batch.events.iter().map(|event| event.backfilled).collect();
+        assert_eq!((marks, read.rows[0].progress), (vec![true, false], Some((1, 4))));
+    }
 }

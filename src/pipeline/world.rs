@@ -355,4 +355,75 @@ mod tests {
             Some(Timestamp::from_secs(50))
         );
     }
+
+    #[test]
+    fn an_archive_is_kept_once_and_a_history_tells_nothing_twice() {
+        use crate::domain::{Archive, MetricKind, MetricMeta, Unit, Value};
+        let (mut state, options, host) = (State::default(), Options::default(), ResourceId::new("host", "a"));
+        let id = SeriesId::new(&host, "load.1");
+        let meta = MetricMeta {
+            id: id.clone(),
+            unit: Unit::None,
+            kind: MetricKind::Gauge,
+            cadence: Span::from_secs(2),
+            source: "load".into(),
+            limit: None,
+        };
+        let point = |secs: i64| Point {
+            at: Timestamp::from_secs(secs),
+            value: 1.0,
+        };
+        let archive = |id: &SeriesId| Archive {
+            id: id.clone(),
+            source: "sysstat".into(),
+            every: Span::from_mins(10),
+            points: (0..6).map(|number| point(number * 600)).collect(),
+        };
+        let change = |at: i64, after: Option<i64>| SettingChange {
+            id: SeriesId::new(&host, "pkg.x"),
+            at: Timestamp::from_secs(at),
+            after: after.map(Timestamp::from_secs),
+            from: Some(Value::Int(1)),
+            to: Some(Value::Int(2)),
+            by: None,
+            backfilled: after.is_none(),
+        };
+        let batch = Batch {
+            metrics: vec![meta],
+            observations: vec![Observation {
+                id: id.clone(),
+                point: point(9_000),
+            }],
+            archives: vec![archive(&id), archive(&SeriesId::new(&host, "disk.gone.util_pct"))],
+            changes: vec![change(9_000, Some(8_940))],
+            ..Batch::default()
+        };
+        let now = Timestamp::from_secs(9_000);
+        let first = super::super::step(&mut state, &batch, &options, now, 7);
+        let told = first.write.backfills.iter().map(|one| (&*one.id.name, one.values));
+        assert_eq!(told.collect::<Vec<_>>(), [("load.1", 6)]);
+        assert_eq!(first.write.observations.len(), 7);
+        assert!(first.write.observations[1..].iter().all(|(_, bits)| *bits == 0.0));
+        assert_eq!(state.shadows.newest, Some(now));
+        let again = Batch {
+            archives: batch.archives.clone(),
+            past: vec![change(8_950, None), change(5_000, None)],
+            ..Batch::default()
+        };
+        let second = super::super::step(&mut state, &again, &options, now, 7);
+        assert!(second.write.backfills.is_empty() && second.write.observations.is_empty());
+        // What was seen as it happened is not told of again by a history that knows it to the second.
+        let changes: Vec<_> = first
+            .write
+            .changes
+            .iter()
+            .chain(&second.write.changes)
+            .map(|one| one.at.secs())
+            .collect();
+        assert_eq!(changes.iter().filter(|at| **at == 5_000).count(), 1);
+        assert!(
+            second.write.changes.iter().all(|one| one.at.secs() != 8_950),
+            "{changes:?}"
+        );
+    }
 }

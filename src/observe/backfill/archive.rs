@@ -253,3 +253,118 @@ impl Past {
         self.series.values().map(Vec::len).sum()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::Tree;
+
+    /// Files of lines, a time and a value each; `?` stands for a program that is not there.
+    const KEEPER: Keeper = Keeper {
+        source: "plain-past",
+        name: "plain",
+        program: "plain-reader",
+        folders: &["var/log/plain", "var/log/none"],
+        is_one: |name| name.starts_with("day"),
+        ask: |path| match fs::read(path) {
+            Ok(text) if text == b"?" => Err(ObserveError::Absent {
+                what: "plain-reader".into(),
+            }),
+            Ok(text) => Ok(text),
+            Err(source) => Err(crate::observe::file::failed(path, source)),
+        },
+        take: |text, past| {
+            for line in std::str::from_utf8(text).map_err(|why| why.to_string())?.lines() {
+                let (at, value) = line.split_once(' ').ok_or("no value")?;
+                past.sample(Timestamp::from_secs(at.parse().map_err(|_| "no time")?));
+                past.tell("load.1", value.parse().unwrap_or(f64::NAN));
+            }
+            Ok(())
+        },
+    };
+
+    fn now() -> i64 {
+        1_700_000_000
+    }
+
+    fn day(tree: &Tree, name: &str, age: u64, text: &[u8]) {
+        let path = format!("var/log/plain/{name}");
+        tree.write(&path, text);
+        let written = UNIX_EPOCH + std::time::Duration::from_secs(now() as u64 - age * 86_400);
+        let file = fs::File::options().write(true).open(tree.path(&path)).unwrap();
+        file.set_modified(written).unwrap();
+    }
+
+    #[test]
+    fn the_newest_comes_first_and_what_cannot_be_read_is_told() {
+        let tree = Tree::new();
+        day(&tree, "day1", 3, b"100 1\n700 2\n1300 nan\n1900 3\n1900 4\n1200 5\n");
+        day(&tree, "day2", 2, b"half");
+        day(&tree, "day3", 1, b"5000 6\n");
+        day(&tree, "day0", 90, b"1 1\n");
+        day(&tree, "other", 1, b"1 1\n");
+        let mut source = Archives::new(&tree.host(), KEEPER);
+        assert_eq!(source.progress(), None);
+        assert!(tree.read(&mut source, now()).unwrap().is_empty());
+        assert_eq!(source.progress(), Some((0, 3)));
+        assert!(
+            tree.read(&mut source, now() + 2).unwrap().is_empty(),
+            "the others have not told yet"
+        );
+        let newest = tree.read(&mut source, now() + 8).unwrap();
+        assert_eq!(
+            newest.archives[0].points,
+            [Point {
+                at: Timestamp::from_secs(5_000),
+                value: 6.0
+            }]
+        );
+        assert_eq!(source.progress(), Some((1, 3)));
+        assert!(tree.read(&mut source, now() + 10).unwrap().is_empty());
+        let oldest = tree.read(&mut source, now() + 12).unwrap();
+        let values: Vec<f64> = oldest.archives[0].points.iter().map(|point| point.value).collect();
+        assert_eq!(
+            (values, oldest.archives[0].every),
+            (vec![1.0, 2.0, 3.0], Span::from_mins(10))
+        );
+        let told = &oldest.events[0].what;
+        assert!(
+            told.starts_with(
+                "the archives of plain were read: 4 values since 1970-01-01T00:01:40Z; 1 of 3 were left out"
+            ),
+            "{told}"
+        );
+        assert!(told.contains("day2: no value"), "{told}");
+        assert_eq!((source.progress(), source.every()), (None, REST));
+        assert!(tree.read(&mut source, now() + 3_600).unwrap().is_empty());
+    }
+
+    #[test]
+    fn archives_without_their_program_are_one_line_until_it_is_there() {
+        let tree = Tree::new();
+        let mut source = Archives::new(&tree.host(), KEEPER);
+        assert!(matches!(
+            tree.read(&mut source, now()),
+            Err(ObserveError::Absent { .. })
+        ));
+        day(&tree, "day1", 1, b"?");
+        tree.read(&mut source, now()).unwrap();
+        let why = tree.read(&mut source, now() + 8).unwrap_err().to_string();
+        assert_eq!(
+            why,
+            "plain-reader, which reads the 1 archives of plain, is not on this system"
+        );
+        day(&tree, "day1", 1, b"5 5\n");
+        tree.read(&mut source, now() + 70).unwrap();
+        assert_eq!(tree.read(&mut source, now() + 80).unwrap().archives.len(), 1);
+        // None that can be read is a fault that stays.
+        let mut source = Archives::new(&tree.host(), KEEPER);
+        day(&tree, "day1", 1, b"\xff");
+        tree.read(&mut source, now()).unwrap();
+        assert_eq!(tree.read(&mut source, now() + 8).unwrap().events.len(), 1);
+        assert!(matches!(
+            tree.read(&mut source, now() + 3_600),
+            Err(ObserveError::Malformed { .. })
+        ));
+    }
+}

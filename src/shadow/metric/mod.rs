@@ -19,6 +19,7 @@ mod normal;
 mod outlook;
 mod profile;
 mod proportion;
+mod recall;
 mod residuals;
 mod season;
 mod seasonal;
@@ -238,39 +239,6 @@ impl MetricShadow {
         }
         self.points += 1;
         judged
-    }
-
-    /// Takes values of before the newest one, oldest first, each of which stands for a time as long as `every`, and gives those that it
-    /// did not know: values of before its first one, and of steps of which it has none. The grids whose steps are at least as long
-    /// learn from them; how far off the next value may be is not learnt from values that lie so far apart. Taking them again
-    /// changes nothing.
-    pub fn recall(&mut self, past: &[Point], every: Span) -> Vec<Point> {
-        let (Some(first), Some(newest)) = (self.since(), self.newest) else {
-            return Vec::new();
-        };
-        let coarse = |grid: &Grid| grid.step.0.saturating_mul(20) >= every.0.saturating_mul(19);
-        let coarsest = self.grids.last().filter(|grid| coarse(grid));
-        let hole = |at: Timestamp| coarsest.is_some_and(|grid| !grid.holds(at));
-        let mut last = None;
-        let mut new: Vec<Point> = Vec::new();
-        for point in past {
-            let in_order = last.replace(point.at).is_none_or(|last| last < point.at);
-            let unknown = point.at < first || point.at < newest.at && hole(point.at);
-            if in_order && unknown && point.value.is_finite() {
-                let value = point.value.clamp(self.lo.max(-Self::HUGE), self.hi.min(Self::HUGE));
-                new.push(Point { value, ..*point });
-            }
-        }
-        for grid in self.grids.iter_mut().filter(|grid| coarse(grid)) {
-            grid.recall(&new);
-        }
-        if let Some(oldest) = new.first() {
-            self.recalled = Some(first.min(oldest.at));
-            if self.grids.iter().any(Grid::due) {
-                self.refitted = None;
-            }
-        }
-        new
     }
 
     /// Whether a value is not after the newest, and not the last of a row of late ones.
