@@ -21,7 +21,9 @@ fn ahead(outlook: &Outlook) -> Vec<String> {
     }
     if let Some([grows, shrinks, both]) = outlook.ways {
         let [grows, shrinks, both] = [grows, shrinks, both].map(|odds| odds * 100.0);
-        lines.push(format!("if it changes: grows {grows:.0} %, shrinks {shrinks:.0} %, both {both:.0} %"));
+        lines.push(format!(
+            "if it changes: grows {grows:.0} %, shrinks {shrinks:.0} %, both {both:.0} %"
+        ));
     }
     for (value, odds) in &outlook.next {
         lines.push(format!("if it changes: to {value} {:.0} %", odds * 100.0));

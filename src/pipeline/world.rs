@@ -176,7 +176,10 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, ou
 
 fn changed(state: &mut State, change: SettingChange, now: Timestamp, out: &mut Step) {
     out.write.scored.extend(state.ledger.changed(&change));
-    let probability = state.shadows.settings.undone(&change, now, SettingShadow::UNDONE_WITHIN);
+    let probability = state
+        .shadows
+        .settings
+        .undone(&change, now, SettingShadow::UNDONE_WITHIN);
     state.ledger.predict(Prediction {
         series: change.id.clone(),
         made_at: change.at,

@@ -54,7 +54,7 @@ impl Tally {
 }
 
 /// The words for the sorts of claims.
-const SORTS: [&str; 4] = ["value", "crosses", "changes", "undone"];
+const SORTS: [&str; 5] = ["value", "crosses", "changes", "undone", "follows"];
 
 /// Distances that records are kept by: claims made up to so long before they were due.
 const AHEAD: [Span; 8] = [
@@ -79,6 +79,7 @@ fn sort(claim: &Claim) -> Sort {
         Claim::Crosses { limit, side, .. } => (1, limit.to_bits().rotate_left(1) ^ *side as u64),
         Claim::Changes(_) => (2, 0),
         Claim::Undone { .. } => (3, 0),
+        Claim::Follows(_) => (4, 0),
     }
 }
 
@@ -152,7 +153,7 @@ impl Ledger {
                     passed.then_some(1.0)
                 }
             }
-            Claim::Changes(_) | Claim::Undone { .. } => None,
+            Claim::Changes(_) | Claim::Follows(_) | Claim::Undone { .. } => None,
         };
         self.score_where(id, point.at, due)
     }
@@ -165,7 +166,7 @@ impl Ledger {
                 return None;
             }
             match &prediction.claim {
-                Claim::Changes(_) => Some(1.0),
+                Claim::Changes(_) | Claim::Follows(_) => Some(1.0),
                 Claim::Undone { to, .. } => (*to == change.to).then_some(1.0),
                 Claim::Value(_) | Claim::Crosses { .. } => None,
             }
@@ -239,7 +240,10 @@ impl Ledger {
                 let naive = if naive.is_finite() { naive } else { loss };
                 (inside(quantiles.band80()), inside(quantiles.band95()), loss, naive)
             }
-            Claim::Crosses { probability, .. } | Claim::Changes(probability) | Claim::Undone { probability, .. } => {
+            Claim::Crosses { probability, .. }
+            | Claim::Changes(probability)
+            | Claim::Follows(probability)
+            | Claim::Undone { probability, .. } => {
                 // The base rate before this one, with one of each sort assumed (Laplace).
                 let seen = tally.scored as f64;
                 let base = (tally.held80 * seen + 1.0) / (seen + 2.0);

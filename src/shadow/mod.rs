@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub use ledger::Ledger;
 pub use metric::{Judged, MetricShadow, lasts};
 pub use setting::{
-    Outlook, PeerValue, SettingShadow, SettingState, Undoing,
+    Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Undoing,
     learned::{Class, Edit, Learner, Next, Op, Place},
 };
 

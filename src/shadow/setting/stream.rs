@@ -108,7 +108,8 @@ pub(super) fn members(from: Option<&Value>, to: Option<&Value>) -> (usize, usize
         return (0, 0);
     };
     let lacks = |a: &std::collections::BTreeMap<_, Value>, b: &std::collections::BTreeMap<_, Value>| {
-        let here = |(name, value): &(&std::sync::Arc<str>, &Value)| b.get(*name).is_none_or(|other| other.differs(value));
+        let here =
+            |(name, value): &(&std::sync::Arc<str>, &Value)| b.get(*name).is_none_or(|other| other.differs(value));
         a.iter().filter(|member| here(member)).count()
     };
     (lacks(to, from), lacks(from, to))
@@ -169,7 +170,10 @@ mod tests {
     fn what_is_one_of_many_stands_in_brackets() {
         for (name, told) in [
             ("pkg.libgcc:amd64", "/pkg/[libgcc:amd64]"),
-            ("sysctl.net.ipv4.conf.eth0.rp_filter", "/sysctl/net/ipv4/conf/[eth0]/rp_filter"),
+            (
+                "sysctl.net.ipv4.conf.eth0.rp_filter",
+                "/sysctl/net/ipv4/conf/[eth0]/rp_filter",
+            ),
             ("etc.ssh/sshd_config:Port", "/etc/ssh/sshd_config/Port"),
             ("mount./srv/data:options", "/mount/[|srv|data]/options"),
             ("net.eth0.mtu", "/net/[eth0]/mtu"),

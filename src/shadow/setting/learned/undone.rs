@@ -338,7 +338,9 @@ impl Undone {
             .map(|(_, days)| *days)
             .collect();
         late.sort_by(f32::total_cmp);
-        let Some(lacking) = wanted.checked_sub(soon + 1) else { return SHORT };
+        let Some(lacking) = wanted.checked_sub(soon + 1) else {
+            return SHORT;
+        };
         late.get(lacking).map_or(WINDOW, |days| f64::from(*days))
     }
 
@@ -351,7 +353,11 @@ impl Undone {
         let seen = |bin: usize| f64::from(self.delays[bin]) + PRIOR / DELAYS as f64;
         let whole = (place as usize).min(DELAYS);
         let sum: f64 = (0..whole).map(seen).sum();
-        let part = if whole < DELAYS { seen(whole) * place.fract() } else { 0.0 };
+        let part = if whole < DELAYS {
+            seen(whole) * place.fract()
+        } else {
+            0.0
+        };
         ((sum + part) / total).clamp(0.0, 1.0)
     }
 }
