@@ -13,7 +13,7 @@ pub use ledger::Ledger;
 pub use metric::{Judged, MetricShadow, lasts};
 pub use setting::{
     Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Undoing,
-    learned::{Class, Edit, Learner, Next, Op, Place},
+    learned::{Class, Edit, Learner, Next, Op, Place, Tracker},
 };
 
 use crate::domain::{Event, Limit, MetricMeta, SeriesId, Timestamp};

@@ -347,6 +347,8 @@ fn the_list_of_changes_is_bounded() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
     fn any_changes_at_any_time_give_probabilities(
         steps in prop::collection::vec((0..6u8, 0..4u8, -100_000..10_000_000i64), 0..80),

@@ -239,7 +239,7 @@ fn plot<'a>(state: &'a State, row: &'a MetricRow, lists: &'a Lists) -> Plot<'a> 
 #[must_use]
 pub fn next(state: &State) -> String {
     if state.resource.settings.open {
-        return "x says what speaks for it; w tries another value on 5; o orders; Tab goes back".into();
+        return "x says what speaks for it; w tries another value; o orders; Tab goes back".into();
     }
     let Some(id) = focus(state) else {
         return "no metric yet: the first values are being read".into();

@@ -31,7 +31,10 @@ pub struct Tracker {
     left: f64,
     left_near: f64,
     hour: i64,
-    minute: i64,
+    /// Changes seen by the hour of the day at which they happened, fading, and their sum.
+    hours: [f64; 24],
+    /// This hour's looks.
+    budget: f64,
 }
 
 /// How a setting stands to one that changed.
@@ -58,12 +61,14 @@ const NEAR: [(Near, f64); 5] = [
     (Near::Folder, 0.03),
 ];
 /// Of an hour's looks, how many are for what is likeliest, and at most for what is near a change; the rest goes in turn.
-const HOT: f64 = 0.6;
-const NEARBY: f64 = 0.35;
+const HOT: f64 = 0.75;
+const NEARBY: f64 = 0.2;
 /// What a setting is still worth after one of its section, of its resource, of its value.
 const FADE: [f32; 3] = [0.7, 0.8, 0.7];
 /// Most settings near one change that are taken in, of each sort.
 const MOST: usize = 400;
+/// How the looks of an hour of the day grow with the changes that happen at it.
+const POWER: f64 = 0.7;
 /// No look for what has changed with less than this probability.
 const LEAST: f64 = 0.01;
 
@@ -74,10 +79,13 @@ impl Tracker {
         let minute = (at * 1_440.0).floor() as i64;
         let hour = minute.div_euclid(60);
         if hour != self.hour {
-            (self.hour, self.minute) = (hour, hour * 60);
-            (self.left, self.left_near) = (budget, budget * NEARBY);
+            self.hour = hour;
+            self.budget = budget * self.share(hour);
+            (self.left, self.left_near) = (self.budget, self.budget * NEARBY);
+            let budget = self.budget;
             self.plan(learner, at, (budget * HOT) as usize);
         }
+        let budget = self.budget;
         let gone = (minute - self.hour * 60) as f64 + 1.0;
         let mut looks = Vec::new();
         while self.left_near >= 1.0 && self.left >= 1.0 {
@@ -139,6 +147,15 @@ impl Tracker {
         worth.into_iter().map(|(place, _)| place).collect()
     }
 
+    /// How many times the usual looks an hour of the day is worth, by the changes that happened at it; 1 in the mean of a day.
+    fn share(&self, hour: i64) -> f64 {
+        let (all, prior) = (self.hours.iter().sum::<f64>(), 48.0);
+        let of = |hour: usize| (self.hours[hour] + prior / 24.0) / (all + prior) * 24.0;
+        let worth = |hour: usize| of(hour).powf(POWER).clamp(0.3, 3.0);
+        let mean = (0..24).map(worth).sum::<f64>() / 24.0;
+        worth(hour.rem_euclid(24) as usize) / mean
+    }
+
     fn next_in_turn(&mut self, learner: &Learner) -> Option<u32> {
         let all = learner.table.settings.len();
         for _ in 0..all {
@@ -190,6 +207,8 @@ impl Tracker {
             );
         }
         let Some((when, from)) = changed else { return };
+        self.hours = self.hours.map(|count| count * 0.9995);
+        self.hours[((when * 24.0).floor() as i64).rem_euclid(24) as usize] += 1.0;
         let seen = &learner.table.settings[setting as usize];
         for (near, prior) in NEAR {
             let (looks, found) = self.proved.get(&near).copied().unwrap_or_default();

@@ -114,7 +114,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let value_cells = if state.room() == Room::Large { 18 } else { 10 };
     let head = if wide {
         format!(
-            " mark status {} {} bits   7 d  changed",
+            " mark status  {} {} bits   7 d  changed",
             fit("setting", name_cells),
             fit("now", value_cells)
         )
