@@ -131,6 +131,14 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
         promise::verify(state, now, &mut out);
         world::forget(state, now);
         state.shadows.settings.settle(now);
+        for one in state.shadows.settings.newly_expected() {
+            state.ledger.predict(Prediction {
+                series: one.id,
+                made_at: now,
+                due: one.due,
+                claim: Claim::Follows(one.probability),
+            });
+        }
     }
     out
 }

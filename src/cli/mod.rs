@@ -166,7 +166,7 @@ pub enum Command {
     /// Say how surprising each value of a stream is: JSON lines of series, t (Unix seconds) and v in, of series, t and score (bits) out.
     Detect,
     /// Say which settings change next, to what, and which changes are undone: JSON lines of events and questions in, of answers out.
-    SettingsBench,
+    SettingsBench(settings_bench::Args),
     /// Print a shell's completion script.
     Completions(completions::Args),
     /// Print the manual page.
@@ -314,7 +314,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Import(args)) if args.is_history() => import::git::run(args, &setup()?, runtime, json, out).await,
         Some(Command::Import(args)) => import::run(args, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
-        Some(Command::SettingsBench) => settings_bench::run(std::io::stdin().lock(), out),
+        Some(Command::SettingsBench(args)) => settings_bench::run(args, std::io::stdin().lock(), out),
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),
         Some(Command::Man) => man::run(Cli::command(), out),
     }

@@ -1,5 +1,7 @@
 //! `settings-bench`: what the models of settings say of a stream of changes, asked in between.
 
+mod measure;
+
 use std::{borrow::Cow, io::BufRead};
 
 use serde::{Deserialize, Serialize};
@@ -10,8 +12,18 @@ use crate::{
     shadow::{Class, Edit, Learner, Next, Op, Place},
 };
 
+use measure::{Measured, Policy};
+
+/// Arguments of `settings-bench`.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub struct Args {
+    /// Measures a policy on the stream instead of answering its questions.
+    #[arg(long, value_enum)]
+    measure: Option<Policy>,
+}
+
 /// A line of the stream: an event, or with `q` a question.
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Line<'a> {
     t: f64,
     #[serde(default)]
@@ -47,7 +59,7 @@ struct Line<'a> {
     n: usize,
 }
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Question {
     /// Which settings change within seven days?
@@ -75,27 +87,35 @@ struct Ways {
     mixed: f64,
 }
 
-/// Answers every question of `input` from the lines before it.
+/// Answers every question of `input` from the lines before it, or measures a policy on it.
 ///
 /// # Errors
 /// [`Usage`] with the line that is none of the stream's.
-pub(super) fn run(input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn run(args: &Args, input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
     let mut learner = Learner::default();
+    let mut measured = args.measure.map(Measured::new);
     for (place, line) in input.lines().enumerate() {
-        let line = line.map_err(|error| Usage(format!("stdin, line {}: {error}", place + 1)))?;
-        if line.trim().is_empty() {
+        let raw = line.map_err(|error| Usage(format!("stdin, line {}: {error}", place + 1)))?;
+        if raw.trim().is_empty() {
             continue;
         }
-        let line: Line<'_> = serde_json::from_str(&line).map_err(|error| {
+        let line: Line<'_> = serde_json::from_str(&raw).map_err(|error| {
             Usage(format!(
                 "stdin, line {}: neither an event nor a question of a settings stream: {error}",
                 place + 1
             ))
         })?;
+        if let Some(measured) = &mut measured {
+            measured.take(&mut learner, &line, &raw);
+            continue;
+        }
         match answer(&mut learner, &line) {
             Some(answer) => out.record(&answer)?,
             None => observe(&mut learner, &line),
         }
+    }
+    if let Some(measured) = measured {
+        out.record(&measured.result())?;
     }
     Ok(Exit::Done)
 }
@@ -173,7 +193,7 @@ mod tests {
     fn bench(input: &str) -> (u8, Vec<Value>, String) {
         let (data, notes) = (Page::default(), Page::default());
         let mut out = Out::new(data.clone(), notes.clone());
-        let result = run(input.as_bytes(), &mut out);
+        let result = run(&Args::default(), input.as_bytes(), &mut out);
         let code = code(result, &mut out);
         let answers = data.text();
         let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap());
@@ -221,6 +241,45 @@ mod tests {
         assert_eq!((code, answers.len()), (0, 5));
         assert!(answers[1]["lo"].as_f64().unwrap() < answers[1]["hi"].as_f64().unwrap());
         assert_eq!(answers[3]["top"].as_array().unwrap().len(), 0);
+    }
+
+    #[test]
+    fn policies_are_measured_on_what_comes_after_the_first_question() {
+        let mut stream = String::new();
+        for s in 0..40 {
+            stream += &format!(
+                "{{\"t\":0,\"s\":{s},\"op\":\"init\",\"resource\":\"r\",\"path\":\"/p{s}\",\"type\":\"number\",\"new\":1}}\n"
+            );
+        }
+        for day in 1..60 {
+            if day == 20 {
+                stream += "{\"q\":\"change7d\",\"id\":1,\"t\":1728000}\n";
+            }
+            // Changed in the morning, put back half an hour later.
+            for (minutes, value) in [(480, 2), (510, 1)] {
+                let t = day * 86_400 + minutes * 60;
+                stream += &format!(
+                    "{{\"t\":{t},\"c\":\"c{t}\",\"s\":7,\"op\":\"change\",\"resource\":\"r\",\"path\":\"/p7\",\"type\":\"number\",\"new\":{value}}}\n"
+                );
+            }
+        }
+        let measure = |policy| {
+            let (data, notes) = (Page::default(), Page::default());
+            let mut out = Out::new(data.clone(), notes);
+            run(&Args { measure: Some(policy) }, stream.as_bytes(), &mut out).unwrap();
+            drop(out);
+            serde_json::from_str::<Value>(&data.text()).unwrap()
+        };
+        let watch = measure(Policy::Watch);
+        assert_eq!(
+            (&watch["changes"], watch["seen"].as_f64() > Some(0.4)),
+            (&Value::from(80), true),
+            "{watch}"
+        );
+        let looks = measure(Policy::Looks);
+        assert_eq!(looks["changes"], 80);
+        assert!(looks["seen"].as_f64() > Some(0.5), "{looks}");
+        assert!(looks["looks"].as_u64() <= Some(60 * 24 * 2 + 48), "{looks}");
     }
 
     #[test]

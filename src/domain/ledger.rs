@@ -25,6 +25,8 @@ pub enum Claim {
     },
     /// The setting changes before the due time, with this probability.
     Changes(f64),
+    /// The setting changes before the due time because others did, with this probability.
+    Follows(f64),
     /// A change just seen is undone (back to `to`) before the due time, with this probability.
     Undone {
         /// The value it would go back to.
@@ -72,7 +74,7 @@ pub struct Scored {
 /// The track record of one sort of claim, over `span` back from now.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Record {
-    /// `value`, `crosses`, `changes`, `undone`, `moves`.
+    /// `value`, `crosses`, `changes`, `undone`, `moves`, `follows`.
     pub sort: Arc<str>,
     /// How long before the due time the claims were made.
     pub ahead: Span,

@@ -6,6 +6,7 @@ mod declared;
 mod deed;
 mod family;
 mod group;
+mod impending;
 mod incidents;
 mod limit;
 mod process;
@@ -25,7 +26,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Comparison, DriftOptions, Finding, FindingId, Options, SeriesId, Span, Timestamp, Unit, matches},
+    domain::{Comparison, DriftOptions, Finding, FindingId, Options, Seen, SeriesId, Span, Timestamp, Unit, matches},
     shadow::{Metric, Shadows},
 };
 
@@ -105,6 +106,7 @@ impl DriftState {
             .filter(|(_, members)| members.iter().any(Departed::speaks))
             .map(|(id, members)| report::metric(*id, members, shadows, options, level, now))
             .chain(declared)
+            .chain(impending::findings(shadows, options, now))
             .collect();
         let coincide = options.drift.coincide;
         cause::explain(&mut findings, &self.held, &self.told, shadows, coincide, now);
@@ -177,7 +179,9 @@ impl DriftState {
     fn keep(&mut self, findings: Vec<Finding>, now: Timestamp) -> Vec<Finding> {
         let before = std::mem::take(&mut self.held);
         let new = findings.iter().filter(|finding| !before.contains_key(&finding.id));
-        let limits = new.filter(|finding| finding.comparison == Comparison::FutureLimit);
+        let limits = new.filter(|finding| {
+            finding.comparison == Comparison::FutureLimit && matches!(finding.seen, Seen::Metric { .. })
+        });
         self.passed = self.passed.saturating_add(limits.count() as u32);
         self.held = findings.iter().map(|finding| (finding.id, finding.clone())).collect();
         self.told.retain(|id, _| self.held.contains_key(id));

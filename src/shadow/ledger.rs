@@ -54,7 +54,7 @@ impl Tally {
 }
 
 /// The words for the sorts of claims.
-const SORTS: [&str; 5] = ["value", "crosses", "changes", "undone", "moves"];
+const SORTS: [&str; 6] = ["value", "crosses", "changes", "undone", "moves", "follows"];
 
 /// Place of what changes move among them.
 const MOVES: u8 = 4;
@@ -83,6 +83,7 @@ fn sort(claim: &Claim) -> Sort {
         Claim::Changes(_) => (2, 0),
         Claim::Undone { .. } => (3, 0),
         Claim::Moves { .. } => (MOVES, 0),
+        Claim::Follows(_) => (5, 0),
     }
 }
 
@@ -165,7 +166,7 @@ impl Ledger {
                     passed.then_some(1.0)
                 }
             }
-            Claim::Changes(_) | Claim::Undone { .. } | Claim::Moves { .. } => None,
+            Claim::Changes(_) | Claim::Follows(_) | Claim::Undone { .. } | Claim::Moves { .. } => None,
         };
         self.score_where(id, point.at, due)
     }
@@ -178,7 +179,7 @@ impl Ledger {
                 return None;
             }
             match &prediction.claim {
-                Claim::Changes(_) => Some(1.0),
+                Claim::Changes(_) | Claim::Follows(_) => Some(1.0),
                 Claim::Undone { to, .. } => (*to == change.to).then_some(1.0),
                 Claim::Value(_) | Claim::Crosses { .. } | Claim::Moves { .. } => None,
             }
@@ -282,7 +283,10 @@ impl Ledger {
                 let [inside80, inside95] = OUTER.map(|z| f64::from(u8::from(kept(by, (outcome, error), z))));
                 (inside80, inside95, (outcome - by[1]).abs(), outcome.abs())
             }
-            Claim::Crosses { probability, .. } | Claim::Changes(probability) | Claim::Undone { probability, .. } => {
+            Claim::Crosses { probability, .. }
+            | Claim::Changes(probability)
+            | Claim::Follows(probability)
+            | Claim::Undone { probability, .. } => {
                 // The base rate before this one, with one of each sort assumed (Laplace).
                 let seen = tally.scored as f64;
                 let base = (tally.held80 * seen + 1.0) / (seen + 2.0);

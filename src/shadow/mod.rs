@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 pub use ledger::Ledger;
 pub use metric::{Judged, MetricShadow, lasts};
 pub use setting::{
-    Outlook, PeerValue, SettingShadow, SettingState, Undoing,
-    learned::{Class, Edit, Learner, Next, Op, Place},
+    Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Undoing,
+    learned::{Class, Edit, Learner, Next, Op, Place, Tracker},
 };
 
 use crate::domain::{Event, Limit, MetricMeta, SeriesId, Timestamp};

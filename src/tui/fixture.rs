@@ -22,7 +22,7 @@ use crate::{
         Chart, Column, ForecastView, Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow,
         Timeline, Usage,
     },
-    shadow::metric::Held,
+    shadow::{Outlook, PeerValue, Undoing, metric::Held},
     store::AuditEntry,
     tui::{
         look::{Charset, Depth},
@@ -282,8 +282,24 @@ fn settings() -> Vec<SettingRow> {
             accepted: Some(change.from.clone()),
             hazard: 0.02,
             week: 0.12,
-            undoing: None,
-            outlook: None,
+            undoing: Some(Arc::new(Undoing {
+                probability: 0.31,
+                reasons: vec![
+                    ("the record of who did it".into(), 0.12),
+                    ("how much changed at once".into(), -0.04),
+                ],
+                watch: Span::from_hours(1),
+            })),
+            outlook: Some(Arc::new(Outlook {
+                next: change.from.iter().map(|value| (value.clone(), 0.61)).collect(),
+                others: 11,
+                peers: vec![PeerValue {
+                    value: change.from.clone().unwrap(),
+                    count: 10,
+                    first: Some((ResourceId::new("host", "db-02"), now() - Span::from_days(2))),
+                }],
+                ..Outlook::default()
+            })),
             bits: 9.0,
             last_change: Some(Arc::new(change)),
             since: now() - Span::from_days(31),

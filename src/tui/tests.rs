@@ -90,6 +90,32 @@ fn screen(screen: Screen, charset: Charset, width: u16, height: u16, keys: &str)
 }
 
 #[test]
+fn settings_of_a_resource() {
+    for (name, width, height) in [("80x24", 80, 24), ("120x40", 120, 40), ("40x12", 40, 12)] {
+        insta::assert_snapshot!(
+            format!("resource_settings_{name}"),
+            screen(Screen::Overview, Charset::Ascii, width, height, "Enter Tab Tab")
+        );
+    }
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let asked = crate::tui::open(&mut state, Screen::Resource, fixture::id("db-01/mem.available_pct"));
+    settle(&mut state, asked);
+    press(&mut state, "Tab Tab");
+    let under = crate::tui::screens::resource::under_cursor;
+    assert_eq!(under(&state), Some(fixture::id("db-01/pg.shared_buffers")));
+    // What is explained is the setting, and the cursor stays on it in another order.
+    let asked = update(&mut state, key(KeyCode::Char('x')));
+    assert!(
+        matches!(&asked[..], [Effect::Ask(_, Query::Explain(id))] if *id == fixture::id("db-01/pg.shared_buffers")),
+        "{asked:?}"
+    );
+    press(&mut state, "j o");
+    assert_eq!(under(&state), Some(fixture::id("db-01/vm.swappiness")));
+    press(&mut state, "Tab");
+    assert_eq!(under(&state), Some(fixture::id("db-01/mem.available_pct")));
+}
+
+#[test]
 fn overview() {
     insta::assert_snapshot!("overview_80x24", screen(Screen::Overview, Charset::Ascii, 80, 24, ""));
     insta::assert_snapshot!(

@@ -1,6 +1,7 @@
 //! The shadow of settings: which will change, to what, and whether a change just seen will stay.
 
 mod history;
+mod impending;
 pub mod learned;
 mod outlook;
 mod stream;
@@ -15,7 +16,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use self::learned::{Learner, Next};
-pub use self::outlook::{Outlook, PeerValue};
+pub use self::{
+    impending::{Ground, Impending},
+    outlook::{Outlook, PeerValue},
+};
 use crate::domain::{ResourceId, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value};
 
 /// One setting as it is, with what is known about it.
@@ -62,6 +66,8 @@ pub struct SettingShadow {
     past_waits: bool,
     #[serde(default)]
     unlearnt: u8,
+    #[serde(default)]
+    expected: impending::Expected,
 }
 
 /// Whether two values, present or not, mean the same.
@@ -249,6 +255,7 @@ impl SettingShadow {
     }
 
     fn take(&mut self, change: &SettingChange, bits: f64) {
+        self.expected.changed(change);
         let was_there = self.all.contains_key(&change.id);
         stream::tell(change, false, |key, place, edit| self.learner.observe(key, place, edit));
         let undoing = (was_there && change.to.is_some()).then(|| Box::new(self.undoing()));
@@ -298,8 +305,19 @@ impl SettingShadow {
             self.learner = history::learn(&self.all, &self.changes);
         }
         self.learn_what_was();
+        self.expected.look(&self.all, &self.changes, now);
         self.learner.pass(stream::days(now));
         self.learner.refit();
+    }
+
+    /// Settings that are about to change because others did, as far as such expectations have proved good.
+    pub fn impending(&self) -> impl Iterator<Item = &Impending> {
+        self.expected.told()
+    }
+
+    /// What is newly expected to change, told or not, since this was last asked: for the ledger.
+    pub fn newly_expected(&mut self) -> Vec<Impending> {
+        self.expected.fresh()
     }
 
     /// The settings as they are, by name.
@@ -338,13 +356,11 @@ impl SettingShadow {
         // Until the newest reading it is known to have stayed.
         let moves = self.hazard(id, state.confirmed, at - state.confirmed);
         let mut values = vec![(Some(state.value.clone()), 1.0 - moves)];
-        if let Some(Next::Values(next)) = self.learner.expected(key, stream::days(at)) {
-            let told = next.into_iter().take(8).filter_map(|(text, odds)| {
-                let value = stream::value(&text, &state.value)?;
-                Some((Some(value), moves * odds))
-            });
-            values.extend(told);
-        }
+        let next = self.learner.candidates(key, stream::days(at));
+        values.extend(next.into_iter().take(8).filter_map(|(text, odds)| {
+            let value = stream::value(&text, &state.value)?;
+            Some((Some(value), moves * odds))
+        }));
         values.sort_by(|a, b| b.1.total_cmp(&a.1));
         values
     }

@@ -58,27 +58,30 @@ impl SettingShadow {
     pub fn outlook(&self, id: &SeriesId, at: Timestamp) -> Option<Outlook> {
         let state = self.all.get(id)?;
         let mut outlook = Outlook::default();
-        match self.learner.expected(stream::key(id), stream::days(at)) {
-            Some(Next::Values(values)) => {
-                let told = values.iter().filter_map(|(text, odds)| {
-                    let value = stream::value(text, &state.value)?;
-                    Some((value, *odds as f32))
-                });
-                outlook.next = told.take(Outlook::NEXT).collect();
-            }
+        let (key, days) = (stream::key(id), stream::days(at));
+        let told = self
+            .learner
+            .candidates(key, days)
+            .into_iter()
+            .filter_map(|(text, odds)| {
+                let value = stream::value(&text, &state.value)?;
+                Some((value, odds as f32))
+            });
+        outlook.next = told.take(Outlook::NEXT).collect();
+        match self.learner.range(key, days) {
             Some(Next::Interval(low, high)) => {
                 let of = |number: f64| stream::value(&number.to_string(), &state.value);
                 outlook.interval = of(low).zip(of(high));
             }
             Some(Next::Ways(ways)) => outlook.ways = Some(ways.map(|odds| odds as f32)),
-            None => {}
+            _ => {}
         }
-        self.look_at_peers(id, state, &mut outlook);
+        self.look_at_peers(id, key, state, &mut outlook);
         Some(outlook)
     }
 
-    fn look_at_peers(&self, id: &SeriesId, state: &SettingState, outlook: &mut Outlook) {
-        let held = self.learner.held(stream::key(id));
+    fn look_at_peers(&self, id: &SeriesId, key: u64, state: &SettingState, outlook: &mut Outlook) {
+        let held = self.learner.held(key);
         outlook.others = held.others;
         let values = held.values.iter().filter_map(|(text, count)| {
             let value = stream::value(text, &state.value)?;

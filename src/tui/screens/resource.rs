@@ -3,6 +3,7 @@
 mod ahead;
 mod draw;
 mod related;
+mod settings;
 mod sides;
 mod table;
 
@@ -39,6 +40,8 @@ pub struct Pane {
     in_list: bool,
     /// The related metric under the cursor.
     related: Option<SeriesId>,
+    /// The list of settings.
+    settings: settings::List,
     /// A chart for each metric drawn.
     tracks: BTreeMap<SeriesId, Track>,
     /// How the bands of the metric in focus held, and what comes.
@@ -52,7 +55,7 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "Tab",
         does: "pane",
-        help: "goes to the related metrics and back; Enter opens one",
+        help: "goes to the related metrics (Enter opens one), to the settings, and back",
     },
     KeyHint {
         key: "[ ]",
@@ -93,6 +96,11 @@ pub const KEYS: &[KeyHint] = &[
         key: "space",
         does: "mark",
         help: "marks the metric; two marked and more are shown beside each other",
+    },
+    KeyHint {
+        key: "o",
+        does: "order",
+        help: "orders the settings by surprise or by what will change",
     },
     KeyHint {
         key: "y",
@@ -148,6 +156,9 @@ pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Fin
 /// The series under the cursor.
 #[must_use]
 pub fn under_cursor(state: &State) -> Option<SeriesId> {
+    if state.resource.settings.open {
+        return settings::under_cursor(state);
+    }
     let id = focus(state)?;
     if !state.resource.in_list {
         return Some(id);
@@ -227,6 +238,9 @@ fn plot<'a>(state: &'a State, row: &'a MetricRow, lists: &'a Lists) -> Plot<'a> 
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
+    if state.resource.settings.open {
+        return "x says what speaks for it; w tries another value; o orders; Tab goes back".into();
+    }
     let Some(id) = focus(state) else {
         return "no metric yet: the first values are being read".into();
     };
@@ -368,7 +382,9 @@ fn settle(state: &mut State) {
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     match key.code {
-        KeyCode::Tab | KeyCode::BackTab => state.resource.in_list = !state.resource.in_list,
+        KeyCode::Tab | KeyCode::BackTab => turn(state, key.code == KeyCode::Tab),
+        KeyCode::Char('o') if state.resource.settings.open => state.resource.settings.turn(),
+        code if state.resource.settings.open => settings::moved(state, code),
         KeyCode::Char('+' | '=') => zoom(state, -1),
         KeyCode::Char('-') => zoom(state, 1),
         KeyCode::Char('l') | KeyCode::Right => neighbour(state, 1),
@@ -399,6 +415,16 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
     }
     refresh(state)
+}
+
+/// Goes to the next pane, or to the one before: the chart, the related metrics, the settings.
+fn turn(state: &mut State, on: bool) {
+    let pane = &mut state.resource;
+    (pane.in_list, pane.settings.open) = match (pane.in_list, pane.settings.open, on) {
+        (false, false, true) | (_, true, false) => (true, false),
+        (true, false, true) | (false, false, false) => (false, true),
+        _ => (false, false),
+    };
 }
 
 /// Goes to another metric of the same host, in the order of their names.

@@ -38,6 +38,30 @@ impl Learner {
         number.is_some_and(|number| !self.table.settings[number as usize].alive)
     }
 
+    /// The place of the setting `key` among all, in the order of coming.
+    #[must_use]
+    pub fn place(&self, key: u64) -> Option<u32> {
+        self.table.find(key)
+    }
+
+    /// The key of the setting at a place.
+    #[must_use]
+    pub fn key(&self, place: u32) -> u64 {
+        self.table.settings[place as usize].key
+    }
+
+    /// The number of the setting's bare value.
+    #[must_use]
+    pub fn value(&self, place: u32) -> u32 {
+        self.table.settings[place as usize].bare
+    }
+
+    /// Settings there are now.
+    #[must_use]
+    pub fn alive_now(&self) -> usize {
+        self.table.alive
+    }
+
     fn alive(&self, key: u64) -> Option<u32> {
         let number = self.table.find(key)?;
         self.table.settings[number as usize].alive.then_some(number)
@@ -90,13 +114,26 @@ impl Learner {
         }
     }
 
-    /// What the setting `key` becomes if it changes at `at`; `None` when there is none, or of what only a hash is known.
+    /// The values the setting `key` may take if it changes at `at`, likeliest first, with their probabilities; none of a list, or of what
+    /// only a hash is known.
     #[must_use]
-    pub fn expected(&self, key: u64, at: f64) -> Option<Next> {
+    pub fn candidates(&self, key: u64, at: f64) -> Vec<(String, f64)> {
+        let told = self.alive(key).filter(|number| {
+            let class = self.table.settings[*number as usize].class;
+            !matches!(
+                class,
+                Class::Text | Class::Secret | Class::Hash | Class::Null | Class::List
+            )
+        });
+        told.map_or_else(Vec::new, |number| self.values.next(&self.table, number, at))
+    }
+
+    /// The 80 % interval of a number, or which way a list goes, if it changes at `at`; `None` of anything else.
+    #[must_use]
+    pub fn range(&self, key: u64, at: f64) -> Option<Next> {
         let number = self.alive(key)?;
         let class = self.table.settings[number as usize].class;
-        let hidden = matches!(class, Class::Text | Class::Secret | Class::Hash | Class::Null);
-        (!hidden).then(|| self.next_of(number, class, at))
+        matches!(class, Class::Number | Class::List).then(|| self.next_of(number, class, at))
     }
 
     /// What the same setting holds elsewhere; of one that is nowhere else, what its likes hold (the same parameter of another interface).

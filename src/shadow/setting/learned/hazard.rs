@@ -322,7 +322,8 @@ impl Hazard {
                     .push(row, moment.said[place].0, *changed, weight * moment.weight);
             }
         }
-        self.rows.keep(ROWS);
+        // Where next to nothing changes, next to nothing is to be learnt.
+        self.rows.keep(ROWS.min(1_000 + 40 * self.rows.yes()));
         self.learnt += 1;
         if self.fitted > 0 {
             let loss = |logit: f32, changed: bool| -> f64 {

@@ -20,6 +20,7 @@ mod splice;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tracking;
 mod undone;
 mod values;
 
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 pub use self::{
     ask::Held,
     edit::{Class, Edit, Op, Place},
+    tracking::Tracker,
     undone::Reason,
 };
 use self::{hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues};

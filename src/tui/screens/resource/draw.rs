@@ -2,7 +2,7 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{ahead::ahead, drawn, finding, focus, lag, lists, plot, related, related_place, several, sides};
+use super::{ahead::ahead, drawn, finding, focus, lag, lists, plot, related, related_place, settings, several, sides};
 use crate::{
     domain::{Mark, SeriesId, Side, Span, Timestamp},
     engine::{Chart, MetricRow},
@@ -50,6 +50,10 @@ fn several_rows(height: usize, panes: usize) -> usize {
 }
 
 pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    if state.resource.settings.open && state.room() > Room::Tiny {
+        settings::view(state, area, buffer);
+        return;
+    }
     let mut page = Page::new(&state.look, area, buffer);
     let Some(id) = focus(state) else {
         page.line(Role::Text, " No metric yet: the first values are being read.");

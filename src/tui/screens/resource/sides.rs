@@ -4,11 +4,11 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     ahead::{self, ahead},
-    draw, related, related_place,
+    draw, related, related_place, settings,
 };
 use crate::{
     domain::{Comparison, Mark, Side, Span},
-    engine::MetricRow,
+    engine::{MetricRow, SettingRow},
     tui::{
         chart::{self, GUTTER},
         look::Role,
@@ -115,18 +115,9 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     }
     page.rule();
     page.line(Role::Heading, " SETTINGS");
-    let family = row.id.name.split('.').next().unwrap_or_default();
-    let mut settings: Vec<_> = state
-        .shown
-        .settings
-        .iter()
-        .filter(|other| other.id.resource == row.id.resource)
-        .collect();
-    // What changed last first, then what has to do with the metric by its name.
-    settings.sort_by_key(|other| {
-        let changed = other.last_change.as_ref().map_or(i64::MIN, |change| change.at.0);
-        (std::cmp::Reverse(changed), !other.id.name.contains(family))
-    });
+    let ours = |other: &&SettingRow| other.id.resource == row.id.resource;
+    let mut settings: Vec<&SettingRow> = state.shown.settings.iter().filter(ours).collect();
+    settings::rank(&mut settings, false);
     for setting in settings.iter().take(8) {
         let value = setting.value.as_ref().map_or("(none)".into(), ToString::to_string);
         let value = text::cut(&value, 8);

@@ -1,0 +1,272 @@
+//! The settings of the resource shown: how surprising each is, what it will be, and what its peers hold.
+
+use std::cmp::Reverse;
+
+use crossterm::event::KeyCode;
+use ratatui::{buffer::Buffer, layout::Rect};
+
+use super::focus;
+use crate::{
+    domain::{ResourceId, SeriesId, Span, Timestamp, Value},
+    engine::SettingRow,
+    shadow::{Outlook, Undoing},
+    tui::{
+        look::Role,
+        page::{self, Page, labelled, window},
+        state::{Room, State},
+        text::{self, cut, fit, fit_name, fit_right},
+    },
+};
+
+/// Rows of the area from which on the setting under the cursor is told in words below the list.
+const WORDS: u16 = 14;
+/// Rows of words at most.
+const TOLD: usize = 9;
+
+/// The list of settings.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    /// Whether it has the cursor.
+    pub open: bool,
+    /// Whether what is likeliest to change comes first, in place of what surprised most.
+    by_chance: bool,
+    /// The setting under the cursor.
+    chosen: Option<SeriesId>,
+}
+
+impl List {
+    /// Orders it the other way.
+    pub fn turn(&mut self) {
+        self.by_chance = !self.by_chance;
+    }
+}
+
+/// Whose settings are shown.
+fn resource(state: &State) -> Option<ResourceId> {
+    let of_focus = focus(state).map(|id| id.resource);
+    of_focus.or_else(|| state.resource().cloned())
+}
+
+/// The settings of the resource shown, in the order chosen.
+pub(super) fn rows(state: &State) -> Vec<&SettingRow> {
+    let Some(resource) = resource(state) else {
+        return Vec::new();
+    };
+    let ours = |row: &&SettingRow| row.id.resource == resource && state.passes(&row.id.resource, &row.id.name);
+    let mut rows: Vec<&SettingRow> = state.shown.settings.iter().filter(ours).collect();
+    rank(&mut rows, state.resource.settings.by_chance);
+    rows
+}
+
+/// Puts first what surprised most, or what is likeliest to change; among equals the other of the two, then the name.
+pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
+    rows.sort_by_cached_key(|row| {
+        // Whole bits and tenths of a per cent: rows must not change places with every wiggle.
+        let (bits, chance) = (row.bits.max(0.0) as u32, (row.week.clamp(0.0, 1.0) * 1_000.0) as u32);
+        let keys = if by_chance { (chance, bits) } else { (bits, chance) };
+        (Reverse(keys), row.id.clone())
+    });
+}
+
+fn place(state: &State, rows: &[&SettingRow]) -> usize {
+    let chosen = state.resource.settings.chosen.as_ref();
+    rows.iter().position(|row| Some(&row.id) == chosen).unwrap_or(0)
+}
+
+/// The setting under the cursor.
+pub(super) fn under_cursor(state: &State) -> Option<SeriesId> {
+    let rows = rows(state);
+    rows.get(place(state, &rows)).map(|row| row.id.clone())
+}
+
+/// Moves the cursor.
+pub(super) fn moved(state: &mut State, code: KeyCode) {
+    let rows = rows(state);
+    let to = page::moved(code, place(state, &rows), rows.len());
+    if let Some(id) = to.and_then(|to| rows.get(to)).map(|row| row.id.clone()) {
+        state.resource.settings.chosen = Some(id);
+    }
+}
+
+pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    let rows = rows(state);
+    let at = place(state, &rows);
+    let words = rows.get(at).filter(|_| area.height >= WORDS);
+    let told = words.map_or_else(Vec::new, |row| words_of(row, state.now(), usize::from(area.width)));
+    let mut page = Page::new(&state.look, area, buffer);
+    let order = if state.resource.settings.by_chance {
+        "by what will change"
+    } else {
+        "by surprise"
+    };
+    let whose = resource(state).map_or_else(String::new, |resource| format!(" of {}", resource.name()));
+    page.line(Role::Heading, &format!(" SETTINGS{whose} ({}) {order}", rows.len()));
+    if rows.is_empty() {
+        page.line(Role::Text, " None yet: the first settings are being read.");
+        return;
+    }
+    let name_cells = page.width().saturating_sub(match state.room() {
+        Room::Tiny | Room::Small => 24,
+        Room::Normal => 52,
+        Room::Large => 60,
+    });
+    let wide = state.room() >= Room::Normal;
+    let value_cells = if state.room() == Room::Large { 18 } else { 10 };
+    let head = if wide {
+        format!(
+            " mark status  {} {} bits   7 d  changed",
+            fit("setting", name_cells),
+            fit("now", value_cells)
+        )
+    } else {
+        format!(" {} {} bits  7 d", fit("setting", name_cells), fit("now", value_cells))
+    };
+    page.line(Role::Heading, &head);
+    let below = if told.is_empty() { 0 } else { told.len() + 1 };
+    for place in window(rows.len(), at, page.left().saturating_sub(below).max(1)) {
+        let row = rows[place];
+        let pointer = if place == at { '>' } else { ' ' };
+        let marked = if state.marked.contains(&row.id) { '*' } else { ' ' };
+        let name = fit_name(&row.id.name, name_cells);
+        let value = fit(&cut(&shown(row.value.as_ref()), value_cells), value_cells);
+        let bits = match row.last_change {
+            Some(_) => format!("{:.1}", row.bits),
+            None => "-".into(),
+        };
+        let numbers = format!("{} {}", fit_right(&bits, 4), fit_right(&percent(row.week), 5));
+        let line = if wide {
+            let changed = row.last_change.as_ref().map_or_else(
+                || "-".into(),
+                |change| {
+                    let by = change.by.as_deref().map_or_else(String::new, |by| format!(" {by}"));
+                    format!("{}{by}", text::when(change.at, state.now()))
+                },
+            );
+            format!(
+                "{pointer}{}{marked} {name} {value} {numbers}  {changed}",
+                fit(&row.mark.to_string(), 11)
+            )
+        } else {
+            format!("{pointer}{name} {value} {numbers}")
+        };
+        page.item(place == at, &line);
+        if wide && place != at {
+            page.paint(1, row.mark.word().len() + 2, Role::Mark(row.mark));
+        }
+    }
+    if !told.is_empty() {
+        page.rule();
+        for line in told {
+            page.line(Role::Text, &line);
+        }
+    }
+}
+
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "(gone)".into(), ToString::to_string)
+}
+
+/// `12 %`, `<0.1%`.
+fn percent(p: f32) -> String {
+    let percent = f64::from(p) * 100.0;
+    if percent >= 9.95 {
+        format!("{percent:.0} %")
+    } else if percent >= 0.05 {
+        format!("{percent:.1} %")
+    } else {
+        "<0.1%".into()
+    }
+}
+
+/// What is to be said of one setting, a line each.
+fn words_of(row: &SettingRow, now: Timestamp, width: usize) -> Vec<String> {
+    let mut lines = labelled("NOW", &format!("{} {}", row.id.name, shown(row.value.as_ref())), width);
+    lines.truncate(2);
+    let mut say = |label: &str, text: &str| lines.extend(labelled(label, text, width).into_iter().take(2));
+    if let Some(change) = &row.last_change {
+        let by = change.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
+        let from = change
+            .from
+            .as_ref()
+            .map_or_else(|| "(absent)".into(), ToString::to_string);
+        say(
+            "WAS",
+            &format!(
+                "{from}, until {}{by}; {:.1} bits of surprise",
+                text::when(change.at, now),
+                row.bits
+            ),
+        );
+    }
+    if row.value.is_some() {
+        say("EXPECT", &expected(row.week, row.outlook.as_deref()));
+    }
+    if let Some(outlook) = &row.outlook {
+        if let Some((low, high)) = &outlook.interval {
+            say("RANGE", &format!("{low} to {high} in four of five changes"));
+        }
+        if let Some(peers) = peers(outlook, now) {
+            say("PEERS", &peers);
+        }
+    }
+    if let (Some(change), Some(undoing)) = (&row.last_change, &row.undoing) {
+        say("UNDONE", &undone(undoing, change.at, now));
+    }
+    lines.truncate(TOLD);
+    lines
+}
+
+/// `it stays 98 % of 7 d; if not: 8GB 61 %, 16GB 12 %`.
+fn expected(week: f32, outlook: Option<&Outlook>) -> String {
+    let mut told = format!("it stays so for 7 d: {}", percent(1.0 - week));
+    let Some(outlook) = outlook else { return told };
+    if let Some([grows, shrinks, both]) = outlook.ways {
+        let [grows, shrinks, both] = [grows, shrinks, both].map(percent);
+        told.push_str(&format!("; if not, it grows {grows}, shrinks {shrinks}, both {both}"));
+    }
+    let next: Vec<String> = outlook
+        .next
+        .iter()
+        .map(|(value, odds)| format!("{} {}", cut(&value.to_string(), 24), percent(*odds)))
+        .collect();
+    if !next.is_empty() {
+        told.push_str(&format!("; if not: {}", next.join(", ")));
+    }
+    told
+}
+
+/// `11 others: 8GB 10 (db-02 first, 12 Mar), 24GB 1`.
+fn peers(outlook: &Outlook, now: Timestamp) -> Option<String> {
+    let values: Vec<String> = outlook
+        .peers
+        .iter()
+        .map(|peer| {
+            let first = peer.first.as_ref().map_or_else(String::new, |(resource, at)| {
+                format!(" ({} first, {})", resource.name(), text::when(*at, now))
+            });
+            format!("{} {}{first}", cut(&peer.value.to_string(), 24), peer.count)
+        })
+        .collect();
+    (outlook.others > 0 && !values.is_empty()).then(|| format!("{} others: {}", outlook.others, values.join(", ")))
+}
+
+/// `31 % within 14 d (the record of who did it +12 %); watched until 14:55`.
+fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> String {
+    let reasons: Vec<String> = undoing
+        .reasons
+        .iter()
+        .map(|(what, by)| format!("{what} {:+.0} %", by * 100.0))
+        .collect();
+    let because = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", reasons.join(", "))
+    };
+    let until = changed + undoing.watch;
+    let watch = if until > now {
+        format!("; watched until {}", text::when(until, now))
+    } else {
+        format!("; it was watched for {}", Span(undoing.watch.0 / 1_000_000 * 1_000_000))
+    };
+    format!("{} within 14 d{because}{watch}", percent(undoing.probability as f32))
+}
