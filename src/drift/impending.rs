@@ -68,6 +68,7 @@ fn finding(mut members: Vec<&Impending>, options: &Options, now: Timestamp) -> F
         score,
         confidence: head.probability,
         crossing: None,
+        rule: None,
         summary: report::line(format!(
             "{}{more} will change{to} within {left} ({percent:.0} %): {because}",
             head.id.name

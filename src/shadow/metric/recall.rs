@@ -1,7 +1,7 @@
 //! Learning from an archive: values of before, far apart, that nobody judged when they came.
 
 use super::{MetricShadow, grid::Grid};
-use crate::domain::{Point, Span};
+use crate::domain::{Point, Span, Timestamp};
 
 impl MetricShadow {
     /// Takes values of before the newest one, oldest first, each of which stands for a time as long as `every`, and gives those that it
@@ -106,7 +106,7 @@ mod tests {
         let noon = shadow.forecast(Span::from_hours(12), 12).unwrap().steps[11].median();
         assert!((noon - 60.0).abs() < 8.0, "{noon}");
         // Taken again it changes nothing.
-        let packed = |shadow: &MetricShadow| rmp_serde::to_vec_named(shadow).unwrap();
+        let packed = |shadow: &MetricShadow| crate::domain::packed::pack(shadow).unwrap();
         let before = packed(&shadow);
         assert!(shadow.recall(&past, TEN).is_empty());
         assert_eq!(packed(&shadow), before);
