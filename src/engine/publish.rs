@@ -119,7 +119,8 @@ impl Publisher {
             .into_iter()
             .map(|difference| (difference.id.clone(), difference))
             .collect();
-        let weeks = settings.weeks(now);
+        let chances = settings.chances(now);
+        let chance = |id| chances.get(id).copied().unwrap_or_default();
         let mut rows: Vec<SettingRow> = settings
             .all()
             .iter()
@@ -132,8 +133,8 @@ impl Publisher {
                 }),
                 value: Some(setting.value.clone()),
                 accepted: accepted.get(id).map(|difference| difference.accepted.clone()),
-                hazard: settings.hazard(id, now, Span::from_days(1)) as f32,
-                week: weeks.get(id).copied().unwrap_or(0.0),
+                hazard: chance(id).0,
+                week: chance(id).1,
                 undoing: setting.undoing.as_deref().cloned().map(Arc::new),
                 outlook: None,
                 bits: setting.bits as f32,

@@ -2,11 +2,13 @@
 
 mod history;
 mod judged;
+mod settings;
 
 use std::sync::Arc;
 
 pub use history::*;
 pub use judged::*;
+use settings::settings;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::buffer::Buffer;
@@ -19,10 +21,9 @@ use crate::{
     },
     drift::Incident,
     engine::{
-        Chart, Column, ForecastView, Health, MetricRow, ResourceRow, SettingRow, Snapshot, SourceRow, StoreRow,
-        Timeline, Usage,
+        Chart, Column, ForecastView, Health, MetricRow, ResourceRow, Snapshot, SourceRow, StoreRow, Timeline, Usage,
     },
-    shadow::{Outlook, PeerValue, Undoing, metric::Held},
+    shadow::metric::Held,
     store::AuditEntry,
     tui::{
         look::{Charset, Depth},
@@ -270,63 +271,6 @@ pub fn changes() -> Vec<SettingChange> {
         change("db-01/vm.swappiness", "13:52:10", "60", "1", Some("ansible")),
         change("db-01/pg.shared_buffers", "13:55:02", "8GB", "24GB", Some("ansible")),
     ]
-}
-
-fn settings() -> Vec<SettingRow> {
-    let mut rows: Vec<SettingRow> = changes()
-        .into_iter()
-        .map(|change| SettingRow {
-            id: change.id.clone(),
-            mark: Mark::Drift,
-            value: change.to.clone(),
-            accepted: Some(change.from.clone()),
-            hazard: 0.02,
-            week: 0.12,
-            undoing: Some(Arc::new(Undoing {
-                probability: 0.31,
-                reasons: vec![
-                    ("the record of who did it".into(), 0.12),
-                    ("how much changed at once".into(), -0.04),
-                ],
-                watch: Span::from_hours(1),
-            })),
-            outlook: Some(Arc::new(Outlook {
-                next: change.from.iter().map(|value| (value.clone(), 0.61)).collect(),
-                others: 11,
-                peers: vec![PeerValue {
-                    value: change.from.clone().unwrap(),
-                    count: 10,
-                    first: Some((ResourceId::new("host", "db-02"), now() - Span::from_days(2))),
-                }],
-                ..Outlook::default()
-            })),
-            bits: 9.0,
-            last_change: Some(Arc::new(change)),
-            since: now() - Span::from_days(31),
-        })
-        .chain(
-            [
-                ("vm.overcommit_memory", "0"),
-                ("vm.dirty_ratio", "20"),
-                ("pg.work_mem", "64MB"),
-            ]
-            .map(|(name, value)| SettingRow {
-                id: id(&format!("db-01/{name}")),
-                mark: Mark::Ok,
-                value: Some(Value::infer(value)),
-                accepted: None,
-                hazard: 0.001,
-                week: 0.006,
-                undoing: None,
-                outlook: None,
-                bits: 0.0,
-                last_change: None,
-                since: now() - Span::from_days(31),
-            }),
-        )
-        .collect();
-    rows.sort_by(|a, b| a.id.cmp(&b.id));
-    rows
 }
 
 fn resources() -> Vec<ResourceRow> {

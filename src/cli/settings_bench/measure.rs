@@ -31,7 +31,7 @@ pub(super) enum Measured {
 /// What came of it.
 #[derive(Debug, Serialize)]
 #[serde(untagged)]
-pub(super) enum Result {
+pub(super) enum Outcome {
     Watch {
         changes: usize,
         undone: usize,
@@ -64,7 +64,7 @@ impl Measured {
         }
     }
 
-    pub(super) fn result(&self) -> Result {
+    pub(super) fn result(&self) -> Outcome {
         match self {
             Self::Watch(watch) => watch.result(),
             Self::Looks(looks) => looks.result(),
@@ -120,7 +120,7 @@ impl Watch {
         }
     }
 
-    fn result(&self) -> Result {
+    fn result(&self) -> Outcome {
         let all: Vec<&Made> = self.made.values().flatten().filter(|one| one.counts).collect();
         let undone: Vec<&&Made> = all.iter().filter(|one| one.undone.is_some()).collect();
         let seen = undone
@@ -129,7 +129,7 @@ impl Watch {
             .count();
         let mut windows: Vec<f64> = all.iter().map(|one| one.window * 24.0).collect();
         windows.sort_by(f64::total_cmp);
-        Result::Watch {
+        Outcome::Watch {
             changes: all.len(),
             undone: undone.len(),
             seen: seen as f64 / undone.len().max(1) as f64,
@@ -225,8 +225,8 @@ impl Looks {
         }
     }
 
-    fn result(&self) -> Result {
-        Result::Looks {
+    fn result(&self) -> Outcome {
+        Outcome::Looks {
             changes: self.changes,
             seen: self.seen as f64 / self.changes.max(1) as f64,
             looks: self.looks,

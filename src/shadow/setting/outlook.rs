@@ -39,11 +39,12 @@ impl Outlook {
 }
 
 impl SettingShadow {
-    /// P(change within seven days of `at`) of every setting, by name.
+    /// P(change within a day of `at`) and P(change within seven) of every setting, by name.
     #[must_use]
-    pub fn weeks(&self, at: Timestamp) -> BTreeMap<&SeriesId, f32> {
-        let weeks: BTreeMap<u64, f64> = self.learner.weeks(stream::days(at)).into_iter().collect();
-        let of = |id: &SeriesId| weeks.get(&stream::key(id)).copied().unwrap_or(0.0) as f32;
+    pub fn chances(&self, at: Timestamp) -> BTreeMap<&SeriesId, (f32, f32)> {
+        let all = self.learner.chances(stream::days(at)).into_iter();
+        let chances: BTreeMap<u64, (f32, f32)> = all.map(|(key, day, week)| (key, (day as f32, week as f32))).collect();
+        let of = |id: &SeriesId| chances.get(&stream::key(id)).copied().unwrap_or_default();
         self.all.keys().map(|id| (id, of(id))).collect()
     }
 

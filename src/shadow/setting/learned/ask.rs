@@ -67,6 +67,18 @@ impl Learner {
         self.table.settings[number as usize].alive.then_some(number)
     }
 
+    /// P(change within a day of `at`) and P(change within seven) of every setting there is, by key.
+    #[must_use]
+    pub fn chances(&self, at: f64) -> Vec<(u64, f64, f64)> {
+        let all = self.hazard.all(&self.table, at);
+        all.into_iter()
+            .map(|(place, week)| {
+                let setting = &self.table.settings[place as usize];
+                (setting.key, Hazard::within(setting, week, at, 1.0), week)
+            })
+            .collect()
+    }
+
     /// P(the setting `key` changes within seven days of `at`); `None` when there is none.
     #[must_use]
     pub fn week(&self, key: u64, at: f64) -> Option<f64> {

@@ -138,12 +138,6 @@ impl Learner {
     pub fn changes(&mut self, at: f64) -> Vec<(u64, f64)> {
         let at = self.pass(at);
         self.hazard.fit();
-        self.weeks(at)
-    }
-
-    /// The same as known, without letting time pass.
-    #[must_use]
-    pub fn weeks(&self, at: f64) -> Vec<(u64, f64)> {
         let all = self.hazard.all(&self.table, at);
         all.into_iter()
             .map(|(place, odds)| (self.table.settings[place as usize].key, odds))
