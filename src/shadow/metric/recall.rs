@@ -150,7 +150,7 @@ mod tests {
         let told: Vec<f64> = new.iter().map(|point| point.value).collect();
         assert_eq!(
             told,
-            [5.0, 7.0, 100.0],
+            [5.0, 6.0, 100.0],
             "in order, once, within bounds, and not of the future"
         );
     }
