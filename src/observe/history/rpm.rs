@@ -9,7 +9,7 @@ use crate::{
         Host, ObserveError, Source,
         child::ask,
         file::{Mark, mark},
-        package::{DATABASES, Kind},
+        package::{DATABASES, Kind, all_of_rpm},
         tail::Tail,
         witness::Witness,
     },
@@ -109,7 +109,7 @@ impl RpmHistory {
         }
         let root = self.host.root.display().to_string();
         let format = "%{INSTALLTIME} %{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n";
-        let output = ask("rpm", &["-qa", "--root", &root, "--queryformat", format])?;
+        let output = ask("rpm", &all_of_rpm(&root, format))?;
         self.asked = marks;
         self.installed(&String::from_utf8_lossy(&output), now, out);
         Ok(())

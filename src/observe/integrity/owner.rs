@@ -13,7 +13,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use crate::observe::{
     child::each_line,
     file::plain_file,
-    package::{DATABASES, Kind},
+    package::{DATABASES, Kind, all_of_rpm},
 };
 
 /// Where dpkg keeps its lists, and the record of files that one package moved out of another's way.
@@ -121,7 +121,7 @@ impl Owners {
     fn rpm(&mut self, root: &Path, place: impl Fn(&[u8]) -> Option<u64>) {
         let root = root.display().to_string();
         let format = "[%{=NAME}\\t%{FILEFLAGS:fflags}\\t%{FILEDIGESTS}\\t%{FILENAMES}\\n]";
-        let told = each_line("rpm", &["-qa", "--root", &root, "--queryformat", format], |line| {
+        let told = each_line("rpm", &all_of_rpm(&root, format), |line| {
             self.rpm_file(line, &place);
         });
         if let Err(why) = told {

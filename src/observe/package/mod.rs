@@ -76,13 +76,22 @@ impl Packages {
     fn rpm(&self, sheet: &mut Sheet) -> Result<(), ObserveError> {
         let root = self.root.display().to_string();
         let format = "%{NAME} %{ARCH} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n";
-        let mut args = vec!["-qa", "--queryformat", format];
-        if self.root != Path::new("/") {
-            args.extend(["--root", root.as_str()]);
-        }
-        put_rpm(&String::from_utf8_lossy(&ask("rpm", &args)?), sheet);
+        put_rpm(
+            &String::from_utf8_lossy(&ask("rpm", &all_of_rpm(&root, format))?),
+            sheet,
+        );
         Ok(())
     }
+}
+
+/// What rpm is asked with for all packages of the tree `root`, each told as `format` says.
+pub(super) fn all_of_rpm<'a>(root: &'a str, format: &'a str) -> Vec<&'a str> {
+    let mut args = vec!["-qa", "--queryformat", format];
+    // Another root takes rights, also where it is the same.
+    if root != "/" {
+        args.extend(["--root", root]);
+    }
+    args
 }
 
 /// Name, architecture and version of a package a line. Several versions of one may be installed side by side (kernels).

@@ -16,10 +16,13 @@ impl MetricShadow {
         let coarsest = self.grids.last().filter(|grid| coarse(grid));
         let hole = |at: Timestamp| coarsest.is_some_and(|grid| !grid.holds(at));
         let mut new: Vec<Point> = Vec::new();
-        for point in past {
-            let in_order = new.last().is_none_or(|last| last.at < point.at);
-            let unknown = point.at < first || point.at < newest.at && hole(point.at);
-            if in_order && unknown && point.value.is_finite() {
+        let mut last = None;
+        for point in past.iter().filter(|point| point.value.is_finite()) {
+            if last.is_some_and(|last| point.at <= last) {
+                continue;
+            }
+            last = Some(point.at);
+            if point.at < first || point.at < newest.at && hole(point.at) {
                 let value = point.value.clamp(self.lo.max(-Self::HUGE), self.hi.min(Self::HUGE));
                 new.push(Point { value, ..*point });
             }
