@@ -15,6 +15,7 @@ mod player;
 mod publish;
 mod readers;
 mod rebuild;
+mod remember;
 mod resources;
 mod run;
 mod saved;

@@ -55,6 +55,9 @@ pub(super) struct View<'a> {
     desired: Option<&'a Tree>,
     live: Option<&'a Tree>,
     level: Level,
+    /// Who wrote it last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
     /// The known issue that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
@@ -166,6 +169,7 @@ pub(super) fn view(departure: &Departure) -> View<'_> {
         desired: departure.desired.as_ref(),
         live: departure.live.as_ref(),
         level: departure.level,
+        by: departure.by.as_deref(),
         rule: None,
         why: None,
         article: None,
@@ -200,6 +204,7 @@ fn told_of(issue: &Issue) -> Departure {
         desired: None,
         live: issue.live.clone(),
         level: issue.level.unwrap_or(Level::Low),
+        by: None,
     }
 }
 

@@ -3,6 +3,7 @@
 mod departure;
 mod known;
 mod list;
+mod managed;
 mod pair;
 mod path;
 mod scalar;

@@ -36,15 +36,8 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         trusted,
         reply,
     } = asked;
-    let changes_things = matches!(
-        query,
-        Query::BaselineAccept(_)
-            | Query::SetLimit(..)
-            | Query::Mute(..)
-            | Query::Compact
-            | Query::Export { .. }
-            | Query::Remember(_)
-    );
+    let keeps = matches!(query, Query::Compact | Query::Export { .. } | Query::Remember(_));
+    let changes_things = keeps || matches!(query, Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..));
     if changes_things && !trusted {
         let _ = reply.send(Err(refused(
             "only the engine's own user or root may do this; `y` copies the command to run as them",
@@ -195,14 +188,12 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         Query::Ahead(spans) => Ok(Answer::Ahead(ahead(&engine.state, &spans))),
         Query::Explain(id) => explain(engine, &id, now).map(Answer::Text),
         Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
-        Query::Issues => {
-            let rules = &engine.options.rules;
-            Ok(Answer::Issues(matching(rules, &engine.state.shadows, now)))
-        }
-        Query::Remember(changes) => {
-            let known = engine.remember(changes, now);
-            Ok(Answer::Remembered(known))
-        }
+        Query::Issues => Ok(Answer::Issues(matching(
+            &engine.options.rules,
+            &engine.state.shadows,
+            now,
+        ))),
+        Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),
         Query::BaselineAccept(ids) => {
             engine.state.baseline.accept(&engine.state.shadows, &ids, now);
             let named = if ids.is_empty() {

@@ -26,7 +26,7 @@ use super::{
     usage::Meter,
 };
 use crate::{
-    domain::{Batch, Event, EventKind, Options, SecretHash, SettingChange, Span, Timestamp},
+    domain::{Batch, Event, EventKind, Options, Span, Timestamp},
     observe::{Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, setting_groups},
     pipeline::{self, State},
     shadow::{Metric, MetricShadow},
@@ -53,7 +53,7 @@ pub(super) struct Loop {
     publish: watch::Sender<Arc<Snapshot>>,
     opened: Option<oneshot::Receiver<Opened>>,
     /// The key that secrets and authors are hashed under, once the store is open.
-    key: [u8; 32],
+    pub key: [u8; 32],
     /// What was seen before the store was open; it is stepped again on the state that the store held.
     early: Vec<(Batch, Timestamp)>,
     committed: Timestamp,
@@ -406,28 +406,6 @@ impl Loop {
         }
     }
 
-    /// Takes changes of before watching began; gives how many were not known yet. Whoever made them is told apart and not named.
-    pub(super) fn remember(&mut self, mut changes: Vec<SettingChange>, now: Timestamp) -> u64 {
-        for change in &mut changes {
-            let hash = |by: &Arc<str>| format!("{:?}", SecretHash::of(&self.key, by.as_bytes()));
-            change.by = change
-                .by
-                .as_ref()
-                .map(|by| hash(by).replace("secret#", "author#").into());
-        }
-        let before = self.write.changes.len();
-        self.step(
-            &Batch {
-                past: changes,
-                ..Batch::default()
-            },
-            now,
-        );
-        let new = self.write.changes.len() - before;
-        self.commit(now);
-        new as u64
-    }
-
     /// A step of as much of `batch` as one takes; steps of a recording are taken whole, as they were.
     fn advance(&mut self, mut batch: Batch, now: Timestamp) {
         self.waiting.append(batch);
@@ -469,7 +447,7 @@ impl Loop {
         }
     }
 
-    fn step(&mut self, batch: &Batch, now: Timestamp) {
+    pub(super) fn step(&mut self, batch: &Batch, now: Timestamp) {
         let out = pipeline::step(&mut self.state, batch, &self.options, now, SEED);
         if !out.write.initial.is_empty() {
             // The baseline has grown: it is kept with the next commit.

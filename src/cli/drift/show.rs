@@ -71,7 +71,11 @@ pub(in crate::cli) fn table(departures: &[Departure], pending: bool, out: &mut O
         }
         let level = word(departure.level);
         let gap = " ".repeat(width.saturating_sub(path.width()));
-        out.line(&format!("  {level:<8}  {path}{gap}  {change}"))?;
+        let by = departure
+            .by
+            .as_ref()
+            .map_or_else(String::new, |by| format!("  by {by}"));
+        out.line(&format!("  {level:<8}  {path}{gap}  {change}{by}"))?;
     }
     Ok(())
 }

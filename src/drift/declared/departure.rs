@@ -18,6 +18,8 @@ pub struct Departure {
     pub live: Option<Tree>,
     /// How much it matters.
     pub level: Level,
+    /// Who wrote it last, and when, where the live side says: `kubectl-edit 2026-03-12T14:00:00Z`.
+    pub by: Option<Arc<str>>,
 }
 
 /// Words in a kind or path that stand for who may do what, or reach what.

@@ -1,16 +1,19 @@
 //! Documents that were declared against those that are.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     departure::{Departure, level},
-    known,
+    known, managed,
     path::{Path, Step},
     scalar::Likeness,
     schema::{Field, KUBERNETES, UNKNOWN},
     walk::{Beside, Found, Walk},
 };
-use crate::domain::{Document, Level, Tree};
+use crate::domain::{Document, Level, Tree, text::visible};
 
 /// From so many resources of a kind on, what nobody declared and all of them have alike is a server's doing.
 const ENOUGH_PEERS: usize = 5;
@@ -87,13 +90,14 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
     }
     compared.only_live = live.len() - seen.len();
     let scaled = scalers(desired.iter().chain(live));
-    found.retain(|(document, found)| !is_scaled(document, found, &scaled));
+    found.retain(|(document, found)| !is_scaled(document, found, &scaled) && !is_the_clusters(document, found));
     learn(&mut found, &peers, &mut compared.learnt);
     compared.departures = found
         .into_iter()
         .map(|(document, found)| Departure {
             level: level(&document.kind, &found.path, found.desired.as_ref(), found.live.as_ref()),
             resource: document.resource().into(),
+            by: writer(document, &found),
             path: found.path,
             desired: found.desired,
             live: found.live,
@@ -118,6 +122,7 @@ fn departures(resource: &str, kind: &str, found: Vec<Found>) -> Vec<Departure> {
         path: found.path,
         desired: found.desired,
         live: found.live,
+        by: None,
     };
     found.into_iter().map(of).collect()
 }
@@ -135,7 +140,28 @@ pub fn told(resource: &str, kind: &str, path: Path, desired: Option<Tree>, live:
         desired,
         live,
         level,
+        by: None,
     }
+}
+
+/// Whether controllers of the cluster alone wrote a field of the live object: then it is state, unless it gives powers over the host.
+fn is_the_clusters(live: &Document, found: &Found) -> bool {
+    if found.path.0.is_empty() {
+        return false;
+    }
+    let writers = managed::writers(&live.tree, &found.path);
+    let power = (found.live.as_ref())
+        .is_some_and(|value| known::is_dangerous(found.path.names().last().unwrap_or_default(), value));
+    !writers.is_empty() && !power && writers.iter().all(|writer| writer.controller)
+}
+
+/// Who wrote a field of the live object last, and when.
+fn writer(live: &Document, found: &Found) -> Option<Arc<str>> {
+    // Of a resource that is missing only the declaration is here.
+    found.path.0.first()?;
+    let last = managed::writers(&live.tree, &found.path).into_iter().next()?;
+    let time = last.time.map_or_else(String::new, |time| format!(" {time}"));
+    Some(visible(&format!("{}{time}", last.manager)).into())
 }
 
 /// Whether both are the same resource; kind and name are.

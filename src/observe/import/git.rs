@@ -3,6 +3,9 @@
 //! `git` itself is asked, as for the history of `/etc`: its log streams commit by commit, a second process gives the files' contents.
 //! What is held at once is one commit's files and the newest contents that were read.
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, VecDeque},
     io::{BufRead, BufReader, Read, Write},
@@ -411,110 +414,4 @@ fn typed(tree: &Tree) -> Option<Value> {
             Value::List(items.map(|item| (item.into(), Value::Bool(true))).collect())
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    struct Repo(tempfile::TempDir);
-
-    impl Repo {
-        fn new() -> Self {
-            let repo = Self(tempfile::tempdir().unwrap());
-            repo.git(&["init", "-q"], 0);
-            repo
-        }
-
-        fn git(&self, args: &[&str], day: i64) {
-            let done = git(self.0.path())
-                .args([
-                    "-c",
-                    "user.name=ana\u{1b}[2J",
-                    "-c",
-                    "user.email=ana@example.org",
-                    "-c",
-                    "commit.gpgsign=false",
-                ])
-                .args(args)
-                .env("GIT_COMMITTER_DATE", format!("@{} +0000", 1_700_000_000 + day * 86_400))
-                .output();
-            assert!(done.unwrap().status.success(), "{args:?}");
-        }
-
-        fn commit(&self, file: &str, text: &str, day: i64) {
-            let path = self.0.path().join(file);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-            self.git(&["add", "."], day);
-            self.git(&["commit", "-q", "-m", "x"], day);
-        }
-
-        fn history(&self, globs: &[&str]) -> (Vec<SettingChange>, Told) {
-            let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
-            let mut changes = Vec::new();
-            let told = history(self.0.path(), &globs, &[7; 32], &mut |change| changes.push(change)).unwrap();
-            (changes, told)
-        }
-    }
-
-    #[test]
-    fn each_commit_tells_what_it_changed() {
-        let repo = Repo::new();
-        let manifest = |tag: &str, limit: &str| {
-            format!(
-                "apiVersion: v1\nkind: Pod\nmetadata: {{name: web, namespace: shop}}\nspec:\n  containers:\n  - name: a\n    image: 'a:{tag}'\n    \
-                 resources: {{limits: {{memory: {limit}}}}}\n"
-            )
-        };
-        repo.commit("apps/web.yaml", &manifest("1", "64Mi"), 0);
-        repo.commit("apps/web.yaml", &manifest("2", "0.0625Gi"), 1);
-        repo.commit("etc/app.conf", "workers = 4\npassword = hunter2hunter2\n", 2);
-        repo.commit("etc/app.conf", "workers = 8\npassword = hunter3hunter3\n", 3);
-        let (changes, told) = repo.history(&[]);
-        let said: Vec<String> = changes.iter().map(|one| one.id.name.to_string()).collect();
-        assert_eq!(
-            said,
-            [
-                "git.apps/web.yaml:Pod/shop/web/spec/containers/a/image",
-                "git.etc/app.conf:password",
-                "git.etc/app.conf:workers"
-            ],
-            "the same amount of memory in other words is no change"
-        );
-        assert_eq!((told.commits, told.changes, told.left_out), (4, 3, 0));
-        assert_eq!(changes[0].at, Timestamp::from_secs(1_700_000_000 + 86_400));
-        assert_eq!(
-            (&changes[2].from, &changes[2].to),
-            (&Some(Value::Int(4)), &Some(Value::Int(8)))
-        );
-        assert!(!format!("{changes:?}").contains("hunter"));
-        let by = changes[0].by.as_deref().unwrap();
-        assert!(by.contains("<ana@example.org>") && !by.contains('\u{1b}'), "{by:?}");
-        assert_eq!(repo.history(&["etc/**"]).1.commits, 2);
-        assert_eq!(repo.history(&["**/*.toml"]).1, Told::default());
-    }
-
-    #[test]
-    fn broken_files_and_odd_histories() {
-        let repo = Repo::new();
-        repo.commit("a.yaml", "a: 1\nb: 2\n", 0);
-        repo.commit("a.yaml", "a: [1\n", 1);
-        repo.commit("a.yaml", "a: 3\nb: 2\n", 2);
-        repo.commit("big.json", &format!("{{\"a\":\"{}\"}}", "x".repeat(5 << 20)), 3);
-        repo.commit("big.json", "{\"a\":1}", 4);
-        repo.commit("b\u{e9} \"q\".yaml", "a: 1\n", 5);
-        repo.commit("b\u{e9} \"q\".yaml", "a: 2\n", 6);
-        let (changes, told) = repo.history(&[]);
-        assert_eq!(changes, [], "half a file says nothing of what changed");
-        assert_eq!((told.commits, told.left_out), (7, 3));
-        let nowhere = tempfile::tempdir().unwrap();
-        let wrong = history(nowhere.path(), &[], &[7; 32], &mut |_| {})
-            .unwrap_err()
-            .to_string();
-        assert!(
-            wrong.contains("no repository of git") && wrong.lines().count() == 1,
-            "{wrong}"
-        );
-    }
 }

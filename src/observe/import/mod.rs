@@ -4,6 +4,8 @@
 //! that a plan of any size is read in bounded memory; what cannot be streamed is bounded by [`LARGEST`].
 
 mod ansible;
+#[cfg(test)]
+mod damage;
 mod env;
 mod git;
 mod hide;
@@ -24,10 +26,9 @@ use std::{
 
 use serde::de::DeserializeSeed;
 
-pub use git::{Told, history};
-
 use self::json::{Outline, Take, Top, Whole};
 use crate::domain::{Document, Tree};
+pub use git::{Told, history};
 
 /// Largest file of a format that has to be held as a whole, bytes.
 pub const LARGEST: u64 = 512 << 20;

@@ -9,7 +9,7 @@ use super::{Format, Item, read};
 const KEY: [u8; 32] = [7; 32];
 
 /// A small file of each format, its name, and words that must never come out of it.
-const CORPUS: &[(&str, &str, Format, &[&str])] = &[
+pub(super) const CORPUS: &[(&str, &str, Format, &[&str])] = &[
     (
         "plan.json",
         r#"{"format_version":"1.2","terraform_version":"1.9.0","planned_values":{},"resource_drift":[
@@ -71,7 +71,7 @@ resource: \"User[a]\"\n    events:\n    - {property: password, previous_value: h
     ),
 ];
 
-fn read_bytes(folder: &Path, name: &str, bytes: &[u8]) -> (Option<Format>, Vec<Item>, Vec<String>) {
+pub(super) fn read_bytes(folder: &Path, name: &str, bytes: &[u8]) -> (Option<Format>, Vec<Item>, Vec<String>) {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     let (mut items, mut faults) = (Vec::new(), Vec::new());

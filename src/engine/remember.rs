@@ -1,0 +1,28 @@
+//! Changes of before watching began, as an import hands them over.
+
+use std::sync::Arc;
+
+use super::run::Loop;
+use crate::domain::{Batch, SecretHash, SettingChange, Timestamp};
+
+impl Loop {
+    /// Takes changes of before watching began; gives how many were not known yet. Whoever made them is told apart and not named.
+    pub(super) fn remember(&mut self, mut changes: Vec<SettingChange>, now: Timestamp) -> u64 {
+        for change in &mut changes {
+            let hash = |by: &Arc<str>| format!("{:?}", SecretHash::of(&self.key, by.as_bytes()));
+            change.by = change
+                .by
+                .as_ref()
+                .map(|by| hash(by).replace("secret#", "author#").into());
+        }
+        let before = self.write.changes.len();
+        let batch = Batch {
+            past: changes,
+            ..Batch::default()
+        };
+        self.step(&batch, now);
+        let new = self.write.changes.len() - before;
+        self.commit(now);
+        new as u64
+    }
+}
