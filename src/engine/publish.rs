@@ -120,7 +120,7 @@ impl Publisher {
             .map(|difference| (difference.id.clone(), difference))
             .collect();
         let chances = settings.chances(now);
-        let chance = |id| chances.get(id).copied().unwrap_or_default();
+        let chance = |id: &SeriesId| chances.get(id).copied().unwrap_or_default();
         let mut rows: Vec<SettingRow> = settings
             .all()
             .iter()

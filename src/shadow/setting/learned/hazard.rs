@@ -44,7 +44,7 @@ const RECIPE: Recipe = Recipe {
 /// Odds that a setting that has just changed is restless, before more is seen.
 const RESTLESS: f64 = 0.05;
 /// Log-odds against the trees before they have earned anything.
-const DOUBT: f64 = 2.0;
+const DOUBT: f64 = 4.0;
 /// How much of a moment's difference in log loss counts when the rate and the trees are weighed against each other.
 const HEED: f64 = 0.1;
 
