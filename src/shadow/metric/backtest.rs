@@ -137,7 +137,8 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
     // Between two of them what is known is told from both, so that every second one is enough to keep.
     let last = together.len().saturating_sub(1);
     let kept = (0..together.len()).filter(|place| place % 2 == 0 || *place == last);
-    let tested = kept.map(spread).collect();
+    let mut tested: Vec<Spread> = kept.map(spread).collect();
+    tested.shrink_to_fit();
     Tested {
         spreads: Spreads { tested, proportion },
         nearest,
