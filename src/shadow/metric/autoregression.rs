@@ -19,9 +19,9 @@ pub struct Autoregression {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coefficients {
     /// Lags in steps, rising.
-    lags: Vec<u32>,
+    lags: Box<[u32]>,
     /// Of each lag, of what is usual now and was one step before by season, and the constant.
-    weights: Vec<f64>,
+    weights: Box<[f32]>,
     middle: f64,
     scale: f64,
     /// The least and the greatest value learnt from, standardised.
@@ -113,7 +113,7 @@ impl Autoregression {
             }
             let coefficients = Coefficients {
                 lags: lags.iter().map(|lag| *lag as u32).collect(),
-                weights: weights.clone(),
+                weights: weights.iter().map(|weight| *weight as f32).collect(),
                 middle,
                 scale,
                 range,
@@ -136,6 +136,21 @@ impl Autoregression {
         Self { usual, fits }
     }
 
+    /// What the usual seasons add to each of `horizon` steps after the first `origin` values, by the weights `others`.
+    fn pull(&self, fit: &Coefficients, others: &[f64], origin: usize, horizon: usize) -> Vec<f64> {
+        let mut pull = vec![0.0; horizon];
+        for (weights, profile) in others.chunks_exact(2).zip(&self.usual) {
+            let mut before = profile.usual(origin - 1..origin)[0] - fit.middle;
+            let season = profile.usual(origin..origin + profile.period());
+            for (pull, usual) in pull.iter_mut().zip(season.iter().cycle()) {
+                let now = usual - fit.middle;
+                *pull += weights[0] * now + weights[1] * before;
+                before = now;
+            }
+        }
+        pull
+    }
+
     /// Forecasts as a [`Member`]'s from the values `past`, the newest of those before `origin`.
     pub fn follow(&self, past: &[f64], origin: usize, ahead: &[usize], out: &mut [f64]) {
         let fit = self.fits.0.iter().rev().find(|(learnt, _)| *learnt <= origin);
@@ -155,35 +170,33 @@ impl Autoregression {
         };
         let horizon = ahead.last().copied().unwrap_or(0);
         let mut path = Vec::with_capacity(reach + horizon);
-        path.extend(
-            past[past.len() - reach..]
-                .iter()
-                .map(|value| (value - fit.middle) / fit.scale),
-        );
+        // Distances from the middle: a linear function of them needs no other standard.
+        path.extend(past[past.len() - reach..].iter().map(|value| value - fit.middle));
         // All that was seen and as much again to either side: forecasts stay within, so that an unstable fit cannot run away.
-        let (least, most) = path
-            .iter()
-            .fold(fit.range, |(least, most), z| (z.min(least), z.max(most)));
+        let range = (fit.scale * fit.range.0, fit.scale * fit.range.1);
+        let (least, most) = path.iter().fold(range, |(least, most), off| {
+            (
+                if *off < least { *off } else { least },
+                if *off > most { *off } else { most },
+            )
+        });
         let (least, most) = (2.0 * least - most, 2.0 * most - least);
-        let (lagged, others) = fit.weights.split_at(fit.lags.len());
-        let constant = others.last().copied().unwrap_or(0.0);
-        for step in 1..=horizon {
-            let place = reach + step - 1;
-            let terms = fit.lags.iter().zip(lagged);
-            let mut next: f64 = terms.map(|(lag, weight)| weight * path[place - *lag as usize]).sum();
-            for (weights, profile) in others.chunks(2).zip(&self.usual) {
-                let before = if step == 1 {
-                    profile.usual(origin - 1..origin)[0]
-                } else {
-                    profile.at(origin, step - 1)
-                };
-                let usual = weights[0] * (profile.at(origin, step) - fit.middle) + weights[1] * (before - fit.middle);
-                next += usual / fit.scale;
-            }
-            path.push((next + constant).clamp(least, most));
+        let weights: Vec<f64> = fit.weights.iter().map(|weight| f64::from(*weight)).collect();
+        let (lagged, others) = weights.split_at(fit.lags.len());
+        let constant = fit.scale * others.last().copied().unwrap_or(0.0);
+        let pull = self.pull(fit, others, origin, horizon);
+        // The first lags are the newest steps, one after the other. Far ones first: a step waits for the one before it only in its last terms.
+        let near = fit.lags.len().min(Self::NEAR);
+        let newest: Vec<f64> = lagged[..near].iter().rev().copied().collect();
+        let far = || fit.lags[near..].iter().zip(&lagged[near..]);
+        for (step, pull) in pull.iter().enumerate() {
+            let place = reach + step;
+            let seasonal: f64 = far().map(|(lag, weight)| weight * path[place - *lag as usize]).sum();
+            let next = (constant + pull + seasonal) + dot(&path[place - near..place], &newest);
+            path.push(next.clamp(least, most));
         }
         for (ahead, out) in ahead.iter().zip(out) {
-            *out = fit.middle + fit.scale * path[reach + ahead - 1];
+            *out = fit.middle + path[reach + ahead - 1];
         }
     }
 }

@@ -133,10 +133,12 @@ impl Grid {
     pub fn members(&self) -> Vec<(&'static str, f64)> {
         let panel = Panel::recall(&self.history(), &self.outlook.learnt);
         let last = self.outlook.spreads.tested.last();
-        let equal = 1.0 / panel.members.len() as f64;
+        let weights: Vec<f64> = last.map_or_else(
+            || vec![1.0 / panel.members.len() as f64; panel.members.len()],
+            |spread| spread.weights().collect(),
+        );
         let mut members: Vec<(&'static str, f64)> = Vec::new();
-        for (place, member) in panel.members.iter().enumerate() {
-            let weight = last.map_or(equal, |spread| f64::from(spread.weights[place]));
+        for (member, weight) in panel.members.iter().zip(weights) {
             match members.iter_mut().find(|(name, _)| *name == member.name()) {
                 Some((_, all)) => *all += weight,
                 None => members.push((member.name(), weight)),
@@ -155,9 +157,9 @@ impl Grid {
         let mut carrying = vec![false; seasons.len()];
         for spread in &self.outlook.spreads.tested {
             let mut weights = vec![0.0; seasons.len()];
-            for (season, weight) in panel.seasons.iter().zip(&spread.weights) {
+            for (season, weight) in panel.seasons.iter().zip(spread.weights()) {
                 if let Some(place) = season {
-                    weights[*place] += f64::from(*weight);
+                    weights[*place] += weight;
                 }
             }
             let all: f64 = weights.iter().sum();

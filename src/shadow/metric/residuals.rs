@@ -1,7 +1,5 @@
 //! The newest one-step errors: bands and surprise without a law of errors.
 
-use std::collections::VecDeque;
-
 use serde::{Deserialize, Serialize};
 
 /// The newest one-step errors of a forecast, ready for quantiles and tail probabilities.
@@ -9,45 +7,64 @@ use serde::{Deserialize, Serialize};
 /// Quantiles are those of split conformal prediction (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Lei
 /// et al. 2018, JASA 113): the ⌈p(n+1)⌉-th smallest error, so that a new error exchangeable with them is covered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Residuals {
-    newest: VecDeque<f32>,
-    sorted: Vec<f32>,
+    /// A ring: the oldest is the next to be written over once it is full.
+    errors: Vec<f32>,
+    oldest: u8,
+    /// Their places in the ring, least error first.
+    order: Vec<u8>,
 }
 
 impl Residuals {
-    const MOST: usize = 240;
+    /// A place in the ring is a byte.
+    const MOST: u8 = 240;
 
     /// Errors held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.sorted.len()
+        self.errors.len()
     }
 
     /// Takes a finite error; the oldest is forgotten when there are too many.
     pub fn push(&mut self, error: f64) {
         let error = error as f32;
-        if self.newest.len() == Self::MOST
-            && let Some(oldest) = self.newest.pop_front()
-        {
-            let at = self.sorted.partition_point(|held| *held < oldest);
-            self.sorted.remove(at);
+        let place = self.oldest;
+        if self.errors.len() < usize::from(Self::MOST) {
+            self.errors.push(error);
+        } else {
+            self.order.retain(|held| *held != place);
+            self.errors[usize::from(place)] = error;
         }
-        self.newest.push_back(error);
-        let at = self.sorted.partition_point(|held| *held < error);
-        self.sorted.insert(at, error);
+        self.oldest = (place + 1) % Self::MOST;
+        let at = self
+            .order
+            .partition_point(|held| self.errors[usize::from(*held)] < error);
+        self.order.insert(at, place);
     }
 
     /// Takes all errors as `times` as large (above 0).
     pub fn widen(&mut self, times: f64) {
-        for error in self.newest.iter_mut().chain(&mut self.sorted) {
+        for error in &mut self.errors {
             *error = (f64::from(*error) * times) as f32;
         }
+    }
+
+    /// The error of a rank, the least first.
+    fn at(&self, rank: usize) -> f32 {
+        self.errors[usize::from(self.order[rank])]
+    }
+
+    /// How many of the least errors fulfil what holds for all up to some rank.
+    fn count(&self, holds: impl Fn(f32) -> bool) -> usize {
+        self.order
+            .partition_point(|place| holds(self.errors[usize::from(*place)]))
     }
 
     /// The error that is exceeded downwards with probability `level`; 0 when none is held.
     #[must_use]
     pub fn quantile(&self, level: f64) -> f64 {
-        quantile(&self.sorted, level)
+        quantile(self.len(), |rank| self.at(rank), level)
     }
 
     /// −log2 of the two-sided probability of an error at least as far out as `error`, 0 to 60.
@@ -57,25 +74,25 @@ impl Residuals {
     /// many bits: with no tail to learn from, one in n + 1 is the most that can be said.
     #[must_use]
     pub fn bits(&self, error: f64) -> f64 {
-        let n = self.sorted.len();
+        let n = self.len();
         if n == 0 {
             return 0.0;
         }
         let error = error as f32;
-        let below = self.sorted.partition_point(|held| *held <= error);
-        let above = n - self.sorted.partition_point(|held| *held < error);
-        let middle = self.sorted[n / 2];
+        let below = self.count(|held| held <= error);
+        let above = n - self.count(|held| held < error);
+        let middle = self.at(n / 2);
         let tail = if error >= middle {
-            self.beyond(above, error, |rank| self.sorted[n - 1 - rank], middle)
+            self.beyond(above, error, |rank| self.at(n - 1 - rank), middle)
         } else {
-            self.beyond(below, error, |rank| self.sorted[rank], middle)
+            self.beyond(below, error, |rank| self.at(rank), middle)
         };
         (1.0 / (2.0 * tail).min(1.0)).log2().clamp(0.0, 60.0)
     }
 
     /// P(an error as far out as `error` on its side); `far(0)` is the farthest of that side, `count` how many are as far.
     fn beyond(&self, count: usize, error: f32, far: impl Fn(usize) -> f32, middle: f32) -> f64 {
-        let n = self.sorted.len();
+        let n = self.len();
         let share = (count + 1) as f64 / (n + 1) as f64;
         let reach = |value: f32| (f64::from(value) - f64::from(middle)).abs();
         let (most, threshold) = (reach(far(0)), reach(far((n / 12).max(2).min(n - 1))));
@@ -92,26 +109,24 @@ impl Residuals {
     }
 }
 
-/// Conformal quantile of `sorted` (rising); beyond the outermost value the tail is exponential.
-#[must_use]
-pub fn quantile(sorted: &[f32], level: f64) -> f64 {
-    let n = sorted.len();
+/// Conformal quantile of `n` values, `at(0)` the least; beyond the outermost value the tail is exponential.
+fn quantile(n: usize, at: impl Fn(usize) -> f32, level: f64) -> f64 {
     if n == 0 {
         return 0.0;
     }
     if level > 0.5 {
-        let at = (level * (n + 1) as f64).ceil() as usize;
-        return if at <= n {
-            f64::from(sorted[at - 1])
+        let rank = (level * (n + 1) as f64).ceil() as usize;
+        return if rank <= n {
+            f64::from(at(rank - 1))
         } else {
-            outside(n, 1.0 - level, |rank| sorted[n - 1 - rank])
+            outside(n, 1.0 - level, |rank| at(n - 1 - rank))
         };
     }
-    let at = (level * (n + 1) as f64).floor() as usize;
-    if at >= 1 {
-        f64::from(sorted[at.min(n) - 1])
+    let rank = (level * (n + 1) as f64).floor() as usize;
+    if rank >= 1 {
+        f64::from(at(rank.min(n) - 1))
     } else {
-        outside(n, level, |rank| sorted[rank])
+        outside(n, level, at)
     }
 }
 
@@ -148,7 +163,19 @@ mod tests {
         let mut residuals = Residuals::default();
         residuals.push(1e6);
         (0..Residuals::MOST).for_each(|_| residuals.push(0.0));
-        assert_eq!((residuals.len(), residuals.quantile(0.99)), (Residuals::MOST, 0.0));
+        assert_eq!((residuals.len(), residuals.quantile(0.99)), (240, 0.0));
+    }
+
+    #[test]
+    fn the_order_is_that_of_the_newest_errors() {
+        let mut rng = fastrand::Rng::with_seed(2);
+        let errors: Vec<f32> = (0..1_000).map(|_| f32::from(rng.i8(-20..20))).collect();
+        let mut residuals = Residuals::default();
+        errors.iter().for_each(|error| residuals.push(f64::from(*error)));
+        let mut newest = errors[1_000 - 240..].to_vec();
+        newest.sort_by(f32::total_cmp);
+        let held: Vec<f32> = (0..240).map(|rank| residuals.at(rank)).collect();
+        assert_eq!(held, newest);
     }
 
     #[test]

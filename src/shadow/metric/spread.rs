@@ -10,8 +10,9 @@ use crate::domain::LEVELS;
 pub struct Spread {
     /// The distance, steps.
     pub steps: u32,
-    /// Weight by member at this distance; they sum to 1.
-    pub weights: Vec<f32>,
+    /// Weight by member at this distance, of [`Spread::WHOLE`]; none in what an earlier version stored, until the next refit.
+    #[serde(default)]
+    pub shares: Box<[u16]>,
     /// Error quantiles at [`LEVELS`]; actual minus forecast, relative to the proportion.
     pub errors: [f32; 13],
     /// Probability of a value below all, and of one above all, that the history of its forecast held.
@@ -21,6 +22,26 @@ pub struct Spread {
     /// Correlation of the error at this distance with the error of the same forecast at half the distance, 0 to 1: 0 for noise around a
     /// level, √½ for a random walk.
     pub kin: f32,
+}
+
+impl Spread {
+    /// What all of the weight is kept as, but for rounding.
+    const WHOLE: f64 = 65_535.0;
+
+    /// Weights that sum to 1 as they are kept.
+    #[must_use]
+    pub fn shares(weights: &[f64]) -> Box<[u16]> {
+        let share = |weight: &f64| (weight * Self::WHOLE).round() as u16;
+        weights.iter().map(share).collect()
+    }
+
+    /// Weight by member; they sum to 1.
+    pub fn weights(&self) -> impl Iterator<Item = f64> {
+        let all: u32 = self.shares.iter().map(|share| u32::from(*share)).sum();
+        self.shares
+            .iter()
+            .map(move |share| f64::from(*share) / f64::from(all.max(1)))
+    }
 }
 
 /// What is known of forecasts of one distance.
@@ -65,7 +86,7 @@ impl Spreads {
     #[must_use]
     pub fn at(&self, ahead: usize, seen: &[f64; 13]) -> Option<Known> {
         let last = self.tested.last()?;
-        let weights = |spread: &Spread| spread.weights.iter().map(|weight| f64::from(*weight)).collect();
+        let weights = |spread: &Spread| spread.weights().collect();
         let place = self.tested.partition_point(|spread| (spread.steps as usize) < ahead);
         let Some(far) = self.tested.get(place) else {
             let growth = (ahead as f64 / f64::from(last.steps)).powf(self.growth());
@@ -94,14 +115,10 @@ impl Spreads {
             });
         };
         let share = (ahead as f64 - f64::from(near.steps)) / f64::from(far.steps - near.steps);
-        let between = |near: f32, far: f32| f64::from(near) + share * (f64::from(far) - f64::from(near));
-        let weights = near
-            .weights
-            .iter()
-            .zip(&far.weights)
-            .map(|(near, far)| between(*near, *far))
-            .collect();
-        let errors = std::array::from_fn(|level| between(near.errors[level], far.errors[level]));
+        let between = |near: f64, far: f64| near + share * (far - near);
+        let weights = near.weights().zip(far.weights());
+        let weights = weights.map(|(near, far)| between(near, far)).collect();
+        let errors = std::array::from_fn(|level| between(f64::from(near.errors[level]), f64::from(far.errors[level])));
         Some(Known {
             weights,
             errors,
@@ -210,7 +227,7 @@ mod tests {
     fn spread(steps: u32, width: f32) -> Spread {
         Spread {
             steps,
-            weights: vec![1.0],
+            shares: Spread::shares(&[1.0]),
             errors: LEVELS.map(|level| width * (level as f32 - 0.5)),
             record: [0.0; 2],
             records: [0.2, 0.5],

@@ -476,3 +476,27 @@ fn another_cadence_of_the_source_keeps_what_was_learnt() {
         assert!(shadow.observe(Point { at, value: 80.0 }).bits > 8.0);
     }
 }
+
+#[test]
+fn what_is_kept_beside_the_windows_is_small() {
+    for cadence in [2, 60, 300, 3_600] {
+        let mut shadow = shadow(MetricKind::Gauge, cadence);
+        let mut rng = fastrand::Rng::with_seed(3);
+        let count = (16 * 86_400 / cadence).min(40_000);
+        for place in 0..count {
+            let days = (place * cadence) as f64 / 86_400.0;
+            let value = 40.0 + 20.0 * (days * std::f64::consts::TAU).sin() + draw(&mut rng);
+            shadow.observe(Point {
+                at: at(place * cadence),
+                value,
+            });
+        }
+        shadow.refit(at(count * cadence));
+        let windows = shadow
+            .grids
+            .iter()
+            .map(|grid| rmp_serde::to_vec(&grid.window).unwrap().len());
+        let rest = rmp_serde::to_vec(&shadow).unwrap().len() - windows.sum::<usize>();
+        assert!(rest < 5_500, "{cadence}: {rest}");
+    }
+}
