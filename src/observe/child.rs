@@ -94,7 +94,8 @@ pub(super) fn each_line(program: &str, args: &[&str], mut each: impl FnMut(&[u8]
         loop {
             let read = (&mut lines).take(LONGEST).read_until(b'\n', &mut part);
             let ended = !matches!(read, Ok(1..));
-            if (ended || part.len() >= PART) && (told.send(std::mem::take(&mut part)).is_err() || ended) {
+            let full = ended || part.len() >= PART;
+            if full && told.send(std::mem::take(&mut part)).is_err() || ended {
                 return;
             }
         }

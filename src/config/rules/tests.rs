@@ -59,7 +59,7 @@ fn a_bad_rule_is_a_line_and_the_rest_goes_on() {
     assert_eq!(faults.len(), 1, "{faults:?}");
     assert!(faults[0].starts_with("own.toml:16: unknown field `iz`"), "{faults:?}");
     assert_eq!(
-        &*rules.get("three").unwrap().from.rsplit('/').next().unwrap(),
+        rules.get("three").unwrap().from.rsplit('/').next().unwrap(),
         "own.toml:19"
     );
     for (from, to, says) in [

@@ -139,7 +139,8 @@ impl Archives {
 
 impl Source for Archives {
     fn name(&self) -> &'static str {
-        self.keeper.source
+        let keeper = &self.keeper;
+        keeper.source
     }
 
     fn every(&self) -> Span {

@@ -121,8 +121,9 @@ impl Expected {
     }
 
     fn expect(&mut self, one: Impending) {
-        let known = self.open.iter().any(|open| open.id == one.id);
-        if one.probability >= LIKELY && !known && self.open.len() < MOST {
+        if let Some(open) = self.open.iter_mut().find(|open| open.id == one.id) {
+            open.expected = open.expected.take().or(one.expected);
+        } else if one.probability >= LIKELY && self.open.len() < MOST {
             self.fresh.push(one.clone());
             self.open.push(one);
         }

@@ -263,7 +263,7 @@ fn what_follows_another_change_is_expected_once_that_has_proved_good() {
     let mut told = Vec::new();
     for week in 1..14 {
         let at = start() + DAY * 7 * week;
-        let values = [(week - 1).to_string(), week.to_string()];
+        let values = [week.to_string(), (week + 1).to_string()];
         shadow.observe(&change("sysctl.s1", at, &values[0], &values[1]));
         for minute in 3..8 {
             shadow.settle(at + MINUTE * minute);
@@ -284,12 +284,12 @@ fn what_follows_another_change_is_expected_once_that_has_proved_good() {
     // It stops following: a few times later nothing is told any more.
     for week in 14..22 {
         let at = start() + DAY * 7 * week;
-        shadow.observe(&change("sysctl.s1", at, &(week - 1).to_string(), &week.to_string()));
+        shadow.observe(&change("sysctl.s1", at, &week.to_string(), &(week + 1).to_string()));
         shadow.settle(at + MINUTE * 5);
         shadow.settle(at + DAY * 2);
     }
     let at = start() + DAY * 7 * 22;
-    shadow.observe(&change("sysctl.s1", at, "21", "22"));
+    shadow.observe(&change("sysctl.s1", at, "22", "23"));
     shadow.settle(at + MINUTE * 5);
     assert_eq!(shadow.impending().count(), 0);
 }
@@ -311,12 +311,12 @@ fn the_last_of_the_peers_is_expected_to_move() {
             shadow.snapshot(&of(host, round, at));
             shadow.settle(at + MINUTE * 3);
             for one in shadow.impending() {
-                assert_eq!(
-                    (one.expected.clone(), one.now.clone()),
-                    (Some(Value::Int(round)), Some(Value::Int(round - 1)))
-                );
+                assert_eq!(one.now, Some(Value::Int(round - 1)));
                 assert!(one.times.0 >= 3 && one.probability > 0.6, "{one:?}");
-                told += 1;
+                if let Some(value) = &one.expected {
+                    assert_eq!(*value, Value::Int(round));
+                    told += 1;
+                }
             }
         }
         assert_eq!(shadow.impending().count(), 0);
