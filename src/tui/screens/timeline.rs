@@ -86,7 +86,7 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "w",
         does: "what-if",
-        help: "shows how it would have been without the change under the cursor",
+        help: "shows what would have been without the change",
     },
     KeyHint {
         key: "e",
