@@ -1,7 +1,7 @@
 //! Learning from an archive: values of before, far apart, that nobody judged when they came.
 
 use super::{MetricShadow, grid::Grid};
-use crate::domain::{Point, Span};
+use crate::domain::{Point, Span, Timestamp};
 
 impl MetricShadow {
     /// Takes values of before the newest one, oldest first, each of which stands for a time as long as `every`, and gives those that it
@@ -45,7 +45,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{MetricKind, MetricMeta, Timestamp, Unit};
+    use crate::domain::{MetricKind, MetricMeta, Unit};
 
     const TEN: Span = Span::from_mins(10);
 
