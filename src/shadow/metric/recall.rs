@@ -45,7 +45,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::{MetricKind, MetricMeta, Timestamp, Unit};
+    use crate::domain::{MetricKind, MetricMeta, Unit};
 
     const TEN: Span = Span::from_mins(10);
 
