@@ -21,7 +21,7 @@ pub struct Issue {
     pub path: Path,
     /// What it is; `None` where it is not set.
     pub live: Option<Tree>,
-    /// What is so, why it matters, and where to read about it.
+    /// What is so, in a few words.
     pub title: Arc<str>,
     /// Why it matters.
     pub why: Arc<str>,

@@ -31,6 +31,8 @@ pub(super) fn documents(text: &str, each: &mut dyn FnMut(Tree, usize), fault: &m
     for event in Parser::new_from_str(text) {
         let (event, span) = match event {
             Ok(event) => event,
+            // One line a document: what broke it off has been told.
+            Err(_) if reader.broken => return,
             Err(error) => {
                 let what = format!("not YAML: {}", error.info());
                 return fault(Fault::at(error.marker().line(), what));
