@@ -1,6 +1,7 @@
 //! What a user would miss if the shadow of a metric did not do it.
 
 mod hostile;
+mod told;
 
 use super::{normal::draw, *};
 use crate::domain::{Limit, MetricKind, Side, Unit};
@@ -474,29 +475,5 @@ fn another_cadence_of_the_source_keeps_what_was_learnt() {
         // What is odd still is.
         let at = last + Span::from_secs(every) * (steps as i64 + 1);
         assert!(shadow.observe(Point { at, value: 80.0 }).bits > 8.0);
-    }
-}
-
-#[test]
-fn what_is_kept_beside_the_windows_is_small() {
-    for cadence in [2, 60, 300, 3_600] {
-        let mut shadow = shadow(MetricKind::Gauge, cadence);
-        let mut rng = fastrand::Rng::with_seed(3);
-        let count = (16 * 86_400 / cadence).min(40_000);
-        for place in 0..count {
-            let days = (place * cadence) as f64 / 86_400.0;
-            let value = 40.0 + 20.0 * (days * std::f64::consts::TAU).sin() + draw(&mut rng);
-            shadow.observe(Point {
-                at: at(place * cadence),
-                value,
-            });
-        }
-        shadow.refit(at(count * cadence));
-        let windows = shadow
-            .grids
-            .iter()
-            .map(|grid| crate::domain::packed::pack(&grid.window).unwrap().len());
-        let rest = crate::domain::packed::pack(&shadow).unwrap().len() - windows.sum::<usize>();
-        assert!(rest < 6_500, "{cadence}: {rest}");
     }
 }
