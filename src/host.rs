@@ -89,9 +89,9 @@ pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Res
 }
 
 /// Starts an engine of this process, and waits for its first whole snapshot.
-async fn start(setup: &Setup, sources: Sources) -> Result<AnyLink> {
-    let only_stored = sources == Sources::None;
-    let engine = Engine::start(engine_setup(setup, sources), None).context("the engine cannot start")?;
+async fn start(setup: engine::Setup) -> Result<AnyLink> {
+    let only_stored = setup.sources != Sources::Once;
+    let engine = Engine::start(setup, None).context("the engine cannot start")?;
     let link = AnyLink::Local(Arc::new(engine));
     let mut snapshots = link.snapshots();
     let snapshot = snapshots
@@ -99,7 +99,7 @@ async fn start(setup: &Setup, sources: Sources) -> Result<AnyLink> {
         .await
         .context("the engine ended")?
         .clone();
-    if !snapshot.store.ok && only_stored {
+    if snapshot.store.broken || (!snapshot.store.ok && only_stored) {
         bail!(Usage(snapshot.store.says.to_string()));
     }
     Ok(link)
@@ -174,7 +174,16 @@ impl Runtime for ThisHost {
 
     fn scenarios(&self) -> Result<Vec<Scenario>> {
         let program = std::env::current_exe().unwrap_or_default();
-        Scenario::all(&sample_data(&program)).map_err(|why| Usage(why).into())
+        let folders = sample_data(&program);
+        let found = Scenario::all(&folders).map_err(Usage)?;
+        if found.is_empty() {
+            let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+            bail!(Usage(format!(
+                "no recorded incident is installed with this program; looked for in {}",
+                folders.join(", ")
+            )));
+        }
+        Ok(found)
     }
 
     fn terminal(&self, options: &Options) -> Terminal {
@@ -201,8 +210,18 @@ impl Runtime for ThisHost {
         {
             return Ok(link);
         }
-        let stored = need == Need::Stored && setup.paths.store.exists();
-        start(setup, if stored { Sources::None } else { Sources::Once }).await
+        let own = Some(setup.paths.store.clone());
+        let (store, sources) = match (setup.kept(), need) {
+            (_, Need::Kept) => (own, Sources::Once),
+            (Some(store), _) if store != setup.paths.store => (Some(store), Sources::OnlyRead),
+            (Some(store), Need::Stored) => (Some(store), Sources::None),
+            (Some(store), Need::Fresh) => (Some(store), Sources::Once),
+            // Who only asks leaves nothing behind.
+            (None, _) => (None, Sources::Once),
+        };
+        let mut setup = engine_setup(setup, sources);
+        setup.store = store;
+        start(setup).await
     }
 
     async fn engine(&self, setup: &Setup, run: EngineRun, metrics: Option<SocketAddr>) -> Result<()> {

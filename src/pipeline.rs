@@ -67,6 +67,14 @@ pub struct State {
 impl State {
     /// Ended findings kept in memory.
     pub const ENDED: usize = 500;
+    /// Events kept in memory.
+    pub const EVENTS: usize = 1_000;
+
+    /// The time of the last step; `None` before the first.
+    #[must_use]
+    pub fn stepped_to(&self) -> Option<Timestamp> {
+        self.predicted_to
+    }
 
     /// Incidents of the last 30 days, oldest first.
     #[must_use]

@@ -35,7 +35,7 @@ enum What {
 }
 
 impl Report for Args {
-    const NEED: Need = Need::Fresh;
+    const NEED: Need = Need::Kept;
 
     async fn run<L: Link>(&self, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<Exit> {
         match &self.what {

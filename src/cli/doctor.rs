@@ -95,6 +95,8 @@ struct Source<'a> {
     every_secs: f64,
     next: Option<Timestamp>,
     cost_ms: f64,
+    /// Why it is read more or less often than asked; empty when it is read as asked.
+    why: &'a str,
     /// Pieces of the past that it has read, and of how many.
     progress: Option<(u64, u64)>,
 }
@@ -244,6 +246,7 @@ fn sources(snapshot: &Arc<Snapshot>) -> Vec<Source<'_>> {
             every_secs: source.every.secs_f64(),
             next: source.next,
             cost_ms: source.cost_ms,
+            why: &source.why,
             progress: source.progress,
         })
         .collect()
@@ -313,9 +316,14 @@ fn page(report: &Doctor<'_>, when: &When, out: &mut Out) -> anyhow::Result<()> {
         let says = match source.read {
             Some(at) if source.says.is_empty() => {
                 format!(
-                    "{}: every {} s, takes {:.1} ms, last {}",
+                    "{}: every {} s{}, takes {:.1} ms, last {}",
                     source.name,
                     source.every_secs,
+                    if source.why.is_empty() {
+                        String::new()
+                    } else {
+                        format!(" ({})", source.why)
+                    },
                     source.cost_ms,
                     when.show(at)
                 ) + &source.progress.map_or_else(String::new, |(done, all)| {

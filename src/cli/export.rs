@@ -14,7 +14,7 @@ pub struct Args {
     /// The table.
     #[arg(value_parser = TABLES)]
     what: String,
-    /// The file, which must not exist yet; the engine writes it.
+    /// The file, which must not exist yet.
     file: PathBuf,
     /// How (default: as the file's ending says).
     #[arg(long)]

@@ -471,6 +471,7 @@ fn snapshot() -> Snapshot {
         ]
         .into(),
         store: StoreRow {
+            broken: false,
             ok: true,
             says: "".into(),
             path: "/var/lib/foreshadow/foreshadow.duckdb".into(),

@@ -7,8 +7,9 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, findings::CrossingView, series, span},
-    domain::{Forecast, LEVELS, Limit, SeriesId, Span, Timestamp, Unit},
+    domain::{LEVELS, Limit, SeriesId, Span, Timestamp, Unit},
     engine::{Answer, ForecastView, Link, Query},
+    simulate::{steps, times},
 };
 
 /// Arguments of `forecast`.
@@ -52,19 +53,6 @@ struct View<'a> {
 struct Member<'a> {
     name: &'a Arc<str>,
     weight: f64,
-}
-
-/// The steps of a forecast as JSON: the time and the values at the levels of `levels`.
-pub(super) fn steps(forecast: &Forecast) -> Vec<Json> {
-    times(forecast)
-        .zip(&forecast.steps)
-        .map(|(at, quantiles)| json!({ "at": at, "quantiles": quantiles.0 }))
-        .collect()
-}
-
-fn times(forecast: &Forecast) -> impl Iterator<Item = Timestamp> + use<> {
-    let (start, step) = (forecast.start, forecast.step);
-    (1..).map(move |place| start + step * place)
 }
 
 impl Report for Args {

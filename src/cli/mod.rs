@@ -60,9 +60,9 @@ pub use setup::Setup;
 pub use when::When;
 
 use crate::{
-    config::{Paths, rules},
+    config::{Paths, SYSTEM_STORE, rules},
     domain::Span,
-    engine::clock,
+    engine::{Link as _, clock},
 };
 
 /// Learns a shadow of every metric and setting of a host, and shows what drifted, what will, and what to do about it.
@@ -309,7 +309,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Sql(args)) => report(args, cli, runtime, out).await,
         // A doctor that dies of what he is asked about is none.
         Some(Command::Doctor(args)) => doctor::run(args, setup(), runtime, json, out).await,
-        Some(Command::Config(args)) => config::run(args, &setup()?, json, out),
+        Some(Command::Config(args)) => config::run(args, &cli.flags, &runtime.themes(), json, out),
         Some(Command::Drift(args)) => drift::run(args, &rules(&Paths::of_user().rules), clock::now(), json, out),
         Some(Command::Import(args)) if args.is_history() => import::git::run(args, &setup()?, runtime, json, out).await,
         Some(Command::Import(args)) => import::run(args, json, out),
@@ -345,6 +345,10 @@ async fn replay<R: Runtime>(
 async fn report<C: Report, R: Runtime>(command: &C, cli: &Cli, runtime: &R, out: &mut Out) -> anyhow::Result<Exit> {
     let setup = Setup::new(&cli.flags, &runtime.themes())?;
     let link = runtime.connect(&setup, C::NEED).await?;
+    let store = link.snapshots().borrow().store.path.clone();
+    if *store == *SYSTEM_STORE && link.snapshots().borrow().usage.pid == 0 {
+        out.note(&format!("foreshadow: no engine is running; read from {store}"));
+    }
     let context = Context {
         link: &link,
         when: &runtime.when(),

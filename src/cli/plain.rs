@@ -3,24 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::domain::{Quantiles, Value};
-
-/// A setting's value: bool and int as such, a list as an object by identity, a secret as eight digits of its hash, all else
-/// as text; `null` where there is none.
-#[must_use]
-pub fn value(value: Option<&Value>) -> Json {
-    match value {
-        None => Json::Null,
-        Some(Value::Bool(on)) => json!(on),
-        Some(Value::Int(int)) => json!(int),
-        Some(Value::List(items)) => items
-            .iter()
-            .map(|(key, item)| (key.to_string(), self::value(Some(item))))
-            .collect::<serde_json::Map<_, _>>()
-            .into(),
-        Some(Value::Enum(text) | Value::Text(text)) => json!(text),
-        Some(other @ (Value::Quantity(_) | Value::Version(_) | Value::Secret(_))) => json!(other.to_string()),
-    }
-}
+pub use crate::simulate::plain as value;
 
 /// A setting's value for people; `(absent)` where there is none.
 #[must_use]

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use serde::Serialize;
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 
 use crate::{
-    cli::{Columns, Context, Exit, Need, Out, Report, Usage, plain},
-    domain::{
-        Artefact, Change, Effect, Evidence, Factors, Proposal, ProposalKind, ProposalStatus, ResourceId, SeriesId,
-        Timestamp, Unit,
-    },
+    cli::{Columns, Context, Exit, Need, Out, Report, Usage},
+    domain::{Artefact, Factors, Proposal, ProposalKind, ProposalStatus, ResourceId, Timestamp},
     engine::Link,
+    simulate::{EffectView, change},
 };
 
 /// Arguments of `proposals`.
@@ -44,57 +42,6 @@ struct View<'a> {
     undo: &'a str,
     artefact: &'a Artefact,
     made_at: Timestamp,
-}
-
-/// An effect of a change on a metric, as JSON; the means are at 10, 50 and 90 %.
-#[derive(Serialize)]
-pub(super) struct EffectView<'a> {
-    series: &'a SeriesId,
-    unit: Unit,
-    before: [f64; 3],
-    after: [f64; 3],
-    difference: [f64; 3],
-    crossing_before: Option<f64>,
-    crossing_after: Option<f64>,
-    evidence: Evidence,
-}
-
-impl<'a> From<&'a Effect> for EffectView<'a> {
-    fn from(effect: &'a Effect) -> Self {
-        Self {
-            series: &effect.series,
-            unit: effect.unit,
-            before: effect.before,
-            after: effect.after,
-            difference: effect.difference,
-            crossing_before: effect.crossing.map(|(before, _)| before),
-            crossing_after: effect.crossing.map(|(_, after)| after),
-            evidence: effect.evidence,
-        }
-    }
-}
-
-/// A change as JSON.
-pub(super) fn change(change: &Change) -> Json {
-    match change {
-        Change::Setting { id, from, to } => json!({
-            "sort": "setting",
-            "series": id,
-            "from": plain::value(from.as_ref()),
-            "to": plain::value(to.as_ref()),
-        }),
-        Change::Capacity { resource, what, factor } => json!({
-            "sort": "capacity",
-            "resource": resource,
-            "what": what,
-            "factor": factor,
-        }),
-        Change::Traffic { resource, factor } => json!({
-            "sort": "traffic",
-            "resource": resource,
-            "factor": factor,
-        }),
-    }
 }
 
 impl<'a> From<&'a Proposal> for View<'a> {

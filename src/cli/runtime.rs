@@ -14,8 +14,11 @@ use crate::{
 pub enum Need {
     /// A running engine, else the state the store was left in, else as [`Need::Fresh`].
     Stored,
-    /// A running engine, else one full cycle of every source on top of the store's last state.
+    /// A running engine, else one full cycle of every source on top of the store's last state; without a store that is kept nowhere. A
+    /// store of the system's engine is read as it was left.
     Fresh,
+    /// As [`Need::Fresh`], and what is changed is kept in a store of this user's own, which is made where there is none.
+    Kept,
 }
 
 /// How long an engine runs.

@@ -10,7 +10,7 @@ use toml::de::DeValue;
 
 use crate::{
     cli::{Flags, Usage},
-    config::{self, ConfigFile, Fault, Paths},
+    config::{self, ConfigFile, Fault, Paths, SYSTEM_STORE},
     domain::Options,
 };
 
@@ -61,6 +61,21 @@ impl Setup {
             rule_faults,
             operate: flags.operate,
         })
+    }
+}
+
+impl Setup {
+    /// The store there is to read: that of this run; without one, and where no other was named, the system's own, if this user may read
+    /// it. `None` when there is none.
+    #[must_use]
+    pub fn kept(&self) -> Option<PathBuf> {
+        let readable = |path: &Path| std::fs::File::open(path).is_ok();
+        if self.paths.store.exists() {
+            return Some(self.paths.store.clone());
+        }
+        let own = Paths::of_user().store;
+        let system = PathBuf::from(SYSTEM_STORE);
+        (self.paths.store == own && readable(&system)).then_some(system)
     }
 }
 

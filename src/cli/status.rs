@@ -93,6 +93,15 @@ struct Sources<'a> {
     /// Pasts that are being read.
     past: Vec<Past<'a>>,
     failing: Vec<Failing<'a>>,
+    /// Sources that are read more rarely than asked.
+    slowed: Vec<Slowed<'a>>,
+}
+
+#[derive(Serialize)]
+struct Slowed<'a> {
+    name: &'a str,
+    every_secs: f64,
+    why: &'a str,
 }
 
 /// How far a source has read what happened before watching began, in pieces.
@@ -194,6 +203,16 @@ impl<'a> Status<'a> {
                         says: &source.says,
                     })
                     .collect(),
+                slowed: snapshot
+                    .sources
+                    .iter()
+                    .filter(|source| source.pace > 0)
+                    .map(|source| Slowed {
+                        name: &source.name,
+                        every_secs: source.every.secs_f64(),
+                        why: &source.why,
+                    })
+                    .collect(),
             },
         }
     }
@@ -248,6 +267,9 @@ fn page<L: Link>(
             Unit::Bytes.show(status.engine.rss_bytes as f64),
             Unit::Secs.show(status.engine.lag_secs)
         ),
+        (None, None) if status.at.is_some() && snapshot.usage.pid == 0 => {
+            "none is running; this is what the store held".into()
+        }
         (None, None) => "none is running; this was read for this page".into(),
     };
     page.row(&["engine", &engine]);
@@ -272,7 +294,9 @@ fn page<L: Link>(
         );
         page.row(&["held", &held]);
     }
-    let store = if status.store.ok {
+    let store = if status.store.ok && status.store.path.is_empty() {
+        "there is none; nothing was kept".to_owned()
+    } else if status.store.ok {
         let bytes = |bytes: u64| Unit::Bytes.show(bytes as f64);
         format!(
             "{}, {} of {}",
@@ -293,6 +317,9 @@ fn page<L: Link>(
         some => format!(", {some} lost: `foreshadow doctor` says why"),
     };
     page.row(&["sources", &format!("{}{lost}", status.sources.total)]);
+    for source in &status.sources.slowed {
+        page.row(&["slowed", &format!("{}: {}", source.name, source.why)]);
+    }
     let counts = &status.findings;
     page.row(&[
         "findings",

@@ -1,16 +1,10 @@
 //! `whatif`: what a change would do.
 
-use serde_json::json;
-
 use crate::{
-    cli::{
-        Columns, Context, Exit, Need, Out, Report, Usage, forecast,
-        proposals::{EffectView, change},
-        series, span,
-    },
-    domain::{Change, ChangeSet, Evidence, LEVELS, ResourceId, Span, Step},
+    cli::{Columns, Context, Exit, Need, Out, Report, Usage, series, span},
+    domain::{Change, ChangeSet, Evidence, ResourceId, Span, Step},
     engine::{Answer, Link, Query, Snapshot},
-    simulate::Outcome,
+    simulate::{Outcome, view},
 };
 
 /// Arguments of `whatif`.
@@ -48,7 +42,7 @@ impl Report for Args {
             })
             .await?;
         if context.json {
-            out.json(&json(&outcome))?;
+            out.json(&view(&outcome))?;
         } else {
             page(&outcome, out)?;
         }
@@ -104,28 +98,6 @@ fn one(text: &str, snapshot: &Snapshot) -> anyhow::Result<Change> {
         .into());
     }
     Ok(change)
-}
-
-fn json(outcome: &Outcome) -> serde_json::Value {
-    let bands: Vec<_> = outcome
-        .bands
-        .iter()
-        .map(|(id, before, after)| {
-            json!({ "series": id, "before": forecast::steps(before), "after": forecast::steps(after) })
-        })
-        .collect();
-    json!({
-        "changes": outcome.changes.active().map(change).collect::<Vec<_>>(),
-        "at": outcome.at,
-        "horizon_secs": outcome.horizon.secs_f64(),
-        "seed": outcome.seed,
-        "runs": outcome.runs,
-        "effects": outcome.effects.iter().map(EffectView::from).collect::<Vec<_>>(),
-        "levels": LEVELS,
-        "bands": bands,
-        "notes": outcome.notes,
-        "inside_seen": outcome.inside_seen,
-    })
 }
 
 fn page(outcome: &Outcome, out: &mut Out) -> anyhow::Result<()> {

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use toml::de::DeValue;
 
 use super::queries::{self, Queries};
-use crate::domain::{Options, Quantity, Span, Unit, text::visible};
+use crate::{
+    domain::{Options, Quantity, Span, Unit, text::visible},
+    observe::SOURCES,
+};
 
 /// One key of the settings file.
 #[derive(Debug)]
@@ -28,6 +31,8 @@ enum Sort {
     Word(&'static [&'static str], fn(&mut Options) -> &mut Arc<str>),
     Theme(fn(&mut Options) -> &mut Arc<str>),
     Names(fn(&mut Options) -> &mut Vec<Arc<str>>),
+    /// Names of sources.
+    Sources(fn(&mut Options) -> &mut Vec<Arc<str>>),
     Text(fn(&mut Options) -> &mut Arc<str>),
     Url(fn(&mut Options) -> &mut Arc<str>),
     Queries(fn(&mut Options) -> &mut Queries),
@@ -109,7 +114,7 @@ pub const KEYS: &[Key] = &[
     key(
         "sources.off",
         "Sources that are not read, by the names `doctor` shows",
-        Sort::Names(|o| &mut o.sources_off),
+        Sort::Sources(|o| &mut o.sources_off),
     ),
     key(
         "sources.files",
@@ -266,6 +271,7 @@ impl Key {
             Sort::Word(words, _) => format!("one of {}", words.join(", ")),
             Sort::Theme(_) => "the name of a theme".into(),
             Sort::Names(_) => "a list of names".into(),
+            Sort::Sources(_) => "a list of names of sources".into(),
             Sort::Text(_) => "a text".into(),
             Sort::Url(_) => "http://HOST:PORT or https://HOST:PORT, a path behind it, no user in it".into(),
             Sort::Queries(_) => "a table of NAME = \"PROMQL\", or a list of selectors".into(),
@@ -319,9 +325,9 @@ impl Key {
                 }
                 *place(options) = name.into();
             }
-            Sort::Names(place) => {
+            Sort::Names(place) | Sort::Sources(place) => {
                 let names = value.as_array().ok_or_else(wrong)?;
-                *place(options) = names
+                let names: Vec<Arc<str>> = names
                     .iter()
                     .map(|name| name.get_ref().as_str().filter(|name| !name.is_empty()).map(Arc::from))
                     .collect::<Option<_>>()
@@ -332,6 +338,12 @@ impl Key {
                             self.expects()
                         )
                     })?;
+                if matches!(self.sort, Sort::Sources(_))
+                    && let Some(unknown) = names.iter().find(|name| !SOURCES.contains(&&***name))
+                {
+                    return Err(unknown_source(unknown));
+                }
+                *place(options) = names;
             }
             Sort::Text(place) => *place(options) = value.as_str().ok_or_else(wrong)?.into(),
             Sort::Url(place) => {
@@ -361,7 +373,7 @@ impl Key {
             Sort::Bytes(_, _, place) => quoted(&size_text(*place(&mut copy))),
             Sort::Flag(place) => place(&mut copy).to_string(),
             Sort::Word(_, place) | Sort::Theme(place) => quoted(place(&mut copy)),
-            Sort::Names(place) => {
+            Sort::Names(place) | Sort::Sources(place) => {
                 let names: Vec<String> = place(&mut copy).iter().map(|name| quoted(name)).collect();
                 format!("[{}]", names.join(", "))
             }
@@ -380,7 +392,7 @@ impl Key {
             Sort::Bytes(_, _, place) => size_text(*place(&mut copy)).into(),
             Sort::Flag(place) => (*place(&mut copy)).into(),
             Sort::Word(_, place) | Sort::Theme(place) => (&**place(&mut copy)).into(),
-            Sort::Names(place) => place(&mut copy).iter().map(|name| &**name).collect(),
+            Sort::Names(place) | Sort::Sources(place) => place(&mut copy).iter().map(|name| &**name).collect(),
             Sort::Text(place) | Sort::Url(place) => (&**place(&mut copy)).into(),
             Sort::Queries(place) => {
                 let queries = place(&mut copy).iter();
@@ -442,6 +454,20 @@ fn size(value: &DeValue<'_>) -> Option<u64> {
     (bytes >= 0.0).then_some(bytes as u64)
 }
 
+/// `sources.off names "sysctrl", which is no source; did you mean sysctl?`
+fn unknown_source(name: &str) -> String {
+    let nearest = SOURCES
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(name, known), known))
+        .min()
+        .filter(|(far, _)| *far <= 2.max(name.chars().count() / 2));
+    let says = nearest.map_or_else(
+        || "`foreshadow doctor` lists them".into(),
+        |(_, known)| format!("did you mean {known}?"),
+    );
+    format!("sources.off names \"{}\", which is no source; {says}", visible(name))
+}
+
 /// What stands in the file, short: `"soon"`, `the number 2`, `a list`.
 fn written(value: &DeValue<'_>) -> String {
     match value {
@@ -482,4 +508,46 @@ fn size_text(bytes: u64) -> String {
         .find(|(size, _)| bytes.is_multiple_of(*size))
         .unwrap_or((1, "B"));
     format!("{}{unit}", bytes / size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::{Host, metric_groups, past_groups, setting_groups};
+
+    #[test]
+    fn a_source_that_is_none_is_told_with_the_nearest() {
+        let says = |text: &str| {
+            super::super::parse(text.as_bytes(), "f", &[]).unwrap_err()[0]
+                .says
+                .clone()
+        };
+        assert_eq!(
+            says("sources.off = [\"sysctrl\"]"),
+            "sources.off names \"sysctrl\", which is no source; did you mean sysctl?"
+        );
+        assert!(says("sources.off = [\"nosuchsource\"]").contains("which is no source"));
+        assert!(super::super::parse(b"sources.off = [\"sysctl\", \"fs-remote\"]", "f", &[]).is_ok());
+    }
+
+    #[test]
+    fn every_source_has_its_name_in_the_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let host = Host {
+            root: folder.path().into(),
+            resource: crate::domain::ResourceId::new("host", "a"),
+            secret_key: [0; 32],
+            interval: Span::from_secs(2),
+            settings_interval: Span::from_mins(1),
+            paths: vec!["/srv".into()],
+            keep_lines: false,
+            dns: "localhost".into(),
+            memory: None,
+        };
+        let groups = [metric_groups(&host), setting_groups(&host), past_groups(&host)];
+        for source in groups.iter().flatten().flat_map(|group| &group.sources) {
+            assert!(SOURCES.contains(&source.name()), "{}", source.name());
+        }
+        assert!(SOURCES.is_sorted());
+    }
 }

@@ -17,7 +17,7 @@ use std::{
 use toml::de::DeValue;
 
 pub use keys::{KEYS, Key};
-pub use paths::{Paths, SYSTEM_SOCKET};
+pub use paths::{Paths, SYSTEM_CONFIG, SYSTEM_SOCKET, SYSTEM_STORE};
 pub use read::parse;
 pub use rules::{SHIPPED, rules};
 pub use scenario::{Scenario, Step, sample_data};

@@ -8,6 +8,12 @@ use rustix::{fs::Access, process::geteuid};
 /// Where a Unix socket of the system's own engine stands (see `contrib/foreshadow.service`).
 pub const SYSTEM_SOCKET: &str = "/run/foreshadow/foreshadow.sock";
 
+/// Where the system's own engine keeps its store.
+pub const SYSTEM_STORE: &str = "/var/lib/foreshadow/foreshadow.duckdb";
+
+/// The settings file of the system's own engine.
+pub const SYSTEM_CONFIG: &str = "/etc/foreshadow/config.toml";
+
 /// Where files belong, before flags say otherwise.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Paths {

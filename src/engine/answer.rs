@@ -5,8 +5,15 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::{
-    Answer, Chart, Column, ForecastView, Keeper, LinkError, Query, ahead::ahead, explain::explain, local::Asked, past,
-    publish::columns_in_memory, rebuild, run::Loop, whatif::Question,
+    Answer, Chart, Column, ForecastView, Keeper, LinkError, Query,
+    ahead::ahead,
+    explain::{explain, explain_at},
+    local::Asked,
+    past,
+    publish::columns_in_memory,
+    rebuild,
+    run::Loop,
+    whatif::Question,
 };
 use crate::{
     domain::{Limit, SeriesId, Side, Span, Timestamp},
@@ -36,7 +43,10 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         trusted,
         reply,
     } = asked;
-    let keeps = matches!(query, Query::Compact | Query::Export { .. } | Query::Remember(_));
+    let keeps = matches!(
+        query,
+        Query::Compact | Query::Export { .. } | Query::Hand { .. } | Query::Piece { .. } | Query::Remember(_)
+    );
     let changes_things = keeps || matches!(query, Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..));
     if changes_things && !trusted {
         let _ = reply.send(Err(refused(
@@ -117,6 +127,23 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                 )]))
             });
         }
+        Query::Hand { what, format } => {
+            engine.commit(now);
+            engine.audit(now, &who, "export", &what, "handed over");
+            let handed = engine.handed.clone();
+            return through(engine, reply, move |store| {
+                let (rows, file) = store.exported(&what, format)?;
+                Ok(Answer::Handed {
+                    number: handed.keep(file),
+                    rows,
+                })
+            });
+        }
+        Query::Piece { number, from } => {
+            let handed = engine.handed.clone();
+            tokio::task::spawn_blocking(move || drop(reply.send(handed.piece(number, from).map(Answer::Piece))));
+            return;
+        }
         Query::Sql(statement) => {
             engine.commit(now);
             let timers = tokio::runtime::Handle::current();
@@ -187,6 +214,14 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         }
         Query::Ahead(spans) => Ok(Answer::Ahead(ahead(&engine.state, &spans))),
         Query::Explain(id) => explain(engine, &id, now).map(Answer::Text),
+        Query::ExplainAt(id, at) => {
+            engine.commit(now);
+            let metric = engine.state.shadows.metrics.get(&id);
+            let metric = metric.map(|metric| (metric.meta.clone(), metric.limit.clone()));
+            return beside(engine, reply, move |keeper| {
+                explain_at(keeper, &id, metric, at).map(Answer::Text)
+            });
+        }
         Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
         Query::Issues => Ok(Answer::Issues(matching(
             &engine.options.rules,

@@ -1,9 +1,9 @@
 //! Everything behind one number, in lines for people.
 
-use super::{LinkError, run::Loop};
+use super::{Keeper, LinkError, rebuild, run::Loop};
 use crate::{
-    domain::{SeriesId, Span, Timestamp, Value, matches},
-    shadow::{Outlook, SettingShadow},
+    domain::{Finding, Limit, MetricMeta, SeriesId, SettingChange, Span, Timestamp, Value, matches},
+    shadow::{Metric, Outlook, SettingShadow},
 };
 
 /// Why a source is read as often as it is.
@@ -41,6 +41,147 @@ fn ahead(outlook: &Outlook) -> Vec<String> {
     lines
 }
 
+/// What a metric is, what its shadow says and how that held, `now`.
+fn of_metric(lines: &mut Vec<String>, metric: &Metric, now: Timestamp) {
+    let unit = metric.meta.unit;
+    if let Some(seen) = metric.newest() {
+        lines.push(format!(
+            "now      {} (read {} ago)",
+            unit.show(seen.value),
+            now - seen.at
+        ));
+        match seen.band {
+            Some([a, b, m, c, d]) => {
+                let show = |value: f32| unit.show(f64::from(value));
+                lines.push(format!(
+                    "shadow   {} expected; 80 %: {} to {}; 95 %: {} to {}",
+                    show(m),
+                    show(b),
+                    show(c),
+                    show(a),
+                    show(d)
+                ));
+                lines.push(format!(
+                    "surprise {:.1} bits: as far out as once in {} values",
+                    seen.bits,
+                    f64::from(seen.bits).exp2().round()
+                ));
+            }
+            None => lines.push("shadow   none yet: still learning".into()),
+        }
+    }
+    let range = metric.shadow.range();
+    let from = range.map_or_else(
+        || "nothing yet".into(),
+        |(from, to)| format!("{} of values, {} of them", to - from, metric.shadow.points()),
+    );
+    lines.push(format!("from     {from}"));
+    let members: Vec<String> = metric
+        .shadow
+        .members()
+        .iter()
+        .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
+        .collect();
+    lines.push(format!("model    {}", members.join(", ")));
+    let seasons: Vec<String> = metric.shadow.seasons().iter().map(ToString::to_string).collect();
+    lines.push(format!(
+        "season   {}",
+        if seasons.is_empty() {
+            "none found".into()
+        } else {
+            seasons.join(", ")
+        }
+    ));
+    let held = metric.shadow.held();
+    if held.scored > 0 {
+        lines.push(format!(
+            "held     80 % band {:.1} %, 95 % band {:.1} % of {} values",
+            held.held80 * 100.0,
+            held.held95 * 100.0,
+            held.scored
+        ));
+        lines.push(format!(
+            "error    {} a step; staying as it was: {}",
+            unit.show(held.error),
+            unit.show(held.naive_error)
+        ));
+    }
+    match &metric.limit {
+        Some(limit) => lines.push(format!(
+            "limit    {} ({:?}, set by {})",
+            unit.show(limit.value),
+            limit.side,
+            limit.by
+        )),
+        None => lines.push("limit    none (:limit VALUE sets one)".into()),
+    }
+}
+
+fn of_finding(lines: &mut Vec<String>, finding: &Finding) {
+    lines.push(format!("finding  {}: {}", finding.mark, finding.summary));
+    lines.extend(finding.evidence.iter().map(|line| format!("         {line}")));
+    lines.extend(finding.causes.iter().map(|cause| {
+        format!(
+            "cause    {} ({} before, {:.0} %)",
+            cause.what,
+            cause.lead,
+            cause.weight * 100.0
+        )
+    }));
+}
+
+/// Everything that was behind one number at `at`, as far as it is kept: what was learnt is learnt again from values, and of a setting it
+/// is not. `metric` is what is known of one, with its limit.
+pub(super) fn explain_at(
+    keeper: &Keeper,
+    id: &SeriesId,
+    metric: Option<(MetricMeta, Option<Limit>)>,
+    at: Timestamp,
+) -> Result<Vec<String>, LinkError> {
+    let mut lines = vec![format!("as of    {at}")];
+    if let Some((meta, limit)) = metric {
+        let found = rebuild::metric(keeper, meta, at, rebuild::FORECAST)?;
+        let none = || LinkError::Refused(format!("no values of {id} are kept from before then"));
+        let mut metric = found.ok_or_else(none)?;
+        metric.limit = limit;
+        of_metric(&mut lines, &metric, at);
+    } else {
+        let settings = rebuild::read(keeper, move |store| store.settings_as_of(at))?;
+        let (_, value, change) = settings
+            .into_iter()
+            .find(|(known, ..)| known == id)
+            .ok_or_else(|| LinkError::Refused(format!("nothing was called {id} then")))?;
+        lines.push(format!("now      {value}"));
+        if let Some(change) = &change {
+            lines.extend(changed(change, at));
+        }
+    }
+    let findings = rebuild::read(keeper, move |store| store.findings(at, at))?;
+    let findings = findings.iter().filter(|finding| finding.series.contains(id));
+    findings.for_each(|finding| of_finding(&mut lines, finding));
+    Ok(lines)
+}
+
+/// The last change of a setting.
+fn changed(change: &SettingChange, now: Timestamp) -> Vec<String> {
+    // Of a list what went and came stands below.
+    let was = match &change.from {
+        Some(Value::List(_)) => String::new(),
+        Some(was) => format!("from {was} "),
+        None => "from (absent) ".into(),
+    };
+    let mut lines = vec![format!(
+        "changed  {} ago {was}by {}",
+        now - change.at,
+        change.by.as_deref().unwrap_or("unknown")
+    )];
+    if let Some((went, came)) = Value::went_and_came(change.from.as_ref(), change.to.as_ref()) {
+        lines.extend(went.iter().map(|item| format!("       - {item}")));
+        lines.extend(came.iter().map(|item| format!("       + {item}")));
+    }
+    lines
+}
+
 /// Everything behind one number, as lines.
 pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Vec<String>, LinkError> {
     let findings = engine
@@ -50,83 +191,12 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
         .filter(|finding| finding.series.contains(id));
     let mut lines = Vec::new();
     if let Some(metric) = engine.state.shadows.metrics.get(id) {
-        let unit = metric.meta.unit;
         lines.push(format!(
             "source   {}, every {}",
             metric.meta.source, metric.meta.cadence
         ));
         lines.extend(cadence(engine, &metric.meta.source));
-        if let Some(seen) = metric.newest() {
-            lines.push(format!(
-                "now      {} (read {} ago)",
-                unit.show(seen.value),
-                now - seen.at
-            ));
-            match seen.band {
-                Some([a, b, m, c, d]) => {
-                    let show = |value: f32| unit.show(f64::from(value));
-                    lines.push(format!(
-                        "shadow   {} expected; 80 %: {} to {}; 95 %: {} to {}",
-                        show(m),
-                        show(b),
-                        show(c),
-                        show(a),
-                        show(d)
-                    ));
-                    lines.push(format!(
-                        "surprise {:.1} bits: as far out as once in {} values",
-                        seen.bits,
-                        f64::from(seen.bits).exp2().round()
-                    ));
-                }
-                None => lines.push("shadow   none yet: still learning".into()),
-            }
-        }
-        let range = metric.shadow.range();
-        let from = range.map_or_else(
-            || "nothing yet".into(),
-            |(from, to)| format!("{} of values, {} of them", to - from, metric.shadow.points()),
-        );
-        lines.push(format!("from     {from}"));
-        let members: Vec<String> = metric
-            .shadow
-            .members()
-            .iter()
-            .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
-            .collect();
-        lines.push(format!("model    {}", members.join(", ")));
-        let seasons: Vec<String> = metric.shadow.seasons().iter().map(ToString::to_string).collect();
-        lines.push(format!(
-            "season   {}",
-            if seasons.is_empty() {
-                "none found".into()
-            } else {
-                seasons.join(", ")
-            }
-        ));
-        let held = metric.shadow.held();
-        if held.scored > 0 {
-            lines.push(format!(
-                "held     80 % band {:.1} %, 95 % band {:.1} % of {} values",
-                held.held80 * 100.0,
-                held.held95 * 100.0,
-                held.scored
-            ));
-            lines.push(format!(
-                "error    {} a step; staying as it was: {}",
-                unit.show(held.error),
-                unit.show(held.naive_error)
-            ));
-        }
-        match &metric.limit {
-            Some(limit) => lines.push(format!(
-                "limit    {} ({:?}, set by {})",
-                unit.show(limit.value),
-                limit.side,
-                limit.by
-            )),
-            None => lines.push("limit    none (:limit VALUE sets one)".into()),
-        }
+        of_metric(&mut lines, metric, now);
     } else if let Some(setting) = engine.state.shadows.settings.get(id) {
         let settings = &engine.state.shadows.settings;
         if let Some(source) = engine.pacer.source_of(&id.name) {
@@ -145,21 +215,7 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
             lines.push(format!("baseline {accepted}"));
         }
         if let Some(change) = &setting.last_change {
-            // Of a list what went and came stands below.
-            let was = match &change.from {
-                Some(Value::List(_)) => String::new(),
-                Some(was) => format!("from {was} "),
-                None => "from (absent) ".into(),
-            };
-            lines.push(format!(
-                "changed  {} ago {was}by {}",
-                now - change.at,
-                change.by.as_deref().unwrap_or("unknown")
-            ));
-            if let Some((went, came)) = Value::went_and_came(change.from.as_ref(), change.to.as_ref()) {
-                lines.extend(went.iter().map(|item| format!("       - {item}")));
-                lines.extend(came.iter().map(|item| format!("       + {item}")));
-            }
+            lines.extend(changed(change, now));
             lines.push(format!("surprise {:.1} bits", setting.bits));
             let undone = settings.undone(change, now, SettingShadow::UNDONE_WITHIN);
             lines.push(format!("undone   within 14 days: {:.0} %", undone * 100.0));
@@ -184,18 +240,7 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
     } else {
         return Err(LinkError::Refused(format!("nothing is called {id}")));
     }
-    for finding in findings {
-        lines.push(format!("finding  {}: {}", finding.mark, finding.summary));
-        lines.extend(finding.evidence.iter().map(|line| format!("         {line}")));
-        lines.extend(finding.causes.iter().map(|cause| {
-            format!(
-                "cause    {} ({} before, {:.0} %)",
-                cause.what,
-                cause.lead,
-                cause.weight * 100.0
-            )
-        }));
-    }
+    findings.for_each(|finding| of_finding(&mut lines, finding));
     let full = id.to_string();
     if engine
         .options

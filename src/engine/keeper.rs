@@ -9,9 +9,10 @@ use std::{
     thread,
 };
 
-use super::{StoreRow, clock};
+use super::{StoreRow, clock, resume, saved};
 use crate::{
-    domain::{Span, StoreOptions, Timestamp},
+    domain::{Options, Span, Timestamp},
+    pipeline::State,
     store::{Store, StoreError, Write},
 };
 
@@ -39,6 +40,17 @@ enum Order {
     Finish(SyncSender<()>),
 }
 
+/// What is done with a store besides writing to it what is handed over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Care {
+    /// What is old is thinned and dropped.
+    Upkeep,
+    /// Nothing is dropped for its age: what a recording holds is old.
+    Keep,
+    /// Nothing is written either: it is another's.
+    OnlyRead,
+}
+
 /// A handle to the keeper's thread.
 #[derive(Clone)]
 pub struct Keeper {
@@ -49,8 +61,8 @@ pub struct Keeper {
 /// What the store held when it was opened.
 #[derive(Debug, Default)]
 pub struct Opened {
-    /// The pipeline's state, if there was one.
-    pub state: Option<Vec<u8>>,
+    /// What was learnt, up to all that the store holds, if there was any.
+    pub state: Option<Box<State>>,
     /// The highest number of a proposal it holds.
     pub numbered: u64,
     /// The key for hashing secrets, if the store could be opened.
@@ -62,12 +74,11 @@ pub struct Opened {
 }
 
 impl Keeper {
-    /// Starts the thread, which waits for [`Keeper::open`]. `path` of `None` keeps all in memory. Without `upkeep` nothing is dropped for
-    /// its age: what a recording holds is old. `opened` is called once, on that thread, as soon as it is known.
+    /// Starts the thread, which waits for [`Keeper::open`]. `path` of `None` keeps all in memory. `opened` is called once, on that thread, as soon as it is known.
     pub fn start(
         path: Option<PathBuf>,
-        options: StoreOptions,
-        upkeep: bool,
+        options: Arc<Options>,
+        care: Care,
         opened: impl FnOnce(Opened) + Send + 'static,
     ) -> Self {
         let (orders, inbox) = sync_channel(QUEUE);
@@ -76,7 +87,7 @@ impl Keeper {
                 .as_deref()
                 .map_or_else(String::new, |path| path.display().to_string())
                 .into(),
-            max_bytes: options.max_bytes,
+            max_bytes: options.store.max_bytes,
             says: "opening".into(),
             ..StoreRow::default()
         };
@@ -90,7 +101,7 @@ impl Keeper {
             retry_at: None,
             maintained: None,
             measured: None,
-            upkeep,
+            care,
         };
         thread::Builder::new()
             .name("store".into())
@@ -149,7 +160,7 @@ impl Keeper {
 
 struct Thread {
     path: Option<PathBuf>,
-    options: StoreOptions,
+    options: Arc<Options>,
     row: Arc<Mutex<StoreRow>>,
     store: Option<Store>,
     /// What could not be written yet.
@@ -157,8 +168,7 @@ struct Thread {
     retry_at: Option<Timestamp>,
     maintained: Option<Timestamp>,
     measured: Option<Timestamp>,
-    /// Whether what is old is thinned and dropped.
-    upkeep: bool,
+    care: Care,
 }
 
 impl Thread {
@@ -173,7 +183,7 @@ impl Thread {
             match order {
                 Ok(Order::Open) => {
                     if let Some(opened) = opened.take() {
-                        opened(self.open());
+                        opened(self.begin());
                     }
                 }
                 Ok(Order::Append(write)) => {
@@ -209,17 +219,16 @@ impl Thread {
 
     fn open(&mut self) -> Opened {
         let opened = match &self.path {
-            Some(path) => Store::open(path, &self.options),
-            None => Store::in_memory(&self.options),
+            Some(path) if self.care == Care::OnlyRead => Store::read_only(path, &self.options.store),
+            Some(path) => Store::open(path, &self.options.store),
+            None => Store::in_memory(&self.options.store),
         };
-        match opened.and_then(|mut store| Ok((store.state("pipeline")?, store.numbered()?, store.secret_key()?, store)))
-        {
-            Ok((state, numbered, key, store)) => {
+        match opened.and_then(|mut store| Ok((store.numbered()?, store.secret_key()?, store))) {
+            Ok((numbered, key, store)) => {
                 self.store = Some(store);
                 self.say(true, "");
                 self.measure();
                 Opened {
-                    state,
                     numbered,
                     key: Some(key),
                     ..Opened::default()
@@ -228,10 +237,13 @@ impl Thread {
             Err(error) => {
                 let locked = matches!(error, StoreError::Locked { .. });
                 // A damaged or newer file does not heal by waiting; `:store retry` still tries.
-                let hopeless = matches!(error, StoreError::Corrupt { .. } | StoreError::Newer { .. });
-                self.retry_at = (!hopeless).then(|| clock::now() + RETRY);
+                let broken = matches!(error, StoreError::Corrupt { .. } | StoreError::Newer { .. });
+                self.retry_at = (!broken).then(|| clock::now() + RETRY);
                 let failed = error.to_string();
                 self.say(false, &failed);
+                if let Ok(mut row) = self.row.lock() {
+                    row.broken = broken;
+                }
                 Opened {
                     failed: Some(failed),
                     locked,
@@ -239,6 +251,18 @@ impl Thread {
                 }
             }
         }
+    }
+
+    /// Opens the store, and brings what was learnt up to all that it holds.
+    fn begin(&mut self) -> Opened {
+        let mut opened = self.open();
+        if let Some(store) = &mut self.store {
+            match learnt(store, &self.options, self.care != Care::OnlyRead) {
+                Ok(state) => opened.state = state,
+                Err(error) => tracing::warn!("{error}"),
+            }
+        }
+        opened
     }
 
     fn write(&mut self) {
@@ -257,7 +281,7 @@ impl Thread {
         self.retry_at = None;
         let now = clock::now();
         let due = |last: Option<Timestamp>, every| last.is_none_or(|at| now < at || now - at >= every);
-        let upkeep = if self.upkeep && due(self.maintained, UPKEEP) {
+        let upkeep = if self.care == Care::Upkeep && due(self.maintained, UPKEEP) {
             self.maintained = Some(now);
             store.maintain(now)
         } else {
@@ -307,4 +331,39 @@ impl Thread {
             tracing::warn!("{error}");
         }
     }
+}
+
+/// What was learnt, up to all that `store` holds; where it may be written, what no longer holds has ended in it then.
+fn learnt(store: &mut Store, options: &Options, writable: bool) -> Result<Option<Box<State>>, StoreError> {
+    let unpack = |packed: Vec<u8>| match saved::unpack(&packed) {
+        Ok(state) => Some(Box::new(state)),
+        // The observations are all there; only what was learnt from them begins anew.
+        Err(error) => {
+            tracing::warn!("what was learnt cannot be read ({error}): learning begins anew");
+            None
+        }
+    };
+    let mut state = store.state("pipeline")?.and_then(unpack);
+    let resumed = match &mut state {
+        Some(state) => resume::resume(state, store, options),
+        None => Ok(false),
+    };
+    let kept = resumed.and_then(|more| match &state {
+        _ if !writable => Ok(()),
+        // Whoever is killed again and again does not step through all of it again and again.
+        Some(state) if more => {
+            let packed = saved::pack(state).map_err(|error| StoreError::Statement(error.to_string()))?;
+            store.append(&Write {
+                state: vec![("pipeline".into(), packed)],
+                ..Write::default()
+            })?;
+            resume::reconcile(state, store)
+        }
+        Some(state) => resume::reconcile(state, store),
+        None => resume::reconcile(&State::default(), store),
+    });
+    if let Err(error) = kept {
+        tracing::warn!("{error}");
+    }
+    Ok(state)
 }

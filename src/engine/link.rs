@@ -90,6 +90,8 @@ pub enum Query {
     Audit(u32),
     /// Everything behind one number of a series, as lines of text.
     Explain(SeriesId),
+    /// Everything that was behind one number of a series at a time.
+    ExplainAt(SeriesId, Timestamp),
     /// What differs from the baseline.
     BaselineDiff,
     /// The known issues that there are, notes and muted ones too.
@@ -110,7 +112,7 @@ pub enum Query {
     StoreRetry,
     /// Write the store anew without holes.
     Compact,
-    /// Write a table to a file of the engine's host.
+    /// Write a table to a file as the one who asks: over the socket it is fetched in pieces.
     Export {
         /// `metrics`, `settings`, `changes`, `events`, `findings`, `proposals`, `ledger`, `audit`.
         what: String,
@@ -119,10 +121,35 @@ pub enum Query {
         /// Where; must not exist.
         file: PathBuf,
     },
+    /// Make an export of a table that is fetched with [`Query::Piece`].
+    Hand {
+        /// As for [`Query::Export`].
+        what: String,
+        /// How.
+        format: Format,
+    },
+    /// A piece of an export.
+    Piece {
+        /// Which, by its number in [`Answer::Handed`].
+        number: u64,
+        /// From which byte on.
+        from: u64,
+    },
     /// Run a statement that only reads.
     Sql(String),
     /// How the store is.
     StoreInfo,
+}
+
+impl Query {
+    /// Asks for everything behind one number of a series: now, or as of `at`.
+    #[must_use]
+    pub fn explain(id: SeriesId, at: Option<Timestamp>) -> Self {
+        match at {
+            Some(at) => Self::ExplainAt(id, at),
+            None => Self::Explain(id),
+        }
+    }
 }
 
 /// An answer to a [`Query`].
@@ -155,6 +182,15 @@ pub enum Answer {
     },
     /// To [`Query::Explain`] and commands that have something to tell.
     Text(Vec<String>),
+    /// To [`Query::Hand`].
+    Handed {
+        /// By which [`Query::Piece`] names it.
+        number: u64,
+        /// Rows in it.
+        rows: u64,
+    },
+    /// To [`Query::Piece`]; empty behind the last byte.
+    Piece(#[serde(with = "serde_bytes")] Vec<u8>),
     /// To [`Query::BaselineDiff`].
     Differences(Vec<Difference>),
     /// To [`Query::Issues`].

@@ -133,7 +133,7 @@ pub(super) fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Res
         to,
         changes: store.changes(from, to, ENTRIES)?,
         events: store.events(from, to, ENTRIES)?,
-        findings: store.findings(from, to)?,
+        findings: store.told(from, to)?,
         notes,
     })
 }

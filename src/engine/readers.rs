@@ -165,6 +165,7 @@ impl Reader {
                     every: scheduled.source.every(),
                     cost: scheduled.cost,
                     changed: scheduled.changed,
+                    settings: !scheduled.meters,
                 });
             }
         }

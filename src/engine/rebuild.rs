@@ -60,7 +60,7 @@ fn refused(why: impl ToString) -> LinkError {
 }
 
 /// Reads on the keeper's thread and waits for it. Short reads one by one let writes pass between them.
-fn read<T: Send + 'static>(
+pub(super) fn read<T: Send + 'static>(
     keeper: &Keeper,
     read: impl FnOnce(&mut Store) -> Result<T, StoreError> + Send + 'static,
 ) -> Result<T, LinkError> {

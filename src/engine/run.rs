@@ -15,8 +15,9 @@ use tokio::{
 };
 
 use super::{
-    Asked, Keeper, MOST_DELTA, Opened, RECORDER, Read, Reader, SEED, Setup, Snapshot, SourceRow, Sources, Usage,
+    Asked, Care, Keeper, MOST_DELTA, Opened, RECORDER, Read, Reader, SEED, Setup, Snapshot, SourceRow, Sources, Usage,
     answer, clock,
+    handed::Handed,
     pacer::Pacer,
     player::Played,
     publish::{About, Publisher},
@@ -26,7 +27,7 @@ use super::{
     usage::Meter,
 };
 use crate::{
-    domain::{Batch, Event, EventKind, Options, Span, Timestamp},
+    domain::{Batch, ChangeSet, Event, EventKind, Options, Span, Timestamp},
     observe::{Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, setting_groups},
     pipeline::{self, State},
     shadow::{Metric, MetricShadow},
@@ -49,6 +50,10 @@ pub(super) struct Loop {
     pub played: Option<Played>,
     /// What-ifs of the past that are being computed.
     pub jobs: Jobs,
+    /// The what-if that each asker's last entry in the audit tells of, and when its figures were last computed.
+    pub audited: BTreeMap<String, (ChangeSet, Timestamp)>,
+    /// Exports that are being fetched.
+    pub handed: Handed,
     publisher: Publisher,
     publish: watch::Sender<Arc<Snapshot>>,
     opened: Option<oneshot::Receiver<Opened>>,
@@ -78,12 +83,14 @@ impl Loop {
     pub fn new(setup: Setup, options: Arc<Options>, publish: watch::Sender<Arc<Snapshot>>) -> Self {
         let (tell, opened) = oneshot::channel();
         let played = setup.play.as_ref().map(Played::new);
-        let keeper = Keeper::start(
-            setup.store.clone(),
-            options.store.clone(),
-            played.is_none(),
-            move |found| drop(tell.send(found)),
-        );
+        let care = match setup.sources {
+            Sources::OnlyRead => Care::OnlyRead,
+            _ if played.is_some() => Care::Keep,
+            _ => Care::Upkeep,
+        };
+        let keeper = Keeper::start(setup.store.clone(), options.clone(), care, move |found| {
+            drop(tell.send(found))
+        });
         // One batch a group waits at most twice; a slow engine makes the readers wait.
         let (into, reads) = mpsc::channel(16);
         let now = played.as_ref().map_or_else(clock::now, |played| played.now);
@@ -99,6 +106,8 @@ impl Loop {
             sources: BTreeMap::new(),
             write: Write::default(),
             jobs: Jobs::default(),
+            audited: BTreeMap::new(),
+            handed: Handed::default(),
             opened: Some(opened),
             key: [0; 32],
             early: Vec::new(),
@@ -182,7 +191,7 @@ impl Loop {
         {
             tracing::error!("{error}");
         }
-        if self.setup.sources != Sources::None {
+        if !matches!(self.setup.sources, Sources::None | Sources::OnlyRead) {
             self.save(self.now());
         }
         self.commit(self.now());
@@ -268,16 +277,9 @@ impl Loop {
         if let Some(failed) = &found.failed {
             tracing::warn!("{failed}");
         }
-        let mut restored = false;
+        let restored = found.state.is_some();
         if let Some(state) = found.state {
-            match saved::unpack(&state) {
-                Ok(state) => {
-                    self.state = state;
-                    restored = true;
-                }
-                // The observations are all there; only what was learnt from them begins anew.
-                Err(error) => tracing::warn!("what was learnt cannot be read ({error}): learning begins anew"),
-            }
+            self.state = *state;
         }
         self.state.numbers.after(found.numbered);
         let early = std::mem::take(&mut self.early);
@@ -305,7 +307,7 @@ impl Loop {
                 self.start_readers(groups.chain(prometheus));
             }
             Sources::Once => self.cycle(key).await,
-            Sources::None => {}
+            Sources::None | Sources::OnlyRead => {}
         }
         if let Some(player) = self.setup.play.take() {
             player.run(self.into.clone());
@@ -479,7 +481,7 @@ impl Loop {
 
     pub(super) fn commit(&mut self, now: Timestamp) {
         self.committed = now;
-        if self.opened.is_some() || self.write.is_empty() {
+        if self.opened.is_some() || self.write.is_empty() || self.setup.sources == Sources::OnlyRead {
             return;
         }
         if let Err(write) = self.keeper.append(std::mem::take(&mut self.write)) {

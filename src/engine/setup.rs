@@ -36,6 +36,8 @@ pub struct Setup {
 pub enum Sources {
     /// Nothing: it only answers from the store. Its first snapshot comes when the store is open.
     None,
+    /// As [`Sources::None`], and of the store nothing is changed: it is another's.
+    OnlyRead,
     /// Every source once; then it only answers. Its first snapshot comes after that.
     Once,
     /// For as long as it lives.

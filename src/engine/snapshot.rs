@@ -301,6 +301,9 @@ pub struct StoreRow {
     pub ok: bool,
     /// What is wrong, with what to do; empty when all is well.
     pub says: Arc<str>,
+    /// Whether its file is no store, or that of a newer program: waiting does not heal it.
+    #[serde(default)]
+    pub broken: bool,
     /// Its file; empty in memory.
     pub path: Arc<str>,
     /// Bytes it takes.

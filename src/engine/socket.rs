@@ -6,7 +6,7 @@
 use std::{
     collections::HashMap,
     fs, io,
-    os::unix::fs::PermissionsExt,
+    os::unix::fs::{FileTypeExt, PermissionsExt},
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
@@ -25,11 +25,11 @@ use tokio_util::{
     codec::{Framed, LengthDelimitedCodec},
 };
 
-use super::{Answer, Link, LinkError, LocalLink, Query, Snapshot};
+use super::{Answer, Link, LinkError, LocalLink, Query, Snapshot, handed::fetch};
 use crate::domain::packed;
 
 /// Raised with every change of the frames.
-const PROTOCOL: u32 = 3;
+const PROTOCOL: u32 = 4;
 /// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
 const FRAME: usize = 256 << 20;
 
@@ -116,8 +116,15 @@ pub struct Listening {
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if is_socket(&self.path) {
+            let _ = fs::remove_file(&self.path);
+        }
     }
+}
+
+/// Whether a socket stands there: nothing else is ever removed.
+fn is_socket(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket())
 }
 
 /// Listens at `path`; takes the place of a socket file that nobody listens at any more. Its folder is made (0700).
@@ -139,7 +146,14 @@ pub fn listen(path: &Path, open_to_all: bool) -> Result<Listening, SocketError> 
         )
         .map_err(failed)?;
     }
-    if path.exists() {
+    if fs::symlink_metadata(path).is_ok() {
+        if !is_socket(path) {
+            let what = io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "this file is no socket and is left as it is: name another --socket",
+            );
+            return Err(failed(what));
+        }
         match std::os::unix::net::UnixStream::connect(path) {
             Ok(_) => return Err(SocketError::Taken(path.into())),
             Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path).map_err(failed)?,
@@ -162,6 +176,7 @@ pub fn listen(path: &Path, open_to_all: bool) -> Result<Listening, SocketError> 
 /// Serves everyone who connects, until it is dropped; `consoles` counts them.
 pub(super) async fn serve(listening: Listening, link: LocalLink, allow: Vec<Arc<str>>, consoles: Arc<AtomicU64>) {
     let me = rustix::process::geteuid().as_raw();
+    let shared = Shared::default();
     let listener = listening.listener.try_clone().and_then(UnixListener::from_std);
     let listener = match listener {
         Ok(listener) => listener,
@@ -174,7 +189,7 @@ pub(super) async fn serve(listening: Listening, link: LocalLink, allow: Vec<Arc<
             continue;
         };
         let uid = stream.peer_cred().map(|peer| peer.uid());
-        let (link, consoles) = (link.clone(), consoles.clone());
+        let (link, consoles, shared) = (link.clone(), consoles.clone(), shared.clone());
         let trusted = uid.as_ref().is_ok_and(|uid| *uid == me || *uid == 0);
         let name = uid.as_ref().ok().and_then(|uid| user_name(*uid));
         let allowed = trusted
@@ -184,10 +199,14 @@ pub(super) async fn serve(listening: Listening, link: LocalLink, allow: Vec<Arc<
         tokio::spawn(async move {
             let name = name.unwrap_or_else(|| "unknown".into());
             consoles.fetch_add(1, Ordering::Relaxed);
-            if let Err(error) = attend(frames(stream), link, &name, trusted, allowed).await {
+            if let Err(error) = attend(frames(stream), link, shared.clone(), &name, trusted, allowed).await {
                 tracing::debug!("console of {name}: {error}");
             }
-            consoles.fetch_sub(1, Ordering::Relaxed);
+            if consoles.fetch_sub(1, Ordering::Relaxed) == 1
+                && let Ok(mut last) = shared.0.lock()
+            {
+                *last = None;
+            }
         });
     }
 }
@@ -200,7 +219,14 @@ fn user_name(uid: u32) -> Option<String> {
         .map(|user| user.name().to_owned())
 }
 
-async fn attend(mut frames: Frames, link: LocalLink, user: &str, trusted: bool, allowed: bool) -> io::Result<()> {
+async fn attend(
+    mut frames: Frames,
+    link: LocalLink,
+    shared: Shared,
+    user: &str,
+    trusted: bool,
+    allowed: bool,
+) -> io::Result<()> {
     let ToEngine::Hello { protocol, who } = next(&mut frames).await? else {
         return Err(io::Error::other("no hello"));
     };
@@ -242,7 +268,7 @@ async fn attend(mut frames: Frames, link: LocalLink, user: &str, trusted: bool, 
                     return Ok(());
                 }
                 let snapshot = snapshots.borrow_and_update().clone();
-                frames.send(pack(&slim(&snapshot, sent.as_deref()))?).await?;
+                frames.send(shared.pack(&snapshot, sent.as_ref())?).await?;
                 sent = Some(snapshot);
             }
             Some((number, answer)) = ready.recv() => {
@@ -257,6 +283,43 @@ async fn attend(mut frames: Frames, link: LocalLink, user: &str, trusted: bool, 
                 });
             }
         }
+    }
+}
+
+/// The frame that was packed last: consoles that keep pace share one, and none of them packs it again.
+#[derive(Clone, Default)]
+struct Shared(Arc<Mutex<Option<Frame>>>);
+
+/// A snapshot, the one that was sent before it, and what of them goes over the wire.
+struct Frame {
+    of: Arc<Snapshot>,
+    before: Option<Arc<Snapshot>>,
+    bytes: Bytes,
+}
+
+impl Shared {
+    fn pack(&self, of: &Arc<Snapshot>, before: Option<&Arc<Snapshot>>) -> io::Result<Bytes> {
+        let same = |frame: &&Frame| {
+            let befores = match (&frame.before, before) {
+                (None, None) => true,
+                (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+                _ => false,
+            };
+            befores && Arc::ptr_eq(&frame.of, of)
+        };
+        let Ok(mut last) = self.0.lock() else {
+            return pack(&slim(of, before.map(AsRef::as_ref)));
+        };
+        if let Some(frame) = last.as_ref().filter(same) {
+            return Ok(frame.bytes.clone());
+        }
+        let bytes = pack(&slim(of, before.map(AsRef::as_ref)))?;
+        *last = Some(Frame {
+            of: of.clone(),
+            before: before.cloned(),
+            bytes: bytes.clone(),
+        });
+        Ok(bytes)
     }
 }
 
@@ -328,6 +391,16 @@ impl Link for SocketLink {
     }
 
     async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
+        match query {
+            Query::Export { what, format, file } => fetch(self, what, format, &file).await,
+            query => self.put(query).await,
+        }
+    }
+}
+
+impl SocketLink {
+    /// Puts a question to the engine as it is.
+    pub(super) async fn put(&self, query: Query) -> Result<Answer, LinkError> {
         let number = self.number.fetch_add(1, Ordering::Relaxed);
         let (reply, answer) = oneshot::channel();
         if let Ok(mut waiting) = self.waiting.lock() {
@@ -423,5 +496,44 @@ async fn relay(
                 }
             },
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn consoles_that_keep_pace_share_a_frame() {
+        let options = Arc::new(crate::domain::Options::default());
+        let snapshot = || Arc::new(Snapshot::empty(options.clone(), Default::default()));
+        let (first, second) = (snapshot(), snapshot());
+        let shared = Shared::default();
+        let one = shared.pack(&second, Some(&first)).unwrap();
+        let other = shared.pack(&second, Some(&first)).unwrap();
+        assert_eq!(one.as_ptr(), other.as_ptr());
+        // Who comes later has nothing before it and is told all.
+        let whole = shared.pack(&second, None).unwrap();
+        assert_ne!(whole.as_ptr(), one.as_ptr());
+        assert_eq!(whole, pack(&slim(&second, None)).unwrap());
+    }
+
+    #[test]
+    fn only_a_socket_gives_way_and_goes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.duckdb.sock");
+        fs::write(&path, "mine").unwrap();
+        let error = listen(&path, false).unwrap_err().to_string();
+        assert!(error.contains("no socket"), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
+        fs::remove_file(&path).unwrap();
+        // Left behind by an engine that was killed.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let listening = listen(&path, false).unwrap();
+        // Someone put a file in its place meanwhile.
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, "mine").unwrap();
+        drop(listening);
+        assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
     }
 }

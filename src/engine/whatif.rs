@@ -14,6 +14,9 @@ use crate::{
     simulate::{Outcome, SETTLED, since, what_if},
 };
 
+/// Who asks for the same changes within this time looks at the same what-if.
+const SAME: Span = Span::from_hours(1);
+
 /// What [`super::Query::WhatIf`] asks.
 pub(super) struct Question {
     pub changes: ChangeSet,
@@ -75,7 +78,12 @@ impl Question {
         }
     }
 
+    /// Once for a set of changes: figures that are computed anew, for another horizon or as of another time, are no other question.
     fn audit(&self, engine: &mut Loop, now: Timestamp, who: &str, result: &str) {
+        let before = engine.audited.insert(who.to_owned(), (self.changes.clone(), now));
+        if before.is_some_and(|(changes, at)| changes == self.changes && now - at < SAME) {
+            return;
+        }
         let told: Vec<String> = self.changes.active().map(ToString::to_string).collect();
         let first = self.changes.steps.first();
         let resource = first.map_or_else(String::new, |step| step.change.resource().to_string());

@@ -20,7 +20,8 @@ const NEW: Span = Span::from_hours(1);
 const ATTENTION: (f64, f64) = (0.25, 16.0);
 /// The share of the budget at which a source of usual surprise is read as asked.
 const FAIR: f64 = 1.0 / 50.0;
-/// Reads are at most twice as often as asked, four times as rare within the budget, and sixteen times as rare beyond it.
+/// Reads are at most twice as often as asked, four times as rare within the budget, and sixteen times as rare beyond it. Settings are
+/// never read more rarely than asked within it: a change would be seen later than was promised.
 const OFTENEST: i8 = -1;
 /// What is read more often than this is not read still oftener.
 const LEAST: Span = Span::from_secs(1);
@@ -29,6 +30,8 @@ const RAREST_BEYOND: i8 = 4;
 /// How far the best tempo must lie from that in force, in doublings, and for how many decisions in a row before a source is
 /// read more rarely. To read it oftener one is enough.
 const APART: f64 = 0.75;
+/// The share of the budget below which settings must lie, read as asked, before they are again.
+const BACK: f64 = 0.9;
 const CALM: u8 = 10;
 
 /// What the engine measured of one source.
@@ -42,6 +45,8 @@ pub struct Measured {
     pub cost: f64,
     /// When settings that it reads last changed; `None` while none did, or when it reads none.
     pub changed: Option<Timestamp>,
+    /// Whether it tells of settings and of no metrics.
+    pub settings: bool,
 }
 
 /// How often one source is read.
@@ -126,6 +131,7 @@ impl Tempo {
             self.price = (self.price * by).clamp(1.0, Self::DEAREST);
         }
         let beyond = self.price > 1.0;
+        let asked = used + self.spared(sources);
         let mut other = false;
         for source in sources {
             let (attention, what) = attention
@@ -133,13 +139,21 @@ impl Tempo {
                 .copied()
                 .unwrap_or_else(|| settled(source, now));
             let share = 100.0 * source.cost.max(0.0) / source.every.secs_f64().max(1e-3) / (budget * FAIR);
-            let best = 0.5 * (share * self.price / attention).log2();
             let oftenest = if attention > 2.0 && source.every >= LEAST {
                 OFTENEST
             } else {
                 0
             };
-            let rarest = (f64::from(RAREST) + 0.5 * self.price.log2()).min(RAREST_BEYOND.into());
+            let slowed = self.paces.get(&source.name).is_some_and(|pace| pace.doublings > 0);
+            // Read as asked, settings would break the budget, and what this source takes is a part of it worth sparing.
+            let pays = beyond && share > 1.0 && asked > budget * if slowed { BACK } else { 1.0 };
+            let (attention, rarest) = if source.settings && !pays {
+                (attention.max(1.0), 0.0)
+            } else {
+                let rarest = f64::from(RAREST) + 0.5 * self.price.log2();
+                (attention, rarest.min(RAREST_BEYOND.into()))
+            };
+            let best = 0.5 * (share * self.price / attention).log2();
             let best = if best.is_finite() { best } else { f64::from(oftenest) };
             let best = best.clamp(oftenest.into(), rarest);
             let pace = self.paces.entry(source.name.clone()).or_default();
@@ -158,16 +172,35 @@ impl Tempo {
             }
             if pace.doublings != before {
                 other = true;
-                let cost = format!("a read takes {:.1} ms", source.cost * 1e3);
+                let why = match pace.doublings {
+                    ..=0 => what.to_owned(),
+                    _ if beyond => format!("the budget of {budget} % is used up"),
+                    _ => what.to_owned(),
+                };
                 pace.why = match pace.doublings {
                     0 => "".into(),
-                    ..0 => format!("oftener: {what}, {cost}").into(),
-                    _ if beyond => format!("rarer: the budget of {budget} % is used up, {what}, {cost}").into(),
-                    _ => format!("rarer: {what}, {cost}").into(),
+                    _ => format!(
+                        "read every {} instead of {}: {why}, a read takes {:.1} ms",
+                        Pace::of(pace.doublings, source.every),
+                        source.every,
+                        source.cost * 1e3
+                    )
+                    .into(),
                 };
             }
         }
         other
+    }
+
+    /// Percent of one core that is spared by reading settings more rarely than asked.
+    fn spared(&self, sources: &[Measured]) -> f64 {
+        let settings = sources.iter().filter(|source| source.settings);
+        let spared = settings.filter_map(|source| {
+            let doublings = self.paces.get(&source.name)?.doublings.max(0);
+            let asked = 100.0 * source.cost.max(0.0) / source.every.secs_f64().max(1e-3);
+            Some(asked * (1.0 - f64::from(-doublings).exp2()))
+        });
+        spared.filter(|share| share.is_finite()).sum()
     }
 }
 
@@ -231,6 +264,7 @@ mod tests {
             every: Span::from_secs(every),
             cost: cost_ms / 1e3,
             changed: None,
+            settings: false,
         }
     }
 
@@ -270,7 +304,11 @@ mod tests {
             ["cheap", "dear", "drifting"].map(|name| doublings(&tempo, name)),
             [0, 2, -1]
         );
-        assert!(tempo.paces["drifting"].why.starts_with("oftener: test"));
+        assert!(
+            tempo.paces["drifting"]
+                .why
+                .starts_with("read every 1 s instead of 2 s: test")
+        );
         assert_eq!(&*tempo.paces["cheap"].why, "");
         // It is over: back to as asked.
         for _ in 0..60 {
@@ -304,6 +342,7 @@ mod tests {
     #[test]
     fn settings_that_just_changed_are_looked_at_again_soon() {
         let mut source = source("etc", 60, 4.0);
+        source.settings = true;
         let now = Timestamp::from_secs(1_000_000);
         source.changed = Some(now - Span::from_mins(1));
         let mut tempo = Tempo::default();
@@ -321,13 +360,48 @@ mod tests {
         assert_eq!(doublings(&tempo, "etc"), 0);
     }
 
+    #[test]
+    fn settings_are_read_as_asked_while_the_budget_is_kept() {
+        let now = Timestamp::from_secs(1_000_000);
+        let settings = |name: &str, cost_ms: f64| Measured {
+            settings: true,
+            ..source(name, 60, cost_ms)
+        };
+        // Stable for a day, and dear: no reason to see a change later.
+        let dear = [settings("sysctl", 8.0), settings("unit", 90.0)];
+        let mut tempo = Tempo::default();
+        for _ in 0..60 {
+            tempo.decide(&dear, &seen(&[]), 0.6, 1.0, now);
+        }
+        assert_eq!(["sysctl", "unit"].map(|name| doublings(&tempo, name)), [0, 0]);
+        // Beyond the budget what is worth sparing is spared, and says so; a hundredth of it is not.
+        let rest = |tempo: &Tempo| 1.3 - 0.15 + taken(tempo, &dear);
+        for _ in 0..60 {
+            let used = rest(&tempo);
+            tempo.decide(&dear, &seen(&[]), used, 1.0, now);
+        }
+        assert_eq!(doublings(&tempo, "sysctl"), 0);
+        assert!(doublings(&tempo, "unit") > 0);
+        let why = &tempo.paces["unit"].why;
+        assert!(
+            why.contains("min instead of 60 s: the budget of 1 % is used up"),
+            "{why}"
+        );
+        // As soon as it would be kept again, they are read as asked, however long the price takes to fall.
+        for _ in 0..3 {
+            let used = 0.6 + taken(&tempo, &dear);
+            tempo.decide(&dear, &seen(&[]), used, 1.0, now);
+        }
+        assert_eq!((doublings(&tempo, "unit"), &*tempo.paces["unit"].why), (0, ""));
+    }
+
     proptest! {
         #[test]
         fn any_figures_give_a_tempo_within_its_bounds(
             cost in prop::num::f64::ANY, every in any::<i64>(), rate in 0.25..16.0, used in prop::num::f64::ANY,
-            budget in 0.0..100.0_f64, changed in any::<i64>(), times in 1_usize..40,
+            budget in 0.0..100.0_f64, changed in any::<i64>(), settings in any::<bool>(), times in 1_usize..40,
         ) {
-            let source = Measured { name: "a".into(), every: Span(every), cost, changed: Some(Timestamp(changed)) };
+            let source = Measured { name: "a".into(), every: Span(every), cost, changed: Some(Timestamp(changed)), settings };
             let mut tempo = Tempo::default();
             for _ in 0..times {
                 tempo.decide(std::slice::from_ref(&source), &seen(&[("a", rate)]), used, budget, Timestamp(0));

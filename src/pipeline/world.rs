@@ -13,8 +13,6 @@ use crate::{
     store::Backfill,
 };
 
-/// Events held in memory.
-const EVENTS: usize = 1_000;
 /// Refits in one step: one costs about a millisecond.
 const REFITS: usize = 2;
 /// A metric of a thing that was gone for this long is forgotten.
@@ -242,11 +240,11 @@ pub(super) fn take_event(state: &mut State, event: &Event, out: &mut Step) {
     // Logs are read again after a restart. Several things may happen in one second, and of what is older than all that is held nobody
     // can tell whether it was told before.
     let mut same_time = events.range(..place).rev().take_while(|old| old.at == event.at);
-    if same_time.any(|old| old.same(event)) || (place == 0 && events.len() >= EVENTS) {
+    if same_time.any(|old| old.same(event)) || (place == 0 && events.len() >= State::EVENTS) {
         return;
     }
     events.insert(place, event.clone());
-    if events.len() > EVENTS {
+    if events.len() > State::EVENTS {
         events.pop_front();
     }
     out.write.events.push(event.clone());
@@ -308,7 +306,7 @@ mod tests {
             }
         }
         assert_eq!(out.write.events.len(), 3);
-        for at in 0..EVENTS as i64 {
+        for at in 0..State::EVENTS as i64 {
             take_event(&mut state, &event(1_000 + at, "x"), &mut out);
         }
         let told = out.write.events.len();

@@ -9,6 +9,7 @@ mod since;
 #[cfg(test)]
 mod tests;
 mod traffic;
+mod view;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,6 +28,7 @@ pub use beyond::Beyond;
 use law::{Applied, Law};
 pub use past::{SETTLED, moved};
 pub use since::since;
+pub use view::{EffectView, change, plain, steps, times, view};
 
 /// Least time that can be looked ahead.
 const LEAST: Span = Span::from_mins(1);

@@ -31,42 +31,12 @@ impl Store {
     /// # Errors
     /// Unknown table, existing file, or a database error; a file made for nothing is removed again.
     pub fn export(&mut self, what: &str, format: Format, file: &Path) -> Result<u64, StoreError> {
-        if !TABLES.contains(&what) {
-            return Err(StoreError::Statement(format!(
-                "there is no table `{}` to export: choose {}",
-                crate::domain::text::visible(what),
-                TABLES.join(", ")
-            )));
-        }
-        let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
-        let mut made = made.map_err(|error| match error.kind() {
-            io::ErrorKind::AlreadyExists => {
-                StoreError::Statement(format!("{} exists already: name another file", file.display()))
-            }
-            _ => StoreError::unwritable(file, &error),
-        })?;
-        let options = match format {
-            Format::Csv => "FORMAT csv, HEADER true",
-            Format::Json => "FORMAT json",
-            Format::Parquet => "FORMAT parquet, COMPRESSION zstd",
-        };
-        // DuckDB is walled in and may write to one file only; from there it is taken where it belongs.
-        let written = self.with(|db| {
-            let sql = format!(
-                "COPY (FROM {what}) TO {} ({options}, USE_TMP_FILE false)",
-                quoted(&db.scratch)
-            );
-            let copied = db.conn.execute(&sql, []);
-            let taken = copied.map_err(StoreError::from).and_then(|rows| {
-                let moved = File::open(&db.scratch).and_then(|mut from| io::copy(&mut from, &mut made));
-                moved
-                    .and_then(|_| made.sync_all())
-                    .map_err(|error| StoreError::unwritable(file, &error))?;
-                Ok(rows as u64)
-            });
-            // It may not have come to be.
-            let _ = fs::remove_file(&db.scratch);
-            taken
+        exportable(what)?;
+        let mut made = new_file(file)?;
+        let written = self.exported(what, format).and_then(|(rows, mut from)| {
+            let copied = io::copy(&mut from, &mut made).and_then(|_| made.sync_all());
+            copied.map_err(|error| StoreError::unwritable(file, &error))?;
+            Ok(rows)
         });
         if written.is_err() {
             // The error that is told says why there is no export.
@@ -74,6 +44,59 @@ impl Store {
         }
         written
     }
+
+    /// The rows of a table or view, and a file with them that has no name any more: it goes when it is closed.
+    ///
+    /// # Errors
+    /// Unknown table, or a database error.
+    pub fn exported(&mut self, what: &str, format: Format) -> Result<(u64, File), StoreError> {
+        exportable(what)?;
+        let options = match format {
+            Format::Csv => "FORMAT csv, HEADER true",
+            Format::Json => "FORMAT json",
+            Format::Parquet => "FORMAT parquet, COMPRESSION zstd",
+        };
+        // DuckDB is walled in and may write to one file only; from there it is taken where it belongs.
+        self.with(|db| {
+            let sql = format!(
+                "COPY (FROM {what}) TO {} ({options}, USE_TMP_FILE false)",
+                quoted(&db.scratch)
+            );
+            let copied = db.conn.execute(&sql, []);
+            let taken = copied.map_err(StoreError::from).and_then(|rows| {
+                let file = File::open(&db.scratch).map_err(|error| StoreError::unwritable(&db.scratch, &error))?;
+                Ok((rows as u64, file))
+            });
+            // It may not have come to be.
+            let _ = fs::remove_file(&db.scratch);
+            taken
+        })
+    }
+}
+
+fn exportable(what: &str) -> Result<(), StoreError> {
+    if TABLES.contains(&what) {
+        return Ok(());
+    }
+    Err(StoreError::Statement(format!(
+        "there is no table `{}` to export: choose {}",
+        crate::domain::text::visible(what),
+        TABLES.join(", ")
+    )))
+}
+
+/// Makes a file for an export, which its user alone may read.
+///
+/// # Errors
+/// It exists already, or cannot be made.
+pub fn new_file(file: &Path) -> Result<File, StoreError> {
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(file);
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => {
+            StoreError::Statement(format!("{} exists already: name another file", file.display()))
+        }
+        _ => StoreError::unwritable(file, &error),
+    })
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ mod sample;
 use std::{path::PathBuf, sync::Arc};
 
 pub use error::StoreError;
-pub use export::TABLES;
+pub use export::{TABLES, new_file};
 use keys::Keys;
 pub use open::random_key;
 pub use query::Stop;

@@ -363,7 +363,10 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             }
         }
         KeyCode::Char('x') if mine => match under_cursor(state) {
-            Some(id) => vec![Effect::Ask(frame_tag("explain", Some(id.clone())), Query::Explain(id))],
+            Some(id) => vec![Effect::Ask(
+                frame_tag("explain", Some(id.clone())),
+                Query::explain(id, state.at),
+            )],
             None => Vec::new(),
         },
         KeyCode::Char('y') if mine => vec![Effect::Copy(export::shown(state, true).text())],

@@ -232,3 +232,170 @@ async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
     engine.kill().unwrap();
     engine.wait().unwrap();
 }
+
+/// What a snapshot says of the setting `workers`.
+fn workers(snapshot: &Snapshot) -> Option<String> {
+    let row = snapshot.settings.iter().find(|row| row.id.name.ends_with("workers"))?;
+    row.value.as_ref().map(ToString::to_string)
+}
+
+fn points(snapshot: &Snapshot, name: &str) -> u64 {
+    let row = snapshot.metrics.iter().find(|row| &*row.id.name == name);
+    row.map_or(0, |row| row.points)
+}
+
+#[tokio::test]
+async fn kill_9_leaves_no_false_history() {
+    let home = Home::new();
+    let file = home.path("app.conf");
+    fs::write(&file, "workers = 4\n").unwrap();
+    home.config(&format!(
+        "interval = \"100ms\"\nsettings_interval = \"1s\"\nsources.files = [\"{}\"]\n[store]\ncommit_every = \"100ms\"\n",
+        file.display()
+    ));
+    let start = || home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let mut engine = start();
+    let link = attach(&home.socket()).await;
+    let mut snapshots = link.snapshots();
+    let known = snapshots.wait_for(|snapshot| workers(snapshot).is_some() && snapshot.settings.len() > 50);
+    let begin = tokio::time::timeout(PATIENCE, known)
+        .await
+        .expect("settings")
+        .unwrap()
+        .clone();
+    // What was learnt is kept when settings are first seen; all that follows stands in the store alone.
+    fs::write(&file, "workers = 8\n").unwrap();
+    let first = points(&begin, "mem.used_pct");
+    let changed = |snapshot: &Arc<Snapshot>| {
+        workers(snapshot).as_deref() == Some("8") && points(snapshot, "mem.used_pct") > first + 60
+    };
+    let seen = tokio::time::timeout(PATIENCE, snapshots.wait_for(changed)).await;
+    let before = seen.expect("a change").unwrap().clone();
+    let committed = snapshots.wait_for(|snapshot| snapshot.store.written > before.store.written + 500);
+    drop(
+        tokio::time::timeout(PATIENCE, committed)
+            .await
+            .expect("a commit")
+            .unwrap(),
+    );
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    drop(link);
+
+    let mut engine = start();
+    let link = attach(&home.socket()).await;
+    let mut snapshots = link.snapshots();
+    // The baseline is known when the store is open.
+    let restored = snapshots.wait_for(|snapshot| snapshot.health.baseline.is_some());
+    let after = tokio::time::timeout(PATIENCE, restored)
+        .await
+        .expect("the store")
+        .unwrap()
+        .clone();
+    for name in ["mem.used_pct", "load.5"] {
+        let (was, is) = (points(&before, name), points(&after, name));
+        assert!(is >= was, "{name}: {was} values before the kill, {is} after it");
+    }
+    assert_eq!(workers(&after).as_deref(), Some("8"));
+    let again = snapshots.wait_for(|snapshot| {
+        let read = |name: &str| {
+            snapshot
+                .sources
+                .iter()
+                .any(|row| &*row.name == name && row.read.is_some())
+        };
+        ["file", "sysctl", "package-history", "login"]
+            .iter()
+            .all(|name| read(name) || snapshot.sources.iter().any(|row| &*row.name == *name && !row.ok))
+    });
+    drop(tokio::time::timeout(PATIENCE, again).await.expect("sources").unwrap());
+    // An answer from the store comes after all that was handed to it before.
+    link.ask(Query::Audit(1)).await.unwrap();
+    let id = after
+        .metrics
+        .iter()
+        .find(|row| &*row.id.name == "mem.used_pct")
+        .unwrap()
+        .id
+        .clone();
+    let at = before.at.unwrap();
+    let Answer::Chart(chart) = link
+        .ask(Query::Chart {
+            id,
+            from: at - Span::from_secs(4),
+            to: at,
+            step: Span::from_secs(1),
+        })
+        .await
+        .unwrap()
+    else {
+        panic!("another answer")
+    };
+    assert!(chart.columns.iter().all(|column| column.value.is_some()), "{chart:?}");
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+    let mut store = Store::open(&home.store(), &options()).unwrap();
+    let mut count = |sql: &str| store.sql(sql, 1).unwrap().rows[0][0].as_i64().unwrap();
+    assert_eq!(count("SELECT count(*) FROM changes WHERE setting LIKE '%workers'"), 1);
+    assert_eq!(
+        count("SELECT count(*) - count(DISTINCT (happened_at, resource, kind, what)) FROM events"),
+        0
+    );
+}
+
+#[tokio::test]
+async fn an_export_is_written_by_whoever_asks() {
+    let home = Home::new();
+    home.config(FAST);
+    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let link = attach(&home.socket()).await;
+    let mut snapshots = link.snapshots();
+    let written = snapshots.wait_for(|snapshot| snapshot.store.written > 0);
+    drop(tokio::time::timeout(PATIENCE, written).await.expect("values").unwrap());
+    let file = home.path("metrics.csv");
+    let export = Query::Export {
+        what: "metrics".into(),
+        format: foreshadow::store::Format::Csv,
+        file: file.clone(),
+    };
+    let Ok(Answer::Text(lines)) = link.ask(export.clone()).await else {
+        panic!("another answer")
+    };
+    assert!(lines[0].contains("rows of metrics written to"), "{lines:?}");
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("resource,series,observed_at"), "{text}");
+    // What is there is not written over.
+    fs::write(&file, "mine").unwrap();
+    assert!(link.ask(export).await.is_err());
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    // Nothing is left where the engine wrote.
+    let left = files(home.store().parent().unwrap());
+    assert!(left.iter().all(|(path, _)| !path.to_string_lossy().ends_with("export")));
+    // An unknown table leaves no file.
+    let none = home.path("none.csv");
+    let unknown = Query::Export {
+        what: "secret_key".into(),
+        format: foreshadow::store::Format::Csv,
+        file: none.clone(),
+    };
+    assert!(link.ask(unknown).await.is_err() && !none.exists());
+    engine.kill().unwrap();
+    engine.wait().unwrap();
+}
+
+#[test]
+fn who_only_asks_leaves_nothing_behind() {
+    let home = Home::new();
+    for arguments in [["status"], ["timeline"]] {
+        let (code, _, err) = home.run(&arguments);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(!home.path("data").exists(), "{arguments:?}");
+    }
+    let (code, _, err) = home.run(&["--store", home.path("nope/x.db").to_str().unwrap(), "status"]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(!home.path("nope").exists());
+    let damaged = home.path("damaged.duckdb");
+    fs::write(&damaged, "no database").unwrap();
+    let (code, _, err) = home.run(&["--store", damaged.to_str().unwrap(), "status"]);
+    assert_eq!((code, err.lines().count()), (Some(2), 1), "{err}");
+}

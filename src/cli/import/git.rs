@@ -44,7 +44,7 @@ pub(in crate::cli) async fn run<R: Runtime>(
         out.note(&counted(told));
         return Ok(Exit::Done);
     }
-    let link = runtime.connect(setup, Need::Stored).await?;
+    let link = runtime.connect(setup, Need::Kept).await?;
     let context = Context {
         link: &link,
         when: &runtime.when(),

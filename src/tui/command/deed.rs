@@ -214,7 +214,7 @@ pub(super) fn explain(state: &mut State, _: &str) -> Vec<Effect> {
                 series: Some(id.clone()),
                 ..tag("explain")
             };
-            vec![Effect::Ask(tag, Query::Explain(id))]
+            vec![Effect::Ask(tag, Query::explain(id, state.at))]
         }
         None => {
             state.message = Some("no number is in focus: open a metric on 2".into());

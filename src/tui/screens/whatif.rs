@@ -15,7 +15,6 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use crate::{
     domain::{Change, ChangeSet, SeriesId, Span, Step},
     engine::{Answer, LinkError, STOPPED},
-    simulate::Outcome,
     tui::{
         enter, open_line, page,
         screens::proposals,
@@ -404,12 +403,17 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
         },
         Purpose::Export if !text.is_empty() => {
             let pane = &state.whatif;
-            let outcomes: Vec<&Outcome> = [Some(&pane.a), pane.b.as_ref()]
+            let mut outcomes: Vec<_> = [Some(&pane.a), pane.b.as_ref()]
                 .into_iter()
                 .flatten()
-                .filter_map(|scenario| scenario.outcome.as_deref())
+                .filter_map(|scenario| scenario.outcome.as_deref().map(crate::simulate::view))
                 .collect();
-            match serde_json::to_string_pretty(&outcomes) {
+            // As `whatif --json`; of A and B a list of two.
+            let written = match outcomes.len() {
+                1 => serde_json::to_string_pretty(&outcomes.remove(0)),
+                _ => serde_json::to_string_pretty(&outcomes),
+            };
+            match written {
                 Ok(json) => vec![Effect::WriteFile(text.into(), json + "\n")],
                 Err(error) => {
                     state.message = Some(error.to_string());

@@ -4,6 +4,7 @@ use super::*;
 use crate::{
     domain::{Evidence, Forecast, Quantiles, Unit, Value},
     engine::Query,
+    simulate::Outcome,
     tui::{fixture, look::Charset},
 };
 
