@@ -2,7 +2,7 @@
 
 use super::{LinkError, run::Loop};
 use crate::{
-    domain::{SeriesId, Span, Timestamp, Value, matches},
+    domain::{SeriesId, Side, Span, Timestamp, Value, matches},
     shadow::{Outlook, SettingShadow},
 };
 
@@ -21,7 +21,9 @@ fn ahead(outlook: &Outlook) -> Vec<String> {
     }
     if let Some([grows, shrinks, both]) = outlook.ways {
         let [grows, shrinks, both] = [grows, shrinks, both].map(|odds| odds * 100.0);
-        lines.push(format!("if it changes: grows {grows:.0} %, shrinks {shrinks:.0} %, both {both:.0} %"));
+        lines.push(format!(
+            "if it changes: grows {grows:.0} %, shrinks {shrinks:.0} %, both {both:.0} %"
+        ));
     }
     for (value, odds) in &outlook.next {
         lines.push(format!("if it changes: to {value} {:.0} %", odds * 100.0));
@@ -71,11 +73,12 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
                         show(a),
                         show(d)
                     ));
-                    lines.push(format!(
-                        "surprise {:.1} bits: as far out as once in {} values",
-                        seen.bits,
-                        f64::from(seen.bits).exp2().round()
-                    ));
+                    let once = f64::from(seen.bits).exp2().round();
+                    lines.push(if once > 1.0 {
+                        format!("surprise {:.1} bits: as far out as once in {once} values", seen.bits)
+                    } else {
+                        format!("surprise {:.1} bits: as most values are", seen.bits)
+                    });
                 }
                 None => lines.push("shadow   none yet: still learning".into()),
             }
@@ -118,9 +121,9 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
         }
         match &metric.limit {
             Some(limit) => lines.push(format!(
-                "limit    {} ({:?}, set by {})",
+                "limit    {} ({}, set by {})",
                 unit.show(limit.value),
-                limit.side,
+                if limit.side == Side::Below { "low" } else { "high" },
                 limit.by
             )),
             None => lines.push("limit    none (:limit VALUE sets one)".into()),

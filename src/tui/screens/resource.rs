@@ -1,10 +1,11 @@
-//! Screen 2: is this metric doing what it should, and since when not?
+//! Screen 2: is this metric doing what it should, and since when not? A setting in focus has a page of its own.
 
 mod ahead;
 mod draw;
 mod related;
 mod sides;
 mod table;
+mod zoom;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,23 +13,24 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use ahead::Ahead;
-use related::{lag, related, related_place};
+use related::{hold, lag, related, related_place};
 pub use table::table;
+pub use zoom::step;
+use zoom::zoom;
+pub(super) use zoom::{STEPS, zoom_ends};
 
 use crate::{
-    domain::{Finding, Mark, SeriesId, Span},
+    domain::{Finding, Mark, SeriesId},
     engine::{Answer, LinkError, MetricRow, Query},
     tui::{
         self,
-        chart::{self, Lists, Plot, Track},
+        chart::{Lists, Plot, Track},
         order, page,
+        screens::setting,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
         text,
     },
 };
-
-/// Lengths of a column, seconds: 80 columns show 13 minutes to a month. Ten columns are a round time, for the grid.
-const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -39,6 +41,8 @@ pub struct Pane {
     in_list: bool,
     /// The related metric under the cursor.
     related: Option<SeriesId>,
+    /// The order of the related metrics when the cursor came to them; empty while it is elsewhere.
+    order: Vec<SeriesId>,
     /// A chart for each metric drawn.
     tracks: BTreeMap<SeriesId, Track>,
     /// How the bands of the metric in focus held, and what comes.
@@ -87,7 +91,7 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "h l",
         does: "metric",
-        help: "goes to the metric before or after of this host",
+        help: "goes to the metric or setting before or after of this host",
     },
     KeyHint {
         key: "space",
@@ -109,6 +113,10 @@ pub const KEYS: &[KeyHint] = &[
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
+    if let Some(id) = setting::focus(state) {
+        // The name of a setting may be a path: it is told whole.
+        return vec![id.resource.name().to_owned(), id.name.to_string()];
+    }
     state.series.as_ref().map_or_else(Vec::new, series_crumbs)
 }
 
@@ -137,7 +145,8 @@ pub(super) fn focus(state: &State) -> Option<SeriesId> {
             .filter(known)
     };
     let first = || order::first(state, None);
-    state.series.clone().or_else(off).or_else(worst).or_else(first)
+    let metric = state.series.clone().filter(|_| setting::focus(state).is_none());
+    metric.or_else(off).or_else(worst).or_else(first)
 }
 
 /// The finding a series is part of.
@@ -148,6 +157,9 @@ pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Fin
 /// The series under the cursor.
 #[must_use]
 pub fn under_cursor(state: &State) -> Option<SeriesId> {
+    if setting::focus(state).is_some() {
+        return setting::under_cursor(state);
+    }
     let id = focus(state)?;
     if !state.resource.in_list {
         return Some(id);
@@ -156,23 +168,6 @@ pub fn under_cursor(state: &State) -> Option<SeriesId> {
     rows.get(related_place(state, &rows))
         .map(|row| row.id.clone())
         .or(Some(id))
-}
-
-/// Length of a column.
-#[must_use]
-pub fn step(state: &State) -> Span {
-    if let Some(zoom) = state.resource.zoom {
-        return Span::from_secs(STEPS[zoom.min(STEPS.len() - 1)]);
-    }
-    let row = focus(state).and_then(|id| state.metric(&id));
-    row.map_or(Span::from_mins(1), |row| chart::usual_step(row, state.now()))
-}
-
-/// Takes the next shorter or longer length of a column.
-fn zoom(state: &mut State, by: isize) {
-    let now = step(state);
-    let at = STEPS.iter().position(|secs| Span::from_secs(*secs) == now).unwrap_or(2);
-    state.resource.zoom = Some(at.saturating_add_signed(by).min(STEPS.len() - 1));
 }
 
 /// The metrics drawn, the first largest: the one in focus, or all that are marked.
@@ -233,6 +228,9 @@ pub fn next(state: &State) -> String {
     if state.frozen {
         return "f shows what came since; nothing is sent until then".into();
     }
+    if let Some(id) = setting::focus(state) {
+        return setting::next(state, id);
+    }
     let rows = related(state, &id);
     let leading = rows
         .iter()
@@ -291,6 +289,9 @@ fn columns(state: &State) -> usize {
 pub fn refresh(state: &mut State) -> Vec<Effect> {
     if state.series.is_none() {
         state.series = focus(state);
+    }
+    if setting::focus(state).is_some() {
+        return setting::refresh(state);
     }
     let (ids, step, newest, columns) = (drawn(state), step(state), state.now(), columns(state));
     if state.shown.at.is_none() {
@@ -367,6 +368,9 @@ fn settle(state: &mut State) {
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    if setting::focus(state).is_some() {
+        return setting::key(state, key.code);
+    }
     match key.code {
         KeyCode::Tab | KeyCode::BackTab => state.resource.in_list = !state.resource.in_list,
         KeyCode::Char('+' | '=') => zoom(state, -1),
@@ -379,6 +383,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             };
             state.resource.in_list = false;
             state.resource.related = None;
+            state.resource.order.clear();
             return tui::open(state, Screen::Resource, id);
         }
         code => {
@@ -397,6 +402,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
                 state.resource.related = to;
             }
         }
+    }
+    if let Some(id) = focus(state) {
+        hold(state, &id);
     }
     refresh(state)
 }
@@ -434,6 +442,10 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     let Some(id) = &tag.series else { return Vec::new() };
+    if tag.what == "setting" {
+        setting::answer(state, tag, answer);
+        return Vec::new();
+    }
     if tag.what == "ahead" {
         // Without it the pane says what the snapshot knows.
         if let Ok(Answer::Forecast(view)) = answer.map(|answer| *answer) {
@@ -466,5 +478,9 @@ pub fn markdown(state: &State) -> String {
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    if setting::focus(state).is_some() {
+        setting::view(state, area, buffer);
+        return;
+    }
     draw::view(state, area, buffer);
 }
