@@ -76,6 +76,7 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
         walk: replay.and_then(|replay| replay.scenario.as_deref()).map(Walk::new),
         who: host::who(),
         operate: setup.operate,
+        here: replay.is_none().then(host::resource),
         in_tmux: std::env::var_os("TMUX").is_some(),
         mouse: setup.options.ui.mouse,
         panic,

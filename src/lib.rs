@@ -2,6 +2,7 @@
 //!
 //! `docs/ARCHITECTURE.md` names the rooms and what may import what.
 
+pub mod act;
 pub mod cli;
 pub mod config;
 pub mod domain;

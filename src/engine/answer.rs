@@ -16,7 +16,7 @@ use super::{
     whatif::Question,
 };
 use crate::{
-    domain::{Limit, SeriesId, Side, Span, Timestamp},
+    domain::{Limit, SeriesId, Side, Span, Timestamp, text::visible},
     drift::matching,
     shadow::Metric,
     store::{Store, StoreError},
@@ -57,7 +57,12 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
     let now = engine.now();
     let decides = matches!(
         query,
-        Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..) | Query::Dismiss(..) | Query::Note(_)
+        Query::BaselineAccept(_)
+            | Query::SetLimit(..)
+            | Query::Mute(..)
+            | Query::Dismiss(..)
+            | Query::Note(_)
+            | Query::Apply { .. }
     );
     let direct = match query {
         Query::Chart { id, from, to, step } => return chart(engine, id, from, to, step, reply),
@@ -261,6 +266,16 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         Query::Note(text) => {
             engine.audit(now, &who, "note", "", &text);
             Ok(Answer::Done)
+        }
+        Query::Apply { resource, told } => {
+            // What cannot be kept must not be done.
+            let row = engine.keeper.row();
+            if row.ok {
+                engine.audit(now, &who, "apply", &visible(&resource), &visible(&told));
+                Ok(Answer::Done)
+            } else {
+                Err(refused(format!("the store keeps nothing now: {}", row.says)))
+            }
         }
         Query::SetLimit(id, limit) => {
             let shown = limit.as_ref().map_or("none".into(), |limit| limit.value.to_string());

@@ -2,7 +2,7 @@
 
 use super::{Keeper, LinkError, rebuild, run::Loop};
 use crate::{
-    domain::{Finding, Limit, MetricMeta, SeriesId, SettingChange, Span, Timestamp, Value, matches},
+    domain::{Finding, Limit, MetricMeta, SeriesId, SettingChange, Side, Span, Timestamp, Value, matches},
     shadow::{Metric, Outlook, SettingShadow},
 };
 
@@ -61,11 +61,12 @@ fn of_metric(lines: &mut Vec<String>, metric: &Metric, now: Timestamp) {
                     show(a),
                     show(d)
                 ));
-                lines.push(format!(
-                    "surprise {:.1} bits: as far out as once in {} values",
-                    seen.bits,
-                    f64::from(seen.bits).exp2().round()
-                ));
+                let once = f64::from(seen.bits).exp2().round();
+                lines.push(if once > 1.0 {
+                    format!("surprise {:.1} bits: as far out as once in {once} values", seen.bits)
+                } else {
+                    format!("surprise {:.1} bits: as most values are", seen.bits)
+                });
             }
             None => lines.push("shadow   none yet: still learning".into()),
         }
@@ -108,9 +109,9 @@ fn of_metric(lines: &mut Vec<String>, metric: &Metric, now: Timestamp) {
     }
     match &metric.limit {
         Some(limit) => lines.push(format!(
-            "limit    {} ({:?}, set by {})",
+            "limit    {} ({}, set by {})",
             unit.show(limit.value),
-            limit.side,
+            if limit.side == Side::Below { "low" } else { "high" },
             limit.by
         )),
         None => lines.push("limit    none (:limit VALUE sets one)".into()),

@@ -139,6 +139,13 @@ pub enum Query {
     Sql(String),
     /// How the store is.
     StoreInfo,
+    /// Keep in the audit that the asker's console is about to run commands on a resource, or how they ended. The engine runs nothing.
+    Apply {
+        /// The resource's name.
+        resource: String,
+        /// The commands and the way back, or how they ended.
+        told: String,
+    },
 }
 
 impl Query {

@@ -121,7 +121,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
 
 /// What happened from `from` to `to`.
 pub(super) fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Result<Timeline, StoreError> {
-    let people = ["note", "what-if", "dismiss", "accept", "limit", "mute"];
+    let people = ["note", "what-if", "dismiss", "accept", "limit", "mute", "apply"];
     let (entries, _) = store.audit(ENTRIES)?;
     let mut notes: Vec<_> = entries
         .into_iter()

@@ -286,7 +286,18 @@ impl Loop {
         if restored {
             self.write = Write::default();
             self.apply_limits();
+            // A step a second: what came while a long past was stepped through must not hold up what comes now.
+            let mut seconds: Vec<(Batch, Timestamp)> = Vec::new();
             for (batch, at) in early {
+                match seconds.last_mut() {
+                    Some((last, newest)) if newest.secs() == at.secs() => {
+                        last.append(batch);
+                        *newest = at;
+                    }
+                    _ => seconds.push((batch, at)),
+                }
+            }
+            for (batch, at) in seconds {
                 self.step(&batch, at);
             }
         }

@@ -1,7 +1,10 @@
 //! The command line: one table of names, arguments, keys and deeds, from which `:`, completion, palette and help are made.
 
+mod complete;
 mod deed;
 mod time;
+
+pub use complete::{candidates, complete};
 
 use crate::tui::state::{Effect, State, Tag};
 
@@ -290,35 +293,6 @@ pub fn run(state: &mut State, line: &str) -> Vec<Effect> {
         state.message = Some(format!("{} does the same", command.key));
     }
     effects
-}
-
-/// The line with its last word completed as far as that is sure; `None` when nothing can be added.
-#[must_use]
-pub fn complete(state: &State, line: &str) -> Option<String> {
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let open = line.is_empty() || line.ends_with(char::is_whitespace);
-    let (done, last) = match words.split_last() {
-        Some((last, done)) if !open => (done, *last),
-        _ => (words.as_slice(), ""),
-    };
-    let candidates: Vec<String> = match done.split_first() {
-        None => COMMANDS.iter().map(|command| command.name.to_owned()).collect(),
-        Some((name, args)) => (find(name)?.words)(state, args),
-    };
-    let mut fitting: Vec<&String> = candidates.iter().filter(|word| word.starts_with(last)).collect();
-    fitting.dedup();
-    let first = fitting.first()?;
-    let common = fitting.iter().fold(first.as_str(), |common, word| {
-        let same = common.char_indices().zip(word.chars()).find(|((_, a), b)| a != b);
-        &common[..same.map_or(common.len().min(word.len()), |((at, _), _)| at)]
-    });
-    let mut completed = line[..line.len() - last.len()].to_owned();
-    completed.push_str(common);
-    let takes_more = done.is_empty() && find(common).is_some_and(|command| !command.args.is_empty());
-    if fitting.len() == 1 && takes_more {
-        completed.push(' ');
-    }
-    (completed != line).then_some(completed)
 }
 
 fn tag(what: &'static str) -> Tag {

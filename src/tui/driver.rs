@@ -19,6 +19,8 @@ use tokio::{
 };
 
 use crate::{
+    act,
+    domain::ResourceId,
     engine::{Link, Snapshot, clock::Stopwatch},
     tui::{
         input,
@@ -93,6 +95,8 @@ pub struct Setup {
     pub who: String,
     /// Whether `--operate` was given.
     pub operate: bool,
+    /// The host this console runs on; `None` when a recording is shown.
+    pub here: Option<ResourceId>,
     /// Whether inside tmux.
     pub in_tmux: bool,
     /// Whether the mouse is captured.
@@ -155,7 +159,7 @@ where
     )?;
     let mut state = State::new(setup.look, &setup.place);
     (state.env, state.themes, state.who) = (setup.env, setup.themes, setup.who);
-    (state.operate, state.in_tmux) = (setup.operate, setup.in_tmux);
+    (state.operate, state.here, state.in_tmux) = (setup.operate, setup.here, setup.in_tmux);
     state.take_walk(setup.walk);
     state.size = size();
     let painter = Painter::new(Rect::new(0, 0, state.size.0, state.size.1));
@@ -168,6 +172,7 @@ where
         want: Some(Want::First),
         unasked: Vec::new(),
         worker: None,
+        run: None,
         cost: Cost::default(),
     };
     driver.paint()?;
@@ -195,6 +200,8 @@ struct Driver<L> {
     unasked: Vec<Effect>,
     /// What a worker said when it panicked.
     worker: Option<String>,
+    /// Ends the commands that run.
+    run: Option<act::Stop>,
     /// What the last frame and the last key cost, for the next snapshot to show.
     cost: Cost,
 }

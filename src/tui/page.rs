@@ -141,14 +141,40 @@ pub fn signed(unit: Unit, value: f64) -> String {
 #[must_use]
 pub fn between(unit: Unit, low: f64, high: f64) -> String {
     let (low_text, high_text) = (unit.show(low), unit.show(high));
-    let number = |c: char| c.is_ascii_digit() || matches!(c, '.' | '-');
-    let unit_text = low_text.trim_start_matches(number);
-    let short = match low_text.strip_suffix(unit_text) {
-        Some(short) if high_text.ends_with(unit_text) => short,
-        _ => &low_text,
+    if low_text == high_text {
+        return high_text;
+    }
+    let (number, unit_text) = split(&low_text);
+    // 13 B/s is not 13 M/s: only the same unit is said once. Nought is nought in every unit.
+    let short = if unit_text == split(&high_text).1 || number == "0" {
+        number
+    } else {
+        &low_text
     };
-    let dash = if low < 0.0 || high < 0.0 { " to " } else { "-" };
+    let dash = if low < 0.0 || high < 0.0 || number.contains('e') {
+        " to "
+    } else {
+        "-"
+    };
     format!("{short}{dash}{high_text}")
+}
+
+/// A value as shown, parted into its number (`3e-4` too) and its unit.
+fn split(shown: &str) -> (&str, &str) {
+    let bytes = shown.as_bytes();
+    let digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
+    let sign = |at: usize| usize::from(matches!(bytes.get(at), Some(b'-' | b'+')));
+    let mut at = sign(0);
+    while digit(at) || matches!(bytes.get(at), Some(b'.' | b',')) {
+        at += 1;
+    }
+    if bytes.get(at) == Some(&b'e') && digit(at + 1 + sign(at + 1)) {
+        at += 1 + sign(at + 1);
+        while digit(at) {
+            at += 1;
+        }
+    }
+    shown.split_at(at)
 }
 
 /// `value` with two digits that matter; counts keep theirs.
@@ -183,6 +209,16 @@ mod tests {
         assert_eq!(between(Unit::Percent, 9.8, 12.4), "9.8-12.4 %");
         assert_eq!(between(Unit::PerSec, -3.0, -1.0), "-3 to -1/s");
         assert_eq!(between(Unit::Count, 1.0, 2.0), "1-2");
+        assert_eq!(between(Unit::Percent, 3.0, 3.0), "3 %");
+        assert_eq!(
+            between(Unit::BytesPerSec, 0.0, 2e6),
+            format!("0-{}", Unit::BytesPerSec.show(2e6))
+        );
+        let both = between(Unit::BytesPerSec, 13.0, 34e6);
+        assert!(both.starts_with(&Unit::BytesPerSec.show(13.0)), "{both}");
+        assert_eq!(split("3e-4 %"), ("3e-4", " %"));
+        assert_eq!(split("13.1M/s"), ("13.1", "M/s"));
+        assert_eq!(split("5 eth"), ("5", " eth"));
         assert_eq!(signed(Unit::Percent, 6.8), "+6.8 %");
         assert_eq!(signed(Unit::Percent, -6.8), "-6.8 %");
     }

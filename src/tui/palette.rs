@@ -6,14 +6,14 @@ use nucleo_matcher::{
     pattern::{AtomKind, CaseMatching, Normalization, Pattern},
 };
 use ratatui::{buffer::Buffer, layout::Rect};
-use tui_input::Input;
 
 use crate::tui::{
     command::{self, COMMANDS},
     look::Role,
+    open_line,
     page::{Page, window},
     screens,
-    state::{Effect, InputLine, Msg, Purpose, State},
+    state::{Effect, Msg, Purpose, State},
     text::{fit, fit_right},
     update::decide,
 };
@@ -111,10 +111,7 @@ pub fn choose(state: &mut State, text: &str, row: usize) -> Vec<Effect> {
     match found(state, text).into_iter().nth(row).map(|row| row.deed) {
         Some(Deed::Run(line)) => command::run(state, &line),
         Some(Deed::Fill(line)) => {
-            state.input = Some(InputLine {
-                purpose: Purpose::Command,
-                input: Input::new(line),
-            });
+            open_line(state, Purpose::Command, &line);
             Vec::new()
         }
         Some(Deed::Press(key)) => decide(state, Msg::Key(KeyCode::Char(key).into())),

@@ -88,7 +88,7 @@ pub struct State {
     pub as_of_asked: Option<Timestamp>,
     /// Where Esc leads: the screens and series that Enter came from, oldest first.
     pub back: Vec<(Screen, Option<SeriesId>)>,
-    /// The series that screens 2 and 3 are about.
+    /// The series that screens 2 and 3 are about: a metric, or on screen 2 a setting.
     pub series: Option<SeriesId>,
     /// Rows marked with space, by series.
     pub marked: BTreeSet<SeriesId>,
@@ -100,6 +100,8 @@ pub struct State {
     pub overlay: Option<Overlay>,
     /// A message in row 23 until the next key.
     pub message: Option<String>,
+    /// What is said when the command of that name has been done.
+    pub told: Option<(&'static str, String)>,
     /// The guided walk through what is replayed, if there is one.
     pub walk: Option<Walk>,
     /// Columns and rows.
@@ -112,6 +114,8 @@ pub struct State {
     pub themes: Vec<(String, String)>,
     /// Whether `--operate` was given.
     pub operate: bool,
+    /// The host this console runs on, on which commands may be run; `None` when a recording is shown.
+    pub here: Option<ResourceId>,
     /// Who sits here: user@tty, for the audit.
     pub who: String,
     /// The name of what is watched, first crumb (a host's name, a file replayed).
@@ -126,6 +130,8 @@ pub struct State {
     pub overview: screens::overview::Pane,
     /// Screen 2.
     pub resource: screens::resource::Pane,
+    /// Screen 2 when it is about a setting.
+    pub setting: screens::setting::Pane,
     /// Screen 3.
     pub forecast: screens::forecast::Pane,
     /// Screen 4.
@@ -166,6 +172,8 @@ pub struct InputLine {
     pub purpose: Purpose,
     /// What was typed.
     pub input: Input,
+    /// The words that may follow, shown after Tab when there are several.
+    pub words: Vec<String>,
 }
 
 /// What an input line is for.
@@ -232,6 +240,8 @@ pub enum Msg {
     Poll,
     /// The cursor has rested for a moment since its so-manieth move.
     Rested(u64),
+    /// The commands of a proposal wrote something, or ended.
+    Ran(screens::proposals::Step),
     /// A worker of the program panicked; it says where.
     WorkerPanicked(String),
 }
@@ -256,6 +266,10 @@ pub enum Effect {
     Copy(String),
     /// Write text to a file of this host that must not exist.
     WriteFile(PathBuf, String),
+    /// Run these commands on this host, as this user; [`Msg::Ran`] says how it goes.
+    Run(String),
+    /// End the commands that run.
+    StopRun,
     /// Draw everything again.
     Redraw,
     /// Send [`Msg::Tick`] after this long.
@@ -319,12 +333,14 @@ impl State {
             input: None,
             overlay: None,
             message: None,
+            told: None,
             walk: None,
             size: (80, 24),
             look,
             env: Env::default(),
             themes: Vec::new(),
             operate: false,
+            here: None,
             who: String::new(),
             place: place.to_owned(),
             in_tmux: false,
@@ -332,6 +348,7 @@ impl State {
             quit: false,
             overview: Default::default(),
             resource: Default::default(),
+            setting: Default::default(),
             forecast: Default::default(),
             proposals: Default::default(),
             whatif: Default::default(),

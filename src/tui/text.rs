@@ -95,6 +95,11 @@ pub fn fit_name(name: &str, width: usize) -> String {
     if width < 10 {
         return fit(short, width);
     }
+    both_ends(short, width)
+}
+
+/// A name too long for `width` cells without a part of its middle.
+fn both_ends(short: &str, width: usize) -> String {
     let ahead = (width - 1) * 2 / 5;
     let mut head = String::new();
     for c in short.chars() {
@@ -110,7 +115,25 @@ pub fn fit_name(name: &str, width: usize) -> String {
     fit(&format!("{head}~{tail}"), width)
 }
 
-/// Dotted names without what they have in common: each keeps as many of its last parts as tell it from all others.
+/// Dotted names as [`telling`] has them, each exactly `width` cells wide and, where that can be, like no other.
+#[must_use]
+pub fn fit_names(names: &[&str], width: usize) -> Vec<String> {
+    let told = telling(names);
+    let short: Vec<String> = told.iter().map(|name| fit_name(name, width)).collect();
+    let fitted = told.iter().zip(&short).map(|(name, fitted)| {
+        let alone = short.iter().filter(|other| *other == fitted).count() < 2;
+        // Units may be all that tells two apart.
+        if alone || name.width() <= width || width < 10 {
+            fitted.clone()
+        } else {
+            both_ends(&shown(name), width)
+        }
+    });
+    fitted.collect()
+}
+
+/// Dotted names without what they have in common: each keeps as many of its last parts as tell it from all others; a last part of so few
+/// letters that it tells nothing (`1`, `used`) is never alone.
 #[must_use]
 pub fn telling(names: &[&str]) -> Vec<String> {
     let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
@@ -121,7 +144,12 @@ pub fn telling(names: &[&str]) -> Vec<String> {
             let same = parts.iter().filter(|other| end(other, *count) == end(name, *count));
             same.count() == 1
         };
-        end(name, (1..longest).find(alone).unwrap_or(longest))
+        let least = if name.last().is_some_and(|last| last.len() < 6) {
+            2
+        } else {
+            1
+        };
+        end(name, (least..longest).find(alone).unwrap_or(longest.max(least)))
     });
     told.collect()
 }
@@ -302,8 +330,14 @@ mod tests {
     #[test]
     fn names_of_one_family_stay_apart() {
         let names = ["fs./.used_pct", "fs./dev/shm.used_pct", "disk.vda.queue", "load.1"];
-        assert_eq!(telling(&names), ["/.used_pct", "/dev/shm.used_pct", "queue", "1"]);
+        assert_eq!(
+            telling(&names),
+            ["/.used_pct", "/dev/shm.used_pct", "vda.queue", "load.1"]
+        );
         assert_eq!(telling(&["a.b", "a.b"]), ["a.b", "a.b"]);
+        let fitted = fit_names(&["mem.committed_bytes", "mem.committed_pct", "mem.free_pct"], 12);
+        assert_ne!(fitted[0], fitted[1]);
+        assert!(fitted.iter().all(|name| width(name) == 12), "{fitted:?}");
     }
 
     #[test]

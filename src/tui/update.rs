@@ -94,6 +94,7 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             state.message = Some(text);
             Vec::new()
         }
+        Msg::Ran(step) => screens::proposals::step(state, step),
         Msg::Tick => timeline::tick(state),
         Msg::Poll => whatif::poll(state),
         Msg::Rested(move_number) => overview::rested(state, move_number),
@@ -233,7 +234,8 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
         // Row 1 shows the speed.
         Ok(Answer::Done) if tag.what == "speed" => Vec::new(),
         Ok(Answer::Done) => {
-            state.message = Some(format!("{}: done", tag.what));
+            let told = state.told.take().filter(|(what, _)| *what == tag.what);
+            state.message = Some(told.map_or_else(|| format!("{}: done", tag.what), |(_, told)| told));
             // It stands in the audit and on the timeline.
             state.audit.forget();
             state.timeline.forget();
@@ -277,6 +279,9 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
 }
 
 fn quit(state: &mut State) -> Vec<Effect> {
+    if let Some(effects) = screens::proposals::leave(state) {
+        return effects;
+    }
     state.quit = true;
     vec![Effect::Quit]
 }
@@ -306,6 +311,11 @@ fn overlay_key(state: &mut State, code: KeyCode) -> bool {
         KeyCode::Char('g') | KeyCode::Home => *from = 0,
         KeyCode::Char('G') | KeyCode::End => *from = last,
         KeyCode::Char('q' | '1'..='7') => return false,
+        // The line opens where the page was.
+        KeyCode::Char(':') => {
+            state.overlay = None;
+            return false;
+        }
         _ => {}
     }
     true
@@ -317,6 +327,12 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('q') => quit(state),
         KeyCode::Char(digit @ '1'..='7') => {
             state.back.clear();
+            if digit == '2'
+                && state.screen == Screen::Overview
+                && let Some(id) = overview::under_cursor(state)
+            {
+                state.series = Some(id);
+            }
             if digit == '4' && state.screen == Screen::WhatIf {
                 whatif::keep(state);
             }

@@ -213,6 +213,7 @@ fn body(state: &State, area: Rect, buffer: &mut Buffer) {
     if let Some(InputLine {
         purpose: Purpose::Palette(row),
         input,
+        ..
     }) = &state.input
     {
         palette::view(state, input.value(), *row, area, buffer);
@@ -281,7 +282,13 @@ fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buf
             change.as_str()
         }
         Purpose::Dismiss => "reason: ",
-        Purpose::Export => "export to (.md .csv .txt): ",
+        Purpose::Export => match state.screen {
+            Screen::Overview | Screen::Resource | Screen::Forecast => "export to (.md .csv .txt): ",
+            Screen::Proposals => "export to (text): ",
+            Screen::WhatIf => "export to (JSON): ",
+            Screen::Timeline => "export to (Markdown): ",
+            Screen::Audit => "export to (JSON, an entry a line): ",
+        },
         Purpose::Limit => "limit: ",
         Purpose::Apply => "type the resource's name to apply: ",
     };
@@ -304,6 +311,11 @@ fn input(state: &State, line: &InputLine, area: Rect, row: u16, buffer: &mut Buf
 /// Row 24: as many keys as there is room for, help and quit always.
 fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
     let row = area.height - 1;
+    if let Some(line) = state.input.as_ref().filter(|line| !line.words.is_empty()) {
+        let words = text::cut(&line.words.join("  "), usize::from(area.width));
+        put(buffer, area, 0, row, &words, state.look.style(Role::Key));
+        return;
+    }
     type Hint = (&'static str, &'static str);
     let (keys, last): (Vec<Hint>, [Hint; 2]) = match (&state.input, &state.overlay) {
         (Some(line), _) => (

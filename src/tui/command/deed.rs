@@ -142,6 +142,7 @@ pub(super) fn limit(state: &mut State, text: &str) -> Vec<Effect> {
     };
     let ask = |limit| vec![Effect::Ask(tag("limit"), Query::SetLimit(row.id.clone(), limit))];
     if text == "off" {
+        state.told = Some(("limit", format!("{} has no limit now", row.id.name)));
         return ask(None);
     }
     let (number, side) = match text.rsplit_once(' ') {
@@ -164,6 +165,9 @@ pub(super) fn limit(state: &mut State, text: &str) -> Vec<Effect> {
     let side = side
         .or(row.limit.as_ref().map(|limit| limit.side))
         .unwrap_or(Side::Above);
+    let word = if side == Side::Below { "low" } else { "high" };
+    let told = format!("limit of {} is now {} ({word})", row.id.name, row.unit.show(value));
+    state.told = Some(("limit", told));
     ask(Some(Limit {
         value,
         side,
@@ -181,7 +185,11 @@ pub(super) fn mute(state: &mut State, text: &str) -> Vec<Effect> {
         return Vec::new();
     };
     match span.parse::<Span>() {
-        Ok(span) if span.0 > 0 => vec![Effect::Ask(tag("mute"), Query::Mute(name.into(), now + span))],
+        Ok(span) if span.0 > 0 => {
+            let until = crate::tui::text::when(now + span, now);
+            state.told = Some(("mute", format!("nothing is told of {name} until {until}")));
+            vec![Effect::Ask(tag("mute"), Query::Mute(name.into(), now + span))]
+        }
         _ => {
             state.message = Some(format!("{span} is no length of time: 30m, 2h, 1d"));
             Vec::new()

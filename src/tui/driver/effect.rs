@@ -7,9 +7,13 @@ use tokio::time::sleep;
 
 use super::{CLIPBOARD_BYTES, Driver, Input, REST, Want};
 use crate::{
+    act,
     domain::text::visible,
     engine::{Link, LinkError, Query},
-    tui::state::{Effect, Engine, Msg},
+    tui::{
+        screens::proposals::Step,
+        state::{Effect, Engine, Msg},
+    },
 };
 
 impl<L: Link> Driver<L> {
@@ -47,6 +51,12 @@ impl<L: Link> Driver<L> {
                     let _ = send.send(Input::Msg(Msg::Said(said))).await;
                 });
             }
+            Effect::Run(commands) => self.run_commands(&commands),
+            Effect::StopRun => {
+                if let Some(run) = &self.run {
+                    run.stop();
+                }
+            }
             Effect::Redraw => self.painter.forget(),
             Effect::TickAfter(span) => self.after(span.into(), Msg::Tick),
             Effect::PollAfter(span) => self.after(span.into(), Msg::Poll),
@@ -58,6 +68,30 @@ impl<L: Link> Driver<L> {
             Effect::FindEngine => self.want = Some(Want::Any),
             Effect::Quit => self.state.quit = true,
         }
+    }
+
+    /// Runs commands beside the loop, as the user of this process.
+    fn run_commands(&mut self, commands: &str) {
+        let send = self.send.clone();
+        let run = match act::begin(commands, act::LIMIT) {
+            Ok(run) => run,
+            Err(error) => {
+                // From a task: the loop reads its messages after this.
+                let ended = Msg::Ran(Step::Ended(Err(error.to_string())));
+                tokio::spawn(async move { drop(send.send(Input::Msg(ended)).await) });
+                return;
+            }
+        };
+        self.run = Some(run.stop());
+        tokio::task::spawn_blocking(move || {
+            let lines = send.clone();
+            let ended = run.wait(|all| {
+                // Full: the next lines tell the same.
+                let _ = lines.try_send(Input::Msg(Msg::Ran(Step::Lines(all.iter().cloned().collect()))));
+            });
+            let ended = Msg::Ran(Step::Ended(ended.map_err(|error| error.to_string())));
+            let _ = send.blocking_send(Input::Msg(ended));
+        });
     }
 
     /// Sends a message to the loop after a while.

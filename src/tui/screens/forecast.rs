@@ -143,6 +143,7 @@ fn focus(state: &State) -> Option<SeriesId> {
     state
         .series
         .clone()
+        .filter(|_| super::setting::focus(state).is_none())
         .or_else(first)
         .or_else(limited)
         .or_else(|| resource::focus(state))

@@ -13,6 +13,7 @@ pub mod forecast;
 pub mod overview;
 pub mod proposals;
 pub mod resource;
+pub mod setting;
 pub mod timeline;
 pub mod whatif;
 
@@ -72,6 +73,7 @@ pub fn answer(state: &mut State, screen: Screen, tag: &Tag, answer: Result<Box<A
 pub fn forget(state: &mut State) {
     state.overview.forget();
     resource::forget(state);
+    state.setting.forget();
     state.forecast.forget();
     state.timeline.forget();
     state.audit.forget();

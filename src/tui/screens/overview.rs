@@ -419,7 +419,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::BackTab => cursor::tab(state, -1),
         KeyCode::Enter => {
             return match under_cursor(state) {
-                Some(id) => tui::open(state, Screen::Resource, metric_of(state, id)),
+                Some(id) => tui::open(state, Screen::Resource, id),
                 None => Vec::new(),
             };
         }
@@ -433,16 +433,6 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     } else {
         Vec::new()
     }
-}
-
-/// A setting has no chart of its own: screen 2 shows the metric of its host that is worst.
-fn metric_of(state: &State, id: SeriesId) -> SeriesId {
-    if state.metric(&id).is_some() {
-        return id;
-    }
-    let host = state.shown.resources.iter().find(|row| row.id == id.resource);
-    host.and_then(|host| host.worst.as_ref())
-        .map_or(id, |(worst, _)| worst.clone())
 }
 
 /// What was typed into a line this screen opened, when Enter is pressed: a file.

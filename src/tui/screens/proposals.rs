@@ -1,9 +1,11 @@
 //! Screen 4: what should be changed, why, what it costs, how it is undone.
 
+mod apply;
 mod ask;
 mod draw;
 mod text;
 
+pub use apply::{Step, leave, step};
 use ask::again;
 pub use ask::refresh;
 pub use text::{evidence, last_part, replays};
@@ -47,6 +49,12 @@ pub struct Pane {
     day: Option<Chart>,
     /// Of which resource the day was asked for.
     day_asked: Option<ResourceId>,
+    /// The proposal as it stands in the box in which the name is typed: this runs, and nothing that came to it since.
+    boxed: Option<Arc<Proposal>>,
+    /// The proposal whose commands run.
+    applying: Option<apply::Applying>,
+    /// Whether the console ends when the audit has taken how they ended.
+    leaving: bool,
 }
 
 impl Pane {
@@ -130,7 +138,15 @@ fn listed(state: &State) -> Vec<&Arc<Proposal>> {
             text.contains(&state.filter)
         })
         .collect();
-    rows.sort_by_key(|proposal| matches!(proposal.status, ProposalStatus::Weak | ProposalStatus::Stale));
+    // The engine's stand in the order of their score; one kept here goes to where its score puts it.
+    let last = |row: &Proposal| matches!(row.status, ProposalStatus::Weak | ProposalStatus::Stale);
+    if let Some(at) = rows.iter().position(|row| row.id == KEPT) {
+        let kept = rows.remove(at);
+        let score = kept.factors.score();
+        let to = rows.iter().position(|row| row.factors.score() < score);
+        rows.insert(to.unwrap_or(rows.len()), kept);
+    }
+    rows.sort_by_key(|row| last(row));
     rows
 }
 
@@ -171,12 +187,13 @@ pub fn crumbs(state: &State) -> Vec<String> {
 /// What to press next and why, for row 23.
 #[must_use]
 pub fn next(state: &State) -> String {
-    let session = if state.operate {
-        "a applies it"
-    } else {
-        "y copies the commands (read-only session)"
+    let selected = selected(state);
+    let session = match &selected {
+        _ if !state.operate => "y copies the commands (read-only session)",
+        Some(proposal) if apply::can(state, proposal) => "a applies it",
+        _ => "y copies the commands; a says why it cannot apply them",
     };
-    match selected(state) {
+    match selected {
         None if !state.filter.is_empty() => "Esc clears the filter".into(),
         None => "1 shows what is off now, 6 what happened".into(),
         Some(proposal) if proposal.status == ProposalStatus::Stale => {
@@ -222,12 +239,8 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         ),
         KeyCode::Char('x') => show(state, format!("score of #{}", proposal.id.0), text::score(&proposal)),
         KeyCode::Char('y') => return vec![Effect::Copy(proposal.artefact.text.clone())],
-        KeyCode::Char('a') => return apply(state, &proposal),
+        KeyCode::Char('a') => return apply::open(state, &proposal),
         KeyCode::Char('r') => return again(state, &proposal),
-        KeyCode::Char('d') if proposal.id == KEPT => {
-            state.proposals.kept = None;
-            state.message = Some("#0 is no longer kept".into());
-        }
         KeyCode::Char('d') => ask(state, Purpose::Dismiss, &proposal, ""),
         KeyCode::Char('e') => {
             let name = format!("foreshadow-proposal-{}.txt", proposal.id.0);
@@ -277,30 +290,6 @@ fn mark(state: &mut State, proposal: &Proposal) {
     }
 }
 
-fn apply(state: &mut State, proposal: &Proposal) -> Vec<Effect> {
-    if proposal.status == ProposalStatus::Stale {
-        state.message = Some(format!("#{} rests on old data: it cannot be applied", proposal.id.0));
-        return Vec::new();
-    }
-    if state.operate {
-        // The exact commands and the way back stand above the line in which the name is typed.
-        let mut lines: Vec<String> = proposal.artefact.text.lines().map(str::to_owned).collect();
-        lines.extend([String::new(), format!("undo: {}", proposal.undo)]);
-        show(
-            state,
-            format!("apply #{} to {}", proposal.id.0, proposal.resource.name()),
-            lines,
-        );
-        ask(state, Purpose::Apply, proposal, "");
-        return Vec::new();
-    }
-    state.message = Some(format!(
-        "read-only session: the commands of #{} go to the terminal's clipboard instead",
-        proposal.id.0
-    ));
-    vec![Effect::Copy(proposal.artefact.text.clone())]
-}
-
 /// What was typed into a line this screen opened, when Enter is pressed: a reason, a resource's name, a file.
 pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
     let asked = state.proposals.asked.take();
@@ -316,22 +305,15 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
             state.message = Some(format!("#{number} stays: a dismissal wants a reason"));
             Vec::new()
         }
+        // It is known here alone: the reason stands on the timeline.
+        Purpose::Dismiss if proposal.id == KEPT => {
+            state.proposals.kept = None;
+            state.message = Some("#0 is no longer kept".into());
+            let told = format!("what-if {} dismissed: {text}", proposal.title);
+            vec![Effect::Ask(tag("kept"), Query::Note(told))]
+        }
         Purpose::Dismiss => vec![Effect::Ask(tag("dismiss"), Query::Dismiss(proposal.id, text.into()))],
-        Purpose::Apply if text == proposal.resource.name() || text == proposal.resource.as_str() => {
-            // There is no executor: saying otherwise would be worse than not applying.
-            state.message = Some(format!(
-                "this build cannot apply: the commands of #{number} go to the clipboard, run them on {}",
-                proposal.resource.name()
-            ));
-            vec![Effect::Copy(proposal.artefact.text.clone())]
-        }
-        Purpose::Apply => {
-            state.message = Some(format!(
-                "that is not the name of {}: nothing was done",
-                proposal.resource.name()
-            ));
-            Vec::new()
-        }
+        Purpose::Apply => apply::typed(state, &proposal, text),
         Purpose::Export if !text.is_empty() => {
             let lines: Vec<String> = text::whole(state, &proposal);
             vec![Effect::WriteFile(text.into(), lines.join("\n") + "\n")]
@@ -343,6 +325,19 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     match answer.map(|answer| *answer) {
+        taken if tag.what == "apply" => {
+            return apply::kept(state, taken.map(drop).map_err(|error| error.to_string()));
+        }
+        taken if tag.what == "applied" => {
+            state.audit.forget();
+            state.timeline.forget();
+            if let Err(error) = taken {
+                state.message = Some(format!("the audit did not take how it ended: {error}"));
+            }
+            if state.proposals.leaving {
+                return vec![Effect::Quit];
+            }
+        }
         Ok(Answer::Chart(chart)) => state.proposals.day = Some(chart),
         Ok(Answer::WhatIf(outcome)) if tag.what == "anew" => {
             if let Some(id) = state.proposals.anew_asked.take() {
@@ -361,6 +356,7 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
             }
         }
         Ok(Answer::Text(lines)) => state.message = lines.into_iter().next(),
+        Ok(_) if tag.what == "kept" => {}
         Ok(_) => state.message = Some("dismissed: it comes back when the facts change".into()),
         // The chart is an extra: when it cannot be had, the rest stands.
         Err(_) if matches!(tag.what, "outcome" | "day") => {}

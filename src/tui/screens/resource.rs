@@ -1,4 +1,4 @@
-//! Screen 2: is this metric doing what it should, and since when not?
+//! Screen 2: is this metric doing what it should, and since when not? A setting in focus has a page of its own.
 
 mod ahead;
 mod draw;
@@ -6,6 +6,7 @@ mod related;
 mod settings;
 mod sides;
 mod table;
+mod zoom;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -13,23 +14,24 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use ahead::Ahead;
-use related::{lag, related, related_place};
+use related::{hold, lag, related, related_place};
 pub use table::table;
+pub use zoom::step;
+use zoom::zoom;
+pub(super) use zoom::{STEPS, zoom_ends};
 
 use crate::{
-    domain::{Finding, Mark, SeriesId, Span},
+    domain::{Finding, Mark, SeriesId},
     engine::{Answer, LinkError, MetricRow, Query},
     tui::{
         self,
-        chart::{self, Lists, Plot, Track},
+        chart::{Lists, Plot, Track},
         order, page,
+        screens::setting,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
         text,
     },
 };
-
-/// Lengths of a column, seconds: 80 columns show 13 minutes to a month. Ten columns are a round time, for the grid.
-const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
 
 /// What this screen remembers.
 #[derive(Debug, Default)]
@@ -42,6 +44,8 @@ pub struct Pane {
     related: Option<SeriesId>,
     /// The list of settings.
     settings: settings::List,
+    /// The order of the related metrics when the cursor came to them; empty while it is elsewhere.
+    order: Vec<SeriesId>,
     /// A chart for each metric drawn.
     tracks: BTreeMap<SeriesId, Track>,
     /// How the bands of the metric in focus held, and what comes.
@@ -90,7 +94,7 @@ pub const KEYS: &[KeyHint] = &[
     KeyHint {
         key: "h l",
         does: "metric",
-        help: "goes to the metric before or after of this host",
+        help: "goes to the metric or setting before or after of this host",
     },
     KeyHint {
         key: "space",
@@ -117,6 +121,10 @@ pub const KEYS: &[KeyHint] = &[
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
+    if let Some(id) = setting::focus(state) {
+        // The name of a setting may be a path: it is told whole.
+        return vec![id.resource.name().to_owned(), id.name.to_string()];
+    }
     state.series.as_ref().map_or_else(Vec::new, series_crumbs)
 }
 
@@ -145,7 +153,8 @@ pub(super) fn focus(state: &State) -> Option<SeriesId> {
             .filter(known)
     };
     let first = || order::first(state, None);
-    state.series.clone().or_else(off).or_else(worst).or_else(first)
+    let metric = state.series.clone().filter(|_| setting::focus(state).is_none());
+    metric.or_else(off).or_else(worst).or_else(first)
 }
 
 /// The finding a series is part of.
@@ -156,6 +165,9 @@ pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Fin
 /// The series under the cursor.
 #[must_use]
 pub fn under_cursor(state: &State) -> Option<SeriesId> {
+    if setting::focus(state).is_some() {
+        return setting::under_cursor(state);
+    }
     if state.resource.settings.open {
         return settings::under_cursor(state);
     }
@@ -167,23 +179,6 @@ pub fn under_cursor(state: &State) -> Option<SeriesId> {
     rows.get(related_place(state, &rows))
         .map(|row| row.id.clone())
         .or(Some(id))
-}
-
-/// Length of a column.
-#[must_use]
-pub fn step(state: &State) -> Span {
-    if let Some(zoom) = state.resource.zoom {
-        return Span::from_secs(STEPS[zoom.min(STEPS.len() - 1)]);
-    }
-    let row = focus(state).and_then(|id| state.metric(&id));
-    row.map_or(Span::from_mins(1), |row| chart::usual_step(row, state.now()))
-}
-
-/// Takes the next shorter or longer length of a column.
-fn zoom(state: &mut State, by: isize) {
-    let now = step(state);
-    let at = STEPS.iter().position(|secs| Span::from_secs(*secs) == now).unwrap_or(2);
-    state.resource.zoom = Some(at.saturating_add_signed(by).min(STEPS.len() - 1));
 }
 
 /// The metrics drawn, the first largest: the one in focus, or all that are marked.
@@ -247,6 +242,9 @@ pub fn next(state: &State) -> String {
     if state.frozen {
         return "f shows what came since; nothing is sent until then".into();
     }
+    if let Some(id) = setting::focus(state) {
+        return setting::next(state, id);
+    }
     let rows = related(state, &id);
     let leading = rows
         .iter()
@@ -305,6 +303,9 @@ fn columns(state: &State) -> usize {
 pub fn refresh(state: &mut State) -> Vec<Effect> {
     if state.series.is_none() {
         state.series = focus(state);
+    }
+    if setting::focus(state).is_some() {
+        return setting::refresh(state);
     }
     let (ids, step, newest, columns) = (drawn(state), step(state), state.now(), columns(state));
     if state.shown.at.is_none() {
@@ -381,9 +382,19 @@ fn settle(state: &mut State) {
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
+    if setting::focus(state).is_some() {
+        return setting::key(state, key.code);
+    }
     match key.code {
         KeyCode::Tab | KeyCode::BackTab => turn(state, key.code == KeyCode::Tab),
         KeyCode::Char('o') if state.resource.settings.open => state.resource.settings.turn(),
+        KeyCode::Enter if state.resource.settings.open => {
+            let Some(id) = under_cursor(state) else {
+                return Vec::new();
+            };
+            state.resource.settings.open = false;
+            return tui::open(state, Screen::Resource, id);
+        }
         code if state.resource.settings.open => settings::moved(state, code),
         KeyCode::Char('+' | '=') => zoom(state, -1),
         KeyCode::Char('-') => zoom(state, 1),
@@ -395,6 +406,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             };
             state.resource.in_list = false;
             state.resource.related = None;
+            state.resource.order.clear();
             return tui::open(state, Screen::Resource, id);
         }
         code => {
@@ -413,6 +425,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
                 state.resource.related = to;
             }
         }
+    }
+    if let Some(id) = focus(state) {
+        hold(state, &id);
     }
     refresh(state)
 }
@@ -460,6 +475,10 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
 /// An answer to a question of this screen.
 pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
     let Some(id) = &tag.series else { return Vec::new() };
+    if tag.what == "setting" {
+        setting::answer(state, tag, answer);
+        return Vec::new();
+    }
     if tag.what == "ahead" {
         // Without it the pane says what the snapshot knows.
         if let Ok(Answer::Forecast(view)) = answer.map(|answer| *answer) {
@@ -492,5 +511,9 @@ pub fn markdown(state: &State) -> String {
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
+    if setting::focus(state).is_some() {
+        setting::view(state, area, buffer);
+        return;
+    }
     draw::view(state, area, buffer);
 }

@@ -404,7 +404,12 @@ fn zoom(state: &mut State, by: isize) -> Vec<Effect> {
         .iter()
         .position(|secs| Span::from_secs(*secs) == shown.step)
         .unwrap_or(0);
-    state.timeline.zoom = Some(at.saturating_add_signed(by).min(STEPS.len() - 1));
+    let to = at.saturating_add_signed(by).min(STEPS.len() - 1);
+    if to == at {
+        let end = if by < 0 { "shortest" } else { "longest" };
+        state.message = Some(format!("this is the {end} time shown"));
+    }
+    state.timeline.zoom = Some(to);
     refresh(state)
 }
 

@@ -16,6 +16,7 @@ pub(crate) fn open_line(state: &mut State, purpose: Purpose, text: &str) {
     state.input = Some(InputLine {
         purpose,
         input: Input::new(text.to_owned()),
+        words: Vec::new(),
     });
 }
 
@@ -42,6 +43,7 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let Some(line) = &mut state.input else {
         return Vec::new();
     };
+    line.words.clear();
     match key.code {
         KeyCode::Esc => {
             if line.purpose == Purpose::Filter {
@@ -58,6 +60,10 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             let text = line.input.value().to_owned();
             if let Some(whole) = command::complete(state, &text) {
                 open_line(state, Purpose::Command, &whole);
+            }
+            let words = command::candidates(state, &text);
+            if let Some(line) = &mut state.input {
+                line.words = words;
             }
             return Vec::new();
         }
@@ -99,6 +105,7 @@ fn typed(state: &mut State) {
     if let Some(InputLine {
         purpose: Purpose::Filter,
         input,
+        ..
     }) = &state.input
     {
         state.filter = input.value().to_lowercase();

@@ -85,7 +85,8 @@ fn heading(state: &State, width: usize) -> String {
         &state.filter
     };
     if width < 60 {
-        return format!(" {} entries  filter {filter}", grouped(state.audit.total));
+        let entries = if state.audit.total == 1 { "entry" } else { "entries" };
+        return format!(" {} {entries}  filter {filter}", grouped(state.audit.total));
     }
     let oldest = state.audit.entries.iter().flatten().last();
     let chain = match (&state.audit.broken, oldest) {

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Cells of the lists on wide screens; the chart stands right of them.
-pub(super) const LIST: u16 = 80;
+pub(super) const LIST: u16 = 90;
 
 /// Columns of the chart at the right of a screen so wide.
 pub(super) fn side_columns(width: u16) -> usize {
@@ -145,12 +145,15 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     let shares = shares(state);
     let width = page.width();
     let spare = width.saturating_sub(80);
+    let wider = spare / 4;
     page.line(
         Role::Heading,
         &format!(
-            "{}{}   now    shadow   bits  60 min    since",
+            "{}{}{}    shadow   {}bits  60 min    since",
             fit(&format!(" WHAT IS OFF ({})", findings.len()), 39),
-            " ".repeat(spare)
+            " ".repeat(spare - 2 * wider),
+            fit_right("now", 6 + wider),
+            " ".repeat(wider)
         ),
     );
     if findings.is_empty() {
@@ -269,15 +272,17 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
     // What is known only to a span has its `~` in the gap: the times stay below each other.
     let since = since(state, finding);
     let gap = if since.starts_with('~') { "" } else { " " };
+    // Names, values and what they should be share the room there is.
+    let wider = spare / 4;
     let line = format!(
         "{}{}{}{} {} {}  {} {} {}{gap}{}",
         pointer(chosen),
         fit(&finding.mark.to_string(), 10),
         if marked { '*' } else { ' ' },
         fit(finding.resource.name(), 7),
-        fit_name(&name(state, finding), 18 + spare),
-        fit_right(&now, 7),
-        fit(&expected, 9),
+        fit_name(&name(state, finding), 18 + spare - 2 * wider),
+        fit_right(&text::cut(&now, 7 + wider), 7 + wider),
+        fit(&expected, 9 + wider),
         fit_right(&bits(state, finding), 4),
         format_args!(" {strip} "),
         fit(&since, 6)

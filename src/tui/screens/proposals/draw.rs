@@ -16,8 +16,8 @@ use crate::{
     },
 };
 
-/// Cells of the list where the text stands beside it.
-const LEFT: u16 = 58;
+/// Cells of the text where a chart stands beside it.
+const LEFT: u16 = 60;
 
 pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let rows = listed(state);
@@ -30,32 +30,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     };
     if area.width >= 110 {
-        let left = Rect { width: LEFT, ..area };
-        let right = Rect {
-            x: area.x + LEFT + 1,
-            width: area.width - LEFT - 1,
-            ..area
-        };
-        list(state, &rows, left, buffer, usize::from(left.height));
-        for y in area.top()..area.bottom() {
-            let line = state.look.glyph("│", "|");
-            buffer.set_string(area.x + LEFT, y, line, state.look.style(Role::Grid));
-        }
-        let outcome = state.proposals.outcome.as_ref().filter(|(id, _)| *id == proposal.id);
-        let chart_rows = if outcome.is_some() && right.height >= 28 { 12 } else { 0 };
-        let text_area = Rect {
-            height: right.height - chart_rows,
-            ..right
-        };
-        detail(state, &proposal, text_area, buffer);
-        if let Some((_, outcome)) = outcome.filter(|_| chart_rows > 0) {
-            let chart_area = Rect {
-                y: right.y + right.height - chart_rows,
-                height: chart_rows,
-                ..right
-            };
-            whatif::chart_of(state, outcome, None, "changed", chart_area, buffer);
-        }
+        wide(state, &rows, &proposal, area, buffer);
         return;
     }
     if area.width < 60 || area.height < 14 {
@@ -75,6 +50,32 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     page.rule();
     let (rest, buffer) = page.take(usize::from(area.height));
     detail(state, &proposal, rest, buffer);
+}
+
+/// The list across, below it the text, and beside that what the change would do.
+fn wide(state: &State, rows: &[&Arc<Proposal>], proposal: &Arc<Proposal>, area: Rect, buffer: &mut Buffer) {
+    let used = list(state, rows, area, buffer, usize::from(area.height / 3));
+    let mut page = Page::new(&state.look, area, buffer);
+    page.take(usize::from(used));
+    page.rule();
+    let (below, buffer) = page.take(usize::from(area.height));
+    let outcome = state.proposals.outcome.as_ref().filter(|(id, _)| *id == proposal.id);
+    let Some((_, outcome)) = outcome.filter(|_| below.height >= 16) else {
+        detail(state, proposal, below, buffer);
+        return;
+    };
+    detail(state, proposal, Rect { width: LEFT, ..below }, buffer);
+    for y in below.top()..below.bottom() {
+        let line = state.look.glyph("│", "|");
+        buffer.set_string(below.x + LEFT, y, line, state.look.style(Role::Grid));
+    }
+    let chart = Rect {
+        x: below.x + LEFT + 1,
+        width: below.width - LEFT - 1,
+        height: below.height.min(16),
+        ..below
+    };
+    whatif::chart_of(state, outcome, None, "changed", chart, buffer);
 }
 
 /// Widths of resource, change and effect; small lists have no effect.
@@ -120,7 +121,7 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
             &format!(
                 "{}{:<3}{} {status}{}{}{}",
                 if place == at { '>' } else { ' ' },
-                place + 1,
+                row.id.0,
                 fit_right(&format!("{:.1}", row.factors.score()), 5),
                 fit(row.resource.name(), resource - 1) + " ",
                 fit(&row.title, change.saturating_sub(1)) + " ",

@@ -70,18 +70,97 @@ fn without_operate_a_copies_and_says_so() {
     assert!(state.input.is_none());
 }
 
-#[test]
-fn with_operate_the_name_must_be_typed_and_nothing_is_faked() {
+fn operating() -> State {
     let mut state = state(80, 24);
     state.operate = true;
+    state.here = Some(ResourceId::new("host", "db-01"));
+    state
+}
+
+fn taken(state: &mut State, what: &'static str, by_audit: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
+    answer(state, &tag(what), by_audit)
+}
+
+#[test]
+fn with_operate_the_name_must_be_typed_and_the_audit_comes_first() {
+    let mut state = operating();
+    assert!(next(&state).contains("a applies it"));
     assert_eq!(press(&mut state, KeyCode::Char('a')), []);
     assert_eq!(state.input.as_ref().unwrap().purpose, Purpose::Apply);
+    let Some(Overlay::Text { lines, .. }) = &state.overlay else {
+        panic!()
+    };
+    assert!(lines[0] == "sysctl -w vm.swappiness=60" && lines.iter().any(|line| line.starts_with("undo: ")));
     assert_eq!(entered(&mut state, &Purpose::Apply, "db-02"), []);
     assert!(state.message.as_ref().unwrap().contains("nothing was done"));
     press(&mut state, KeyCode::Char('a'));
     let effects = entered(&mut state, &Purpose::Apply, "db-01");
-    assert!(matches!(&effects[..], [Effect::Copy(_)]));
-    assert!(state.message.unwrap().contains("cannot apply"));
+    let [Effect::Ask(_, Query::Apply { resource, told })] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(resource, "db-01");
+    assert!(
+        told.contains("sysctl -w vm.swappiness=60") && told.contains("undo: "),
+        "{told}"
+    );
+    let effects = taken(&mut state, "apply", Ok(Box::new(Answer::Done)));
+    assert_eq!(effects, [Effect::Run("sysctl -w vm.swappiness=60\n".into())]);
+    step(&mut state, Step::Lines(vec!["vm.swappiness = 60".into()]));
+    let Some(Overlay::Text { lines, .. }) = &state.overlay else {
+        panic!()
+    };
+    assert!(lines.contains(&"vm.swappiness = 60".to_owned()));
+    let effects = step(
+        &mut state,
+        Step::Ended(Ok((crate::act::End::Code(0), vec!["vm.swappiness = 60".into()]))),
+    );
+    assert!(matches!(&effects[..], [Effect::Ask(_, Query::Apply { told, .. })] if told.contains("exit code 0")));
+    assert_eq!(taken(&mut state, "applied", Ok(Box::new(Answer::Done))), []);
+}
+
+#[test]
+fn what_the_audit_does_not_take_is_not_run() {
+    let mut state = operating();
+    press(&mut state, KeyCode::Char('a'));
+    entered(&mut state, &Purpose::Apply, "db-01");
+    assert_eq!(taken(&mut state, "apply", Err(LinkError::Gone)), []);
+    assert!(state.message.as_ref().unwrap().contains("nothing was run"));
+    assert_eq!(step(&mut state, Step::Lines(vec![])), []);
+}
+
+#[test]
+fn only_what_was_shown_is_run_and_only_on_this_host() {
+    let mut state = operating();
+    press(&mut state, KeyCode::Char('a'));
+    change(&mut state, |rows| rows[0].artefact.text = "rm -rf /\n".into());
+    assert_eq!(entered(&mut state, &Purpose::Apply, "db-01"), []);
+    assert!(state.message.as_ref().unwrap().contains("changed while you typed"));
+    state.here = Some(ResourceId::new("host", "web-01"));
+    assert_eq!(press(&mut state, KeyCode::Char('a')), []);
+    assert!(state.message.as_ref().unwrap().contains("not the host"));
+    assert!(next(&state).contains("why it cannot"));
+    state.here = Some(ResourceId::new("host", "db-01"));
+    change(&mut state, |rows| {
+        rows[0].artefact.text = "# by hand: move the disk\n".into()
+    });
+    assert_eq!(press(&mut state, KeyCode::Char('a')), []);
+    assert!(state.message.as_ref().unwrap().contains("by hand: move the disk"));
+    state.at = Some(state.now());
+    assert_eq!(press(&mut state, KeyCode::Char('a')), []);
+    assert!(state.message.as_ref().unwrap().contains("the past"));
+}
+
+#[test]
+fn leaving_asks_while_commands_run() {
+    let mut state = operating();
+    assert_eq!(leave(&mut state), None);
+    press(&mut state, KeyCode::Char('a'));
+    entered(&mut state, &Purpose::Apply, "db-01");
+    taken(&mut state, "apply", Ok(Box::new(Answer::Done)));
+    assert_eq!(leave(&mut state), Some(vec![]));
+    assert_eq!(leave(&mut state), Some(vec![Effect::StopRun]));
+    step(&mut state, Step::Ended(Ok((crate::act::End::Stopped, vec![]))));
+    assert_eq!(taken(&mut state, "applied", Ok(Box::new(Answer::Done))), [Effect::Quit]);
 }
 
 #[test]

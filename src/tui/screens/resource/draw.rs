@@ -144,18 +144,21 @@ fn info(state: &State) -> Option<String> {
         ));
     };
     let (low, high) = expected.band95();
+    let lists = lists(state, row)?;
+    let chart = state.resource.tracks.get(&row.id)?.chart()?;
     if let (Some(from), Some((_, value))) = (row.from, row.now)
         && low == high
         && value == low
+        && let Some(first) = constant(&lists.actual, value)
     {
-        let age = state.now() - from;
+        // What is drawn is all that is known here: what was before may have been otherwise.
+        let drawn = chart.from + chart.step * first as i64;
+        let age = state.now() - from.max(drawn);
         return Some(format!(
             "It has been {} for {age}; the shadow is that value.",
             row.unit.show(value)
         ));
     }
-    let lists = lists(state, row)?;
-    let chart = state.resource.tracks.get(&row.id)?.chart()?;
     let (from, to) = last_gap(&lists.actual)?;
     let at = |column: usize| text::minute(chart.from + chart.step * column as i64);
     let lost = state.shown.sources.iter().find(|source| source.lost());
@@ -163,6 +166,13 @@ fn info(state: &State) -> Option<String> {
         format!(": {} ({}) (7 Audit)", source.name, source.says)
     });
     Some(format!("no data {}-{}{cause}", at(from), at(to)))
+}
+
+/// The first column with data, when all that have some hold `value` and nothing else.
+fn constant(actual: &[Option<(f64, f64, f64)>], value: f64) -> Option<usize> {
+    let same = |(newest, least, most): &(f64, f64, f64)| *newest == value && *least == value && *most == value;
+    let first = actual.iter().position(Option::is_some)?;
+    actual.iter().flatten().all(same).then_some(first)
 }
 
 /// The last run of columns without data between columns with some.
@@ -308,7 +318,7 @@ fn changes(state: &State, chart: &Chart, area: Rect, buffer: &mut Buffer) {
 fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
     page.line(
         Role::Heading,
-        " RELATED   mark status  metric             now    shadow      bits  lag",
+        " RELATED mark status metric            now     shadow         bits  lag",
     );
     let rows = related(state, id);
     let at = related_place(state, &rows);
@@ -327,11 +337,11 @@ fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
             if chosen { '>' } else { ' ' },
             place + 1,
             if state.marked.contains(&row.id) { "*" } else { " " },
-            fit("", 6),
-            fit(&row.mark.to_string(), 13),
-            fit_name(&row.id.name, 18),
-            fit(&row.now.map_or("-".into(), |(_, value)| row.unit.show(value)), 7),
-            fit(&band, 11),
+            fit("", 4),
+            fit(&row.mark.to_string(), 12),
+            fit_name(&row.id.name, 17),
+            fit(&row.now.map_or("-".into(), |(_, value)| row.unit.show(value)), 8),
+            fit(&band, 14),
             fit_right(&row.expected.map_or("-".into(), |_| format!("{:.1}", row.bits)), 4),
             lag(state, id, &row.id)
         );
@@ -339,7 +349,7 @@ fn related_rows(state: &State, id: &SeriesId, page: &mut Page<'_>) {
         if chosen {
             page.paint(0, 42, Role::Cursor);
         } else {
-            page.paint(11, row.mark.word().len() + 2, Role::Mark(row.mark));
+            page.paint(9, row.mark.word().len() + 2, Role::Mark(row.mark));
         }
     }
     if rows.is_empty() {

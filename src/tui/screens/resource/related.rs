@@ -25,12 +25,24 @@ pub(super) fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow>
             family(&row.id.name) != mine,
         )
     };
-    rows.sort_by_cached_key(|row| rank(row));
+    // While someone moves in the list it keeps the order in which they came to it.
+    let held = &state.resource.order;
+    let place = |row: &MetricRow| held.iter().position(|id| *id == row.id).unwrap_or(held.len());
+    rows.sort_by_cached_key(|row| (place(row), rank(row)));
     if !state.filter.is_empty() {
         rows.retain(|row| state.passes(&row.id.resource, &row.id.name));
     }
     rows.truncate(40);
     rows
+}
+
+/// Holds the order of the list for as long as it has the cursor; lets it go otherwise.
+pub(super) fn hold(state: &mut State, id: &SeriesId) {
+    if !state.resource.in_list {
+        state.resource.order.clear();
+    } else if state.resource.order.is_empty() {
+        state.resource.order = related(state, id).into_iter().map(|row| row.id.clone()).collect();
+    }
 }
 
 pub(super) fn related_place(state: &State, rows: &[&MetricRow]) -> usize {

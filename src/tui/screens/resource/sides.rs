@@ -96,18 +96,14 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     );
     let shown = window(rows.len(), at, 11);
     let names: Vec<&str> = rows[shown.clone()].iter().map(|row| &*row.id.name).collect();
-    for (place, name) in shown.zip(text::telling(&names)) {
+    for (place, name) in shown.zip(text::fit_names(&names, name_cells)) {
         let other = rows[place];
         let chosen = state.resource.in_list && place == at;
         let pointer = if chosen { '>' } else { ' ' };
         let marked = if state.marked.contains(&other.id) { '*' } else { ' ' };
         page.item(
             chosen,
-            &format!(
-                "{pointer}{}{marked}{}",
-                fit(&other.mark.to_string(), 10),
-                fit_name(&name, name_cells)
-            ),
+            &format!("{pointer}{}{marked}{}", fit(&other.mark.to_string(), 10), name),
         );
         if !chosen {
             page.paint(1, other.mark.word().len() + 2, Role::Mark(other.mark));
@@ -198,14 +194,13 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         page.line(Role::Text, &format!("        {held80:.1} % of 80 %"));
     }
     if row.expected.is_some() {
-        page.line(Role::Text, &format!("bits    {:.1}: once in", row.bits));
-        page.line(
-            Role::Text,
-            &format!(
-                "        {} values",
-                text::grouped(2f64.powf(f64::from(row.bits).clamp(0.0, 40.0)) as u64)
-            ),
-        );
+        match 2f64.powf(f64::from(row.bits).clamp(0.0, 40.0)) as u64 {
+            0..2 => page.line(Role::Text, &format!("bits    {:.1}: as most are", row.bits)),
+            once => {
+                page.line(Role::Text, &format!("bits    {:.1}: once in", row.bits));
+                page.line(Role::Text, &format!("        {} values", text::grouped(once)));
+            }
+        }
     }
     if let Some(limit) = &row.limit {
         let side = if limit.side == Side::Below { "low" } else { "high" };

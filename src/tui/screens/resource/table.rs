@@ -1,11 +1,14 @@
 //! The numbers of a chart as a list.
 
 use super::focus;
-use crate::tui::{chart::Track, export::Shown, state::State};
+use crate::tui::{chart::Track, export::Shown, screens::setting, state::State};
 
 /// The numbers of the chart.
 #[must_use]
 pub fn table(state: &State) -> Shown {
+    if let Some(id) = setting::focus(state) {
+        return setting::table(state, id);
+    }
     let head = vec!["time", "actual", "shadow 10 %", "shadow 50 %", "shadow 90 %", "bits"];
     let Some(row) = focus(state).and_then(|id| state.metric(&id)) else {
         return Shown {

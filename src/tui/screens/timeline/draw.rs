@@ -3,18 +3,20 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    entries, entry, incident, lanes, position,
+    entries,
+    entry::{self, Entry},
+    incident, lanes, position,
     stretch::{Stretch, label_width, stretch},
 };
 use crate::{
-    domain::{Span, Timestamp},
+    domain::{SeriesId, Span, Timestamp},
     engine::Chart,
     tui::{
         chart::{self, GRID, GUTTER, Plot},
         look::Role,
         page::{Page, window},
         state::State,
-        text::{clock, day, fit, fit_name, minute, offset, telling, when, wrap},
+        text::{clock, day, fit, fit_names, minute, offset, when, wrap},
     },
 };
 
@@ -35,13 +37,12 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     let entries = entries(state);
     let chosen = position(state, &entries);
-    let charted = entries
-        .get(chosen)
-        .and_then(|entry| entry.series.as_ref())
-        .and_then(|id| state.timeline.lanes.get(id))
-        .or_else(|| lanes(state).first().and_then(|id| state.timeline.lanes.get(id)))
-        .filter(|_| area.height >= 32);
-    let below = if small { 0 } else { 2 } + if charted.is_some() { 10 } else { 0 };
+    let charts = area.height >= 32;
+    let charted = match entries.get(chosen).filter(|_| charts) {
+        Some(entry) => touched(state, entry),
+        None => lanes(state).first().and_then(|id| state.timeline.lanes.get(id)),
+    };
+    let below = if small { 0 } else { 2 } + if charts { 10 } else { 0 };
     let rows = page.left().saturating_sub(below);
     if entries.is_empty() {
         for line in wrap(&empty(state, stretch), page.width().saturating_sub(2))
@@ -59,8 +60,13 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     while page.left() > below {
         page.line(Role::Text, "");
     }
-    if let Some(chart) = charted {
-        charted_lane(state, chart, stretch, &mut page);
+    match charted.filter(|_| charts) {
+        Some(chart) => charted_lane(state, chart, stretch, &mut page),
+        None if charts => {
+            page.line(Role::Dim, " no metric is known that this entry touches");
+            (0..9).for_each(|_| page.line(Role::Text, ""));
+        }
+        None => {}
     }
     if !small {
         page.line(Role::Text, &format!(" FIRST  {}", entry::first(state)));
@@ -68,6 +74,18 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         page.line(Role::Text, &format!(" LINKED {}", entry::linked(state)));
         page.paint(1, 6, Role::Heading);
     }
+}
+
+/// The chart of the metric an entry is about; of a setting, that of one whose departure it is a likely cause of.
+fn touched<'a>(state: &'a State, entry: &Entry) -> Option<&'a Chart> {
+    let id = entry.series.as_ref()?;
+    let lanes = &state.timeline.lanes;
+    let findings = state.timeline.data.iter().flat_map(|data| &data.findings);
+    let caused = findings.filter(|finding| finding.causes.iter().any(|cause| cause.series.as_ref() == Some(id)));
+    let of = |ids: &[SeriesId]| ids.iter().find_map(|id| lanes.get(id));
+    lanes
+        .get(id)
+        .or_else(|| caused.into_iter().find_map(|finding| of(&finding.series)))
 }
 
 fn heading(state: &State, page: &mut Page<'_>) {
@@ -121,8 +139,7 @@ fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
     page.line(Role::Text, &format!(" {}{settings}{wall}", fit("settings", label - 1)));
     let ids = lanes(state);
     let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
-    for (id, name) in ids.iter().zip(telling(&names)) {
-        let name = fit_name(&name, label - 2);
+    for (id, name) in ids.iter().zip(fit_names(&names, label - 2)) {
         let chart = state.timeline.lanes.get(id);
         let note = match (&chart, &state.timeline.failed) {
             (Some(_), _) => String::new(),

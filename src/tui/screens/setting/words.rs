@@ -1,0 +1,103 @@
+//! What is to be said of a setting, in words.
+
+use crate::{
+    domain::{SettingChange, Timestamp, Value},
+    shadow::{Outlook, Undoing},
+    tui::text::{self, cut},
+};
+
+/// Cells of a value within a sentence.
+const VALUE: usize = 24;
+
+/// A value; `(absent)` for none.
+pub(super) fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "(absent)".into(), ToString::to_string)
+}
+
+/// Who made a change, or `unknown`.
+pub(super) fn who(change: &SettingChange) -> &str {
+    change.by.as_deref().unwrap_or("unknown")
+}
+
+/// `13:55 8GB -> 24GB by ansible`.
+pub(super) fn change(change: &SettingChange, now: Timestamp) -> String {
+    let told = if change.backfilled { " (from its history)" } else { "" };
+    format!(
+        "{} {} -> {} by {}{told}",
+        text::began(change.after, change.at, now),
+        cut(&shown(change.from.as_ref()), VALUE),
+        cut(&shown(change.to.as_ref()), VALUE),
+        who(change)
+    )
+}
+
+/// `12 %`, `0.6 %`, `<0.1 %`.
+pub(super) fn percent(p: f64) -> String {
+    match p * 100.0 {
+        most @ 9.95.. => format!("{most:.0} %"),
+        some @ 0.05.. => format!("{some:.1} %"),
+        _ => "<0.1 %".into(),
+    }
+}
+
+/// How likely it changes, and to what: `2 % in 24 h, 12 % in 7 d; then to 8GB 61 %, 16GB 12 %`.
+pub(super) fn expected(day: f32, week: f32, outlook: Option<&Outlook>) -> String {
+    let mut told = format!(
+        "it changes: {} in 24 h, {} in 7 d",
+        percent(f64::from(day)),
+        percent(f64::from(week))
+    );
+    let Some(outlook) = outlook else { return told };
+    if let Some([grows, shrinks, both]) = outlook.ways {
+        let [grows, shrinks, both] = [grows, shrinks, both].map(|p| percent(f64::from(p)));
+        told.push_str(&format!("; then it grows {grows}, shrinks {shrinks}, both {both}"));
+    }
+    let next: Vec<String> = outlook
+        .next
+        .iter()
+        .map(|(value, odds)| format!("{} {}", cut(&value.to_string(), VALUE), percent(f64::from(*odds))))
+        .collect();
+    if !next.is_empty() {
+        told.push_str(&format!("; then to {}", next.join(", ")));
+    }
+    if let Some((low, high)) = &outlook.interval {
+        told.push_str(&format!("; {low} to {high} in four of five changes"));
+    }
+    told
+}
+
+/// `11 others: 8GB 10 (db-02 first, 12 Mar), 24GB 1`; `None` when there are no others.
+pub(super) fn peers(outlook: &Outlook, now: Timestamp) -> Option<String> {
+    let values: Vec<String> = outlook
+        .peers
+        .iter()
+        .map(|peer| {
+            let first = peer.first.as_ref().map_or_else(String::new, |(resource, at)| {
+                format!(" ({} first, {})", resource.name(), text::when(*at, now))
+            });
+            format!("{} {}{first}", cut(&peer.value.to_string(), VALUE), peer.count)
+        })
+        .collect();
+    (outlook.others > 0 && !values.is_empty()).then(|| format!("{} others: {}", outlook.others, values.join(", ")))
+}
+
+/// `31 % within 14 d: the record of who did it +12 %; watched until 14:55`.
+pub(super) fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> String {
+    let reasons: Vec<String> = undoing
+        .reasons
+        .iter()
+        .map(|(what, by)| format!("{what} {:+.0} %", by * 100.0))
+        .collect();
+    let because = if reasons.is_empty() {
+        String::new()
+    } else {
+        format!(": {}", reasons.join(", "))
+    };
+    let until = changed + undoing.watch;
+    let watch = if until > now { "watched" } else { "was watched" };
+    format!(
+        "{} within 14 d{because}; {watch} until {}",
+        percent(undoing.probability),
+        text::when(until, now)
+    )
+}
