@@ -102,8 +102,8 @@ fn near(earlier: &Finding, later: &Finding, apart: Span) -> bool {
 /// Whether one is named as the cause of the other, or both are of one metric or setting.
 fn related(one: &Finding, other: &Finding) -> bool {
     let named = |effect: &Finding, cause: &Finding| {
-        let series = effect.causes.iter().filter_map(|cause| cause.series.as_ref());
-        series.into_iter().any(|id| cause.series.contains(id))
+        let mut blamed = effect.causes.iter().filter_map(|cause| cause.series.as_ref());
+        blamed.any(|id| cause.series.contains(id))
     };
     named(one, other) || named(other, one) || one.series.iter().any(|id| other.series.contains(id))
 }
