@@ -67,6 +67,29 @@ pub enum Subject<'a> {
     Port(&'a str),
     /// A keyword of the ssh server, as it understood its files.
     Sshd(&'a str),
+    /// A user, a group, or what a person may do: `kind` is `user`, `group`, `ssh_key` or `sudo`.
+    Account {
+        /// Which of these.
+        kind: &'a str,
+        /// Of whom.
+        name: &'a str,
+        /// `uid`, `shell` and so on.
+        part: &'a str,
+    },
+    /// Jobs of a crontab: a path, or `user NAME`.
+    Cron {
+        /// Whose.
+        table: &'a str,
+        /// The command, or empty for the list of a folder.
+        command: &'a str,
+    },
+    /// A certificate in a file.
+    Certificate {
+        /// Its path.
+        path: &'a str,
+        /// `expires`, `subject` and so on.
+        part: &'a str,
+    },
     /// The machine and its kernel.
     Hardware(&'a str),
     /// Anything else.
@@ -111,6 +134,15 @@ impl<'a> Subject<'a> {
             "port" => Self::Port(rest),
             "sshd" => Self::Sshd(rest),
             "hw" => Self::Hardware(rest),
+            "account" => Self::account(rest),
+            "cron" => {
+                let (table, command) = parts(false);
+                Self::Cron { table, command }
+            }
+            "cert" => {
+                let (path, part) = parts(true);
+                Self::Certificate { path, part }
+            }
             _ => Self::Other(rest),
         }
     }
@@ -128,6 +160,15 @@ impl<'a> Subject<'a> {
         // An interface's name may hold dots (`eth0.100`), a part's does not.
         let (name, part) = rest.rsplit_once('.').unwrap_or((rest, ""));
         Self::Interface { name, part }
+    }
+
+    fn account(rest: &'a str) -> Self {
+        let (kind, whose) = rest.split_once('.').unwrap_or(("", rest));
+        let (name, part) = match kind {
+            "user" | "group" => whose.rsplit_once(':').unwrap_or((whose, "")),
+            _ => (whose, ""),
+        };
+        Self::Account { kind, name, part }
     }
 
     fn limit(rest: &'a str) -> Self {
@@ -180,19 +221,45 @@ impl<'a> Subject<'a> {
             Self::Resolver(_) => vec!["/etc/resolv.conf".into()],
             Self::SessionLimit { .. } => vec!["/etc/security/limits.conf".into()],
             Self::FirstLimit(_) => Vec::new(),
+            Self::File { path, key } if ACCOUNTS.contains(path) => {
+                let whose = (!key.is_empty()).then(|| format!("account {key}"));
+                std::iter::once(ACCOUNT_FILES.to_owned()).chain(whose).collect()
+            }
+            // A unit's own file or an addition to it is named by the unit alone: `limits.conf` is of nothing else.
+            Self::File { path, .. } if unit_of(path).is_some() => {
+                let unit = unit_of(path).map(|unit| stem(unit).to_owned());
+                std::iter::once(format!("/etc/{path}")).chain(unit).collect()
+            }
             Self::File { path, key } => {
                 // The folders that hold the files of many say nothing.
                 let words = path.split('/').map(stem);
                 let words = words.filter(|word| word.len() > 2 && !COMMON.contains(word));
                 let key = key.replace('/', ".");
                 let of_all = path.starts_with("sysctl") && !key.is_empty();
+                // Jobs of `cron.daily` and its like are told by their folder.
+                let folder = path
+                    .split_once('/')
+                    .filter(|(folder, _)| folder.ends_with("ly") && folder.starts_with("cron."));
                 words
                     .map(str::to_owned)
                     .chain([format!("/etc/{path}")])
                     .chain(of_all.then_some(key))
                     .chain((*path == "fstab").then(|| self.key().to_owned()))
+                    .chain(folder.map(|(folder, _)| format!("/etc/{folder}")))
                     .collect()
             }
+            // The files of accounts are written together by whatever makes or removes one.
+            Self::Account {
+                kind: "user" | "group",
+                name,
+                ..
+            } => {
+                vec![ACCOUNT_FILES.into(), format!("account {name}")]
+            }
+            Self::Account { kind: "sudo", name, .. } => vec!["sudoers".into(), format!("account {name}")],
+            Self::Account { name, .. } => vec![format!("account {name}")],
+            Self::Cron { table, .. } => vec![(*table).into()],
+            Self::Certificate { path, .. } => vec![(*path).into()],
             Self::Port(_) => program
                 .filter(|program| *program != "unknown")
                 .map(str::to_owned)
@@ -238,9 +305,37 @@ impl<'a> Subject<'a> {
             Self::File { path, .. } => format!("/etc/{path}"),
             Self::Port(port) => format!("port {port}"),
             Self::Sshd(key) => format!("{key} of sshd"),
+            Self::Account { kind, name, .. } => format!("{} {name}", kind.replace('_', " ")),
+            Self::Cron { table, .. } => format!("cron {table}"),
+            Self::Certificate { path, .. } => format!("certificate {path}"),
             Self::Hardware(name) | Self::Other(name) => (*name).into(),
         }
     }
+}
+
+/// Files in `/etc` that hold accounts.
+const ACCOUNTS: [&str; 6] = ["passwd", "group", "shadow", "gshadow", "subuid", "subgid"];
+/// The name that these files and the accounts in them share.
+const ACCOUNT_FILES: &str = "/etc/passwd";
+
+/// Whether a file in `/etc` is one of those that hold accounts.
+#[must_use]
+pub fn holds_accounts(path: &str) -> bool {
+    ACCOUNTS.contains(&path)
+}
+
+/// The unit that a file below `/etc` defines or adds to: `nginx.service` of `systemd/system/nginx.service.d/limits.conf`.
+#[must_use]
+pub fn unit_of(path: &str) -> Option<&str> {
+    let rest = path.strip_prefix("systemd/system/")?;
+    let first = rest.split('/').next()?;
+    let links = first.ends_with(".wants") || first.ends_with(".requires");
+    let unit = if links {
+        rest.rsplit('/').next()?
+    } else {
+        first.strip_suffix(".d").unwrap_or(first)
+    };
+    unit.contains('.').then_some(unit)
 }
 
 /// Folders and words that are no name of anything.
@@ -353,6 +448,26 @@ mod tests {
         assert!(shares("sysctl.net.ipv4.conf.dummy0.forwarding", "net.dummy0.mtu"));
         assert!(shares("unit.nginx.service:state", "port.tcp/0.0.0.0:80"));
         assert!(shares("pkg.nginx", "etc.logrotate.d/nginx:content"));
+        assert!(shares("account.user.carol:uid", "etc.subuid:content"));
+        assert!(shares("account.group.carol:gid", "etc.passwd:carol"));
+        assert!(shares(
+            "cron./etc/cron.d/backup:/usr/bin/backup",
+            "etc.cron.d/backup:content"
+        ));
+        assert!(shares("cert./etc/ssl/site.pem:authority", "etc.ssl/site.pem:content"));
+        assert!(shares(
+            "unit.nginx.service:Service.LimitNOFILE",
+            "etc.systemd/system/nginx.service.d/limits.conf"
+        ));
+        assert!(!shares(
+            "etc.systemd/system/nginx.service.d/limits.conf",
+            "etc.security/limits.conf"
+        ));
+        assert!(!shares(
+            "etc.systemd/system/nginx.service.d/limits.conf",
+            "etc.ssh/sshd_config:PermitRootLogin"
+        ));
+        assert!(!shares("account.ssh_key.carol", "etc.subuid:content"));
         assert!(!shares("sysctl.vm.swappiness", "etc.sysctl.d/99-x.conf:vm.dirty_ratio"));
         assert!(!shares("pkg.tree", "etc.hosts:line"));
     }

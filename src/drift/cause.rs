@@ -52,7 +52,7 @@ pub(super) fn explain(
     let departures: Vec<(SeriesId, Timestamp)> = findings
         .iter()
         .filter(|finding| finding.comparison != Comparison::DeclaredActual)
-        .filter(|finding| !matches!(finding.mark, Mark::Cross | Mark::Stale))
+        .filter(|finding| !matches!(finding.mark, Mark::Cross | Mark::Stale) && !by_calendar(&finding.series[0]))
         .map(|finding| (finding.series[0].clone(), finding.since))
         .collect();
     let deeds: BTreeMap<SeriesId, (FindingId, Arc<str>)> = findings
@@ -70,7 +70,7 @@ pub(super) fn explain(
             finding.causes.clone_from(&before.causes);
             continue;
         }
-        if finding.mark == Mark::Stale {
+        if finding.mark == Mark::Stale || by_calendar(&finding.series[0]) {
             continue;
         }
         let asked = Asked {
@@ -94,6 +94,11 @@ pub(super) fn explain(
         candidates.extend(process::takers(shadows, finding));
         finding.causes = shares(candidates);
     }
+}
+
+/// Whether a metric only tells how much time is left: what it does is the calendar's doing, and nothing else follows from it.
+pub(super) fn by_calendar(id: &SeriesId) -> bool {
+    id.name.starts_with("cert.") && id.name.ends_with(".left_secs")
 }
 
 /// The likeliest change or event that explains `effect`, if one is likelier than not.
@@ -162,12 +167,17 @@ impl Asked<'_> {
     /// Odds that what happened between `from` and `to`, a thing of which there were `count`, is the cause, against that it is not.
     ///
     /// A cause acts soon: the time to its effect is exponential with half of `coincide` as its mean. By chance it is as likely at
-    /// any time. Nothing that came after the effect is its cause.
+    /// any time. Nothing that came after the effect is its cause. Of an effect that was read some time after it may have come about, the
+    /// time is as unsure as that: what happened in between is near by chance, the likelier the longer that is.
     fn odds(&self, prior: f64, (from, to): (Timestamp, Timestamp), count: usize) -> f64 {
         let since = self.effect.since;
         let mean = (self.coincide.secs_f64() / 2.0).max(1.0);
         let (near, far) = ((since - to.min(since)).secs_f64(), (since - from).secs_f64());
-        let soon = if far - near < 1.0 {
+        let unsure = self.effect.earliest.filter(|_| self.effect.declared && from == to);
+        let long = unsure.map_or(0.0, |earliest| (since - earliest).secs_f64());
+        let soon = if let Some(earliest) = unsure.filter(|_| long >= 1.0) {
+            (-(earliest - to.min(earliest)).secs_f64() / mean).exp() / long
+        } else if far - near < 1.0 {
             (-near / mean).exp() / mean
         } else {
             ((-near / mean).exp() - (-far / mean).exp()) / (far - near)
@@ -274,7 +284,13 @@ impl Asked<'_> {
             };
             // Logs tell whole seconds.
             let times = (event.at, event.at);
-            let prior = strength(event.kind) * if named.is_some() { NAMESAKE } else { 1.0 };
+            // What a setting is changed by mostly says which; what does not even name it is weak evidence.
+            let tells = match (named.is_some(), self.effect.declared) {
+                (true, _) => NAMESAKE,
+                (false, true) => 1.0 / NAMESAKE,
+                (false, false) => 1.0,
+            };
+            let prior = strength(event.kind) * tells;
             let count = slots.get(&kind).map_or(1, BTreeSet::len);
             let odds = self.odds(prior, times, count);
             causes.push(self.cause(None, report::line(format!("{}{more}{who}", event.what)), times, odds));

@@ -24,7 +24,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    baseline::{Baseline, Difference, scope_of},
+    baseline::{Baseline, Difference},
     deed::{self, Item, deeds},
     group::finding_id,
     muted, report, score,
@@ -53,8 +53,9 @@ struct Began {
     /// When the value before was last confirmed.
     after: Timestamp,
     finding: FindingId,
-    /// Whether its finding is of one scope, and others of that scope may still join.
-    plain: bool,
+    /// Whether it was there when its finding began: what joins later does not change what a row is about.
+    #[serde(default)]
+    founder: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -112,12 +113,13 @@ impl Declared {
                 difference,
                 since: began.since,
                 after: began.after,
+                founder: began.founder,
                 bits: bits_of(shadows, &difference.id, began.since),
             });
         }
         self.findings = groups
             .into_iter()
-            .map(|(id, members)| finding(id, members, &changes, options, now))
+            .map(|(id, members)| finding(id, members, &changes, shadows, options, now))
             .collect();
     }
 
@@ -137,7 +139,6 @@ impl Declared {
                     after: began.after,
                     at: began.since,
                     finding: Some(began.finding),
-                    plain: began.plain,
                 },
                 None => {
                     let change = changes.get(&difference.id);
@@ -146,7 +147,6 @@ impl Declared {
                         after: change.map_or(now, |change| change.earliest()),
                         at: change.map_or(now, |change| change.at),
                         finding: None,
-                        plain: true,
                     }
                 }
             })
@@ -155,23 +155,18 @@ impl Declared {
             let members = || set.iter().map(|place| &items[*place]);
             let first = members().min_by_key(|item| (item.finding.is_none(), item.at, deed::rank(item.difference)));
             let Some(first) = first else { continue };
+            let founder = first.finding.is_none();
             let finding = first
                 .finding
                 .unwrap_or_else(|| finding_id(&first.difference.id, Comparison::DeclaredActual, first.at));
-            let scope = scope_of(&first.difference.id);
-            let plain = members().all(|item| item.plain && scope_of(&item.difference.id) == scope);
             for item in members().filter(|item| item.finding.is_none()) {
                 let began = Began {
                     since: item.at,
                     after: item.after,
                     finding,
-                    plain,
+                    founder,
                 };
                 self.began.insert(item.difference.id.clone(), began);
-            }
-            // What joined may have made it more than one of a scope.
-            for began in self.began.values_mut().filter(|began| began.finding == finding) {
-                began.plain &= plain;
             }
         }
     }
@@ -182,6 +177,7 @@ struct Member<'a> {
     difference: &'a Difference,
     since: Timestamp,
     after: Timestamp,
+    founder: bool,
     bits: f64,
 }
 
@@ -217,7 +213,8 @@ fn bits_of(shadows: &Shadows, id: &SeriesId, since: Timestamp) -> f64 {
     if bits.is_nan() { 0.0 } else { bits.clamp(0.0, 30.0) }
 }
 
-/// Puts the member that tells what was done first: of packages the one whose name most others bear, else the least likely change.
+/// Puts the member that tells what was done first: one that was there from the beginning or explains those, of packages the one
+/// whose name most others bear, else the least likely change.
 fn put_head_first(members: &mut [Member<'_>]) {
     let borne = |member: &Member<'_>| {
         let name = &*member.difference.id.name;
@@ -229,10 +226,11 @@ fn put_head_first(members: &mut [Member<'_>]) {
                 .count()
         })
     };
-    let keys: BTreeMap<SeriesId, (u8, usize)> = members
+    let keys: BTreeMap<SeriesId, (bool, u8, usize)> = members
         .iter()
         .map(|member| {
-            let key = (deed::rank(member.difference), usize::MAX - borne(member));
+            let late = !member.founder && !deed::explains(member.difference);
+            let key = (late, deed::rank(member.difference), usize::MAX - borne(member));
             (member.difference.id.clone(), key)
         })
         .collect();
@@ -248,6 +246,7 @@ fn finding(
     id: FindingId,
     mut members: Vec<Member<'_>>,
     changes: &BTreeMap<&SeriesId, &SettingChange>,
+    shadows: &Shadows,
     options: &Options,
     now: Timestamp,
 ) -> Finding {
@@ -304,7 +303,7 @@ fn finding(
         score,
         confidence: score::CERTAIN,
         crossing: None,
-        summary: report::settings_summary(&all, by),
+        summary: report::settings_summary(&all, shadows, by),
         evidence,
         causes: Vec::new(),
         rule: None,

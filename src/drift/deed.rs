@@ -1,12 +1,18 @@
 //! What was done in one go: settings that one deed changed, whatever sources tell of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::baseline::{Difference, scope_of};
-use crate::domain::{FindingId, SeriesId, Span, Subject, Timestamp, Value};
+use crate::domain::{FindingId, SeriesId, Span, Subject, Timestamp, Value, holds_accounts};
 
 /// Changes of one matter that are no further apart are one deed: an upgrade of 200 packages is one finding.
 pub(super) const TOGETHER: Span = Span::from_mins(2);
+/// Changes with exact times that are no further apart follow each other as a program makes them.
+const AT_ONCE: Span = Span::from_secs(1);
+/// Things of one scope that change at once and are one deed: by hand nobody changes so many.
+const MASS: usize = 8;
+/// Ends the name under which a unit that stopped or started meets what follows from it. No name holds a line's end.
+const RUNS: &str = "\n runs";
 
 /// A difference with the time in which it came about, and its finding where it has one.
 #[derive(Clone, Copy, Debug)]
@@ -17,8 +23,6 @@ pub(super) struct Item<'a> {
     /// When the difference was seen.
     pub at: Timestamp,
     pub finding: Option<FindingId>,
-    /// Whether its finding may be joined by what only has its scope in common.
-    pub plain: bool,
 }
 
 impl Item<'_> {
@@ -29,6 +33,20 @@ impl Item<'_> {
     /// Whether the two may have happened within `slack` of each other.
     fn near(&self, other: &Self, slack: Span) -> bool {
         self.after.max(other.after) - self.at.min(other.at) <= slack
+    }
+
+    /// Whether it tells that something runs or no longer does: nobody sets that, and what was set before is at most its cause.
+    fn runs(&self) -> bool {
+        let changed = self.difference.accepted.is_some() && self.difference.actual.is_some();
+        let unit = match self.subject() {
+            Subject::Unit {
+                name,
+                part: "state" | "enabled",
+            } => name,
+            _ => return false,
+        };
+        // A mount's unit is the mount.
+        changed && !unit.ends_with(".mount")
     }
 
     fn package(&self) -> bool {
@@ -50,11 +68,11 @@ impl Item<'_> {
         let link = |value: &Option<Value>| matches!(value, Some(Value::Text(text)) if text.starts_with("-> "));
         match self.subject() {
             Subject::Unit { .. } | Subject::Port(_) => true,
+            Subject::Account { kind, .. } => matches!(kind, "user" | "group"),
             Subject::File { path, .. } => {
-                matches!(
-                    path,
-                    "passwd" | "group" | "shadow" | "gshadow" | "subuid" | "subgid" | "shells"
-                ) || link(&self.difference.accepted)
+                holds_accounts(path)
+                    || path == "shells"
+                    || link(&self.difference.accepted)
                     || link(&self.difference.actual)
             }
             _ => false,
@@ -65,16 +83,33 @@ impl Item<'_> {
 /// The sets of `items` (by place, each set rising) that one deed explains.
 ///
 /// Two belong to one deed when they share a name and happened within two minutes of each other (a mount and its line in fstab, a
-/// unit and its port, a line of sshd_config and what the server makes of it), when both are packages, or when one is a package and the other something that packages bring, came or
-/// went as it did, and may have happened at the very time. What nothing links falls back to its scope.
+/// unit and its port, a line of sshd_config and what the server makes of it), when both are packages, or when one is a package and
+/// the other something that packages bring, came or went as it did, and may have happened at the very time. That a unit stopped or
+/// started belongs to no edit of it, only to its port and to whether it is enabled. To be near in time is no cause: things of one
+/// scope are one deed only when they are so many at once that a program did it.
 pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
     let mut sets = Sets((0..items.len()).collect());
     let mut by_name: BTreeMap<(&str, String), Vec<usize>> = BTreeMap::new();
+    let running: Vec<Item<'_>> = items.iter().filter(|item| item.runs()).copied().collect();
     for (place, item) in items.iter().enumerate() {
         let resource = item.difference.id.resource.as_str();
         let value = item.difference.actual.as_ref().or(item.difference.accepted.as_ref());
         let program = value.map(ToString::to_string);
-        for name in item.subject().names(program.as_deref()) {
+        // A port follows its unit when that stopped or started.
+        let follows = |name: &str| {
+            let of_unit =
+                |other: &&Item<'_>| other.runs() && other.subject().names(None).iter().any(|theirs| theirs == name);
+            let here = |other: &&Item<'_>| other.difference.id.resource == item.difference.id.resource;
+            let port = matches!(item.subject(), Subject::Port(_));
+            port && running
+                .iter()
+                .filter(here)
+                .any(|other| of_unit(&other) && other.near(item, TOGETHER))
+        };
+        for mut name in item.subject().names(program.as_deref()) {
+            if item.runs() || follows(&name) {
+                name.push_str(RUNS);
+            }
             by_name.entry((resource, name)).or_default().push(place);
         }
         if item.package() {
@@ -101,23 +136,23 @@ pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
             sets.join(place, *package);
         }
     }
-    by_scope(items, &mut sets);
+    by_mass(items, &mut sets);
     sets.all()
 }
 
-/// Joins what is alone in its scope with others of that scope: 50 parameters of one file are one finding.
-fn by_scope(items: &[Item<'_>], sets: &mut Sets) {
+/// Joins what is of one scope and came about at once, where it is so much that one program must have done it: a set of parameters, a
+/// tree of files.
+fn by_mass(items: &[Item<'_>], sets: &mut Sets) {
     let mut scopes: BTreeMap<usize, Option<&str>> = BTreeMap::new();
     for (place, item) in items.iter().enumerate() {
-        let scope = Some(scope_of(&item.difference.id)).filter(|_| item.finding.is_none() || item.plain);
-        let root = sets.root(place);
-        let held = scopes.entry(root).or_insert(scope);
+        let scope = Some(scope_of(&item.difference.id));
+        let held = scopes.entry(sets.root(place)).or_insert(scope);
         if *held != scope {
             *held = None;
         }
     }
     let mut plain: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
-    for (place, item) in items.iter().enumerate() {
+    for (place, item) in items.iter().enumerate().filter(|(_, item)| !item.runs()) {
         if let Some(Some(scope)) = scopes.get(&sets.root(place)) {
             let resource = item.difference.id.resource.as_str();
             plain.entry((resource, scope)).or_default().push(place);
@@ -125,12 +160,14 @@ fn by_scope(items: &[Item<'_>], sets: &mut Sets) {
     }
     for places in plain.values_mut() {
         places.sort_by_key(|place| (items[*place].at, *place));
-        for pair in places.windows(2) {
-            // Read at the same time; two minutes only where the times are exact.
-            let exact = pair.iter().all(|place| items[*place].after == items[*place].at);
-            let slack = if exact { TOGETHER } else { Span(-1) };
-            if items[pair[0]].near(&items[pair[1]], slack) {
-                sets.join(pair[0], pair[1]);
+        let at_once = |a: &usize, b: &usize| {
+            let exact = [a, b].iter().all(|place| items[**place].after == items[**place].at);
+            items[*a].near(&items[*b], if exact { AT_ONCE } else { Span(-1) })
+        };
+        for run in places.chunk_by(at_once) {
+            let roots: BTreeSet<usize> = run.iter().map(|place| sets.root(*place)).collect();
+            if roots.len() >= MASS {
+                run.windows(2).for_each(|pair| sets.join(pair[0], pair[1]));
             }
         }
     }
@@ -168,18 +205,45 @@ pub(super) fn rank(difference: &Difference) -> u8 {
     match Subject::of(&difference.id.name) {
         Subject::Package { part: "", .. } => 0,
         Subject::Package { .. } => 1,
-        Subject::Mount { part: "device", .. } => 2,
-        Subject::Mount { .. } => 3,
+        Subject::Account {
+            kind: "user",
+            part: "uid",
+            ..
+        } => 2,
+        Subject::Account { kind: "user", .. } => 3,
+        Subject::Account { .. } => 4,
+        Subject::Mount { part: "device", .. } => 5,
+        Subject::Mount { .. } => 6,
         // A parameter that was set; one that came or went did so with an interface or a module.
-        Subject::Sysctl(_) if difference.accepted.is_some() && difference.actual.is_some() => 4,
-        Subject::Unit { .. } => 5,
-        Subject::Interface { .. } => 6,
-        Subject::Hardware(_) => 7,
-        Subject::Route { .. } | Subject::HostName(_) | Subject::Resolver(_) => 8,
-        Subject::SessionLimit { .. } | Subject::FirstLimit(_) => 9,
-        Subject::Sysctl(_) | Subject::File { .. } => 10,
-        Subject::Port(_) | Subject::Sshd(_) | Subject::Other(_) => 11,
+        Subject::Sysctl(_) if difference.accepted.is_some() && difference.actual.is_some() => 7,
+        Subject::Unit {
+            part: "state" | "enabled",
+            ..
+        } => 8,
+        Subject::Interface { .. } => 9,
+        Subject::Hardware(_) => 10,
+        Subject::Route { .. } | Subject::HostName(_) | Subject::Resolver(_) => 11,
+        Subject::SessionLimit { .. } | Subject::FirstLimit(_) => 12,
+        Subject::Certificate { part: "expires", .. } => 13,
+        Subject::Certificate { .. } => 14,
+        Subject::File { key: "", .. } => 15,
+        Subject::Sysctl(_) | Subject::File { .. } => 16,
+        // What a unit is made of follows from its files.
+        Subject::Unit { .. } | Subject::Cron { .. } => 17,
+        Subject::Port(_) | Subject::Sshd(_) | Subject::Other(_) => 18,
     }
+}
+
+/// Whether a member names its deed though it came later than the others: sources tell of files first, and then of the package, the
+/// account, the mount or the certificate that wrote them.
+pub(super) fn explains(difference: &Difference) -> bool {
+    matches!(
+        Subject::of(&difference.id.name),
+        Subject::Package { part: "", .. }
+            | Subject::Account { .. }
+            | Subject::Mount { .. }
+            | Subject::Certificate { .. }
+    )
 }
 
 /// Whether an event's text names one of the things concerned: the parameter, the package, the unit, the file.

@@ -4,11 +4,15 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::report;
+use super::{cause, report};
 use crate::domain::{Finding, Mark, SeriesId, Span, Timestamp};
 
 /// Surprise from which findings make an incident, bits.
 const WORTH_TELLING: f64 = 8.0;
+/// P(two findings stand so close by chance) below which they are taken to belong together.
+const CHANCE: f64 = 0.1;
+/// The least time that findings are taken to have been looked for.
+const WATCHED: Span = Span::from_hours(1);
 
 /// An incident: linked findings close in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,24 +33,34 @@ pub struct Incident {
 
 /// Groups findings (held and ended) into incidents, oldest first.
 ///
-/// Findings are linked when one begins while another is active or within `coincide` after. A breach or a surprise is active
-/// until it ends; drift and a limit ahead only as they begin, or one setting left as it is would link everything after it.
-/// Linked findings are an incident when one is a breach or carries at least 8 bits.
+/// Findings are linked when one names the other as its cause or is about the same metric or setting, and begins while the other is
+/// active or within `coincide` after; without such a relation only when they begin so close to each other that it is hardly chance,
+/// as often as findings begin. A breach or a surprise is active until it ends; drift and a limit ahead only as they begin, or one
+/// setting left as it is would link everything after it. What the calendar does coincides with nothing. Linked findings are an
+/// incident when one is a breach or carries at least 8 bits.
 #[must_use]
 pub fn incidents(findings: &[Finding], coincide: Span) -> Vec<Incident> {
     // What stands as it stood is no part of what happened.
     let happened = |finding: &&Finding| finding.mark != Mark::Muted && !finding.stands();
     let mut ordered: Vec<&Finding> = findings.iter().filter(happened).collect();
     ordered.sort_by_key(|finding| (finding.since, finding.id));
+    let apart = hardly_chance(&ordered, coincide);
     let mut linked: Vec<(Timestamp, Vec<&Finding>)> = Vec::new();
     for finding in ordered {
         let end = active_until(finding);
-        match linked.last_mut() {
-            Some((until, members)) if finding.since <= *until + coincide => {
+        let theirs = linked.iter_mut().rev().find(|(until, members)| {
+            let in_time = finding.since <= *until + coincide;
+            in_time
+                && members
+                    .iter()
+                    .any(|member| related(member, finding) || near(member, finding, apart))
+        });
+        match theirs {
+            Some((until, members)) => {
                 *until = end.max(*until);
                 members.push(finding);
             }
-            _ => linked.push((end, vec![finding])),
+            None => linked.push((end, vec![finding])),
         }
     }
     linked
@@ -59,6 +73,39 @@ pub fn incidents(findings: &[Finding], coincide: Span) -> Vec<Incident> {
         .zip(1..)
         .map(|((until, members), number)| incident(number, until, &members))
         .collect()
+}
+
+/// The time within which two findings hardly follow each other by chance, at most `coincide`: with findings as often as they were, at
+/// random times, the next one comes so soon less than once in ten times.
+fn hardly_chance(ordered: &[&Finding], coincide: Span) -> Span {
+    let (Some(first), Some(last)) = (ordered.first(), ordered.last()) else {
+        return coincide;
+    };
+    let times = ordered.iter().map(|finding| finding.last).max().unwrap_or(last.since);
+    let watched = (times.max(last.since) - first.since).max(WATCHED).secs_f64();
+    let mean = watched / ordered.len() as f64;
+    Span((-(1.0 - CHANCE).ln() * mean * 1e6) as i64).min(coincide)
+}
+
+/// Whether they stand closer than `apart`: the later one begins soon after the other began, or ended.
+fn near(earlier: &Finding, later: &Finding, apart: Span) -> bool {
+    let by_calendar = |finding: &Finding| finding.series.first().is_some_and(cause::by_calendar);
+    let after_end = later.since - active_until(earlier);
+    let lead = if after_end >= Span::ZERO {
+        after_end
+    } else {
+        later.since - earlier.since
+    };
+    lead <= apart && !by_calendar(earlier) && !by_calendar(later)
+}
+
+/// Whether one is named as the cause of the other, or both are of one metric or setting.
+fn related(one: &Finding, other: &Finding) -> bool {
+    let named = |effect: &Finding, cause: &Finding| {
+        let mut blamed = effect.causes.iter().filter_map(|cause| cause.series.as_ref());
+        blamed.any(|id| cause.series.contains(id))
+    };
+    named(one, other) || named(other, one) || one.series.iter().any(|id| other.series.contains(id))
 }
 
 fn goes_on(finding: &Finding) -> bool {
@@ -126,6 +173,28 @@ mod tests {
             (at(-3), Some(at(40)), 30.0)
         );
         assert_eq!((incidents[1].number, incidents[1].to), (2, None));
+    }
+
+    #[test]
+    fn what_is_often_off_is_no_chain_unless_one_is_the_cause_of_the_next() {
+        let at = |minutes| T0 + Span::from_mins(minutes);
+        let mut found: Vec<Finding> = ["psi.io.some_pct", "fs./run/lock.used_pct", "cert./a.pem.left_secs"]
+            .into_iter()
+            .zip([0, 15, 17])
+            .map(|(name, minutes)| finding(name, Mark::Breach, at(minutes), None, 20.0))
+            .collect();
+        let ten = Span::from_mins(10);
+        assert_eq!(incidents(&found, ten).len(), 3);
+        found[1].causes = vec![crate::domain::Cause {
+            series: Some(found[0].series[0].clone()),
+            what: "psi.io.some_pct left its shadow".into(),
+            at: at(0),
+            earliest: None,
+            lead: Span::from_mins(15),
+            weight: 0.6,
+        }];
+        found[0].ended = Some(at(20));
+        assert_eq!(incidents(&found, ten).len(), 2);
     }
 
     #[test]

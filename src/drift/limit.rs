@@ -12,6 +12,10 @@ use crate::{
 const EVERY: Span = Span::from_secs(45);
 /// Nothing is told further ahead than this many times the history it rests on.
 pub(crate) const REACH: i64 = 6;
+/// Below this much history a shadow has seen too little to tell a burst from a trend at one look.
+const YOUNG: Span = Span::from_hours(2);
+/// The time between two looks that both see a crossing before a young shadow's is told.
+const PERSISTS: Span = Span::from_mins(4);
 /// A crossing that was told ends below this share of the probability it is told from.
 const LET_GO: f64 = 0.7;
 /// Days in which a metric passes its limit once, before anything was seen.
@@ -30,6 +34,9 @@ pub(super) struct LimitWatch {
     pub bits: f64,
     next_look: Option<Timestamp>,
     limit: Option<Limit>,
+    /// Since when every look ahead saw a crossing that is not told yet.
+    #[serde(default)]
+    foreseen: Option<Timestamp>,
 }
 
 /// A time on the wrong side of the limit.
@@ -71,7 +78,7 @@ impl LimitWatch {
                 back: 0,
             });
             // What was told has come; whether it comes again is looked at as if nothing had been told.
-            (self.cross, self.next_look) = (None, None);
+            (self.cross, self.next_look, self.foreseen) = (None, None, None);
             return;
         }
         if let Some(breach) = &mut self.breach {
@@ -91,11 +98,35 @@ impl LimitWatch {
             self.next_look = Some(now + metric.meta.cadence.min(EVERY) * 2);
             return;
         }
+        if rise::fell(metric, limit) {
+            (self.cross, self.next_look, self.foreseen) = (None, None, None);
+            return;
+        }
         if self.next_look.is_none_or(|due| now >= due || due - now > EVERY * 2) {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);
             self.next_look = Some(now + EVERY + spread);
-            self.cross = self.ahead(metric, limit, options, now, seed);
+            let ahead = self.ahead(metric, limit, options, now, seed);
+            self.cross = self.lasting(metric, ahead, now);
         }
+    }
+
+    /// What a young shadow foresees is told when a look some minutes later sees it too, or when it is nearer than that.
+    fn lasting(
+        &mut self,
+        metric: &Metric,
+        ahead: Option<(Timestamp, Crossing)>,
+        now: Timestamp,
+    ) -> Option<(Timestamp, Crossing)> {
+        let Some((since, crossing)) = ahead else {
+            self.foreseen = None;
+            return None;
+        };
+        let old = metric.shadow.range().is_some_and(|(from, to)| to - from >= YOUNG);
+        let near = crossing.at[1].is_some_and(|at| at - now <= PERSISTS);
+        let first = *self.foreseen.get_or_insert(now);
+        // The clock may have gone back.
+        let again = now - first >= PERSISTS || now < first;
+        (self.cross.is_some() || old || near || again).then_some((since, crossing))
     }
 
     fn ahead(
@@ -147,6 +178,37 @@ mod tests {
         domain::Unit,
         drift::sample::{self, above, at},
     };
+
+    #[test]
+    fn a_young_shadow_is_believed_when_it_says_the_same_some_minutes_later() {
+        let mut metric = sample::metric("mem.available_pct", Unit::Percent);
+        sample::seen(&mut metric, 0, 50.0, 0.0);
+        sample::seen(&mut metric, 1_200, 50.0, 0.0);
+        let ahead = |minutes: i64| {
+            let crossing = Crossing {
+                limit: 90.0,
+                probability: 0.8,
+                horizon: Span::from_hours(2),
+                at: [None, Some(at(1_200) + Span::from_mins(minutes)), None],
+                at95: [None; 2],
+            };
+            Some((at(1_200), crossing))
+        };
+        let mut watch = LimitWatch::default();
+        assert!(watch.lasting(&metric, ahead(60), at(1_200)).is_none());
+        assert!(watch.lasting(&metric, ahead(60), at(1_260)).is_none());
+        assert!(
+            watch.lasting(&metric, None, at(1_320)).is_none(),
+            "it is no longer seen"
+        );
+        assert!(watch.lasting(&metric, ahead(60), at(1_380)).is_none());
+        assert!(watch.lasting(&metric, ahead(60), at(1_640)).is_some());
+        let mut watch = LimitWatch::default();
+        assert!(
+            watch.lasting(&metric, ahead(3), at(1_200)).is_some(),
+            "nearer than that"
+        );
+    }
 
     #[test]
     fn what_came_back_from_beyond_its_limit_is_not_told_to_pass_it_by_what_was_told_before() {

@@ -9,8 +9,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Crossing, Finding, FindingId, Mark, Options, Seen, SettingChange, Side, Span, Subject, Timestamp, Unit, Value,
-        text::visible,
+        Crossing, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Side, Span, Subject, Timestamp,
+        Unit, Value, text::visible,
     },
     shadow::{Metric, Shadows},
 };
@@ -50,7 +50,7 @@ pub(super) fn apart(by: Span) -> String {
 }
 
 /// One line for settings that one deed changed, the telling one first; never of none.
-pub(super) fn settings_summary(members: &[&Difference], by: Option<&str>) -> Arc<str> {
+pub(super) fn settings_summary(members: &[&Difference], shadows: &Shadows, by: Option<&str>) -> Arc<str> {
     let head = members[0];
     let by = by.map_or_else(String::new, |who| format!(" by {}", visible(who)));
     let subject = Subject::of(&head.id.name);
@@ -66,8 +66,48 @@ pub(super) fn settings_summary(members: &[&Difference], by: Option<&str>) -> Arc
         }
         (Subject::File { path, key: "" }, false, true) => (format!("/etc/{path} is new"), true),
         (Subject::File { path, key: "" }, true, false) => (format!("/etc/{path} is gone"), true),
-        (Subject::Unit { name, .. }, false, true) => (format!("unit {name} is new: {to}"), true),
-        (Subject::Unit { name, .. }, true, false) => (format!("unit {name} is gone"), true),
+        (Subject::Unit { name, .. }, false, true) if unit_came(name, members, shadows) => {
+            let state = members.iter().find(|other| is_state(&other.id, name));
+            match state.and_then(|state| state.actual.as_ref()) {
+                Some(state) => (format!("unit {name} is new: {}", value(Some(state))), true),
+                None => (format!("unit {name} is new"), true),
+            }
+        }
+        (Subject::Unit { name, part: "state" }, ..) if actual || known_unit(head, name, shadows) => match to.as_str() {
+            "(absent)" | "inactive" => (format!("{name} stopped"), false),
+            "failed" => (format!("{name} failed"), false),
+            "active" => (format!("{name} started"), false),
+            _ => (format!("{name} is {to}"), false),
+        },
+        (
+            Subject::Unit {
+                name,
+                part: "state" | "enabled",
+            },
+            true,
+            false,
+        ) => (format!("unit {name} is gone"), true),
+        (Subject::Unit { name, part }, ..) => (format!("unit {name}: {part} {from} -> {to}"), false),
+        (
+            Subject::Account {
+                kind,
+                name,
+                part: "uid" | "gid" | "",
+            },
+            false,
+            true,
+        ) => (format!("{} {name} is new", kind.replace('_', " ")), true),
+        (
+            Subject::Account {
+                kind,
+                name,
+                part: "uid" | "gid" | "",
+            },
+            true,
+            false,
+        ) => (format!("{} {name} is gone", kind.replace('_', " ")), true),
+        (Subject::Certificate { path, .. }, false, true) => (format!("certificate {path} is new"), true),
+        (Subject::Certificate { path, .. }, true, false) => (format!("certificate {path} is gone"), true),
         (Subject::Interface { name, .. }, false, true) => (format!("interface {name} is new"), true),
         (Subject::Interface { name, .. }, true, false) => (format!("interface {name} is gone"), true),
         (Subject::HostName(name), ..) => (format!("/etc/hosts: {name} {from} -> {to}"), false),
@@ -92,6 +132,35 @@ pub(super) fn settings_summary(members: &[&Difference], by: Option<&str>) -> Arc
         ),
     };
     line(first + &more + &by)
+}
+
+/// Whether the unit itself appeared, and not only something about it: its entry among the unit files, or, where it has none, its state.
+fn unit_came(name: &str, members: &[&Difference], shadows: &Shadows) -> bool {
+    members.iter().any(|member| {
+        let came = member.accepted.is_none() && member.actual.is_some();
+        came && match Subject::of(&member.id.name) {
+            Subject::Unit {
+                name: theirs,
+                part: "enabled",
+            } => theirs == name,
+            Subject::Unit {
+                name: theirs,
+                part: "state",
+            } => theirs == name && !known_unit(member, name, shadows),
+            _ => false,
+        }
+    })
+}
+
+/// Whether systemd lists a file of the unit. One that is listed and has no state is not loaded: it does not run.
+fn known_unit(member: &Difference, name: &str, shadows: &Shadows) -> bool {
+    let listed = SeriesId::new(&member.id.resource, &format!("unit.{name}:enabled"));
+    shadows.settings.get(&listed).is_some()
+}
+
+/// Whether `id` is the state of the unit `name`.
+fn is_state(id: &SeriesId, name: &str) -> bool {
+    matches!(Subject::of(&id.name), Subject::Unit { name: theirs, part: "state" } if theirs == name)
 }
 
 /// The finding of metrics that are off together, the telling one first. They are in `shadows`.
@@ -168,7 +237,11 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
         Mark::Breach => match &metric.limit {
             Some(limit) => {
                 let side = if limit.side == Side::Above { "above" } else { "below" };
-                format!("{name} {shown} is {side} its limit of {}", unit.show(limit.value))
+                let at = unit.show(limit.value);
+                match newest.is_some_and(|seen| limit.broken_by(seen.value)) {
+                    true => format!("{name} {shown} is {side} its limit of {at}"),
+                    false => format!("{name} is back at {shown}, it was {side} its limit of {at}"),
+                }
             }
             None => format!("{name} {shown} is beyond its limit"),
         },
@@ -194,12 +267,18 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
             };
         }
         _ => match head.band {
-            Some((low, high)) if newest.is_some_and(|seen| seen.at > head.last) => format!(
-                "{name} is back at {shown} after {} out of {} to {}",
-                head.last - head.since,
-                unit.show(low),
-                unit.show(high)
-            ),
+            Some((low, high)) if newest.is_some_and(|seen| seen.at > head.last) => {
+                let (lasted, low_shown, high_shown) = (head.last - head.since, unit.show(low), unit.show(high));
+                // It is over once it is within what is usual at other times; that need not be what was expected.
+                let wide = (high - low) / 2.0;
+                if newest.is_some_and(|seen| seen.value >= low - wide && seen.value <= high + wide) {
+                    format!("{name} is back at {shown} after {lasted} out of {low_shown} to {high_shown}")
+                } else {
+                    format!(
+                        "{name} stays near {shown}, expected {low_shown} to {high_shown}: after {lasted} within what is usual here"
+                    )
+                }
+            }
             Some((low, high)) => format!("{name} {shown}, expected {} to {}", unit.show(low), unit.show(high)),
             None => format!("{name} {shown} left its shadow"),
         },

@@ -12,6 +12,26 @@ const LEAST: Span = Span::from_secs(20);
 /// Least share of the way to the limit that was gone.
 const PART: f64 = 0.1;
 
+/// Share of the way from the value now to the limit that a fall must have taken back to be the end of a rise.
+const FALL: f64 = 0.3;
+
+/// Whether `metric` fell clearly below where it was: two values follow ones that had stood (for two values too) far nearer the limit.
+/// What a shadow made of the rise before is no forecast then.
+pub(super) fn fell(metric: &Metric, limit: &Limit) -> bool {
+    let towards = |seen: &Seen| limit.side.upright(seen.value);
+    let recent = &metric.recent;
+    let Some(before) = recent.len().checked_sub(2) else {
+        return false;
+    };
+    let now = towards(&recent[before]).max(towards(&recent[before + 1]));
+    let pairs = recent.iter().zip(recent.iter().skip(1)).take(before.saturating_sub(1));
+    let highest = pairs
+        .map(|(a, b)| towards(a).min(towards(b)))
+        .fold(f64::NEG_INFINITY, f64::max);
+    let left = limit.side.upright(limit.value) - now;
+    left > 0.0 && highest - now > FALL * left
+}
+
 /// When and how likely the steady rise that `metric` is in will pass `limit` within `horizon`; `None` when it is in none.
 ///
 /// It is as likely as a rise that has lasted for so long is to last for the way that is left, at the mean speed so far.
@@ -94,6 +114,16 @@ mod tests {
         assert!(near.probability > 0.85 && near.at[2].is_none());
         // A copy that takes a small part of what is free is no run at the limit.
         assert!(ask(&[60.0, 60.5, 61.0, 61.5, 62.0]).is_none());
+    }
+
+    #[test]
+    fn a_rise_ends_when_it_was_taken_back() {
+        let fell = |values: &[f64]| super::fell(&mount(values), &above(90.0).unwrap());
+        assert!(fell(&[0.0, 20.0, 40.0, 60.0, 67.0, 0.0, 0.0]));
+        assert!(!fell(&[0.0, 20.0, 40.0, 60.0, 67.0]));
+        assert!(!fell(&[60.0, 67.0, 67.0, 65.0, 66.0]), "noise is no fall");
+        assert!(!fell(&[10.0, 80.0, 10.0, 10.0]), "nor is the end of a spike");
+        assert!(!fell(&[]));
     }
 
     #[test]

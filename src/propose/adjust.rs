@@ -29,6 +29,11 @@ pub(super) fn limit(finding: &Finding, shadows: &Shadows, options: &Options, see
     let id = &finding.series[0];
     let metric = shadows.metrics.get(id)?;
     let limit = metric.limit.as_ref()?;
+    // A breach is told until it has been over for some values; there is nothing left to make room for.
+    let over = metric.newest().is_some_and(|seen| !limit.broken_by(seen.value));
+    if finding.mark == Mark::Breach && over {
+        return None;
+    }
     let mut why = vec![finding.summary.to_string()];
     let case = Case {
         finding,

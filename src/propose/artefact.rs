@@ -1,7 +1,10 @@
 //! Texts to run: commands that give settings their values.
 
+mod account;
+mod interface;
 mod package;
 mod thing;
+mod unit;
 
 use std::sync::Arc;
 
@@ -51,7 +54,12 @@ fn cost(subject: Subject<'_>) -> (f64, &'static str) {
     match subject {
         Subject::Sysctl(_) => (0.1, "counts at once, no restart"),
         Subject::Mount { .. } => (0.5, "programs that use the mount are in the way or lose it"),
-        Subject::Unit { .. } => (1.0, "a service is started or stopped"),
+        Subject::Unit {
+            part: "state" | "enabled",
+            ..
+        } => (1.0, "a service is started or stopped"),
+        Subject::Unit { .. } => (0.5, "the service has to be restarted before it counts"),
+        Subject::Account { .. } => (0.5, "who it belongs to can no longer, or again, log in"),
         Subject::Package { .. } => (2.0, "packages are exchanged, their services restart"),
         Subject::File { .. } => (0.5, "the service that reads the file has to be reloaded"),
         Subject::HostName(_) | Subject::Resolver(_) => (0.1, "counts for the next look-up"),

@@ -19,8 +19,8 @@ pub use number::Numbers;
 
 use crate::{
     domain::{
-        Artefact, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalKind, ProposalStatus, Span,
-        Timestamp, text::visible,
+        Artefact, Capacity, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalKind,
+        ProposalStatus, Span, Timestamp, text::visible,
     },
     drift::{Baseline, stable_hash},
     shadow::Shadows,
@@ -87,7 +87,21 @@ pub fn propose(
         candidates.extend(fixed.filter(|fixed| candidates.iter().all(|other| other.changes != fixed.changes)));
         for candidate in candidates {
             let effects = if place < SIMULATED && candidate.changes.active().next().is_some() {
-                what_if(shadows, &candidate.changes, options.horizon, now, seed).effects
+                let mut effects = what_if(shadows, &candidate.changes, options.horizon, now, seed).effects;
+                // Room is made on the mount that needs it; the factor is of that one alone.
+                let disk = |change: &Change| {
+                    matches!(
+                        change,
+                        Change::Capacity {
+                            what: Capacity::Disk,
+                            ..
+                        }
+                    )
+                };
+                if candidate.changes.active().any(disk) {
+                    effects.retain(|effect| finding.series.contains(&effect.series));
+                }
+                effects
             } else {
                 Vec::new()
             };

@@ -8,7 +8,7 @@ use super::{
 use crate::{
     domain::{
         Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, SettingChange, Severity, Span, Step,
-        Subject, Timestamp, Value,
+        Subject, Timestamp, Value, holds_accounts,
     },
     drift::Baseline,
     shadow::Shadows,
@@ -57,7 +57,8 @@ pub(super) fn drifted(
         })
         .max_by(|a, b| a.1.total_cmp(&b.1));
     let (guilt, harm) = blamed.map_or((0.0, 0.0), |(other, weight)| (weight, other.bits.max(other.score)));
-    let wrong = 1.0 - (1.0 - undone) * (1.0 - guilt);
+    let trust = trust(finding, shadows, blamed.is_some());
+    let wrong = 1.0 - (1.0 - undone) * (1.0 - guilt) * (1.0 - trust.doubt());
 
     let mut why = vec![finding.summary.to_string()];
     if let Some((other, weight)) = blamed {
@@ -69,21 +70,102 @@ pub(super) fn drifted(
     } else if finding.severity == Severity::Critical {
         why.push("it coincides with a metric that left its shadow".into());
     }
-    let mut candidates = Vec::new();
+    why.extend(trust.why().map(str::to_owned));
     let sure = format!(
         "{:.0} % of changes like this one are undone within 14 days",
         undone * 100.0
     );
-    candidates.extend(back(
-        targets,
-        finding.bits + harm,
-        wrong,
-        why.clone(),
-        sure,
-        &finding.summary,
-    ));
-    candidates.push(adopt(finding, wrong, why));
-    candidates
+    let way_back = back(targets, finding.bits + harm, wrong, why.clone(), sure);
+    let mut accept = adopt(finding, wrong, undone, why);
+    if let Some(back) = &way_back {
+        accept.factors = trust.ranked(accept.factors, back.factors.score());
+    }
+    way_back.into_iter().chain([accept]).collect()
+}
+
+/// What speaks for a change besides how often such changes are undone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trust {
+    /// It is known who made it, nothing suffers, and it opens nothing.
+    Known,
+    /// Nobody knows who made it.
+    Unknown,
+    /// It bears on who gets in, is known to do harm, or something suffers since.
+    Harm,
+}
+
+/// By how much more or less than its way back accepting a change is worth, so that one of them is plainly first.
+const PLAINLY: f64 = 1.25;
+
+impl Trust {
+    /// P(nobody wants it), by this alone; by hand, until the ledger can tell.
+    fn doubt(self) -> f64 {
+        match self {
+            Self::Known => 0.0,
+            Self::Unknown => 0.3,
+            Self::Harm => 0.6,
+        }
+    }
+
+    fn why(self) -> Option<&'static str> {
+        match self {
+            Self::Known => None,
+            Self::Unknown => Some("nobody knows who made the change"),
+            Self::Harm => Some("it bears on who gets in, is a known issue, or something suffers since"),
+        }
+    }
+
+    /// The factors of accepting a change whose way back scores `back`: before it where the change is trusted, else behind it.
+    fn ranked(self, mut accept: Factors, back: f64) -> Factors {
+        let score = accept.score();
+        let wanted = match self {
+            Self::Known => score.max(back * PLAINLY),
+            Self::Unknown | Self::Harm => score.min(back / PLAINLY),
+        };
+        if score > 0.0 && wanted.is_finite() {
+            accept.impact *= wanted / score;
+        }
+        accept
+    }
+}
+
+fn trust(finding: &Finding, shadows: &Shadows, blamed: bool) -> Trust {
+    let suffers = blamed || finding.severity == Severity::Critical || finding.rule.is_some();
+    let package = finding
+        .series
+        .iter()
+        .any(|id| matches!(Subject::of(&id.name), Subject::Package { part: "", .. }));
+    // Packages bring accounts of their own, which let nobody in.
+    if suffers || (!package && finding.series.iter().any(|id| opens(&Subject::of(&id.name)))) {
+        return Trust::Harm;
+    }
+    let by = finding.series.iter().any(|id| {
+        let state = shadows.settings.get(id);
+        let change = state.and_then(|state| state.last_change.as_ref());
+        change.is_some_and(|change| change.by.is_some())
+    });
+    // A line of a log that names what was changed tells who did it, too.
+    let logged = finding
+        .causes
+        .iter()
+        .any(|cause| cause.series.is_none() && cause.weight >= 0.5);
+    if package || by || logged {
+        Trust::Known
+    } else {
+        Trust::Unknown
+    }
+}
+
+/// Whether a setting decides who gets in, or as whom.
+fn opens(subject: &Subject<'_>) -> bool {
+    match subject {
+        Subject::Sshd(_) | Subject::Account { .. } => true,
+        Subject::File { path, .. } => {
+            let folder = ["ssh/", "sudoers", "pam.d/", "security/access"];
+            folder.iter().any(|start| path.starts_with(start)) || holds_accounts(path)
+        }
+        _ => false,
+    }
 }
 
 /// Revert of a change that is named as the cause of a departure and is itself no finding (it was accepted meanwhile).
@@ -134,16 +216,9 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
         "from the order and the surprise of what happened: {:.0} %",
         cause.weight * 100.0
     );
-    back(
-        vec![target],
-        finding.bits.max(finding.score),
-        wrong,
-        why,
-        sure,
-        &cause.what,
-    )
-    .into_iter()
-    .collect()
+    back(vec![target], finding.bits.max(finding.score), wrong, why, sure)
+        .into_iter()
+        .collect()
 }
 
 /// P(the last change of `id` is undone within 14 days); one in ten where it is not known.
@@ -159,14 +234,7 @@ fn undone(shadows: &Shadows, id: &SeriesId, now: Timestamp) -> f64 {
     }
 }
 
-fn back(
-    targets: Vec<Target>,
-    impact: f64,
-    wrong: f64,
-    mut why: Vec<String>,
-    sure: String,
-    summary: &str,
-) -> Option<Candidate> {
+fn back(targets: Vec<Target>, impact: f64, wrong: f64, mut why: Vec<String>, sure: String) -> Option<Candidate> {
     let settings: Vec<Wanted<'_>> = targets
         .iter()
         .map(|target| Wanted {
@@ -193,10 +261,11 @@ fn back(
     let head = &targets[0];
     let name = head.id.name.strip_prefix("sysctl.").unwrap_or(&head.id.name);
     let known = head.id.name.strip_prefix("sysctl.").and_then(known::sysctl);
-    let title = title(&targets, name, summary);
+    let title = title(&targets, name);
     for target in targets.iter().skip(1).take(SHOWN - 1) {
         let (actual, wanted) = (shown(target.actual.as_ref()), shown(target.wanted.as_ref()));
-        why.push(format!("{} {actual} -> {wanted}", target.id.name));
+        // As it came about, like all other reasons; what is done about it says the title.
+        why.push(format!("{} {wanted} -> {actual}", target.id.name));
     }
     if targets.len() > SHOWN {
         why.push(format!("and {} more", targets.len() - SHOWN));
@@ -229,13 +298,13 @@ fn back(
         cost,
         sure,
         risk,
-        undo: undo(&targets, name),
+        undo: undo(&targets),
         artefact: way.artefact,
         changes,
     })
 }
 
-fn adopt(finding: &Finding, wrong: f64, why: Vec<String>) -> Candidate {
+fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candidate {
     let title = match finding.series.len() {
         1 => format!("accept {}", finding.summary),
         _ => format!("accept: {}", finding.summary),
@@ -254,36 +323,32 @@ fn adopt(finding: &Finding, wrong: f64, why: Vec<String>) -> Candidate {
         },
         why,
         cost: "nothing changes on the system".into(),
-        sure: format!("{:.0} % of changes like this one stay", (1.0 - wrong) * 100.0),
+        sure: format!("{:.0} % of changes like this one stay", (1.0 - undone) * 100.0),
         risk: "a mistake becomes the declared value".into(),
         undo: "set the value back and accept again; the audit keeps the accepted values".into(),
         artefact: artefact::accept(&finding.series),
     }
 }
 
-/// How a way back is itself undone.
-fn undo(targets: &[Target], name: &str) -> String {
-    let head = &targets[0];
-    let subject = Subject::of(&head.id.name);
-    let thing = subject.thing();
-    let others = || {
-        targets
-            .iter()
-            .any(|target| Subject::of(&target.id.name).thing() != thing)
-    };
-    if !matches!(subject, Subject::Package { .. }) && others() {
-        return format!(
-            "set the {} settings to what they are now; the store keeps these values",
-            targets.len()
-        );
-    }
-    match (subject, &head.actual, &head.wanted) {
-        (Subject::Package { name, part: "" }, Some(version), None) => format!("install {name} {version} again"),
-        (Subject::Package { name, part: "" }, None, Some(_)) => format!("remove {name} again"),
-        (Subject::Package { name, part: "" }, Some(version), Some(_)) => format!("install {name} {version} again"),
-        (Subject::Mount { point, part: "device" }, Some(device), None) => format!("mount {device} on {point} again"),
-        (Subject::Mount { point, part: "device" }, None, Some(_)) => format!("unmount {point} again"),
-        _ if targets.len() == 1 => format!("set {name} to {} again", shown(head.actual.as_ref())),
+/// How a way back is itself undone: the command, where one line does it, else in words.
+fn undo(targets: &[Target]) -> String {
+    let again: Vec<Wanted<'_>> = targets
+        .iter()
+        .map(|target| Wanted {
+            id: &target.id,
+            was: target.wanted.as_ref(),
+            value: target.actual.as_ref(),
+        })
+        .collect();
+    let text = artefact::set(&again).map(|way| way.artefact.text).unwrap_or_default();
+    let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let by_hand: Vec<&str> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("# by hand: "))
+        .collect();
+    match (commands.as_slice(), by_hand.as_slice()) {
+        ([command], []) => (*command).to_owned(),
+        ([], [step]) => (*step).to_owned(),
         _ => format!(
             "set the {} settings to what they are now; the store keeps these values",
             targets.len()
@@ -292,34 +357,55 @@ fn undo(targets: &[Target], name: &str) -> String {
 }
 
 /// What is done, short: the deed undone where it has a word, else the values.
-fn title(targets: &[Target], name: &str, summary: &str) -> String {
+fn title(targets: &[Target], name: &str) -> String {
     let head = &targets[0];
     let more = targets.len() - 1;
-    let and_what = if more == 0 { "" } else { " with what it brought" };
     let subject = Subject::of(&head.id.name);
     let thing = subject.thing();
-    let one = targets
+    let rest = targets
         .iter()
-        .all(|target| Subject::of(&target.id.name).thing() == thing);
-    if !one && !matches!(subject, Subject::Package { .. }) {
-        return format!("back to the baseline: {summary}");
-    }
-    match (subject, &head.actual, &head.wanted) {
-        (Subject::Package { name, part: "" }, Some(_), None) => format!("remove package {name}{and_what}"),
-        (Subject::Package { name, part: "" }, None, Some(version)) => format!("install package {name} {version} again"),
-        (Subject::Package { name, part: "" }, Some(_), Some(version)) => format!("package {name} back to {version}"),
-        (Subject::Mount { point, part: "device" }, Some(_), None) => format!("unmount {point}"),
-        (Subject::Mount { point, part: "device" }, None, Some(device)) => format!("mount {device} on {point} again"),
-        (Subject::HostName(name), ..) => {
-            let (actual, wanted) = (shown(head.actual.as_ref()), shown(head.wanted.as_ref()));
-            format!("/etc/hosts: {name} {actual} -> {wanted}")
+        .filter(|target| Subject::of(&target.id.name).thing() != thing)
+        .count();
+    let and_what = if more == 0 { "" } else { " with what it brought" };
+    let and_rest = match rest {
+        0 => String::new(),
+        1 => " (and 1 setting with it)".into(),
+        rest => format!(" (and {rest} settings with it)"),
+    };
+    let came = head.actual.is_some() && head.wanted.is_none();
+    let went = head.actual.is_none() && head.wanted.is_some();
+    let (actual, wanted) = (shown(head.actual.as_ref()), shown(head.wanted.as_ref()));
+    match (subject, &head.wanted) {
+        (Subject::Package { name, part: "" }, None) => format!("remove package {name}{and_what}"),
+        (Subject::Package { name, part: "" }, Some(version)) if went => {
+            format!("install package {name} {version} again")
         }
-        _ if more == 0 => format!(
-            "{name} {} -> {}",
-            shown(head.actual.as_ref()),
-            shown(head.wanted.as_ref())
+        (Subject::Package { name, part: "" }, Some(version)) => format!("package {name} back to {version}"),
+        (Subject::Mount { point, part: "device" }, None) => format!("unmount {point}{and_rest}"),
+        (Subject::Mount { point, part: "device" }, Some(device)) if went => {
+            format!("mount {device} on {point} again{and_rest}")
+        }
+        (Subject::HostName(name), _) => format!("/etc/hosts: {name} {actual} -> {wanted}{and_rest}"),
+        (Subject::File { path, key: "" }, _) if came => format!("remove /etc/{path}{and_rest}"),
+        (Subject::File { path, key: "" }, _) if went => format!("put /etc/{path} back{and_rest}"),
+        (Subject::Account { .. } | Subject::Certificate { .. }, _) if came => format!("remove {thing}{and_rest}"),
+        (Subject::Account { .. } | Subject::Certificate { .. }, _) if went => format!("bring {thing} back{and_rest}"),
+        (Subject::Unit { name, part: "enabled" }, _) if came => format!("disable and stop {name}{and_rest}"),
+        (Subject::Unit { name, part: "state" }, None) => format!("stop {name}{and_rest}"),
+        (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"active" => {
+            format!("start {name} again{and_rest}")
+        }
+        (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"inactive" => {
+            format!("stop {name}{and_rest}")
+        }
+        _ => format!(
+            "{name} {actual} -> {wanted}{}",
+            match more {
+                0 => String::new(),
+                1 => " (and 1 setting with it)".into(),
+                more => format!(" (and {more} settings with it)"),
+            }
         ),
-        _ => format!("back to the baseline: {summary}"),
     }
 }
 

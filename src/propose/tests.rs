@@ -262,6 +262,7 @@ fn a_limit_ahead_is_answered_with_enough_room_and_its_what_if() {
 fn a_table_that_fills_is_doubled() {
     let (mut shadows, baseline) = world(&[("sysctl.fs.file-max", Value::Int(1000), Value::Int(4096))]);
     let mut metric = disk(0.0);
+    metric.limit.as_mut().unwrap().value = 60.0;
     metric.meta.id = id("fd.used_pct");
     shadows.metrics.insert(metric.meta.id.clone(), metric);
     let breach = finding(Comparison::FutureLimit, Mark::Breach, &["fd.used_pct"], 0.0);
@@ -316,4 +317,87 @@ fn old_data_and_ended_findings_offer_nothing_to_apply() {
     );
     drift.ended = Some(now());
     assert!(ask(&[drift], &world).is_empty());
+}
+
+#[test]
+fn a_trusted_change_is_accepted_first_and_one_that_lets_people_in_is_put_back_first() {
+    let first = |name: &str, who: Option<&str>, by_rule: Severity| {
+        let mut world = world(&[(name, Value::Bool(false), Value::Bool(false))]);
+        world.0.settings.observe(&SettingChange {
+            id: id(name),
+            at: now() - Span::from_mins(2),
+            from: Some(Value::Bool(false)),
+            to: Some(Value::Bool(true)),
+            by: who.map(Into::into),
+            after: None,
+            backfilled: false,
+        });
+        let mut drift = finding(Comparison::DeclaredActual, Mark::Drift, &[name], 14.0);
+        drift.severity = by_rule;
+        ask(&[drift], &world)[0].kind
+    };
+    let file = "etc.app.conf:cache";
+    assert_eq!(first(file, Some("ann"), Severity::Warning), ProposalKind::Adopt);
+    assert_eq!(
+        first(file, None, Severity::Warning),
+        ProposalKind::Revert,
+        "nobody knows who"
+    );
+    assert_eq!(
+        first(file, Some("ann"), Severity::Critical),
+        ProposalKind::Revert,
+        "something suffers"
+    );
+    let root = "etc.ssh/sshd_config:PermitRootLogin";
+    assert_eq!(first(root, Some("ann"), Severity::Warning), ProposalKind::Revert);
+}
+
+#[test]
+fn a_way_back_says_what_it_does_what_happened_and_how_it_is_undone() {
+    let mut world = world(&[("etc.hosts", Value::text("mode=0644"), Value::text("mode=0644"))]);
+    world.0.settings.observe(&SettingChange {
+        id: id("etc.cron.d/backup"),
+        at: now() - Span::from_mins(2),
+        from: None,
+        to: Some(Value::text("mode=0644")),
+        by: None,
+        after: None,
+        backfilled: false,
+    });
+    let series = ["etc.cron.d/backup", "etc.cron.d/backup:content"];
+    let drift = finding(Comparison::DeclaredActual, Mark::Drift, &series, 14.0);
+    let proposals = ask(&[drift], &world);
+    let revert = proposals.iter().find(|one| one.kind == ProposalKind::Revert).unwrap();
+    assert_eq!(&*revert.title, "remove /etc/cron.d/backup");
+    assert_eq!(revert.artefact.text, "rm -- /etc/cron.d/backup\n");
+
+    let list = |text: &str| Value::List([(Arc::from(text), Value::Bool(true))].into());
+    let world = self::world(&[("net.hosts.db", list("10.0.0.5"), list("10.9.8.7"))]);
+    let drift = finding(Comparison::DeclaredActual, Mark::Drift, &["net.hosts.db"], 14.0);
+    let proposals = ask(&[drift], &world);
+    let revert = proposals.iter().find(|one| one.kind == ProposalKind::Revert).unwrap();
+    assert_eq!(
+        &*revert.undo,
+        "in /etc/hosts the line `10.9.8.7 db` again; it has 10.0.0.5"
+    );
+}
+
+#[test]
+fn room_is_made_on_the_mount_that_needs_it_and_not_after_it_was_made() {
+    let (mut shadows, baseline) = world(&[]);
+    for name in ["fs./var.used_pct", "fs./.used_pct"] {
+        let mut metric = disk(0.3);
+        metric.meta.id = id(name);
+        shadows.metrics.insert(metric.meta.id.clone(), metric);
+    }
+    let world = (shadows, baseline);
+    let mut cross = finding(Comparison::FutureLimit, Mark::Cross, &["fs./var.used_pct"], 0.0);
+    cross.mark = Mark::Cross;
+    let effects = &ask(&[cross.clone()], &world)[0].effects;
+    assert!(
+        effects.iter().all(|effect| effect.series == id("fs./var.used_pct")),
+        "{effects:?}"
+    );
+    cross.mark = Mark::Breach;
+    assert_eq!(ask(&[cross], &world), [], "70 % to 88 % is below the limit");
 }

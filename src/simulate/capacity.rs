@@ -2,12 +2,16 @@
 
 use super::{
     Plan, concerns,
-    law::{Law, pressure_growth},
+    law::{FULL, Law, pressure_growth},
+    traffic::cores,
 };
 use crate::{
     domain::{Capacity, Evidence, ResourceId, SeriesId, Timestamp, matches},
     shadow::{Metric, Shadows},
 };
+
+/// Busy share from which the demand is not seen, only that it is at least so much.
+const CEILING: f64 = 0.95;
 
 /// Adds what `factor` times as much of `what` does to the metrics of `resource`.
 pub(super) fn plan(
@@ -23,7 +27,7 @@ pub(super) fn plan(
     let here = shadows.metrics.iter().filter(|(id, _)| concerns(resource, id));
     for (id, metric) in here {
         let law = match what {
-            Capacity::Cpu => cpu(shadows, id, share),
+            Capacity::Cpu => cpu(shadows, id, share, plan.times_the_load()),
             Capacity::Memory => memory(id, share),
             Capacity::Disk => matches("fs.*.used_pct", &id.name).then_some(scaled(share)),
             Capacity::Network => (matches("net.*.util_pct", &id.name)).then_some(scaled(share)),
@@ -58,20 +62,40 @@ fn scaled(factor: f64) -> Law {
     }
 }
 
-fn cpu(shadows: &Shadows, id: &SeriesId, share: f64) -> Option<Law> {
-    match &*id.name {
-        "cpu.busy_pct" => Some(scaled(share)),
-        name if matches("load.*", name) => Some(scaled(share)),
-        name if matches("psi.cpu.*", name) => {
-            let busy = level(shadows, id, "cpu.busy_pct")? / 100.0;
-            Some(Law::Scale {
-                floor: 0.0,
-                factor: pressure_growth(busy, busy * share),
-                unsure: 0.3,
-            })
-        }
-        _ => None,
+/// Busy share, pressure and load by one demand for processor, so that they do not contradict each other: while the demand is more
+/// than there is, the processors stay busy, work goes on waiting for them, and nobody says how much shorter the queue gets.
+fn cpu(shadows: &Shadows, id: &SeriesId, share: f64, times_the_load: f64) -> Option<Law> {
+    let of_cpu = &*id.name == "cpu.busy_pct" || matches("psi.cpu.*", &id.name) || matches("load.*", &id.name);
+    if !of_cpu {
+        return None;
     }
+    let busy = level(shadows, id, "cpu.busy_pct").map_or(0.0, |busy| busy / 100.0);
+    let demand = demand(shadows, id, busy) * times_the_load;
+    let (before, after) = (demand.min(1.0), (demand * share).min(1.0));
+    let full = after >= FULL && demand > 1.0;
+    match &*id.name {
+        // What the load made of the share before may be beyond all there is.
+        "cpu.busy_pct" if full || demand > 1.0 => Some(scaled(after / (busy * times_the_load).max(0.01))),
+        "cpu.busy_pct" => Some(scaled(share)),
+        name if matches("load.*", name) => (!full).then(|| scaled(share)),
+        _ if busy == 0.0 => None,
+        _ => Some(Law::Scale {
+            floor: 0.0,
+            factor: pressure_growth(before, after),
+            unsure: if full { 0.0 } else { 0.3 },
+        }),
+    }
+}
+
+/// Demand for processor as a share of what there is. Where all is taken the busy share does not show it: then those who run or wait
+/// (the load average) tell how many processors would be busy.
+fn demand(shadows: &Shadows, id: &SeriesId, busy: f64) -> f64 {
+    if busy < CEILING {
+        return busy;
+    }
+    let load = level(shadows, id, "load.1").or_else(|| level(shadows, id, "load.5"));
+    let asked = load.map_or(0.0, |load| load / f64::from(cores(shadows, &id.resource)));
+    busy.max(asked)
 }
 
 fn memory(id: &SeriesId, share: f64) -> Option<Law> {

@@ -73,6 +73,8 @@ struct Plan {
     asked: BTreeSet<SeriesId>,
     /// Earlier changes whose effects are in the laws.
     used: Vec<(ResourceId, Timestamp)>,
+    /// How many times the load there is then, by the changes of it so far; 0 where none was.
+    load: f64,
 }
 
 impl Plan {
@@ -112,6 +114,10 @@ impl Plan {
             plan.note("no change is switched on");
         }
         plan
+    }
+
+    fn times_the_load(&self) -> f64 {
+        if self.load > 0.0 { self.load } else { 1.0 }
     }
 
     fn add(&mut self, id: &SeriesId, law: Law, evidence: Evidence, from: Timestamp) {

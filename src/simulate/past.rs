@@ -46,13 +46,20 @@ pub(super) fn plan(
         .filter(|change| change.id.name == id.name && change.at <= now)
         .collect();
     if before.is_empty() {
+        plan.outside_seen = true;
+        if let Some(only) = &old {
+            plan.note(format!("{}: only {only} was ever seen here", id.name));
+        }
         plan.note(format!(
             "{}: no evidence, this setting never changed while metrics were watched; the prior is no effect",
             id.name
         ));
         return;
     }
-    plan.outside_seen |= !seen(&before, to);
+    if !seen(&before, to) {
+        plan.outside_seen = true;
+        plan.note(format!("{}: that value was never seen here", id.name));
+    }
     let mut alike: Vec<(&SettingChange, f64)> = before
         .iter()
         .filter_map(|change| Some((*change, ratio(change, old.as_ref(), to)?)))

@@ -295,6 +295,42 @@ fn a_setting_that_never_changed_has_no_evidence() {
         "{:?}",
         outcome.notes
     );
+    assert!(!outcome.inside_seen, "only the value it has was ever seen");
+    assert!(outcome.notes.iter().any(|note| note.contains("only 60 was ever seen")));
+}
+
+#[test]
+fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
+    let mut world = shadows([
+        metric("cpu.busy_pct", Unit::Percent, |minute| 99.5 + 0.1 * noise(minute, 1)),
+        metric("psi.cpu.some_pct", Unit::Percent, |minute| 90.0 + noise(minute, 2)),
+        metric("load.1", Unit::Count, |minute| 6.0 + 0.1 * noise(minute, 3)),
+    ]);
+    world.settings.snapshot(&crate::domain::SettingSnapshot {
+        resource: host(),
+        scope: "hw".into(),
+        at: now(),
+        settings: Some([(Arc::from("hw.cpu.count"), crate::domain::Value::Int(2))].into()),
+    });
+    // Nine want to run on what four processors do: all stays taken.
+    let outcome = ask(&world, &["traffic x1.5", "cpu x2"]);
+    let after = |outcome: &Outcome, name: &str| {
+        let found = outcome.effects.iter().find(|effect| &*effect.series.name == name);
+        found.map(|effect| (effect.before[1], effect.after[1]))
+    };
+    let busy = after(&outcome, "cpu.busy_pct");
+    assert!(busy.is_none_or(|(_, after)| after > 95.0), "{busy:?}");
+    let pressure = after(&outcome, "psi.cpu.some_pct");
+    assert!(
+        pressure.is_none_or(|(before, after)| (after - before).abs() < 5.0),
+        "{pressure:?}"
+    );
+    // With eight times as much there is room, and all three say so.
+    let outcome = ask(&world, &["traffic x1.5", "cpu x8"]);
+    for name in ["cpu.busy_pct", "psi.cpu.some_pct", "load.1"] {
+        let (before, after) = after(&outcome, name).unwrap();
+        assert!(after < 0.7 * before, "{name}: {before} -> {after}");
+    }
 }
 
 #[test]

@@ -28,6 +28,7 @@ const ASSUMED: f64 = 0.32;
 /// utilisation law U = U₀ + λD, with U₀ by regression on network throughput where the minutes allow it. Load averages count those
 /// who are served and those who wait, as M/M/c has them at the utilisation before and after.
 pub(super) fn plan(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, factor: f64, from: Timestamp) {
+    plan.load = plan.times_the_load() * factor;
     let load = throughput(shadows, resource);
     let mut assumed = Vec::new();
     let mut touched = false;
@@ -96,7 +97,9 @@ fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64
     let busy = shadows.metrics.get(&SeriesId::new(&id.resource, &busy_name))?;
     let floor = learnt_floor(busy, load).unwrap_or(0.0).min(before);
     let after = floor + (before - floor) * factor;
-    let grown = if before >= 100.0 * FULL && factor > 1.0 {
+    // A share of time cannot grow beyond all of it; those who wait can.
+    let share = matches("psi.*", &id.name);
+    let grown = if !share && before >= 100.0 * FULL && factor > 1.0 {
         factor // nothing is served sooner: at least all that comes more waits more
     } else {
         growth(before / 100.0, after / 100.0)
@@ -110,7 +113,7 @@ fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64
 }
 
 /// Processors of a resource; one where it is not known.
-fn cores(shadows: &Shadows, resource: &ResourceId) -> u32 {
+pub(super) fn cores(shadows: &Shadows, resource: &ResourceId) -> u32 {
     let count = shadows.settings.get(&SeriesId::new(resource, "hw.cpu.count"));
     let count = count.and_then(|state| state.value.number()).unwrap_or(1.0);
     // A float to integer cast saturates.

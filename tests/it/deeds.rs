@@ -199,7 +199,7 @@ fn a_changed_parameter_with_its_file_is_one_deed() {
     );
     assert_eq!(
         revert(&real, finding),
-        "sysctl -w vm.swappiness=60\nrm -i /etc/sysctl.d/60-vm.conf\n# then: sysctl --system\n"
+        "sysctl -w vm.swappiness=60\nrm -- /etc/sysctl.d/60-vm.conf && sysctl --system\n"
     );
     assert!(
         real.state
@@ -226,7 +226,7 @@ fn an_edited_file_is_a_deed_without_a_cause_where_nobody_saw_one() {
     assert!(finding.bits > 0.0 && finding.earliest.is_some());
     assert_eq!(finding.causes, [], "no cause found is an answer");
     assert!(
-        revert(&real, finding).starts_with("# by hand: in /etc/ssh/sshd_config set PermitRootLogin to no"),
+        revert(&real, finding).starts_with("# by hand: in /etc/ssh/sshd_config the line `PermitRootLogin no` again"),
         "{}",
         revert(&real, finding)
     );

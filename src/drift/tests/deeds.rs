@@ -233,7 +233,7 @@ fn one_deed_is_one_finding_whatever_it_touches() {
         ["interface dummy0 is new (and 2 more settings) by root"]
     );
 
-    // What has only its scope in common is one when it was read at the same time, and two when at the next reading.
+    // What has only its scope in common is one only when it is so much at once that a program did it.
     let mut world = World::new(&[]);
     let read = |world: &mut World, name: &str, minute: i64| {
         let at = at(1600 + 60 * minute);
@@ -250,7 +250,12 @@ fn one_deed_is_one_finding_whatever_it_touches() {
     read(&mut world, "sysctl.kernel.panic", 0);
     read(&mut world, "sysctl.vm.swappiness", 0);
     read(&mut world, "sysctl.vm.laptop_mode", 1);
-    assert_eq!(texts(&mut world).len(), 2);
+    assert_eq!(texts(&mut world).len(), 3);
+    let mut world = World::new(&[]);
+    for number in 0..8 {
+        read(&mut world, &format!("sysctl.kernel.k{number}"), 0);
+    }
+    assert_eq!(texts(&mut world).len(), 1);
 
     // A mount and its line; a parameter and its line, read by another source half a minute later.
     let mut world = World::new(&[]);
@@ -278,4 +283,156 @@ fn one_deed_is_one_finding_whatever_it_touches() {
             "sysctl.kernel.panic 0 -> 10 (and 2 more settings) by root"
         ]
     );
+}
+
+/// The rows that hold, in words, sorted.
+fn rows(world: &mut World) -> Vec<String> {
+    let held = world.judge().into_iter().filter(|finding| finding.ended.is_none());
+    let mut rows: Vec<String> = held.map(|finding| finding.summary.to_string()).collect();
+    rows.sort();
+    rows
+}
+
+#[test]
+fn what_was_added_to_an_old_unit_does_not_make_it_new_and_near_edits_are_apart() {
+    let mut world = World::new(&[]);
+    sample::add_settings(
+        &mut world.shadows,
+        &[
+            ("unit.nginx.service:state", "active"),
+            ("unit.nginx.service:enabled", "enabled"),
+            ("etc.ssh/sshd_config:PermitRootLogin", "no"),
+        ],
+    );
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    world.change("etc.ssh/sshd_config:PermitRootLogin", Some("yes"));
+    world.second += 4;
+    let drop_in = "/etc/systemd/system/nginx.service.d/limits.conf";
+    world.change("etc.systemd/system/nginx.service.d/limits.conf", Some("mode=0644"));
+    world.change("unit.nginx.service:Service.LimitNOFILE", Some("4096"));
+    world.change("unit.nginx.service:files", Some(drop_in));
+    assert_eq!(
+        rows(&mut world),
+        [
+            "/etc/systemd/system/nginx.service.d/limits.conf is new (and 2 more settings) by root",
+            "etc.ssh/sshd_config:PermitRootLogin false -> true by root",
+        ]
+    );
+    // It stops a minute later: a row of its own that says so.
+    world.second += 60;
+    world.change("unit.nginx.service:state", Some("inactive"));
+    world.change("port.tcp/0.0.0.0:80", Some("nginx"));
+    let told = rows(&mut world);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(
+        told.iter().any(|row| row.starts_with("nginx.service stopped")),
+        "{told:?}"
+    );
+    world.change("unit.nginx.service:state", Some("failed"));
+    assert!(
+        rows(&mut world)
+            .iter()
+            .any(|row| row.starts_with("nginx.service failed"))
+    );
+}
+
+#[test]
+fn a_unit_that_is_new_and_failed_says_both_and_a_definition_alone_is_a_change() {
+    let mut world = World::new(&[]);
+    for (part, value) in [
+        ("Service.ExecStart", "/bin/false"),
+        ("state", "failed"),
+        ("enabled", "enabled"),
+    ] {
+        world.change(&format!("unit.flaky.service:{part}"), Some(value));
+    }
+    assert_eq!(rows(&mut world), ["unit flaky.service is new: failed by root"]);
+    let mut world = World::new(&[]);
+    sample::add_settings(&mut world.shadows, &[("unit.cups.service:enabled", "disabled")]);
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    world.change("unit.cups.service:Service.ExecStart", Some("/usr/sbin/cupsd"));
+    assert_eq!(
+        rows(&mut world),
+        ["unit cups.service: Service.ExecStart (absent) -> /usr/sbin/cupsd by root"]
+    );
+}
+
+#[test]
+fn accounts_jobs_and_certificates_are_one_with_their_files() {
+    let mut world = World::new(&[]);
+    world.change("etc.subuid:content", Some("blake3 1"));
+    world.change("etc.subgid:content", Some("blake3 2"));
+    world.judge();
+    world.second += 30;
+    for (name, value) in [
+        ("account.group.carol:gid", "1001"),
+        ("account.user.carol:uid", "1001"),
+        ("account.user.carol:shell", "/bin/bash"),
+        ("etc.passwd:carol", "x"),
+    ] {
+        world.change(name, Some(value));
+    }
+    assert_eq!(rows(&mut world), ["user carol is new (and 4 more settings) by root"]);
+    let mut world = World::new(&[]);
+    world.change("etc.cron.d/backup", Some("mode=0644"));
+    world.change("etc.cron.d/backup:content", Some("blake3 1"));
+    world.change("cron./etc/cron.d/backup:root tar", Some("0 3 * * *"));
+    world.second += 200;
+    world.change("etc.ssl/site.pem:content", Some("blake3 1"));
+    world.change("cert./etc/ssl/site.pem:authority", Some("true"));
+    world.change("cert./etc/ssl/site.pem:expires", Some("2026-12-01"));
+    assert_eq!(
+        rows(&mut world),
+        [
+            "/etc/cron.d/backup is new (and cron./etc/cron.d/backup:root tar) by root",
+            "certificate /etc/ssl/site.pem is new (and etc.ssl/site.pem:content) by root",
+        ]
+    );
+    // A mount and its unit, that was known by its line in fstab.
+    let mut world = World::new(&[]);
+    sample::add_settings(&mut world.shadows, &[("unit.mnt-x.mount:state", "inactive")]);
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    world.change("unit.mnt-x.mount:state", Some("active"));
+    world.judge();
+    world.change("mount./mnt/x:device", Some("tmpfs"));
+    assert_eq!(
+        rows(&mut world),
+        ["/mnt/x is mounted from tmpfs (and unit.mnt-x.mount:state) by root"]
+    );
+}
+
+#[test]
+fn a_package_that_says_nothing_of_a_setting_did_not_change_it_and_time_itself_has_no_cause() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let now = world.second;
+    world.shadows.settings.observe(&SettingChange {
+        id: setting("sysctl.vm.swappiness"),
+        at: at(now),
+        after: Some(at(now - 300)),
+        from: Some(Value::Int(60)),
+        to: Some(Value::Int(10)),
+        by: None,
+        backfilled: false,
+    });
+    world
+        .shadows
+        .events
+        .push_back(event(EventKind::Package, "install tree 2.1.0", now - 100));
+    assert_eq!(world.judge()[0].causes, []);
+    let mut world = World::new(&[]);
+    world.shadows.events.push_back(event(
+        EventKind::Login,
+        "sudo: sysctl -w vm.swappiness=10",
+        world.second - 1,
+    ));
+    world.change("sysctl.vm.swappiness", Some("10"));
+    assert_eq!(world.judge()[0].causes.len(), 1);
+
+    let names = ["cert./etc/ssl/a.pem.left_secs", "fs./mnt.used_pct"];
+    let mut world = World::new(&names);
+    world.steps(14, &["fs./mnt.used_pct"], 50.0);
+    world.metric(names[0]).limit = above(90.0);
+    let findings = world.steps(3, &names, 50.0);
+    let expiry = findings.iter().find(|one| one.mark == Mark::Breach).unwrap();
+    assert_eq!(expiry.causes, []);
 }

@@ -57,7 +57,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.sysctl.d/99-x.conf", Some(new), None),
                 ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), None),
             ],
-            "sysctl -w vm.swappiness=60\nrm -i /etc/sysctl.d/99-x.conf\n# then: sysctl --system\n",
+            "sysctl -w vm.swappiness=60\nrm -- /etc/sysctl.d/99-x.conf && sysctl --system\n",
         ),
         // Mounts.
         (
@@ -136,6 +136,68 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
             &[("unit.x.service:state", None, Some("active"))],
             "systemctl start -- x.service\n",
         ),
+        // What was added to a unit that was there before: never the unit itself.
+        (
+            &[
+                ("etc.systemd/system/nginx.service.d/limits.conf", Some(new), None),
+                ("unit.nginx.service:Service.LimitNOFILE", Some("4096"), None),
+                (
+                    "unit.nginx.service:files",
+                    Some("[]/etc/systemd/system/nginx.service.d/limits.conf"),
+                    None,
+                ),
+            ],
+            "rm -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
+        ),
+        (
+            &[
+                ("unit.nginx.service:Service.LimitNOFILE", Some("4096"), None),
+                (
+                    "unit.nginx.service:files",
+                    Some("[]/etc/systemd/system/nginx.service.d/limits.conf"),
+                    None,
+                ),
+            ],
+            "rm -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
+        ),
+        (
+            &[("unit.nginx.service:state", Some("active"), None)],
+            "systemctl stop -- nginx.service\n",
+        ),
+        // A unit that is new, with its file: stopped before its file goes.
+        (
+            &[
+                ("etc.systemd/system/x.service", Some(new), None),
+                ("unit.x.service:enabled", Some("enabled"), None),
+            ],
+            "systemctl disable --now -- x.service\nrm -- /etc/systemd/system/x.service && systemctl daemon-reload\n",
+        ),
+        // Accounts: the files follow.
+        (
+            &[
+                ("account.user.carol:uid", Some("1001"), None),
+                ("account.user.carol:shell", Some("/bin/bash"), None),
+                ("account.group.carol:gid", Some("1001"), None),
+                ("etc.passwd:carol", Some("x"), None),
+                ("etc.subuid:content", Some("blake3 2"), Some("blake3 1")),
+            ],
+            "userdel -- carol\n! getent group carol > /dev/null || groupdel -- carol\n",
+        ),
+        (
+            &[
+                ("account.user.carol:uid", None, Some("1001")),
+                ("account.user.carol:shell", None, Some("/bin/bash")),
+            ],
+            "useradd --uid 1001 --shell /bin/bash -- carol\n",
+        ),
+        // Jobs follow from their file.
+        (
+            &[
+                ("etc.cron.d/backup", Some(new), None),
+                ("cron./etc/cron.d/backup:root tar", Some("0 3 * * *"), None),
+            ],
+            "rm -- /etc/cron.d/backup\n",
+        ),
         // The network.
         (
             &[("net.eth0.mtu", Some("9000"), Some("1500"))],
@@ -166,7 +228,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         ),
         (
             &[("net.hosts.db", Some("[]10.0.0.9"), Some("[]10.0.0.5"))],
-            "# by hand: in /etc/hosts give db 10.0.0.5; it has 10.0.0.9\n",
+            "# by hand: in /etc/hosts the line `10.0.0.5 db` again; it has 10.0.0.9\n",
         ),
         (
             &[("net.hosts.db", Some("[]10.0.0.9"), None)],
@@ -188,7 +250,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         // Files.
         (
             &[("etc.ssh/sshd_config:PermitRootLogin", Some("yes"), Some("no"))],
-            "# by hand: in /etc/ssh/sshd_config set PermitRootLogin to no (or off, false: as the file spells it); it is `true`\n\
+            "# by hand: in /etc/ssh/sshd_config the line `PermitRootLogin no` again; it is `true`\n\
              # then: sshd -t && systemctl reload ssh\n",
         ),
         (
@@ -196,7 +258,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.ssh/sshd_config:PermitRootLogin", Some("yes"), Some("no")),
                 ("sshd.permitrootlogin", Some("yes"), Some("no")),
             ],
-            "# by hand: in /etc/ssh/sshd_config set PermitRootLogin to no (or off, false: as the file spells it); it is `true`\n\
+            "# by hand: in /etc/ssh/sshd_config the line `PermitRootLogin no` again; it is `true`\n\
              # then: sshd -t && systemctl reload ssh\n",
         ),
         (
@@ -212,7 +274,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.cron.d/x", Some(new), None),
                 ("etc.cron.d/x:content", Some("blake3 1"), None),
             ],
-            "rm -i /etc/cron.d/x\n",
+            "rm -- /etc/cron.d/x\n",
         ),
         (
             &[("etc.app.conf", Some("[]mode=0666 owner=0:0"), Some(new))],

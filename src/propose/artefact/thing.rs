@@ -1,9 +1,9 @@
 //! Everything but packages: one thing at a time, its settings together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Line, Wanted, package, plain, quote, secret};
-use crate::domain::{Subject, Value};
+use super::{Line, Wanted, account, interface, package, plain, quote, secret, unit};
+use crate::domain::{Subject, Value, holds_accounts, unit_of};
 
 /// Lines for all of `settings`, a thing at a time, in their order.
 pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
@@ -12,8 +12,39 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
     let of_ssh =
         |wanted: &Wanted<'_>| matches!(wanted.subject(), Subject::File { path, .. } if path.starts_with("ssh/"));
     let edited = settings.iter().any(of_ssh);
-    // What the server says follows from its files.
-    let follows = |wanted: &&Wanted<'_>| edited && matches!(wanted.subject(), Subject::Sshd(_));
+    let account = |wanted: &Wanted<'_>| {
+        matches!(
+            wanted.subject(),
+            Subject::Account {
+                kind: "user" | "group",
+                ..
+            }
+        )
+    };
+    let accounts = settings.iter().any(account);
+    let files: BTreeSet<String> = settings.iter().filter_map(|wanted| wanted.subject().file()).collect();
+    let units: BTreeSet<&str> = settings
+        .iter()
+        .filter_map(|wanted| match wanted.subject() {
+            Subject::File { path, .. } => unit_of(path),
+            _ => None,
+        })
+        .collect();
+    // What the server says follows from its files, and so do what a unit is made of, jobs and certificates; the files of accounts
+    // follow from the accounts.
+    let follows = |wanted: &&Wanted<'_>| match wanted.subject() {
+        Subject::Sshd(_) => edited,
+        Subject::File { path, .. } => accounts && holds_accounts(path),
+        Subject::Unit {
+            part: "state" | "enabled",
+            ..
+        } => false,
+        Subject::Unit { name, .. } => units.contains(name),
+        Subject::Cron { table, .. } => files.iter().any(|file| file.starts_with(table)),
+        Subject::Certificate { path, .. } => files.contains(path),
+        Subject::Account { kind: "sudo", .. } => files.iter().any(|file| file.starts_with("/etc/sudoers")),
+        _ => false,
+    };
     for wanted in settings.iter().filter(|wanted| !follows(wanted)) {
         let thing = wanted.subject().thing();
         match things.iter_mut().find(|(known, _)| *known == thing) {
@@ -21,18 +52,34 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
             _ => things.push((thing, vec![*wanted])),
         }
     }
+    // A unit is stopped while its file is there, a group goes after its users.
+    things.sort_by_key(|(_, parts)| match parts[0].subject() {
+        Subject::File { .. } => 2,
+        Subject::Account { kind: "group", .. } => 1,
+        _ => 0,
+    });
+    // One reload for all that was edited, each once, after the last of its files: in the same line, or a shell that asks something
+    // takes the next line for the answer.
+    let mut reloads: Vec<(&str, usize)> = Vec::new();
     for (_, parts) in &things {
-        lines.extend(of(parts));
-    }
-    // One reload for all that was edited, each once.
-    let mut reloads: Vec<Line> = Vec::new();
-    for wanted in settings {
-        if let Subject::File { path, .. } = wanted.subject() {
-            reloads.extend(reload(path).map(|how| Line::Note(format!("then: {how}"))));
+        let own = of(parts);
+        if own.is_empty() {
+            continue;
+        }
+        lines.extend(own);
+        if let Some(how) = reload_of(&parts[0]) {
+            reloads.retain(|(known, _)| *known != how);
+            reloads.push((how, lines.len() - 1));
         }
     }
-    reloads.dedup();
-    lines.extend(reloads);
+    let mut notes = Vec::new();
+    for (how, place) in reloads {
+        match &mut lines[place] {
+            Line::Command(command) => *command = format!("{command} && {how}"),
+            _ => notes.push(Line::Note(format!("then: {how}"))),
+        }
+    }
+    lines.extend(notes);
     lines
 }
 
@@ -49,24 +96,29 @@ fn of(parts: &[Wanted<'_>]) -> Vec<Line> {
     let whole: Option<Vec<Line>> = match first.subject() {
         Subject::Mount { point, .. } => mount(point, parts),
         Subject::File { path, .. } => file(path, parts),
-        Subject::Interface { name, .. } => interface(name, parts),
-        Subject::Unit { name, .. } if parts.iter().all(|part| part.value.is_none()) => {
-            quote(name).map(|unit| vec![Line::Command(format!("systemctl disable --now -- {unit}"))])
-        }
+        Subject::Interface { name, .. } => interface::lines(name, parts),
+        Subject::Unit { name, .. } => unit::lines(name, parts),
+        Subject::Account { kind, name, .. } => account::lines(kind, name, parts),
         _ => None,
     };
     whole.unwrap_or_else(|| parts.iter().filter_map(part).collect())
 }
 
 /// The line for a setting by itself; `None` where there is nothing to do.
-fn part(wanted: &Wanted<'_>) -> Option<Line> {
+pub(super) fn part(wanted: &Wanted<'_>) -> Option<Line> {
     let (subject, value) = (wanted.subject(), wanted.value);
     let command = match (subject, value) {
         (_, Some(value)) if secret(value) => None,
         (Subject::Sysctl(name), Some(value)) => {
             quote(&format!("{name}={}", plain(value))).map(|word| format!("sysctl -w {word}"))
         }
-        (Subject::Unit { name, .. }, Some(value)) => unit(name, wanted.was, &plain(value)),
+        (
+            Subject::Unit {
+                name,
+                part: "state" | "enabled",
+            },
+            Some(value),
+        ) => unit::state(name, wanted.was, &plain(value)),
         (Subject::Route { to, interface }, value) => route(to, interface, wanted.was, value),
         (Subject::Hardware(name), value) => match hardware(name, value) {
             Some(command) => command,
@@ -79,7 +131,7 @@ fn part(wanted: &Wanted<'_>) -> Option<Line> {
 }
 
 /// What a person has to do where no command is safe or known.
-fn by_hand(wanted: &Wanted<'_>) -> String {
+pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
     let (now, target) = (now(wanted), target(wanted.value));
     match wanted.subject() {
         Subject::File { path, key: "content" } => {
@@ -97,6 +149,13 @@ fn by_hand(wanted: &Wanted<'_>) -> String {
                 _ => target,
             };
             match wanted.value {
+                Some(Value::Bool(on)) if path.starts_with("ssh/") => {
+                    let word = if *on { "yes" } else { "no" };
+                    format!("in /etc/{path} the line `{key} {word}` again; it {now}")
+                }
+                Some(value) if path.starts_with("ssh/") && !secret(value) => {
+                    format!("in /etc/{path} the line `{key} {value}` again; it {now}")
+                }
                 Some(_) => format!("in /etc/{path} set {key} to {spelled}; it {now}"),
                 None => format!("in /etc/{path} remove {key}; it {now}"),
             }
@@ -104,7 +163,7 @@ fn by_hand(wanted: &Wanted<'_>) -> String {
         Subject::HostName(name) => {
             let addresses = |value: Option<&Value>| value.map(ToString::to_string);
             match (addresses(wanted.was), addresses(wanted.value)) {
-                (Some(was), Some(wants)) => format!("in /etc/hosts give {name} {wants}; it has {was}"),
+                (Some(was), Some(wants)) => format!("in /etc/hosts the line `{wants} {name}` again; it has {was}"),
                 (Some(was), None) => format!("in /etc/hosts remove {name} from the line of {was}"),
                 (None, Some(wants)) => format!("in /etc/hosts add the line `{wants} {name}`"),
                 (None, None) => format!("in /etc/hosts look at {name}"),
@@ -145,14 +204,34 @@ fn by_hand(wanted: &Wanted<'_>) -> String {
         Subject::Sysctl(name) if wanted.value.is_none() => {
             format!("{name} came with a kernel module or an interface, and goes with it; it {now}")
         }
+        Subject::Unit { name, part } if !matches!(part, "state" | "enabled") => {
+            format!(
+                "{part} of {name} {now}, was {target}: put its files back (`systemctl cat {name}` names them), then systemctl daemon-reload"
+            )
+        }
         Subject::Unit { name, .. } if wanted.was.is_none() => {
             format!("unit {name} is missing: bring its file back, then `systemctl daemon-reload`")
+        }
+        Subject::Cron { table, command } if wanted.value.is_none() => {
+            format!("in {table} remove the line of `{command}`; it {now}")
+        }
+        Subject::Cron { table, command } => format!("in {table} run `{command}` at {target}; it {now}"),
+        Subject::Certificate { path, part } => {
+            format!("put the certificate {path} back from a copy: its {part} {now}, was {target}")
+        }
+        Subject::Account { part, .. } => {
+            let of = if part.is_empty() {
+                String::new()
+            } else {
+                format!("{part} of ")
+            };
+            format!("set {of}{} to {target}; it {now}", wanted.subject().thing())
         }
         subject => format!("set {} to {target}; it {now}", subject.thing()),
     }
 }
 
-fn target(value: Option<&Value>) -> String {
+pub(super) fn target(value: Option<&Value>) -> String {
     match value {
         Some(value) if secret(value) => "the secret it was (only its hash is known here)".into(),
         Some(value) => format!("`{value}`"),
@@ -160,11 +239,18 @@ fn target(value: Option<&Value>) -> String {
     }
 }
 
-fn now(wanted: &Wanted<'_>) -> String {
+pub(super) fn now(wanted: &Wanted<'_>) -> String {
     match wanted.was {
         Some(was) if secret(was) => "holds a secret".into(),
         Some(was) => format!("is `{was}`"),
         None => "is missing".into(),
+    }
+}
+
+fn reload_of(wanted: &Wanted<'_>) -> Option<&'static str> {
+    match wanted.subject() {
+        Subject::File { path, .. } => reload(path),
+        _ => None,
     }
 }
 
@@ -246,7 +332,7 @@ fn file(path: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
         .iter()
         .find(|wanted| matches!(wanted.subject(), Subject::File { key: "", .. }));
     match itself.map(|wanted| (wanted.was, wanted.value)) {
-        Some((Some(_), None)) => return Some(vec![Line::Command(format!("rm -i {full}"))]),
+        Some((Some(_), None)) => return Some(vec![Line::Command(format!("rm -- {full}"))]),
         Some((None, Some(Value::List(_)))) => {
             let back = format!("put /etc/{path} back from a copy");
             let package = format!(
@@ -288,95 +374,6 @@ fn file(path: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
         }
     }
     Some(lines)
-}
-
-fn unit(name: &str, was: Option<&Value>, value: &str) -> Option<String> {
-    let masked = was.is_some_and(|was| plain(was) == "masked");
-    let verb = match value {
-        "active" => "start",
-        "inactive" => "stop",
-        "enabled" => "enable",
-        "masked" => "mask",
-        _ if masked => "unmask",
-        "disabled" => "disable",
-        _ => return None,
-    };
-    Some(format!("systemctl {verb} -- {}", quote(name)?))
-}
-
-/// An interface that came as a whole, or single properties of one that is there.
-fn interface(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
-    let device = quote(name)?;
-    let gone = |wanted: &Wanted<'_>| matches!(wanted.subject(), Subject::Interface { part: "mtu", .. });
-    if let Some(whole) = parts.iter().find(|wanted| gone(wanted)) {
-        match (whole.was, whole.value) {
-            (Some(_), None) => return Some(vec![Line::Command(format!("ip link delete dev {device}"))]),
-            (None, Some(_)) => {
-                let line =
-                    format!("bring interface {name} back: its cable or driver, or `ip link add`; then its addresses");
-                return Some(vec![Line::ByHand(line)]);
-            }
-            _ => {}
-        }
-    }
-    let mut lines = Vec::new();
-    for wanted in parts {
-        let Subject::Interface { part: what, .. } = wanted.subject() else {
-            continue;
-        };
-        if what == "addresses" {
-            lines.extend(addresses(&device, wanted));
-            continue;
-        }
-        let word = wanted
-            .value
-            .filter(|value| !secret(value))
-            .and_then(|value| quote(&plain(value)));
-        let command = word.and_then(|word| match what {
-            "mtu" => Some(format!("ip link set dev {device} mtu {word}")),
-            "tx_queue_len" => Some(format!("ip link set dev {device} txqueuelen {word}")),
-            "mac" => Some(format!("ip link set dev {device} address {word}")),
-            "operstate" if matches!(word.as_str(), "up" | "down") => Some(format!("ip link set dev {device} {word}")),
-            "speed_mbit" => Some(format!("ethtool -s {device} speed {word}")),
-            "duplex" => Some(format!("ethtool -s {device} duplex {word}")),
-            _ => None,
-        });
-        lines.push(command.map_or_else(
-            || {
-                Line::ByHand(format!(
-                    "set {what} of interface {name} to {}; it {}",
-                    target(wanted.value),
-                    now(wanted)
-                ))
-            },
-            Line::Command,
-        ));
-    }
-    Some(lines)
-}
-
-/// The addresses that are too many, and those that are missing.
-fn addresses(device: &str, wanted: &Wanted<'_>) -> Vec<Line> {
-    let empty = BTreeMap::new();
-    let list = |value: Option<&'_ Value>| match value {
-        Some(Value::List(items)) => items.clone(),
-        _ => empty.clone(),
-    };
-    let (was, wants) = (list(wanted.was), list(wanted.value));
-    let each = |from: &BTreeMap<_, Value>, but: &BTreeMap<_, Value>, verb: &str| -> Vec<Line> {
-        let missing = from.keys().filter(|address| !but.contains_key(*address));
-        missing
-            .filter_map(|address: &std::sync::Arc<str>| {
-                Some(Line::Command(format!(
-                    "ip address {verb} {} dev {device}",
-                    quote(address)?
-                )))
-            })
-            .collect()
-    };
-    let mut lines = each(&was, &wants, "del");
-    lines.extend(each(&wants, &was, "add"));
-    lines
 }
 
 fn route(to: &str, interface: &str, was: Option<&Value>, value: Option<&Value>) -> Option<String> {

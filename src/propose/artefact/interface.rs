@@ -1,0 +1,84 @@
+//! Network interfaces and their addresses.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Line, Wanted, plain, quote, secret,
+    thing::{now, target},
+};
+use crate::domain::{Subject, Value};
+
+/// An interface that came as a whole, or single properties of one that is there.
+pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
+    let device = quote(name)?;
+    let gone = |wanted: &Wanted<'_>| matches!(wanted.subject(), Subject::Interface { part: "mtu", .. });
+    if let Some(whole) = parts.iter().find(|wanted| gone(wanted)) {
+        match (whole.was, whole.value) {
+            (Some(_), None) => return Some(vec![Line::Command(format!("ip link delete dev {device}"))]),
+            (None, Some(_)) => {
+                let line =
+                    format!("bring interface {name} back: its cable or driver, or `ip link add`; then its addresses");
+                return Some(vec![Line::ByHand(line)]);
+            }
+            _ => {}
+        }
+    }
+    let mut lines = Vec::new();
+    for wanted in parts {
+        let Subject::Interface { part: what, .. } = wanted.subject() else {
+            continue;
+        };
+        if what == "addresses" {
+            lines.extend(addresses(&device, wanted));
+            continue;
+        }
+        let word = wanted
+            .value
+            .filter(|value| !secret(value))
+            .and_then(|value| quote(&plain(value)));
+        let command = word.and_then(|word| match what {
+            "mtu" => Some(format!("ip link set dev {device} mtu {word}")),
+            "tx_queue_len" => Some(format!("ip link set dev {device} txqueuelen {word}")),
+            "mac" => Some(format!("ip link set dev {device} address {word}")),
+            "operstate" if matches!(word.as_str(), "up" | "down") => Some(format!("ip link set dev {device} {word}")),
+            "speed_mbit" => Some(format!("ethtool -s {device} speed {word}")),
+            "duplex" => Some(format!("ethtool -s {device} duplex {word}")),
+            _ => None,
+        });
+        lines.push(command.map_or_else(
+            || {
+                Line::ByHand(format!(
+                    "set {what} of interface {name} to {}; it {}",
+                    target(wanted.value),
+                    now(wanted)
+                ))
+            },
+            Line::Command,
+        ));
+    }
+    Some(lines)
+}
+
+/// The addresses that are too many, and those that are missing.
+fn addresses(device: &str, wanted: &Wanted<'_>) -> Vec<Line> {
+    let empty = BTreeMap::new();
+    let list = |value: Option<&'_ Value>| match value {
+        Some(Value::List(items)) => items.clone(),
+        _ => empty.clone(),
+    };
+    let (was, wants) = (list(wanted.was), list(wanted.value));
+    let each = |from: &BTreeMap<_, Value>, but: &BTreeMap<_, Value>, verb: &str| -> Vec<Line> {
+        let missing = from.keys().filter(|address| !but.contains_key(*address));
+        missing
+            .filter_map(|address: &std::sync::Arc<str>| {
+                Some(Line::Command(format!(
+                    "ip address {verb} {} dev {device}",
+                    quote(address)?
+                )))
+            })
+            .collect()
+    };
+    let mut lines = each(&was, &wants, "del");
+    lines.extend(each(&wants, &was, "add"));
+    lines
+}

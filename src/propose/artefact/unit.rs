@@ -1,0 +1,76 @@
+//! systemd units: stopped, disabled, and rid of what was added to them.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Line, Wanted, plain, quote,
+    thing::{by_hand, part},
+};
+use crate::domain::{Subject, Value};
+
+/// A unit that came is disabled, one that only runs is stopped, and what was added to one is taken away; `None` for anything else.
+pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
+    let is = |part: &str, wanted: &Wanted<'_>| matches!(wanted.subject(), Subject::Unit { part: theirs, .. } if theirs == part);
+    let came = |part: &str| {
+        parts
+            .iter()
+            .find(|wanted| is(part, wanted) && wanted.was.is_some() && wanted.value.is_none())
+    };
+    let unit = quote(name)?;
+    if came("enabled").is_some() {
+        return Some(vec![Line::Command(format!("systemctl disable --now -- {unit}"))]);
+    }
+    let mut lines = Vec::new();
+    if let Some(state) = came("state") {
+        // What stands still needs no stop.
+        let runs = state.was.is_some_and(|was| plain(was) == "active");
+        lines.extend(runs.then(|| Line::Command(format!("systemctl stop -- {unit}"))));
+    }
+    let set = |wanted: &&Wanted<'_>| (is("state", wanted) || is("enabled", wanted)) && wanted.value.is_some();
+    lines.extend(parts.iter().filter(set).filter_map(part));
+    let defines = |wanted: &&Wanted<'_>| !is("state", wanted) && !is("enabled", wanted);
+    if let Some(defined) = parts.iter().find(defines) {
+        let files = parts.iter().find(|wanted| is("files", wanted));
+        lines.push(files.and_then(added).unwrap_or_else(|| Line::ByHand(by_hand(defined))));
+    }
+    Some(lines)
+}
+
+/// The command that takes away the files that were added to a unit, where that is all that happened to them.
+fn added(files: &Wanted<'_>) -> Option<Line> {
+    let Some(Value::List(now)) = files.was else { return None };
+    let empty = BTreeMap::new();
+    let before = match files.value {
+        Some(Value::List(before)) => before,
+        None => &empty,
+        Some(_) => return None,
+    };
+    if before.keys().any(|path| !now.contains_key(path)) {
+        return None;
+    }
+    let paths: Option<Vec<String>> = now
+        .keys()
+        .filter(|path| !before.contains_key(*path))
+        .map(|path| quote(path).filter(|_| path.starts_with("/etc/")))
+        .collect();
+    let paths = paths.filter(|paths| !paths.is_empty())?;
+    Some(Line::Command(format!(
+        "rm -- {} && systemctl daemon-reload",
+        paths.join(" ")
+    )))
+}
+
+/// The command that brings a unit into that state; `None` where none does.
+pub(super) fn state(name: &str, was: Option<&Value>, value: &str) -> Option<String> {
+    let masked = was.is_some_and(|was| plain(was) == "masked");
+    let verb = match value {
+        "active" => "start",
+        "inactive" => "stop",
+        "enabled" => "enable",
+        "masked" => "mask",
+        _ if masked => "unmask",
+        "disabled" => "disable",
+        _ => return None,
+    };
+    Some(format!("systemctl {verb} -- {}", quote(name)?))
+}
