@@ -1,6 +1,6 @@
 //! Everything but packages: one thing at a time, its settings together.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::{Line, Wanted, account, interface, package, plain, quote, secret, unit};
 use crate::domain::{Subject, Value, holds_accounts, unit_of};

@@ -73,7 +73,8 @@ fn changes(state: &State, id: &SeriesId) -> Vec<SettingChange> {
         changes.extend(state.setting.history.iter().filter(|change| change.at <= now).cloned());
     }
     let last = row(state, id).and_then(|row| row.last_change.as_deref());
-    if let Some(last) = last.filter(|last| changes.last().is_none_or(|newest| newest.at < last.at)) {
+    let newer = |last: &&SettingChange| last.at <= now && changes.last().is_none_or(|newest| newest.at < last.at);
+    if let Some(last) = last.filter(newer) {
         changes.push(last.clone());
     }
     changes

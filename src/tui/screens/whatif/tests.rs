@@ -215,8 +215,19 @@ fn four_keeps_the_scenario_as_a_proposal() {
     assert_eq!(kept.id.0, 0);
     let text = fixture::text(&crate::tui::view_to_buffer(&state, 80, 24));
     assert!(text.contains("kept") && text.contains("#0 db-01"), "{text}");
-    crate::tui::update(&mut state, fixture::key(KeyCode::Char('d')));
-    assert_ne!(proposals::selected(&state).unwrap().id.0, 0);
+    for code in [
+        KeyCode::Char('d'),
+        KeyCode::Char('n'),
+        KeyCode::Char('o'),
+        KeyCode::Enter,
+    ] {
+        crate::tui::update(&mut state, fixture::key(code));
+    }
+    assert_ne!(
+        proposals::selected(&state).unwrap().id.0,
+        0,
+        "it is gone once a reason is given"
+    );
 }
 
 #[test]
