@@ -518,7 +518,7 @@ mod tests {
     #[test]
     fn a_source_that_is_none_is_told_with_the_nearest() {
         let says = |text: &str| {
-            super::super::parse(text.as_bytes(), "f", &[]).unwrap_err()[0]
+            crate::config::read::parse(text.as_bytes(), "f", &[]).unwrap_err()[0]
                 .says
                 .clone()
         };
@@ -527,7 +527,7 @@ mod tests {
             "sources.off names \"sysctrl\", which is no source; did you mean sysctl?"
         );
         assert!(says("sources.off = [\"nosuchsource\"]").contains("which is no source"));
-        assert!(super::super::parse(b"sources.off = [\"sysctl\", \"fs-remote\"]", "f", &[]).is_ok());
+        assert!(crate::config::read::parse(b"sources.off = [\"sysctl\", \"fs-remote\"]", "f", &[]).is_ok());
     }
 
     #[test]

@@ -63,7 +63,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     match charted.filter(|_| charts) {
         Some(chart) => charted_lane(state, chart, stretch, &mut page),
         None if charts => {
-            page.line(Role::Dim, " no metric is known that this entry touches");
+            page.line(Role::Dim, " none of the metrics above has to do with this entry");
             (0..9).for_each(|_| page.line(Role::Text, ""));
         }
         None => {}
