@@ -239,6 +239,10 @@ impl Asked<'_> {
                     (_, count) => report::line(format!("{count} settings of {} changed", scope_of(&head.id))),
                 };
                 let named = group.iter().any(|change| self.acts_on(&change.id));
+                // No setting changes because another one did: whoever changed both is the cause.
+                if self.effect.declared && !named {
+                    return None;
+                }
                 let prior = if named { SETTING * NAMESAKE } else { SETTING };
                 Some(self.cause(Some(head.id.clone()), what, times, self.odds(prior, times, count)))
             })
