@@ -234,7 +234,7 @@ fn told(
                 &format!("{} by the baseline", words::shown(accepted.as_ref())),
                 2,
             );
-        } else if row.value.is_some() {
+        } else if row.value.is_some() && findings(state, id).next().is_none() {
             say("SHOULD", "as it is: the baseline has the same", 1);
         }
         if row.value.is_some() {
@@ -257,7 +257,7 @@ fn told(
     for proposal in proposals(state, id).take(2) {
         let score = proposal.factors.score();
         say(
-            "PROPOSED",
+            "PROPOSE",
             &format!("#{} {} (score {score:.1}): 4 shows it", proposal.id.0, proposal.title),
             2,
         );
