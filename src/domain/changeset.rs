@@ -105,6 +105,19 @@ impl Change {
         }
     }
 
+    /// What takes it back; `None` for what is no setting.
+    #[must_use]
+    pub fn taken_back(&self) -> Option<Self> {
+        match self {
+            Self::Setting { id, from, to } => Some(Self::Setting {
+                id: id.clone(),
+                from: to.clone(),
+                to: from.clone(),
+            }),
+            Self::Capacity { .. } | Self::Traffic { .. } => None,
+        }
+    }
+
     /// Reads a change as typed: `sysctl.vm.swappiness 60 -> 10`, `sysctl.vm.swappiness=10`, `cpu x2`, `traffic x1.5`.
     ///
     /// A name with a resource (`host:web-1/cpu x2`) is taken as it is; without one it belongs to `here`.

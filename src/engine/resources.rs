@@ -43,9 +43,11 @@ pub(super) fn resources(
             *part = row.now.map(|(_, value)| (value, trend(&row.id)));
         }
     }
-    for row in settings {
-        let id = &row.id.resource;
-        rows.entry(id).or_insert_with(|| ResourceRow::new(id)).settings += 1;
+    // They come by resource: thousands of them, and one look-up for each resource.
+    for of_one in settings.chunk_by(|a, b| a.id.resource == b.id.resource) {
+        let id = &of_one[0].id.resource;
+        let resource = rows.entry(id).or_insert_with(|| ResourceRow::new(id));
+        resource.settings += of_one.len() as u32;
     }
     for (id, mark) in marks {
         if let Some(resource) = rows.get_mut(&id.resource) {

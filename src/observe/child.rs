@@ -3,7 +3,7 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    process::{Command, Stdio},
+    process::{Child, ChildStdout, Command, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -25,11 +25,15 @@ pub(super) fn ask(program: &str, args: &[&str]) -> Result<Vec<u8>, ObserveError>
     ask_within(LIMIT, program, args)
 }
 
-fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, ObserveError> {
-    let fault = |why: String| ObserveError::Io {
+fn fault(program: &str, why: String) -> ObserveError {
+    ObserveError::Io {
         what: program.to_owned(),
         source: std::io::Error::other(why),
-    };
+    }
+}
+
+/// Starts `program` in the C locale without input, and gives what it writes to its standard output.
+fn start(program: &str, args: &[&str]) -> Result<(Child, ChildStdout), ObserveError> {
     let mut child = Command::new(program)
         .args(args)
         .env("LC_ALL", "C")
@@ -39,6 +43,17 @@ fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, 
         .spawn()
         .map_err(|source| failed(program.as_ref(), source))?;
     let stdout = child.stdout.take().expect("standard output was asked for");
+    Ok((child, stdout))
+}
+
+/// Ends one that says nothing for too long. A program in uninterruptible sleep does not die now; another thread waits for it.
+fn give_up(mut child: Child) {
+    let _ = child.kill();
+    thread::spawn(move || child.wait());
+}
+
+fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, ObserveError> {
+    let (mut child, stdout) = start(program, args)?;
     // A thread reads, so that the wait has an end whatever the program does.
     let (told, answer) = mpsc::sync_channel(1);
     thread::spawn(move || {
@@ -53,17 +68,15 @@ fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, 
             let ended = child.kill().and_then(|()| child.wait());
             match ended {
                 Ok(status) if output.is_empty() && status.code().is_some_and(|code| code != 0) => {
-                    Err(fault(format!("ended with {status}")))
+                    Err(fault(program, format!("ended with {status}")))
                 }
                 _ => Ok(output),
             }
         }
         Ok(Err(source)) => Err(failed(program.as_ref(), source)),
         Err(_) => {
-            // A program in uninterruptible sleep does not die now; another thread waits for it.
-            let _ = child.kill();
-            thread::spawn(move || child.wait());
-            Err(fault(format!("no answer within {} s", limit.as_secs())))
+            give_up(child);
+            Err(fault(program, format!("no answer within {} s", limit.as_secs())))
         }
     }
 }
@@ -78,15 +91,7 @@ const PART: usize = 64 << 10;
 /// # Errors
 /// As [`ask`], the time counted anew whenever it wrote something.
 pub(super) fn each_line(program: &str, args: &[&str], mut each: impl FnMut(&[u8])) -> Result<(), ObserveError> {
-    let mut child = Command::new(program)
-        .args(args)
-        .env("LC_ALL", "C")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .map_err(|source| failed(program.as_ref(), source))?;
-    let stdout = child.stdout.take().expect("standard output was asked for");
+    let (mut child, stdout) = start(program, args)?;
     let (told, parts) = mpsc::sync_channel::<Vec<u8>>(2);
     thread::spawn(move || {
         let mut lines = BufReader::new(stdout);
@@ -112,12 +117,8 @@ pub(super) fn each_line(program: &str, args: &[&str], mut each: impl FnMut(&[u8]
                 return Ok(());
             }
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                let _ = child.kill();
-                thread::spawn(move || child.wait());
-                return Err(ObserveError::Io {
-                    what: program.to_owned(),
-                    source: std::io::Error::other(format!("no answer within {} s", LIMIT.as_secs())),
-                });
+                give_up(child);
+                return Err(fault(program, format!("no answer within {} s", LIMIT.as_secs())));
             }
         }
     }

@@ -9,7 +9,7 @@ mod unit;
 use std::sync::Arc;
 
 use super::shell::quote;
-use crate::domain::{Artefact, SeriesId, Subject, Value};
+use crate::domain::{Artefact, Change, SeriesId, Subject, Value};
 
 /// What a change of settings takes: its text, and what it costs.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,6 +33,18 @@ pub(super) struct Wanted<'a> {
 }
 
 impl<'a> Wanted<'a> {
+    /// What a change wants; `None` for what is no setting.
+    pub fn by(change: &'a Change) -> Option<Self> {
+        match change {
+            Change::Setting { id, from, to } => Some(Self {
+                id,
+                was: from.as_ref(),
+                value: to.as_ref(),
+            }),
+            Change::Capacity { .. } | Change::Traffic { .. } => None,
+        }
+    }
+
     pub fn subject(&self) -> Subject<'a> {
         Subject::of(&self.id.name)
     }

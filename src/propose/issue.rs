@@ -18,33 +18,13 @@ const FITS: f64 = 0.7;
 pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now: Timestamp) -> Option<Candidate> {
     let rule = options.rules.get(finding.rule.as_deref()?)?;
     let fix = found(&options.rules, &rule.id, &finding.series, shadows, now)?.fix;
-    let wanted: Vec<Wanted<'_>> = fix
-        .active()
-        .filter_map(|change| match change {
-            Change::Setting { id, from, to } => Some(Wanted {
-                id,
-                was: from.as_ref(),
-                value: to.as_ref(),
-            }),
-            Change::Capacity { .. } | Change::Traffic { .. } => None,
-        })
-        .collect();
+    let wanted: Vec<Wanted<'_>> = fix.active().filter_map(Wanted::by).collect();
     let way = artefact::set(&wanted)?;
     let about = wanted.first()?.id.name.strip_prefix("sysctl.").and_then(known::sysctl);
     let restart = about.map_or("", |known| known.restart);
     let says: Vec<String> = fix.active().map(ToString::to_string).collect();
-    let undo: Vec<String> = fix
-        .active()
-        .filter_map(|change| match change {
-            Change::Setting { id, from, to } => Some(Change::Setting {
-                id: id.clone(),
-                from: to.clone(),
-                to: from.clone(),
-            }),
-            _ => None,
-        })
-        .map(|change| change.to_string())
-        .collect();
+    let undo = fix.active().filter_map(Change::taken_back);
+    let undo: Vec<String> = undo.map(|change| change.to_string()).collect();
     Some(Candidate {
         kind: ProposalKind::Adjust,
         key: says.iter().map(|change| format!("{change}\n")).collect(),

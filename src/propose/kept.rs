@@ -21,17 +21,7 @@ const BREACH: f64 = 10.0;
 pub fn kept(outcome: &Outcome, id: ProposalId, now: Timestamp) -> Option<Proposal> {
     let active: Vec<&Change> = outcome.changes.active().collect();
     let first = active.first()?;
-    let wanted: Vec<Wanted<'_>> = active
-        .iter()
-        .filter_map(|change| match change {
-            Change::Setting { id, from, to } => Some(Wanted {
-                id,
-                was: from.as_ref(),
-                value: to.as_ref(),
-            }),
-            Change::Capacity { .. } | Change::Traffic { .. } => None,
-        })
-        .collect();
+    let wanted: Vec<Wanted<'_>> = active.iter().copied().filter_map(Wanted::by).collect();
     let way = artefact::set(&wanted);
     let by_hand = active
         .iter()
@@ -123,15 +113,9 @@ fn impact(outcome: &Outcome) -> f64 {
 }
 
 fn undone(change: &Change) -> String {
-    match change {
-        Change::Setting { id, from, to } => Change::Setting {
-            id: id.clone(),
-            from: to.clone(),
-            to: from.clone(),
-        }
-        .to_string(),
-        other => format!("take back {other}"),
-    }
+    change
+        .taken_back()
+        .map_or_else(|| format!("take back {change}"), |back| back.to_string())
 }
 
 #[cfg(test)]

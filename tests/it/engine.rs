@@ -3,7 +3,7 @@
 use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
 
 use foreshadow::{
-    domain::{Change, ChangeSet, Span, StoreOptions},
+    domain::{Change, ChangeSet, SeriesId, Span, StoreOptions},
     engine::{Answer, Link, Query, Snapshot, SocketLink, connect},
     store::Store,
 };
@@ -171,13 +171,7 @@ async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
         .await
         .unwrap()
         .unwrap();
-    let id = then
-        .metrics
-        .iter()
-        .find(|row| &*row.id.name == "mem.used_pct")
-        .unwrap()
-        .id
-        .clone();
+    let id = metric(&then, "mem.used_pct");
     let forecast = Query::Forecast {
         id: id.clone(),
         horizon: Span::from_hours(1),
@@ -243,6 +237,11 @@ async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
 fn workers(snapshot: &Snapshot) -> Option<String> {
     let row = snapshot.settings.iter().find(|row| row.id.name.ends_with("workers"))?;
     row.value.as_ref().map(ToString::to_string)
+}
+
+fn metric(snapshot: &Snapshot, name: &str) -> SeriesId {
+    let row = snapshot.metrics.iter().find(|row| &*row.id.name == name);
+    row.unwrap().id.clone()
 }
 
 fn points(snapshot: &Snapshot, name: &str) -> u64 {
@@ -317,13 +316,7 @@ async fn kill_9_leaves_no_false_history() {
     drop(tokio::time::timeout(PATIENCE, again).await.expect("sources").unwrap());
     // An answer from the store comes after all that was handed to it before.
     link.ask(Query::Audit(1)).await.unwrap();
-    let id = after
-        .metrics
-        .iter()
-        .find(|row| &*row.id.name == "mem.used_pct")
-        .unwrap()
-        .id
-        .clone();
+    let id = metric(&after, "mem.used_pct");
     let at = before.at.unwrap();
     let Answer::Chart(chart) = link
         .ask(Query::Chart {

@@ -1,7 +1,7 @@
 //! Screen 2 when it is about a setting: what it is and was, since when and by whom, what it will be, and what moved since.
 
 mod draw;
-mod words;
+pub(super) mod words;
 
 use crossterm::event::KeyCode;
 

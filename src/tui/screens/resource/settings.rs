@@ -13,6 +13,7 @@ use crate::{
     tui::{
         look::Role,
         page::{self, Page, labelled, window},
+        screens::setting::words,
         state::{Room, State},
         text::{self, cut, fit, fit_name, fit_right},
     },
@@ -205,7 +206,7 @@ fn words_of(row: &SettingRow, now: Timestamp, width: usize) -> Vec<String> {
         if let Some((low, high)) = &outlook.interval {
             say("RANGE", &format!("{low} to {high} in four of five changes"));
         }
-        if let Some(peers) = peers(outlook, now) {
+        if let Some(peers) = words::peers(outlook, now) {
             say("PEERS", &peers);
         }
     }
@@ -235,38 +236,17 @@ fn expected(week: f32, outlook: Option<&Outlook>) -> String {
     told
 }
 
-/// `11 others: 8GB 10 (db-02 first, 12 Mar), 24GB 1`.
-fn peers(outlook: &Outlook, now: Timestamp) -> Option<String> {
-    let values: Vec<String> = outlook
-        .peers
-        .iter()
-        .map(|peer| {
-            let first = peer.first.as_ref().map_or_else(String::new, |(resource, at)| {
-                format!(" ({} first, {})", resource.name(), text::when(*at, now))
-            });
-            format!("{} {}{first}", cut(&peer.value.to_string(), 24), peer.count)
-        })
-        .collect();
-    (outlook.others > 0 && !values.is_empty()).then(|| format!("{} others: {}", outlook.others, values.join(", ")))
-}
-
 /// `31 % within 14 d (the record of who did it +12 %); watched until 14:55`.
 fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> String {
-    let reasons: Vec<String> = undoing
-        .reasons
-        .iter()
-        .map(|(what, by)| format!("{what} {:+.0} %", by * 100.0))
-        .collect();
-    let because = if reasons.is_empty() {
-        String::new()
-    } else {
-        format!(": {}", reasons.join(", "))
-    };
     let until = changed + undoing.watch;
     let watch = if until > now {
         format!("; watched until {}", text::when(until, now))
     } else {
         format!("; it was watched for {}", Span(undoing.watch.0 / 1_000_000 * 1_000_000))
     };
-    format!("{} within 14 d{because}{watch}", percent(undoing.probability as f32))
+    format!(
+        "{} within 14 d{}{watch}",
+        percent(undoing.probability as f32),
+        words::because(undoing)
+    )
 }

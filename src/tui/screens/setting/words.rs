@@ -67,7 +67,7 @@ pub(super) fn expected(day: f32, week: f32, outlook: Option<&Outlook>) -> String
 }
 
 /// `11 others: 8GB 10 (db-02 first, 12 Mar), 24GB 1`; `None` when there are no others.
-pub(super) fn peers(outlook: &Outlook, now: Timestamp) -> Option<String> {
+pub(in crate::tui::screens) fn peers(outlook: &Outlook, now: Timestamp) -> Option<String> {
     let values: Vec<String> = outlook
         .peers
         .iter()
@@ -81,23 +81,28 @@ pub(super) fn peers(outlook: &Outlook, now: Timestamp) -> Option<String> {
     (outlook.others > 0 && !values.is_empty()).then(|| format!("{} others: {}", outlook.others, values.join(", ")))
 }
 
-/// `31 % within 14 d: the record of who did it +12 %; watched until 14:55`.
-pub(super) fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> String {
+/// `: the record of who did it +12 %`; empty without reasons.
+pub(in crate::tui::screens) fn because(undoing: &Undoing) -> String {
     let reasons: Vec<String> = undoing
         .reasons
         .iter()
         .map(|(what, by)| format!("{what} {:+.0} %", by * 100.0))
         .collect();
-    let because = if reasons.is_empty() {
+    if reasons.is_empty() {
         String::new()
     } else {
         format!(": {}", reasons.join(", "))
-    };
+    }
+}
+
+/// `31 % within 14 d: the record of who did it +12 %; watched until 14:55`.
+pub(super) fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> String {
     let until = changed + undoing.watch;
     let watch = if until > now { "watched" } else { "was watched" };
     format!(
-        "{} within 14 d{because}; {watch} until {}",
+        "{} within 14 d{}; {watch} until {}",
         percent(undoing.probability),
+        because(undoing),
         text::when(until, now)
     )
 }
