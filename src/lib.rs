@@ -10,6 +10,7 @@ pub mod drift;
 pub mod engine;
 pub mod observe;
 pub mod pipeline;
+pub mod program;
 pub mod propose;
 pub mod shadow;
 pub mod simulate;

@@ -95,7 +95,7 @@ fn faults(src: &Path) -> Vec<String> {
     for file in files {
         let path = file.strip_prefix(src).unwrap();
         let me = path.iter().next().unwrap().to_str().unwrap().trim_end_matches(".rs");
-        let Some(mine) = place(me) else { continue }; // main.rs and lib.rs may name all
+        let Some(mine) = place(me) else { continue }; // program, main.rs and lib.rs may name all
         let text = fs::read_to_string(&file).unwrap();
         let code: String = text
             .lines()

@@ -19,7 +19,7 @@ impl Rows {
         if self.width == 0 {
             self.width = x.len();
         }
-        debug_assert_eq!(x.len(), self.width, "rows of one width");
+        assert_eq!(x.len(), self.width, "rows of one width");
         self.x
             .extend(x.iter().map(|value| if value.is_finite() { *value } else { 0.0 }));
         self.y.push(y);

@@ -249,7 +249,7 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
         log(table.commits.read(at)[0]),
         author.map_or(0.0, |author| log(author.commits.read(at)[0])),
     ]);
-    debug_assert_eq!(out.len() - start, WIDTH);
+    assert_eq!(out.len() - start, WIDTH);
 }
 
 impl Hazard {

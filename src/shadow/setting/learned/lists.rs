@@ -135,7 +135,7 @@ impl Lists {
                 .and_then(|holders| holders.left_at)
                 .map_or(8.0, |left| ((at - left).max(0.0) as f32 + 1e-3).ln()),
         ]);
-        debug_assert_eq!(out.len(), WIDTH);
+        assert_eq!(out.len(), WIDTH);
         (own, all)
     }
 

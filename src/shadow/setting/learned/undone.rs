@@ -211,7 +211,7 @@ impl Undone {
         ]);
         self.backs.1 += u32::from(back);
         self.backs.2 += 1;
-        debug_assert_eq!(out.len(), WIDTH);
+        assert_eq!(out.len(), WIDTH);
     }
 
     /// Takes an edit as the table has taken it; [`Undone::look`] came before if it was a change.

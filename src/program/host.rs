@@ -2,10 +2,9 @@
 
 use std::{net::SocketAddr, path::Path, sync::Arc, time::Duration};
 
-use crate::console;
-use anyhow::{Context as _, Result, bail};
-use foreshadow::tui::look::{Charset, Depth};
-use foreshadow::{
+use super::console;
+use crate::tui::look::{Charset, Depth};
+use crate::{
     cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, Usage, When},
     config::{Paths, Scenario, sample_data},
     domain::{Options, ResourceId, Span, text::visible},
@@ -13,6 +12,7 @@ use foreshadow::{
     observe::recording::{self, Header, Recorder, Recording, Redaction},
     store::random_key,
 };
+use anyhow::{Context as _, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// An engine that listens and does not answer within this is passed over.
@@ -164,12 +164,12 @@ impl Runtime for ThisHost {
     fn when(&self) -> When {
         When {
             now: clock::now(),
-            zone: foreshadow::observe::zone::local(),
+            zone: crate::observe::zone::local(),
         }
     }
 
     fn themes(&self) -> Vec<&'static str> {
-        foreshadow::tui::theme::BUILT_IN.iter().map(|(name, _)| *name).collect()
+        crate::tui::theme::BUILT_IN.iter().map(|(name, _)| *name).collect()
     }
 
     fn scenarios(&self) -> Result<Vec<Scenario>> {

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use foreshadow::{domain::StoreOptions, store::Store};
+use crate::{domain::StoreOptions, store::Store};
 
 /// Makes sure that DuckDB can be loaded later. Usually a look at a file's size; a library that is elsewhere, or another one than the
 /// program was built with, is loaded now, and where that fails the process ends with one line on stderr and code 3.

@@ -5,8 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use anyhow::{Result, bail};
-use foreshadow::{
+use crate::{
     cli::{Replay, Setup, Usage},
     config::Paths,
     domain::{Options, text::visible},
@@ -18,8 +17,9 @@ use foreshadow::{
         walk::Walk,
     },
 };
+use anyhow::{Result, bail};
 
-use crate::{host, library};
+use super::{host, library};
 
 /// Theme and characters for this terminal.
 ///
