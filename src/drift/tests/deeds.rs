@@ -358,6 +358,44 @@ fn a_unit_that_is_new_and_failed_says_both_and_a_definition_alone_is_a_change() 
 }
 
 #[test]
+fn a_unit_that_is_started_or_stopped_is_not_made_of_anything_new() {
+    let mut world = World::new(&[]);
+    sample::add_settings(
+        &mut world.shadows,
+        &[
+            ("unit.backup.service:enabled", "static"),
+            ("unit.backup.service:state", "inactive"),
+        ],
+    );
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    let made_of = [
+        ("Service.ExecStart", "/usr/bin/backup"),
+        ("files", "/etc/systemd/system/backup.service"),
+    ];
+    world.change("unit.backup.service:state", Some("active"));
+    for (part, value) in made_of {
+        world.change(&format!("unit.backup.service:{part}"), Some(value));
+    }
+    assert_eq!(rows(&mut world), ["backup.service started by root"]);
+    // Accepted as it runs; then it stops, and then it is changed as it runs.
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    world.second += 600;
+    world.change("unit.backup.service:state", Some("inactive"));
+    for (part, _) in made_of {
+        world.change(&format!("unit.backup.service:{part}"), None);
+    }
+    assert_eq!(rows(&mut world), ["backup.service stopped by root"]);
+    world.second += 600;
+    world.change("unit.backup.service:state", Some("active"));
+    for (part, value) in made_of {
+        world.change(&format!("unit.backup.service:{part}"), Some(value));
+    }
+    assert_eq!(rows(&mut world), Vec::<String>::new());
+    world.change("unit.backup.service:Service.Nice", Some("5"));
+    assert_eq!(rows(&mut world).len(), 1);
+}
+
+#[test]
 fn accounts_jobs_and_certificates_are_one_with_their_files() {
     let mut world = World::new(&[]);
     world.change("etc.subuid:content", Some("blake3 1"));
