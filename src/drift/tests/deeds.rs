@@ -474,3 +474,27 @@ fn a_package_that_says_nothing_of_a_setting_did_not_change_it_and_time_itself_ha
     let expiry = findings.iter().find(|one| one.mark == Mark::Breach).unwrap();
     assert_eq!(expiry.causes, []);
 }
+
+#[test]
+fn a_certificate_that_expires_soon_and_is_new_is_one_incident() {
+    let name = "cert./etc/ssl/site.pem.left_secs";
+    let mut world = World::new(&[name]);
+    world.metric(name).limit = above(90.0);
+    world.second += 2;
+    for (part, value) in [("expires", "2026-12-01"), ("subject", "CN=site")] {
+        world.change(&format!("cert./etc/ssl/site.pem:{part}"), Some(value));
+    }
+    world.change("etc.ssl/site.pem:content", Some("blake3 1"));
+    world.second -= 2;
+    let findings = world.steps(3, &[name], 50.0);
+    let expiry = findings.iter().find(|one| one.mark == Mark::Breach).unwrap();
+    let file = findings.iter().find(|one| one.mark == Mark::Drift).unwrap();
+    assert_eq!(expiry.causes.len(), 1, "{expiry:?}");
+    assert!(file.series.contains(expiry.causes[0].series.as_ref().unwrap()));
+    assert_eq!(incidents(&findings, world.options.drift.coincide).len(), 1);
+    // Of another certificate it is no part.
+    world.change("cert./etc/ssl/other.pem:expires", Some("2030-01-01"));
+    let apart = world.steps(1, &[name], 1.0);
+    let expiry = apart.iter().find(|one| one.mark == Mark::Breach).unwrap();
+    assert_eq!(expiry.causes.len(), 1);
+}
