@@ -12,11 +12,12 @@ use super::{
     baseline::scope_of,
     deed::{self, TOGETHER},
     process, report,
+    score::CERTAIN,
 };
 use crate::{
     domain::{
         Cause, Comparison, Event, EventKind, Finding, FindingId, Mark, ResourceId, SeriesId, SettingChange, Span,
-        Timestamp, text::visible,
+        Subject, Timestamp, text::visible,
     },
     shadow::Shadows,
 };
@@ -63,6 +64,7 @@ pub(super) fn explain(
             finding.series.iter().map(move |id| (id.clone(), told.clone()))
         })
         .collect();
+    let certificates: Vec<(Arc<str>, Cause)> = findings.iter().filter_map(certificate).collect();
     for finding in findings {
         // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays.
         let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
@@ -70,7 +72,11 @@ pub(super) fn explain(
             finding.causes.clone_from(&before.causes);
             continue;
         }
-        if finding.mark == Mark::Stale || by_calendar(&finding.series[0]) {
+        if finding.mark == Mark::Stale {
+            continue;
+        }
+        if by_calendar(&finding.series[0]) {
+            finding.causes = brought(finding, &certificates);
             continue;
         }
         let asked = Asked {
@@ -99,6 +105,41 @@ pub(super) fn explain(
 /// Whether a metric only tells how much time is left: what it does is the calendar's doing, and nothing else follows from it.
 pub(super) fn by_calendar(id: &SeriesId) -> bool {
     id.name.starts_with("cert.") && id.name.ends_with(".left_secs")
+}
+
+/// The path of the certificate that `finding` says was changed or put there, and that as a cause.
+fn certificate(finding: &Finding) -> Option<(Arc<str>, Cause)> {
+    let declared = finding.comparison == Comparison::DeclaredActual && !finding.stands();
+    let path = finding
+        .series
+        .iter()
+        .filter(|_| declared)
+        .find_map(|id| match Subject::of(&id.name) {
+            Subject::Certificate { path, .. } => Some(path.into()),
+            _ => None,
+        })?;
+    let cause = Cause {
+        series: finding.series.first().cloned(),
+        what: finding.summary.clone(),
+        at: finding.since,
+        earliest: finding.earliest,
+        lead: Span::ZERO,
+        weight: CERTAIN,
+    };
+    Some((path, cause))
+}
+
+/// What made the calendar's limit come near at once: the very certificate was changed as it came.
+fn brought(finding: &Finding, certificates: &[(Arc<str>, Cause)]) -> Vec<Cause> {
+    let name = &*finding.series[0].name;
+    let path = name
+        .strip_prefix("cert.")
+        .and_then(|rest| rest.strip_suffix(".left_secs"));
+    let near = |cause: &Cause| cause.at.max(finding.since) - cause.at.min(finding.since) <= TOGETHER;
+    let found = certificates
+        .iter()
+        .find(|(theirs, cause)| path == Some(&**theirs) && near(cause));
+    found.map(|(_, cause)| cause.clone()).into_iter().collect()
 }
 
 /// The likeliest change or event that explains `effect`, if one is likelier than not.

@@ -31,7 +31,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Comparison, DriftOptions, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Span, Timestamp,
+        Comparison, DriftOptions, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Span, Subject,
+        Timestamp,
     },
     shadow::Shadows,
 };
@@ -99,6 +100,8 @@ impl Declared {
     fn compare(&mut self, shadows: &Shadows, baseline: &Baseline, options: &Options, now: Timestamp) {
         let mut differences = baseline.diff(shadows);
         differences.retain(|difference| !muted(&difference.id, options));
+        let switched = switched(&differences, baseline);
+        differences.retain(|difference| !follows_from_running(difference, &switched, shadows, baseline));
         let differing: BTreeSet<&SeriesId> = differences.iter().map(|difference| &difference.id).collect();
         self.began.retain(|id, _| differing.contains(id));
         let changes = last_changes(shadows, &differing);
@@ -168,6 +171,73 @@ impl Declared {
                 };
                 self.began.insert(item.difference.id.clone(), began);
             }
+        }
+    }
+}
+
+/// Units that were there and no longer run, or start by themselves, as they did; with their resource.
+fn switched(differences: &[Difference], baseline: &Baseline) -> BTreeSet<SeriesId> {
+    let of = |difference: &Difference| match Subject::of(&difference.id.name) {
+        Subject::Unit {
+            name,
+            part: "state" | "enabled",
+        } => Some(name.to_owned()),
+        _ => None,
+    };
+    let there = |unit: &SeriesId| {
+        let mut parts = ["state", "enabled"].into_iter();
+        parts.any(|part| {
+            baseline
+                .values
+                .contains_key(&SeriesId::new(&unit.resource, &format!("{}:{part}", unit.name)))
+        })
+    };
+    let units = differences.iter().filter_map(|difference| {
+        Some(SeriesId::new(
+            &difference.id.resource,
+            &format!("unit.{}", of(difference)?),
+        ))
+    });
+    units.filter(there).collect()
+}
+
+/// Whether it is what a unit is made of, which is only read of units that run or start by themselves: all of it comes and goes as such a
+/// one is started or stopped, and none of it was changed.
+fn follows_from_running(
+    difference: &Difference,
+    switched: &BTreeSet<SeriesId>,
+    shadows: &Shadows,
+    baseline: &Baseline,
+) -> bool {
+    let Subject::Unit { name, part } = Subject::of(&difference.id.name) else {
+        return false;
+    };
+    if matches!(part, "state" | "enabled") || difference.accepted.is_some() == difference.actual.is_some() {
+        return false;
+    }
+    let resource = &difference.id.resource;
+    if !switched.contains(&SeriesId::new(resource, &format!("unit.{name}"))) {
+        return false;
+    }
+    let from = SeriesId::new(resource, &format!("unit.{name}:"));
+    let made_of = |id: &&SeriesId| !id.name.ends_with(":state") && !id.name.ends_with(":enabled");
+    let of_unit = |id: &&SeriesId| id.resource == *resource && id.name.starts_with(&*from.name);
+    match difference.accepted {
+        None => baseline
+            .values
+            .range(&from..)
+            .map(|(id, _)| id)
+            .take_while(of_unit)
+            .find(made_of)
+            .is_none(),
+        Some(_) => {
+            let mut now = shadows
+                .settings
+                .all()
+                .range(&from..)
+                .map(|(id, _)| id)
+                .take_while(of_unit);
+            now.find(made_of).is_none()
         }
     }
 }

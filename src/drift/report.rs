@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::{
     baseline::{Difference, scope_of},
+    family::detail,
     group::Departed,
     score,
 };
@@ -180,7 +181,10 @@ pub(super) fn metric(
     let began = alike.min_by_key(|member| member.since).unwrap_or(head);
     let since = began.since;
     let probability = head.crossing.map_or(0.0, |crossing| crossing.probability);
-    let score = score::of_metrics(head.mark, bits, probability, members.len(), &options.drift);
+    let speaking = members.iter().filter(|member| !detail(&member.id.name));
+    let sizes = speaking.filter_map(|member| score::size(shadows.metrics.get(&member.id)?, member.band, member.since));
+    let size = sizes.reduce(f64::max).unwrap_or(1.0);
+    let score = score::of_metrics(head.mark, bits, size, probability, members.len(), &options.drift);
     let level = score::level(score, &options.drift);
     let confidence = match head.mark {
         Mark::Breach | Mark::Stale => score::CERTAIN,

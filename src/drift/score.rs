@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{cause, report};
 use crate::{
-    domain::{Comparison, DriftOptions, Finding, FindingId, Level, Mark, Severity, Span, Timestamp},
+    domain::{Comparison, DriftOptions, Finding, FindingId, Level, Mark, Severity, Side, Span, Timestamp},
     shadow::{Metric, Shadows},
 };
 
@@ -23,9 +23,10 @@ pub(super) fn of_settings(bits: f64, settings: usize) -> f64 {
 ///
 /// - a limit that is passed: HIGH, as far above as the surprise says;
 /// - one that will be: from MODERATE at the probability it is told from, to HIGH at certainty;
-/// - a departure from the shadow: one for every two bits of its surprise, and one for every doubling of the metrics concerned;
+/// - a departure from the shadow: one for every two bits of its surprise, and one for every doubling of the metrics concerned, times its
+///   `size`, from 0 to 1;
 /// - no data: MODERATE from 8 metrics on.
-pub(super) fn of_metrics(mark: Mark, bits: f64, crossing: f64, count: usize, options: &DriftOptions) -> f64 {
+pub(super) fn of_metrics(mark: Mark, bits: f64, size: f64, crossing: f64, count: usize, options: &DriftOptions) -> f64 {
     let breadth = (count.max(1) as f64).log2();
     match mark {
         Mark::Breach => options.high + bits / 4.0 + breadth,
@@ -35,8 +36,31 @@ pub(super) fn of_metrics(mark: Mark, bits: f64, crossing: f64, count: usize, opt
             options.moderate + (options.high - options.moderate) * sure
         }
         Mark::Stale => (options.moderate - 3.0 + breadth).max(0.0),
-        _ => bits / 2.0 + breadth,
+        _ => (bits / 2.0 + breadth) * size,
     }
+}
+
+/// How much of a departure from `band` since `since` counts, 0 to 1: all of it where it went half of the way that was left to the metric's
+/// limit, or to the end of its range, and in proportion below. `None` for what has neither.
+///
+/// Bits tell how sure it is that something is otherwise; how much that matters is a question of the room that is left.
+pub(super) fn size(metric: &Metric, band: Option<(f64, f64)>, since: Timestamp) -> Option<f64> {
+    let (low, high) = band?;
+    let (lo, hi) = metric.meta.range();
+    let part = |side: Side, from: f64, end: f64| {
+        let values = metric.recent.iter().rev().take_while(|seen| seen.at >= since);
+        let gone = values
+            .map(|seen| side.upright(seen.value) - side.upright(from))
+            .fold(0.0, f64::max);
+        let limit = metric.limit.as_ref().filter(|limit| limit.side == side);
+        let limit = limit.map(|limit| limit.value);
+        let left = |end: f64| side.upright(end) - side.upright(from);
+        let end = limit.filter(|limit| left(*limit) > 0.0).unwrap_or(end);
+        (gone, gone / left(end).max(f64::MIN_POSITIVE), end)
+    };
+    let (above, below) = (part(Side::Above, high, hi), part(Side::Below, low, lo));
+    let (_, part, end) = if above.0 >= below.0 { above } else { below };
+    end.is_finite().then(|| (2.0 * part).clamp(0.0, 1.0))
 }
 
 /// LOW, MODERATE or HIGH by the thresholds of the options.
@@ -139,5 +163,42 @@ pub(super) fn coincide(
             findings[one].severity = Severity::Critical;
             findings[one].evidence.push(report::line(text));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        domain::Unit,
+        drift::sample::{self, above, at},
+    };
+
+    #[test]
+    fn a_departure_counts_by_the_room_it_takes() {
+        let size = |unit: Unit, limit: Option<f64>, value: f64| {
+            let mut metric = sample::metric("mem.used_pct", unit);
+            metric.limit = limit.and_then(above);
+            sample::seen(&mut metric, 0, value, 40.0);
+            super::size(&metric, Some((34.0, 36.0)), at(0))
+        };
+        let near =
+            |found: Option<f64>, wanted: f64| assert!((found.unwrap() - wanted).abs() < 1e-3, "{found:?} {wanted}");
+        near(size(Unit::Percent, Some(90.0), 37.1), 0.041);
+        near(size(Unit::Percent, Some(90.0), 63.0), 1.0);
+        near(size(Unit::Percent, None, 52.0), 0.5);
+        near(size(Unit::Percent, None, 17.0), 1.0);
+        near(size(Unit::Percent, Some(30.0), 52.0), 0.5);
+        near(size(Unit::BytesPerSec, None, 0.0), 1.0);
+        assert_eq!(
+            size(Unit::BytesPerSec, None, 1e6),
+            None,
+            "nobody knows how much there may be"
+        );
+        assert_eq!(super::size(&sample::metric("a.b", Unit::Percent), None, at(0)), None);
+        // The same surprise, and as many metrics.
+        let options = crate::domain::Options::default().drift;
+        let of = |size: f64| level(of_metrics(Mark::Odd, 40.0, size, 0.0, 2, &options), &options);
+        assert_eq!((of(0.04), of(0.4), of(1.0)), (Level::Low, Level::Moderate, Level::High));
     }
 }

@@ -154,8 +154,8 @@ impl Case<'_> {
         let system = matches!(mount, "/" | "/var");
         if system {
             lines.push("journalctl --disk-usage".into());
-            lines.push("journalctl --vacuum-size=500M".into());
             lines.push("apt-get clean".into());
+            lines.push("# what is older is lost then: journalctl --vacuum-size=500M".into());
         }
         let title = match factor {
             Some(factor) => {

@@ -369,7 +369,7 @@ fn a_way_back_says_what_it_does_what_happened_and_how_it_is_undone() {
     let proposals = ask(&[drift], &world);
     let revert = proposals.iter().find(|one| one.kind == ProposalKind::Revert).unwrap();
     assert_eq!(&*revert.title, "remove /etc/cron.d/backup");
-    assert_eq!(revert.artefact.text, "rm -- /etc/cron.d/backup\n");
+    assert_eq!(revert.artefact.text, "rm -f -- /etc/cron.d/backup\n");
 
     let list = |text: &str| Value::List([(Arc::from(text), Value::Bool(true))].into());
     let world = self::world(&[("net.hosts.db", list("10.0.0.5"), list("10.9.8.7"))]);

@@ -2,6 +2,7 @@
 
 mod beyond;
 mod capacity;
+mod deeds;
 mod draw;
 mod law;
 mod past;

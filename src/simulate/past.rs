@@ -1,21 +1,23 @@
 //! A setting gets another value: what its earlier changes did.
 
-use super::{Plan, concerns, law::Law};
+use super::{
+    Plan, concerns,
+    deeds::{self, Deed},
+    law::Law,
+};
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value},
     shadow::{Metric, Shadows},
 };
 
 /// Minutes compared on each side of a change.
-const WINDOW: i64 = 15;
+pub(super) const WINDOW: i64 = 15;
 /// Time after a change until its effect is measured: the minute of the change, the minutes compared, and the last one's end.
 pub const SETTLED: Span = Span::from_mins(WINDOW + 2);
 /// Least minutes on each side.
 const LEAST: usize = 4;
 /// Standard normal deviations an effect must be away from none: of 300 metrics that do nothing, one in ten such looks shows one.
 const CLEAR: f64 = 3.5;
-/// What is clear by itself and may be another change's in part: all of it, none, or any share between, alike likely.
-const SHARED: (f64, f64) = (0.5, 0.288_675);
 /// A linear answer is not carried further than this many times the change that was seen.
 const REACH: f64 = 3.0;
 
@@ -84,17 +86,25 @@ pub(super) fn plan(
     }
     plan.used
         .extend(alike.iter().map(|(change, _)| (change.id.resource.clone(), change.at)));
-    let shared = confounded(plan, shadows, &alike);
-    let mut found = false;
+    let others: Vec<Vec<Deed>> = alike
+        .iter()
+        .map(|(change, _)| deeds::besides(shadows, change, &plan.asked, now))
+        .collect();
+    let mut told = 0;
+    let mut hidden = 0;
     for (metric_id, metric) in &shadows.metrics {
         if !concerns(&id.resource, metric_id) {
             continue;
         }
-        let effects: Vec<Seen> = alike
-            .iter()
-            .filter(|(change, _)| change.id.resource == metric_id.resource)
-            .filter_map(|(change, ratio)| {
-                let seen = interrupted(metric, change.at)?;
+        let here = || {
+            alike
+                .iter()
+                .zip(&others)
+                .filter(|((change, _), _)| change.id.resource == metric_id.resource)
+        };
+        let effects: Vec<Seen> = here()
+            .filter_map(|((change, ratio), others)| {
+                let seen = interrupted(metric, change.at, alone(change.at, others))?;
                 Some(Seen {
                     by: seen.by * ratio,
                     unsure: seen.unsure * ratio.abs(),
@@ -102,23 +112,75 @@ pub(super) fn plan(
                 })
             })
             .collect();
-        if let Some(Seen { mut by, mut unsure, .. }) = pooled(&effects).filter(Seen::clear) {
-            found = true;
-            if shared {
-                (by, unsure) = (SHARED.0 * by, unsure.hypot(SHARED.1 * by));
-            }
+        let Some(seen) = pooled(&effects).filter(Seen::clear) else {
+            continue;
+        };
+        // Only what is clearly more than it does when nobody changes anything.
+        let ratio = here().map(|((_, ratio), _)| ratio.abs()).fold(0.0, f64::max);
+        let treated: Vec<Deed> = here()
+            .map(|((change, _), _)| (change.earliest(), change.at + SETTLED))
+            .collect();
+        let others = here().next().map_or(&[][..], |(_, others)| others);
+        let more = seen.by.abs() - ratio * by_itself(metric, others, &treated);
+        if more > 0.0 && (Seen { by: more, ..seen }).clear() {
+            told += 1;
+            let Seen { by, unsure, .. } = seen;
             plan.add(metric_id, Law::Shift { by, unsure }, Evidence::PastChange, from);
+        } else {
+            hidden += 1;
         }
     }
-    if !found {
-        plan.note(format!(
+    if told > 0 {
+        return;
+    }
+    let alone = alike.iter().zip(&others).any(|((change, _), others)| {
+        let (from, to) = alone(change.at, others);
+        let least = Span::from_mins(LEAST as i64 + 1);
+        change.at - from >= least && to - change.at >= least
+    });
+    plan.note(if !alone {
+        format!(
+            "{}: no evidence, something else was done within minutes of its earlier changes: whose the effect is cannot be told",
+            id.name
+        )
+    } else if hidden > 0 {
+        format!(
+            "{}: no evidence, what moved at its earlier changes moves as far when nothing is changed",
+            id.name
+        )
+    } else {
+        format!(
             "{}: changed {} times before, and no metric that was watched then moved clearly; the prior is no effect",
             id.name,
             alike.len()
-        ));
-    } else if shared {
-        plan.note("other settings changed within the same quarter of an hour: part of the effect may be theirs");
-    }
+        )
+    });
+}
+
+/// The time about `at` in which none of `others` was done: from the last one before it to the next one after it.
+fn alone(at: Timestamp, others: &[Deed]) -> (Timestamp, Timestamp) {
+    let before = others.iter().filter(|(earliest, _)| *earliest <= at);
+    let after = others.iter().filter(|(earliest, _)| *earliest > at);
+    (
+        before.map(|(_, latest)| *latest).max().unwrap_or(Timestamp(i64::MIN)),
+        after
+            .map(|(earliest, _)| *earliest)
+            .min()
+            .unwrap_or(Timestamp(i64::MAX)),
+    )
+}
+
+/// The farthest `metric` clearly moved at any time when nothing is known to have been done, in its unit: a placebo in time (Abadie,
+/// Diamond & Hainmueller 2015, American Journal of Political Science 59, 495-510). The time of the changes themselves is left out.
+fn by_itself(metric: &Metric, others: &[Deed], treated: &[Deed]) -> f64 {
+    let all: Vec<Deed> = others.iter().chain(treated).copied().collect();
+    let free = |at: &Timestamp| !treated.iter().any(|(from, to)| (from..=to).contains(&at));
+    let times = metric.minutes.iter().map(|minute| minute.at).filter(free);
+    times
+        .filter_map(|at| interrupted(metric, at, alone(at, &all)))
+        .filter(Seen::clear)
+        .map(|seen| seen.by.abs())
+        .fold(0.0, f64::max)
 }
 
 /// What was seen of one metric at a change.
@@ -146,7 +208,7 @@ impl Seen {
 /// All that it rests on is there [`SETTLED`] after the change.
 #[must_use]
 pub fn moved(metric: &Metric, at: Timestamp) -> Option<(f64, f64)> {
-    let seen = interrupted(metric, at)?;
+    let seen = interrupted(metric, at, alone(at, &[]))?;
     Some((seen.by, seen.unsure))
 }
 
@@ -195,16 +257,15 @@ fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Opt
 /// Mean after minus mean before the change, and its standard error (interrupted time series with a level change, Bernal et al.
 /// 2017; the error widened for first-order autocorrelation by √((1+r)/(1−r))).
 ///
-/// The minute of the change itself is left out. `None` when either side has too few minutes.
-fn interrupted(metric: &Metric, at: Timestamp) -> Option<Seen> {
+/// The minute of the change itself is left out, and what is not within `alone`. `None` when either side has too few minutes.
+fn interrupted(metric: &Metric, at: Timestamp, alone: (Timestamp, Timestamp)) -> Option<Seen> {
+    let minute = Span::from_mins(1);
     let side = |from: Timestamp, to: Timestamp| -> Vec<f64> {
-        let within = metric
-            .minutes
-            .iter()
-            .filter(|minute| minute.at >= from && minute.at < to);
+        let (from, to) = (from.max(alone.0), to.min(alone.1));
+        let within = metric.minutes.iter();
+        let within = within.filter(|known| known.at >= from && known.at + minute <= to);
         within.map(|minute| minute.last).collect()
     };
-    let minute = Span::from_mins(1);
     let start = at.floor(minute);
     let before = side(start - minute * WINDOW, start);
     let after = side(start + minute, start + minute * (WINDOW + 1));
@@ -252,20 +313,6 @@ fn pooled(effects: &[Seen]) -> Option<Seen> {
         unsure: (1.0 / total + spread / effects.len() as f64).sqrt(),
         free: effects.iter().map(|seen| seen.free).sum(),
     })
-}
-
-/// Whether settings that are not asked about changed about when one of `alike` did.
-fn confounded(plan: &Plan, shadows: &Shadows, alike: &[(&SettingChange, f64)]) -> bool {
-    let others = || {
-        shadows
-            .settings
-            .changes()
-            .iter()
-            .filter(|other| !plan.asked.contains(&other.id))
-    };
-    alike
-        .iter()
-        .any(|(change, _)| others().any(|other| other.id != change.id && near(other, &change.id.resource, change.at)))
 }
 
 /// Whether `change` is of that resource and within a quarter of an hour of that time.

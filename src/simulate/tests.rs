@@ -1,10 +1,12 @@
 //! What-ifs on constructed shadows.
 
-use std::{collections::BTreeMap, sync::Arc};
+mod past;
+
+use std::sync::Arc;
 
 use super::*;
 use crate::{
-    domain::{Capacity, Limit, MetricKind, MetricMeta, Point, SettingChange, SettingSnapshot, Side, Step, Unit, Value},
+    domain::{Capacity, Limit, MetricKind, MetricMeta, Point, Side, Step, Unit},
     shadow::{Metric, MetricShadow, Minute, Seen},
 };
 
@@ -287,19 +289,6 @@ fn a_horizon_beyond_the_history_is_cut_and_said() {
 }
 
 #[test]
-fn a_setting_that_never_changed_has_no_evidence() {
-    let outcome = ask(&shadows([busy()]), &["sysctl.vm.swappiness 60 -> 10"]);
-    assert!(outcome.effects.is_empty() && outcome.bands.is_empty());
-    assert!(
-        outcome.notes.iter().any(|note| note.contains("no evidence")),
-        "{:?}",
-        outcome.notes
-    );
-    assert!(!outcome.inside_seen, "only the value it has was ever seen");
-    assert!(outcome.notes.iter().any(|note| note.contains("only 60 was ever seen")));
-}
-
-#[test]
 fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
     let mut world = shadows([
         metric("cpu.busy_pct", Unit::Percent, |minute| 99.5 + 0.1 * noise(minute, 1)),
@@ -331,134 +320,6 @@ fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
         let (before, after) = after(&outcome, name).unwrap();
         assert!(after < 0.7 * before, "{name}: {before} -> {after}");
     }
-}
-
-#[test]
-fn what_two_settings_did_together_is_counted_once_and_what_another_may_have_done_is_shared() {
-    let mut world = changed_before();
-    world.settings.observe(&SettingChange {
-        id: id("sysctl.vm.dirty_ratio"),
-        at: T0 + Span::from_secs(60 * 60 + 25),
-        from: Some(Value::Int(20)),
-        to: Some(Value::Int(40)),
-        by: None,
-        after: None,
-        backfilled: false,
-    });
-    let both = ask(&world, &["sysctl.vm.swappiness = 60", "sysctl.vm.dirty_ratio = 20"]);
-    let memory = effect(&both, "mem.used_pct");
-    assert!((memory.difference[1] + 12.0).abs() < 1.0, "{memory:?}");
-    let one = ask(&world, &["sysctl.vm.swappiness = 60"]);
-    let memory = effect(&one, "mem.used_pct");
-    assert!((memory.difference[1] + 6.0).abs() < 1.0, "{memory:?}");
-    assert!(memory.difference[0] < -9.0 && memory.difference[2] > -3.0, "{memory:?}");
-    assert!(
-        one.notes.iter().any(|note| note.contains("may be theirs")),
-        "{:?}",
-        one.notes
-    );
-}
-
-/// Memory jumps by 12 points when the setting went from 60 to 10 an hour ago.
-fn changed_before() -> Shadows {
-    let jump = |minute: i64| if minute > 60 { 12.0 } else { 0.0 };
-    let mut world = shadows([
-        busy(),
-        metric("mem.used_pct", Unit::Percent, |minute| {
-            40.0 + jump(minute) + 0.5 * noise(minute, 9)
-        }),
-    ]);
-    let settings: BTreeMap<Arc<str>, Value> = [("sysctl.vm.swappiness".into(), Value::Int(60))].into();
-    world.settings.snapshot(&SettingSnapshot {
-        resource: host(),
-        scope: "sysctl".into(),
-        at: T0,
-        settings: Some(settings),
-    });
-    world.settings.observe(&SettingChange {
-        id: id("sysctl.vm.swappiness"),
-        at: T0 + Span::from_secs(60 * 60 + 20),
-        from: Some(Value::Int(60)),
-        to: Some(Value::Int(10)),
-        by: None,
-        after: None,
-        backfilled: false,
-    });
-    world
-}
-
-#[test]
-fn without_a_change_that_was_made_what_was_measured_is_as_before_it() {
-    let world = changed_before();
-    let made = T0 + Span::from_secs(60 * 60 + 20);
-    let undone = |at| ChangeSet {
-        steps: vec![Step {
-            change: Change::parse("sysctl.vm.swappiness 10 -> 60", &host()).unwrap(),
-            at: Some(at),
-            on: true,
-        }],
-    };
-    let outcome = since(&world, &undone(made), now(), 7);
-    let memory = effect(&outcome, "mem.used_pct");
-    let told = ask(&world, &["sysctl.vm.swappiness = 60"]);
-    let ahead = effect(&told, "mem.used_pct").difference[1];
-    assert!(outcome.actual && outcome.at < made && outcome.at + outcome.horizon == now());
-    assert!((memory.difference[1] - ahead).abs() < 0.2, "{memory:?} {ahead}");
-    let (_, actual, with) = &outcome.bands[0];
-    let (first, last) = (0, actual.steps.len() - 1);
-    let minutes = &world.metrics[&id("mem.used_pct")].minutes;
-    assert_eq!(
-        actual.steps[last].median(),
-        minutes.back().unwrap().last,
-        "what was measured"
-    );
-    assert_eq!(
-        with.steps[first], actual.steps[first],
-        "before the change nothing differs"
-    );
-    // With its undoing it is where it was before, as noisy as it was.
-    let before = minutes
-        .iter()
-        .filter(|minute| minute.at < made)
-        .map(|minute| minute.last);
-    let (sum, count) = before.fold((0.0, 0.0), |(sum, count), value| (sum + value, count + 1.0));
-    assert!(
-        (with.steps[last].median() - sum / count).abs() < 3.0,
-        "{:?}",
-        with.steps[last]
-    );
-    let (low, high) = with.steps[last].band80();
-    assert!(
-        low < high && (high - low) < ahead.abs(),
-        "the band is the doubt about the effect"
-    );
-    // Undone later, it differs from then on.
-    let later = since(&world, &undone(made + Span::from_mins(30)), now(), 7);
-    assert!((effect(&later, "mem.used_pct").difference[1] - ahead).abs() < 0.2);
-    assert!(later.at > outcome.at);
-}
-
-#[test]
-fn an_earlier_change_tells_what_its_undoing_does() {
-    let world = changed_before();
-    let outcome = ask(&world, &["sysctl.vm.swappiness = 60"]);
-    assert_eq!(
-        outcome.effects.len(),
-        1,
-        "the processor did not move then: {:?}",
-        outcome.effects
-    );
-    let memory = effect(&outcome, "mem.used_pct");
-    assert_eq!(memory.evidence, Evidence::PastChange);
-    assert!((memory.difference[1] + 12.0).abs() < 1.0, "{memory:?}");
-    assert!(memory.difference[0] < memory.difference[1] && memory.difference[1] < memory.difference[2]);
-    assert!(outcome.inside_seen);
-    // Half the way back has half the effect.
-    let half = ask(&world, &["sysctl.vm.swappiness = 35"]);
-    assert!((effect(&half, "mem.used_pct").difference[1] + 6.0).abs() < 0.6);
-    // Where it already is nothing happens.
-    assert!(ask(&world, &["sysctl.vm.swappiness = 10"]).effects.is_empty());
-    assert!(!ask(&world, &["sysctl.vm.swappiness = 90"]).inside_seen);
 }
 
 #[test]

@@ -199,7 +199,7 @@ fn a_changed_parameter_with_its_file_is_one_deed() {
     );
     assert_eq!(
         revert(&real, finding),
-        "sysctl -w vm.swappiness=60\nrm -- /etc/sysctl.d/60-vm.conf && sysctl --system\n"
+        "sysctl -w vm.swappiness=60\nrm -f -- /etc/sysctl.d/60-vm.conf && sysctl --system\n"
     );
     assert!(
         real.state
@@ -275,7 +275,9 @@ fn a_package_with_all_it_brings_is_one_deed() {
     );
     assert_eq!(
         revert(&real, &finding),
-        "apt-get purge nginx nginx-common\n# the 7 settings that changed with it are the package's own\n"
+        "# the 7 settings that changed with it are the package's own\n\
+         # purge also takes the data that its scripts made: what a service stored since is gone\n\
+         apt-get purge nginx nginx-common\n"
     );
     // Taken away again, all is as it was.
     for (name, _) in brought {
@@ -305,7 +307,7 @@ fn a_removed_package_comes_back_whole() {
     assert_eq!(&*finding.summary, "package tree 2.1.0-1 removed (and 2 more settings)");
     assert_eq!(
         revert(&real, finding),
-        "apt-get install --allow-downgrades tree=2.1.0-1\n# the 2 settings that changed with it are the package's own\n"
+        "# the 2 settings that changed with it are the package's own\napt-get install --allow-downgrades tree=2.1.0-1\n"
     );
 }
 

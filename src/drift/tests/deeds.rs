@@ -358,6 +358,44 @@ fn a_unit_that_is_new_and_failed_says_both_and_a_definition_alone_is_a_change() 
 }
 
 #[test]
+fn a_unit_that_is_started_or_stopped_is_not_made_of_anything_new() {
+    let mut world = World::new(&[]);
+    sample::add_settings(
+        &mut world.shadows,
+        &[
+            ("unit.backup.service:enabled", "static"),
+            ("unit.backup.service:state", "inactive"),
+        ],
+    );
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    let made_of = [
+        ("Service.ExecStart", "/usr/bin/backup"),
+        ("files", "/etc/systemd/system/backup.service"),
+    ];
+    world.change("unit.backup.service:state", Some("active"));
+    for (part, value) in made_of {
+        world.change(&format!("unit.backup.service:{part}"), Some(value));
+    }
+    assert_eq!(rows(&mut world), ["backup.service started by root"]);
+    // Accepted as it runs; then it stops, and then it is changed as it runs.
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    world.second += 600;
+    world.change("unit.backup.service:state", Some("inactive"));
+    for (part, _) in made_of {
+        world.change(&format!("unit.backup.service:{part}"), None);
+    }
+    assert_eq!(rows(&mut world), ["backup.service stopped by root"]);
+    world.second += 600;
+    world.change("unit.backup.service:state", Some("active"));
+    for (part, value) in made_of {
+        world.change(&format!("unit.backup.service:{part}"), Some(value));
+    }
+    assert_eq!(rows(&mut world), Vec::<String>::new());
+    world.change("unit.backup.service:Service.Nice", Some("5"));
+    assert_eq!(rows(&mut world).len(), 1);
+}
+
+#[test]
 fn accounts_jobs_and_certificates_are_one_with_their_files() {
     let mut world = World::new(&[]);
     world.change("etc.subuid:content", Some("blake3 1"));
@@ -435,4 +473,28 @@ fn a_package_that_says_nothing_of_a_setting_did_not_change_it_and_time_itself_ha
     let findings = world.steps(3, &names, 50.0);
     let expiry = findings.iter().find(|one| one.mark == Mark::Breach).unwrap();
     assert_eq!(expiry.causes, []);
+}
+
+#[test]
+fn a_certificate_that_expires_soon_and_is_new_is_one_incident() {
+    let name = "cert./etc/ssl/site.pem.left_secs";
+    let mut world = World::new(&[name]);
+    world.metric(name).limit = above(90.0);
+    world.second += 2;
+    for (part, value) in [("expires", "2026-12-01"), ("subject", "CN=site")] {
+        world.change(&format!("cert./etc/ssl/site.pem:{part}"), Some(value));
+    }
+    world.change("etc.ssl/site.pem:content", Some("blake3 1"));
+    world.second -= 2;
+    let findings = world.steps(3, &[name], 50.0);
+    let expiry = findings.iter().find(|one| one.mark == Mark::Breach).unwrap();
+    let file = findings.iter().find(|one| one.mark == Mark::Drift).unwrap();
+    assert_eq!(expiry.causes.len(), 1, "{expiry:?}");
+    assert!(file.series.contains(expiry.causes[0].series.as_ref().unwrap()));
+    assert_eq!(incidents(&findings, world.options.drift.coincide).len(), 1);
+    // Of another certificate it is no part.
+    world.change("cert./etc/ssl/other.pem:expires", Some("2030-01-01"));
+    let apart = world.steps(1, &[name], 1.0);
+    let expiry = apart.iter().find(|one| one.mark == Mark::Breach).unwrap();
+    assert_eq!(expiry.causes.len(), 1);
 }

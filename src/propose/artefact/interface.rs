@@ -67,18 +67,17 @@ fn addresses(device: &str, wanted: &Wanted<'_>) -> Vec<Line> {
         _ => empty.clone(),
     };
     let (was, wants) = (list(wanted.was), list(wanted.value));
-    let each = |from: &BTreeMap<_, Value>, but: &BTreeMap<_, Value>, verb: &str| -> Vec<Line> {
+    let each = |from: &BTreeMap<_, Value>, but: &BTreeMap<_, Value>, verb: &str| -> Vec<String> {
         let missing = from.keys().filter(|address| !but.contains_key(*address));
         missing
             .filter_map(|address: &std::sync::Arc<str>| {
-                Some(Line::Command(format!(
-                    "ip address {verb} {} dev {device}",
-                    quote(address)?
-                )))
+                Some(format!("ip address {verb} {} dev {device}", quote(address)?))
             })
             .collect()
     };
-    let mut lines = each(&was, &wants, "del");
-    lines.extend(each(&wants, &was, "add"));
-    lines
+    let mut commands = each(&was, &wants, "del");
+    commands.extend(each(&wants, &was, "add"));
+    // In one line: the first may cut off whoever types the second. What goes with an address that is removed must come after it.
+    let line = commands.join(" && ");
+    (!line.is_empty()).then(|| Line::Command(line)).into_iter().collect()
 }

@@ -17,11 +17,14 @@ fn clean(text: &str) -> bool {
 /// The commands for the packages among `settings`; what came or went with them is left to apt.
 pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
     let (mut install, mut remove, mut lines, mut rest) = (Vec::new(), Vec::new(), Vec::new(), 0);
-    let mut files = false;
+    let (mut files, mut serves, mut exchanged) = (false, false, Vec::new());
     for wanted in settings {
         match wanted.subject() {
             Subject::Package { name, part: "" } => match wanted.value.map(plain) {
-                Some(version) if clean(name) && clean(&version) => install.extend(quote(&format!("{name}={version}"))),
+                Some(version) if clean(name) && clean(&version) => {
+                    install.extend(quote(&format!("{name}={version}")));
+                    exchanged.extend(wanted.was.map(|_| name));
+                }
                 None if clean(name) => remove.extend(quote(name)),
                 _ => lines.push(Line::ByHand(format!(
                     "put package {name} back; its name or version is unusual"
@@ -34,11 +37,32 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
             }
             subject => {
                 files |= matches!(subject, Subject::File { .. }) && wanted.value.is_none();
+                serves |= matches!(subject, Subject::Unit { .. }) && wanted.value.is_none();
                 rest += 1;
             }
         }
     }
-    let mut commands = Vec::new();
+    // Notes come first: apt asks, and takes the next line that is pasted for the answer.
+    let (mut commands, lines): (Vec<Line>, Vec<Line>) =
+        lines.into_iter().partition(|line| matches!(line, Line::Note(_)));
+    if rest > 0 {
+        let note = match rest {
+            1 => "the setting that changed with it is the package's own".into(),
+            _ => format!("the {rest} settings that changed with it are the package's own"),
+        };
+        commands.push(Line::Note(note));
+    }
+    if !exchanged.is_empty() {
+        let note = format!(
+            "`apt-cache policy {}` lists the versions that can still be had",
+            exchanged.join(" ")
+        );
+        commands.push(Line::Note(note));
+    }
+    if !remove.is_empty() && files && serves {
+        let note = "purge also takes the data that its scripts made: what a service stored since is gone";
+        commands.push(Line::Note(note.into()));
+    }
     if !install.is_empty() {
         commands.push(Line::Command(format!(
             "apt-get install --allow-downgrades {}",
@@ -49,13 +73,6 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
         // Without purge the files in /etc stay, and with them the drift.
         let verb = if files { "purge" } else { "remove" };
         commands.push(Line::Command(format!("apt-get {verb} {}", remove.join(" "))));
-    }
-    if rest > 0 {
-        let note = match rest {
-            1 => "the setting that changed with it is the package's own".into(),
-            _ => format!("the {rest} settings that changed with it are the package's own"),
-        };
-        commands.push(Line::Note(note));
     }
     commands.extend(lines);
     commands

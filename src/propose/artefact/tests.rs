@@ -57,7 +57,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.sysctl.d/99-x.conf", Some(new), None),
                 ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), None),
             ],
-            "sysctl -w vm.swappiness=60\nrm -- /etc/sysctl.d/99-x.conf && sysctl --system\n",
+            "sysctl -w vm.swappiness=60\nrm -f -- /etc/sysctl.d/99-x.conf && sysctl --system\n",
         ),
         // Mounts.
         (
@@ -67,6 +67,27 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("mount./mnt/x:options", Some("[]rw"), None),
             ],
             "umount /mnt/x\n",
+        ),
+        // Its unit goes and comes with it, whatever its name is escaped to.
+        (
+            &[
+                ("mount./mnt/my-x:device", Some("tmpfs"), None),
+                ("mount./mnt/my-x:fstype", Some("tmpfs"), None),
+                (r"unit.mnt-my\x2dx.mount:state", Some("active"), None),
+            ],
+            "umount /mnt/my-x\n",
+        ),
+        (
+            &[
+                ("mount./mnt/x:device", None, Some("tmpfs")),
+                ("mount./mnt/x:fstype", None, Some("tmpfs")),
+                ("unit.mnt-x.mount:state", None, Some("active")),
+            ],
+            "mount -t tmpfs tmpfs /mnt/x\n",
+        ),
+        (
+            &[("unit.mnt-x.mount:state", Some("active"), Some("inactive"))],
+            "systemctl stop -- mnt-x.mount\n",
         ),
         (
             &[
@@ -93,7 +114,9 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("unit.nginx.service:state", Some("active"), None),
                 ("port.tcp/0.0.0.0:80", Some("nginx"), None),
             ],
-            "apt-get purge nginx\n# the 4 settings that changed with it are the package's own\n",
+            "# the 4 settings that changed with it are the package's own\n\
+             # purge also takes the data that its scripts made: what a service stored since is gone\n\
+             apt-get purge nginx\n",
         ),
         (&[("pkg.tree", Some("2.1-1"), None)], "apt-get remove tree\n"),
         (
@@ -101,11 +124,12 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("pkg.tree", None, Some("2.1-1")),
                 ("unit.tree.service:state", None, Some("active")),
             ],
-            "apt-get install --allow-downgrades tree=2.1-1\n# the setting that changed with it is the package's own\n",
+            "# the setting that changed with it is the package's own\napt-get install --allow-downgrades tree=2.1-1\n",
         ),
         (
             &[("pkg.bash", Some("5.3"), Some("5.2.15-2+b7"))],
-            "apt-get install --allow-downgrades bash=5.2.15-2+b7\n",
+            "# `apt-cache policy bash` lists the versions that can still be had\n\
+             apt-get install --allow-downgrades bash=5.2.15-2+b7\n",
         ),
         (&[("pkg.bash:hold", Some("true"), None)], "apt-mark unhold bash\n"),
         (
@@ -147,7 +171,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "rm -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
+            "rm -f -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
         ),
         (
             &[
@@ -158,7 +182,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "rm -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
+            "rm -f -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
         ),
         (
             &[("unit.nginx.service:state", Some("active"), None)],
@@ -170,7 +194,44 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.systemd/system/x.service", Some(new), None),
                 ("unit.x.service:enabled", Some("enabled"), None),
             ],
-            "systemctl disable --now -- x.service\nrm -- /etc/systemd/system/x.service && systemctl daemon-reload\n",
+            "systemctl disable --now -- x.service\nrm -f -- /etc/systemd/system/x.service && systemctl daemon-reload\n",
+        ),
+        // Its link goes with it, and comes back with it.
+        (
+            &[
+                (
+                    "etc.systemd/system/multi-user.target.wants/x.service",
+                    Some("-> /etc/systemd/system/x.service"),
+                    None,
+                ),
+                ("etc.systemd/system/x.service", Some(new), None),
+                ("unit.x.service:enabled", Some("enabled"), None),
+            ],
+            "systemctl disable --now -- x.service\nrm -f -- /etc/systemd/system/x.service && systemctl daemon-reload\n",
+        ),
+        (
+            &[
+                (
+                    "etc.systemd/system/multi-user.target.wants/x.service",
+                    None,
+                    Some("-> /lib/systemd/system/x.service"),
+                ),
+                ("unit.x.service:enabled", Some("disabled"), Some("enabled")),
+            ],
+            "systemctl enable -- x.service\n",
+        ),
+        // One that was only started, from a file that was there: the file stays.
+        (
+            &[
+                ("unit.getty@tty9.service:state", Some("active"), None),
+                ("unit.getty@tty9.service:Service.Restart", Some("always"), None),
+                (
+                    "unit.getty@tty9.service:files",
+                    Some("[]/etc/systemd/system/getty@.service"),
+                    None,
+                ),
+            ],
+            "systemctl stop -- getty@tty9.service\n",
         ),
         // Accounts: the files follow.
         (
@@ -190,13 +251,21 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
             ],
             "useradd --uid 1001 --shell /bin/bash -- carol\n",
         ),
+        (
+            &[
+                ("account.user.carol:uid", None, Some("1001")),
+                ("account.user.carol:gid", None, Some("1001")),
+                ("account.group.carol:gid", None, Some("1001")),
+            ],
+            "groupadd --gid 1001 -- carol\nuseradd --uid 1001 --gid 1001 -- carol\n",
+        ),
         // Jobs follow from their file.
         (
             &[
                 ("etc.cron.d/backup", Some(new), None),
                 ("cron./etc/cron.d/backup:root tar", Some("0 3 * * *"), None),
             ],
-            "rm -- /etc/cron.d/backup\n",
+            "rm -f -- /etc/cron.d/backup\n",
         ),
         // The network.
         (
@@ -209,7 +278,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         ),
         (
             &[("net.eth0.addresses", Some("[]10.0.0.9/24"), Some("[]10.0.0.2/24"))],
-            "ip address del 10.0.0.9/24 dev eth0\nip address add 10.0.0.2/24 dev eth0\n",
+            "ip address del 10.0.0.9/24 dev eth0 && ip address add 10.0.0.2/24 dev eth0\n",
         ),
         (
             &[
@@ -274,7 +343,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.cron.d/x", Some(new), None),
                 ("etc.cron.d/x:content", Some("blake3 1"), None),
             ],
-            "rm -- /etc/cron.d/x\n",
+            "rm -f -- /etc/cron.d/x\n",
         ),
         (
             &[("etc.app.conf", Some("[]mode=0666 owner=0:0"), Some(new))],
@@ -291,6 +360,12 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         (
             &[("etc.app.bin:content", Some("blake3 1"), Some("blake3 2"))],
             "# by hand: put /etc/app.bin back from a copy (a package's own: apt-get install --reinstall); its content is another one now\n",
+        ),
+        // Nobody gets in without it: not even one that is new is taken away.
+        (
+            &[("etc.sudoers", Some(new), None)],
+            "# by hand: /etc/sudoers was not there when the baseline was taken, and the system needs it: look at it\n\
+             # then: visudo -c\n",
         ),
         // Ports.
         (

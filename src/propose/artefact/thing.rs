@@ -5,6 +5,22 @@ use std::collections::BTreeSet;
 use super::{Line, Wanted, account, interface, package, plain, quote, secret, unit};
 use crate::domain::{Subject, Value, holds_accounts, unit_of};
 
+/// Files in `/etc` without which nobody gets in or nothing starts: whatever the baseline says, they are not to be removed.
+const VITAL: [&str; 12] = [
+    "fstab",
+    "gshadow",
+    "hosts",
+    "ld.so.conf",
+    "machine-id",
+    "nsswitch.conf",
+    "pam.d/common-auth",
+    "resolv.conf",
+    "shadow",
+    "ssh/sshd_config",
+    "sudoers",
+    "systemd/system/default.target",
+];
+
 /// Lines for all of `settings`, a thing at a time, in their order.
 pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
     let mut lines = Vec::new();
@@ -30,11 +46,28 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
             _ => None,
         })
         .collect();
+    let mut mounts: BTreeSet<&str> = BTreeSet::new();
+    let mut switched: BTreeSet<&str> = BTreeSet::new();
+    for wanted in settings {
+        match wanted.subject() {
+            Subject::Mount { point, .. } => mounts.extend([point]),
+            Subject::Unit { name, part: "enabled" } => switched.extend([name]),
+            _ => {}
+        }
+    }
     // What the server says follows from its files, and so do what a unit is made of, jobs and certificates; the files of accounts
-    // follow from the accounts.
+    // follow from the accounts, a mount's unit from the mount, and the links that make a unit start from its being enabled.
     let follows = |wanted: &&Wanted<'_>| match wanted.subject() {
         Subject::Sshd(_) => edited,
-        Subject::File { path, .. } => accounts && holds_accounts(path),
+        Subject::File { path, .. } => {
+            let link = path.contains(".wants/") || path.contains(".requires/");
+            accounts && holds_accounts(path) || link && unit_of(path).is_some_and(|unit| switched.contains(unit))
+        }
+        subject @ Subject::Unit { name, .. }
+            if name.ends_with(".mount") && subject.names(None).iter().any(|point| mounts.contains(&**point)) =>
+        {
+            true
+        }
         Subject::Unit {
             part: "state" | "enabled",
             ..
@@ -52,11 +85,12 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
             _ => things.push((thing, vec![*wanted])),
         }
     }
-    // A unit is stopped while its file is there, a group goes after its users.
+    // A unit is stopped while its file is there, a group goes after its users and comes before them.
     things.sort_by_key(|(_, parts)| match parts[0].subject() {
-        Subject::File { .. } => 2,
-        Subject::Account { kind: "group", .. } => 1,
-        _ => 0,
+        Subject::File { .. } => 3,
+        Subject::Account { kind: "group", .. } if parts.iter().all(|wanted| wanted.value.is_none()) => 2,
+        Subject::Account { kind: "group", .. } => 0,
+        _ => 1,
     });
     // One reload for all that was edited, each once, after the last of its files: in the same line, or a shell that asks something
     // takes the next line for the answer.
@@ -332,7 +366,13 @@ fn file(path: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
         .iter()
         .find(|wanted| matches!(wanted.subject(), Subject::File { key: "", .. }));
     match itself.map(|wanted| (wanted.was, wanted.value)) {
-        Some((Some(_), None)) => return Some(vec![Line::Command(format!("rm -- {full}"))]),
+        Some((Some(_), None)) if VITAL.contains(&path) => {
+            let look =
+                format!("/etc/{path} was not there when the baseline was taken, and the system needs it: look at it");
+            return Some(vec![Line::ByHand(look)]);
+        }
+        // It may be gone by then, and `rm` may be another name for one that asks.
+        Some((Some(_), None)) => return Some(vec![Line::Command(format!("rm -f -- {full}"))]),
         Some((None, Some(Value::List(_)))) => {
             let back = format!("put /etc/{path} back from a copy");
             let package = format!(

@@ -25,6 +25,8 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
         // What stands still needs no stop.
         let runs = state.was.is_some_and(|was| plain(was) == "active");
         lines.extend(runs.then(|| Line::Command(format!("systemctl stop -- {unit}"))));
+        // What it is made of was not read before it was loaded: none of its files need be new.
+        return Some(lines);
     }
     let set = |wanted: &&Wanted<'_>| (is("state", wanted) || is("enabled", wanted)) && wanted.value.is_some();
     lines.extend(parts.iter().filter(set).filter_map(part));
@@ -55,7 +57,7 @@ fn added(files: &Wanted<'_>) -> Option<Line> {
         .collect();
     let paths = paths.filter(|paths| !paths.is_empty())?;
     Some(Line::Command(format!(
-        "rm -- {} && systemctl daemon-reload",
+        "rm -f -- {} && systemctl daemon-reload",
         paths.join(" ")
     )))
 }
