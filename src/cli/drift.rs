@@ -15,7 +15,7 @@ use crate::{
     cli::{Exit, FailOn, Out},
     config::Fault,
     domain::{self, Document, Level, Severity, Timestamp, Tree},
-    drift::{Compared, Departure, Issue, Path, Step, compare, compare_states, issues, rank, told},
+    drift::{Compared, Departure, Issue, ToolReport, compare, issues, rank},
     observe::import::{Format, Item},
     store::random_key,
 };
@@ -241,82 +241,19 @@ fn pair(args: &Args, known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Ac
 /// What the tools found for themselves.
 fn import(files: &[PathBuf], known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Account {
     let mut account = Account::default();
-    let mut found: Vec<Departure> = Vec::new();
-    let (mut applied, mut live) = (Vec::new(), Vec::new());
-    let (mut pending, mut failed) = (0, 0);
-    let mut found_issues = Vec::new();
-    let formats = files::each(files, key, out, &mut account.faults, true, &mut |item| match item {
-        Item::Document(document, declared) => {
-            found_issues.extend(issues(known, &document));
-            if let Some(declared) = declared {
-                applied.push(declared);
-                live.push(document);
-            }
+    let (mut report, mut found_issues) = (ToolReport::default(), Vec::new());
+    let formats = files::each(files, key, out, &mut account.faults, true, &mut |item| {
+        if let Item::Document(document, _) = &item {
+            found_issues.extend(issues(known, document));
         }
-        Item::Change { pending: true, .. } => pending += 1,
-        Item::Event { failed: true, .. } => {
-            failed += 1;
-            found.extend(of(item));
-        }
-        item => found.extend(of(item)),
+        report.take(item);
     });
-    account.compared = compare(&applied, &live);
-    account.compared.departures.append(&mut found);
-    (account.pending, account.failed) = (pending, failed);
+    (account.pending, account.failed) = (report.pending, report.failed);
+    account.compared = report.compared();
     account.issues = found_issues;
     account.told = formats
         .into_iter()
         .flatten()
         .any(|format| matches!(format, Format::TerraformPlan | Format::Ansible | Format::Puppet));
     account
-}
-
-/// The departures that a tool tells of.
-pub(super) fn of(item: Item) -> Vec<Departure> {
-    match item {
-        Item::Document(..) => Vec::new(),
-        // What is to come: the later state is the declared one.
-        Item::Change {
-            resource,
-            kind,
-            before,
-            after,
-            pending: true,
-            ..
-        } => changed(&resource, &kind, after, before),
-        Item::Change {
-            resource,
-            kind,
-            before,
-            after,
-            ..
-        } => changed(&resource, &kind, before, after),
-        Item::Event {
-            resource,
-            kind,
-            path,
-            desired,
-            live,
-            ..
-        } => {
-            let path = Path(path.into_iter().map(Step::Key).collect());
-            vec![told(&resource, &kind, path, desired, live)]
-        }
-    }
-}
-
-/// The departures of a resource whose state was recorded as `before` and is `after`; at least one, since the tool says so.
-fn changed(resource: &str, kind: &str, before: Option<Tree>, after: Option<Tree>) -> Vec<Departure> {
-    let whole = |desired: Option<Tree>, live: Option<Tree>| vec![told(resource, kind, Path::default(), desired, live)];
-    match (before, after) {
-        (Some(before), Some(after)) => {
-            let departures = compare_states(resource, kind, &before, &after);
-            if !departures.is_empty() {
-                return departures;
-            }
-            // Written differently, meant the same: the tool took note of it all the same.
-            whole(None, None)
-        }
-        (before, after) => whole(before, after),
-    }
 }

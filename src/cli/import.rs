@@ -9,10 +9,10 @@ use serde::Serialize;
 use crate::{
     cli::{
         Columns, Exit, Out,
-        drift::{View, files, of, show, view},
+        drift::{View, files, show, view},
     },
     domain::Tree,
-    drift::{Departure, Path, Step, rank},
+    drift::{Departure, Path, Step, departures, rank, shown},
     observe::import::{Format, Item},
     store::random_key,
 };
@@ -103,8 +103,8 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
                 settings.push((resource.clone(), path, value))
             });
         }
-        item @ Item::Change { pending: true, .. } => pending.extend(of(item)),
-        item => drifted.extend(of(item)),
+        item @ Item::Change { pending: true, .. } => pending.extend(departures(item)),
+        item => drifted.extend(departures(item)),
     });
     if let (Some(Some(found)), Some(wanted)) = (formats.first(), args.tool.format())
         && *found != wanted
@@ -157,7 +157,7 @@ fn page(
     }
     let mut columns = Columns::default();
     for (resource, path, value) in settings {
-        columns.row(&[resource.clone(), path.brief(), show::value(Some(value))]);
+        columns.row(&[resource.clone(), path.brief(), shown(Some(value))]);
     }
     columns.print(out)?;
     out.note(&format!(

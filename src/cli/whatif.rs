@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, Usage, series, span},
-    domain::{Change, ChangeSet, Evidence, ResourceId, Span, Step, Value},
+    domain::{Change, ChangeSet, Evidence, ResourceId, Span, Step},
     engine::{Answer, Link, Query, Snapshot},
     simulate::{Outcome, view},
 };
@@ -82,15 +82,12 @@ fn one(text: &str, snapshot: &Snapshot) -> anyhow::Result<Change> {
     };
     let mut change = Change::parse(text, here)?;
     let named = text.trim_start().starts_with(&format!("{}/", change.resource()));
-    if let Change::Setting { id, from, to } = &mut change {
+    if let Change::Setting { id, from, .. } = &mut change {
         let wanted = if named { id.to_string() } else { id.name.to_string() };
         *id = series::find(&wanted, "setting", snapshot.settings.iter().map(|row| &row.id))?;
         if from.is_none() {
             let row = snapshot.settings.iter().find(|row| row.id == *id);
             *from = row.and_then(|row| row.value.clone());
-        }
-        if let Some((from, to)) = from.as_ref().zip(to.as_ref()).filter(|(from, to)| misfits(from, to)) {
-            return Err(Usage(format!("{} is {from}, a number: `{to}` is none", id.name)).into());
         }
     } else if !named && hosts.len() > 1 {
         return Err(Usage(format!(
@@ -100,12 +97,10 @@ fn one(text: &str, snapshot: &Snapshot) -> anyhow::Result<Change> {
         ))
         .into());
     }
-    Ok(change)
-}
-
-/// Whether a number would get a value that is none.
-fn misfits(from: &Value, to: &Value) -> bool {
-    matches!(from, Value::Int(_) | Value::Quantity(_)) && to.number().is_none()
+    match change.misfit() {
+        Some(why) => Err(Usage(why).into()),
+        None => Ok(change),
+    }
 }
 
 fn page(outcome: &Outcome, out: &mut Out) -> anyhow::Result<()> {

@@ -1,13 +1,18 @@
 //! The table of keys: every one with its type, range, help and place in the options. Reading, showing, checking and the
 //! documentation all come from here.
 
+mod amount;
+
 use std::sync::Arc;
 
 use toml::de::DeValue;
 
+pub use amount::{number, quoted};
+use amount::{size, size_text, span_text, written};
+
 use super::queries::{self, Queries};
 use crate::{
-    domain::{Options, Quantity, Span, Unit, text::visible},
+    domain::{Options, Span, text::visible},
     observe::SOURCES,
 };
 
@@ -414,19 +419,6 @@ impl Key {
     }
 }
 
-/// A whole or broken number; `None` for anything else and for what no 64-bit float holds.
-#[must_use]
-pub fn number(value: &DeValue<'_>) -> Option<f64> {
-    match value {
-        DeValue::Integer(int) => i64::from_str_radix(int.as_str(), int.radix())
-            .ok()
-            .map(|int| int as f64),
-        DeValue::Float(float) => float.as_str().parse().ok(),
-        _ => None,
-    }
-    .filter(|number: &f64| number.is_finite())
-}
-
 /// Whether `text` is a place that can be asked, without a name and password in it and nothing but a path behind it.
 fn is_url(text: &str) -> bool {
     let rest = text.strip_prefix("http://").or_else(|| text.strip_prefix("https://"));
@@ -434,24 +426,6 @@ fn is_url(text: &str) -> bool {
         let printable = rest.chars().all(|c| c.is_ascii_graphic() && !"?#@\"\\<>".contains(c));
         printable && rest.starts_with(|c: char| c != '/')
     })
-}
-
-/// A text as a TOML basic string, control characters escaped.
-#[must_use]
-pub fn quoted(text: &str) -> String {
-    toml::Value::from(text).to_string()
-}
-
-fn size(value: &DeValue<'_>) -> Option<u64> {
-    let bytes = match value {
-        DeValue::String(text) => {
-            let quantity: Quantity = text.parse().ok()?;
-            (quantity.unit() == Unit::Bytes).then(|| quantity.base())?
-        }
-        DeValue::Integer(_) => number(value)?,
-        _ => return None,
-    };
-    (bytes >= 0.0).then_some(bytes as u64)
 }
 
 /// `sources.off names "sysctrl", which is no source; did you mean sysctl?`
@@ -466,48 +440,6 @@ fn unknown_source(name: &str) -> String {
         |(_, known)| format!("did you mean {known}?"),
     );
     format!("sources.off names \"{}\", which is no source; {says}", visible(name))
-}
-
-/// What stands in the file, short: `"soon"`, `the number 2`, `a list`.
-fn written(value: &DeValue<'_>) -> String {
-    match value {
-        DeValue::String(text) => {
-            let short: String = text.chars().take(40).collect();
-            format!("\"{}\"", visible(&short))
-        }
-        DeValue::Integer(int) => format!("the number {int}"),
-        DeValue::Float(float) => format!("the number {float}"),
-        DeValue::Boolean(flag) => flag.to_string(),
-        DeValue::Datetime(_) => "a date".into(),
-        DeValue::Array(_) => "a list".into(),
-        DeValue::Table(_) => "a table".into(),
-    }
-}
-
-/// A span in the largest unit that leaves no rest: `2s`, `10m`, `730d`.
-fn span_text(span: Span) -> String {
-    const UNITS: [(i64, &str); 5] = [
-        (86_400_000_000, "d"),
-        (3_600_000_000, "h"),
-        (60_000_000, "m"),
-        (1_000_000, "s"),
-        (1_000, "ms"),
-    ];
-    let (size, unit) = UNITS
-        .into_iter()
-        .find(|(size, _)| span.0 % size == 0)
-        .unwrap_or((1, "us"));
-    format!("{}{unit}", span.0 / size)
-}
-
-/// A size in the largest unit that leaves no rest: `2GiB`.
-fn size_text(bytes: u64) -> String {
-    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (GIB, "GiB"), (MIB, "MiB"), (1 << 10, "KiB")];
-    let (size, unit) = UNITS
-        .into_iter()
-        .find(|(size, _)| bytes.is_multiple_of(*size))
-        .unwrap_or((1, "B"));
-    format!("{}{unit}", bytes / size)
 }
 
 #[cfg(test)]

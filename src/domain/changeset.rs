@@ -118,6 +118,17 @@ impl Change {
         }
     }
 
+    /// Why a setting cannot become what it should: a number would get a value that is none. `None` where nothing speaks against it.
+    #[must_use]
+    pub fn misfit(&self) -> Option<String> {
+        let Self::Setting { id, from, to } = self else {
+            return None;
+        };
+        let (from, to) = from.as_ref().zip(to.as_ref())?;
+        let number = matches!(from, Value::Int(_) | Value::Quantity(_));
+        (number && to.number().is_none()).then(|| format!("{} is {from}, a number: `{to}` is none", id.name))
+    }
+
     /// Reads a change as typed: `sysctl.vm.swappiness 60 -> 10`, `sysctl.vm.swappiness=10`, `cpu x2`, `traffic x1.5`.
     ///
     /// A name with a resource (`host:web-1/cpu x2`) is taken as it is; without one it belongs to `here`.

@@ -6,11 +6,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Quantity, Unit, Version, text::visible};
 
-/// The value of a setting. Two values are equal when they mean the same: `1000m` is `1`, lists do not care for order.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// The value of a setting. Two values are equal when they mean the same: `1000m` is `1`, `yes` is `true`, lists do not care for order.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Value {
-    /// On or off.
+    /// True or false; `yes`, `no`, `on` and `off` are words, and mean the same ([`Value::switch`]).
     Bool(bool),
     /// A whole number without a unit.
     Int(i64),
@@ -47,15 +47,15 @@ impl fmt::Debug for SecretHash {
 }
 
 impl Value {
-    /// Types plain text as a source read it: bool words, integers, quantities with a unit, dotted versions, else text.
+    /// Types plain text as a source read it: true and false, integers, quantities with a unit, dotted versions, else text.
     ///
     /// A single word of letters becomes [`Value::Enum`]. Surrounding space is dropped, inner runs of blanks become one space.
     #[must_use]
     pub fn infer(text: &str) -> Self {
         let text = text.trim();
         match text {
-            "true" | "yes" | "on" => return Self::Bool(true),
-            "false" | "no" | "off" => return Self::Bool(false),
+            "true" => return Self::Bool(true),
+            "false" => return Self::Bool(false),
             _ => {}
         }
         // A leading zero is a mode, an id or a date, not a number.
@@ -82,14 +82,27 @@ impl Value {
         Self::Text(text.into())
     }
 
+    /// Whether it is on, however that is spelled; `None` for what is neither on nor off.
+    #[must_use]
+    pub fn switch(&self) -> Option<bool> {
+        match self {
+            Self::Bool(on) => Some(*on),
+            Self::Enum(word) | Self::Text(word) => match &**word {
+                "yes" | "on" => Some(true),
+                "no" | "off" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// The number behind the value, if it is one.
     #[must_use]
     pub fn number(&self) -> Option<f64> {
         match self {
             Self::Int(int) => Some(*int as f64),
             Self::Quantity(quantity) => Some(quantity.base()),
-            Self::Bool(on) => Some(f64::from(u8::from(*on))),
-            _ => None,
+            _ => self.switch().map(|on| f64::from(u8::from(on))),
         }
     }
 
@@ -97,7 +110,7 @@ impl Value {
     #[must_use]
     pub fn differs(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Enum(a) | Self::Text(a), Self::Enum(b) | Self::Text(b)) => a != b,
+            (Self::Enum(a) | Self::Text(a), Self::Enum(b) | Self::Text(b)) if self.switch().is_none() => a != b,
             (Self::Int(_) | Self::Quantity(_), Self::Int(_) | Self::Quantity(_)) => {
                 self.order(other) != Some(Ordering::Equal)
             }
@@ -119,8 +132,7 @@ impl Value {
             (Self::Version(a), Self::Version(b)) => Some(a.cmp(b)),
             (Self::Int(a), Self::Quantity(b)) => Quantity::new(*a as f64, Unit::None)?.partial_cmp(b),
             (Self::Quantity(a), Self::Int(b)) => a.partial_cmp(&Quantity::new(*b as f64, Unit::None)?),
-            (Self::Bool(a), Self::Bool(b)) => Some(a.cmp(b)),
-            _ => None,
+            _ => Some(self.switch()?.cmp(&other.switch()?)),
         }
     }
 
@@ -166,6 +178,23 @@ impl Value {
             Self::Text(_) => "text",
             Self::List(_) => "list",
             Self::Secret(_) => "secret",
+        }
+    }
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        if let (Some(on), Some(theirs)) = (self.switch(), other.switch()) {
+            return on == theirs;
+        }
+        match (self, other) {
+            (Self::Int(a), Self::Int(b)) => a == b,
+            (Self::Quantity(a), Self::Quantity(b)) => a == b,
+            (Self::Version(a), Self::Version(b)) => a == b,
+            (Self::Enum(a), Self::Enum(b)) | (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::List(a), Self::List(b)) => a == b,
+            (Self::Secret(a), Self::Secret(b)) => a == b,
+            _ => false,
         }
     }
 }
@@ -232,7 +261,7 @@ mod tests {
 
     #[test]
     fn text_is_typed_by_what_it_says() {
-        assert_eq!(Value::infer("on"), Value::Bool(true));
+        assert_eq!(Value::infer("true"), Value::Bool(true));
         assert_eq!(Value::infer(" 60 "), Value::Int(60));
         assert_eq!(Value::infer("0644"), Value::text("0644"));
         assert!(matches!(Value::infer("512Mi"), Value::Quantity(_)));
@@ -243,6 +272,33 @@ mod tests {
             Value::text("4096 131072 6291456")
         );
         assert_eq!(Value::infer(""), Value::text(""));
+    }
+
+    #[test]
+    fn what_is_on_or_off_keeps_its_spelling() {
+        for (word, on) in [
+            ("yes", true),
+            ("on", true),
+            ("true", true),
+            ("no", false),
+            ("off", false),
+        ] {
+            let value = Value::infer(word);
+            assert_eq!((value.to_string(), value.switch()), (word.to_owned(), Some(on)));
+            assert_eq!(value, Value::Bool(on));
+            assert!(
+                !value.differs(&Value::Bool(on)) && value.differs(&Value::Bool(!on)),
+                "{word}"
+            );
+            assert_eq!(value.number(), Some(f64::from(u8::from(on))));
+        }
+        assert_eq!(
+            Value::change(Some(&Value::infer("no")), Some(&Value::infer("yes"))),
+            "no -> yes"
+        );
+        assert!(Value::infer("yes").differs(&Value::infer("prohibit-password")));
+        assert!(Value::infer("auto").differs(&Value::infer("on")));
+        assert_eq!(Value::infer("auto").switch(), None);
     }
 
     #[test]

@@ -10,11 +10,15 @@ mod scalar;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod tool;
 mod walk;
+mod words;
 
 pub use departure::{Departure, rank};
 pub use pair::{Compared, compare, compare_states, told};
 pub use path::{Path, Step};
+pub use tool::{ToolReport, departures};
+pub use words::value as shown;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -5,6 +5,24 @@ use crate::domain::{Mark, SeriesId, matches};
 /// The family of all that has no data.
 pub(super) const STALE: &str = "-";
 
+/// Where trouble of a machine shows first; and whether it says by itself what its family is about: people ask first how busy and how
+/// full something is.
+const FIRST: [(&str, bool); 13] = [
+    ("cpu.busy_pct", true),
+    ("mem.used_pct", true),
+    ("load.1", false),
+    ("psi.cpu.some_pct", false),
+    ("psi.memory.some_pct", false),
+    ("psi.io.some_pct", false),
+    ("fs.*.used_pct", true),
+    ("swap.used_pct", true),
+    ("disk.*.util_pct", true),
+    ("net.*.rx_bytes_per_s", false),
+    ("net.*.tx_bytes_per_s", false),
+    ("tcp.established", false),
+    ("proc.count", false),
+];
+
 /// Metrics that say how something comes about, and not that anything is wrong: the parts of a sum that is watched itself, what the
 /// kernel counts on its way, volumes of traffic by packet. By itself such a one is never told when it departs from its shadow (it is
 /// when it passes a limit): an administrator alerts on use, saturation and errors (Gregg 2013, CACM 56(2), the USE method) and reads
@@ -58,11 +76,16 @@ pub fn detail(name: &str) -> bool {
     DETAILS.iter().any(|pattern| matches(pattern, name))
 }
 
-/// Whether a metric says by itself what its family is about: people ask first how busy and how full something is.
+/// The place of a metric of that name among those worth a look, the first one 0; all that are not named have the last.
+#[must_use]
+pub fn prominence(name: &str) -> usize {
+    let place = FIRST.iter().position(|(pattern, _)| matches(pattern, name));
+    place.unwrap_or(FIRST.len())
+}
+
+/// Whether a metric says by itself what its family is about.
 pub(super) fn telling(name: &str) -> bool {
-    let full = name.starts_with("fs.") && name.ends_with(".used_pct");
-    let busy = name.starts_with("disk.") && name.ends_with(".util_pct");
-    full || busy || matches!(name, "cpu.busy_pct" | "mem.used_pct" | "swap.used_pct")
+    FIRST.get(prominence(name)).is_some_and(|(_, telling)| *telling)
 }
 
 /// What a metric is about: those of one family that go off together are one finding.
@@ -91,6 +114,18 @@ pub(super) fn family(id: &SeriesId, mark: Mark) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_worth_a_look_is_no_detail_and_has_a_place() {
+        assert!(prominence("fs./.used_pct") < prominence("disk.sda.util_pct"));
+        assert!(prominence("cpu.busy_pct") < prominence("mem.used_pct"));
+        assert_eq!(
+            (prominence("load.15"), prominence("fs.used_pct")),
+            (FIRST.len(), FIRST.len())
+        );
+        assert!(FIRST.iter().all(|(pattern, _)| !detail(&pattern.replace('*', "x"))));
+        assert!(telling("fs./.used_pct") && telling("cpu.busy_pct") && !telling("load.1") && !telling("vm.x"));
+    }
 
     #[test]
     fn use_saturation_and_errors_speak_and_their_parts_do_not() {

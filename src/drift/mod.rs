@@ -31,12 +31,14 @@ use crate::{
 };
 
 pub use baseline::{Baseline, Difference};
-pub use family::detail;
+pub use family::{detail, prominence};
 pub use incidents::{Incident, incidents};
 
 pub use rule::{Issue, Match, found, issues, matching, tried};
 
-pub use declared::{Compared, Departure, Path, Step, compare, compare_states, rank, told};
+pub use declared::{
+    Compared, Departure, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
+};
 
 use declared::Declared;
 pub(crate) use group::stable_hash;

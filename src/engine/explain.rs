@@ -239,7 +239,14 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
             lines.extend(ahead(&outlook));
         }
     } else {
-        return Err(LinkError::Refused(format!("nothing is called {id}")));
+        // What is gone has no shadow; what was said of it stays.
+        if findings.clone().next().is_none() {
+            return Err(LinkError::Refused(format!("nothing is called {id}")));
+        }
+        lines.push("now      (absent)".into());
+        if let Some(accepted) = engine.state.baseline.values.get(id) {
+            lines.push(format!("baseline {accepted}"));
+        }
     }
     findings.for_each(|finding| of_finding(&mut lines, finding));
     let full = id.to_string();

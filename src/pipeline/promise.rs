@@ -1,5 +1,7 @@
 //! What changes that were seen were expected to do, and what they did.
 
+use std::collections::BTreeMap;
+
 use super::{State, Step};
 use crate::{
     domain::{
@@ -17,12 +19,21 @@ const FRESH: Span = Span::from_mins(5);
 /// Asks what the changes just seen would do by what was known before them. What moves most, if anything is told to, is a promise:
 /// it goes to the ledger.
 pub(super) fn promise(state: &mut State, changes: &[SettingChange], now: Timestamp, seed: u64) {
-    let known = state.shadows.settings.changes();
-    let told = |change: &&SettingChange| {
-        let earlier = |old: &SettingChange| old.id.name == change.id.name && old.at < change.at;
-        change.at <= now && now - change.at <= FRESH && known.iter().any(earlier)
+    let fresh = |change: &&SettingChange| change.at <= now && now - change.at <= FRESH;
+    if !changes.iter().any(|change| fresh(&change)) {
+        return;
+    }
+    let mut first_changed: BTreeMap<&str, Timestamp> = BTreeMap::new();
+    for old in state.shadows.settings.changes() {
+        let first = first_changed.entry(&old.id.name).or_insert(old.at);
+        *first = old.at.min(*first);
+    }
+    let known = |change: &&SettingChange| {
+        first_changed
+            .get(&*change.id.name)
+            .is_some_and(|first| *first < change.at)
     };
-    let mut left: Vec<&SettingChange> = changes.iter().filter(told).collect();
+    let mut left: Vec<&SettingChange> = changes.iter().filter(fresh).filter(known).collect();
     while let Some(first) = left.first().copied() {
         let (ours, others) = left
             .into_iter()

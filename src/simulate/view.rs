@@ -12,7 +12,7 @@ use crate::domain::{Change, Effect, Evidence, Forecast, LEVELS, SeriesId, Timest
 pub fn plain(value: Option<&Value>) -> Json {
     match value {
         None => Json::Null,
-        Some(Value::Bool(on)) => json!(on),
+        Some(value) if value.switch().is_some() => json!(value.switch()),
         Some(Value::Int(int)) => json!(int),
         Some(Value::List(items)) => items
             .iter()
@@ -20,7 +20,9 @@ pub fn plain(value: Option<&Value>) -> Json {
             .collect::<serde_json::Map<_, _>>()
             .into(),
         Some(Value::Enum(text) | Value::Text(text)) => json!(text),
-        Some(other @ (Value::Quantity(_) | Value::Version(_) | Value::Secret(_))) => json!(other.to_string()),
+        Some(other @ (Value::Bool(_) | Value::Quantity(_) | Value::Version(_) | Value::Secret(_))) => {
+            json!(other.to_string())
+        }
     }
 }
 

@@ -180,7 +180,7 @@ pub const COMMANDS: &[Command] = &[
         "import",
         "FILE",
         "",
-        "says how a file of the past is read",
+        "lists what a file of another tool says is not as declared",
         deed::import,
         deed::nothing,
     ),
@@ -349,7 +349,9 @@ mod tests {
     #[test]
     fn an_unknown_command_names_the_nearest() {
         assert_eq!(message("explort csv"), "no command :explort; the nearest is :export");
-        assert!(message("import x.tf").contains("foreshadow replay"));
+        assert!(message("import x.jsonl.gz").contains("foreshadow replay"));
+        assert!(message("import").contains("FILE"));
+        assert_eq!(after("import plan.json").1, [Effect::Import("plan.json".into())]);
         assert_eq!(message(""), "");
     }
 

@@ -1,9 +1,10 @@
 //! Runs the console: keys, snapshots and answers in, frames and effects out.
 //!
-//! Everything here happens on one thread, in one loop; it waits for nothing but messages. Synchronized output (mode 2026) is not
-//! used: whether a terminal knows it has to be asked (DECRQM). One write a frame is the part of it that needs no asking.
+//! Everything here happens on one thread, in one loop; it waits for nothing but messages. A frame is one write, and synchronized
+//! (mode 2026) where the terminal said that it knows that; it is asked behind the first frame.
 
 mod effect;
+mod import;
 
 use std::{future::Future, io, pin::Pin, sync::Arc, thread, time::Duration};
 
@@ -23,7 +24,7 @@ use crate::{
     domain::ResourceId,
     engine::{Link, Snapshot, clock::Stopwatch},
     tui::{
-        input,
+        input::{self, Heard},
         look::Look,
         painter::Painter,
         state::{Cost, Effect, Engine, Msg, State},
@@ -116,7 +117,7 @@ pub enum Exit {
 
 /// What reaches the loop.
 enum Input {
-    Terminal(Event),
+    Terminal(Heard),
     /// Panic while drawing (the test aid).
     Panic,
     Msg(Msg),
@@ -149,7 +150,9 @@ where
         // Full is no matter here: someone presses keys, and the next panic or the missing answers will tell.
         let _ = panicked.try_send(Input::Msg(Msg::WorkerPanicked(text)));
     });
-    let terminal = Terminal::take(setup.mouse)?;
+    // Old kernels' consoles print a part of the question.
+    let ask = !matches!(&*setup.env.term, "" | "dumb" | "linux");
+    let terminal = Terminal::take(setup.mouse, ask)?;
     // Before the size is read for the first time: a window that changes it behind that is always heard of.
     let bells = Arc::new(Bells::default());
     let (resumed, resized) = (Arc::clone(&bells), Arc::clone(&bells));
@@ -176,7 +179,7 @@ where
         cost: Cost::default(),
     };
     driver.paint()?;
-    driver.threads(setup.panic)?;
+    driver.threads(ask, setup.panic)?;
     driver.run(inputs, bells, connect).await
 }
 
@@ -246,11 +249,11 @@ async fn next_snapshot(snapshots: &mut Option<watch::Receiver<Arc<Snapshot>>>) -
 
 impl<L: Link> Driver<L> {
     /// Starts the thread that reads the terminal.
-    fn threads(&self, panic: Option<PanicIn>) -> io::Result<()> {
+    fn threads(&self, asked: bool, panic: Option<PanicIn>) -> io::Result<()> {
         let keys = self.send.clone();
         thread::Builder::new().name("keys".into()).spawn(move || {
             // Ends with the terminal; what then becomes of the process is the watching threads' affair.
-            input::read(|event| keys.blocking_send(Input::Terminal(event)).is_ok());
+            input::read(asked, |heard| keys.blocking_send(Input::Terminal(heard)).is_ok());
         })?;
         if let Some(place) = panic {
             let send = self.send.clone();
@@ -324,7 +327,8 @@ impl<L: Link> Driver<L> {
                     // All that is there already makes one frame.
                     while let Some(input) = next {
                         match input {
-                            Input::Terminal(event) => pressed |= self.event(event),
+                            Input::Terminal(Heard::Event(event)) => pressed |= self.event(event),
+                            Input::Terminal(Heard::Synchronized) => terminal::synchronize(),
                             Input::Panic => {
                                 self.state.panic_next = true;
                                 dirty = true;
@@ -443,7 +447,7 @@ impl<L: Link> Driver<L> {
     fn paint(&mut self) -> io::Result<usize> {
         assert!(!self.state.panic_next, "asked for by FORESHADOW_PANIC=ui");
         let (width, height) = self.state.size;
-        let frame = self.painter.paint(view_to_buffer(&self.state, width, height));
+        let frame = terminal::whole(self.painter.paint(view_to_buffer(&self.state, width, height)));
         if !frame.is_empty() && !self.terminal.write(&frame)? {
             self.painter.forget();
         }

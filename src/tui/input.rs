@@ -20,11 +20,28 @@ const ESCAPE: Timespec = Timespec {
 /// Most bytes of a sequence or a paste that are kept; what is beyond is dropped.
 const LONGEST: usize = 1 << 20;
 
+/// The answer to the question for synchronized output (DECRPM): a digit follows, then `$y`.
+const ANSWER: &[u8] = b"\x1b[?2026;";
+/// Bytes of the whole answer.
+const ANSWERED: usize = ANSWER.len() + 3;
+/// Bytes of the answer that keys may spell as well, pressed one by one: ESC, `[`, `?`. Behind them it is waited for no longer.
+const KEYS: usize = 3;
+
 const PASTE: &[u8] = b"\x1b[200~";
 const PASTED: &[u8] = b"\x1b[201~";
 
-/// Reads the terminal until it is gone, or `take` says that nobody listens any more (`false`).
-pub fn read(mut take: impl FnMut(Event) -> bool) {
+/// What a terminal tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A key, or a paste.
+    Event(Event),
+    /// It knows synchronized output.
+    Synchronized,
+}
+
+/// Reads the terminal until it is gone, or `take` says that nobody listens any more (`false`). `asked` says whether the terminal was
+/// asked for synchronized output: its answer may come at any time, in any pieces, or never.
+pub fn read(asked: bool, mut take: impl FnMut(Heard) -> bool) {
     let stdin = io::stdin();
     let terminal = if stdin.is_terminal() {
         stdin.as_fd().try_clone_to_owned().map(File::from)
@@ -32,10 +49,13 @@ pub fn read(mut take: impl FnMut(Event) -> bool) {
         File::open("/dev/tty")
     };
     let Ok(mut terminal) = terminal else { return };
-    let mut decoder = Decoder::default();
+    let mut decoder = Decoder {
+        awaited: asked,
+        ..Decoder::default()
+    };
     let mut bytes = [0; 4_096];
     loop {
-        let patience = decoder.maybe_escape().then_some(&ESCAPE);
+        let patience = (decoder.maybe_escape() || decoder.maybe_keys()).then_some(&ESCAPE);
         let mut ready = [PollFd::new(&terminal, PollFlags::IN)];
         let events = match poll(&mut ready, patience) {
             Err(rustix::io::Errno::INTR) => continue,
@@ -49,8 +69,11 @@ pub fn read(mut take: impl FnMut(Event) -> bool) {
                 _ => return,
             },
         };
+        if std::mem::take(&mut decoder.synchronized) && !take(Heard::Synchronized) {
+            return;
+        }
         for event in events {
-            if !take(event) {
+            if !take(Heard::Event(event)) {
                 return;
             }
         }
@@ -61,6 +84,12 @@ pub fn read(mut take: impl FnMut(Event) -> bool) {
 #[derive(Debug, Default)]
 struct Decoder {
     bytes: Vec<u8>,
+    /// Whether the answer to [`ANSWER`]'s question is still to come.
+    awaited: bool,
+    /// Bytes of its beginning that were taken for keys, because nothing followed for a while.
+    past: usize,
+    /// Whether it came and said yes.
+    synchronized: bool,
 }
 
 /// What stands at the beginning of some bytes.
@@ -77,13 +106,51 @@ impl Decoder {
         self.bytes == b"\x1b"
     }
 
+    /// Whether what is held back may be keys, or the rest of an answer whose beginning came alone.
+    fn maybe_keys(&self) -> bool {
+        self.past > 0 && self.bytes.len() == 1
+    }
+
     /// Nothing came for a while.
     fn pause(&mut self) -> Vec<Event> {
+        if self.maybe_keys() {
+            self.past = (self.past + 1) % KEYS;
+            return self.decode();
+        }
         if !self.maybe_escape() {
             return Vec::new();
         }
         self.bytes.clear();
+        self.past = usize::from(self.awaited);
         vec![key(KeyCode::Esc)]
+    }
+
+    /// Swallows the rest of the answer whose beginning was taken for keys; whether more of it is to come.
+    fn rest_of_answer(&mut self) -> bool {
+        let expected = |place: usize, byte: u8| match place {
+            place if place < ANSWER.len() => ANSWER[place] == byte,
+            place if place == ANSWER.len() => byte.is_ascii_digit(),
+            place => byte == b"$y"[place - ANSWER.len() - 1],
+        };
+        let left = ANSWERED - self.past;
+        let alike = |(place, byte): (usize, &u8)| expected(self.past + place, *byte);
+        if !self.bytes.iter().take(left).enumerate().all(alike) {
+            self.past = 0;
+            return false;
+        }
+        if self.bytes.len() < left {
+            return true;
+        }
+        self.answered(self.bytes[left - 3]);
+        self.bytes.drain(..left);
+        self.past = 0;
+        false
+    }
+
+    /// Notes the answer: 1 and 2 are on and off of what it knows; 0 it does not know, 3 and 4 it cannot change.
+    fn answered(&mut self, digit: u8) {
+        self.awaited = false;
+        self.synchronized = matches!(digit, b'1' | b'2');
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
@@ -96,11 +163,21 @@ impl Decoder {
             self.bytes.drain(PASTE.len().min(tail)..tail);
             self.bytes.extend_from_slice(bytes);
         }
+        if self.past > 0 && self.rest_of_answer() {
+            return Vec::new();
+        }
+        self.decode()
+    }
+
+    fn decode(&mut self) -> Vec<Event> {
         let mut events = Vec::new();
         let mut from = 0;
         while from < self.bytes.len() {
             match first(&self.bytes[from..]) {
                 Found::Whole(length, event) => {
+                    if self.awaited && length == ANSWERED && self.bytes[from..].starts_with(ANSWER) {
+                        self.answered(self.bytes[from + ANSWER.len()]);
+                    }
                     from += length;
                     events.extend(event);
                 }
@@ -333,6 +410,49 @@ mod tests {
         let sent =
             b"a\x1b[?2026;2$y\x1b[24;80R\x1b]11;rgb:00/00/00\x1b\\\x1bP>|xterm(1)\x1b\\\x1b[<0;3;4M\x1b[M !!\x1b[Ib";
         assert_eq!(all(sent), [key(KeyCode::Char('a')), key(KeyCode::Char('b'))]);
+    }
+
+    #[test]
+    fn the_answer_for_synchronized_output_is_known_however_late_and_cut() {
+        let asked = || Decoder {
+            awaited: true,
+            ..Decoder::default()
+        };
+        for (answer, yes) in [
+            (b"\x1b[?2026;2$y", true),
+            (b"\x1b[?2026;1$y", true),
+            (b"\x1b[?2026;0$y", false),
+        ] {
+            for cut in 0..=ANSWERED {
+                let mut decoder = asked();
+                let mut events = decoder.feed(&answer[..cut]);
+                // A pause longer than an ESC is waited for.
+                events.extend(decoder.pause());
+                events.extend(decoder.feed(&answer[cut..]));
+                events.extend(decoder.feed(b"j"));
+                let escaped = if cut == 1 { vec![key(KeyCode::Esc)] } else { Vec::new() };
+                assert_eq!(
+                    events,
+                    [escaped, vec![key(KeyCode::Char('j'))]].concat(),
+                    "cut at {cut}"
+                );
+                assert_eq!((decoder.synchronized, decoder.awaited), (yes, false), "cut at {cut}");
+            }
+        }
+        // Byte by byte it is swallowed as well, as long as there are no pauses.
+        let mut decoder = asked();
+        assert!(b"\x1b[?2026;2$y".iter().all(|byte| decoder.feed(&[*byte]).is_empty()));
+        assert!(decoder.synchronized);
+        // Esc, and then the keys for going back in time and for help.
+        let mut decoder = asked();
+        decoder.feed(b"\x1b");
+        assert_eq!(decoder.pause(), [key(KeyCode::Esc)]);
+        assert_eq!(decoder.feed(b"["), []);
+        assert_eq!(decoder.pause(), [key(KeyCode::Char('['))]);
+        assert_eq!(decoder.feed(b"?"), []);
+        assert_eq!(decoder.pause(), [key(KeyCode::Char('?'))]);
+        assert_eq!(decoder.feed(b"2"), [key(KeyCode::Char('2'))]);
+        assert!(!decoder.synchronized && decoder.awaited);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::{
     domain::Unit,
     tui::{
         look::{Look, Role},
-        text::{fit, wrap},
+        text::{cut, fit, wrap},
     },
 };
 
@@ -104,6 +104,26 @@ pub fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
         .enumerate()
         .map(|(place, line)| format!(" {:<8}{line}", if place == 0 { label } else { "" }))
         .collect()
+}
+
+/// Texts below each other, wrapped as far as there are `rows` for it: each has a row at least while there is one, and what is left over
+/// goes to the first. What is cut ends in `~`.
+#[must_use]
+pub fn in_rows<'a>(texts: impl Iterator<Item = &'a str>, width: usize, rows: usize) -> Vec<String> {
+    let wrapped: Vec<Vec<String>> = texts.map(|text| wrap(text, width)).collect();
+    let mut spare = rows.saturating_sub(wrapped.len());
+    let mut shown = Vec::new();
+    for mut lines in wrapped {
+        let most = 1 + spare.min(lines.len() - 1);
+        spare -= most - 1;
+        if most < lines.len() {
+            let rest = lines.split_off(most - 1).join(" ");
+            lines.push(cut(&rest, width));
+        }
+        shown.append(&mut lines);
+    }
+    shown.truncate(rows);
+    shown
 }
 
 /// The rows of a list of `len` to show in `rows` rows so that the chosen one is seen.
@@ -221,6 +241,15 @@ mod tests {
         assert_eq!(split("5 eth"), ("5", " eth"));
         assert_eq!(signed(Unit::Percent, 6.8), "+6.8 %");
         assert_eq!(signed(Unit::Percent, -6.8), "-6.8 %");
+    }
+
+    #[test]
+    fn every_text_has_a_row_before_one_has_two() {
+        let rows = |rows| in_rows(["aa bb cc", "dd", "ee ff"].into_iter(), 5, rows);
+        assert_eq!(rows(9), ["aa bb", "cc", "dd", "ee ff"]);
+        assert_eq!(rows(3), ["aa b~", "dd", "ee ff"]);
+        assert_eq!(rows(2), ["aa b~", "dd"]);
+        assert!(rows(0).is_empty());
     }
 
     proptest! {

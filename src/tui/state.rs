@@ -234,6 +234,8 @@ pub enum Msg {
     Answer(Tag, Result<Box<Answer>, LinkError>),
     /// An effect was done, or not (copy, export): a message for row 23.
     Said(String),
+    /// A list to be shown over the whole screen: its title and its lines.
+    Listed(String, Vec<String>),
     /// Time to move a playing timeline on.
     Tick,
     /// Time to ask how far what-ifs are.
@@ -270,6 +272,8 @@ pub enum Effect {
     Run(String),
     /// End the commands that run.
     StopRun,
+    /// Read a file of another tool and list what is not as declared.
+    Import(PathBuf),
     /// Draw everything again.
     Redraw,
     /// Send [`Msg::Tick`] after this long.

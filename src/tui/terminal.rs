@@ -28,6 +28,11 @@ use signal_hook::{
 const ENTER: &str = "\x1b[?1049h\x1b[H\x1b[2J\x1b[?2004h\x1b[?25l";
 /// What [`ENTER`] did, undone: paste off, attributes off, the other screen, the cursor shown.
 const LEAVE: &str = "\x1b[?2004l\x1b[m\x1b[?1049l\x1b[?25h";
+/// Asks whether it knows synchronized output (DECRQM of mode 2026).
+const ASK: &str = "\x1b[?2026$p";
+/// Synchronized output: what stands between is shown at once.
+const BEGIN: &str = "\x1b[?2026h";
+const END: &str = "\x1b[?2026l";
 const MOUSE_ON: &str = "\x1b[?1000h\x1b[?1006h";
 const MOUSE_OFF: &str = "\x1b[?1006l\x1b[?1000l";
 
@@ -43,6 +48,10 @@ const TAKING: u8 = 1;
 /// The screen is ours.
 const OURS: u8 = 2;
 static MOUSE: AtomicBool = AtomicBool::new(false);
+/// Whether the terminal may be asked what it knows.
+static ASKABLE: AtomicBool = AtomicBool::new(false);
+/// Whether it said that it knows synchronized output.
+static SYNCHRONIZED: AtomicBool = AtomicBool::new(false);
 static OUTPUT: OnceLock<File> = OnceLock::new();
 
 /// The terminal, as long as the console has it.
@@ -50,11 +59,12 @@ static OUTPUT: OnceLock<File> = OnceLock::new();
 pub struct Terminal {}
 
 impl Terminal {
-    /// Makes the terminal ready to be taken; what takes it is written by [`Terminal::write`] together with the first frame.
+    /// Makes the terminal ready to be taken; what takes it is written by [`Terminal::write`] together with the first frame. With
+    /// `ask` it is asked behind that whether it knows synchronized output; nothing waits for the answer.
     ///
     /// # Errors
     /// When standard output is no terminal, or cannot be set to raw mode.
-    pub fn take(mouse: bool) -> io::Result<Self> {
+    pub fn take(mouse: bool, ask: bool) -> io::Result<Self> {
         if !io::stdout().is_terminal() {
             return Err(io::Error::other("standard output is no terminal"));
         }
@@ -62,6 +72,7 @@ impl Terminal {
         let output = File::from(io::stdout().as_fd().try_clone_to_owned()?);
         OUTPUT.get_or_init(|| output);
         MOUSE.store(mouse, Ordering::SeqCst);
+        ASKABLE.store(ask, Ordering::SeqCst);
         enable_raw_mode()?;
         HOLD.store(TAKING, Ordering::SeqCst);
         Ok(Self {})
@@ -80,7 +91,9 @@ impl Terminal {
         match first {
             Ok(_) => {
                 let mouse = if MOUSE.load(Ordering::SeqCst) { MOUSE_ON } else { "" };
-                output.write_all(format!("{ENTER}{mouse}{frame}").as_bytes())?;
+                // Once: what it is does not change while it is suspended.
+                let ask = if ASKABLE.swap(false, Ordering::SeqCst) { ASK } else { "" };
+                output.write_all(format!("{ENTER}{mouse}{frame}{ask}").as_bytes())?;
             }
             Err(OURS) => output.write_all(frame.as_bytes())?,
             Err(_) => return Ok(false),
@@ -100,6 +113,21 @@ impl Drop for Terminal {
     }
 }
 
+/// The terminal said that it knows synchronized output.
+pub fn synchronize() {
+    SYNCHRONIZED.store(true, Ordering::SeqCst);
+}
+
+/// A frame as it is sent: to be shown at once where the terminal knows how.
+#[must_use]
+pub fn whole(frame: String) -> String {
+    if !frame.is_empty() && SYNCHRONIZED.load(Ordering::SeqCst) {
+        format!("{BEGIN}{frame}{END}")
+    } else {
+        frame
+    }
+}
+
 /// Gives the terminal back. Does nothing when it is not ours.
 pub fn restore() {
     let held = HOLD.swap(AWAY, Ordering::SeqCst);
@@ -113,7 +141,9 @@ pub fn restore() {
     }
     let Some(mut output) = OUTPUT.get() else { return };
     let mouse = if MOUSE.load(Ordering::SeqCst) { MOUSE_OFF } else { "" };
-    let _ = output.write_all(format!("{mouse}{LEAVE}").as_bytes());
+    // A frame may have been cut off before its end.
+    let end = if SYNCHRONIZED.load(Ordering::SeqCst) { END } else { "" };
+    let _ = output.write_all(format!("{end}{mouse}{LEAVE}").as_bytes());
 }
 
 /// [`restore`] in a thread of its own, waited for no longer than a moment.

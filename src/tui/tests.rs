@@ -1,6 +1,8 @@
 //! The world of the mock-ups, keys, and what the screen shows then.
 
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+mod keys;
+
+use crossterm::event::KeyCode;
 
 use crate::{
     domain::Span,
@@ -180,6 +182,7 @@ fn with_no_crossing_the_nearest_is_named() {
     rows.iter_mut().for_each(|row| row.crossing = None);
     snapshot.metrics = rows.into();
     update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    state.series = Some(fixture::id("db-01/mem.available_pct"));
     let asked = crate::tui::enter(&mut state, Screen::Forecast);
     settle(&mut state, asked);
     let text = fixture::text(&view_to_buffer(&state, 80, 24));
@@ -243,6 +246,24 @@ fn the_head_of_the_forecast_says_what_its_list_says() {
 }
 
 #[test]
+fn what_a_file_tells_is_listed_over_the_screen_until_esc() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let lines = ["a.b", "  HIGH      (all of it)  missing"].map(String::from).to_vec();
+    update(&mut state, Msg::Said("reading plan.json".into()));
+    update(
+        &mut state,
+        Msg::Listed("plan.json: 1 setting not as declared".into(), lines),
+    );
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    for line in ["plan.json: 1 setting", "a.b", "HIGH", "(all of it)  missing"] {
+        assert!(text.contains(line), "{line}:\n{text}");
+    }
+    assert!(!text.contains("reading plan.json"), "{text}");
+    press(&mut state, "Esc");
+    assert!(fixture::text(&view_to_buffer(&state, 80, 24)).contains("WHAT IS OFF"));
+}
+
+#[test]
 fn every_size_and_screen_draws_something_and_never_panics() {
     for (width, height) in [
         (20, 5),
@@ -283,100 +304,6 @@ fn nothing_known_yet_is_no_reason_to_panic() {
         );
         assert!(fixture::text(&view_to_buffer(&state, 80, 24)).contains("q quit"));
     }
-}
-
-#[test]
-fn frozen_the_screen_stays_and_learning_goes_on() {
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    press(&mut state, "f");
-    let before = view_to_buffer(&state, 80, 24);
-    let mut later = fixture::snapshot();
-    later.at = Some(fixture::at("14:32:30"));
-    update(&mut state, Msg::Snapshot(std::sync::Arc::new(later)));
-    assert_eq!(view_to_buffer(&state, 80, 24), before);
-    assert!(fixture::text(&before).contains("FROZEN 14:32:00"));
-    press(&mut state, "f");
-    assert!(fixture::text(&view_to_buffer(&state, 80, 24)).contains("LIVE 14:32:30"));
-}
-
-#[test]
-fn the_past_is_never_taken_for_live() {
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    press(&mut state, "{");
-    let shown = fixture::text(&view_to_buffer(&state, 80, 24));
-    assert!(shown.contains("REPLAY 13:52:00"), "{shown}");
-    update(&mut state, Msg::Snapshot(std::sync::Arc::new(fixture::snapshot())));
-    assert!(!state.shown.live);
-    press(&mut state, "0");
-    assert!(state.shown.live && fixture::text(&view_to_buffer(&state, 80, 24)).contains("LIVE 14:32:00"));
-}
-
-#[test]
-fn a_held_key_keeps_one_question_on_its_way() {
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    let asked: Vec<Effect> = (0..9)
-        .flat_map(|_| update(&mut state, key(KeyCode::Char('['))))
-        .collect();
-    let as_of = |effects: &[Effect]| {
-        effects
-            .iter()
-            .filter(|e| matches!(e, Effect::Ask(_, Query::AsOf(_))))
-            .count()
-    };
-    assert_eq!(as_of(&asked), 1);
-    settle(&mut state, asked);
-    assert_eq!(state.shown.at, state.at);
-}
-
-#[test]
-fn esc_goes_out_one_step_and_never_quits() {
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    press(&mut state, "Enter Tab Enter");
-    assert_eq!(state.screen, Screen::Resource);
-    assert_eq!(state.back.len(), 2);
-    press(&mut state, "Esc");
-    assert_eq!(
-        (state.screen, state.series.clone()),
-        (Screen::Resource, Some(fixture::id("db-01/mem.available_pct")))
-    );
-    press(&mut state, "Esc Esc Esc");
-    assert_eq!(state.screen, Screen::Overview);
-    assert!(!state.quit);
-}
-
-#[test]
-fn a_paste_goes_only_into_an_open_line() {
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    update(&mut state, Msg::Paste("q1\n".into()));
-    assert!(!state.quit && state.message.as_ref().unwrap().contains("dropped"));
-    press(&mut state, "/");
-    update(&mut state, Msg::Paste("web\n07".into()));
-    assert_eq!(state.filter, "web 07");
-    assert!(state.input.is_some());
-}
-
-#[test]
-fn a_row_keeps_the_cursor_when_the_order_changes() {
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    press(&mut state, "jjj");
-    let before = crate::tui::screens::overview::under_cursor(&state);
-    let mut snapshot = fixture::snapshot();
-    snapshot.findings = snapshot.findings.iter().rev().cloned().collect();
-    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
-    assert_eq!(crate::tui::screens::overview::under_cursor(&state), before);
-}
-
-#[test]
-fn quitting_takes_one_key_from_everywhere() {
-    for keys in ["", "Enter", "?", "5", "x"] {
-        let mut state = fixture::state(Charset::Ascii, 80, 24);
-        press(&mut state, keys);
-        assert!(press(&mut state, "q").contains(&Effect::Quit), "after {keys}");
-    }
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    press(&mut state, ":");
-    let control = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
-    assert!(update(&mut state, Msg::Key(control)).contains(&Effect::Quit));
 }
 
 #[test]
@@ -454,52 +381,6 @@ fn a_live_screen_stays_within_its_bytes() {
                 "{place:?} at {width}x{height}: {worst} bytes in the worst frame"
             );
         }
-    }
-}
-
-#[test]
-fn with_nothing_off_the_cursor_walks_through_the_metrics() {
-    for (width, height) in [(80, 24), (120, 40), (40, 12)] {
-        let mut state = fixture::state(Charset::Ascii, width, height);
-        let mut snapshot = fixture::snapshot();
-        snapshot.findings = std::sync::Arc::default();
-        snapshot.resources = snapshot.resources[..1].into();
-        let asked = update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
-        settle(&mut state, asked);
-        let order: Vec<_> = crate::tui::order::ordered(&state)
-            .into_iter()
-            .map(|row| row.id.clone())
-            .collect();
-        let under = crate::tui::screens::overview::under_cursor;
-        for id in &order {
-            assert_eq!(under(&state).as_ref(), Some(id), "at {width}x{height}");
-            press(&mut state, "j");
-        }
-        press(&mut state, "G k Enter");
-        assert_eq!(
-            (state.screen, state.series.as_ref()),
-            (Screen::Resource, order.iter().rev().nth(1))
-        );
-    }
-}
-
-#[test]
-fn at_the_end_of_a_list_the_cursor_goes_on_to_the_next() {
-    let mut state = fixture::state(Charset::Ascii, 120, 40);
-    let lines = |state: &State| {
-        let text = fixture::text(&view_to_buffer(state, 120, 40));
-        text.lines().position(|line| line.starts_with('>')).unwrap()
-    };
-    let mut before = lines(&state);
-    for _ in 0..20 {
-        press(&mut state, "j");
-        assert!(lines(&state) > before);
-        before = lines(&state);
-    }
-    for _ in 0..20 {
-        press(&mut state, "k");
-        assert!(lines(&state) < before);
-        before = lines(&state);
     }
 }
 

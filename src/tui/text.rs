@@ -166,13 +166,25 @@ pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: S
     end - area.x
 }
 
-/// Breaks `text` at spaces into lines of at most `width` cells; a longer word is cut.
+/// Breaks `text` at spaces into lines of at most `width` cells; a longer word goes on in the next line.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
-        let word = cut(word, width);
+        let mut word = shown(word);
+        while word.width() > width {
+            if !line.is_empty() {
+                lines.push(std::mem::take(&mut line));
+            }
+            let ends = word.char_indices().map(|(at, c)| at + c.len_utf8());
+            let Some(end) = ends.take_while(|end| word[..*end].width() <= width).last() else {
+                word = cut(&word, width);
+                break;
+            };
+            let rest = word.split_off(end);
+            lines.push(std::mem::replace(&mut word, rest));
+        }
         if !line.is_empty() && line.width() + 1 + word.width() > width {
             lines.push(std::mem::take(&mut line));
         }
@@ -183,6 +195,19 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// As many of a text's parts, set apart by `; `, as fit into `width` cells, the first ones; where not even the first does it is cut.
+#[must_use]
+pub fn clauses(text: &str, width: usize) -> String {
+    let mut kept = text;
+    while self::width(kept) > width {
+        match kept.rsplit_once("; ") {
+            Some((front, _)) => kept = front,
+            None => return cut(kept, width),
+        }
+    }
+    kept.to_owned()
 }
 
 /// A local clock time: `14:32:00`.
@@ -291,6 +316,20 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn of_a_sentence_whole_parts_are_kept() {
+        assert_eq!(clauses("a b; c d", 8), "a b; c d");
+        assert_eq!(clauses("a b; c d", 7), "a b");
+        assert_eq!(clauses("a b c; d", 4), "a b~");
+        assert_eq!(clauses("", 0), "");
+    }
+
+    #[test]
+    fn a_word_longer_than_a_line_is_not_lost() {
+        assert_eq!(wrap("see https://a.b/c d", 6), ["see", "https:", "//a.b/", "c d"]);
+        assert_eq!(wrap("東", 1), ["~"]);
+    }
 
     proptest! {
         #[test]

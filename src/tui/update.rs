@@ -90,6 +90,11 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
             Some(screen) => screens::answer(state, screen, &tag, answer),
             None => on_answer(state, &tag, answer.map(|answer| *answer)),
         },
+        Msg::Listed(title, lines) => {
+            state.message = None;
+            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            Vec::new()
+        }
         Msg::Said(text) => {
             state.message = Some(text);
             Vec::new()

@@ -250,8 +250,12 @@ fn foot(state: &State, area: Rect, buffer: &mut Buffer) {
             let next = if state.engine == Engine::Gone {
                 gone(state)
             } else {
-                walk(state).unwrap_or_else(|| screens::next(state))
+                walk(state).unwrap_or_else(|| match state.overlay {
+                    Some(_) => "Esc closes this page; 1 to 7 close it and show that screen".into(),
+                    None => screens::next(state),
+                })
             };
+            let next = text::clauses(&next, usize::from(area.width.saturating_sub(x + 2)));
             put(buffer, area, x + 2, row, &next, Style::new());
         }
     }

@@ -133,7 +133,7 @@ fn conditions_share_what_their_holes_stand_for() {
     let found = matching(&rules, &shadows, T0);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].series, [setting("etc.z:a"), setting("etc.z:b")]);
-    assert_eq!(found[0].fix.steps[0].change.to_string(), "etc.z:a false -> true");
+    assert_eq!(found[0].fix.steps[0].change.to_string(), "etc.z:a off -> true");
 }
 
 #[test]

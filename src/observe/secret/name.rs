@@ -171,9 +171,8 @@ pub(super) fn names_secret(words: &[String]) -> Option<bool> {
 /// Whether a value is no secret even where one is expected: a switch, a file, a reference to elsewhere, a method.
 pub(super) fn harmless(text: &str) -> bool {
     let text = text.trim_matches(['"', '\'', ';']);
-    let plain = |text: &str| {
-        matches!(Value::infer(text), Value::Bool(_)) || HARMLESS.contains(&text.to_ascii_lowercase().as_str())
-    };
+    let plain =
+        |text: &str| Value::infer(text).switch().is_some() || HARMLESS.contains(&text.to_ascii_lowercase().as_str());
     text.is_empty()
         || text.bytes().all(|b| matches!(b, b'*' | b'x' | b'!'))
         || text.split_ascii_whitespace().all(plain)

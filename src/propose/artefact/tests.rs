@@ -319,7 +319,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         // Files.
         (
             &[("etc.ssh/sshd_config:PermitRootLogin", Some("yes"), Some("no"))],
-            "# by hand: in /etc/ssh/sshd_config the line `PermitRootLogin no` again; it is `true`\n\
+            "# by hand: in /etc/ssh/sshd_config the line `PermitRootLogin no` again; it is `yes`\n\
              # then: sshd -t && systemctl reload ssh\n",
         ),
         (
@@ -327,7 +327,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.ssh/sshd_config:PermitRootLogin", Some("yes"), Some("no")),
                 ("sshd.permitrootlogin", Some("yes"), Some("no")),
             ],
-            "# by hand: in /etc/ssh/sshd_config the line `PermitRootLogin no` again; it is `true`\n\
+            "# by hand: in /etc/ssh/sshd_config the line `PermitRootLogin no` again; it is `yes`\n\
              # then: sshd -t && systemctl reload ssh\n",
         ),
         (

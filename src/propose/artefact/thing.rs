@@ -176,24 +176,13 @@ pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
             };
             format!("put /etc/{path} back from a copy (a package's own: apt-get install --reinstall); {now} now")
         }
-        Subject::File { path, key } => {
-            let spelled = match wanted.value {
-                Some(Value::Bool(on)) if *on => "yes (or on, true: as the file spells it)".into(),
-                Some(Value::Bool(_)) => "no (or off, false: as the file spells it)".into(),
-                _ => target,
-            };
-            match wanted.value {
-                Some(Value::Bool(on)) if path.starts_with("ssh/") => {
-                    let word = if *on { "yes" } else { "no" };
-                    format!("in /etc/{path} the line `{key} {word}` again; it {now}")
-                }
-                Some(value) if path.starts_with("ssh/") && !secret(value) => {
-                    format!("in /etc/{path} the line `{key} {value}` again; it {now}")
-                }
-                Some(_) => format!("in /etc/{path} set {key} to {spelled}; it {now}"),
-                None => format!("in /etc/{path} remove {key}; it {now}"),
+        Subject::File { path, key } => match wanted.value {
+            Some(value) if path.starts_with("ssh/") && !secret(value) => {
+                format!("in /etc/{path} the line `{key} {value}` again; it {now}")
             }
-        }
+            Some(_) => format!("in /etc/{path} set {key} to {target}; it {now}"),
+            None => format!("in /etc/{path} remove {key}; it {now}"),
+        },
         Subject::HostName(name) => {
             let addresses = |value: Option<&Value>| value.map(ToString::to_string);
             match (addresses(wanted.was), addresses(wanted.value)) {

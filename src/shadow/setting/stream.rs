@@ -77,6 +77,7 @@ pub(super) fn text(value: &Value) -> (Class, Cow<'_, str>) {
     let hash = |text: &str| Cow::Owned(format!("#{}", &blake3::hash(text.as_bytes()).to_hex()[..16]));
     match value {
         Value::Bool(on) => (Class::Bool, Cow::Borrowed(if *on { "true" } else { "false" })),
+        Value::Enum(word) | Value::Text(word) if value.switch().is_some() => (Class::Bool, Cow::Borrowed(word)),
         Value::Int(int) => (Class::Number, Cow::Owned(int.to_string())),
         Value::Quantity(quantity) => (Class::Number, Cow::Owned(quantity.base().to_string())),
         Value::Version(version) => (Class::Version, Cow::Owned(version.to_string())),

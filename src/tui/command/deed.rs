@@ -249,13 +249,15 @@ pub(super) fn baseline(state: &mut State, text: &str) -> Vec<Effect> {
     }
 }
 
-/// Nothing is read into a console: a recording is played beside it, and what declares is compared by the commands.
+/// Lists what a file of another tool says is not as declared; nothing of it is kept.
 pub(super) fn import(state: &mut State, file: &str) -> Vec<Effect> {
-    state.message = Some(format!(
-        "nothing is imported here; a recording: `foreshadow replay {}`",
-        visible(file)
-    ));
-    Vec::new()
+    let file = file.trim();
+    if file.ends_with(".jsonl.gz") {
+        state.message = Some(format!("a recording is played: `foreshadow replay {}`", visible(file)));
+        return Vec::new();
+    }
+    state.message = Some(format!("reading {}", visible(file)));
+    vec![Effect::Import(file.into())]
 }
 
 pub(super) fn export(state: &mut State, text: &str) -> Vec<Effect> {

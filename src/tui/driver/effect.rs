@@ -5,7 +5,7 @@ use std::{fs, io, path::PathBuf, time::Duration};
 use crossterm::{Command, clipboard::CopyToClipboard};
 use tokio::time::sleep;
 
-use super::{CLIPBOARD_BYTES, Driver, Input, REST, Want};
+use super::{CLIPBOARD_BYTES, Driver, Input, REST, Want, import};
 use crate::{
     act,
     domain::text::visible,
@@ -56,6 +56,18 @@ impl<L: Link> Driver<L> {
                 if let Some(run) = &self.run {
                     run.stop();
                 }
+            }
+            Effect::Import(path) => {
+                let send = self.send.clone();
+                tokio::spawn(async move {
+                    let listed = tokio::task::spawn_blocking(move || import::listed(&path)).await;
+                    let msg = match listed {
+                        Ok(Ok((title, lines))) => Msg::Listed(title, lines),
+                        Ok(Err(said)) => Msg::Said(said),
+                        Err(error) => Msg::Said(error.to_string()),
+                    };
+                    let _ = send.send(Input::Msg(msg)).await;
+                });
             }
             Effect::Redraw => self.painter.forget(),
             Effect::TickAfter(span) => self.after(span.into(), Msg::Tick),

@@ -127,6 +127,8 @@ struct Console {
     process: std::process::Child,
     pty: pty_process::blocking::Pty,
     screen: vt100::Parser,
+    /// All that was sent.
+    raw: Vec<u8>,
 }
 
 impl Console {
@@ -153,6 +155,7 @@ impl Console {
             process,
             pty,
             screen: vt100::Parser::new(24, 80, 0),
+            raw: Vec::new(),
         }
     }
 
@@ -161,7 +164,10 @@ impl Console {
         let mut bytes = [0; 4096];
         while !self.screen.screen().contents().contains(text) {
             match self.pty.read(&mut bytes) {
-                Ok(count) if count > 0 => self.screen.process(&bytes[..count]),
+                Ok(count) if count > 0 => {
+                    self.raw.extend_from_slice(&bytes[..count]);
+                    self.screen.process(&bytes[..count]);
+                }
                 end => panic!("ended ({end:?}) without {text:?}:\n{}", self.screen.screen().contents()),
             }
         }
@@ -175,9 +181,17 @@ impl Console {
     fn end(&mut self) -> std::process::ExitStatus {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = self.pty.read(&mut bytes) {
+            self.raw.extend_from_slice(&bytes[..count]);
             self.screen.process(&bytes[..count]);
         }
         self.process.wait().unwrap()
+    }
+
+    fn sent(&self, what: &str) -> usize {
+        self.raw
+            .windows(what.len())
+            .filter(|part| *part == what.as_bytes())
+            .count()
     }
 
     fn is_restored(&self) -> bool {
@@ -202,6 +216,57 @@ fn keys_are_answered_and_q_gives_the_terminal_back() {
     console.press("q");
     assert_eq!(console.end().code(), Some(0));
     assert!(console.is_restored());
+}
+
+#[test]
+fn frames_are_synchronized_once_the_terminal_said_that_it_knows_how() {
+    const BEGIN: &str = "\x1b[?2026h";
+    // It never answers, it says no, or it answers late: at once, in pieces, in the middle of keys.
+    let answers: [(&[&str], bool); 5] = [
+        (&[], false),
+        (&["\x1b[?2026;0$y"], false),
+        (&["\x1b[?2026;2$y"], true),
+        (&["\x1b[?20", "26;", "2$", "y"], true),
+        (&["j\x1b[?2026;2", "$yk"], true),
+    ];
+    for (answer, yes) in answers {
+        let mut console = Console::start(&[]);
+        console.until("WHAT IS OFF (7)");
+        assert_eq!(
+            (console.sent("\x1b[?2026$p"), console.sent(BEGIN)),
+            (1, 0),
+            "asked once, not waited for"
+        );
+        for piece in answer {
+            console.press(piece);
+            // A snapshot comes every 50 ms: by then the piece was read alone.
+            let seen = console.raw.len();
+            let mut bytes = [0; 4096];
+            while console.raw.len() == seen {
+                let count = console.pty.read(&mut bytes).unwrap();
+                console.raw.extend_from_slice(&bytes[..count]);
+                console.screen.process(&bytes[..count]);
+            }
+        }
+        console.press("3");
+        console.until("UPCOMING CROSSINGS");
+        console.press("1");
+        console.until("[1 Overview]");
+        assert_eq!(console.sent(BEGIN) > 0, yes, "{answer:?}");
+        console.press("q");
+        assert_eq!(
+            console.end().code(),
+            Some(0),
+            "{answer:?}: no piece was taken for a key"
+        );
+        assert!(console.is_restored());
+        // Each is ended, and the last one by giving the terminal back.
+        assert_eq!(
+            console.sent("\x1b[?2026l"),
+            console.sent(BEGIN) + usize::from(yes),
+            "{answer:?}"
+        );
+    }
 }
 
 #[test]

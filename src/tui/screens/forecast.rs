@@ -17,6 +17,7 @@ pub use sight::{answer, refresh};
 use super::resource;
 use crate::{
     domain::{Crossing, Limit, Quantity, SeriesId, Side, Span},
+    drift::prominence,
     engine::MetricRow,
     tui::{
         self,
@@ -129,16 +130,13 @@ pub fn crumbs(state: &State) -> Vec<String> {
     focus(state).as_ref().map_or_else(Vec::new, resource::series_crumbs)
 }
 
-/// The metric shown: the one chosen, else the first to cross, else any with a limit.
+/// The metric shown: the one chosen, else the first to cross, else the one with a limit that is worth a look first.
 fn focus(state: &State) -> Option<SeriesId> {
     let first = || crossings(state).first().map(|(row, _)| row.id.clone());
     let limited = || {
-        state
-            .shown
-            .metrics
-            .iter()
-            .find(|row| row.limit.is_some())
-            .map(|row| row.id.clone())
+        let rows = state.shown.metrics.iter().filter(|row| row.limit.is_some());
+        let first = rows.min_by_key(|row| (row.expected.is_none(), prominence(&row.id.name)));
+        first.map(|row| row.id.clone())
     };
     state
         .series

@@ -151,18 +151,28 @@ fn chosen_metric(state: &State) -> Option<SeriesId> {
     chosen.filter(seen).cloned().or_else(first)
 }
 
-/// Whether a host has a metric that stands out.
-fn stands_out(host: &ResourceRow) -> bool {
-    let quiet = matches!(host.mark, Mark::Ok | Mark::Learning | Mark::Muted);
-    host.worst.as_ref().is_some_and(|(_, bits)| !quiet || *bits >= NOTABLE)
+/// What a host's row shows as its worst metric: that of its worst finding, else the most surprising one if it stands out.
+fn worst_of<'a>(state: &'a State, host: &'a ResourceRow) -> Option<(&'a SeriesId, f64)> {
+    let mut findings = state.shown.findings.iter();
+    let is_metric = |id: &&SeriesId| state.metric(id).is_some();
+    let found = findings.find_map(|finding| {
+        let id = finding
+            .series
+            .first()
+            .filter(|id| id.resource == host.id)
+            .filter(is_metric)?;
+        Some((id, finding.bits))
+    });
+    let surprising = || host.worst.as_ref().filter(|(_, bits)| *bits >= NOTABLE);
+    found.or_else(|| surprising().map(|(id, bits)| (id, *bits)))
 }
 
 /// A host's worst metric, or the one to look at first.
 fn best_of(state: &State, host: &ResourceRow) -> Option<SeriesId> {
-    let worst = host.worst.as_ref().filter(|_| stands_out(host));
+    let worst = worst_of(state, host).map(|(id, _)| id);
     worst
-        .map(|(series, _)| series.clone())
         .filter(|id| state.metric(id).is_some())
+        .cloned()
         .or_else(|| order::first(state, Some(&host.id)))
 }
 
@@ -351,8 +361,11 @@ pub fn next(state: &State) -> String {
         } else {
             format!("{} since {}", finding.mark.word(), since(state, finding))
         };
-        let what = format!("{} {}", finding.resource.name(), name(state, finding));
-        return format!("Enter opens {what} ({why}); {then}");
+        let host = finding.resource.name();
+        // So much is left of the narrowest row beside the rest.
+        let room = usize::from(state.size.0).saturating_sub(text::width(&why) + text::width(&then) + 24);
+        let called = text::fit_name(&name(state, finding), room.saturating_sub(text::width(host)).max(12));
+        return format!("Enter opens {host} {} ({why}); {then}", called.trim_end());
     }
     match under_cursor(state) {
         Some(id) if list(state) == List::Metrics && shown.health.learnt > 0 => {

@@ -2,6 +2,7 @@
 
 mod ahead;
 mod draw;
+mod next;
 mod related;
 mod settings;
 mod sides;
@@ -14,6 +15,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use ahead::Ahead;
+pub use next::next;
 use related::{hold, lag, related, related_place};
 pub use table::table;
 pub use zoom::step;
@@ -21,7 +23,7 @@ use zoom::zoom;
 pub(super) use zoom::{STEPS, zoom_ends};
 
 use crate::{
-    domain::{Finding, Mark, SeriesId},
+    domain::{Finding, SeriesId},
     engine::{Answer, LinkError, MetricRow, Query},
     tui::{
         self,
@@ -29,7 +31,6 @@ use crate::{
         order, page,
         screens::setting,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
-        text,
     },
 };
 
@@ -227,57 +228,6 @@ fn plot<'a>(state: &'a State, row: &'a MetricRow, lists: &'a Lists) -> Plot<'a> 
         now: lists.now,
         scale: track.and_then(Track::scale),
         ..Plot::default()
-    }
-}
-
-/// What to press next and why, for row 23.
-#[must_use]
-pub fn next(state: &State) -> String {
-    if state.resource.settings.open {
-        return "x says what speaks for it; w tries another value; o orders; Tab goes back".into();
-    }
-    let Some(id) = focus(state) else {
-        return "no metric yet: the first values are being read".into();
-    };
-    if state.frozen {
-        return "f shows what came since; nothing is sent until then".into();
-    }
-    if let Some(id) = setting::focus(state) {
-        return setting::next(state, id);
-    }
-    let rows = related(state, &id);
-    let leading = rows
-        .iter()
-        .take(3)
-        .position(|row| lag(state, &id, &row.id).starts_with("leads"));
-    let replay = last_change(state, &id).map(|at| format!("w replays the change of {}", text::minute(at)));
-    if state.resource.in_list {
-        return "Enter opens the metric under the cursor; Esc comes back here".into();
-    }
-    if state.metric(&id).is_some_and(|row| row.expected.is_none()) {
-        return "its shadow is being learnt: l shows the next metric, 1 what is off".into();
-    }
-    match (leading, replay, finding(state, &id)) {
-        (Some(row), Some(replay), _) => {
-            format!(
-                "row {} {}: Tab, then Enter opens it; {replay}",
-                row + 1,
-                lag(state, &id, &rows[row].id).replace("leads", "leads by")
-            )
-        }
-        (Some(row), None, _) => {
-            format!(
-                "row {} {}: Tab, then Enter opens it",
-                row + 1,
-                lag(state, &id, &rows[row].id).replace("leads", "leads by")
-            )
-        }
-        (None, Some(replay), Some(_)) => format!("{replay}; x says where the number comes from"),
-        (None, _, Some(finding)) if finding.mark == Mark::Cross => {
-            "3 shows when it passes its limit; 4 what to do about it".into()
-        }
-        (None, _, Some(_)) => "x says what the shadow rests on; { goes to where it began".into(),
-        (None, _, None) => "it is as it should be: l shows the next metric, 3 what comes next".into(),
     }
 }
 

@@ -131,7 +131,34 @@ fn room(state: &State) -> usize {
     }
 }
 
-/// The metrics of the lanes: the incident's by first departure, else those most surprising now.
+/// The lanes in the order drawn: an incident's by first departure, as soon as all of them are known.
+fn by_departure(state: &State) -> Vec<SeriesId> {
+    let mut ids = lanes(state);
+    let charts = &state.timeline.lanes;
+    if let Some(incident) = incident(state)
+        && ids.iter().all(|id| charts.contains_key(id))
+    {
+        ids.sort_by_key(|id| charts.get(id).map(|chart| departure(chart, incident)));
+    }
+    ids
+}
+
+/// When a metric left its shadow within an incident: where its surprise first comes to half of the most it reaches, so that neither the
+/// noise before nor how far it goes in the end decides.
+fn departure(chart: &Chart, incident: &Incident) -> Timestamp {
+    let columns = (0..)
+        .zip(&chart.columns)
+        .map(|(place, column)| (chart.from + chart.step * place, column.bits));
+    let within: Vec<(Timestamp, f32)> = columns
+        .filter(|(at, _)| *at + chart.step > incident.from && incident.to.is_none_or(|to| *at <= to))
+        .filter_map(|(at, bits)| Some((at, bits?)))
+        .collect();
+    let most = within.iter().map(|(_, bits)| *bits).fold(0.0, f32::max);
+    let first = within.iter().find(|(_, bits)| *bits >= most / 2.0);
+    first.map_or(incident.from, |(at, _)| *at)
+}
+
+/// The metrics of the lanes: the incident's, else those most surprising now.
 fn lanes(state: &State) -> Vec<SeriesId> {
     let is_metric = |id: &&SeriesId| state.live.metrics.iter().any(|row| row.id == **id);
     let mut ids: Vec<SeriesId> = Vec::new();

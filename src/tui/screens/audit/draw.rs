@@ -9,7 +9,7 @@ use crate::{
     store::AuditEntry,
     tui::{
         look::Role,
-        page::{Page, labelled, window},
+        page::{Page, in_rows, labelled, window},
         state::State,
         text::{clock, fit, grouped, minute, when, wrap},
     },
@@ -25,10 +25,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if small && state.audit.health {
         let mut page = Page::new(&state.look, area, buffer);
         let width = page.width().saturating_sub(2);
-        for line in summary(state, usize::MAX)
-            .iter()
-            .flat_map(|line| wrap(line.trim(), width))
-        {
+        let lines = summary(state, usize::MAX);
+        for line in in_rows(lines.iter().map(|line| line.trim()), width, page.left()) {
             page.line(Role::Text, &format!(" {line}"));
         }
         return;
@@ -84,8 +82,8 @@ fn heading(state: &State, width: usize) -> String {
     } else {
         &state.filter
     };
+    let entries = if state.audit.total == 1 { "entry" } else { "entries" };
     if width < 60 {
-        let entries = if state.audit.total == 1 { "entry" } else { "entries" };
         return format!(" {} {entries}  filter {filter}", grouped(state.audit.total));
     }
     let oldest = state.audit.entries.iter().flatten().last();
@@ -97,14 +95,21 @@ fn heading(state: &State, width: usize) -> String {
     let total = grouped(state.audit.total);
     if !state.shown.live {
         return format!(
-            " filter: {filter}   {} of {total} entries, as of then   {chain}",
+            " filter: {filter}   {} of {total} {entries}, as of then   {chain}",
             listed(state).len()
         );
     }
-    format!(
-        " filter: {filter}   {total} entries   {chain}   store {}",
-        Unit::Bytes.show(state.shown.store.bytes as f64)
-    )
+    // What was seen stands in the list as well, and is not of the chain.
+    let seen = match state.audit.seen.entries.len() as u64 {
+        0 => String::new(),
+        seen => format!(", {} seen", grouped(seen)),
+    };
+    let said = format!(" filter: {filter}   {total} {entries}{seen}   {chain}");
+    let store = format!("   store {}", Unit::Bytes.show(state.shown.store.bytes as f64));
+    match said.len() + store.len() <= width {
+        true => said + &store,
+        false => said,
+    }
 }
 
 fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {

@@ -325,19 +325,21 @@ fn held(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         return;
     };
     let name = format!("{} {}", row.id.resource.name(), row.id.name);
+    // The figures stand behind it.
+    let name = |rest: &str, width: usize| {
+        let room = width.saturating_sub(7 + text::width(rest));
+        let cut = fit_name(&name, room.min(text::width(&name)).max(10));
+        format!(" HELD ({}{rest}", cut.trim_end())
+    };
     if held.scored == 0 {
-        page.line(
-            Role::Text,
-            &format!(" HELD ({name})  nothing came due yet: its bands are not proven"),
-        );
+        let says = name(")  nothing came due yet: its bands are not proven", page.width());
+        page.line(Role::Text, &says);
         return;
     }
     let (held80, held95) = (held.held80 * 100.0, held.held95 * 100.0);
     let scored = text::grouped(held.scored);
-    page.line(
-        Role::Text,
-        &format!(" HELD ({name}, {scored} values)  80 % band {held80:.1} %  95 % band {held95:.1} %"),
-    );
+    let rest = format!(", {scored} values)  80 % band {held80:.1} %  95 % band {held95:.1} %");
+    page.line(Role::Text, &name(&rest, page.width()));
     let (error, naive) = (row.unit.show(held.error), row.unit.show(held.naive_error));
     page.line(
         Role::Text,

@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     List, chosen_finding, chosen_host, chosen_metric, compared, findings, hosts, list, metrics, name, side, since,
-    stands_out,
+    worst_of,
 };
 use crate::{
     domain::{Finding, Mark, Seen},
@@ -324,8 +324,9 @@ fn host_rows(state: &State, rows: &[&ResourceRow], fits: usize, spare: usize, pa
     for place in seen {
         let row = rows[place];
         let chosen = Some(&row.id) == here;
-        let (worst, bits) = match &row.worst {
-            Some((series, bits)) if stands_out(row) => (series.name.to_string(), format!("{bits:.1}")),
+        let silent = row.mark == Mark::Stale;
+        let (worst, bits) = match worst_of(state, row) {
+            Some((series, bits)) if !silent => (series.name.to_string(), format!("{bits:.1}")),
             _ => (unheard(state, row), "-".into()),
         };
         let line = format!(

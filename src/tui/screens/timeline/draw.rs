@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    entries,
+    by_departure, entries,
     entry::{self, Entry},
     incident, lanes, position,
     stretch::{Stretch, label_width, stretch},
@@ -120,7 +120,7 @@ fn heading(state: &State, page: &mut Page<'_>) {
     page.line(Role::Heading, &line);
 }
 
-/// The axis, the settings' lane, a lane of bits for each metric, and the time cursor.
+/// The axis, the lane of what changed and of what people did here, a lane of bits for each metric, and the time cursor.
 fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
     let label = label_width(page.width());
     let wall = state.look.glyph("│", "|");
@@ -135,9 +135,17 @@ fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
             *cell = 's';
         }
     }
+    // What was done from here stands over what changed in the same moment: it is why. A what-if does nothing.
+    let notes = state.timeline.data.iter().flat_map(|data| &data.notes);
+    for note in notes.filter(|note| note.what != "what-if") {
+        if let Some(cell) = stretch.column(note.at).and_then(|column| cells.get_mut(column)) {
+            *cell = if note.what == "note" { 'n' } else { 'a' };
+        }
+    }
     let settings: String = cells.into_iter().collect();
-    page.line(Role::Text, &format!(" {}{settings}{wall}", fit("settings", label - 1)));
-    let ids = lanes(state);
+    let legend = if label < 12 { "s n a" } else { "set note act" };
+    page.line(Role::Text, &format!(" {}{settings}{wall}", fit(legend, label - 1)));
+    let ids = by_departure(state);
     let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
     for (id, name) in ids.iter().zip(fit_names(&names, label - 2)) {
         let chart = state.timeline.lanes.get(id);

@@ -1,6 +1,6 @@
 //! What happened, as one list.
 
-use super::{first_cause, incident, lanes};
+use super::{by_departure, first_cause, incident};
 use crate::{
     domain::{EventKind, Mark, Seen, SeriesId, SettingChange, Timestamp, Unit, Value, text::visible},
     engine::{Snapshot, Timeline},
@@ -187,6 +187,7 @@ pub(super) fn first(state: &State) -> String {
             finding.series.first().map(|id| &*id.name).unwrap_or_default(),
             finding.mark.word()
         ),
+        None if incident(state).is_none() => "nothing: no incident is shown".into(),
         None => "no change before it is known to cause it".into(),
     }
 }
@@ -196,7 +197,7 @@ pub(super) fn linked(state: &State) -> String {
     if incident(state).is_none() {
         return "nothing: no incident is shown".into();
     }
-    let ids = lanes(state);
+    let ids = by_departure(state);
     let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
     let mut before = None;
     let told = ids.iter().zip(telling(&names)).map(|(id, name)| {

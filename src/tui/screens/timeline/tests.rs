@@ -65,6 +65,60 @@ fn every_size_shows_lanes_and_entries() {
 }
 
 #[test]
+fn lanes_stand_in_the_order_in_which_they_departed() {
+    let mut state = answered(80, 24);
+    let before = by_departure(&state);
+    assert_eq!(before, lanes(&state), "all departed at one time");
+    // The last lane goes first, and the first one barely at all before the end.
+    let (first, last) = (before[0].clone(), before[before.len() - 1].clone());
+    let from = incident(&state).unwrap().from;
+    let charts = &mut state.timeline.lanes;
+    let mut shape = |id: &SeriesId, at: Timestamp, most: f32| {
+        let chart = charts.get_mut(id).unwrap();
+        for (place, column) in (0..).zip(&mut chart.columns) {
+            column.bits = Some(if chart.from + chart.step * place >= at {
+                most
+            } else {
+                0.4
+            });
+        }
+    };
+    shape(&last, from, 3.0);
+    shape(&first, from + Span::from_mins(20), 16.0);
+    let after = by_departure(&state);
+    assert_eq!((&after[0], &after[after.len() - 1]), (&last, &first));
+    assert!(
+        entry::linked(&state).ends_with(&*telling_end(&first)),
+        "{}",
+        entry::linked(&state)
+    );
+    state.timeline.lanes.remove(&first);
+    assert_eq!(by_departure(&state), before, "until all are there they stay");
+}
+
+fn telling_end(id: &SeriesId) -> String {
+    id.name.rsplit('.').next().unwrap().to_owned()
+}
+
+#[test]
+fn what_people_did_stands_among_the_changes() {
+    let mut state = answered(80, 24);
+    let data = state.timeline.data.as_mut().unwrap();
+    let mut apply = data.notes[0].clone();
+    (apply.what, apply.at) = ("apply".into(), fixture::at("14:25:00"));
+    let what_if = crate::store::AuditEntry {
+        what: "what-if".into(),
+        at: fixture::at("14:05:00"),
+        ..apply.clone()
+    };
+    data.notes.extend([apply, what_if]);
+    let text = drawn(&state, 80, 20);
+    let lane = text.lines().find(|line| line.starts_with(" set note act")).unwrap();
+    let marks: String = lane[13..].chars().filter(|c| c.is_ascii_lowercase()).collect();
+    assert_eq!(marks, "ssna", "{lane}");
+}
+
+#[test]
 fn the_cursor_moves_by_columns_and_comes_back_to_now() {
     let mut state = answered(80, 24);
     let step = stretch(&state).unwrap().step;

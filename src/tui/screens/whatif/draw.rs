@@ -11,7 +11,7 @@ use crate::{
     simulate::Outcome,
     tui::{
         look::Role,
-        page::{Page, between, coarse, signed, window},
+        page::{Page, between, coarse, in_rows, signed, window},
         screens::proposals::{evidence, replays},
         state::State,
         text::{clock, fit, fit_name, fit_right, when, wrap},
@@ -337,18 +337,20 @@ fn tail(state: &State, page: &mut Page<'_>) {
         (Some(_), false) => ("B", "b goes to scenario B".into()),
         (Some(_), true) => ("A", "b goes to scenario A".into()),
     });
-    for (label, text) in rows {
-        // Where it is narrow nothing is cut: what matters least stands last.
-        let width = if page.width() < 60 {
-            page.width().saturating_sub(7)
-        } else {
-            usize::MAX
-        };
-        for (place, line) in wrap(&text, width).iter().enumerate() {
-            page.line(
-                Role::Text,
-                &format!(" {:<5} {line}", if place == 0 { label } else { "" }),
-            );
+    if page.width() >= 60 {
+        for (label, text) in rows {
+            page.line(Role::Text, &format!(" {label:<5} {text}"));
+            page.paint(1, 5, Role::Heading);
+        }
+        return;
+    }
+    // Where it is narrow each has its row first.
+    let texts: Vec<String> = rows.iter().map(|(label, text)| format!("{label:<5} {text}")).collect();
+    let width = page.width().saturating_sub(1);
+    for line in in_rows(texts.iter().map(String::as_str), width, page.left()) {
+        page.line(Role::Text, &format!(" {line}"));
+        let label = line.find(' ').unwrap_or(0);
+        if rows.iter().any(|(known, _)| *known == &line[..label]) {
             page.paint(1, 5, Role::Heading);
         }
     }

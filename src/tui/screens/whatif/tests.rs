@@ -414,3 +414,20 @@ fn the_undoing_of_a_change_moves_between_its_making_and_now() {
     }
     assert_eq!(at(&state), None, "and of now it is no more about what has been");
 }
+
+#[test]
+fn a_change_that_makes_no_sense_is_refused_in_one_line() {
+    for (text, says) in [
+        ("=abc", "`=abc`: no setting named; write NAME=VALUE or traffic x1.5"),
+        (
+            "abc",
+            "`abc`: nothing to change it to; write NAME=VALUE or traffic x1.5",
+        ),
+        ("vm.swappiness=abc", "vm.swappiness is 1, a number: `abc` is none"),
+    ] {
+        let mut state = state(80, 24);
+        let effects = entered(&mut state, &Purpose::Change(None), text);
+        assert_eq!((state.message.as_deref(), effects), (Some(says), Vec::new()));
+        assert!(state.whatif.current().changes.steps.is_empty() && says.len() <= 80);
+    }
+}

@@ -1,14 +1,21 @@
 //! Changes as people type them.
 
 use crate::{
-    domain::{Change, SeriesId},
+    domain::{BadChange, Change, SeriesId},
     tui::{state::State, text::cut},
 };
 
 /// Reads a change and completes it from what is known: the whole name of the setting, and its value now.
 pub(super) fn read(state: &State, text: &str) -> Result<Change, String> {
     let here = state.resource().ok_or("no host is known yet")?;
-    let change = Change::parse(text, here).map_err(|error| error.to_string())?;
+    let short = |error: BadChange| {
+        format!(
+            "`{}`: {}; write NAME=VALUE or traffic x1.5",
+            cut(&error.text, 16),
+            error.why
+        )
+    };
+    let change = Change::parse(text, here).map_err(short)?;
     let Change::Setting { id, from, to } = change else {
         return Ok(change);
     };
@@ -31,11 +38,12 @@ pub(super) fn read(state: &State, text: &str) -> Result<Change, String> {
             });
         }
     };
-    Ok(Change::Setting {
+    let change = Change::Setting {
         id: row.id.clone(),
         from: from.or_else(|| row.value.clone()),
         to,
-    })
+    };
+    change.misfit().map_or(Ok(change), Err)
 }
 
 /// What stands before the line in which a change is typed: for the one of a row with the values seen here.

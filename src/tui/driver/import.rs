@@ -1,0 +1,140 @@
+//! Reads a file of another tool for the console, and says what in it is not as declared. Nothing of it is kept.
+
+use std::path::Path;
+
+use crate::{
+    domain::{Level, text::visible},
+    drift::{ToolReport, rank},
+    observe::import::{Format, read},
+    store::random_key,
+};
+
+/// Departures listed at most.
+const MOST: usize = 2_000;
+
+/// A title and what is not as declared, worst first, a resource a heading.
+pub type Listed = (String, Vec<String>);
+
+/// What `path` says is not as declared.
+///
+/// # Errors
+/// One line: what is wrong with the file, or why there is nothing to list.
+pub fn listed(path: &Path) -> Result<Listed, String> {
+    let shown = visible(&path.to_string_lossy()).into_owned();
+    if path.is_dir() {
+        return Err(format!(
+            "{shown} is a folder: `foreshadow drift --import` goes through it"
+        ));
+    }
+    let key = random_key().map_err(|error| error.to_string())?;
+    let (mut report, mut faults) = (ToolReport::default(), Vec::new());
+    let format = read(path, &key, &mut |item| report.take(item), &mut |fault| {
+        faults.push(visible(&fault.to_string()).into_owned());
+    });
+    let (Some(format), None) = (format, faults.first()) else {
+        let fault = faults.first().map_or(" cannot be read", String::as_str);
+        return Err(format!("{shown}:{fault}"));
+    };
+    if matches!(format, Format::Settings | Format::Env) {
+        return Err(format!(
+            "{shown}: only settings, which say nothing of drift; `foreshadow drift --desired {shown} --live FILE`"
+        ));
+    }
+    let (pending, declared) = (report.pending, report.resources);
+    let compared = report.compared();
+    let mut departures = compared.departures;
+    rank(&mut departures);
+    let mut resources: Vec<&str> = departures.iter().map(|one| &*one.resource).collect();
+    resources.dedup();
+    let to_come = match pending {
+        0 => String::new(),
+        1 => ", 1 change pending".into(),
+        more => format!(", {more} changes pending"),
+    };
+    let name = format.name();
+    if departures.is_empty() {
+        let alone = compared.matched == 0 && declared > 0;
+        return Err(match alone {
+            true => {
+                format!("{shown} ({name}): {declared} resources declared, and nothing to compare them with{to_come}")
+            }
+            false => format!("{shown} ({name}): nothing drifted{to_come}"),
+        });
+    }
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let title = format!(
+        "{shown} ({name}): {} of {} not as declared{to_come}",
+        count(departures.len(), "setting"),
+        count(resources.len(), "resource")
+    );
+    let mut lines = Vec::new();
+    let mut resource = "";
+    for one in departures.iter().take(MOST) {
+        if *one.resource != *resource {
+            resource = &one.resource;
+            lines.push(visible(resource).into_owned());
+        }
+        let level = match one.level {
+            Level::High => "HIGH",
+            Level::Moderate => "MODERATE",
+            Level::Low => "LOW",
+        };
+        lines.push(format!("  {level:<8}  {}  {}", one.place(), one.change(false)));
+    }
+    if departures.len() > MOST {
+        lines.push(format!("and {} more", departures.len() - MOST));
+    }
+    Ok((title, lines))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(name: &str, text: &str) -> Result<Listed, String> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        let cut = |text: String| text.replace(&*folder.path().to_string_lossy(), "");
+        listed(&path).map(|(title, lines)| (cut(title), lines)).map_err(cut)
+    }
+
+    #[test]
+    fn what_a_plan_found_drifted_is_listed_worst_first() {
+        let plan = r#"{"format_version":"1.2","resource_drift":[
+            {"address":"a.a","type":"a","change":{"actions":["update"],"before":{"tags":"x"},"after":{"tags":"y\u001b[2J"}}},
+            {"address":"a.b","type":"a","change":{"actions":["delete"],"before":{"x":1},"after":null}}],
+            "resource_changes":[]}"#;
+        let (title, lines) = file("plan.json", plan).unwrap();
+        assert_eq!(
+            title,
+            "/plan.json (Terraform plan): 2 settings of 2 resources not as declared"
+        );
+        assert_eq!(lines[..3], ["a.b", "  HIGH      (all of it)  missing", "a.a"]);
+        assert!(
+            lines[3].starts_with("  LOW       tags  x -> y") && !lines[3].contains('\u{1b}'),
+            "{lines:?}"
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_one_line() {
+        assert_eq!(
+            file("a.env", "A=1\n").unwrap_err(),
+            "/a.env: only settings, which say nothing of drift; `foreshadow drift --desired /a.env --live FILE`"
+        );
+        let calm = r#"{"format_version":"1.2","resource_drift":[],"resource_changes":[]}"#;
+        assert_eq!(
+            file("plan.json", calm).unwrap_err(),
+            "/plan.json (Terraform plan): nothing drifted"
+        );
+        let broken = file("plan.json", "{\"format_version\":").unwrap_err();
+        assert!(
+            broken.contains("cut off in the middle of JSON") && !broken.contains('\n'),
+            "{broken}"
+        );
+        let missing = listed(Path::new("/nowhere/plan.json")).unwrap_err();
+        assert!(missing.starts_with("/nowhere/plan.json: No such file"), "{missing}");
+        assert!(listed(Path::new("/")).unwrap_err().contains("is a folder"));
+    }
+}
