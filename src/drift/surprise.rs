@@ -61,6 +61,9 @@ pub(super) struct Departure {
     /// The end of what was usual, on the side it left by.
     edge: f64,
     above: bool,
+    /// How long it must last before it is told: all the time that was spent so far out before, where that was a good part of what is known.
+    #[serde(default)]
+    outlast: Span,
     told: bool,
     outside: u32,
     /// Times it was outside, each at least [`APART`] from the last, and the last of them.
@@ -101,11 +104,19 @@ impl SurpriseWatch {
 
     fn step(&mut self, metric: &Metric, place: usize, level: f64, least: f64) {
         let value = metric.recent[place];
-        let Some(departure) = &mut self.departure else {
-            self.departure = SCALES
+        // One that waits to outlast what was before may go on to where the metric never was.
+        let waits = |departure: &Departure| !departure.told && departure.outlast > Span::ZERO;
+        if self.departure.as_ref().is_none_or(waits) {
+            let opened = SCALES
                 .iter()
                 .find(|scale| evidence(metric, place, **scale, OPEN).is_some())
                 .and_then(|scale| Departure::open(metric, place, *scale, least));
+            if self.departure.is_none() || opened.as_ref().is_some_and(|opened| !waits(opened)) {
+                self.departure = opened;
+                return;
+            }
+        }
+        let Some(departure) = &mut self.departure else {
             return;
         };
         let strongest = SCALES
@@ -134,32 +145,41 @@ impl Departure {
         let begin = metric.recent[first];
         let band = begin.band?.map(f64::from);
         let above = value.value > band[2];
-        let (low, high) = match usual(metric, begin.at) {
+        let range = match usual(metric, begin.at, SHARE) {
             // Watching often begins with a start or a build, and what they take is taken for a while only.
             Some(_) if !above && to - from < START => return None,
             Some(range) => range,
             None if metric.meta.cadence > Span::from_mins(1) => (band[0], band[4]),
             None => return None,
         };
-        let edge = if above {
-            band[4].max(high + matters(metric.meta.unit, high).max(least))
-        } else {
-            band[0].min(low - matters(metric.meta.unit, low).max(least))
-        };
         let bits = evidence(metric, place, scale, OPEN)?;
-        let departure = Self {
+        let edge = |(low, high): (f64, f64)| {
+            if above {
+                band[4].max(high + matters(metric.meta.unit, high).max(least))
+            } else {
+                band[0].min(low - matters(metric.meta.unit, low).max(least))
+            }
+        };
+        let mut departure = Self {
             since: begin.at,
             last: value.at,
             bits,
             evidence: bits,
             band: (band[1], band[3]),
-            edge,
+            edge: edge(range),
             above,
+            outlast: Span::ZERO,
             told: false,
             outside: 1,
             stayed: (0, value.at),
             inside: None,
         };
+        if !departure.outside(value.value) && above {
+            // Where it was for a good part of the time, and never came back to: one long spell. A longer one is news.
+            let but_for_that = usual(metric, begin.at, f64::INFINITY)?;
+            departure.edge = edge(but_for_that);
+            departure.outlast = spent_above(metric, but_for_that.1, begin.at);
+        }
         departure.outside(value.value).then_some(departure)
     }
 
@@ -181,7 +201,8 @@ impl Departure {
                 self.stayed = (self.stayed.0.saturating_add(1), value.at);
             }
             self.evidence = self.bits + STAYING * f64::from(self.stayed.0);
-            self.told |= self.outside >= HOLD && self.stayed.0 >= LEAST_STAYED && self.evidence >= level;
+            let stayed = self.outside >= HOLD && self.stayed.0 >= LEAST_STAYED && value.at - self.since >= self.outlast;
+            self.told |= stayed && self.evidence >= level;
             return value.at - self.since < SETTLED;
         }
         let (count, from) = self.inside.map_or((1, value.at), |(count, from)| (count + 1, from));
@@ -224,29 +245,36 @@ fn evidence(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<f
 /// The range of what was usual in the minutes before `before`, and half as wide again on each side (fences as Tukey 1977 sets them
 /// about quartiles; wider for few minutes). `None` for fewer than five.
 ///
-/// A level is usual when the metric spent three tenths of its minutes there, or came there from elsewhere at least twice. So what
+/// A level is usual when the metric spent `share` of its minutes there, or came there from elsewhere at least twice. So what
 /// recurs is usual soon; what was there when watching began (a build, a start) and is over is not, nor is one hog.
-fn usual(metric: &Metric, before: Timestamp) -> Option<(f64, f64)> {
+fn usual(metric: &Metric, before: Timestamp, share: f64) -> Option<(f64, f64)> {
     let past = metric.minutes.iter();
     let past = past.filter(|minute| minute.at + Span::from_mins(1) <= before);
     let lasts: Vec<f64> = past.map(|minute| minute.last).collect();
     if lasts.len() < 5 {
         return None;
     }
-    let high = reached(&lasts);
-    let low = -reached(&lasts.iter().map(|value| -value).collect::<Vec<f64>>());
+    let high = reached(&lasts, share);
+    let low = -reached(&lasts.iter().map(|value| -value).collect::<Vec<f64>>(), SHARE);
     let fence = (0.5 + 5.0 / lasts.len() as f64) * (high - low).abs();
     Some((low.min(high) - fence, high.max(low) + fence))
 }
 
+/// The time that `metric` spent above `level` in the minutes before `before`.
+fn spent_above(metric: &Metric, level: f64, before: Timestamp) -> Span {
+    let minute = Span::from_mins(1);
+    let past = metric.minutes.iter().filter(|known| known.at + minute <= before);
+    minute * past.filter(|minute| minute.last > level).count() as i64
+}
+
 /// The highest usual level of `minutes`, oldest first, not empty.
-fn reached(minutes: &[f64]) -> f64 {
+fn reached(minutes: &[f64], least: f64) -> f64 {
     let mut levels = minutes.to_vec();
     levels.sort_by(|a, b| b.total_cmp(a));
     let median = levels[levels.len() / 2];
     let usual = |(count, level): &(usize, &f64)| {
         let share = (count + 1) as f64 / minutes.len() as f64;
-        share >= SHARE || rises(minutes, **level, f64::midpoint(**level, median)) >= HABIT
+        share >= least || rises(minutes, **level, f64::midpoint(**level, median)) >= HABIT
     };
     levels
         .iter()
@@ -350,14 +378,27 @@ mod tests {
         let calm = |count: usize| (0..count).map(|place| 2.0 + (place % 3) as f64);
         let busy = [88.0, 99.0, 83.0];
         let first: Vec<f64> = busy.into_iter().chain(calm(10)).collect();
-        assert!(reached(&first) < 6.0, "a build at the start: {}", reached(&first));
+        assert!(
+            reached(&first, SHARE) < 6.0,
+            "a build at the start: {}",
+            reached(&first, SHARE)
+        );
         let once: Vec<f64> = calm(20).chain(busy).chain(calm(20)).collect();
-        assert!(reached(&once) < 6.0, "one hog: {}", reached(&once));
+        assert!(reached(&once, SHARE) < 6.0, "one hog: {}", reached(&once, SHARE));
         let twice: Vec<f64> = once.iter().copied().chain(busy).chain(calm(20)).collect();
-        assert!(reached(&twice) >= 83.0, "a habit: {}", reached(&twice));
+        assert!(reached(&twice, SHARE) >= 83.0, "a habit: {}", reached(&twice, SHARE));
         let long: Vec<f64> = busy.into_iter().cycle().take(9).chain(calm(20)).collect();
-        assert!(reached(&long) >= 83.0, "three tenths of the time: {}", reached(&long));
-        assert_eq!(reached(&[7.0; 5]), 7.0);
+        assert!(
+            reached(&long, SHARE) >= 83.0,
+            "three tenths of the time: {}",
+            reached(&long, SHARE)
+        );
+        assert!(
+            reached(&long, f64::INFINITY) < 6.0,
+            "one spell is no habit: {}",
+            reached(&long, f64::INFINITY)
+        );
+        assert_eq!(reached(&[7.0; 5], SHARE), 7.0);
     }
 
     #[test]

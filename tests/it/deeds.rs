@@ -145,6 +145,38 @@ fn a_hog_after_a_busy_start_is_told_within_a_minute_with_its_process() {
 }
 
 #[test]
+fn a_hog_where_half_of_what_is_known_was_a_busy_start_is_told_once_it_lasts_longer_than_that() {
+    let mut real = real();
+    busy(&mut real, Span::from_mins(6), 90.0, 100.0);
+    calm(&mut real, 7);
+    let began = real.now;
+    real.metrics.push(Host::meta("top.yes.cpu_pct", Unit::Percent, PERCENT));
+    busy(&mut real, Span::from_mins(5), 95.0, 100.0);
+    assert!(
+        real.began.is_empty(),
+        "as long as that it was before: {:#?}",
+        real.began
+    );
+    busy(&mut real, Span::from_mins(3), 95.0, 100.0);
+    let (told, finding) = real.began.first().expect("it is told").clone();
+    assert!(
+        (Span::from_mins(5)..Span::from_mins(8)).contains(&(told - began)),
+        "{}",
+        told - began
+    );
+    assert_eq!((finding.mark, finding.since), (Mark::Odd, began), "{}", finding.summary);
+    let cause = real.finding("cpu.busy_pct").causes.first().expect("a cause").clone();
+    assert_eq!(cause.series.as_ref(), Some(&id("top.yes.cpu_pct")));
+    // One that is shorter is told to nobody.
+    let mut real = self::real();
+    busy(&mut real, Span::from_mins(6), 90.0, 100.0);
+    calm(&mut real, 7);
+    busy(&mut real, Span::from_mins(4), 90.0, 100.0);
+    calm(&mut real, 30);
+    assert!(real.began.is_empty(), "{:#?}", real.began);
+}
+
+#[test]
 fn a_start_of_any_length_is_quiet_and_so_is_its_end() {
     for minutes in [1, 4, 7, 12, 20] {
         let mut real = real();
