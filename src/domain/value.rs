@@ -170,6 +170,7 @@ impl Value {
     #[must_use]
     pub fn sort(&self) -> &'static str {
         match self {
+            _ if self.switch().is_some() => "bool",
             Self::Bool(_) => "bool",
             Self::Int(_) => "int",
             Self::Quantity(_) => "quantity",
@@ -290,7 +291,7 @@ mod tests {
                 !value.differs(&Value::Bool(on)) && value.differs(&Value::Bool(!on)),
                 "{word}"
             );
-            assert_eq!(value.number(), Some(f64::from(u8::from(on))));
+            assert_eq!((value.number(), value.sort()), (Some(f64::from(u8::from(on))), "bool"));
         }
         assert_eq!(
             Value::change(Some(&Value::infer("no")), Some(&Value::infer("yes"))),

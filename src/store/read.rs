@@ -12,8 +12,8 @@ use super::{
     rollup::{HOUR, LEVELS},
 };
 use crate::domain::{
-    Event, EventKind, Finding, FindingId, MetricKind, MetricMeta, Proposal, Quantiles, ResourceId, SeriesId,
-    SettingChange, Span, Timestamp, Unit, Value, packed,
+    Event, EventKind, Finding, MetricKind, MetricMeta, Proposal, Quantiles, ResourceId, SeriesId, SettingChange, Span,
+    Timestamp, Unit, Value, packed,
 };
 
 /// A value older than this is not what a metric is.
@@ -108,36 +108,6 @@ impl Store {
             let to = micros(to);
             let rows = statement.query_map((to, to, micros(from)), unpacked)?;
             Ok(rows.collect::<Result<_, _>>()?)
-        })
-    }
-
-    /// Findings that held at any time of the range, each as it was first shown when it was worst, with when it was last seen and ended;
-    /// oldest first.
-    ///
-    /// # Errors
-    /// On a database error.
-    pub fn told(&mut self, from: Timestamp, to: Timestamp) -> Result<Vec<Finding>, StoreError> {
-        let mut held = self.findings(from, to)?;
-        self.with(|db| {
-            let mut statement = db.conn.prepare(
-                "SELECT body FROM finding WHERE shown_at <= ? AND since <= ? AND (ended IS NULL OR ended >= ?) ORDER BY shown_at, rowid",
-            )?;
-            let until = micros(to);
-            let mut worst: HashMap<FindingId, Finding> = HashMap::new();
-            for shown in statement.query_map((until, until, micros(from)), unpacked::<Finding>)? {
-                let shown = shown?;
-                match worst.get(&shown.id) {
-                    Some(before) if before.severity >= shown.severity => {}
-                    _ => drop(worst.insert(shown.id, shown)),
-                }
-            }
-            for finding in &mut held {
-                if let Some(worst) = worst.remove(&finding.id) {
-                    let (last, ended) = (finding.last, finding.ended);
-                    *finding = Finding { last, ended, ..worst };
-                }
-            }
-            Ok(held)
         })
     }
 
@@ -319,7 +289,7 @@ fn event(row: &Row<'_>) -> Result<Event, duckdb::Error> {
     })
 }
 
-fn unpacked<T: serde::de::DeserializeOwned>(row: &Row<'_>) -> Result<T, duckdb::Error> {
+pub(super) fn unpacked<T: serde::de::DeserializeOwned>(row: &Row<'_>) -> Result<T, duckdb::Error> {
     packed::unpack(&row.get::<_, Vec<u8>>(0)?).map_err(|error| unreadable(0, error))
 }
 
@@ -343,38 +313,6 @@ fn most(limit: usize) -> i64 {
 mod tests {
     use super::*;
     use crate::store::{Write, sample::*};
-
-    #[test]
-    fn a_finding_is_told_as_it_was_when_it_was_first_worst() {
-        use crate::domain::Severity::{Critical, Notice};
-        let mut store = memory();
-        for (seconds, severity, summary) in [
-            (0, Notice, "first"),
-            (10, Critical, "worst"),
-            (20, Critical, "later"),
-            (30, Notice, "last"),
-        ] {
-            let shown = Finding {
-                last: after(seconds),
-                severity,
-                summary: summary.into(),
-                ..finding(1, after(0))
-            };
-            let write = Write {
-                shown_at: Some(after(seconds)),
-                findings: vec![shown],
-                ..Write::default()
-            };
-            store.append(&write).unwrap();
-        }
-        let mut told = |to| {
-            let told = store.told(T0, after(to)).unwrap();
-            (told.len(), told[0].summary.to_string(), told[0].last)
-        };
-        assert_eq!(told(60), (1, "worst".into(), after(30)));
-        // Later words are not known then.
-        assert_eq!(told(5), (1, "first".into(), after(0)));
-    }
 
     fn comes_back(store: &mut Store) {
         let written = everything();

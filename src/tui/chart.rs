@@ -6,7 +6,7 @@ mod track;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 pub use scale::Scale;
-pub use track::{Lists, Track, usual_step};
+pub use track::{Lists, STEPS, Track, usual_step};
 
 use crate::{
     domain::{Crossing, Limit, Quantiles, Span, Timestamp, Unit},

@@ -150,11 +150,21 @@ impl Track {
     }
 }
 
-/// The length of a column that suits a metric's history: a minute, and 12 s for the first quarter of an hour.
+/// Lengths of a column that the zoom goes through, seconds: 65 columns show 13 minutes to a month. Ten columns are a round time, for
+/// the grid.
+pub const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
+
+/// The length of a column that suits a metric's history: a minute, and 12 s for the first quarter of an hour; where values come more
+/// rarely, about one of them.
 #[must_use]
 pub fn usual_step(row: &MetricRow, now: Timestamp) -> Span {
     let young = row.from.is_some_and(|from| now - from < Span::from_mins(15));
-    Span::from_secs(if young { 12 } else { 60 })
+    let least = Span::from_secs(if young { 12 } else { 60 }).max(row.cadence);
+    let steps = STEPS.map(Span::from_secs);
+    steps
+        .into_iter()
+        .find(|step| *step >= least)
+        .unwrap_or(steps[STEPS.len() - 1])
 }
 
 /// The chart's columns moved to the window's place, cut and filled up with gaps.

@@ -20,7 +20,7 @@ use related::{hold, lag, related, related_place};
 pub use table::table;
 pub use zoom::step;
 use zoom::zoom;
-pub(super) use zoom::{STEPS, zoom_ends};
+pub(super) use zoom::zoom_ends;
 
 use crate::{
     domain::{Finding, SeriesId},

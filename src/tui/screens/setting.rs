@@ -10,9 +10,10 @@ use crate::{
     engine::{Answer, LinkError, MetricRow, Query, SettingRow},
     tui::{
         self, chart,
+        chart::STEPS,
         export::Shown,
         page,
-        screens::resource::{STEPS, zoom_ends},
+        screens::resource::zoom_ends,
         state::{Effect, Screen, State, Tag},
         text,
     },

@@ -15,7 +15,8 @@ use crate::{
     drift::Incident,
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
-        chart, enter, open, open_line, page,
+        chart::{self, STEPS},
+        enter, open, open_line, page,
         screens::whatif,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
         text::{clock, minute, stamp, when},
@@ -25,7 +26,7 @@ use crate::{
 pub use ask::refresh;
 use ask::under_cursor;
 use entry::Entry;
-use stretch::{STEPS, Stretch, stretch};
+use stretch::{Stretch, stretch};
 
 /// Least time between two frames of a replay.
 const FRAME: Span = Span(250_000);

@@ -211,12 +211,27 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
         return Some(format!("{age} of data: forecasts start{ready}; live chart on 2"));
     }
     let poor = view.held.scored >= 100 && view.held.held80 < 0.7;
-    poor.then(|| {
-        format!(
-            "This forecast held only {:.0} % of its 80 % band: shown, not used for proposals",
-            view.held.held80 * 100.0
-        )
-    })
+    if poor {
+        let held = view.held.held80 * 100.0;
+        return Some(format!(
+            "This forecast held only {held:.0} % of its 80 % band: shown, not used for proposals"
+        ));
+    }
+    let apart = crossing(state, row).is_some_and(|crossing| beside_band(view, &crossing));
+    apart.then(|| "X is where its course of now leads; the band is of its whole history".into())
+}
+
+/// Whether a crossing is told for a time at which the band drawn does not come to the limit: it follows how the values rise or fall now.
+fn beside_band(view: &ForecastView, crossing: &Crossing) -> bool {
+    let Some((forecast, at)) = view.forecast.as_ref().zip(crossing.at[1]) else {
+        return false;
+    };
+    let place = (at - forecast.start).0 / forecast.step.0.max(1);
+    let Some(quantiles) = usize::try_from(place).ok().and_then(|place| forecast.steps.get(place)) else {
+        return false;
+    };
+    let (low, high) = quantiles.band95();
+    !(low..=high).contains(&crossing.limit)
 }
 
 fn heading(state: &State, page: &mut Page<'_>) {

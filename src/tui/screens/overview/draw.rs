@@ -330,9 +330,13 @@ fn host_rows(state: &State, rows: &[&ResourceRow], fits: usize, spare: usize, pa
             _ => (unheard(state, row), "-".into()),
         };
         let line = format!(
-            "{}  {}{} {}  {}   {}{}   {}",
+            "{}{} {} {}  {}   {}{}   {}",
             pointer(chosen),
-            fit(row.id.name(), 8),
+            // A name of eight cells takes one of the two before it.
+            fit_right(
+                &fit(row.id.name(), if text::width(row.id.name()) > 7 { 8 } else { 7 }),
+                9
+            ),
             fit(&row.mark.to_string(), 10),
             load(row.cpu, &state.look),
             load(row.mem, &state.look),

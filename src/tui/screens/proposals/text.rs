@@ -6,7 +6,7 @@ use crate::{
     tui::{
         page::{between, labelled, signed},
         state::State,
-        text::{began, minute, when},
+        text::{began, minute, telling, when},
     },
 };
 
@@ -30,7 +30,7 @@ pub fn last_part(name: &str) -> &str {
 /// `available_pct +6.9 %`.
 pub(super) fn short_effect(effect: &Effect) -> String {
     let change = signed(effect.unit, effect.difference[1]);
-    format!("{change} {}", last_part(&effect.series.name))
+    format!("{change} {}", telling(&[&effect.series.name]).concat())
 }
 
 /// `mem.available_pct 4.1 -> 11 % (80 %: 9.8-12.2 %), seen before`.

@@ -3,11 +3,12 @@
 use super::focus;
 use crate::{
     domain::Span,
-    tui::{chart, screens::setting, state::State},
+    tui::{
+        chart::{self, STEPS},
+        screens::setting,
+        state::State,
+    },
 };
-
-/// Lengths of a column, seconds: 80 columns show 13 minutes to a month. Ten columns are a round time, for the grid.
-pub(in crate::tui::screens) const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
 
 /// Length of a column.
 #[must_use]

@@ -262,6 +262,11 @@ fn told(
             2,
         );
     }
+    // Last, since it gives way first.
+    let evidence = findings(state, id).flat_map(|finding| finding.evidence.iter());
+    for (place, line) in evidence.take(8).enumerate() {
+        say(if place == 0 { "WHY" } else { "" }, line, 2);
+    }
     lines
 }
 

@@ -146,7 +146,15 @@ fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
     let legend = if label < 12 { "s n a" } else { "set note act" };
     page.line(Role::Text, &format!(" {}{settings}{wall}", fit(legend, label - 1)));
     let ids = by_departure(state);
-    let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
+    let several = ids.iter().any(|id| id.resource != ids[0].resource);
+    let names: Vec<String> = ids
+        .iter()
+        .map(|id| match several {
+            true => format!("{}.{}", id.resource.name(), id.name),
+            false => id.name.to_string(),
+        })
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     for (id, name) in ids.iter().zip(fit_names(&names, label - 2)) {
         let chart = state.timeline.lanes.get(id);
         let note = match (&chart, &state.timeline.failed) {

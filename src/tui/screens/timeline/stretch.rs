@@ -3,12 +3,11 @@
 use super::incident;
 use crate::{
     domain::{Span, Timestamp},
-    tui::{chart, state::State},
+    tui::{
+        chart::{self, STEPS},
+        state::State,
+    },
 };
-
-/// Lengths of a column that the zoom goes through, seconds.
-/// Ten columns are a round time, for the grid.
-pub(super) const STEPS: [i64; 9] = [12, 30, 60, 180, 360, 720, 2_160, 8_640, 43_200];
 
 /// The stretch of time shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,7 +51,11 @@ pub(super) fn stretch(state: &State) -> Option<Stretch> {
             (incident.from - margin, (end + margin).min(now))
         }
     };
-    let fits = |secs: &i64| Span::from_secs(*secs) * columns as i64 >= end - start;
+    let fits = |secs: &i64| {
+        let step = Span::from_secs(*secs);
+        // Columns shorter than the time between two values would be empty, all but a few.
+        step * columns as i64 >= end - start && step >= state.live.options.interval
+    };
     let fitting = STEPS.iter().position(fits).unwrap_or(STEPS.len() - 1);
     let step = Span::from_secs(STEPS[state.timeline.zoom.unwrap_or(fitting).min(STEPS.len() - 1)]);
     if let Some(at) = state.at
