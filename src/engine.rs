@@ -3,6 +3,7 @@
 mod ahead;
 mod answer;
 mod any;
+mod begin;
 pub mod clock;
 mod explain;
 mod exposition;

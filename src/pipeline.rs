@@ -134,7 +134,11 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
         .settled_at
         .is_none_or(|at| now < at || now - at >= Span::from_mins(1))
     {
-        state.settled_at = Some(now);
+        let settled = state.settled_at.replace(now);
+        // After a pause nobody catches up on what would have been said.
+        if let Some(from) = settled.filter(|from| *from <= now && now - *from < Span::from_mins(5)) {
+            predict_settings(state, from, now);
+        }
         out.write.scored.extend(state.ledger.settle(now));
         promise::verify(state, now, &mut out);
         world::forget(state, now);
@@ -247,8 +251,7 @@ fn predict_finding(state: &mut State, finding: &Finding) {
     }
 }
 
-/// Claims for the ledger: every metric's value five minutes and an hour ahead, a change of every setting that ever changed within a day and
-/// within seven.
+/// Claims for the ledger: every metric's value five minutes and an hour ahead.
 ///
 /// Metrics take turns by their place in the list, so that one step never makes them all.
 fn predict(state: &mut State, now: Timestamp) {
@@ -258,13 +261,9 @@ fn predict(state: &mut State, now: Timestamp) {
         .filter(|from| *from <= now && now - *from < Span::from_secs(TURN));
     state.predicted_to = Some(now);
     let Some(from) = from else { return };
-    let due = |place: usize, every: i64| {
-        let phase = (place as i64).wrapping_mul(7_919).rem_euclid(every);
-        (now.secs() - phase).div_euclid(every) != (from.secs() - phase).div_euclid(every)
-    };
     for (place, (id, metric)) in state.shadows.metrics.iter().enumerate() {
         for (every, ahead, steps) in [(TURN, Span::from_mins(5), 1), (3_600, Span::from_hours(1), 4)] {
-            if !due(place, every) || metric.shadow.range().is_none_or(|(from, to)| to - from < ahead) {
+            if !turn(place, every, from, now) || metric.shadow.range().is_none_or(|(from, to)| to - from < ahead) {
                 continue;
             }
             let Some(forecast) = metric.shadow.forecast(ahead, steps) else {
@@ -280,9 +279,14 @@ fn predict(state: &mut State, now: Timestamp) {
             }
         }
     }
+}
+
+/// Claims for the ledger: that a setting which ever changed does so within a day, and within seven. Settings take turns over a day; going through
+/// thousands of them is for once a minute.
+fn predict_settings(state: &mut State, from: Timestamp, now: Timestamp) {
     let settings = &state.shadows.settings;
     for (place, (id, setting)) in settings.all().iter().enumerate() {
-        if setting.last_change.is_none() || !due(place, 86_400) {
+        if setting.last_change.is_none() || !turn(place, 86_400, from, now) {
             continue;
         }
         let day = (Span::from_days(1), settings.hazard(id, now, Span::from_days(1)));
@@ -296,4 +300,10 @@ fn predict(state: &mut State, now: Timestamp) {
             });
         }
     }
+}
+
+/// Whether the turn of the one at `place`, which comes every `every` seconds, came between `from` and `now`.
+fn turn(place: usize, every: i64, from: Timestamp, now: Timestamp) -> bool {
+    let phase = (place as i64).wrapping_mul(7_919).rem_euclid(every);
+    (now.secs() - phase).div_euclid(every) != (from.secs() - phase).div_euclid(every)
 }

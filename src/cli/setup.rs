@@ -3,7 +3,6 @@
 use std::{
     ffi::OsStr,
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use toml::de::DeValue;
@@ -11,7 +10,7 @@ use toml::de::DeValue;
 use crate::{
     cli::{Flags, Usage},
     config::{self, ConfigFile, Fault, Paths, SYSTEM_STORE},
-    domain::Options,
+    domain::{LazyRules, Options},
 };
 
 /// Most bytes the path of a Unix socket may have (`sun_path` less its end).
@@ -52,8 +51,16 @@ impl Setup {
         if flags.mouse {
             file.flag(&mut options, "--mouse", "ui.mouse", &DeValue::Boolean(true))?;
         }
-        let (rules, rule_faults) = config::rules(&paths.rules);
-        options.rules = Arc::new(rules);
+        // Those that come with the program make sense and take milliseconds to read; of the user's own what is wrong is said now.
+        let own = paths.rules.clone();
+        let mut rule_faults = Vec::new();
+        options.rules = if own.exists() {
+            let (rules, faults) = config::rules(&own);
+            rule_faults = faults;
+            LazyRules::new(move || rules)
+        } else {
+            LazyRules::new(move || config::rules(&own).0)
+        };
         Ok(Self {
             options,
             file,

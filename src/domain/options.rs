@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Rules, Side, Span};
+use super::{LazyRules, Side, Span};
 
 /// All options. `config` fills them from the file; pure rooms take what they need from here.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub struct Options {
     pub mute: Vec<Arc<str>>,
     /// The known issues that are looked for; `config` reads them.
     #[serde(skip)]
-    pub rules: Arc<Rules>,
+    pub rules: LazyRules,
     /// Sources that are switched off, by name.
     pub sources_off: Vec<Arc<str>>,
     /// Files and folders that are read as settings besides `/etc`.
@@ -155,7 +155,7 @@ impl Default for Options {
                 limit("pid.used_pct", 90.0, Side::Above),
             ],
             mute: Vec::new(),
-            rules: Arc::default(),
+            rules: LazyRules::default(),
             sources_off: Vec::new(),
             files: Vec::new(),
             keep_lines: false,

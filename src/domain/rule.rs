@@ -1,6 +1,10 @@
 //! Known issues: patterns of settings, metrics and facts that are known to do harm.
 
-use std::sync::Arc;
+use std::{
+    fmt,
+    ops::Deref,
+    sync::{Arc, LazyLock},
+};
 
 use super::{Level, Span, Tree, Value};
 
@@ -11,6 +15,43 @@ pub struct Rules {
     pub facts: Vec<Fact>,
     /// Rules, in the order of their files.
     pub rules: Vec<Rule>,
+}
+
+/// Rules that are read when they are first looked at: a console draws before it looks for known issues.
+#[derive(Clone)]
+pub struct LazyRules(Arc<LazyLock<Rules, Box<dyn FnOnce() -> Rules + Send>>>);
+
+impl LazyRules {
+    /// The rules that `read` gives, which is called at most once.
+    pub fn new(read: impl FnOnce() -> Rules + Send + 'static) -> Self {
+        Self(Arc::new(LazyLock::new(Box::new(read))))
+    }
+}
+
+impl Default for LazyRules {
+    fn default() -> Self {
+        Self::new(Rules::default)
+    }
+}
+
+impl Deref for LazyRules {
+    type Target = Rules;
+
+    fn deref(&self) -> &Rules {
+        &self.0
+    }
+}
+
+impl PartialEq for LazyRules {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || **self == **other
+    }
+}
+
+impl fmt::Debug for LazyRules {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "LazyRules")
+    }
 }
 
 /// Something that is so on a resource, such as `postgresql` runs here.

@@ -1,6 +1,6 @@
 //! No data: although there should be, or because the thing is no longer there.
 
-use std::collections::BTreeMap;
+use std::{cell::OnceCell, collections::BTreeMap};
 
 use crate::{
     domain::{ResourceId, Span, Timestamp},
@@ -11,10 +11,12 @@ use crate::{
 ///
 /// A source that goes on telling of other things and not of this one says that it is not there: an unmounted file system, an
 /// interface that was taken down, a process that ended. Silence is for a source that tells nothing at all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Sources<'a> {
-    told: BTreeMap<(&'a ResourceId, &'a str), Timestamp>,
-    things: BTreeMap<(&'a ResourceId, &'a str), Timestamp>,
+    shadows: &'a Shadows,
+    told: BTreeMap<&'a ResourceId, Vec<(&'a str, Timestamp)>>,
+    /// Made when the first metric is left out: most of the time none is.
+    things: OnceCell<BTreeMap<(&'a ResourceId, &'a str), Timestamp>>,
 }
 
 impl<'a> Sources<'a> {
@@ -24,16 +26,22 @@ impl<'a> Sources<'a> {
     /// The sources of all metrics.
     #[must_use]
     pub fn of(shadows: &'a Shadows) -> Self {
-        let mut sources = Self::default();
+        let mut told: BTreeMap<&ResourceId, Vec<(&str, Timestamp)>> = BTreeMap::new();
         for metric in shadows.metrics.values() {
-            if let Some(newest) = metric.newest() {
-                let later = |at: &mut Timestamp| *at = newest.at.max(*at);
-                let resource = &metric.meta.id.resource;
-                later(sources.told.entry((resource, &metric.meta.source)).or_insert(newest.at));
-                later(sources.things.entry((resource, thing(metric))).or_insert(newest.at));
+            let Some(newest) = metric.newest() else { continue };
+            let source = &*metric.meta.source;
+            let of_one = told.entry(&metric.meta.id.resource).or_default();
+            // A host has some tens of sources.
+            match of_one.iter_mut().find(|(name, _)| *name == source) {
+                Some((_, at)) => *at = newest.at.max(*at),
+                None => of_one.push((source, newest.at)),
             }
         }
-        sources
+        Self {
+            shadows,
+            told,
+            things: OnceCell::new(),
+        }
     }
 
     /// Whether the source of `metric` goes on and no longer tells it: the disk had no operation to time, or is not there.
@@ -45,15 +53,34 @@ impl<'a> Sources<'a> {
     /// Whether what `metric` is measured on is no longer there, as far as its source tells.
     #[must_use]
     pub fn gone(&self, metric: &Metric) -> bool {
+        // Its own value is one of those of the thing.
+        if !self.left_out(metric) {
+            return false;
+        }
         let thing = (&metric.meta.id.resource, thing(metric));
-        self.things.get(&thing).is_some_and(|told| self.passed(metric, *told))
+        let told = self.things.get_or_init(|| things(self.shadows)).get(&thing);
+        told.is_some_and(|told| self.passed(metric, *told))
     }
 
     fn passed(&self, metric: &Metric, at: Timestamp) -> bool {
-        let source = (&metric.meta.id.resource, &*metric.meta.source);
-        let told = self.told.get(&source);
-        told.is_some_and(|told| *told - at > metric.meta.cadence * Self::LEFT_OUT)
+        let of_one = self.told.get(&metric.meta.id.resource).into_iter().flatten();
+        let told = of_one.into_iter().find(|(name, _)| *name == &*metric.meta.source);
+        told.is_some_and(|(_, told)| *told - at > metric.meta.cadence * Self::LEFT_OUT)
     }
+}
+
+/// When each thing was last told of.
+fn things(shadows: &Shadows) -> BTreeMap<(&ResourceId, &str), Timestamp> {
+    let mut things = BTreeMap::new();
+    for metric in shadows.metrics.values() {
+        if let Some(newest) = metric.newest() {
+            let at = things
+                .entry((&metric.meta.id.resource, thing(metric)))
+                .or_insert(newest.at);
+            *at = newest.at.max(*at);
+        }
+    }
+    things
 }
 
 /// What a metric is measured on: its name without the last part.

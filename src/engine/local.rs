@@ -41,6 +41,11 @@ impl Link for LocalLink {
 }
 
 impl LocalLink {
+    /// Waits until the engine has ended; no snapshot wakes who waits.
+    pub async fn ended(&self) {
+        self.asked.closed().await;
+    }
+
     pub(super) async fn ask_as(&self, query: Query, who: String, trusted: bool) -> Result<Answer, LinkError> {
         let (reply, answer) = oneshot::channel();
         self.asked

@@ -220,6 +220,7 @@ impl Player {
             scopes: Vec::new(),
             at: now,
             last: ended.is_some(),
+            joins: false,
         }
     }
 }

@@ -18,32 +18,36 @@ pub(super) fn resources(
     let mut rows: BTreeMap<&ResourceId, ResourceRow> = BTreeMap::new();
     // Resources of which every metric still learns.
     let mut learning: BTreeMap<&ResourceId, bool> = BTreeMap::new();
-    for row in metrics {
-        let id = &row.id.resource;
-        *learning.entry(id).or_insert(true) &= row.ready.is_some();
+    // Both come by resource: one look-up for each, not for each of thousands of rows.
+    for of_one in metrics.chunk_by(|a, b| a.id.resource == b.id.resource) {
+        let id = &of_one[0].id.resource;
+        let all_learn = of_one.iter().all(|row| row.ready.is_some());
+        *learning.entry(id).or_insert(true) &= all_learn;
         let resource = rows.entry(id).or_insert_with(|| ResourceRow::new(id));
-        resource.metrics += 1;
-        resource.seen = resource.seen.max(row.now.map(|(at, _)| at));
-        if row.mark != Mark::Muted {
-            if row.mark != Mark::Learning {
-                resource.mark = resource.mark.min(row.mark);
+        resource.metrics += of_one.len() as u32;
+        for row in of_one {
+            resource.seen = resource.seen.max(row.now.map(|(at, _)| at));
+            if row.mark != Mark::Muted {
+                if row.mark != Mark::Learning {
+                    resource.mark = resource.mark.min(row.mark);
+                }
+                let bits = f64::from(row.bits);
+                let worse = resource.worst.as_ref().is_none_or(|(_, worst)| bits > *worst);
+                if worse && (row.mark != Mark::Ok || !detail(&row.id.name)) {
+                    resource.worst = Some((row.id.clone(), bits));
+                }
             }
-            let bits = f64::from(row.bits);
-            let worse = resource.worst.as_ref().is_none_or(|(_, worst)| bits > *worst);
-            if worse && (row.mark != Mark::Ok || !detail(&row.id.name)) {
-                resource.worst = Some((row.id.clone(), bits));
+            if row.unit != Unit::Percent {
+                continue;
             }
-        }
-        let part = match &*row.id.name {
-            "cpu.busy_pct" => &mut resource.cpu,
-            "mem.used_pct" => &mut resource.mem,
-            _ => continue,
-        };
-        if row.unit == Unit::Percent {
+            let part = match &*row.id.name {
+                "cpu.busy_pct" => &mut resource.cpu,
+                "mem.used_pct" => &mut resource.mem,
+                _ => continue,
+            };
             *part = row.now.map(|(_, value)| (value, trend(&row.id)));
         }
     }
-    // They come by resource: thousands of them, and one look-up for each resource.
     for of_one in settings.chunk_by(|a, b| a.id.resource == b.id.resource) {
         let id = &of_one[0].id.resource;
         let resource = rows.entry(id).or_insert_with(|| ResourceRow::new(id));

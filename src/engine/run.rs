@@ -15,8 +15,8 @@ use tokio::{
 };
 
 use super::{
-    Asked, Care, Keeper, MOST_DELTA, Opened, RECORDER, Read, Reader, SEED, Setup, Snapshot, SourceRow, Sources, Usage,
-    answer, clock,
+    Asked, Care, Keeper, MOST_DELTA, Opened, RECORDER, Read, SEED, Setup, Snapshot, SourceRow, Sources, Usage, answer,
+    clock,
     handed::Handed,
     pacer::Pacer,
     player::Played,
@@ -27,19 +27,22 @@ use super::{
     usage::Meter,
 };
 use crate::{
-    domain::{Batch, ChangeSet, Event, EventKind, Options, Span, Timestamp},
-    observe::{Group, Host, PROMETHEUS, metric_groups, past_groups, prometheus_group, setting_groups},
+    domain::{Batch, ChangeSet, Event, EventKind, LazyRules, Options, Span, Timestamp},
+    observe::{Group, metric_groups},
     pipeline::{self, State},
-    shadow::{Metric, MetricShadow},
     store::{AuditEntry, Write},
 };
 
 /// What a console needs to draw the first values, and to ask for what stands beside them.
 const FIRST_SCREEN: Duration = Duration::from_millis(20);
+/// How long what was read ahead of the metrics waits for them; they may be read more rarely than it, or not at all.
+const JOIN: Duration = Duration::from_millis(300);
 
 pub(super) struct Loop {
     pub setup: Setup,
+    /// Those in force: until the store is opened without known issues, which take time to read.
     pub options: Arc<Options>,
+    pub full: Arc<Options>,
     pub state: State,
     pub keeper: Keeper,
     pub sources: BTreeMap<Arc<str>, SourceRow>,
@@ -56,26 +59,28 @@ pub(super) struct Loop {
     pub handed: Handed,
     publisher: Publisher,
     publish: watch::Sender<Arc<Snapshot>>,
-    opened: Option<oneshot::Receiver<Opened>>,
+    pub opened: Option<oneshot::Receiver<Opened>>,
     /// The key that secrets and authors are hashed under, once the store is open.
     pub key: [u8; 32],
     /// What was seen before the store was open; it is stepped again on the state that the store held.
-    early: Vec<(Batch, Timestamp)>,
+    pub early: Vec<(Batch, Timestamp)>,
     committed: Timestamp,
     saved: Timestamp,
     saves: u32,
     jumps: clock::JumpWatch,
     meter: Meter,
     reads: mpsc::Receiver<Read>,
-    into: mpsc::Sender<Read>,
+    pub into: mpsc::Sender<Read>,
     /// What is begun once the first values are on the screen: loading DuckDB takes a processor for longer than they do.
-    late: Option<Vec<Group>>,
+    pub late: Option<Vec<Group>>,
     /// What tells the readers how often to read; they end when it hangs up.
-    orders: Vec<blocking::Sender<Order>>,
+    pub orders: Vec<blocking::Sender<Order>>,
     pub pacer: Pacer,
     /// What a step could not take: it comes with the next.
-    waiting: Batch,
-    ready: bool,
+    pub waiting: Batch,
+    /// What was read ahead of the metrics and waits for them.
+    joining: Vec<Read>,
+    pub ready: bool,
     pub consoles: Arc<AtomicU64>,
 }
 
@@ -120,10 +125,15 @@ impl Loop {
             orders: Vec::new(),
             pacer: Pacer::default(),
             waiting: Batch::default(),
+            joining: Vec::new(),
             ready: false,
             consoles: Arc::default(),
             setup,
-            options,
+            options: Arc::new(Options {
+                rules: LazyRules::default(),
+                ..Options::clone(&options)
+            }),
+            full: options,
             publish,
             keeper,
             reads,
@@ -144,6 +154,7 @@ impl Loop {
         let silence = Duration::from(self.options.interval) * 3 + Duration::from_secs(1);
         let mut quiet_until = Later::now() + silence;
         let mut begin = Later::now() + Duration::from_secs(1);
+        let mut join = Later::now();
         loop {
             let opened = async {
                 match self.opened.as_mut() {
@@ -167,9 +178,20 @@ impl Loop {
                     self.publish(now);
                 }
                 Some(read) = self.reads.recv() => {
-                    self.take(read);
+                    if read.joins && self.ready {
+                        if self.joining.is_empty() {
+                            join = Later::now() + JOIN;
+                        }
+                        self.joining.push(read);
+                    } else {
+                        self.take(read);
+                    }
                     quiet_until = Later::now() + silence;
                     begin = begin.min(Later::now() + FIRST_SCREEN);
+                }
+                () = sleep_until(join), if !self.joining.is_empty() => {
+                    let first = self.joining.remove(0);
+                    self.take(first);
                 }
                 () = sleep_until(begin), if self.late.is_some() => self.begin(),
                 () = sleep_until(quiet_until), if live => {
@@ -203,165 +225,24 @@ impl Loop {
         self.played.as_ref().map_or_else(clock::now, |played| played.now)
     }
 
-    fn host(&self, secret_key: [u8; 32]) -> Host {
-        Host {
-            root: self.setup.root.clone(),
-            resource: self.setup.resource.clone(),
-            secret_key,
-            interval: self.options.interval,
-            settings_interval: self.options.settings_interval,
-            paths: self.options.files.iter().map(|path| path.as_ref().into()).collect(),
-            keep_lines: self.options.keep_lines,
-            dns: self.options.dns.to_string(),
-            memory: self.setup.store.as_ref().map(|store| store.with_extension("files")),
-        }
-    }
-
-    /// The server that is read as a source, if one is. What was learnt from too few of its values is learnt anew, with the past
-    /// that lies before them.
-    fn prometheus(&mut self, once: bool) -> Option<Group> {
-        let ours = |metric: &Metric| &*metric.meta.source == PROMETHEUS;
-        let metrics = &mut self.state.shadows.metrics;
-        metrics.retain(|_, metric| !ours(metric) || metric.shadow.points() >= MetricShadow::WARM);
-        let known = metrics.iter().filter(|(_, metric)| ours(metric));
-        let known = known.filter_map(|(id, metric)| Some((id.clone(), metric.newest()?.at)));
-        prometheus_group(&self.options.prometheus, &known.collect(), once)
-    }
-
-    /// Opens the store and reads what is not read yet, the first time it is called.
-    fn begin(&mut self) {
-        if let Some(groups) = self.late.take() {
-            self.keeper.open();
-            self.start_readers(groups);
-        }
-    }
-
-    fn start_readers(&mut self, groups: impl IntoIterator<Item = Group>) {
-        for group in groups {
-            let name = group.name;
-            let reader = Reader::new(group, &self.options.sources_off, clock::now());
-            let (order, orders) = blocking::channel();
-            self.orders.push(order);
-            reader.run(name, self.into.clone(), orders);
-        }
-    }
-
-    /// One full cycle of every source; the metrics twice, a second apart, because rates need two readings.
-    async fn cycle(&mut self, secret_key: [u8; 32]) {
-        let host = self.host(secret_key);
-        let others: Vec<Group> = setting_groups(&host).into_iter().chain(self.prometheus(true)).collect();
-        let readers = |groups: Vec<Group>| -> Vec<Reader> {
-            groups
-                .into_iter()
-                .map(|group| Reader::new(group, &self.options.sources_off, Timestamp(0)))
-                .collect()
-        };
-        let (mut metrics, mut settings) = (readers(metric_groups(&host)), readers(others));
-        let began = clock::Stopwatch::start();
-        for reader in metrics.iter_mut().chain(&mut settings) {
-            let read = reader.read(clock::now());
-            self.take(read);
-        }
-        tokio::time::sleep(Duration::from_secs(1).saturating_sub(began.elapsed())).await;
-        for reader in &mut metrics {
-            let read = reader.read_all(clock::now());
-            self.take(read);
-        }
-        while !self.waiting.is_empty() {
-            self.advance(Batch::default(), clock::now());
-        }
-    }
-
-    async fn take_opened(&mut self, found: Opened) {
-        self.opened = None;
-        if let Some(failed) = &found.failed {
-            tracing::warn!("{failed}");
-        }
-        let restored = found.state.is_some();
-        if let Some(state) = found.state {
-            self.state = *state;
-        }
-        self.state.numbers.after(found.numbered);
-        let early = std::mem::take(&mut self.early);
-        if restored {
-            self.write = Write::default();
-            self.apply_limits();
-            // A step a second: what came while a long past was stepped through must not hold up what comes now.
-            let mut seconds: Vec<(Batch, Timestamp)> = Vec::new();
-            for (batch, at) in early {
-                match seconds.last_mut() {
-                    Some((last, newest)) if newest.secs() == at.secs() => {
-                        last.append(batch);
-                        *newest = at;
-                    }
-                    _ => seconds.push((batch, at)),
-                }
-            }
-            for (batch, at) in seconds {
-                self.step(&batch, at);
-            }
-        }
-        let now = self.now();
-        if self.setup.sources == Sources::Live {
-            self.audit(now, &self.setup.who.clone(), "session", "", "engine started");
-        }
-        // Without the store's key, secrets are hashed under one that lives as long as this process.
-        let key = found
-            .key
-            .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
-        self.key = key;
-        match self.setup.sources {
-            Sources::Live => {
-                let host = self.host(key);
-                let groups = setting_groups(&host).into_iter().chain(past_groups(&host));
-                let prometheus = self.prometheus(false);
-                self.start_readers(groups.chain(prometheus));
-            }
-            Sources::Once => self.cycle(key).await,
-            Sources::None | Sources::OnlyRead => {}
-        }
-        if let Some(player) = self.setup.play.take() {
-            player.run(self.into.clone());
-        }
-        // Whoever waits for one cycle waits for this.
-        self.ready = true;
-        self.publish(self.now());
-    }
-
-    /// Limits follow the options of today, not those of the day the state was saved.
-    fn apply_limits(&mut self) {
-        let limits: Vec<_> = self
-            .state
-            .shadows
-            .metrics
-            .iter()
-            .map(|(id, metric)| {
-                (
-                    id.clone(),
-                    self.state.limit_of(id, metric.meta.limit.as_ref(), &self.options),
-                )
-            })
-            .collect();
-        for (id, limit) in limits {
-            if let Some(metric) = self.state.shadows.metrics.get_mut(&id) {
-                metric.limit = limit;
-            }
-        }
-    }
-
-    fn take(&mut self, first: Read) {
+    /// Takes what was read, with what waits for it and, but for steps of a recording, what came meanwhile: one step for all.
+    pub fn take(&mut self, last: Read) {
         let watch = clock::Stopwatch::start();
-        let mut batch = first.batch;
-        let mut rows = first.rows;
-        let (mut measured, mut scopes) = (first.measured, first.scopes);
-        // Steps of a recording are taken one by one, as they were.
+        let (at, ends) = (last.at, last.last);
+        let mut reads = std::mem::take(&mut self.joining);
+        reads.push(last);
         while self.played.is_none()
             && let Ok(more) = self.reads.try_recv()
         {
-            batch.append(more.batch);
-            rows.extend(more.rows);
-            measured.extend(more.measured);
-            scopes.extend(more.scopes);
+            reads.push(more);
+        }
+        let mut batch = Batch::default();
+        let (mut rows, mut measured, mut scopes) = (Vec::new(), Vec::new(), Vec::new());
+        for read in reads {
+            batch.append(read.batch);
+            rows.extend(read.rows);
+            measured.extend(read.measured);
+            scopes.extend(read.scopes);
         }
         self.pacer.take(measured, scopes);
         for row in rows {
@@ -373,17 +254,17 @@ impl Loop {
                 } else {
                     format!("{}: {}", row.name, row.says)
                 };
-                self.collector(&mut batch, what, first.at);
+                self.collector(&mut batch, what, at);
             }
         }
         if let Some(played) = &mut self.played {
-            played.at(first.at, first.last);
+            played.at(at, ends);
         } else if let Some(jump) = self.jumps.jumped() {
             let sign = if jump.0 > 0 { "forward" } else { "back" };
             self.collector(
                 &mut batch,
                 format!("the clock jumped {sign} by {}", Span(jump.0.abs())),
-                first.at,
+                at,
             );
         }
         let now = self.now();
@@ -393,10 +274,10 @@ impl Loop {
             batch.metrics.extend(self.pacer.cadences(&self.state));
             self.orders.iter().for_each(|reader| drop(reader.send(order.clone())));
         }
-        if !first.last {
+        if !ends {
             self.advance(batch, now);
         }
-        self.usage.lag_secs = watch.elapsed().as_secs_f64() + (now - first.at).secs_f64().max(0.0);
+        self.usage.lag_secs = watch.elapsed().as_secs_f64() + (now - at).secs_f64().max(0.0);
         if let Some((cpu, rss)) = self.meter.measure(clock::now()) {
             self.usage.cpu_pct = cpu;
             self.usage.rss_bytes = rss;
@@ -420,7 +301,7 @@ impl Loop {
     }
 
     /// A step of as much of `batch` as one takes; steps of a recording are taken whole, as they were.
-    fn advance(&mut self, mut batch: Batch, now: Timestamp) {
+    pub fn advance(&mut self, mut batch: Batch, now: Timestamp) {
         self.waiting.append(batch);
         batch = std::mem::take(&mut self.waiting);
         if self.played.is_none() {

@@ -72,6 +72,9 @@ pub use prometheus::{PROMETHEUS, prometheus_group, selected};
 
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
+/// The name of the group that is read at every interval.
+pub const METRICS: &str = "metrics";
+
 /// Names of all sources there may be, on any host.
 pub const SOURCES: &[&str] = &[
     "account",
@@ -168,7 +171,7 @@ pub struct Group {
 pub fn metric_groups(host: &Host) -> Vec<Group> {
     vec![
         Group {
-            name: "metrics",
+            name: METRICS,
             sources: vec![
                 Box::new(cpu::Cpu::new(host)),
                 Box::new(load::Load::new(host)),
@@ -225,6 +228,10 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(storage::Storage::new(host)),
                 Box::new(module::Modules::new(host)),
                 Box::new(package::Packages::new(host)),
+                // After the packages that are there: what a log tells of them finds them known.
+                Box::new(history::PackageHistory::new(host, &witness)),
+                Box::new(history::RpmHistory::new(host, &witness)),
+                Box::new(history::ApkHistory::new(host, &witness)),
                 Box::new(port::Ports::new(host)),
                 Box::new(etc::Etc::new(host, &witness)),
                 Box::new(package::LanguagePackages::new(host)),
@@ -256,9 +263,6 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         Group {
             name: "events",
             sources: vec![
-                Box::new(history::PackageHistory::new(host, &witness)),
-                Box::new(history::RpmHistory::new(host, &witness)),
-                Box::new(history::ApkHistory::new(host, &witness)),
                 log,
                 Box::new(audit::Audit::new(host, &witness)),
                 Box::new(login::Logins::new(host, logged)),
@@ -293,7 +297,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
 pub fn metric_groups(host: &Host) -> Vec<Group> {
     vec![
         Group {
-            name: "metrics",
+            name: METRICS,
             sources: vec![Box::new(portable::Portable::new(host))],
         },
         Group {

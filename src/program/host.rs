@@ -243,11 +243,13 @@ impl Runtime for ThisHost {
             Sources::Live
         };
         let engine = Engine::start(engine_setup(setup, sources), listening).context("the engine cannot start")?;
-        let mut snapshots = engine.link().snapshots();
-        let settled = snapshots
+        let link = engine.link();
+        let settled = link
+            .snapshots()
             .wait_for(|snapshot| snapshot.number > 0 && &*snapshot.store.says != "opening")
-            .await;
-        let store = settled.context("the engine ended")?.store.clone();
+            .await
+            .map(|snapshot| snapshot.store.clone());
+        let store = settled.context("the engine ended")?;
         if !store.ok {
             // Without a console to say so, an engine that keeps nothing is of no use.
             bail!(Usage(store.says.to_string()));
@@ -267,7 +269,7 @@ impl Runtime for ThisHost {
             stopped = until(length) => stopped?,
             () = scrapes => {}
             // The engine's thread ended by itself: that is a fault.
-            _ = snapshots.wait_for(|_| false) => bail!("the engine ended"),
+            () = link.ended() => bail!("the engine ended"),
         }
         Ok(())
     }

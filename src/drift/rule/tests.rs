@@ -39,7 +39,7 @@ fn rule(id: &str, level: Option<Level>, when: Vec<Condition>, fix: &[(&str, Valu
 
 fn options(rules: Vec<Rule>) -> Options {
     Options {
-        rules: Arc::new(Rules {
+        rules: LazyRules::new(move || Rules {
             facts: Vec::new(),
             rules,
         }),
