@@ -105,12 +105,18 @@ impl LimitWatch {
         if self.next_look.is_none_or(|due| now >= due || due - now > EVERY * 2) {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);
             self.next_look = Some(now + EVERY + spread);
-            let ahead = self.ahead(metric, limit, options, now, seed);
+            // A shadow carries a rise on, also where the last one ended.
+            let ahead = if rise::repeats(metric, limit) {
+                None
+            } else {
+                self.ahead(metric, limit, options, now, seed)
+            };
             self.cross = self.lasting(metric, ahead, now);
         }
     }
 
-    /// What a young shadow foresees is told when a look some minutes later sees it too, or when it is nearer than that.
+    /// What a young shadow foresees is told when a look some minutes later sees it too, or when it is nearer than that; of what stands still
+    /// neither is believed, for a step looks like a trend until it is some way back.
     fn lasting(
         &mut self,
         metric: &Metric,
@@ -122,10 +128,11 @@ impl LimitWatch {
             return None;
         };
         let old = metric.shadow.range().is_some_and(|(from, to)| to - from >= YOUNG);
-        let near = crossing.at[1].is_some_and(|at| at - now <= PERSISTS);
+        let near = crossing.at[1].is_some_and(|at| at - now <= PERSISTS) && rise::nears(metric, crossing.limit);
         let first = *self.foreseen.get_or_insert(now);
         // The clock may have gone back.
-        let again = now - first >= PERSISTS || now < first;
+        let again =
+            (now - first >= PERSISTS || now < first) && rise::moved(metric, crossing.limit, Span(PERSISTS.0 / 2));
         (self.cross.is_some() || old || near || again).then_some((since, crossing))
     }
 
@@ -202,12 +209,21 @@ mod tests {
             "it is no longer seen"
         );
         assert!(watch.lasting(&metric, ahead(60), at(1_380)).is_none());
-        assert!(watch.lasting(&metric, ahead(60), at(1_640)).is_some());
-        let mut watch = LimitWatch::default();
         assert!(
-            watch.lasting(&metric, ahead(3), at(1_200)).is_some(),
-            "nearer than that"
+            watch.lasting(&metric, ahead(60), at(1_640)).is_none(),
+            "it stands still"
         );
+        sample::seen(&mut metric, 1_640, 52.0, 0.0);
+        assert!(watch.lasting(&metric, ahead(60), at(1_640)).is_some());
+        let mut metric = sample::metric("mem.available_pct", Unit::Percent);
+        sample::seen(&mut metric, 1_200, 50.0, 0.0);
+        let mut watch = LimitWatch::default();
+        let burst = watch.lasting(&metric, ahead(3), at(1_200));
+        assert!(burst.is_none(), "nearer than that, and it stands still");
+        for step in 1..=3 {
+            sample::seen(&mut metric, 1_200 + 2 * step, 50.0 + step as f64, 0.0);
+        }
+        assert!(watch.lasting(&metric, ahead(3), at(1_206)).is_some());
     }
 
     #[test]

@@ -5,12 +5,15 @@ use crate::{
     shadow::{Metric, Seen, lasts},
 };
 
-/// Steps that must lead towards the limit, one after the other.
+/// Steps that must lead towards the limit, one after the other; one less where each is as long as all of them must be.
 const STEPS: usize = 3;
 /// Least time they span.
 const LEAST: Span = Span::from_secs(20);
 /// Least share of the way to the limit that was gone.
 const PART: f64 = 0.1;
+
+/// Readings in a row at which a rise may stand still.
+const STILL: usize = 3;
 
 /// Share of the way from the value now to the limit that a fall must have taken back to be the end of a rise.
 const FALL: f64 = 0.3;
@@ -34,23 +37,22 @@ pub(super) fn fell(metric: &Metric, limit: &Limit) -> bool {
 
 /// When and how likely the steady rise that `metric` is in will pass `limit` within `horizon`; `None` when it is in none.
 ///
-/// It is as likely as a rise that has lasted for so long is to last for the way that is left, at the mean speed so far.
+/// It is as likely as a rise that has lasted for so long is to last for the way that is left, at the mean speed so far. One that came
+/// hardly farther than `metric` was before, and came back from below the limit, is a habit: a log that fills up and is rotated.
 pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<Crossing> {
     let towards = |value: f64| limit.side.upright(value);
-    let recent = &metric.recent;
-    let newest = recent.back()?;
-    let rising = |pair: (&Seen, &Seen)| towards(pair.0.value) > towards(pair.1.value);
-    let steps = recent.iter().rev().zip(recent.iter().rev().skip(1));
-    let steps = steps
-        .take_while(|pair| rising(*pair) && pair.0.at - pair.1.at <= metric.meta.cadence * 3)
-        .count();
-    let first = recent.get(recent.len() - 1 - steps)?;
+    let newest = metric.recent.back()?;
+    let Rise { first, steps } = rise(metric, limit.side)?;
     let lasted = (newest.at - first.at).secs_f64();
     let (gone, left) = (
         towards(newest.value) - towards(first.value),
         towards(limit.value) - towards(newest.value),
     );
-    if steps < STEPS || newest.at - first.at < LEAST || left <= 0.0 || gone < PART * (gone + left) {
+    let enough = if metric.meta.cadence >= LEAST { STEPS - 1 } else { STEPS };
+    if steps < enough || newest.at - first.at < LEAST || left <= 0.0 || gone < PART * (gone + left) {
+        return None;
+    }
+    if comes_again(metric, limit, &first) {
         return None;
     }
     let still = left * lasted / gone;
@@ -71,15 +73,83 @@ pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<
     })
 }
 
+/// Whether `metric` is in a rise that comes hardly farther than one before it.
+pub(super) fn repeats(metric: &Metric, limit: &Limit) -> bool {
+    rise(metric, limit.side).is_some_and(|rise| comes_again(metric, limit, &rise.first))
+}
+
+/// Whether `metric` was hardly lower in the three hours before `first`, the begin of a rise, than it is now, and had not passed `limit`.
+fn comes_again(metric: &Metric, limit: &Limit, first: &Seen) -> bool {
+    let towards = |value: f64| limit.side.upright(value);
+    let minutes = metric.minutes.iter();
+    let before = minutes.filter(|minute| minute.at + Span::from_mins(1) <= first.at);
+    let highest = before
+        .map(|minute| towards(minute.min).max(towards(minute.max)))
+        .fold(f64::NEG_INFINITY, f64::max);
+    let clearly = highest + PART * (highest - towards(first.value)).max(0.0);
+    let now = metric.newest().map_or(f64::INFINITY, |newest| towards(newest.value));
+    highest < towards(limit.value) && now <= clearly
+}
+
+/// Whether `metric` comes nearer `limit` still: all but one of its newest steps lead there.
+pub(super) fn nears(metric: &Metric, limit: f64) -> bool {
+    let away = |seen: &Seen| (limit - seen.value).abs();
+    let recent = metric.recent.iter().rev();
+    let steps = recent.clone().zip(recent.skip(1)).take(STEPS + 1);
+    steps.filter(|(later, earlier)| away(later) < away(earlier)).count() >= STEPS
+}
+
+/// Whether `metric` is nearer `limit` than it was before the last `within`.
+pub(super) fn moved(metric: &Metric, limit: f64, within: Span) -> bool {
+    let Some(newest) = metric.newest() else { return false };
+    let before = metric.recent.iter().rev().find(|seen| newest.at - seen.at >= within);
+    before.is_some_and(|before| (limit - newest.value).abs() < (limit - before.value).abs())
+}
+
 /// When the newest values began to lead towards the limit.
 pub(super) fn since(metric: &Metric, side: Side) -> Option<Timestamp> {
-    let towards = |value: f64| side.upright(value);
+    rise(metric, side).map(|rise| rise.first.at)
+}
+
+/// Values that lead one way.
+struct Rise {
+    /// The last one before it.
+    first: Seen,
+    /// Values that are nearer the limit than those before them.
+    steps: usize,
+}
+
+/// The rise that the newest value is the end of. What is written out in pieces stands still in between: for [`STILL`] readings at most,
+/// and at its end for no longer than it did before.
+fn rise(metric: &Metric, side: Side) -> Option<Rise> {
     let recent = metric.recent.iter().rev();
-    let steps = recent.clone().zip(recent.skip(1));
-    steps
-        .take_while(|(later, earlier)| towards(later.value) > towards(earlier.value))
-        .last()
-        .map(|(_, earlier)| earlier.at)
+    let (mut found, mut still, mut longest) = (None::<Rise>, 0, None::<usize>);
+    let mut at_the_end = 0;
+    for (later, earlier) in recent.clone().zip(recent.skip(1)) {
+        let by = side.upright(later.value) - side.upright(earlier.value);
+        if later.at - earlier.at > metric.meta.cadence * 3 || by < 0.0 || still > STILL {
+            break;
+        }
+        if by == 0.0 {
+            still += 1;
+            continue;
+        }
+        match &mut found {
+            Some(rise) => {
+                longest = longest.max(Some(still));
+                (rise.first, rise.steps) = (*earlier, rise.steps + 1);
+            }
+            None => {
+                at_the_end = still;
+                found = Some(Rise {
+                    first: *earlier,
+                    steps: 1,
+                });
+            }
+        }
+        still = 0;
+    }
+    found.filter(|_| at_the_end <= longest.unwrap_or(0))
 }
 
 #[cfg(test)]
@@ -114,6 +184,50 @@ mod tests {
         assert!(near.probability > 0.85 && near.at[2].is_none());
         // A copy that takes a small part of what is free is no run at the limit.
         assert!(ask(&[60.0, 60.5, 61.0, 61.5, 62.0]).is_none());
+    }
+
+    #[test]
+    fn what_is_written_out_in_pieces_rises_and_a_copy_that_has_ended_does_not() {
+        let pieces = [0.0, 0.0, 0.0, 0.0, 0.0, 15.0, 15.0, 30.0, 30.0, 45.0];
+        let found = ask(&pieces).unwrap();
+        assert!((found.probability - 0.5).abs() < 1e-9, "{found:?}");
+        assert_eq!(found.at[1], Some(sample::at(90 + 50)), "from the last of the zeros");
+        assert!(
+            ask(&[&pieces[..], &[45.0]].concat()).is_some(),
+            "the next piece may come"
+        );
+        assert!(ask(&[&pieces[..], &[45.0, 45.0]].concat()).is_none());
+        assert!(ask(&[0.0, 0.0, 30.0, 60.0, 60.0, 60.0]).is_none(), "one burst");
+    }
+
+    #[test]
+    fn what_is_read_rarely_needs_fewer_steps() {
+        let mut metric = mount(&[]);
+        metric.meta.cadence = Span::from_secs(20);
+        for (place, value) in [14.0, 42.0, 70.0].into_iter().enumerate() {
+            sample::seen(&mut metric, place as i64 * 20, value, 0.0);
+        }
+        let found = crossing(&metric, &above(90.0).unwrap(), Span::from_hours(6)).unwrap();
+        assert!((found.probability - 56.0 / 76.0).abs() < 1e-9, "{found:?}");
+    }
+
+    #[test]
+    fn what_filled_up_and_was_emptied_before_is_told_only_beyond_that() {
+        let ramp = |to: i64| (0..=to / 5).map(|step| step as f64 * 5.0);
+        // Twice the same, each longer than a minute.
+        let twice = |to: i64| {
+            ramp(75)
+                .chain(std::iter::repeat_n(0.0, 9))
+                .chain(ramp(to))
+                .collect::<Vec<_>>()
+        };
+        assert!(
+            ask(&ramp(75).collect::<Vec<_>>()).is_some(),
+            "nobody knows of the first"
+        );
+        assert!(ask(&twice(75)).is_none());
+        assert!(ask(&twice(80)).is_none(), "hardly more");
+        assert!(ask(&twice(85)).is_some());
     }
 
     #[test]

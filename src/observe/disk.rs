@@ -8,7 +8,7 @@ use procfs::DiskStat;
 use super::{
     Host, ObserveError, Source,
     file::Again,
-    meter::{BYTES_PER_SEC, COUNT, Column, Meter, Origin, PER_SEC, Sort},
+    meter::{BYTES_PER_SEC, COUNT, Column, Meter, OLD, Origin, PER_SEC, Sort},
 };
 use crate::domain::{Batch, Span, Timestamp, Unit};
 
@@ -135,7 +135,7 @@ impl Source for Disks {
             let done = grown(|s| s.reads).zip(grown(|s| s.writes));
             let disk = Disk {
                 util_pct: grown(|s| s.time_in_progress)
-                    .filter(|_| millis > 0.0 && now - then <= self.origin.cadence * 10)
+                    .filter(|_| millis > 0.0 && now - then <= self.origin.cadence * OLD)
                     .map(|busy| 100.0 * busy / millis),
                 await_secs: waited.zip(done).and_then(|((r, w), (reads, writes))| {
                     (reads + writes > 0.0).then(|| (r + w) / (reads + writes) / 1e3)

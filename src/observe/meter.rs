@@ -80,6 +80,8 @@ pub(super) const BYTES: Sort = Sort::Gauge(Unit::Bytes);
 
 /// A metric that was not told for this long is told of anew.
 const AGAIN: Span = Span::from_hours(1);
+/// Cadences after which a reading says nothing of the time since: more than twice as many as a source that takes too much is read rarely by.
+pub(super) const OLD: i64 = 40;
 
 /// One metric.
 pub(super) struct Channel {
@@ -94,7 +96,7 @@ impl Channel {
     /// Tells the number read at `now`: the value itself, or the rate since the reading before.
     ///
     /// There is no rate at the first reading, when the counter or the clock went back, or when the last reading is more than
-    /// ten cadences old (the host slept, or the clock jumped): a mean over that long would be told as a value of now.
+    /// [`OLD`] cadences old (the host slept, or the clock jumped): a mean over that long would be told as a value of now.
     pub(super) fn tell(&mut self, now: Timestamp, read: f64, out: &mut Batch) {
         let value = match self.meta.kind {
             MetricKind::Rate | MetricKind::Counter => {
@@ -102,7 +104,7 @@ impl Channel {
                     return;
                 };
                 let passed = now - then;
-                if passed <= Span::ZERO || passed > self.meta.cadence * 10 || read < count {
+                if passed <= Span::ZERO || passed > self.meta.cadence * OLD || read < count {
                     return;
                 }
                 (read - count) / passed.secs_f64()
@@ -252,6 +254,8 @@ mod tests {
             (601, 950.0),
         ];
         assert_eq!(values(PER_SEC, &reads), [10.0, 1.0, 0.0]);
+        // Read sixteen times as rarely as asked, as where the budget is used up.
+        assert_eq!(values(PER_SEC, &[(0, 0.0), (32, 64.0), (64, 96.0)]), [2.0, 1.0]);
     }
 
     #[test]

@@ -7,6 +7,7 @@ mod deeds;
 mod demo;
 mod docs;
 mod engine;
+mod filling;
 mod golden;
 mod library;
 mod prometheus;

@@ -79,5 +79,5 @@ fn addresses(device: &str, wanted: &Wanted<'_>) -> Vec<Line> {
     commands.extend(each(&wants, &was, "add"));
     // In one line: the first may cut off whoever types the second. What goes with an address that is removed must come after it.
     let line = commands.join(" && ");
-    (!line.is_empty()).then(|| Line::Command(line)).into_iter().collect()
+    (!line.is_empty()).then_some(Line::Command(line)).into_iter().collect()
 }
