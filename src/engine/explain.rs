@@ -148,7 +148,7 @@ pub(super) fn explain_at(
         of_metric(&mut lines, &metric, at);
     } else {
         let settings = rebuild::read(keeper, move |store| store.settings_as_of(at))?;
-        let (_, value, change) = settings
+        let (_, value, _, change) = settings
             .into_iter()
             .find(|(known, ..)| known == id)
             .ok_or_else(|| LinkError::Refused(format!("nothing was called {id} then")))?;

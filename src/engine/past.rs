@@ -59,7 +59,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
     let mut settings: Vec<SettingRow> = store
         .settings_as_of(at)?
         .into_iter()
-        .map(|(id, value, change)| SettingRow {
+        .map(|(id, value, since, change)| SettingRow {
             mark: marks.get(&id).copied().unwrap_or(Mark::Ok),
             value: Some(value),
             accepted: None,
@@ -68,7 +68,7 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
             undoing: None,
             outlook: None,
             bits: 0.0,
-            since: change.as_ref().map_or(at, |change| change.at),
+            since,
             last_change: change.map(Arc::new),
             id,
         })

@@ -212,7 +212,7 @@ fn world(
     let settings = read(keeper, move |store| store.settings_as_of(at))?;
     job.of.store(metas.len() as u32, Ordering::Relaxed);
     let mut shadows = Shadows::default();
-    let settings = settings.into_iter().map(|(id, value, _)| (id, value));
+    let settings = settings.into_iter().map(|(id, value, ..)| (id, value));
     for snapshot in first_snapshots(settings, &changes) {
         shadows.settings.snapshot(&snapshot);
     }

@@ -27,19 +27,19 @@ impl Store {
     ///
     /// # Errors
     /// On a database error.
-    #[allow(clippy::type_complexity)]
     pub fn metrics_as_of(&mut self, at: Timestamp) -> Result<Vec<(MetricMeta, Bucket)>, StoreError> {
         self.with(|db| Ok(db.metrics_as_of(micros(at))?))
     }
 
-    /// All settings as they were known at `at`, with the change that made each so (none: as first seen).
+    /// All settings as they were known at `at`, since when each was so, and the change that made it so (none: as first seen).
     ///
     /// # Errors
     /// On a database error.
+    #[allow(clippy::type_complexity, reason = "a row as it is read")]
     pub fn settings_as_of(
         &mut self,
         at: Timestamp,
-    ) -> Result<Vec<(SeriesId, Value, Option<SettingChange>)>, StoreError> {
+    ) -> Result<Vec<(SeriesId, Value, Timestamp, Option<SettingChange>)>, StoreError> {
         self.with(|db| {
             let mut statement = db.conn.prepare(
                 "SELECT series, changed_at, previous, value, changed_by, backfilled, initial FROM setting_change WHERE changed_at <= ?
@@ -51,7 +51,7 @@ impl Store {
                 let change = db.change(row)?;
                 if let Some(value) = change.to.clone() {
                     let initial: bool = row.get(6)?;
-                    settings.push((change.id.clone(), value, (!initial).then_some(change)));
+                    settings.push((change.id.clone(), value, change.at, (!initial).then_some(change)));
                 }
             }
             Ok(settings)
@@ -328,9 +328,11 @@ mod tests {
         assert!(settings.contains(&(
             id("sysctl.vm.swappiness"),
             Value::Int(1),
+            written.changes[0].at,
             Some(written.changes[0].clone())
         )));
-        assert!(settings.contains(&(id("etc.secret"), written.initial[1].2.clone(), None)));
+        let (secret, since, value) = written.initial[1].clone();
+        assert!(settings.contains(&(secret, value, since, None)));
         assert_eq!(store.changes(T0, after(60), 10).unwrap(), written.changes);
         assert_eq!(store.events(T0, after(60), 10).unwrap(), written.events);
         assert_eq!(store.findings(T0, after(60)).unwrap(), written.findings);
@@ -373,7 +375,7 @@ mod tests {
             settings
                 .into_iter()
                 .find(|(of, ..)| *of == id("sysctl.vm.swappiness"))
-                .map(|(_, value, change)| (value, change.is_some()))
+                .map(|(_, value, _, change)| (value, change.is_some()))
         };
         assert_eq!(swappiness(&mut store, -1), None);
         assert_eq!(swappiness(&mut store, 9), Some((Value::Int(60), false)));

@@ -203,6 +203,10 @@ pub fn coarse(unit: Unit, value: f64) -> f64 {
     if unit == Unit::Count || !value.is_finite() || value == 0.0 {
         return value;
     }
+    // A ten-thousandth of a per cent is none at a glance.
+    if unit == Unit::Percent && value.abs() < 0.005 {
+        return 0.0;
+    }
     // 1000 K is 1000 bytes off a round number, but two digits of it are all that is shown.
     let base = match unit {
         Unit::Bytes | Unit::BytesPerSec => 1024f64.powf(value.abs().max(1.0).log(1024.0).floor()),
@@ -267,6 +271,10 @@ mod tests {
         assert_eq!(shown(Unit::Percent, 12.34), "12 %");
         assert_eq!(shown(Unit::Percent, 4.123), "4.1 %");
         assert_eq!(shown(Unit::Percent, 99.7), "100 %");
+        assert_eq!(
+            (shown(Unit::Percent, 4e-4), shown(Unit::Percent, 0.021)),
+            ("0 %".into(), "0.021 %".into())
+        );
         assert_eq!(shown(Unit::Count, 312.0), "312");
         assert_eq!(shown(Unit::Bytes, 4.56 * 1024f64.powi(3)), "4.6G");
         assert_eq!(shown(Unit::PerSec, -3456.0), "-3500/s");

@@ -248,7 +248,7 @@ fn the_head_of_the_forecast_says_what_its_list_says() {
 #[test]
 fn what_a_file_tells_is_listed_over_the_screen_until_esc() {
     let mut state = fixture::state(Charset::Ascii, 80, 24);
-    let lines = ["a.b", "  HIGH      (all of it)  missing"].map(String::from).to_vec();
+    let lines = ["a.b", "HIGH      (all of it)  missing"].map(String::from).to_vec();
     update(&mut state, Msg::Said("reading plan.json".into()));
     update(
         &mut state,

@@ -63,7 +63,10 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
     }
     let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let title = format!(
-        "{shown} ({name}): {} of {} not as declared{to_come}",
+        "{} ({name}): {} of {} not as declared",
+        // Of a long path its end tells more.
+        path.file_name()
+            .map_or_else(|| shown.clone(), |file| visible(&file.to_string_lossy()).into_owned()),
         count(departures.len(), "setting"),
         count(resources.len(), "resource")
     );
@@ -71,6 +74,9 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
     let mut resource = "";
     for one in departures.iter().take(MOST) {
         if *one.resource != *resource {
+            if !lines.is_empty() {
+                lines.push(String::new());
+            }
             resource = &one.resource;
             lines.push(visible(resource).into_owned());
         }
@@ -79,10 +85,13 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
             Level::Moderate => "MODERATE",
             Level::Low => "LOW",
         };
-        lines.push(format!("  {level:<8}  {}  {}", one.place(), one.change(false)));
+        lines.push(format!("{level:<8}  {}  {}", one.place(), one.change(false)));
     }
     if departures.len() > MOST {
         lines.push(format!("and {} more", departures.len() - MOST));
+    }
+    if let Some(pending) = to_come.strip_prefix(", ") {
+        lines.extend([String::new(), format!("and {pending}: not applied yet")]);
     }
     Ok((title, lines))
 }
@@ -108,11 +117,11 @@ mod tests {
         let (title, lines) = file("plan.json", plan).unwrap();
         assert_eq!(
             title,
-            "/plan.json (Terraform plan): 2 settings of 2 resources not as declared"
+            "plan.json (Terraform plan): 2 settings of 2 resources not as declared"
         );
-        assert_eq!(lines[..3], ["a.b", "  HIGH      (all of it)  missing", "a.a"]);
+        assert_eq!(lines[..4], ["a.b", "HIGH      (all of it)  missing", "", "a.a"]);
         assert!(
-            lines[3].starts_with("  LOW       tags  x -> y") && !lines[3].contains('\u{1b}'),
+            lines[4].starts_with("LOW       tags  x -> y") && !lines[4].contains('\u{1b}'),
             "{lines:?}"
         );
     }

@@ -12,11 +12,13 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
     domain::{Cause, Finding, SeriesId, Span, Timestamp},
-    drift::Incident,
+    drift::{Incident, prominence},
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
         chart::{self, STEPS},
-        enter, open, open_line, page,
+        enter, open, open_line,
+        order::NOTABLE,
+        page,
         screens::whatif,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
         text::{clock, minute, stamp, when},
@@ -175,7 +177,13 @@ fn lanes(state: &State) -> Vec<SeriesId> {
             findings.filter(is_metric).for_each(|id| add(id, &mut ids));
             let mut rows: Vec<_> = state.live.metrics.iter().collect();
             let worst = |row: &crate::engine::MetricRow| row.hour.iter().flatten().copied().fold(row.bits, f32::max);
-            rows.sort_by(|a, b| worst(b).total_cmp(&worst(a)));
+            // What does not stand out has an order of its own: where trouble shows first.
+            let stands_out =
+                |row: &crate::engine::MetricRow| Some(worst(row)).filter(|bits| f64::from(*bits) >= NOTABLE);
+            rows.sort_by(|a, b| match (stands_out(a), stands_out(b)) {
+                (None, None) => prominence(&a.id.name).cmp(&prominence(&b.id.name)),
+                (a, b) => b.unwrap_or(0.0).total_cmp(&a.unwrap_or(0.0)),
+            });
             rows.iter().take(room(state)).for_each(|row| add(&row.id, &mut ids));
         }
     }

@@ -94,10 +94,9 @@ fn heading(state: &State, width: usize) -> String {
     };
     let total = grouped(state.audit.total);
     if !state.shown.live {
-        return format!(
-            " filter: {filter}   {} of {total} {entries}, as of then   {chain}",
-            listed(state).len()
-        );
+        let then = |entry: &&AuditEntry| state.at.is_none_or(|at| entry.at <= at);
+        let people = state.audit.entries.iter().flatten().filter(then).count();
+        return format!(" filter: {filter}   {people} of {total} {entries}, as of then   {chain}");
     }
     // What was seen stands in the list as well, and is not of the chain.
     let seen = match state.audit.seen.entries.len() as u64 {

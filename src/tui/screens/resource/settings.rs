@@ -59,13 +59,15 @@ pub(super) fn rows(state: &State) -> Vec<&SettingRow> {
     rows
 }
 
-/// Puts first what surprised most, or what is likeliest to change; among equals the other of the two, then the name.
+/// Puts first what surprised most, or what is likeliest to change; among equals the other of the two, then what changed last, then the
+/// name.
 pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
     rows.sort_by_cached_key(|row| {
         // Whole bits and tenths of a per cent: rows must not change places with every wiggle.
         let (bits, chance) = (row.bits.max(0.0) as u32, (row.week.clamp(0.0, 1.0) * 1_000.0) as u32);
         let keys = if by_chance { (chance, bits) } else { (bits, chance) };
-        (Reverse(keys), row.id.clone())
+        let changed = row.last_change.as_ref().map(|change| change.at);
+        (Reverse((keys, changed)), row.id.clone())
     });
 }
 
@@ -199,7 +201,8 @@ fn words_of(row: &SettingRow, now: Timestamp, width: usize) -> Vec<String> {
             ),
         );
     }
-    if row.value.is_some() {
+    // Of the past it is not kept.
+    if row.value.is_some() && (row.week > 0.0 || row.outlook.is_some()) {
         say("EXPECT", &expected(row.week, row.outlook.as_deref()));
     }
     if let Some(outlook) = &row.outlook {

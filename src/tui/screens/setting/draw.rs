@@ -237,7 +237,8 @@ fn told(
         } else if row.value.is_some() && findings(state, id).next().is_none() {
             say("SHOULD", "as it is: the baseline has the same", 1);
         }
-        if row.value.is_some() {
+        // Of the past it is not kept.
+        if row.value.is_some() && state.at.is_none() {
             say(
                 "EXPECT",
                 &words::expected(row.hazard, row.week, row.outlook.as_deref()),

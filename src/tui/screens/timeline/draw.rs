@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{
     by_departure, entries,
     entry::{self, Entry},
-    incident, lanes, position,
+    incident, position,
     stretch::{Stretch, label_width, stretch},
 };
 use crate::{
@@ -38,10 +38,13 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let entries = entries(state);
     let chosen = position(state, &entries);
     let charts = area.height >= 32;
-    let charted = match entries.get(chosen).filter(|_| charts) {
-        Some(entry) => touched(state, entry),
-        None => lanes(state).first().and_then(|id| state.timeline.lanes.get(id)),
-    };
+    let touched = entries
+        .get(chosen)
+        .filter(|_| charts)
+        .and_then(|entry| touched(state, entry));
+    // Where the entry has to do with none, what departed first stands there.
+    let first = || by_departure(state).first().and_then(|id| state.timeline.lanes.get(id));
+    let charted = touched.or_else(first);
     let below = if small { 0 } else { 2 } + if charts { 10 } else { 0 };
     let rows = page.left().saturating_sub(below);
     if entries.is_empty() {
@@ -61,11 +64,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         page.line(Role::Text, "");
     }
     match charted.filter(|_| charts) {
-        Some(chart) => charted_lane(state, chart, stretch, &mut page),
-        None if charts => {
-            page.line(Role::Dim, " none of the metrics above has to do with this entry");
-            (0..9).for_each(|_| page.line(Role::Text, ""));
-        }
+        Some(chart) => charted_lane(state, chart, touched.is_some(), stretch, &mut page),
+        None if charts => (0..10).for_each(|_| page.line(Role::Text, "")),
         None => {}
     }
     if !small {
@@ -252,10 +252,19 @@ fn column_of(chart: &Chart, stretch: Stretch, column: usize) -> Option<&crate::e
     usize::try_from(place).ok().and_then(|place| chart.columns.get(place))
 }
 
-/// Values and shadow of one lane, on the axis of the lanes.
-fn charted_lane(state: &State, chart: &Chart, stretch: Stretch, page: &mut Page<'_>) {
+/// Values and shadow of one lane, on the axis of the lanes; `touched` says whether the entry under the cursor has to do with it.
+fn charted_lane(state: &State, chart: &Chart, touched: bool, stretch: Stretch, page: &mut Page<'_>) {
     let label = label_width(page.width());
-    let heading = format!(" {} {}   actual over shadow", chart.id.resource.name(), chart.id.name);
+    let beside = if touched {
+        ""
+    } else {
+        "   (the entry has to do with no lane)"
+    };
+    let heading = format!(
+        " {} {}   actual over shadow{beside}",
+        chart.id.resource.name(),
+        chart.id.name
+    );
     page.line(Role::Heading, &heading);
     let row = state.live.metrics.iter().find(|row| row.id == chart.id);
     let of = |column| column_of(chart, stretch, column);
