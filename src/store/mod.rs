@@ -15,6 +15,7 @@ mod read;
 mod recorded;
 mod rollup;
 mod schema;
+mod told;
 mod write;
 
 #[cfg(test)]
