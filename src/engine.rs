@@ -7,6 +7,7 @@ mod begin;
 pub mod clock;
 mod explain;
 mod exposition;
+mod frame;
 mod handed;
 mod keeper;
 mod link;

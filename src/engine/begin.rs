@@ -59,7 +59,7 @@ impl Loop {
             };
             let (order, orders) = mpsc::channel();
             self.orders.push(order);
-            reader.run(name, self.into.clone(), orders);
+            reader.run(name, self.into.clone(), self.quiet.clone(), orders);
         }
     }
 

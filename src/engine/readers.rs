@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
 };
 
@@ -40,6 +40,33 @@ pub struct Read {
     pub last: bool,
     /// Whether it was read shortly before the metrics are, and may wait for them.
     pub joins: bool,
+}
+
+/// Reads that told nothing, until the engine takes them with the next that does: how their sources are, and what they cost.
+#[derive(Clone, Debug, Default)]
+pub struct Quiet(Arc<Mutex<Vec<Read>>>);
+
+impl Quiet {
+    /// Reads that lie there at most; every group reads once or twice between two readings of the metrics.
+    const MOST: usize = 64;
+
+    fn lay(&self, read: Read) -> Result<(), Read> {
+        match self.0.lock() {
+            Ok(mut lie) if lie.len() < Self::MOST => {
+                lie.push(read);
+                Ok(())
+            }
+            _ => Err(read),
+        }
+    }
+
+    /// Takes all that lie there.
+    pub fn take(&self) -> Vec<Read> {
+        self.0
+            .lock()
+            .map(|mut lie| std::mem::take(&mut *lie))
+            .unwrap_or_default()
+    }
 }
 
 struct Scheduled {
@@ -223,7 +250,9 @@ impl Reader {
 
     /// Reads on a thread of its own, as often as `orders` say, until they hang up. The channel is bounded: a slow engine makes the reader wait, and it
     /// then reads later rather than more often.
-    pub fn run(mut self, name: &str, into: Sender<Read>, orders: mpsc::Receiver<Order>) {
+    ///
+    /// What tells nothing but that it was read wakes nobody: it lies in `quiet` until something is told.
+    pub fn run(mut self, name: &str, into: Sender<Read>, quiet: Quiet, orders: mpsc::Receiver<Order>) {
         let spawned = thread::Builder::new().name(name.into()).spawn(move || {
             while let Some(due) = self.due() {
                 let wait = (due - clock::now()).max(Span::ZERO);
@@ -244,7 +273,17 @@ impl Reader {
                     Err(mpsc::RecvTimeoutError::Disconnected) => return,
                 }
                 let now = clock::now();
-                if self.due().is_some_and(|due| due <= now) && into.blocking_send(self.read(now)).is_err() {
+                if self.due().is_none_or(|due| due > now) {
+                    continue;
+                }
+                let mut read = self.read(now);
+                if read.batch.is_empty() {
+                    match quiet.lay(read) {
+                        Ok(()) => continue,
+                        Err(back) => read = back,
+                    }
+                }
+                if into.blocking_send(read).is_err() {
                     return;
                 }
             }

@@ -21,7 +21,7 @@ use super::{
     pacer::Pacer,
     player::Played,
     publish::{About, Publisher},
-    readers::Order,
+    readers::{Order, Quiet},
     rebuild::Jobs,
     saved,
     usage::Meter,
@@ -80,6 +80,7 @@ pub(super) struct Loop {
     pub waiting: Batch,
     /// What was read ahead of the metrics and waits for them.
     joining: Vec<Read>,
+    pub quiet: Quiet,
     pub ready: bool,
     pub consoles: Arc<AtomicU64>,
 }
@@ -126,6 +127,7 @@ impl Loop {
             pacer: Pacer::default(),
             waiting: Batch::default(),
             joining: Vec::new(),
+            quiet: Quiet::default(),
             ready: false,
             consoles: Arc::default(),
             setup,
@@ -196,6 +198,11 @@ impl Loop {
                 () = sleep_until(begin), if self.late.is_some() => self.begin(),
                 () = sleep_until(quiet_until), if live => {
                     quiet_until = Later::now() + silence;
+                    self.joining.append(&mut self.quiet.take());
+                    if let Some(last) = self.joining.pop() {
+                        self.take(last);
+                        continue;
+                    }
                     let now = clock::now();
                     self.record(&Batch::default(), now);
                     self.step(&Batch::default(), now);
@@ -229,7 +236,8 @@ impl Loop {
     pub fn take(&mut self, last: Read) {
         let watch = clock::Stopwatch::start();
         let (at, ends) = (last.at, last.last);
-        let mut reads = std::mem::take(&mut self.joining);
+        let mut reads = self.quiet.take();
+        reads.append(&mut self.joining);
         reads.push(last);
         while self.played.is_none()
             && let Ok(more) = self.reads.try_recv()

@@ -7,7 +7,7 @@
 use std::{
     borrow::Cow,
     fs::{File, Metadata},
-    io::{self, Read},
+    io::{self, Read, Seek as _},
     os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -17,10 +17,12 @@ use super::ObserveError;
 /// Most bytes of a file that is read whole.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// A file that is read whole again and again, into one buffer.
+/// A file that is read whole again and again, into one buffer. One of the kernel's own stays open: finding it costs as much as reading it.
 pub(super) struct Again {
     path: PathBuf,
     held: Vec<u8>,
+    stays: bool,
+    file: Option<File>,
 }
 
 impl Again {
@@ -29,16 +31,36 @@ impl Again {
         Self {
             path: root.join(path),
             held: Vec::new(),
+            stays: root == Path::new("/") && path.starts_with("proc/"),
+            file: None,
         }
     }
 
     /// What is in it now.
     pub(super) fn bytes(&mut self) -> Result<&[u8], ObserveError> {
-        self.held.clear();
-        open(&self.path)
-            .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut self.held))
-            .map_err(|source| failed(&self.path, source))?;
+        if !self.again() {
+            self.held.clear();
+            let file = open(&self.path).map_err(|source| failed(&self.path, source))?;
+            (&file)
+                .take(MOST_BYTES)
+                .read_to_end(&mut self.held)
+                .map_err(|source| failed(&self.path, source))?;
+            self.file = self.stays.then_some(file);
+        }
         Ok(&self.held)
+    }
+
+    /// Reads the file that stayed open from its begin; `false` when none did, or it can no longer be read.
+    fn again(&mut self) -> bool {
+        let Some(mut file) = self.file.take() else {
+            return false;
+        };
+        self.held.clear();
+        let read = file
+            .rewind()
+            .and_then(|()| (&file).take(MOST_BYTES).read_to_end(&mut self.held));
+        self.file = read.is_ok().then_some(file);
+        self.file.is_some()
     }
 
     /// What is in it now as text; bytes that are not UTF-8 become U+FFFD.
@@ -134,5 +156,15 @@ mod tests {
         assert_eq!(file.text().unwrap(), "a\u{fffd}b");
         std::fs::write(root.path().join("proc/stat"), "c").unwrap();
         assert_eq!(file.text().unwrap(), "c");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_file_of_the_kernel_that_stays_open_is_read_anew() {
+        let mut file = Again::new(Path::new("/"), "proc/thread-self/comm");
+        for now in ["first", "a second", "3"] {
+            std::fs::write("/proc/thread-self/comm", now).unwrap();
+            assert_eq!(file.text().unwrap(), format!("{now}\n"));
+        }
     }
 }

@@ -9,6 +9,7 @@ mod child;
 mod container;
 mod cpu;
 mod cron;
+mod diagnosis;
 mod disk;
 mod dns;
 mod etc;

@@ -1,4 +1,4 @@
-//! Sockets one by one, from `/proc/net/{tcp,tcp6,udp,udp6}`.
+//! Sockets one by one, from `/proc/net/{tcp,tcp6,udp,udp6}`; TCP of this machine itself from the kernel's diagnosis where it has one.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    Host, ObserveError, Source,
+    Host, ObserveError, Source, diagnosis,
     file::failed,
     meter::{COUNT, Channel, Origin},
 };
@@ -56,6 +56,9 @@ fn lines(path: &Path, mut each: impl FnMut(u8, &[u8])) -> Result<usize, ObserveE
 
 /// The sockets of the file `path` that are in `wanted`.
 pub(super) fn sockets_in(path: &Path, wanted: u8) -> Result<Vec<Socket>, ObserveError> {
+    if let Some(told) = diagnosis::tcp(path, 1 << wanted) {
+        return Ok(told.into_iter().map(|(_, socket)| socket).collect());
+    }
     let mut found = Vec::new();
     lines(path, |state, line| {
         if state == wanted {
@@ -142,10 +145,18 @@ impl Source for TcpStates {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let numbers = self.states.iter().flat_map(|(numbers, _)| numbers.iter());
+        let wanted = numbers.fold(0, |bits, number| bits | 1 << number);
         let mut counts = [0u32; 256];
-        let mut total = lines(&self.files[0], |state, _| counts[usize::from(state)] += 1)?;
+        let mut count = |path: &Path| match diagnosis::tcp(path, wanted) {
+            Some(told) => {
+                told.iter().for_each(|(state, _)| counts[usize::from(*state)] += 1);
+                Ok(told.len())
+            }
+            None => lines(path, |state, _| counts[usize::from(state)] += 1),
+        };
         // Without IPv6 there is no second file.
-        total += lines(&self.files[1], |state, _| counts[usize::from(state)] += 1).unwrap_or(0);
+        let total = count(&self.files[0])? + count(&self.files[1]).unwrap_or(0);
         let steps = i64::try_from(total.div_ceil(BATCH).max(1)).unwrap_or(1);
         self.origin.cadence = (PACE * steps).max(self.least);
         for (numbers, channel) in &mut self.states {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::{
-    domain::{Comparison, Level, Mark, Operand, Options, Severity, Tree, Unit},
+    domain::{Comparison, LazyRules, Level, Mark, Operand, Options, Severity, Tree, Unit},
     drift::{
         Baseline, DriftState,
         sample::{self, MINUTE, T0, setting},
