@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     loss::{cross_entropy, logistic, pinball},
-    trainer::Trainer,
+    trainer::{Loss, Trainer},
 };
 use crate::domain::packed;
 

@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{Gru, Shape, add};
 
+/// What outputs cost, from the step, the outputs, and a gradient of zeros to fill by output.
+pub type Loss<'a> = dyn FnMut(usize, &[f32], &mut [f32]) -> f32 + 'a;
+
 /// Learns the weights of one network: gradients by back-propagation through time (Werbos 1990, Proc. IEEE 78), steps by Adam (Kingma & Ba
 /// 2015, arXiv:1412.6980, algorithm 1) on gradients of a norm of at most one (Pascanu, Mikolov & Bengio 2013).
 ///
@@ -51,16 +54,10 @@ impl Trainer {
     }
 
     /// Adds what `sequence` (inputs, step after step) teaches `gru` to the gradient of the next [`Trainer::update`], and returns its loss: the
-    /// sum of what `loss` says of the steps from `from` on, given the step, the outputs, and a gradient of zeros to fill by output.
+    /// sum of what `loss` says of the steps from `from` on.
     ///
     /// `None`, and nothing is learnt, when an input, a loss or a gradient is not finite, a step is not whole, or there is none from `from` on.
-    pub fn learn(
-        &mut self,
-        gru: &Gru,
-        sequence: &[f32],
-        from: usize,
-        loss: &mut dyn FnMut(usize, &[f32], &mut [f32]) -> f32,
-    ) -> Option<f32> {
+    pub fn learn(&mut self, gru: &Gru, sequence: &[f32], from: usize, loss: &mut Loss<'_>) -> Option<f32> {
         let Shape { hidden, outputs, .. } = gru.shape;
         let steps = gru.steps(sequence, from)?;
         self.gradient.resize(gru.weights.len(), 0.0);
