@@ -5,6 +5,7 @@
 mod promise;
 mod record;
 mod relearn;
+mod teach;
 pub mod tempo;
 mod world;
 
@@ -125,6 +126,7 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
         world::take_event(state, event, &mut out);
     }
     promise::promise(state, &out.write.changes, now, seed);
+    teach::teach(state, options, now, seed);
     let refitted = world::refit(state, now);
     relearn::note(state, &refitted, now, &mut out);
     judge(state, options, now, seed, &mut out);

@@ -63,6 +63,7 @@ use crate::{
     config::{Paths, SYSTEM_STORE, rules},
     domain::Span,
     engine::{Link as _, clock},
+    shadow::Members,
 };
 
 /// Learns a shadow of every metric and setting of a host, and shows what drifted, what will, and what to do about it.
@@ -297,7 +298,9 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
             if stdin.is_terminal() {
                 return Err(tasks::nothing().into());
             }
-            tasks::run(stdin.lock(), out)
+            let setup = setup()?;
+            let members = Members::of(setup.options.members.iter().map(|name| &**name));
+            tasks::run(stdin.lock(), members, out)
         }
         Some(Command::Forecast(args)) => report(args, cli, runtime, out).await,
         Some(Command::Whatif(args)) => report(args, cli, runtime, out).await,

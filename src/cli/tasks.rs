@@ -8,7 +8,7 @@ use crate::{
     cli::{Exit, Out, Usage},
     domain::{LEVELS, Quantiles, Span},
     engine::clock::Stopwatch,
-    shadow::metric::foretell,
+    shadow::metric::{Chosen, Members, foretell},
 };
 
 /// Most values that may be asked for at once.
@@ -40,11 +40,12 @@ enum Outcome {
     Error { id: String, error: String },
 }
 
-/// Forecasts every task of `tasks` from its own line alone.
+/// Forecasts every task of `tasks` by `members` from its own line alone.
 ///
 /// # Errors
 /// [`Usage`] with the line that is no task, or when there is none at all.
-pub(super) fn run(tasks: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
+pub(super) fn run(tasks: impl BufRead, members: Members, out: &mut Out) -> anyhow::Result<Exit> {
+    let chosen = Chosen { members, network: None };
     let mut none = true;
     for (number, line) in tasks.lines().enumerate() {
         let line = line.map_err(|error| Usage(format!("stdin, line {}: {error}", number + 1)))?;
@@ -53,7 +54,7 @@ pub(super) fn run(tasks: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
         }
         let task = serde_json::from_str(&line);
         let task = task.map_err(|error| Usage(format!("stdin, line {}: not a forecast task: {error}", number + 1)))?;
-        out.line(&serde_json::to_string(&outcome(task))?)?;
+        out.line(&serde_json::to_string(&outcome(task, &chosen))?)?;
         none = false;
     }
     if none {
@@ -67,7 +68,7 @@ pub(super) fn nothing() -> Usage {
     Usage("forecast what? Name a metric, or hand over tasks on stdin".into())
 }
 
-fn outcome(task: Task) -> Outcome {
+fn outcome(task: Task, chosen: &Chosen) -> Outcome {
     let Task { id, step_s, h, y } = task;
     let step = Span((step_s * 1e6) as i64);
     let error = if step <= Span::ZERO {
@@ -77,7 +78,7 @@ fn outcome(task: Task) -> Outcome {
     } else {
         let watch = Stopwatch::start();
         let values = y.into_iter().map(|value| value.unwrap_or(f64::NAN)).collect();
-        let steps = foretell(values, step, h);
+        let steps = foretell(values, step, h, chosen);
         let ms = watch.elapsed().as_secs_f64() * 1e3;
         let at = |level: usize| steps.iter().map(|Quantiles(values)| values[level]).collect();
         let levels = LEVELS.iter().enumerate();
@@ -97,7 +98,7 @@ mod tests {
     fn answers(tasks: &str) -> Result<Vec<Value>, String> {
         let data = Page::default();
         let mut out = Out::new(data.clone(), std::io::sink());
-        run(tasks.as_bytes(), &mut out).map_err(|error| error.to_string())?;
+        run(tasks.as_bytes(), Members::default(), &mut out).map_err(|error| error.to_string())?;
         out.flush().unwrap();
         Ok(data
             .text()

@@ -14,6 +14,7 @@ use super::queries::{self, Queries};
 use crate::{
     domain::{Options, Span, text::visible},
     observe::SOURCES,
+    shadow::metric::Members,
 };
 
 /// One key of the settings file.
@@ -36,13 +37,19 @@ enum Sort {
     Word(&'static [&'static str], fn(&mut Options) -> &mut Arc<str>),
     Theme(fn(&mut Options) -> &mut Arc<str>),
     Names(fn(&mut Options) -> &mut Vec<Arc<str>>),
-    /// Names of sources.
-    Sources(fn(&mut Options) -> &mut Vec<Arc<str>>),
+    /// Some of these names, which are called so.
+    Some(
+        &'static [&'static str],
+        &'static str,
+        fn(&mut Options) -> &mut Vec<Arc<str>>,
+    ),
     Text(fn(&mut Options) -> &mut Arc<str>),
     Url(fn(&mut Options) -> &mut Arc<str>),
     Queries(fn(&mut Options) -> &mut Queries),
 }
 
+/// The key of the members.
+const MEMBERS: &str = "shadow.members";
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
@@ -117,9 +124,15 @@ pub const KEYS: &[Key] = &[
         span(Span::from_secs(1), Span::from_days(1), |o| &mut o.drift.coincide),
     ),
     key(
+        MEMBERS,
+        "Members that forecast metrics, by the names the Forecast screen shows; arima and gru, the network that learns from all series, are \
+         not among those that do unless chosen",
+        Sort::Some(&Members::NAMES, "member", |o| &mut o.members),
+    ),
+    key(
         "sources.off",
         "Sources that are not read, by the names `doctor` shows",
-        Sort::Sources(|o| &mut o.sources_off),
+        Sort::Some(&SOURCES, "source", |o| &mut o.sources_off),
     ),
     key(
         "sources.files",
@@ -276,7 +289,7 @@ impl Key {
             Sort::Word(words, _) => format!("one of {}", words.join(", ")),
             Sort::Theme(_) => "the name of a theme".into(),
             Sort::Names(_) => "a list of names".into(),
-            Sort::Sources(_) => "a list of names of sources".into(),
+            Sort::Some(_, what, _) => format!("a list of names of {what}s"),
             Sort::Text(_) => "a text".into(),
             Sort::Url(_) => "http://HOST:PORT or https://HOST:PORT, a path behind it, no user in it".into(),
             Sort::Queries(_) => "a table of NAME = \"PROMQL\", or a list of selectors".into(),
@@ -330,7 +343,7 @@ impl Key {
                 }
                 *place(options) = name.into();
             }
-            Sort::Names(place) | Sort::Sources(place) => {
+            Sort::Names(place) | Sort::Some(.., place) => {
                 let names = value.as_array().ok_or_else(wrong)?;
                 let names: Vec<Arc<str>> = names
                     .iter()
@@ -343,10 +356,19 @@ impl Key {
                             self.expects()
                         )
                     })?;
-                if matches!(self.sort, Sort::Sources(_))
-                    && let Some(unknown) = names.iter().find(|name| !SOURCES.contains(&&***name))
+                if let Sort::Some(known, what, _) = self.sort
+                    && let Some(unknown) = names.iter().find(|name| !known.contains(&&***name))
                 {
-                    return Err(unknown_source(unknown));
+                    return Err(format!(
+                        "{} names \"{}\", which is no {what}; {}",
+                        self.name,
+                        visible(unknown),
+                        nearest(unknown, known)
+                    ));
+                }
+                // Of no members there is no forecast.
+                if self.name == MEMBERS && names.is_empty() {
+                    return Err(format!("{MEMBERS} must name one member at least"));
                 }
                 *place(options) = names;
             }
@@ -378,7 +400,7 @@ impl Key {
             Sort::Bytes(_, _, place) => quoted(&size_text(*place(&mut copy))),
             Sort::Flag(place) => place(&mut copy).to_string(),
             Sort::Word(_, place) | Sort::Theme(place) => quoted(place(&mut copy)),
-            Sort::Names(place) | Sort::Sources(place) => {
+            Sort::Names(place) | Sort::Some(.., place) => {
                 let names: Vec<String> = place(&mut copy).iter().map(|name| quoted(name)).collect();
                 format!("[{}]", names.join(", "))
             }
@@ -397,7 +419,7 @@ impl Key {
             Sort::Bytes(_, _, place) => size_text(*place(&mut copy)).into(),
             Sort::Flag(place) => (*place(&mut copy)).into(),
             Sort::Word(_, place) | Sort::Theme(place) => (&**place(&mut copy)).into(),
-            Sort::Names(place) | Sort::Sources(place) => place(&mut copy).iter().map(|name| &**name).collect(),
+            Sort::Names(place) | Sort::Some(.., place) => place(&mut copy).iter().map(|name| &**name).collect(),
             Sort::Text(place) | Sort::Url(place) => (&**place(&mut copy)).into(),
             Sort::Queries(place) => {
                 let queries = place(&mut copy).iter();
@@ -428,18 +450,17 @@ fn is_url(text: &str) -> bool {
     })
 }
 
-/// `sources.off names "sysctrl", which is no source; did you mean sysctl?`
-fn unknown_source(name: &str) -> String {
-    let nearest = SOURCES
+/// `did you mean sysctl?`, or all that are known.
+fn nearest(name: &str, known: &[&str]) -> String {
+    let nearest = known
         .iter()
         .map(|known| (strsim::damerau_levenshtein(name, known), known))
         .min()
         .filter(|(far, _)| *far <= 2.max(name.chars().count() / 2));
-    let says = nearest.map_or_else(
-        || "`foreshadow doctor` lists them".into(),
+    nearest.map_or_else(
+        || format!("there are {}", known.join("; ")),
         |(_, known)| format!("did you mean {known}?"),
-    );
-    format!("sources.off names \"{}\", which is no source; {says}", visible(name))
+    )
 }
 
 #[cfg(test)]

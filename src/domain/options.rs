@@ -21,6 +21,8 @@ pub struct Options {
     pub watch_window: Span,
     /// Drift scores and surprise.
     pub drift: DriftOptions,
+    /// Names of the members that forecast metrics.
+    pub members: Vec<Arc<str>>,
     /// Limits by metric name.
     pub limits: Vec<LimitRule>,
     /// Names (with `*`) of series that raise no finding.
@@ -127,6 +129,21 @@ pub struct UiOptions {
     pub mouse: bool,
 }
 
+impl Options {
+    /// The members that forecast metrics where no others are chosen: each of them is worth its time on series that none was chosen on.
+    pub const MEMBERS: [&str; 9] = [
+        "last value",
+        "short level",
+        "robust level",
+        "trend",
+        "recent trend",
+        "autoregression",
+        "seasonal",
+        "usual season, scaled",
+        "usual season, corrected",
+    ];
+}
+
 impl Default for Options {
     fn default() -> Self {
         let limit = |pattern: &str, value, side| LimitRule {
@@ -154,6 +171,7 @@ impl Default for Options {
                 limit("fd.used_pct", 90.0, Side::Above),
                 limit("pid.used_pct", 90.0, Side::Above),
             ],
+            members: Self::MEMBERS.map(Arc::from).to_vec(),
             mute: Vec::new(),
             rules: LazyRules::default(),
             sources_off: Vec::new(),

@@ -1,16 +1,20 @@
 //! The models: what every metric and setting should be now, and over the next hours.
 
 pub mod anomaly;
+pub mod gru;
 pub mod ledger;
 pub mod metric;
 pub mod setting;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
 pub use ledger::Ledger;
-pub use metric::{Judged, MetricShadow, lasts};
+pub use metric::{Chosen, Judged, Members, MetricShadow, Training, lasts};
 pub use setting::{
     Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Undoing,
     learned::{Class, Edit, Learner, Next, Op, Place, Tracker},
@@ -83,6 +87,9 @@ impl Metric {
 pub struct Shadows {
     /// Metrics by name.
     pub metrics: BTreeMap<SeriesId, Metric>,
+    /// By kind of resource the network that learns from all their metrics; none where it is not chosen.
+    #[serde(default)]
+    pub training: BTreeMap<Arc<str>, Training>,
     /// All settings and their common model.
     pub settings: SettingShadow,
     /// The newest events, oldest first, at most 1,000.

@@ -28,8 +28,8 @@ pub struct Coefficients {
     range: (f64, f64),
 }
 
-/// Normal equations of at most [`Equations::MOST`] unknowns.
-struct Equations {
+/// Normal equations of a regression.
+pub struct Equations {
     unknowns: usize,
     square: Vec<f64>,
     right: Vec<f64>,
@@ -212,7 +212,7 @@ impl Member for Autoregression {
 }
 
 /// Median and standard deviation about it; `None` of a constant or of nothing.
-fn standard(seen: &[f64]) -> Option<(f64, f64)> {
+pub fn standard(seen: &[f64]) -> Option<(f64, f64)> {
     let mut known: Vec<f64> = seen.iter().copied().filter(|value| value.is_finite()).collect();
     let middle = median(&mut known)?;
     let variance = known.iter().map(|value| (value - middle).powi(2)).sum::<f64>() / known.len() as f64;
@@ -221,12 +221,15 @@ fn standard(seen: &[f64]) -> Option<(f64, f64)> {
     (scale.is_finite() && scale > 1e-12 * middle.abs() && scale > f64::MIN_POSITIVE).then_some((middle, scale))
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+/// Sum of the products; what is longer is cut off.
+pub fn dot(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl Equations {
-    fn new(unknowns: usize) -> Self {
+    /// Without any observation.
+    #[must_use]
+    pub fn new(unknowns: usize) -> Self {
         Self {
             unknowns,
             square: vec![0.0; unknowns * unknowns],
@@ -234,7 +237,8 @@ impl Equations {
         }
     }
 
-    fn add(&mut self, row: &[f64], value: f64, weight: f64) {
+    /// Takes an observation: a row of as many numbers as there are unknowns, and what came of them.
+    pub fn add(&mut self, row: &[f64], value: f64, weight: f64) {
         for (place, x) in row.iter().enumerate() {
             let weighed = weight * x;
             self.right[place] += weighed * value;
@@ -243,8 +247,28 @@ impl Equations {
         }
     }
 
+    /// Those of some of the unknowns (rising) alone.
+    #[must_use]
+    pub fn part(&self, unknowns: &[usize]) -> Self {
+        let mut part = Self::new(unknowns.len());
+        for (line, from) in unknowns.iter().enumerate() {
+            part.right[line] = self.right[*from];
+            for (column, other) in unknowns[..=line].iter().enumerate() {
+                part.square[line * unknowns.len() + column] = self.square[from * self.unknowns + other];
+            }
+        }
+        part
+    }
+
+    /// By unknown the sum of its products with what came.
+    #[must_use]
+    pub fn right(&self) -> &[f64] {
+        &self.right
+    }
+
     /// By Cholesky's decomposition; all but the last unknown, the constant, are drawn to zero by `ridge`. `None` if that gives no numbers.
-    fn solve(&self, ridge: f64) -> Option<Vec<f64>> {
+    #[must_use]
+    pub fn solve(&self, ridge: f64) -> Option<Vec<f64>> {
         let n = self.unknowns;
         let (mut a, mut b) = (self.square.clone(), self.right.clone());
         for place in 0..n {

@@ -391,12 +391,12 @@ pub fn exact(value: f64, forecast: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::member::Chosen, *};
     use crate::domain::Span;
 
     fn tested(values: Vec<f64>, farthest: usize) -> (Vec<&'static str>, Tested) {
         let history = History::new(values, Span::from_mins(1));
-        let panel = Panel::learn(&history);
+        let panel = Panel::learn(&history, &Chosen::default());
         let names = panel.members.iter().map(|member| member.name()).collect();
         (names, backtest(&panel, &history, farthest))
     }
@@ -433,7 +433,7 @@ mod tests {
             .map(|t| rng.f64() + if t < 860 { 0.0 } else { 100.0 })
             .collect();
         let history = History::new(values, Span::from_mins(1));
-        let panel = Panel::learn(&history);
+        let panel = Panel::learn(&history, &Chosen::default());
         let far = backtest(&panel, &history, 300).spreads.tested.pop().unwrap();
         let mut out = panel.forecast(&history, 900, &[300]).into_iter().zip(far.weights());
         let said = combine(&mut out.by_ref().collect()).unwrap();

@@ -1,8 +1,16 @@
 //! One regular grid of a series: its window, and what was learnt from it.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
-use super::{history::History, member::Panel, outlook::Outlook, window::Window};
+use super::{
+    history::History,
+    member::{Chosen, Panel},
+    network::Network,
+    outlook::Outlook,
+    window::Window,
+};
 use crate::domain::{Point, Span, Timestamp};
 
 /// One value every `step`: one of each step of that length.
@@ -16,6 +24,9 @@ pub struct Grid {
     pub window: Window,
     /// What the last refit learnt.
     pub outlook: Outlook,
+    /// Who forecasts from the next refit on.
+    #[serde(default)]
+    pub chosen: Chosen,
     /// Steps taken since.
     fresh: usize,
     newest: Option<Point>,
@@ -35,6 +46,7 @@ impl Grid {
             step,
             window: Window::new(most),
             outlook: Outlook::default(),
+            chosen: Chosen::default(),
             fresh: 0,
             newest: None,
             kept: None,
@@ -179,13 +191,20 @@ impl Grid {
         self.fresh * 50 >= self.window.len()
     }
 
+    /// Puts another network in the place of the one in use, and of the one of the next refit.
+    pub fn take(&mut self, network: Option<Arc<Network>>) {
+        self.outlook.learnt.chosen.network.clone_from(&network);
+        self.chosen.network = network;
+    }
+
     /// Finds seasons, fits the members, and weighs them by a backtest over the window; returns each member's mean absolute error one
     /// step ahead (NaN where unknown).
     pub fn refit(&mut self) -> Vec<f64> {
         self.fresh = 0;
         self.window.recentre();
-        let history = History::new(self.window.values(), self.step);
-        let (outlook, nearest) = Outlook::learn(&history, Self::FARTHEST);
+        let end = self.newest.map_or(Timestamp(0), |newest| newest.at - self.step);
+        let history = History::new(self.window.values(), self.step).until(end);
+        let (outlook, nearest) = Outlook::learn(&history, &self.chosen, Self::FARTHEST);
         self.outlook = outlook;
         nearest
     }

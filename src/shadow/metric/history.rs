@@ -4,7 +4,7 @@ use super::{
     moved::{Moved, moved},
     season::seasons,
 };
-use crate::domain::{Point, Span};
+use crate::domain::{Point, Span, Timestamp};
 
 /// The values of a regular grid, the newest last.
 #[derive(Clone, Debug)]
@@ -15,6 +15,8 @@ pub struct History {
     pub filled: Vec<f64>,
     /// Length of a step.
     pub step: Span,
+    /// When the newest value was; of a series without times the epoch.
+    pub end: Timestamp,
 }
 
 impl History {
@@ -37,7 +39,35 @@ impl History {
             last
         };
         let filled = seen.iter().map(fill).collect();
-        Self { seen, filled, step }
+        let end = Timestamp(0);
+        Self {
+            seen,
+            filled,
+            step,
+            end,
+        }
+    }
+
+    /// The same with its newest value at `end`.
+    #[must_use]
+    pub fn until(self, end: Timestamp) -> Self {
+        Self { end, ..self }
+    }
+
+    /// When the value at `place` was, as steps go.
+    #[must_use]
+    pub fn at(&self, place: usize) -> Timestamp {
+        let back = self.len() as i64 - 1 - place as i64;
+        self.end - Span(self.step.0.saturating_mul(back))
+    }
+
+    /// How many of its values were there at `now`.
+    #[must_use]
+    pub fn known(&self, now: Timestamp) -> usize {
+        let after = (self.end - now).0.max(0) as u64;
+        let missing = after.div_ceil(self.step.0.max(1) as u64);
+        self.len()
+            .saturating_sub(usize::try_from(missing).unwrap_or(usize::MAX))
     }
 
     /// Adds the unfinished step as its newest value.
@@ -45,6 +75,7 @@ impl History {
         if let Some(point) = newest {
             self.seen.push(point.value);
             self.filled.push(point.value);
+            self.end = point.at;
         }
     }
 

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    arima::{Arima, Model},
     autoregression::{Autoregression, Coefficients},
     deviation::Deviation,
     history::History,
     last::Last,
     level::Level,
+    network::{Network, Recurrent},
     profile::{Profile, Profiled},
     seasonal::SeasonalNaive,
     trend::Trend,
 };
-use crate::domain::Span;
+use crate::domain::{Options, Span};
 
 /// A forecaster of one series on a regular grid. It holds no state but what it made of the history it was set up for, and may be asked
 /// from any origin in it, so that a backtest asks the very code that forecasts.
@@ -27,6 +29,46 @@ pub trait Member {
     fn forecast(&self, history: &History, origin: usize, ahead: &[usize], out: &mut [f64]);
 }
 
+/// Which members forecast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Members(u16);
+
+impl Members {
+    /// The names of all there are, as the option `shadow.members` and the Forecast screen have them.
+    pub const NAMES: [&str; 11] = [
+        "last value",
+        "short level",
+        "robust level",
+        "trend",
+        "recent trend",
+        "autoregression",
+        "seasonal",
+        "usual season, scaled",
+        "usual season, corrected",
+        Arima::NAME,
+        Recurrent::NAME,
+    ];
+
+    /// Those with these names; a name that is none of [`Members::NAMES`] is left out.
+    #[must_use]
+    pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let bit = |name| Self::NAMES.iter().position(|known| *known == name);
+        Self(names.into_iter().filter_map(bit).fold(0, |all, bit| all | 1 << bit))
+    }
+
+    /// Whether the one of this name is among them.
+    #[must_use]
+    pub fn has(self, name: &str) -> bool {
+        self.0 & Self::of([name]).0 != 0
+    }
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        Self::of(Options::MEMBERS)
+    }
+}
+
 /// What members learn that is worth keeping between refits: everything else they see in the history at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Learnt {
@@ -34,6 +76,22 @@ pub struct Learnt {
     pub seasons: Vec<u32>,
     /// Coefficients of the autoregressions, in the order of their members; `None` of one that had too little to learn from.
     coefficients: Vec<Option<Coefficients>>,
+    /// What the differenced autoregression learnt.
+    #[serde(default)]
+    arima: Option<Model>,
+    /// Who learnt.
+    #[serde(default)]
+    pub chosen: Chosen,
+}
+
+/// Who is to forecast.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Chosen {
+    /// The members.
+    pub members: Members,
+    /// The network of the one that learns from many series; without it that one says nothing. It is kept once for all of them.
+    #[serde(skip)]
+    pub network: Option<Arc<Network>>,
 }
 
 /// All members, set up for one history.
@@ -55,26 +113,43 @@ impl Panel {
     /// Sets the members up for `history` and lets them learn from it, in such a way that asked from an origin they know nothing of
     /// what came after it.
     #[must_use]
-    pub fn learn(history: &History) -> Self {
+    pub fn learn(history: &History, chosen: &Chosen) -> Self {
         let seasons = history.seasons();
-        Self::with(history, seasons, |_, fit| fit())
+        let arima = |season| Arima::fit(history, season);
+        Self::with(history, seasons, chosen, |_, fit| fit(), arima)
     }
 
     /// Sets them up for `history` with what was learnt before.
     #[must_use]
     pub fn recall(history: &History, learnt: &Learnt) -> Self {
         let seasons = learnt.seasons.iter().map(|season| *season as usize).collect();
-        Self::with(history, seasons, |place, _| {
-            learnt.coefficients.get(place).cloned().flatten().into()
-        })
+        let fits = |place: usize, _: &dyn Fn() -> Fits| learnt.coefficients.get(place).cloned().flatten().into();
+        let arima = |_| learnt.arima.iter().map(|model| (0, model.clone())).collect();
+        Self::with(history, seasons, &learnt.chosen, fits, arima)
     }
 
-    fn with(history: &History, seasons: Vec<usize>, fit: impl Fn(usize, &dyn Fn() -> Fits) -> Fits) -> Self {
-        let mut members: Vec<Box<dyn Member>> = vec![Box::new(Last)];
-        members.extend(Self::SHORT.map(|steps| Box::new(Level::new(steps)) as Box<dyn Member>));
+    fn with(
+        history: &History,
+        seasons: Vec<usize>,
+        chosen: &Chosen,
+        fit: impl Fn(usize, &dyn Fn() -> Fits) -> Fits,
+        arima: impl Fn(Option<usize>) -> Vec<(usize, Model)>,
+    ) -> Self {
+        let Chosen { members: who, network } = chosen;
+        let (mut members, mut knows): (Vec<Box<dyn Member>>, Vec<Option<usize>>) = Default::default();
+        let mut add = |member: Box<dyn Member>, season: Option<usize>| {
+            if who.has(member.name()) {
+                members.push(member);
+                knows.push(season);
+            }
+        };
+        add(Box::new(Last), None);
         let days = Self::LONG.map(|days| history.steps(Span::from_days(days)));
-        members.extend(days.map(|steps| Box::new(Level::new(steps)) as Box<dyn Member>));
-        members.extend([Trend::long(), Trend::short()].map(|trend| Box::new(trend) as Box<dyn Member>));
+        for steps in Self::SHORT.into_iter().chain(days) {
+            add(Box::new(Level::new(steps)), None);
+        }
+        add(Box::new(Trend::long()), None);
+        add(Box::new(Trend::short()), None);
         let mut coefficients = Vec::new();
         let mut keep = |fits: Fits| {
             coefficients.push(fits.newest());
@@ -90,20 +165,32 @@ impl Panel {
         let fits = keep(fit(0, &|| {
             Autoregression::fit(&history.filled, &history.seen, &lags, &usual)
         }));
-        members.push(Box::new(Autoregression::new(usual.clone(), fits)));
-        let mut knows = vec![None; members.len()];
+        add(Box::new(Autoregression::new(usual.clone(), fits)), None);
         for (place, profile) in profiles.into_iter().enumerate() {
-            members.push(Box::new(SeasonalNaive::new(profile.period())));
-            members.push(Box::new(Profiled::new(profile.clone())));
+            add(Box::new(SeasonalNaive::new(profile.period())), Some(place));
+            add(Box::new(Profiled::new(profile.clone())), Some(place));
             let fits = keep(fit(place + 1, &|| Deviation::fit(&profile, history)));
-            members.push(Box::new(Deviation::new(profile, fits)));
-            knows.resize(members.len(), Some(place));
+            add(Box::new(Deviation::new(profile, fits)), Some(place));
+        }
+        let mut model = None;
+        if who.has(Arima::NAME) {
+            let fits = arima(usual.first().map(|profile| profile.period()));
+            model = fits.last().map(|(_, model)| model.clone());
+            add(Box::new(Arima::new(history, fits)), None);
+        }
+        if let Some(network) = network.as_ref().filter(|_| who.has(Recurrent::NAME)) {
+            add(Box::new(Recurrent::new(network.clone(), usual)), None);
         }
         let seasons = seasons.iter().map(|season| *season as u32).collect();
         Self {
             members,
             seasons: knows,
-            learnt: Learnt { seasons, coefficients },
+            learnt: Learnt {
+                seasons,
+                coefficients,
+                arima: model,
+                chosen: chosen.clone(),
+            },
         }
     }
 

@@ -1,6 +1,7 @@
 //! The shadow of a metric: members forecast, the ensemble weighs them, conformal residuals make the bands.
 
 mod ahead;
+mod arima;
 mod autoregression;
 mod backtest;
 mod cadence;
@@ -15,6 +16,7 @@ mod last;
 mod level;
 mod member;
 mod moved;
+mod network;
 mod normal;
 mod outlook;
 mod profile;
@@ -42,7 +44,13 @@ use self::{
     member::Panel,
     residuals::Residuals,
 };
-pub use self::{crossing::lasts, member::Member, task::foretell};
+pub use self::{
+    crossing::lasts,
+    history::History,
+    member::{Chosen, Member, Members},
+    network::{Network, Training},
+    task::foretell,
+};
 use crate::domain::{LEVELS, MetricMeta, Point, Quantiles, Span, Timestamp};
 
 /// How a new value was judged.
@@ -404,6 +412,25 @@ impl MetricShadow {
         };
         // A clock set back far also asks for one.
         self.points > points && (now - refitted).0.saturating_abs() >= every.0
+    }
+
+    /// Lets those `chosen` forecast from the next refit on. The network, learnt from the coarsest grids, forecasts on this metric's coarsest one; a
+    /// newer one takes the place of the one in use at once.
+    pub fn choose(&mut self, chosen: &Chosen) {
+        let last = self.grids.len() - 1;
+        for grid in &mut self.grids {
+            grid.chosen.members = chosen.members;
+        }
+        let network = |chosen: &Chosen| chosen.network.as_ref().map(std::sync::Arc::as_ptr);
+        if network(&self.grids[last].chosen) != network(chosen) {
+            self.grids[last].take(chosen.network.clone());
+        }
+    }
+
+    /// The values of its coarsest grid.
+    #[must_use]
+    pub fn past(&self) -> Option<History> {
+        self.grids.last().map(Grid::history)
     }
 
     /// Learns members' weights and seasons anew from the windows it keeps, of the coarser grids where enough is new; about a

@@ -6,7 +6,7 @@ use super::{
     backtest::backtest,
     ensemble::combine,
     history::History,
-    member::{Learnt, Panel},
+    member::{Chosen, Learnt, Panel},
     spread::{Spreads, quantiles},
     trend::Trend,
 };
@@ -27,10 +27,10 @@ impl Outlook {
     /// Values looked at for the spread of all that was seen, evenly spread over the history.
     const LOOKED_AT: usize = 512;
 
-    /// Learns from `history` to forecast up to `farthest` steps; also each member's mean absolute error one step ahead (NaN where unknown).
+    /// Lets those `chosen` learn from `history` to forecast up to `farthest` steps; also each member's mean absolute error one step ahead (NaN where unknown).
     #[must_use]
-    pub fn learn(history: &History, farthest: usize) -> (Self, Vec<f64>) {
-        let panel = Panel::learn(history);
+    pub fn learn(history: &History, chosen: &Chosen, farthest: usize) -> (Self, Vec<f64>) {
+        let panel = Panel::learn(history, chosen);
         let tested = backtest(&panel, history, farthest);
         let outlook = Self {
             learnt: panel.learnt,

@@ -1,7 +1,10 @@
 //! Forecasts of a series of which nothing but its values is known.
 
-use super::{MetricShadow, history::History, outlook::Outlook};
-use crate::domain::{Quantiles, Span};
+use super::{Chosen, MetricShadow, Training, history::History, network::Recurrent, outlook::Outlook};
+use crate::domain::{Quantiles, Span, Timestamp};
+
+/// Steps the network learns from a series alone.
+const UPDATES: usize = 240;
 
 /// Distributions of the next `horizon` values of a series with one value every `step` (oldest first; what is not finite is a gap), by
 /// the members, weights and errors that a [`MetricShadow`] uses on each of its grids. Of a series without any value all are zero.
@@ -9,7 +12,7 @@ use crate::domain::{Quantiles, Span};
 /// Bounds are taken from the values: what was never negative stays so, what lay in 0 to 100 and came up to 100 is a percentage, and
 /// what was always whole stays whole.
 #[must_use]
-pub fn foretell(mut values: Vec<f64>, step: Span, horizon: usize) -> Vec<Quantiles> {
+pub fn foretell(mut values: Vec<f64>, step: Span, horizon: usize, chosen: &Chosen) -> Vec<Quantiles> {
     let huge = |value: &mut f64| *value = value.clamp(-MetricShadow::HUGE, MetricShadow::HUGE);
     values.iter_mut().filter(|value| value.is_finite()).for_each(huge);
     let known = || values.iter().copied().filter(|value| value.is_finite());
@@ -25,7 +28,14 @@ pub fn foretell(mut values: Vec<f64>, step: Span, horizon: usize) -> Vec<Quantil
     };
     let history = History::new(values, step);
     let ahead: Vec<usize> = (1..=horizon).collect();
-    let (outlook, _) = Outlook::learn(&history, horizon);
+    let mut chosen = chosen.clone();
+    if chosen.members.has(Recurrent::NAME) && chosen.network.is_none() {
+        let alone = std::slice::from_ref(&history);
+        let mut training = Training::new(1);
+        training.learn(alone, UPDATES, UPDATES, Timestamp(0));
+        chosen.network = Some(training.network().clone());
+    }
+    let (outlook, _) = Outlook::learn(&history, &chosen, horizon);
     let said = outlook
         .forecast(&history, &ahead)
         .unwrap_or_else(|| Outlook::untested(&history, &ahead));

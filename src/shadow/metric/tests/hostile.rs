@@ -20,6 +20,22 @@ fn rising_and_finite(steps: &[Quantiles]) -> bool {
     steps.iter().all(good)
 }
 
+fn chosen(members: Members) -> Chosen {
+    Chosen { members, network: None }
+}
+
+/// What the usual members foretell; those that must be chosen foretell something rising and finite, too.
+fn foretell(values: Vec<f64>, step: Span, horizon: usize) -> Vec<Quantiles> {
+    let more = Members::of(Members::NAMES.into_iter().filter(|name| *name != "gru"));
+    assert!(rising_and_finite(&super::foretell(
+        values.clone(),
+        step,
+        horizon,
+        &chosen(more)
+    )));
+    super::foretell(values, step, horizon, &chosen(Members::default()))
+}
+
 #[test]
 fn any_series_at_once_has_a_forecast() {
     let many: Vec<f64> = noise(1, 1_000).iter().cycle().take(1_000_000).copied().collect();
@@ -36,6 +52,13 @@ fn any_series_at_once_has_a_forecast() {
     for (values, horizon) in odd {
         let last = values.iter().rev().copied().find(|value| value.is_finite());
         let constant = values.iter().all(|value| *value == 7.0) && values.len() > 2;
+        let network = super::foretell(
+            values.clone(),
+            Span::from_mins(5),
+            horizon,
+            &chosen(Members::of(["gru"])),
+        );
+        assert!(network.len() == horizon && rising_and_finite(&network));
         let steps = foretell(values, Span::from_mins(5), horizon);
         assert!(
             steps.len() == horizon && rising_and_finite(&steps),
