@@ -34,7 +34,7 @@ impl Store {
                     }
                     None if worse => {
                         if !stages.is_empty() {
-                            shown.since = shown.since.max(at);
+                            (shown.since, shown.earliest) = (shown.since.max(at), None);
                         }
                         stages.push(shown);
                     }

@@ -166,9 +166,17 @@ pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: S
     end - area.x
 }
 
-/// Breaks `text` at spaces into lines of at most `width` cells; a longer word goes on in the next line.
+/// Breaks `text` at spaces into lines of at most `width` cells, set in as its first one is; a longer word goes on in
+/// the next line.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
+    let inner = text.trim_start_matches(' ');
+    let indent = text.len() - inner.len();
+    if indent > 0 && indent < width / 2 {
+        let pad = &text[..indent];
+        let lines = wrap(inner, width - indent).into_iter();
+        return lines.map(|line| format!("{pad}{line}")).collect();
+    }
     let mut lines = Vec::new();
     let mut line = String::new();
     for word in text.split(' ') {
@@ -329,6 +337,7 @@ mod tests {
     fn a_word_longer_than_a_line_is_not_lost() {
         assert_eq!(wrap("see https://a.b/c d", 6), ["see", "https:", "//a.b/", "c d"]);
         assert_eq!(wrap("東", 1), ["~"]);
+        assert_eq!(wrap("  aa bb", 6), ["  aa", "  bb"]);
     }
 
     proptest! {

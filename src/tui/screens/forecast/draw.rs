@@ -137,6 +137,7 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     if let Some(forecast) = view.and_then(|view| view.forecast.as_ref())
         && let (Some(first), Some(last)) = (forecast.steps.first(), forecast.steps.last())
         && forecast.steps.len() > 1
+        && !crossing.is_some_and(|crossing| view.is_some_and(|view| beside_band(view, &crossing)))
     {
         let hours = forecast.step.secs_f64() * (forecast.steps.len() - 1) as f64 / 3_600.0;
         parts.push(format!(

@@ -77,7 +77,13 @@ fn metric(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         }
         None => ("learning".into(), String::new()),
     };
-    page.line(Role::Text, &format!(" now {now}  shadow {band}  {bits}"));
+    let (now, shadow) = (format!(" now {now}"), format!(" shadow {band}  {bits}"));
+    if text::width(&now) + 1 + text::width(&shadow) <= page.width() {
+        page.line(Role::Text, &format!("{now} {shadow}"));
+    } else {
+        page.line(Role::Text, &now);
+        page.line(Role::Text, &shadow);
+    }
     if let Some(chart) = state.overview.track.chart().filter(|chart| chart.id == row.id) {
         let lists = Lists::of(chart, row.cadence, state.now());
         let plot = Plot {

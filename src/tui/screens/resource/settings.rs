@@ -7,7 +7,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::focus;
 use crate::{
-    domain::{ResourceId, SeriesId, Span, Timestamp, Value},
+    domain::{Mark, ResourceId, SeriesId, Span, Timestamp, Value},
     engine::SettingRow,
     shadow::{Outlook, Undoing},
     tui::{
@@ -59,15 +59,17 @@ pub(super) fn rows(state: &State) -> Vec<&SettingRow> {
     rows
 }
 
-/// Puts first what surprised most, or what is likeliest to change; among equals the other of the two, then what changed last, then the
-/// name.
+/// Puts first what is off and surprised most, or what is likeliest to change; among equals the other of the two, then what changed last,
+/// then the name.
 pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
     rows.sort_by_cached_key(|row| {
         // Whole bits and tenths of a per cent: rows must not change places with every wiggle.
         let (bits, chance) = (row.bits.max(0.0) as u32, (row.week.clamp(0.0, 1.0) * 1_000.0) as u32);
         let keys = if by_chance { (chance, bits) } else { (bits, chance) };
         let changed = row.last_change.as_ref().map(|change| change.at);
-        (Reverse((keys, changed)), row.id.clone())
+        // What is off by what is known of it may surprise nobody.
+        let off = !by_chance && !matches!(row.mark, Mark::Ok | Mark::Learning | Mark::Muted);
+        (Reverse((off, keys, changed)), row.id.clone())
     });
 }
 

@@ -177,7 +177,7 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         let seasons: Vec<String> = view.seasons.iter().map(|season| draw::days(*season)).collect();
         let by = match (seasons.is_empty(), view.members.first()) {
             (false, _) => format!("by {}", seasons.join(", ")),
-            (true, Some((member, _))) => format!("mostly {member}"),
+            (true, Some((member, share))) => format!("{member} {:.0}%", share * 100.0),
             (true, None) => "learning".into(),
         };
         page.line(Role::Text, &format!("shadow  {by}"));

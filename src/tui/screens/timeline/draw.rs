@@ -113,7 +113,14 @@ fn heading(state: &State, page: &mut Page<'_>) {
         }
         _ if total == 0 => {
             let worst = state.live.metrics.iter().map(|row| row.bits).fold(0.0, f32::max);
-            format!(" No incident in 30 d (worst surprise now {worst:.1} bits). Any range works: :at 13:00")
+            let young = state
+                .live
+                .store
+                .from
+                .zip(state.live.at)
+                .filter(|(from, now)| *now - *from < Span::from_days(30));
+            let back = young.map_or_else(|| "in 30 d".into(), |(from, now)| format!("since {}", when(from, now)));
+            format!(" No incident {back} (worst surprise now {worst:.1} bits). Any range works: :at 13:00")
         }
         _ => format!(" no incident now; {total} in 30 d: {{ goes to the last one"),
     };
