@@ -119,7 +119,7 @@ mod tests {
         );
         let shown = |name: &str| setting(&out, &format!("sshd.{name}")).map(|value| value.to_string());
         assert_eq!(shown("port").as_deref(), Some("22 2222"));
-        assert_eq!(shown("permitrootlogin").as_deref(), Some("false"));
+        assert_eq!(shown("permitrootlogin").as_deref(), Some("no"));
         assert_eq!(shown("macs").as_deref(), Some("a b"));
         tree.write("etc/ssh/sshd_config", "");
         let before = source.marks(Path::new("/nowhere"));

@@ -279,7 +279,7 @@ fn one_deed_is_one_finding_whatever_it_touches() {
         texts(&mut world),
         [
             "/mnt/x is mounted from tmpfs (and etc.fstab:/mnt/x) by root",
-            "etc.ssh/sshd_config:PermitRootLogin (absent) -> true (and sshd.permitrootlogin) by root",
+            "etc.ssh/sshd_config:PermitRootLogin (absent) -> yes (and sshd.permitrootlogin) by root",
             "sysctl.kernel.panic 0 -> 10 (and 2 more settings) by root"
         ]
     );
@@ -315,7 +315,7 @@ fn what_was_added_to_an_old_unit_does_not_make_it_new_and_near_edits_are_apart()
         rows(&mut world),
         [
             "/etc/systemd/system/nginx.service.d/limits.conf is new (and 2 more settings) by root",
-            "etc.ssh/sshd_config:PermitRootLogin false -> true by root",
+            "etc.ssh/sshd_config:PermitRootLogin no -> yes by root",
         ]
     );
     // It stops a minute later: a row of its own that says so.

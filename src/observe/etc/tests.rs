@@ -60,8 +60,8 @@ fn files_become_settings_and_no_secret_is_seen() {
     let tree = tree();
     let batch = tree.read(&mut Etc::new(&tree.host(), &Witness::default()), 0).unwrap();
     let shown = |name: &str| setting(&batch, name).map(|value| value.to_string()).unwrap_or_default();
-    assert_eq!(shown("etc.ssh/sshd_config:PermitRootLogin"), "false");
-    assert_eq!(shown("etc.ssh/sshd_config:PasswordAuthentication"), "true");
+    assert_eq!(shown("etc.ssh/sshd_config:PermitRootLogin"), "no");
+    assert_eq!(shown("etc.ssh/sshd_config:PasswordAuthentication"), "yes");
     assert_eq!(shown("etc.mysql/my.cnf:client.port"), "3306");
     assert_eq!(shown("etc.app.env:DEBUG"), "1");
     assert_eq!(shown("etc.hostname:line"), "web-1");
@@ -109,10 +109,10 @@ fn only_what_changed_is_read_again() {
         [
             (
                 "etc.ssh/sshd_config:PasswordAuthentication".to_owned(),
-                word("true"),
+                word("yes"),
                 None
             ),
-            ("etc.ssh/sshd_config:PermitRootLogin".to_owned(), word("false"), None),
+            ("etc.ssh/sshd_config:PermitRootLogin".to_owned(), word("no"), None),
             ("etc.ssh/sshd_config:Port".to_owned(), word("22"), word("2222")),
         ]
     );
