@@ -105,8 +105,9 @@ impl LimitWatch {
         if self.next_look.is_none_or(|due| now >= due || due - now > EVERY * 2) {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);
             self.next_look = Some(now + EVERY + spread);
-            // A shadow carries a rise on, also where the last one ended.
-            let ahead = if rise::repeats(metric, limit) {
+            // A shadow carries a rise on, also where the last one ended; a young one whatever leads there.
+            let swings = self.cross.is_none() && young(metric) && rise::swings(metric, limit);
+            let ahead = if swings || rise::repeats(metric, limit) {
                 None
             } else {
                 self.ahead(metric, limit, options, now, seed)
@@ -127,7 +128,7 @@ impl LimitWatch {
             self.foreseen = None;
             return None;
         };
-        let old = metric.shadow.range().is_some_and(|(from, to)| to - from >= YOUNG);
+        let old = !young(metric);
         let near = crossing.at[1].is_some_and(|at| at - now <= PERSISTS) && rise::nears(metric, crossing.limit);
         let first = *self.foreseen.get_or_insert(now);
         // The clock may have gone back.
@@ -155,6 +156,11 @@ impl LimitWatch {
         let since = self.cross.map_or(now, |(since, _)| since);
         (crossing.probability >= least).then_some((since, crossing))
     }
+}
+
+/// Whether too little was seen to tell a burst from a trend at one look.
+fn young(metric: &Metric) -> bool {
+    metric.shadow.range().is_none_or(|(from, to)| to - from < YOUNG)
 }
 
 /// Surprise of one more limit passed, bits: −log2 of P(a metric passes its limit on a day), by those that were `passed` in all the

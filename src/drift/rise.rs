@@ -91,6 +91,26 @@ fn comes_again(metric: &Metric, limit: &Limit, first: &Seen) -> bool {
     highest < towards(limit.value) && now <= clearly
 }
 
+/// Whether `metric` was as near `limit` within the last three hours as it is now, went back by a tenth of the way that is left, and never
+/// passed it: builds that take memory and give it back.
+pub(super) fn swings(metric: &Metric, limit: &Limit) -> bool {
+    let towards = |value: f64| limit.side.upright(value);
+    let Some(now) = metric.newest().map(|newest| towards(newest.value)) else {
+        return false;
+    };
+    let back = now - PART * (towards(limit.value) - now);
+    let (mut near, mut found) = (false, false);
+    for minute in &metric.minutes {
+        let (one, other) = (towards(minute.min), towards(minute.max));
+        if one.max(other) >= towards(limit.value) {
+            return false;
+        }
+        found |= near && one.min(other) <= back;
+        near |= one.max(other) >= now;
+    }
+    found
+}
+
 /// Whether `metric` comes nearer `limit` still: all but one of its newest steps lead there.
 pub(super) fn nears(metric: &Metric, limit: f64) -> bool {
     let away = |seen: &Seen| (limit - seen.value).abs();
@@ -198,6 +218,19 @@ mod tests {
         );
         assert!(ask(&[&pieces[..], &[45.0, 45.0]].concat()).is_none());
         assert!(ask(&[0.0, 0.0, 30.0, 60.0, 60.0, 60.0]).is_none(), "one burst");
+    }
+
+    #[test]
+    fn a_level_that_it_came_back_from_is_one_it_swings_to() {
+        let swings = |levels: &[f64]| {
+            let minutes: Vec<f64> = levels.iter().flat_map(|level| [*level; 12]).collect();
+            super::swings(&mount(&minutes), &above(90.0).unwrap())
+        };
+        assert!(swings(&[40.0, 60.0, 40.0, 55.0]));
+        assert!(!swings(&[40.0, 60.0]), "the first time");
+        assert!(!swings(&[40.0, 60.0, 40.0, 65.0]), "farther than ever");
+        assert!(!swings(&[40.0, 60.0, 58.0, 59.0]), "hardly back");
+        assert!(!swings(&[40.0, 95.0, 40.0, 55.0]), "it did pass");
     }
 
     #[test]
