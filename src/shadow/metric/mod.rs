@@ -242,6 +242,7 @@ impl MetricShadow {
         }
         self.weigh(&said, point.value);
         self.grids[0].push(Some(point.value));
+        self.grids[0].end = point.at;
         for grid in &mut self.grids[1..] {
             grid.observe(point);
         }
