@@ -41,12 +41,12 @@ use self::{
     conformal::Adaptive,
     ensemble::{combine, weigh},
     grid::Grid,
+    history::History,
     member::Panel,
     residuals::Residuals,
 };
 pub use self::{
     crossing::lasts,
-    history::History,
     member::{Chosen, Member, Members},
     network::{Network, Training},
     task::foretell,
