@@ -50,7 +50,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::{MetricKind, MetricMeta, Point, ResourceId, SeriesId, Span, Unit},
-        shadow::MetricShadow,
+        shadow::{MetricShadow, metric::Network},
     };
 
     fn state(hours: i64) -> State {
@@ -94,17 +94,21 @@ mod tests {
         teach(&mut state, &options, now, 1);
         assert!(state.shadows.training.is_empty());
         options.members.push(Training::MEMBER.into());
-        let steps = Training::ROUND.div_ceil(STEPS);
-        for _ in 0..steps {
-            assert!(
-                state
-                    .shadows
-                    .training
-                    .get("host")
-                    .is_none_or(|training| training.due(now))
-            );
-            teach(&mut state, &options, now, 1);
-        }
+        teach(&mut state, &options, now, 1);
+        assert!(
+            state.shadows.training["host"].due(now) && **state.shadows.training["host"].network() == Network::default()
+        );
+        // A round that has ended.
+        let pasts: Vec<_> = state
+            .shadows
+            .metrics
+            .values()
+            .filter_map(|metric| metric.shadow.past())
+            .collect();
+        let mut training = Training::new(1);
+        training.learn(&pasts, 8, 8, now);
+        state.shadows.training.insert("host".into(), training);
+        teach(&mut state, &options, now, 1);
         assert!(!state.shadows.training["host"].due(now));
         let metric = state.shadows.metrics.values_mut().next().unwrap();
         metric.shadow.refit(now);

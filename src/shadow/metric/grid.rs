@@ -27,6 +27,9 @@ pub struct Grid {
     /// Who forecasts from the next refit on.
     #[serde(default)]
     pub chosen: Chosen,
+    /// When its newest value was; the epoch before the first.
+    #[serde(default)]
+    pub end: Timestamp,
     /// Steps taken since.
     fresh: usize,
     newest: Option<Point>,
@@ -47,6 +50,7 @@ impl Grid {
             window: Window::new(most),
             outlook: Outlook::default(),
             chosen: Chosen::default(),
+            end: Timestamp(0),
             fresh: 0,
             newest: None,
             kept: None,
@@ -77,6 +81,7 @@ impl Grid {
             }
         }
         self.newest = Some(point);
+        self.end = point.at;
         self.seen += 1;
         if fastrand::Rng::with_seed(point.at.0 as u64).u64(..self.seen) == 0 {
             self.kept = Some(point.value);
@@ -129,7 +134,7 @@ impl Grid {
     /// All it holds, with the unfinished step counted in, as its newest value.
     #[must_use]
     pub fn history(&self) -> History {
-        let mut history = History::new(self.window.values(), self.step);
+        let mut history = History::new(self.window.values(), self.step).until(self.end);
         history.push(self.newest);
         history
     }
@@ -202,8 +207,9 @@ impl Grid {
     pub fn refit(&mut self) -> Vec<f64> {
         self.fresh = 0;
         self.window.recentre();
-        let end = self.newest.map_or(Timestamp(0), |newest| newest.at - self.step);
-        let history = History::new(self.window.values(), self.step).until(end);
+        // The unfinished step, where there is one, is not learnt from.
+        let unfinished = if self.newest.is_some() { self.step } else { Span::ZERO };
+        let history = History::new(self.window.values(), self.step).until(self.end - unfinished);
         let (outlook, nearest) = Outlook::learn(&history, &self.chosen, Self::FARTHEST);
         self.outlook = outlook;
         nearest

@@ -41,12 +41,12 @@ use self::{
     conformal::Adaptive,
     ensemble::{combine, weigh},
     grid::Grid,
+    history::History,
     member::Panel,
     residuals::Residuals,
 };
 pub use self::{
     crossing::lasts,
-    history::History,
     member::{Chosen, Member, Members},
     network::{Network, Training},
     task::foretell,
@@ -242,6 +242,7 @@ impl MetricShadow {
         }
         self.weigh(&said, point.value);
         self.grids[0].push(Some(point.value));
+        self.grids[0].end = point.at;
         for grid in &mut self.grids[1..] {
             grid.observe(point);
         }

@@ -434,7 +434,7 @@ mod tests {
             one.iter().all(|said| said.is_finite()) && one == other,
             "{one:?} {other:?}"
         );
-        assert!(said(trained(&[early.clone()], 80).network(), &early, 100)[0].is_nan());
+        assert!(said(trained(std::slice::from_ref(&early), 80).network(), &early, 100)[0].is_nan());
     }
 
     #[test]
