@@ -1,6 +1,7 @@
 //! The models: what every metric and setting should be now, and over the next hours.
 
 pub mod anomaly;
+pub mod gru;
 pub mod ledger;
 pub mod metric;
 pub mod setting;
