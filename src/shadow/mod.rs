@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 pub use ledger::Ledger;
 pub use metric::{Judged, MetricShadow, lasts};
 pub use setting::{
-    Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Undoing,
+    Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Stands, Together, Undoing,
     learned::{Class, Edit, Learner, Next, Op, Place, Tracker},
 };
 

@@ -7,6 +7,7 @@ mod outlook;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,6 +20,7 @@ use self::learned::{Learner, Next};
 pub use self::{
     impending::{Ground, Impending},
     outlook::{Outlook, PeerValue},
+    together::{Stands, Together},
 };
 use crate::domain::{ResourceId, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value};
 
@@ -68,6 +70,12 @@ pub struct SettingShadow {
     unlearnt: u8,
     #[serde(default)]
     expected: impending::Expected,
+    /// The settings that stand with any other, by key.
+    #[serde(skip)]
+    bound: BTreeMap<u64, SeriesId>,
+    /// Up to when metrics were looked at for their regimes.
+    #[serde(default)]
+    looked: Option<Timestamp>,
 }
 
 /// Whether two values, present or not, mean the same.
@@ -302,12 +310,15 @@ impl SettingShadow {
         let new_past = self.unlearnt == 0 && self.past_waits;
         if new_past || self.learner.texts() > Self::TEXTS {
             self.past_waits = false;
-            self.learner = history::learn(&self.all, &self.changes);
+            let mut learner = history::learn(&self.all, &self.changes);
+            learner.carry(&mut self.learner);
+            self.learner = learner;
         }
         self.learn_what_was();
         self.expected.look(&self.all, &self.changes, now);
         self.learner.pass(stream::days(now));
         self.learner.refit();
+        self.stand(now);
     }
 
     /// Settings that are about to change because others did, as far as such expectations have proved good.
