@@ -92,6 +92,8 @@ impl SettingShadow {
     pub const CHANGES: usize = 10_000;
     /// After so long a change is no longer undone but changed anew.
     pub const UNDONE_WITHIN: Span = Span::from_days(14);
+    /// The scope that tells no settings but which upgrades of packages are pending.
+    const UPGRADES: &'static str = "upgrade";
     /// Texts that the models may hold; beyond that they are learnt anew from the changes kept.
     const TEXTS: usize = 1_000_000;
 
@@ -100,6 +102,15 @@ impl SettingShadow {
     /// The first snapshot of a scope makes no changes. A later one that lacks a setting reports it gone.
     pub fn snapshot(&mut self, snapshot: &SettingSnapshot) -> Vec<SettingChange> {
         self.learn_what_was();
+        if &*snapshot.scope == Self::UPGRADES {
+            let told = snapshot.settings.iter().flatten();
+            let upgrades = told.filter_map(|(name, version)| Some((name.split_once('.')?.1, version)));
+            if snapshot.settings.is_some() {
+                self.expected
+                    .pending(&self.all, &snapshot.resource, upgrades, snapshot.at);
+            }
+            return Vec::new();
+        }
         let scope = SeriesId {
             resource: snapshot.resource.clone(),
             name: snapshot.scope.clone(),
