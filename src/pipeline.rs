@@ -144,6 +144,7 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
         out.write.scored.extend(state.ledger.settle(now));
         promise::verify(state, now, &mut out);
         world::forget(state, now);
+        state.shadows.settings.watch_metrics(&state.shadows.metrics, now);
         state.shadows.settings.settle(now);
         for one in state.shadows.settings.newly_expected() {
             state.ledger.predict(Prediction {

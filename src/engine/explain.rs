@@ -38,6 +38,17 @@ fn ahead(outlook: &Outlook) -> Vec<String> {
             peer.count, outlook.others, peer.value
         ));
     }
+    if let Some(should) = &outlook.should {
+        for (value, odds) in &should.values {
+            lines.push(format!(
+                "with     {value} by what it stands with: {:.0} %",
+                odds * 100.0
+            ));
+        }
+        for (name, value, bits) in &should.because {
+            lines.push(format!("because  {name} is {value}: {bits:+.1} bits"));
+        }
+    }
     lines
 }
 

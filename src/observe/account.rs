@@ -13,10 +13,11 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
+    meter::{Channel, Origin, Sort},
     scope::{Scope, Sheet},
     witness::Witness,
 };
-use crate::domain::{Batch, Span, Timestamp, Value};
+use crate::domain::{Batch, Limit, Side, Span, Timestamp, Unit, Value};
 
 /// Most accounts, and most lines of one file, that are told of.
 const MOST: usize = 5_000;
@@ -37,7 +38,13 @@ pub(super) struct Accounts {
     told: Option<Sheet>,
     read_at: Option<Timestamp>,
     witness: Witness,
+    origin: Origin,
+    /// By user who has a password that must be changed: until when, and the time left as it is told.
+    ageing: BTreeMap<String, (Timestamp, Channel)>,
 }
+
+/// A password that must be changed sooner is about to lock somebody out; shadow(5) warns as long before by default.
+const SOON: Span = Span::from_days(7);
 
 /// A user as passwd(5) has it.
 struct User {
@@ -58,6 +65,8 @@ impl Accounts {
             root: host.root.clone(),
             every: host.settings_interval,
             scope: Scope::new(host, "account"),
+            origin: Origin::new(host, "account", host.settings_interval),
+            ageing: BTreeMap::new(),
             marks: BTreeMap::new(),
         }
     }
@@ -108,20 +117,50 @@ impl Accounts {
         users
     }
 
-    /// shadow(5), where it may be read: whether there is a password, and the day the account ends.
+    /// shadow(5), where it may be read: whether there is a password, and the day the account ends; and until when it must be changed.
     fn passwords(&mut self) -> BTreeMap<String, (&'static str, Option<String>)> {
         let day = |days: &str| {
             let end = Timestamp::from_secs(days.parse::<i64>().ok()?.checked_mul(86_400)?);
             end.to_string().get(..10).map(str::to_owned)
         };
         let mut found = BTreeMap::new();
+        let mut before = std::mem::take(&mut self.ageing);
         for line in self.lines(&self.root.join("etc/shadow")) {
             let fields: Vec<&str> = line.split(':').collect();
+            if let [name, password, changed, _, most, ..] = fields[..]
+                && password_state(password) == "password"
+                && let Some(until) = must_change(changed, most)
+                && self.ageing.len() < MOST_HOMES
+            {
+                let left = match before.remove(name) {
+                    Some((_, left)) => left,
+                    None => self.left(name),
+                };
+                self.ageing.insert(name.to_owned(), (until, left));
+            }
             if let [name, password, _, _, _, _, _, expires, ..] = fields[..] {
                 found.insert(name.to_owned(), (password_state(password), day(expires)));
             }
         }
         found
+    }
+
+    fn left(&self, name: &str) -> Channel {
+        let channel = self.origin.channel(
+            &format!("account.user.{name}.password_left_secs"),
+            Sort::Gauge(Unit::Secs),
+        );
+        channel.limited(Limit {
+            value: SOON.secs_f64(),
+            side: Side::Below,
+            by: "default".into(),
+        })
+    }
+
+    fn tell_ageing(&mut self, now: Timestamp, out: &mut Batch) {
+        for (until, left) in self.ageing.values_mut() {
+            left.tell(now, (*until - now).secs_f64(), out);
+        }
     }
 
     fn groups(&mut self, users: &[User], sheet: &mut Sheet) {
@@ -235,6 +274,16 @@ fn password_state(field: &str) -> &'static str {
     }
 }
 
+/// When a password last changed on day `changed` of 1970 on must be changed, where it may be `most` days old; `None` where it need not be. Day
+/// 0 asks for a change at the next login.
+fn must_change(changed: &str, most: &str) -> Option<Timestamp> {
+    /// What stands for never.
+    const NEVER: i64 = 10_000;
+    let (changed, most): (i64, i64) = (changed.parse().ok()?, most.parse().ok()?);
+    let bounded = (1..NEVER).contains(&most) && (1..1_000_000).contains(&changed);
+    bounded.then(|| Timestamp::from_secs((changed + most) * 86_400))
+}
+
 /// A line of authorized_keys(5) or of a public key: its fingerprint as `ssh-keygen -l` has it, then options, kind and comment.
 fn key(line: &str) -> Option<(String, String)> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -267,6 +316,7 @@ impl Source for Accounts {
         let same = |(path, known): (&PathBuf, &Option<Mark>)| fs::metadata(path).ok().map(|meta| mark(&meta)) == *known;
         if self.scope.known() && self.marks.iter().all(same) {
             self.scope.confirm(now, out);
+            self.tell_ageing(now, out);
             self.read_at = Some(now);
             return Ok(());
         }
@@ -300,6 +350,7 @@ impl Source for Accounts {
             }
             _ => self.scope.tell(now, sheet, out),
         }
+        self.tell_ageing(now, out);
         self.read_at = Some(now);
         Ok(())
     }
@@ -308,7 +359,7 @@ impl Source for Accounts {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::fixture::{Tree, setting};
+    use crate::observe::fixture::{Tree, setting, value};
 
     const KEY: &str = "AAAAC3NzaC1lZDI1NTE5AAAAIGbWZ2c7dd8HGfXHhV1KY3m4jWR1Q6kK9M7m7c0wq3bH";
 
@@ -378,6 +429,33 @@ mod tests {
         assert_eq!(batch.changes.len(), 1);
         assert_eq!(&*batch.changes[0].id.name, "account.sudo.eve");
         assert_eq!(batch.changes[0].by.as_deref(), Some("kim"));
+    }
+
+    #[test]
+    fn a_password_that_must_be_changed_soon_is_a_limit_that_nears() {
+        let tree = tree();
+        // Changed on day 100, good for 90 days; for ever; locked; at the next login; no age.
+        tree.write(
+            "etc/shadow",
+            "root:$6$salt$hunter2:100:0:90:7:::\nbob:$6$salt$hunter2:100:0:99999:7:::\nlocked:!$6$salt$hunter2:100:0:90:7:::\n\
+             next:$6$salt$hunter2:0:0:90:7:::\nnone:$6$salt$hunter2:100::::::\nodd:$6$salt$hunter2:x:0:9223372036854775807::::\n",
+        );
+        let mut source = Accounts::new(&tree.host(), &Witness::default());
+        let batch = tree.read(&mut source, 180 * 86_400).unwrap();
+        let names: Vec<&str> = batch.metrics.iter().map(|meta| &*meta.id.name).collect();
+        assert_eq!(names, ["account.user.root.password_left_secs"]);
+        assert_eq!(
+            value(&batch, "account.user.root.password_left_secs"),
+            Some(10.0 * 86_400.0)
+        );
+        let limit = batch.metrics[0].limit.as_ref().unwrap();
+        assert!(limit.broken_by(6.0 * 86_400.0) && !limit.broken_by(8.0 * 86_400.0));
+        let later = tree.read(&mut source, 185 * 86_400).unwrap();
+        assert_eq!(
+            value(&later, "account.user.root.password_left_secs"),
+            Some(5.0 * 86_400.0)
+        );
+        assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2"));
     }
 
     #[test]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 pub use ledger::Ledger;
 pub use metric::{Chosen, Judged, Members, MetricShadow, Training, lasts};
 pub use setting::{
-    Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Undoing,
+    Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Stands, Together, Undoing,
     learned::{Class, Edit, Learner, Next, Op, Place, Tracker},
 };
 

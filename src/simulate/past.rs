@@ -41,6 +41,7 @@ pub(super) fn plan(
         plan.note(format!("{} has that value already: nothing changes", id.name));
         return;
     }
+    what_goes_with(plan, shadows, id, to);
     let before: Vec<&SettingChange> = shadows
         .settings
         .changes()
@@ -181,6 +182,31 @@ fn by_itself(metric: &Metric, others: &[Deed], treated: &[Deed]) -> f64 {
         .filter(Seen::clear)
         .map(|seen| seen.by.abs())
         .fold(0.0, f64::max)
+}
+
+/// Notes what else stands with the value `to` on other hosts and at other times, by the network of settings and regimes.
+fn what_goes_with(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, to: Option<&Value>) {
+    let known = shadows.settings.all().keys();
+    let mut known = known.filter(|known| known.name == id.name && concerns(&id.resource, known));
+    let Some((id, to)) = known.find(|known| shadows.settings.is_bound(known)).zip(to) else {
+        return;
+    };
+    let told = shadows.settings.together(id, to);
+    for one in told.iter().flatten() {
+        let is = if one.metric { "is likely" } else { "should be" };
+        plan.note(format!(
+            "{}={to}: {} {is} {} then ({:.0} %, now {:.0} %; {:.0} cases like it)",
+            id.name,
+            one.name,
+            one.value,
+            one.odds.1 * 100.0,
+            one.odds.0 * 100.0,
+            one.cases
+        ));
+    }
+    if told.is_none_or(|told| told.is_empty()) {
+        plan.note(format!("{}={to}: no evidence that anything else goes with it", id.name));
+    }
 }
 
 /// What was seen of one metric at a change.

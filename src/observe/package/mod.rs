@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod language;
+mod pending;
 
 use std::{
     fs,
@@ -10,6 +11,7 @@ use std::{
 };
 
 pub(super) use self::language::LanguagePackages;
+use self::pending::Pending;
 
 use super::{
     Host, ObserveError, Source,
@@ -47,6 +49,7 @@ pub(super) struct Packages {
     read: Vec<Mark>,
     /// How much was told last.
     told: usize,
+    pending: Pending,
 }
 
 impl Packages {
@@ -57,6 +60,7 @@ impl Packages {
             scope: Scope::new(host, "pkg"),
             read: Vec::new(),
             told: 0,
+            pending: Pending::new(host),
         }
     }
 
@@ -174,6 +178,7 @@ impl Source for Packages {
         let marks: Vec<Mark> = there.iter().map(|(_, _, mark)| *mark).collect();
         if marks == self.read && self.scope.known() {
             self.scope.confirm(now, out);
+            self.pending.read(&marks, now, out);
             return Ok(());
         }
         let mut sheet = self.scope.sheet();

@@ -364,6 +364,20 @@ impl MetricShadow {
         Some(self.recalled.map_or(first, |recalled| recalled.min(first)))
     }
 
+    /// The range that four fifths of what it remembers lie in, by its coarsest grid (two weeks in steps of ten minutes); `None` until that
+    /// is a day.
+    #[must_use]
+    pub fn usual(&self) -> Option<(f64, f64)> {
+        let grid = self.grids.iter().max_by_key(|grid| grid.step)?;
+        let mut values = grid.window.values();
+        values.retain(|value| value.is_finite());
+        if grid.step * (values.len() as i64) < Span::from_days(1) {
+            return None;
+        }
+        values.sort_by(f64::total_cmp);
+        Some((values[values.len() / 10], values[values.len() - 1 - values.len() / 10]))
+    }
+
     /// How often its bands held in the last week.
     #[must_use]
     pub fn held(&self) -> Held {

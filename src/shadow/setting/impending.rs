@@ -15,6 +15,10 @@ pub enum Ground {
     Along,
     /// Most of its peers have left the value that it still has.
     Peers,
+    /// A newer version of the package is there to be installed.
+    Upgrade,
+    /// So it is, by the archive for security.
+    Security,
 }
 
 /// A setting that is about to change.
@@ -34,9 +38,10 @@ pub struct Impending {
     pub due: Timestamp,
     /// Why.
     pub ground: Ground,
-    /// The setting that changed.
+    /// The setting that changed; the scope that told of an upgrade.
     pub other: SeriesId,
-    /// Along: how often it followed the other, of how many changes of that. Peers: how many have moved, of how many.
+    /// Along: how often it followed the other, of how many changes of that. Peers: how many have moved, of how many. Upgrades: how many came in
+    /// time, of how many, fading.
     pub times: (u32, u32),
 }
 
@@ -60,6 +65,8 @@ const WAITS: Span = Span::from_mins(2);
 const FOLLOWS: Span = Span::from_days(1);
 /// How long peers have to follow, and for how long a peer's move counts as one of theirs.
 const PEERS: (Span, Span) = (Span::from_days(7), Span::from_days(14));
+/// How long a pending upgrade has to come.
+const UPGRADES: Span = Span::from_days(7);
 /// Changes of a setting before which nothing can be said to follow them.
 const LEAST: usize = 3;
 /// Nothing less likely is expected.
@@ -74,7 +81,8 @@ impl Expected {
             let (due, true_) = self.proved.get(&ground).copied().unwrap_or_default();
             due >= VOUCHED.0 && true_ >= due * VOUCHED.1
         };
-        self.open.iter().filter(move |one| vouched(one.ground))
+        let likely = |one: &&Impending| one.probability >= LIKELY;
+        self.open.iter().filter(likely).filter(move |one| vouched(one.ground))
     }
 
     /// What is expected since this was last asked.
@@ -127,6 +135,64 @@ impl Expected {
             self.fresh.push(one.clone());
             self.open.push(one);
         }
+    }
+
+    /// Takes what upgrades are pending on `resource` at `at`: by sort, package and architecture (`security:libc6:amd64`) the version. Each is
+    /// expected to come as soon as those of its sort did.
+    pub fn pending<'a>(
+        &mut self,
+        all: &BTreeMap<SeriesId, SettingState>,
+        resource: &ResourceId,
+        upgrades: impl Iterator<Item = (&'a str, &'a Value)>,
+        at: Timestamp,
+    ) {
+        let named = |name: &str| SeriesId::new(resource, name);
+        let other = named("upgrade");
+        let mut still = BTreeSet::new();
+        for (name, version) in upgrades {
+            let Some((sort, package)) = name.split_once(':') else {
+                continue;
+            };
+            let bare = package.rsplit_once(':').map_or(package, |(bare, _)| bare);
+            let ids = [named(&format!("pkg.{bare}")), named(&format!("pkg.{package}"))];
+            let Some((id, state)) = ids.iter().find_map(|id| all.get_key_value(id)) else {
+                continue;
+            };
+            if !state.value.differs(version) {
+                continue;
+            }
+            still.insert(id.clone());
+            if let Some(open) = self.open.iter_mut().find(|open| open.id == *id) {
+                open.expected = Some(version.clone());
+                continue;
+            }
+            let ground = if sort == "security" {
+                Ground::Security
+            } else {
+                Ground::Upgrade
+            };
+            let (due, came) = self.proved.get(&ground).copied().unwrap_or_default();
+            if self.open.len() < MOST {
+                let one = Impending {
+                    id: id.clone(),
+                    now: Some(state.value.clone()),
+                    expected: Some(version.clone()),
+                    // A uniform prior of how many come in time.
+                    probability: (came + 1.0) / (due + 2.0),
+                    since: at,
+                    due: at + UPGRADES,
+                    ground,
+                    other: other.clone(),
+                    times: (came.round() as u32, due.round() as u32),
+                };
+                self.fresh.push(one.clone());
+                self.open.push(one);
+            }
+        }
+        // What is no longer pending and was not installed was taken back.
+        let upgrade = |one: &Impending| matches!(one.ground, Ground::Upgrade | Ground::Security);
+        self.open
+            .retain(|one| !upgrade(one) || one.id.resource != *resource || still.contains(&one.id));
     }
 
     /// What followed the changes of this setting before, and has not yet.

@@ -7,6 +7,7 @@ mod outlook;
 mod stream;
 #[cfg(test)]
 mod tests;
+mod together;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,6 +20,7 @@ use self::learned::{Learner, Next};
 pub use self::{
     impending::{Ground, Impending},
     outlook::{Outlook, PeerValue},
+    together::{Stands, Together},
 };
 use crate::domain::{ResourceId, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value};
 
@@ -68,6 +70,12 @@ pub struct SettingShadow {
     unlearnt: u8,
     #[serde(default)]
     expected: impending::Expected,
+    /// The settings that stand with any other, by key.
+    #[serde(skip)]
+    bound: BTreeMap<u64, SeriesId>,
+    /// Up to when metrics were looked at for their regimes.
+    #[serde(default)]
+    looked: Option<Timestamp>,
 }
 
 /// Whether two values, present or not, mean the same.
@@ -84,6 +92,8 @@ impl SettingShadow {
     pub const CHANGES: usize = 10_000;
     /// After so long a change is no longer undone but changed anew.
     pub const UNDONE_WITHIN: Span = Span::from_days(14);
+    /// The scope that tells no settings but which upgrades of packages are pending.
+    const UPGRADES: &'static str = "upgrade";
     /// Texts that the models may hold; beyond that they are learnt anew from the changes kept.
     const TEXTS: usize = 1_000_000;
 
@@ -92,6 +102,15 @@ impl SettingShadow {
     /// The first snapshot of a scope makes no changes. A later one that lacks a setting reports it gone.
     pub fn snapshot(&mut self, snapshot: &SettingSnapshot) -> Vec<SettingChange> {
         self.learn_what_was();
+        if &*snapshot.scope == Self::UPGRADES {
+            let told = snapshot.settings.iter().flatten();
+            let upgrades = told.filter_map(|(name, version)| Some((name.split_once('.')?.1, version)));
+            if snapshot.settings.is_some() {
+                self.expected
+                    .pending(&self.all, &snapshot.resource, upgrades, snapshot.at);
+            }
+            return Vec::new();
+        }
         let scope = SeriesId {
             resource: snapshot.resource.clone(),
             name: snapshot.scope.clone(),
@@ -302,12 +321,15 @@ impl SettingShadow {
         let new_past = self.unlearnt == 0 && self.past_waits;
         if new_past || self.learner.texts() > Self::TEXTS {
             self.past_waits = false;
-            self.learner = history::learn(&self.all, &self.changes);
+            let mut learner = history::learn(&self.all, &self.changes);
+            learner.carry(&mut self.learner);
+            self.learner = learner;
         }
         self.learn_what_was();
         self.expected.look(&self.all, &self.changes, now);
         self.learner.pass(stream::days(now));
         self.learner.refit();
+        self.stand(now);
     }
 
     /// Settings that are about to change because others did, as far as such expectations have proved good.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Next, SettingShadow, SettingState, stream};
+use super::{Next, SettingShadow, SettingState, Stands, stream};
 use crate::domain::{ResourceId, SeriesId, Timestamp, Value};
 
 /// What a setting will be, and what others like it are.
@@ -20,6 +20,9 @@ pub struct Outlook {
     pub others: u32,
     /// What the others hold, the commonest first.
     pub peers: Vec<PeerValue>,
+    /// What it should be by what it stands with, where anything speaks of that.
+    #[serde(default)]
+    pub should: Option<Stands>,
 }
 
 /// A value that others like a setting hold.
@@ -78,6 +81,7 @@ impl SettingShadow {
             _ => {}
         }
         self.look_at_peers(id, key, state, &mut outlook);
+        outlook.should = self.stands(id);
         Some(outlook)
     }
 

@@ -384,3 +384,55 @@ proptest! {
         prop_assert_eq!(stored.hazard(&id, now, DAY), shadow.hazard(&id, now, DAY));
     }
 }
+
+/// A host with ten packages, of which an upgrade is pending each month and comes two days later, as often as `comes` says.
+fn upgraded(comes: impl Fn(i64) -> bool) -> SettingShadow {
+    let mut shadow = SettingShadow::default();
+    let versions = |month: i64| (0..10).map(move |n| (format!("pkg.p{n}:amd64"), format!("1.0.{month}")));
+    let told = |shadow: &mut SettingShadow, scope: &str, at, settings: &[(String, String)]| {
+        let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
+        shadow.snapshot(&snapshot(scope, at, &settings))
+    };
+    told(&mut shadow, "pkg", start(), &versions(0).collect::<Vec<_>>());
+    for month in 1..=4 {
+        let at = start() + DAY * 30 * month;
+        let pending: Vec<(String, String)> = versions(month)
+            .map(|(name, version)| (name.replace("pkg.", "upgrade.security:"), version))
+            .collect();
+        assert_eq!(told(&mut shadow, "upgrade", at, &pending), []);
+        shadow.settle(at);
+        if month < 4 && comes(month) {
+            told(&mut shadow, "pkg", at + DAY * 2, &versions(month).collect::<Vec<_>>());
+        }
+        shadow.settle(at + MINUTE);
+        if month < 4 {
+            shadow.settle(at + DAY * 8);
+        }
+    }
+    shadow
+}
+
+#[test]
+fn a_pending_upgrade_is_expected_once_such_have_come() {
+    let shadow = upgraded(|_| true);
+    let one = shadow.impending().find(|one| one.id == id("pkg.p3:amd64")).unwrap();
+    assert_eq!(
+        (one.ground, &one.expected),
+        (Ground::Security, &Some(Value::infer("1.0.4")))
+    );
+    assert!(one.probability > 0.9 && one.due > one.since, "{one:?}");
+    assert_eq!(shadow.impending().count(), 10);
+    assert!(shadow.all().keys().all(|id| !id.name.starts_with("upgrade")));
+}
+
+#[test]
+fn upgrades_that_nobody_installs_are_not_told_of() {
+    assert_eq!(upgraded(|_| false).impending().count(), 0);
+    let mut shadow = upgraded(|_| true);
+    shadow.snapshot(&snapshot(
+        "upgrade",
+        start() + DAY * 121,
+        &[("upgrade.security:p3:amd64", "1.0.4")],
+    ));
+    assert_eq!(shadow.impending().count(), 1);
+}

@@ -1,6 +1,6 @@
 //! What a console asks of the models, as known now: nothing is learnt by asking, and no time passes.
 
-use super::{Class, Learner, Next, hazard::Hazard, records::Sort, table, undone::Reason};
+use super::{Class, Learner, Next, Regime, Should, Would, hazard::Hazard, records::Sort, table, undone::Reason};
 
 /// Values that the settings like one hold.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -115,7 +115,7 @@ impl Learner {
             }
             Class::Text | Class::Secret | Class::Hash | Class::Null => 1.0,
             _ => {
-                let known = self.values.next(&self.table, number, at);
+                let known = self.next_values(number, at);
                 let rest = (1.0 - known.iter().map(|(_, odds)| odds).sum::<f64>()).max(0.0);
                 let new = table::bare(new);
                 let mine = known.iter().find(|(value, _)| value == new);
@@ -137,7 +137,7 @@ impl Learner {
                 Class::Text | Class::Secret | Class::Hash | Class::Null | Class::List
             )
         });
-        told.map_or_else(Vec::new, |number| self.values.next(&self.table, number, at))
+        told.map_or_else(Vec::new, |number| self.next_values(number, at))
     }
 
     /// The 80 % interval of a number, or which way a list goes, if it changes at `at`; `None` of anything else.
@@ -193,5 +193,38 @@ impl Learner {
     #[must_use]
     pub fn undone_by(&self, days: f64) -> f64 {
         self.undone.by(days)
+    }
+
+    /// Learns which settings of a host stand together, where enough was seen since; tells whether it did.
+    pub fn stand(&mut self, at: f64) -> bool {
+        self.belongs.fit(&self.table, true, at)
+    }
+
+    /// Takes the regime of a metric of a host from `at` (days) on.
+    pub fn regime(&mut self, host: &str, metric: &str, regime: Regime, at: f64) {
+        self.belongs.regime(host, metric, regime, at);
+    }
+
+    /// Takes over from one that learnt before what no edit tells.
+    pub fn carry(&mut self, before: &mut Self) {
+        self.belongs.carry(&mut before.belongs);
+    }
+
+    /// The keys of the settings that stand with any other.
+    #[must_use]
+    pub fn bound(&self) -> Vec<u64> {
+        self.belongs.keys(&self.table)
+    }
+
+    /// What the setting `key` should be by what it stands with; `None` where nothing speaks of it.
+    #[must_use]
+    pub fn should(&self, key: u64) -> Option<Should> {
+        self.belongs.should(&self.table, self.alive(key)?)
+    }
+
+    /// What else should be, were the setting `key` set to `new`; `None` where that was never seen among what it stands with.
+    #[must_use]
+    pub fn would(&self, key: u64, new: &str) -> Option<Vec<Would>> {
+        self.belongs.would(&self.table, self.alive(key)?, table::bare(new))
     }
 }

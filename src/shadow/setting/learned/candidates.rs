@@ -48,9 +48,10 @@ impl Pieces {
         }
     }
 
-    /// The values `number` may take at `at`, with what speaks for each.
+    /// The values `number` may take at `at`, with what speaks for each; `stands` are those that it should have by what it stands with, as
+    /// names, and how likely so.
     #[must_use]
-    pub fn candidates(&self, table: &Table, number: u32, at: f64) -> Vec<Candidate> {
+    pub fn candidates(&self, table: &Table, number: u32, at: f64, stands: &[(u32, f32)]) -> Vec<Candidate> {
         let setting = &table.settings[number as usize];
         let name = |value: u32| table.names.text(value);
         let current = name(setting.bare);
@@ -59,6 +60,9 @@ impl Pieces {
         let running = table.commit.at == at && self.number == table.commit.number;
         if running {
             self.look_at_commit(table, setting, &mut pool);
+        }
+        for (value, odds) in stands {
+            pool.clue(name(*value), Clue::Belongs, *odds);
         }
         for (k, (from, to)) in self.lately.iter().rev().enumerate() {
             if let Some(value) = replaced(current, from, to) {

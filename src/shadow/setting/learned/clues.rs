@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 /// Features of a candidate.
-pub const WIDTH: usize = 44;
+pub const WIDTH: usize = 45;
 /// Most candidates of one setting.
 const MOST: usize = 64;
 
@@ -108,6 +108,8 @@ pub enum Clue {
     Round,
     /// The other truth.
     Flip,
+    /// P(it), by the network of what stands together.
+    Belongs,
 }
 
 /// The candidates gathered so far.

@@ -407,8 +407,8 @@ impl Hazard {
     }
 }
 
-/// The logarithm of the gamma function, for 1 and above (Stirling's series after a shift by eight).
-fn ln_gamma(x: f64) -> f64 {
+/// The logarithm of the gamma function, above 0 (Stirling's series after a shift by eight).
+pub fn ln_gamma(x: f64) -> f64 {
     let shift: f64 = (0..8).map(|k| (x + f64::from(k)).ln()).sum();
     let x = x + 8.0;
     (x - 0.5) * x.ln() - x + 0.5 * std::f64::consts::TAU.ln() + 1.0 / (12.0 * x) - shift

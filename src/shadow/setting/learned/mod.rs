@@ -3,6 +3,7 @@
 //! Every model learns within the stream it reads, from answers whose time has come, and bounds what it keeps.
 
 mod ask;
+mod belongs;
 mod boost;
 mod bumps;
 mod candidates;
@@ -13,6 +14,7 @@ mod hazard;
 mod lists;
 mod logistic;
 mod names;
+mod network;
 mod numbers;
 mod pairs;
 mod records;
@@ -28,11 +30,14 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     ask::Held,
+    belongs::{Regime, Should, Which, Would},
     edit::{Class, Edit, Op, Place},
     tracking::Tracker,
     undone::Reason,
 };
-use self::{hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues};
+use self::{
+    belongs::Belongs, hazard::Hazard, lists::Lists, numbers::Steps, table::Table, undone::Undone, values::NextValues,
+};
 
 /// The number a text is, if it is a finite one.
 fn number_of(text: &str) -> Option<f64> {
@@ -60,6 +65,8 @@ pub struct Learner {
     lists: Lists,
     values: NextValues,
     steps: Steps,
+    #[serde(default)]
+    belongs: Belongs,
 }
 
 /// What a setting that changes now is expected to become.
@@ -93,6 +100,7 @@ impl Learner {
             }
         }
         let outcome = self.table.observe(key, place, edit);
+        self.belongs.observe();
         self.undone.observe(&mut self.table, &outcome, at);
         if let Some(way) = went {
             self.table.went(outcome.setting, way);
@@ -117,11 +125,12 @@ impl Learner {
         if class == Class::Number
             && let (Some(old), Some(new)) = (number_of(&old), number_of(bare))
         {
-            let candidates = self.values.next(&self.table, number, at);
+            let candidates = self.next_values(number, at);
             let interval = self.steps.interval(old, &candidates);
             self.steps.learn(old, new, interval);
         }
-        self.values.learn(&self.table, number, at, bare);
+        let stands = self.belongs.speaks_for(&self.table, number);
+        self.values.learn(&self.table, number, at, &stands, bare);
     }
 
     /// Lets time pass until `at`, days since 1970; gives back the time that is reckoned with.
@@ -138,6 +147,7 @@ impl Learner {
     pub fn changes(&mut self, at: f64) -> Vec<(u64, f64)> {
         let at = self.pass(at);
         self.hazard.fit();
+        self.belongs.fit(&self.table, false, at);
         let all = self.hazard.all(&self.table, at);
         all.into_iter()
             .map(|(place, odds)| (self.table.settings[place as usize].key, odds))
@@ -158,16 +168,21 @@ impl Learner {
         }
     }
 
+    fn next_values(&self, number: u32, at: f64) -> Vec<(String, f64)> {
+        let stands = self.belongs.speaks_for(&self.table, number);
+        self.values.next(&self.table, number, at, &stands)
+    }
+
     fn next_of(&self, number: u32, class: Class, at: f64) -> Next {
         match class {
             Class::List => Next::Ways(self.lists.ways(&self.table, number, at)),
             Class::Number => {
-                let candidates = self.values.next(&self.table, number, at);
+                let candidates = self.next_values(number, at);
                 let old = self.table.names.text(self.table.settings[number as usize].bare);
                 let (low, high) = self.steps.interval(number_of(old).unwrap_or(0.0), &candidates);
                 Next::Interval(low, high)
             }
-            _ => Next::Values(self.values.next(&self.table, number, at)),
+            _ => Next::Values(self.next_values(number, at)),
         }
     }
 

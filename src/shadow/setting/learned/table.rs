@@ -103,6 +103,13 @@ impl Table {
         self.group_of.get(&(Sort::Resource as u8, name, 0)).copied()
     }
 
+    /// The group of a folder, by its name: of a host, whose scopes are its resources.
+    #[must_use]
+    pub fn folder(&self, name: &str) -> Option<u32> {
+        let name = self.names.known(name)?;
+        self.group_of.get(&(Sort::Folder as u8, name, 0)).copied()
+    }
+
     /// The group of a setting.
     #[must_use]
     pub fn group(&self, setting: &Setting, sort: Sort) -> &Group {

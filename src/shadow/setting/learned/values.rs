@@ -15,8 +15,21 @@ use super::{
 pub struct NextValues {
     pieces: Pieces,
     /// By class of class: weights, and the sums of their squared slopes.
+    #[serde(deserialize_with = "widened")]
     weights: [Vec<f32>; 3],
+    #[serde(deserialize_with = "widened")]
     slopes: [Vec<f32>; 3],
+}
+
+/// Weights of before there were as many clues: the new ones begin as they do, before the last weight, which is no clue's.
+fn widened<'de, D: serde::Deserializer<'de>>(from: D) -> Result<[Vec<f32>; 3], D::Error> {
+    let mut all = <[Vec<f32>; 3]>::deserialize(from)?;
+    for weights in &mut all {
+        let last = weights.pop().unwrap_or(1.0);
+        weights.resize(WIDTH, 1.0);
+        weights.push(last);
+    }
+    Ok(all)
 }
 
 impl Default for NextValues {
@@ -55,9 +68,10 @@ fn sort(class: Class) -> usize {
 
 impl NextValues {
     /// The candidates for the next value of `number` with their probabilities, likeliest first; what is missing to 1 is any other value.
+    /// `stands` are values it should have by what it stands with, as names, and how likely so.
     #[must_use]
-    pub fn next(&self, table: &Table, number: u32, at: f64) -> Vec<(String, f64)> {
-        let candidates = self.pieces.candidates(table, number, at);
+    pub fn next(&self, table: &Table, number: u32, at: f64, stands: &[(u32, f32)]) -> Vec<(String, f64)> {
+        let candidates = self.pieces.candidates(table, number, at, stands);
         let odds = self.odds(table, number, &candidates);
         let mut next: Vec<(String, f64)> = candidates
             .into_iter()
@@ -89,8 +103,8 @@ impl NextValues {
     }
 
     /// Learns from a change to `new` (bare) before the table takes it.
-    pub fn learn(&mut self, table: &Table, number: u32, at: f64, new: &str) {
-        let candidates = self.pieces.candidates(table, number, at);
+    pub fn learn(&mut self, table: &Table, number: u32, at: f64, stands: &[(u32, f32)], new: &str) {
+        let candidates = self.pieces.candidates(table, number, at, stands);
         let odds = self.odds(table, number, &candidates);
         let right = candidates.iter().position(|candidate| candidate.value == new);
         let sort = sort(table.settings[number as usize].class);

@@ -251,6 +251,9 @@ fn told(
         if let Some(peers) = row.outlook.as_ref().and_then(|outlook| words::peers(outlook, now)) {
             say("PEERS", &peers, 2);
         }
+        if let Some(stands) = row.outlook.as_ref().and_then(|outlook| words::stands(outlook)) {
+            say("WITH", &stands, 2);
+        }
     }
     for finding in findings(state, id).take(2) {
         say("FINDING", &format!("{}: {}", finding.mark, finding.summary), 2);

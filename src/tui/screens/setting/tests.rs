@@ -5,7 +5,7 @@ use crossterm::event::KeyCode;
 use super::*;
 use crate::{
     domain::ResourceId,
-    shadow::{Outlook, PeerValue, Undoing},
+    shadow::{Outlook, PeerValue, Stands, Undoing},
     tui::{
         fixture::{self, at, id, key},
         look::Charset,
@@ -78,6 +78,12 @@ fn page(width: u16, height: u16) -> State {
             count: 1,
             first: Some((ResourceId::new("host", "db-02"), at("08:30:00"))),
         }],
+        should: Some(Stands {
+            values: vec![(Value::infer("8GB"), 0.91)],
+            now: 0.05,
+            because: vec![("pg.work_mem".into(), "64MB".into(), 3.1)],
+            cases: 12.0,
+        }),
         ..Outlook::default()
     }));
     snapshot.settings = rows.into();

@@ -81,6 +81,29 @@ pub(in crate::tui::screens) fn peers(outlook: &Outlook, now: Timestamp) -> Optio
     (outlook.others > 0 && !values.is_empty()).then(|| format!("{} others: {}", outlook.others, values.join(", ")))
 }
 
+/// `10 by what it stands with: 96 % (12 cases), as it is 3.0 %; by sysctl.vm.dirty_ratio 5`; `None` where nothing speaks of it.
+pub(super) fn stands(outlook: &Outlook) -> Option<String> {
+    let should = outlook.should.as_ref()?;
+    let (value, odds) = should.values.first()?;
+    let because: Vec<String> = should
+        .because
+        .iter()
+        .map(|(name, value, _)| format!("{name} {}", cut(value, VALUE)))
+        .collect();
+    let by = if because.is_empty() {
+        String::new()
+    } else {
+        format!("; by {}", because.join(", "))
+    };
+    Some(format!(
+        "{} by what it stands with: {} ({:.0} cases), as it is {}{by}",
+        cut(&value.to_string(), VALUE),
+        percent(f64::from(*odds)),
+        should.cases,
+        percent(f64::from(should.now))
+    ))
+}
+
 /// `: the record of who did it +12 %`; empty without reasons.
 pub(in crate::tui::screens) fn because(undoing: &Undoing) -> String {
     let reasons: Vec<String> = undoing

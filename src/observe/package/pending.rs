@@ -1,0 +1,177 @@
+//! Upgrades that are pending, as the lists say that apt, dnf or apk fetched last; nothing is fetched for it.
+
+use std::{fs, path::PathBuf};
+
+use crate::{
+    domain::{Batch, Timestamp, Value, Version},
+    observe::{
+        Host, ObserveError,
+        child::ask,
+        file::{Mark, mark},
+        scope::{Scope, Sheet},
+    },
+};
+
+/// Where fetched lists lie, who reads them, and what makes of its answer.
+const LISTS: [(&str, &str, &[&str], fn(&str, &mut Sheet)); 3] = [
+    ("var/lib/apt/lists", "apt-get", &["-s", "-q", "dist-upgrade"], put_apt),
+    ("var/cache/dnf", "dnf", &["-C", "-q", "check-update"], put_dnf),
+    ("var/cache/apk", "apk", &["version", "-l", "<"], put_apk),
+];
+
+/// Asks which upgrades are pending when lists or packages changed. It tells a scope of its own, of which the shadow expects the packages
+/// to follow: `upgrade.security:NAME:ARCHITECTURE` or `upgrade.usual:NAME:ARCHITECTURE` and the version.
+pub(super) struct Pending {
+    root: PathBuf,
+    scope: Scope,
+    read: Option<Vec<Mark>>,
+}
+
+impl Pending {
+    pub(super) fn new(host: &Host) -> Self {
+        Self {
+            root: host.root.clone(),
+            scope: Scope::new(host, "upgrade"),
+            read: None,
+        }
+    }
+
+    /// Tells what is pending where the lists, or the `databases` of packages, are not as they were. A manager that does not answer is asked
+    /// again once they change.
+    pub(super) fn read(&mut self, databases: &[Mark], now: Timestamp, out: &mut Batch) {
+        // The managers speak of the host that runs them.
+        if self.root.as_os_str() != "/" {
+            return;
+        }
+        let there = LISTS
+            .iter()
+            .filter_map(|list| Some((list, fs::metadata(self.root.join(list.0)).ok()?)));
+        let (lists, metas): (Vec<_>, Vec<_>) = there.unzip();
+        let marks: Vec<Mark> = metas.iter().map(mark).chain(databases.iter().copied()).collect();
+        if lists.is_empty() || self.read.as_ref() == Some(&marks) {
+            return;
+        }
+        self.read = Some(marks);
+        let mut sheet = self.scope.sheet();
+        let mut answered = false;
+        for (_, program, args, put) in lists {
+            match ask(program, args) {
+                Ok(told) => {
+                    answered = true;
+                    put(&String::from_utf8_lossy(&told), &mut sheet);
+                }
+                Err(ObserveError::Absent { .. }) => {}
+                Err(_) => return,
+            }
+        }
+        if answered {
+            self.scope.tell(now, sheet, out);
+        }
+    }
+}
+
+fn put(sheet: &mut Sheet, security: bool, name: &str, version: &str) {
+    let sort = if security { "security" } else { "usual" };
+    sheet.put(&format!("{sort}:{name}"), Value::Version(Version::new(version)));
+}
+
+/// apt-get(8), simulating: `Inst NAME [OLD] (NEW ARCHIVE, ARCHIVE [ARCHITECTURE])`; what is new has no `[OLD]`.
+fn put_apt(text: &str, sheet: &mut Sheet) {
+    for line in text.lines() {
+        let Some((name, rest)) = line.strip_prefix("Inst ").and_then(|rest| rest.split_once(" [")) else {
+            continue;
+        };
+        let Some((version, archives)) = rest
+            .split_once("] (")
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .and_then(|(told, _)| told.split_once(' '))
+        else {
+            continue;
+        };
+        let (archives, arch) = archives.rsplit_once(" [").unwrap_or((archives, ""));
+        let name = name.split(':').next().unwrap_or(name);
+        let security = archives.to_ascii_lowercase().contains("security");
+        put(
+            sheet,
+            security,
+            &format!("{name}:{}", arch.trim_end_matches(']')),
+            version,
+        );
+    }
+}
+
+/// dnf(8): `NAME.ARCHITECTURE VERSION REPOSITORY`, before what is obsoleted.
+fn put_dnf(text: &str, sheet: &mut Sheet) {
+    for line in text.lines().take_while(|line| !line.starts_with("Obsoleting")) {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        if let [name, version, repository] = words[..]
+            && let Some((name, arch)) = name.rsplit_once('.')
+        {
+            let version = version.strip_prefix("0:").unwrap_or(version);
+            put(
+                sheet,
+                repository.contains("security"),
+                &format!("{name}:{arch}"),
+                version,
+            );
+        }
+    }
+}
+
+/// apk(8): `NAME-VERSION-rRELEASE < NEW`.
+fn put_apk(text: &str, sheet: &mut Sheet) {
+    for line in text.lines() {
+        let words: Vec<&str> = line.split_ascii_whitespace().collect();
+        if let [full, "<", version] = words[..]
+            && let [_, _, name] = full.rsplitn(3, '-').collect::<Vec<_>>()[..]
+        {
+            put(sheet, false, &format!("{name}:"), version);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::observe::fixture::Tree;
+
+    fn told(put: fn(&str, &mut Sheet), text: &str) -> Vec<(String, String)> {
+        let tree = Tree::new();
+        let mut sheet = Scope::new(&tree.host(), "upgrade").sheet();
+        put(text, &mut sheet);
+        let (mut scope, mut batch) = (Scope::new(&tree.host(), "upgrade"), Batch::default());
+        scope.tell(Timestamp::from_secs(0), sheet, &mut batch);
+        let settings = batch.snapshots.remove(0).settings.unwrap();
+        settings
+            .into_iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect()
+    }
+
+    #[test]
+    fn what_each_manager_says_is_understood() {
+        let pair = |name: &str, version: &str| (name.to_owned(), version.to_owned());
+        let apt = "Reading package lists...\nInst bash [5.2.15-2+b8] (5.2.15-2+b13 Debian:12.15/oldstable [amd64])\n\
+            Inst libgcrypt20 [1.10.1-3] (1.10.1-3+deb12u1 Debian:12.15/oldstable, Debian-Security:12/oldstable-security [amd64]) []\n\
+            Inst linux-image-new (6.1 Debian:12/stable [amd64])\nConf bash (5.2.15-2+b13 Debian:12.15/oldstable [amd64])\nInst [\n";
+        assert_eq!(
+            told(put_apt, apt),
+            [
+                pair("upgrade.security:libgcrypt20:amd64", "1.10.1-3+deb12u1"),
+                pair("upgrade.usual:bash:amd64", "5.2.15-2+b13")
+            ]
+        );
+        let dnf = "\nbash.x86_64   5.2.26-4.fc40   updates\nObsoleting Packages\nold.noarch 1 x\n";
+        assert_eq!(told(put_dnf, dnf), [pair("upgrade.usual:bash:x86_64", "5.2.26-4.fc40")]);
+        let apk = "Installed:                                Available:\nmusl-utils-1.2.4-r1      < 1.2.4-r2\n";
+        assert_eq!(told(put_apk, apk), [pair("upgrade.usual:musl-utils:", "1.2.4-r2")]);
+    }
+
+    #[test]
+    fn another_tree_than_this_host_is_not_asked_about() {
+        let (tree, mut batch) = (Tree::new(), Batch::default());
+        tree.write("var/lib/apt/lists/x", "");
+        Pending::new(&tree.host()).read(&[], Timestamp::from_secs(0), &mut batch);
+        assert!(batch.snapshots.is_empty());
+    }
+}
