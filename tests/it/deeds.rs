@@ -246,10 +246,10 @@ fn a_changed_parameter_with_its_file_is_one_deed() {
 fn an_edited_file_is_a_deed_without_a_cause_where_nobody_saw_one() {
     let mut real = real();
     real.settings
-        .insert("etc.ssh/sshd_config:PermitRootLogin".into(), Value::Bool(false));
+        .insert("etc.ssh/sshd_config:PermitRootLogin".into(), Value::infer("no"));
     calm(&mut real, 30);
     real.settings
-        .insert("etc.ssh/sshd_config:PermitRootLogin".into(), Value::Bool(true));
+        .insert("etc.ssh/sshd_config:PermitRootLogin".into(), Value::infer("yes"));
     real.events
         .push(event(real.now, EventKind::Log, "something else entirely"));
     calm(&mut real, 2);
