@@ -50,13 +50,14 @@ impl Quiet {
     /// Reads that lie there at most; every group reads once or twice between two readings of the metrics.
     const MOST: usize = 64;
 
-    fn lay(&self, read: Read) -> Result<(), Read> {
+    /// Lays `read` there; gives back one that told something, or finds no room.
+    fn lay(&self, read: Read) -> Option<Read> {
         match self.0.lock() {
-            Ok(mut lie) if lie.len() < Self::MOST => {
+            Ok(mut lie) if read.batch.is_empty() && lie.len() < Self::MOST => {
                 lie.push(read);
-                Ok(())
+                None
             }
-            _ => Err(read),
+            _ => Some(read),
         }
     }
 
@@ -276,13 +277,9 @@ impl Reader {
                 if self.due().is_none_or(|due| due > now) {
                     continue;
                 }
-                let mut read = self.read(now);
-                if read.batch.is_empty() {
-                    match quiet.lay(read) {
-                        Ok(()) => continue,
-                        Err(back) => read = back,
-                    }
-                }
+                let Some(read) = quiet.lay(self.read(now)) else {
+                    continue;
+                };
                 if into.blocking_send(read).is_err() {
                     return;
                 }
@@ -406,6 +403,50 @@ mod tests {
         let read = reader.read(at(8));
         assert_eq!(read.batch.metrics[0].cadence, Span::from_secs(8));
         assert_eq!((read.rows[0].every, &*read.rows[0].why), (Span::from_secs(8), "rarer"));
+    }
+
+    #[test]
+    fn a_reading_without_news_lies_quiet_and_one_with_news_does_not() {
+        let read = |events: usize| Read {
+            batch: Batch {
+                events: (0..events)
+                    .map(|_| crate::domain::Event {
+                        at: Timestamp(0),
+                        resource: crate::domain::ResourceId::new("host", "a"),
+                        kind: crate::domain::EventKind::Log,
+                        what: "x".into(),
+                        who: None,
+                        backfilled: false,
+                    })
+                    .collect(),
+                ..Batch::default()
+            },
+            rows: Vec::new(),
+            measured: Vec::new(),
+            scopes: Vec::new(),
+            at: Timestamp(0),
+            last: false,
+            joins: true,
+        };
+        let quiet = Quiet::default();
+        assert!(quiet.lay(read(1)).is_some());
+        assert!((0..Quiet::MOST).all(|_| quiet.lay(read(0)).is_none()));
+        assert!(quiet.lay(read(0)).is_some(), "there is no more room");
+        assert_eq!((quiet.take().len(), quiet.take().len()), (Quiet::MOST, 0));
+    }
+
+    #[test]
+    fn a_group_that_joins_is_read_a_moment_before_the_grid() {
+        let group = Group {
+            name: "scripted",
+            sources: vec![Box::new(Scripted(vec![Ok(()), Ok(())]))],
+        };
+        let mut reader = Reader::new(group, &[], Timestamp::from_secs(100)).ahead_of(Span::from_secs(2));
+        assert!(reader.read(Timestamp::from_secs(100)).joins);
+        let next = Timestamp::from_secs(102) - AHEAD;
+        assert_eq!(reader.due(), Some(next));
+        reader.read(next);
+        assert_eq!(reader.due(), Some(next + Span::from_secs(2)));
     }
 
     #[test]
