@@ -3,7 +3,7 @@
 use std::{fs, path::PathBuf};
 
 use crate::{
-    domain::{Batch, Timestamp, Value, Version},
+    domain::{Batch, Span, Timestamp, Value, Version},
     observe::{
         Host, ObserveError,
         child::ask,
@@ -24,20 +24,25 @@ const LISTS: [(&str, &str, &[&str], fn(&str, &mut Sheet)); 3] = [
 pub(super) struct Pending {
     root: PathBuf,
     scope: Scope,
-    read: Option<Vec<Mark>>,
+    /// The lists and databases as they were found last, since when they are so, and whether it was asked since.
+    found: Option<(Vec<Mark>, Timestamp, bool)>,
 }
 
 impl Pending {
+    /// How long nothing must have changed: apt takes seconds to work it out, which is not asked for at each package of an upgrade, nor by
+    /// who only has a look.
+    const SETTLED: Span = Span::from_mins(10);
+
     pub(super) fn new(host: &Host) -> Self {
         Self {
             root: host.root.clone(),
             scope: Scope::new(host, "upgrade"),
-            read: None,
+            found: None,
         }
     }
 
-    /// Tells what is pending where the lists, or the `databases` of packages, are not as they were. A manager that does not answer is asked
-    /// again once they change.
+    /// Tells what is pending once the lists and the `databases` of packages, which were not as they were, have settled. A manager that does
+    /// not answer is asked again once they change.
     pub(super) fn read(&mut self, databases: &[Mark], now: Timestamp, out: &mut Batch) {
         // The managers speak of the host that runs them.
         if self.root.as_os_str() != "/" {
@@ -48,14 +53,15 @@ impl Pending {
             .filter_map(|list| Some((list, fs::metadata(self.root.join(list.0)).ok()?)));
         let (lists, metas): (Vec<_>, Vec<_>) = there.unzip();
         let marks: Vec<Mark> = metas.iter().map(mark).chain(databases.iter().copied()).collect();
-        if lists.is_empty() || self.read.as_ref() == Some(&marks) {
+        if lists.is_empty() || !self.settled(marks, now) {
             return;
         }
-        self.read = Some(marks);
         let mut sheet = self.scope.sheet();
         let mut answered = false;
         for (_, program, args, put) in lists {
-            match ask(program, args) {
+            // With the least priority: nothing waits for it.
+            let args: Vec<&str> = ["-n", "19", program].iter().chain(args).copied().collect();
+            match ask("nice", &args) {
                 Ok(told) => {
                     answered = true;
                     put(&String::from_utf8_lossy(&told), &mut sheet);
@@ -66,6 +72,19 @@ impl Pending {
         }
         if answered {
             self.scope.tell(now, sheet, out);
+        }
+    }
+
+    /// Whether it is to be asked now: nothing is otherwise than it was for some time, and it was not asked since.
+    fn settled(&mut self, marks: Vec<Mark>, now: Timestamp) -> bool {
+        match &mut self.found {
+            Some((found, since, asked)) if *found == marks && *since <= now => {
+                !std::mem::replace(asked, *asked || now - *since >= Self::SETTLED) && *asked
+            }
+            _ => {
+                self.found = Some((marks, now, false));
+                false
+            }
         }
     }
 }
@@ -165,6 +184,29 @@ mod tests {
         assert_eq!(told(put_dnf, dnf), [pair("upgrade.usual:bash:x86_64", "5.2.26-4.fc40")]);
         let apk = "Installed:                                Available:\nmusl-utils-1.2.4-r1      < 1.2.4-r2\n";
         assert_eq!(told(put_apk, apk), [pair("upgrade.usual:musl-utils:", "1.2.4-r2")]);
+    }
+
+    #[test]
+    fn it_is_asked_once_things_have_settled() {
+        let mut pending = Pending::new(&Tree::new().host());
+        let at = |minute: i64| Timestamp::from_secs(60 * minute);
+        let mark = |bytes: &str| {
+            let tree = Tree::new();
+            tree.write("list", bytes);
+            vec![mark(&fs::metadata(tree.host().root.join("list")).unwrap())]
+        };
+        let (old, new) = (mark("old"), mark("newer"));
+        let asked: Vec<bool> = (0..30)
+            .map(|minute| pending.settled(if minute < 15 { old.clone() } else { new.clone() }, at(minute)))
+            .collect();
+        let times: Vec<usize> = (0..30).filter(|minute| asked[*minute]).collect();
+        assert_eq!(times, [10, 25]);
+        // A clock that was set back begins anew.
+        assert!(
+            !pending.settled(new.clone(), at(0))
+                && !pending.settled(new.clone(), at(9))
+                && pending.settled(new, at(10))
+        );
     }
 
     #[test]
