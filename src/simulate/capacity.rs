@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     domain::{Capacity, Evidence, ResourceId, SeriesId, Timestamp, matches},
-    shadow::{Metric, Shadows},
+    shadow::Shadows,
 };
 
 /// Busy share from which the demand is not seen, only that it is at least so much.
@@ -25,7 +25,7 @@ pub(super) fn plan(
     let share = 1.0 / factor;
     let mut touched = false;
     let here = shadows.metrics.iter().filter(|(id, _)| concerns(resource, id));
-    for (id, metric) in here {
+    for (id, _) in here {
         let law = match what {
             Capacity::Cpu => cpu(shadows, id, share, plan.times_the_load()),
             Capacity::Memory => memory(id, share),
@@ -35,7 +35,7 @@ pub(super) fn plan(
         if let Some(law) = law {
             touched = true;
             plan.add(id, law, Evidence::Identity, from);
-            saturated(plan, id, metric);
+            saturated(plan, shadows, id);
         }
     }
     match what {
@@ -119,8 +119,11 @@ pub(super) fn level(shadows: &Shadows, beside: &SeriesId, name: &str) -> Option<
 }
 
 /// At the ceiling the demand is not seen, only that it is at least so much.
-fn saturated(plan: &mut Plan, id: &SeriesId, metric: &Metric) {
-    if id.name.ends_with("busy_pct") && metric.newest().is_some_and(|seen| seen.value > 95.0) {
+fn saturated(plan: &mut Plan, shadows: &Shadows, id: &SeriesId) {
+    let newest = shadows.metrics.get(id).and_then(|metric| metric.newest());
+    let high = |value: f64| value >= 100.0 * CEILING;
+    let seen = newest.is_some_and(|seen| high(seen.value)) || level(shadows, id, &id.name).is_some_and(high);
+    if id.name.ends_with("busy_pct") && seen {
         plan.note(format!(
             "{} is at its ceiling: demand may be greater than what is seen, and the relief smaller",
             id.name
