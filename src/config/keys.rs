@@ -132,7 +132,7 @@ pub const KEYS: &[Key] = &[
     key(
         "sources.off",
         "Sources that are not read, by the names `doctor` shows",
-        Sort::Some(&SOURCES, "source", |o| &mut o.sources_off),
+        Sort::Some(SOURCES, "source", |o| &mut o.sources_off),
     ),
     key(
         "sources.files",

@@ -12,11 +12,35 @@ use crate::{
     },
 };
 
-/// Where fetched lists lie, who reads them, and what makes of its answer.
-const LISTS: [(&str, &str, &[&str], fn(&str, &mut Sheet)); 3] = [
-    ("var/lib/apt/lists", "apt-get", &["-s", "-q", "dist-upgrade"], put_apt),
-    ("var/cache/dnf", "dnf", &["-C", "-q", "check-update"], put_dnf),
-    ("var/cache/apk", "apk", &["version", "-l", "<"], put_apk),
+/// A manager of packages that keeps lists of what there is.
+struct Manager {
+    /// Where its lists lie.
+    lists: &'static str,
+    program: &'static str,
+    args: &'static [&'static str],
+    /// What to make of its answer.
+    put: fn(&str, &mut Sheet),
+}
+
+const MANAGERS: [Manager; 3] = [
+    Manager {
+        lists: "var/lib/apt/lists",
+        program: "apt-get",
+        args: &["-s", "-q", "dist-upgrade"],
+        put: put_apt,
+    },
+    Manager {
+        lists: "var/cache/dnf",
+        program: "dnf",
+        args: &["-C", "-q", "check-update"],
+        put: put_dnf,
+    },
+    Manager {
+        lists: "var/cache/apk",
+        program: "apk",
+        args: &["version", "-l", "<"],
+        put: put_apk,
+    },
 ];
 
 /// Asks which upgrades are pending when lists or packages changed. It tells a scope of its own, of which the shadow expects the packages
@@ -48,23 +72,27 @@ impl Pending {
         if self.root.as_os_str() != "/" {
             return;
         }
-        let there = LISTS
+        let there = MANAGERS
             .iter()
-            .filter_map(|list| Some((list, fs::metadata(self.root.join(list.0)).ok()?)));
-        let (lists, metas): (Vec<_>, Vec<_>) = there.unzip();
+            .filter_map(|manager| Some((manager, fs::metadata(self.root.join(manager.lists)).ok()?)));
+        let (managers, metas): (Vec<_>, Vec<_>) = there.unzip();
         let marks: Vec<Mark> = metas.iter().map(mark).chain(databases.iter().copied()).collect();
-        if lists.is_empty() || !self.settled(marks, now) {
+        if managers.is_empty() || !self.settled(marks, now) {
             return;
         }
         let mut sheet = self.scope.sheet();
         let mut answered = false;
-        for (_, program, args, put) in lists {
+        for manager in managers {
             // With the least priority: nothing waits for it.
-            let args: Vec<&str> = ["-n", "19", program].iter().chain(args).copied().collect();
+            let args: Vec<&str> = ["-n", "19", manager.program]
+                .iter()
+                .chain(manager.args)
+                .copied()
+                .collect();
             match ask("nice", &args) {
                 Ok(told) => {
                     answered = true;
-                    put(&String::from_utf8_lossy(&told), &mut sheet);
+                    (manager.put)(&String::from_utf8_lossy(&told), &mut sheet);
                 }
                 Err(ObserveError::Absent { .. }) => {}
                 Err(_) => return,

@@ -408,7 +408,7 @@ fn column(table: &Table, variable: &Variable) -> Column {
     let chosen = variable
         .settings
         .iter()
-        .filter(|(place, _)| *place as usize % step == 0);
+        .filter(|(place, _)| (*place as usize).is_multiple_of(step));
     let mut places = Vec::new();
     for (place, number) in chosen {
         let line = timeline(&table.settings[*number as usize], |value| variable.code(value));

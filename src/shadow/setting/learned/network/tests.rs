@@ -15,10 +15,9 @@ fn columns(codes: &[u8], places: u32, runs: u32, mut value: impl FnMut(u32, usiz
         let mut lines: Vec<Timeline> = vec![Vec::new(); codes.len()];
         for run in 0..runs {
             let mut here = Vec::new();
-            for variable in 0..codes.len() {
+            for (variable, line) in lines.iter_mut().enumerate() {
                 let code = value(place, variable, &here);
                 here.push(code);
-                let line = &mut lines[variable];
                 if line.last().is_none_or(|(_, last)| *last != code) {
                     line.push((f64::from(run * 10) + variable as f64 * 0.001, code));
                 }
