@@ -10,7 +10,7 @@ use foreshadow::{
     drift::compare,
     observe::import::{Item, read},
     pipeline::{State, step},
-    shadow::{MetricShadow, metric::foretell},
+    shadow::{Chosen, MetricShadow, metric::foretell},
 };
 
 fn main() {
@@ -94,7 +94,7 @@ fn observe_one_hourly_value(bencher: Bencher<'_, '_>) {
 fn foretell_a_day(bencher: Bencher<'_, '_>) {
     let mut draw = fastrand::Rng::with_seed(1);
     let values: Vec<f64> = (0..8_064).map(|place| value(&mut draw, place)).collect();
-    bencher.bench_local(|| foretell(black_box(values.clone()), Span::from_mins(5), 288));
+    bencher.bench_local(|| foretell(black_box(values.clone()), Span::from_mins(5), 288, &Chosen::default()));
 }
 
 #[divan::bench]
