@@ -37,10 +37,13 @@ fn serve(answer: impl Fn(&str) -> Option<String> + Send + 'static) -> (Arc<str>,
                     break;
                 }
             }
-            if let Some(whole) = answer(&target) {
+            let answer = answer(&target);
+            // Told first: who has the answer looks at once at what was asked.
+            let gone = tell.send((target, authorization)).is_err();
+            if let Some(whole) = answer {
                 let _ = stream.write_all(whole.as_bytes());
             }
-            if tell.send((target, authorization)).is_err() {
+            if gone {
                 return;
             }
         }
