@@ -126,7 +126,10 @@ impl Change {
         };
         let (from, to) = from.as_ref().zip(to.as_ref())?;
         let number = matches!(from, Value::Int(_) | Value::Quantity(_));
-        (number && to.number().is_none()).then(|| format!("{} is {from}, a number: `{to}` is none", id.name))
+        let boundless = |word: &str| ["infinity", "unlimited", "max", "default", "auto"].contains(&word);
+        let word = to.number().is_none() || to.switch().is_some();
+        (number && word && !boundless(&to.to_string()))
+            .then(|| format!("{} is {from}, a number: `{to}` is none", id.name))
     }
 
     /// Reads a change as typed: `sysctl.vm.swappiness 60 -> 10`, `sysctl.vm.swappiness=10`, `cpu x2`, `traffic x1.5`.

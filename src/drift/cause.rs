@@ -64,7 +64,7 @@ pub(super) fn explain(
             finding.series.iter().map(move |id| (id.clone(), told.clone()))
         })
         .collect();
-    let certificates: Vec<(Arc<str>, Cause)> = findings.iter().filter_map(certificate).collect();
+    let certificates: Vec<(ResourceId, Arc<str>, Cause)> = findings.iter().flat_map(|one| certificates(one)).collect();
     for finding in findings {
         // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays.
         let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
@@ -107,17 +107,9 @@ pub(super) fn by_calendar(id: &SeriesId) -> bool {
     id.name.starts_with("cert.") && id.name.ends_with(".left_secs")
 }
 
-/// The path of the certificate that `finding` says was changed or put there, and that as a cause.
-fn certificate(finding: &Finding) -> Option<(Arc<str>, Cause)> {
+/// The certificates that `finding` says were changed or put there, by resource and path, each with that as a cause.
+fn certificates(finding: &Finding) -> impl Iterator<Item = (ResourceId, Arc<str>, Cause)> {
     let declared = finding.comparison == Comparison::DeclaredActual && !finding.stands();
-    let path = finding
-        .series
-        .iter()
-        .filter(|_| declared)
-        .find_map(|id| match Subject::of(&id.name) {
-            Subject::Certificate { path, .. } => Some(path.into()),
-            _ => None,
-        })?;
     let cause = Cause {
         series: finding.series.first().cloned(),
         what: finding.summary.clone(),
@@ -126,20 +118,25 @@ fn certificate(finding: &Finding) -> Option<(Arc<str>, Cause)> {
         lead: Span::ZERO,
         weight: CERTAIN,
     };
-    Some((path, cause))
+    let of = move |id: &SeriesId| match Subject::of(&id.name) {
+        Subject::Certificate { path, .. } => Some((id.resource.clone(), path.into(), cause.clone())),
+        _ => None,
+    };
+    finding.series.iter().filter(move |_| declared).filter_map(of)
 }
 
 /// What made the calendar's limit come near at once: the very certificate was changed as it came.
-fn brought(finding: &Finding, certificates: &[(Arc<str>, Cause)]) -> Vec<Cause> {
-    let name = &*finding.series[0].name;
-    let path = name
+fn brought(finding: &Finding, certificates: &[(ResourceId, Arc<str>, Cause)]) -> Vec<Cause> {
+    let id = &finding.series[0];
+    let path = id
+        .name
         .strip_prefix("cert.")
         .and_then(|rest| rest.strip_suffix(".left_secs"));
     let near = |cause: &Cause| cause.at.max(finding.since) - cause.at.min(finding.since) <= TOGETHER;
     let found = certificates
         .iter()
-        .find(|(theirs, cause)| path == Some(&**theirs) && near(cause));
-    found.map(|(_, cause)| cause.clone()).into_iter().collect()
+        .find(|(resource, theirs, cause)| *resource == id.resource && path == Some(&**theirs) && near(cause));
+    found.map(|(.., cause)| cause.clone()).into_iter().collect()
 }
 
 /// The likeliest change or event that explains `effect`, if one is likelier than not.

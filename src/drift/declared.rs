@@ -103,8 +103,8 @@ impl Declared {
 
     fn compare(&mut self, shadows: &Shadows, baseline: &Baseline, options: &Options, now: Timestamp) {
         let mut differences = baseline.diff(shadows);
-        differences.retain(|difference| !muted(&difference.id, options));
         let switched = switched(&differences, baseline);
+        differences.retain(|difference| !muted(&difference.id, options));
         differences.retain(|difference| !follows_from_running(difference, &switched, shadows, baseline));
         let differing: BTreeSet<&SeriesId> = differences.iter().map(|difference| &difference.id).collect();
         self.began.retain(|id, _| differing.contains(id));

@@ -106,8 +106,8 @@ impl LimitWatch {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);
             self.next_look = Some(now + EVERY + spread);
             // A shadow carries a rise on, also where the last one ended; a young one whatever leads there.
-            let swings = self.cross.is_none() && young(metric) && rise::swings(metric, limit);
-            let ahead = if swings || rise::repeats(metric, limit) {
+            let swings = || young(metric) && rise::swings(metric, limit);
+            let ahead = if self.cross.is_none() && (rise::repeats(metric, limit) || swings()) {
                 None
             } else {
                 self.ahead(metric, limit, options, now, seed)

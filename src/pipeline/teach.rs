@@ -20,7 +20,10 @@ pub(super) fn teach(state: &mut State, options: &Options, now: Timestamp, seed: 
     if members.has(Training::MEMBER) {
         let kinds: BTreeSet<&str> = shadows.metrics.keys().map(|id| id.resource.kind()).collect();
         let waits = |kind: &&str| shadows.training.get(*kind).is_none_or(|training| training.due(now));
-        if let Some(kind) = kinds.into_iter().find(waits) {
+        let waiting: Vec<&str> = kinds.into_iter().filter(waits).collect();
+        // In turn: one whose series are all too short waits for ever.
+        let turn = now.secs().unsigned_abs() as usize % waiting.len().max(1);
+        if let Some(kind) = waiting.get(turn).copied() {
             let of_kind = |metric: &&Metric| metric.meta.id.resource.kind() == kind;
             let mut metrics: Vec<&Metric> = shadows.metrics.values().filter(of_kind).collect();
             fastrand::Rng::with_seed(seed ^ now.0 as u64).shuffle(&mut metrics);

@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf};
 use crate::{
     domain::{Batch, Span, Timestamp, Value, Version},
     observe::{
-        Host, ObserveError,
+        Host,
         child::ask,
         file::{Mark, mark},
         scope::{Scope, Sheet},
@@ -22,7 +22,7 @@ struct Manager {
     put: fn(&str, &mut Sheet),
 }
 
-const MANAGERS: [Manager; 3] = [
+const MANAGERS: [Manager; 4] = [
     Manager {
         lists: "var/lib/apt/lists",
         program: "apt-get",
@@ -31,6 +31,12 @@ const MANAGERS: [Manager; 3] = [
     },
     Manager {
         lists: "var/cache/dnf",
+        program: "dnf",
+        args: &["-C", "-q", "check-update"],
+        put: put_dnf,
+    },
+    Manager {
+        lists: "var/cache/libdnf5",
         program: "dnf",
         args: &["-C", "-q", "check-update"],
         put: put_dnf,
@@ -65,24 +71,22 @@ impl Pending {
         }
     }
 
-    /// Tells what is pending once the lists and the `databases` of packages, which were not as they were, have settled. A manager that does
-    /// not answer is asked again once they change.
+    /// Tells what is pending once the lists and the `databases` of packages, which were not as they were, have settled. Who does not
+    /// answer is asked again as much later.
     pub(super) fn read(&mut self, databases: &[Mark], now: Timestamp, out: &mut Batch) {
         // The managers speak of the host that runs them.
         if self.root.as_os_str() != "/" {
             return;
         }
-        let there = MANAGERS
-            .iter()
-            .filter_map(|manager| Some((manager, fs::metadata(self.root.join(manager.lists)).ok()?)));
-        let (managers, metas): (Vec<_>, Vec<_>) = there.unzip();
-        let marks: Vec<Mark> = metas.iter().map(mark).chain(databases.iter().copied()).collect();
-        if managers.is_empty() || !self.settled(marks, now) {
+        if !self.settled(self.marks(databases), now) {
             return;
         }
         let mut sheet = self.scope.sheet();
-        let mut answered = false;
-        for manager in managers {
+        let (mut answered, mut silent) = (false, false);
+        for manager in MANAGERS {
+            if fs::metadata(self.root.join(manager.lists)).is_err() {
+                continue;
+            }
             // With the least priority: nothing waits for it.
             let args: Vec<&str> = ["-n", "19", manager.program]
                 .iter()
@@ -94,13 +98,22 @@ impl Pending {
                     answered = true;
                     (manager.put)(&String::from_utf8_lossy(&told), &mut sheet);
                 }
-                Err(ObserveError::Absent { .. }) => {}
-                Err(_) => return,
+                Err(_) => silent = true,
             }
         }
+        // Some write beside their lists when they are asked.
+        self.found = Some((self.marks(databases), now, answered || !silent));
         if answered {
             self.scope.tell(now, sheet, out);
         }
+    }
+
+    /// How the lists and `databases` are.
+    fn marks(&self, databases: &[Mark]) -> Vec<Mark> {
+        let lists = MANAGERS
+            .iter()
+            .filter_map(|manager| fs::metadata(self.root.join(manager.lists)).ok());
+        lists.map(|meta| mark(&meta)).chain(databases.iter().copied()).collect()
     }
 
     /// Whether it is to be asked now: nothing is otherwise than it was for some time, and it was not asked since.

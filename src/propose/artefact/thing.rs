@@ -178,6 +178,11 @@ pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
         }
         Subject::File { path, key } => match wanted.value {
             Some(value) if path.starts_with("ssh/") && !secret(value) => {
+                // sshd knows no `true`.
+                let value = match value {
+                    Value::Bool(on) => if *on { "yes" } else { "no" }.into(),
+                    other => other.to_string(),
+                };
                 format!("in /etc/{path} the line `{key} {value}` again; it {now}")
             }
             Some(_) => format!("in /etc/{path} set {key} to {target}; it {now}"),

@@ -159,6 +159,9 @@ impl Model {
         }
         let values: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
         let rows: Vec<usize> = (first..values.len()).filter(|place| seen[*place].is_finite()).collect();
+        if rows.len() < 5 * Arima::COLUMNS {
+            return None;
+        }
         let mut model = Self {
             season: season.unwrap_or(0) as u32,
             differences: [false; 2],

@@ -172,7 +172,8 @@ impl Expected {
                 Ground::Upgrade
             };
             let (due, came) = self.proved.get(&ground).copied().unwrap_or_default();
-            if self.open.len() < MOST {
+            // Of hundreds of upgrades there is room for what else is to come.
+            if self.open.iter().filter(|open| upgrade(open)).count() < MOST / 2 {
                 let one = Impending {
                     id: id.clone(),
                     now: Some(state.value.clone()),
@@ -190,7 +191,6 @@ impl Expected {
             }
         }
         // What is no longer pending and was not installed was taken back.
-        let upgrade = |one: &Impending| matches!(one.ground, Ground::Upgrade | Ground::Security);
         self.open
             .retain(|one| !upgrade(one) || one.id.resource != *resource || still.contains(&one.id));
     }
@@ -297,4 +297,7 @@ impl Expected {
 
 fn changed_at(state: &SettingState) -> Option<Timestamp> {
     state.last_change.as_ref().map(|change| change.at)
+}
+fn upgrade(one: &Impending) -> bool {
+    matches!(one.ground, Ground::Upgrade | Ground::Security)
 }

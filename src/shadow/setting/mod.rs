@@ -147,7 +147,13 @@ impl SettingShadow {
                     name: name.clone(),
                 };
                 match self.all.get_mut(&id) {
-                    Some(state) if !state.value.differs(value) => state.confirmed = snapshot.at,
+                    Some(state) if !state.value.differs(value) => {
+                        state.confirmed = snapshot.at;
+                        // As it is spelled now.
+                        if value.switch().is_some() {
+                            state.value = value.clone();
+                        }
+                    }
                     Some(state) => changes.push(change(id, Some(state.value.clone()), Some(value.clone()))),
                     None if known => changes.push(change(id, None, Some(value.clone()))),
                     None => first.push((id, value.clone())),

@@ -97,7 +97,8 @@ pub(super) fn value(text: &str, like: &Value) -> Option<Value> {
             // Beyond this a float is no longer exactly a whole number.
             (number.abs() < 9e15).then(|| Value::Int(number.round() as i64))
         }
-        Value::Enum(_) | Value::Text(_) => Some(Value::text(text)),
+        Value::Enum(_) | Value::Text(_) if like.switch().is_none() => Some(Value::text(text)),
+        Value::Enum(_) | Value::Text(_) => Some(Value::infer(text)),
         Value::Bool(_) | Value::Version(_) => Some(Value::infer(text)),
         Value::List(_) | Value::Secret(_) => None,
     }

@@ -31,7 +31,7 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
     let format = read(path, &key, &mut |item| report.take(item), &mut |fault| {
         faults.push(visible(&fault.to_string()).into_owned());
     });
-    let (Some(format), None) = (format, faults.first()) else {
+    let Some(format) = format else {
         let fault = faults.first().map_or(" cannot be read", String::as_str);
         return Err(format!("{shown}:{fault}"));
     };
@@ -52,6 +52,9 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
         more => format!(", {more} changes pending"),
     };
     let name = format.name();
+    if let (true, Some(fault)) = (departures.is_empty(), faults.first()) {
+        return Err(format!("{shown}:{fault}"));
+    }
     if departures.is_empty() {
         let alone = compared.matched == 0 && declared > 0;
         return Err(match alone {
@@ -93,6 +96,7 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
     if let Some(pending) = to_come.strip_prefix(", ") {
         lines.extend([String::new(), format!("and {pending}: not applied yet")]);
     }
+    lines.extend(faults.iter().map(|fault| format!("not read: {shown}:{fault}")));
     Ok((title, lines))
 }
 

@@ -294,7 +294,9 @@ impl Belongs {
             .ok()?;
         let key = table.settings[variable.settings[at].1 as usize].key;
         let value = variable.values.get(usize::from(code))?;
-        Some((Which::Setting(key), table.names.text(*value).to_owned()))
+        let text = table.names.text(*value);
+        // A hash of what is too long or too secret to be told.
+        (!text.starts_with('#')).then(|| (Which::Setting(key), text.to_owned()))
     }
 
     fn belief(&self, table: &Table, number: u32) -> Option<(u16, Belief, Vec<Option<u8>>)> {

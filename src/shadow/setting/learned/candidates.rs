@@ -128,10 +128,12 @@ impl Pieces {
                 pool.clue(&number_text(value * factor), Clue::Round, strength);
             }
         }
-        match current {
-            "true" => pool.clue("false", Clue::Flip, 1.0),
-            "false" => pool.clue("true", Clue::Flip, 1.0),
-            _ => {}
+        let other = |pair: &[&'static str; 2]| match pair.iter().position(|word| *word == current)? {
+            0 => Some(pair[1]),
+            _ => Some(pair[0]),
+        };
+        if let Some(other) = [["true", "false"], ["yes", "no"], ["on", "off"]].iter().find_map(other) {
+            pool.clue(other, Clue::Flip, 1.0);
         }
         for candidate in &mut pool.list {
             let known = table.names.known(&candidate.value);
