@@ -64,7 +64,7 @@ pub(super) fn explain(
             finding.series.iter().map(move |id| (id.clone(), told.clone()))
         })
         .collect();
-    let certificates: Vec<(ResourceId, Arc<str>, Cause)> = findings.iter().flat_map(|one| certificates(one)).collect();
+    let certificates: Vec<(ResourceId, Arc<str>, Cause)> = findings.iter().flat_map(certificates).collect();
     for finding in findings {
         // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays.
         let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
