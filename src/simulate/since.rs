@@ -71,7 +71,8 @@ pub fn since(shadows: &Shadows, changes: &ChangeSet, now: Timestamp, seed: u64) 
 /// What was measured from `from` to `now`, in steps of whole minutes, and how many of them have no value; `None` without any.
 fn measured(metric: &Metric, from: Timestamp, now: Timestamp) -> Option<(Forecast, usize)> {
     let minute = Span::from_mins(1);
-    let minutes = ((now - from).0 / minute.0).max(1);
+    // The minute that is on counts.
+    let minutes = ((now - from).0 + minute.0 - 1) / minute.0;
     let step = minute * ((minutes + STEPS - 1) / STEPS);
     let mut values: Vec<Option<f64>> = vec![None; ((minutes + step.0 / minute.0 - 1) / (step.0 / minute.0)) as usize];
     for known in metric.minutes.iter().filter(|known| known.at >= from) {
