@@ -174,6 +174,8 @@ struct Thread {
 impl Thread {
     fn run(mut self, inbox: &Receiver<Order>, opened: impl FnOnce(Opened)) {
         let mut opened = Some(opened);
+        // Asked before it is opened, which is some milliseconds after the first screen.
+        let mut early: Vec<Ask> = Vec::new();
         loop {
             // Woken by orders alone while all is well: an idle keeper costs nothing.
             let order = match self.retry_at {
@@ -185,6 +187,11 @@ impl Thread {
                     if let Some(opened) = opened.take() {
                         opened(self.begin());
                     }
+                    for ask in early.drain(..) {
+                        if let Some(store) = &mut self.store {
+                            ask(store);
+                        }
+                    }
                 }
                 Ok(Order::Append(write)) => {
                     self.held.append(*write);
@@ -193,11 +200,11 @@ impl Thread {
                     }
                     self.bound();
                 }
-                Ok(Order::Ask(ask)) => {
-                    if let Some(store) = &mut self.store {
-                        ask(store);
-                    }
-                }
+                Ok(Order::Ask(ask)) => match &mut self.store {
+                    Some(store) => ask(store),
+                    None if opened.is_some() => early.push(ask),
+                    None => {}
+                },
                 Ok(Order::Compact(ask)) => {
                     if let Some(store) = &mut self.store {
                         ask(store);
