@@ -340,6 +340,7 @@ impl<L: Link> Driver<L> {
                         }
                         next = inputs.try_recv().ok();
                     }
+                    let mut drew = pressed;
                     if pressed && key_frames < KEY_FRAMES {
                         key_frames += 1;
                         dirty = false;
@@ -351,8 +352,10 @@ impl<L: Link> Driver<L> {
                     if dirty && pause.is_none() {
                         dirty = false;
                         self.paint()?;
+                        drew = true;
                     }
-                    if pause.is_none() {
+                    // Only what drew holds the next frame back: the terminal's answer comes just before the first data.
+                    if drew && pause.is_none() {
                         pause = Some(Box::pin(sleep(FRAME)));
                     }
                 }
