@@ -28,6 +28,27 @@ struct Target {
     wanted: Option<Value>,
 }
 
+impl Target {
+    /// The way from what is to what is wanted.
+    fn back(&self) -> Wanted<'_> {
+        Wanted {
+            id: &self.id,
+            was: self.actual.as_ref(),
+            value: self.wanted.as_ref(),
+        }
+    }
+
+    /// The way from there to what is now.
+    fn again(&self) -> Wanted<'_> {
+        let back = self.back();
+        Wanted {
+            was: back.value,
+            value: back.was,
+            ..back
+        }
+    }
+}
+
 /// Revert and adopt for settings that drifted.
 pub(super) fn drifted(
     finding: &Finding,
@@ -235,14 +256,7 @@ fn undone(shadows: &Shadows, id: &SeriesId, now: Timestamp) -> f64 {
 }
 
 fn back(targets: Vec<Target>, impact: f64, wrong: f64, mut why: Vec<String>, sure: String) -> Option<Candidate> {
-    let settings: Vec<Wanted<'_>> = targets
-        .iter()
-        .map(|target| Wanted {
-            id: &target.id,
-            was: target.actual.as_ref(),
-            value: target.wanted.as_ref(),
-        })
-        .collect();
+    let settings: Vec<Wanted<'_>> = targets.iter().map(Target::back).collect();
     let way = artefact::set(&settings)?;
     let changes = ChangeSet {
         steps: targets
@@ -332,14 +346,7 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
 
 /// How a way back is itself undone: the command, where one line does it, else in words.
 fn undo(targets: &[Target]) -> String {
-    let again: Vec<Wanted<'_>> = targets
-        .iter()
-        .map(|target| Wanted {
-            id: &target.id,
-            was: target.wanted.as_ref(),
-            value: target.actual.as_ref(),
-        })
-        .collect();
+    let again: Vec<Wanted<'_>> = targets.iter().map(Target::again).collect();
     let text = artefact::set(&again).map(|way| way.artefact.text).unwrap_or_default();
     let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let by_hand: Vec<&str> = text

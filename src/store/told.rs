@@ -58,6 +58,20 @@ mod tests {
     use super::*;
     use crate::store::{Write, sample::*};
 
+    /// The console shows it then, and sees that it holds.
+    fn show(store: &mut Store, seconds: i64, finding: Finding) {
+        let shown = Finding {
+            last: after(seconds),
+            ..finding
+        };
+        let write = Write {
+            shown_at: Some(after(seconds)),
+            findings: vec![shown],
+            ..Write::default()
+        };
+        store.append(&write).unwrap();
+    }
+
     #[test]
     fn a_finding_is_told_as_it_was_when_it_was_first_worst() {
         use crate::domain::Severity::{Critical, Notice};
@@ -69,17 +83,11 @@ mod tests {
             (30, Notice, "last"),
         ] {
             let shown = Finding {
-                last: after(seconds),
                 severity,
                 summary: summary.into(),
                 ..finding(1, after(0))
             };
-            let write = Write {
-                shown_at: Some(after(seconds)),
-                findings: vec![shown],
-                ..Write::default()
-            };
-            store.append(&write).unwrap();
+            show(&mut store, seconds, shown);
         }
         let mut told = |to| {
             let told = store.told(T0, after(to)).unwrap();
@@ -96,16 +104,10 @@ mod tests {
         let mut store = memory();
         for (seconds, mark) in [(0, Odd), (10, Cross), (20, Odd), (30, Cross), (40, Breach), (50, Cross)] {
             let shown = Finding {
-                last: after(seconds),
                 mark,
                 ..finding(1, after(0))
             };
-            let write = Write {
-                shown_at: Some(after(seconds)),
-                findings: vec![shown],
-                ..Write::default()
-            };
-            store.append(&write).unwrap();
+            show(&mut store, seconds, shown);
         }
         let mut told = |to| -> Vec<_> {
             let told = store.told(T0, after(to)).unwrap();

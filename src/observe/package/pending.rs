@@ -14,35 +14,29 @@ use crate::{
 
 /// A manager of packages that keeps lists of what there is.
 struct Manager {
-    /// Where its lists lie.
-    lists: &'static str,
+    /// Where its lists lie, by version.
+    lists: &'static [&'static str],
     program: &'static str,
     args: &'static [&'static str],
     /// What to make of its answer.
     put: fn(&str, &mut Sheet),
 }
 
-const MANAGERS: [Manager; 4] = [
+const MANAGERS: [Manager; 3] = [
     Manager {
-        lists: "var/lib/apt/lists",
+        lists: &["var/lib/apt/lists"],
         program: "apt-get",
         args: &["-s", "-q", "dist-upgrade"],
         put: put_apt,
     },
     Manager {
-        lists: "var/cache/dnf",
+        lists: &["var/cache/dnf", "var/cache/libdnf5"],
         program: "dnf",
         args: &["-C", "-q", "check-update"],
         put: put_dnf,
     },
     Manager {
-        lists: "var/cache/libdnf5",
-        program: "dnf",
-        args: &["-C", "-q", "check-update"],
-        put: put_dnf,
-    },
-    Manager {
-        lists: "var/cache/apk",
+        lists: &["var/cache/apk"],
         program: "apk",
         args: &["version", "-l", "<"],
         put: put_apk,
@@ -84,7 +78,7 @@ impl Pending {
         let mut sheet = self.scope.sheet();
         let (mut answered, mut silent) = (false, false);
         for manager in MANAGERS {
-            if fs::metadata(self.root.join(manager.lists)).is_err() {
+            if self.lists(&manager).next().is_none() {
                 continue;
             }
             // With the least priority: nothing waits for it.
@@ -108,12 +102,16 @@ impl Pending {
         }
     }
 
+    /// How the lists of `manager` are that are there.
+    fn lists(&self, manager: &Manager) -> impl Iterator<Item = Mark> {
+        let there = |folder: &&str| Some(mark(&fs::metadata(self.root.join(folder)).ok()?));
+        manager.lists.iter().filter_map(there)
+    }
+
     /// How the lists and `databases` are.
     fn marks(&self, databases: &[Mark]) -> Vec<Mark> {
-        let lists = MANAGERS
-            .iter()
-            .filter_map(|manager| fs::metadata(self.root.join(manager.lists)).ok());
-        lists.map(|meta| mark(&meta)).chain(databases.iter().copied()).collect()
+        let lists = MANAGERS.iter().flat_map(|manager| self.lists(manager));
+        lists.chain(databases.iter().copied()).collect()
     }
 
     /// Whether it is to be asked now: nothing is otherwise than it was for some time, and it was not asked since.

@@ -35,19 +35,10 @@ pub struct Members(u16);
 
 impl Members {
     /// The names of all there are, as the option `shadow.members` and the Forecast screen have them.
-    pub const NAMES: [&str; 11] = [
-        "last value",
-        "short level",
-        "robust level",
-        "trend",
-        "recent trend",
-        "autoregression",
-        "seasonal",
-        "usual season, scaled",
-        "usual season, corrected",
-        Arima::NAME,
-        Recurrent::NAME,
-    ];
+    pub const NAMES: [&str; 11] = {
+        let [a, b, c, d, e, f, g, h, i] = Options::MEMBERS;
+        [a, b, c, d, e, f, g, h, i, Arima::NAME, Recurrent::NAME]
+    };
 
     /// Those with these names; a name that is none of [`Members::NAMES`] is left out.
     #[must_use]

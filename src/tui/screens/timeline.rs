@@ -175,16 +175,21 @@ fn lanes(state: &State) -> Vec<SeriesId> {
         None => {
             let findings = state.live.findings.iter().flat_map(|finding| finding.series.first());
             findings.filter(is_metric).for_each(|id| add(id, &mut ids));
-            let mut rows: Vec<_> = state.live.metrics.iter().collect();
             let worst = |row: &crate::engine::MetricRow| row.hour.iter().flatten().copied().fold(row.bits, f32::max);
             // What does not stand out has an order of its own: where trouble shows first.
             let stands_out =
                 |row: &crate::engine::MetricRow| Some(worst(row)).filter(|bits| f64::from(*bits) >= NOTABLE);
-            rows.sort_by(|a, b| match (stands_out(a), stands_out(b)) {
-                (None, None) => prominence(&a.id.name).cmp(&prominence(&b.id.name)),
-                (a, b) => b.unwrap_or(0.0).total_cmp(&a.unwrap_or(0.0)),
+            let metrics = state.live.metrics.iter();
+            let mut rows: Vec<_> = metrics
+                .map(|row| (stands_out(row), prominence(&row.id.name), row))
+                .collect();
+            rows.sort_by(|(bits, order, _), (theirs, after, _)| match (bits, theirs) {
+                (None, None) => order.cmp(after),
+                (bits, theirs) => theirs.unwrap_or(0.0).total_cmp(&bits.unwrap_or(0.0)),
             });
-            rows.iter().take(room(state)).for_each(|row| add(&row.id, &mut ids));
+            rows.iter()
+                .take(room(state))
+                .for_each(|(.., row)| add(&row.id, &mut ids));
         }
     }
     ids.truncate(room(state));

@@ -44,7 +44,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         .and_then(|entry| touched(state, entry));
     // Where the entry has to do with none, what departed first stands there.
     let first = || by_departure(state).first().and_then(|id| state.timeline.lanes.get(id));
-    let charted = touched.or_else(first);
+    let charted = if charts { touched.or_else(first) } else { None };
     let below = if small { 0 } else { 2 } + if charts { 10 } else { 0 };
     let rows = page.left().saturating_sub(below);
     if entries.is_empty() {
@@ -63,7 +63,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     while page.left() > below {
         page.line(Role::Text, "");
     }
-    match charted.filter(|_| charts) {
+    match charted {
         Some(chart) => charted_lane(state, chart, touched.is_some(), stretch, &mut page),
         None if charts => (0..10).for_each(|_| page.line(Role::Text, "")),
         None => {}
