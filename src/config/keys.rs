@@ -125,8 +125,8 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         MEMBERS,
-        "Members that forecast metrics, by the names the Forecast screen shows; arima and gru, the network that learns from all series, are \
-         not among those that do unless chosen",
+        "Members that forecast metrics, by the names the Forecast screen shows; arima, mstl (the crate augurs) and gru, the network that learns from all \
+         series, are not among those that do unless chosen",
         Sort::Some(&Members::NAMES, "member", |o| &mut o.members),
     ),
     key(

@@ -30,8 +30,11 @@ pub struct Grid {
     /// When its newest value was; the epoch before the first.
     #[serde(default)]
     pub end: Timestamp,
-    /// Steps taken since.
+    /// Steps taken since, with those of an archive.
     fresh: usize,
+    /// Steps that passed since.
+    #[serde(default)]
+    passed: usize,
     newest: Option<Point>,
     /// The value kept of the unfinished step, and how many it was drawn from.
     kept: Option<f64>,
@@ -52,6 +55,7 @@ impl Grid {
             chosen: Chosen::default(),
             end: Timestamp(0),
             fresh: 0,
+            passed: 0,
             newest: None,
             kept: None,
             seen: 0,
@@ -62,6 +66,7 @@ impl Grid {
     pub fn push(&mut self, value: Option<f64>) {
         self.window.push(value);
         self.fresh += 1;
+        self.passed += 1;
     }
 
     /// Takes a value at any time; the step before is finished when this one lies in a later step.
@@ -135,6 +140,7 @@ impl Grid {
     #[must_use]
     pub fn history(&self) -> History {
         let mut history = History::new(self.window.values(), self.step).until(self.end);
+        history.fresh = self.passed;
         history.push(self.newest);
         history
     }
@@ -206,6 +212,7 @@ impl Grid {
     /// step ahead (NaN where unknown).
     pub fn refit(&mut self) -> Vec<f64> {
         self.fresh = 0;
+        self.passed = 0;
         self.window.recentre();
         // The unfinished step, where there is one, is not learnt from.
         let unfinished = if self.newest.is_some() { self.step } else { Span::ZERO };

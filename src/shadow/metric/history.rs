@@ -17,6 +17,8 @@ pub struct History {
     pub step: Span,
     /// When the newest value was; of a series without times the epoch.
     pub end: Timestamp,
+    /// How many of its newest steps came after members learnt.
+    pub fresh: usize,
 }
 
 impl History {
@@ -45,6 +47,7 @@ impl History {
             filled,
             step,
             end,
+            fresh: 0,
         }
     }
 
@@ -76,6 +79,7 @@ impl History {
             self.seen.push(point.value);
             self.filled.push(point.value);
             self.end = point.at;
+            self.fresh += 1;
         }
     }
 

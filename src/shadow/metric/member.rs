@@ -11,6 +11,7 @@ use super::{
     history::History,
     last::Last,
     level::Level,
+    mstl::{self, Mstl},
     network::{Network, Recurrent},
     profile::{Profile, Profiled},
     seasonal::SeasonalNaive,
@@ -35,9 +36,9 @@ pub struct Members(u16);
 
 impl Members {
     /// The names of all there are, as the option `shadow.members` and the Forecast screen have them.
-    pub const NAMES: [&str; 11] = {
+    pub const NAMES: [&str; 12] = {
         let [a, b, c, d, e, f, g, h, i] = Options::MEMBERS;
-        [a, b, c, d, e, f, g, h, i, Arima::NAME, Recurrent::NAME]
+        [a, b, c, d, e, f, g, h, i, Arima::NAME, Recurrent::NAME, Mstl::NAME]
     };
 
     /// Those with these names; a name that is none of [`Members::NAMES`] is left out.
@@ -70,6 +71,9 @@ pub struct Learnt {
     /// What the differenced autoregression learnt.
     #[serde(default)]
     arima: Option<Model>,
+    /// What was learnt of seasons and of what they leave.
+    #[serde(default)]
+    mstl: Option<mstl::Model>,
     /// Who learnt.
     #[serde(default)]
     pub chosen: Chosen,
@@ -107,7 +111,12 @@ impl Panel {
     pub fn learn(history: &History, chosen: &Chosen) -> Self {
         let seasons = history.seasons();
         let arima = |season| Arima::fit(history, season);
-        Self::with(history, seasons, chosen, |_, fit| fit(), arima)
+        let mstl = |seasons: &[usize]| {
+            let fits = Mstl::fit(history, seasons);
+            let model = fits.last().map(|(_, model)| model.clone());
+            (Mstl::new(history, fits), model)
+        };
+        Self::with(history, seasons, chosen, |_, fit| fit(), arima, mstl)
     }
 
     /// Sets them up for `history` with what was learnt before.
@@ -116,7 +125,8 @@ impl Panel {
         let seasons = learnt.seasons.iter().map(|season| *season as usize).collect();
         let fits = |place: usize, _: &dyn Fn() -> Fits| learnt.coefficients.get(place).cloned().flatten().into();
         let arima = |_| learnt.arima.iter().map(|model| (0, model.clone())).collect();
-        Self::with(history, seasons, &learnt.chosen, fits, arima)
+        let mstl = |_: &[usize]| (Mstl::recall(history, learnt.mstl.clone()), learnt.mstl.clone());
+        Self::with(history, seasons, &learnt.chosen, fits, arima, mstl)
     }
 
     fn with(
@@ -125,6 +135,7 @@ impl Panel {
         chosen: &Chosen,
         fit: impl Fn(usize, &dyn Fn() -> Fits) -> Fits,
         arima: impl Fn(Option<usize>) -> Vec<(usize, Model)>,
+        mstl: impl Fn(&[usize]) -> (Mstl, Option<mstl::Model>),
     ) -> Self {
         let Chosen { members: who, network } = chosen;
         let (mut members, mut knows): (Vec<Box<dyn Member>>, Vec<Option<usize>>) = Default::default();
@@ -169,6 +180,13 @@ impl Panel {
             model = fits.last().map(|(_, model)| model.clone());
             add(Box::new(Arima::new(history, fits)), None);
         }
+        let mut decomposed = None;
+        if who.has(Mstl::NAME) {
+            let seasons: Vec<usize> = usual.iter().map(|profile| profile.period()).collect();
+            let (member, model) = mstl(&seasons);
+            decomposed = model;
+            add(Box::new(member), None);
+        }
         if let Some(network) = network.as_ref().filter(|_| who.has(Recurrent::NAME)) {
             add(Box::new(Recurrent::new(network.clone(), usual)), None);
         }
@@ -180,6 +198,7 @@ impl Panel {
                 seasons,
                 coefficients,
                 arima: model,
+                mstl: decomposed,
                 chosen: chosen.clone(),
             },
         }

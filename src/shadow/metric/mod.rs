@@ -16,6 +16,7 @@ mod last;
 mod level;
 mod member;
 mod moved;
+mod mstl;
 mod network;
 mod normal;
 mod outlook;

@@ -48,3 +48,34 @@ fn other_members_take_over_at_the_next_refit_and_weights_stay_with_their_own() {
     chosen.sort_unstable();
     assert_eq!(chosen, ["arima", "robust level"]);
 }
+
+#[test]
+fn seasons_taken_out_go_on_where_they_were_after_a_restart() {
+    let wave = |t: usize| 50.0 + 20.0 * (t as f64 * std::f64::consts::TAU / 24.0).sin();
+    let mut shadow = shadow(MetricKind::Gauge, 3_600);
+    let values: Vec<f64> = noise(3, 400)
+        .iter()
+        .enumerate()
+        .map(|(t, noise)| wave(t) + 0.1 * noise)
+        .collect();
+    let observe = |shadow: &mut MetricShadow, from: usize, to: usize| {
+        for (t, value) in values[..to].iter().enumerate().skip(from) {
+            let at = at(t as i64 * 3_600);
+            shadow.observe(Point { at, value: *value });
+        }
+    };
+    observe(&mut shadow, 0, 380);
+    let members = Members::of(["mstl"]);
+    shadow.choose(&Chosen { members, network: None });
+    shadow.refit(at(380 * 3_600));
+    observe(&mut shadow, 380, 391);
+    let mut back: MetricShadow = packed::unpack(&packed::pack(&shadow).unwrap()).unwrap();
+    observe(&mut shadow, 391, 400);
+    observe(&mut back, 391, 400);
+    let said = shadow.forecast(Span::from_hours(24), 24).unwrap();
+    assert_eq!(back.forecast(Span::from_hours(24), 24).as_ref(), Some(&said));
+    for (ahead, step) in said.steps.iter().enumerate() {
+        let came = wave(400 + ahead);
+        assert!((step.median() - came).abs() < 3.0, "{ahead}: {} {came}", step.median());
+    }
+}
