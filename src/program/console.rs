@@ -80,6 +80,7 @@ pub async fn run(setup: &Setup, replay: Option<&Replay>) -> Result<()> {
         in_tmux: std::env::var_os("TMUX").is_some(),
         mouse: setup.options.ui.mouse,
         panic,
+        patience: None,
     };
     // An engine of this process that ended is replaced by another. Where someone else's ended, only theirs is waited for: an engine
     // started here would hold the store when theirs comes back.

@@ -47,6 +47,8 @@ const REST: Duration = Duration::from_millis(250);
 const LOOK: Duration = Duration::from_millis(500);
 /// Longest time between two looks.
 const LOOK_MOST: Duration = Duration::from_secs(15);
+/// How long after the question the end waits for the terminal's answer.
+const ANSWER: Duration = Duration::from_millis(500);
 /// Most that is sent to a clipboard: some terminals cut at this length, others drop more than it.
 const CLIPBOARD_BYTES: usize = 74_994;
 
@@ -104,6 +106,8 @@ pub struct Setup {
     pub mouse: bool,
     /// Whether and where to panic.
     pub panic: Option<PanicIn>,
+    /// How long after the question the end waits for the terminal's answer, where not the usual half a second (a test aid).
+    pub patience: Option<Duration>,
 }
 
 /// How it ended.
@@ -163,6 +167,7 @@ where
     let mut state = State::new(setup.look, &setup.place);
     (state.env, state.themes, state.who) = (setup.env, setup.themes, setup.who);
     (state.operate, state.here, state.in_tmux) = (setup.operate, setup.here, setup.in_tmux);
+    state.pid = std::process::id();
     state.take_walk(setup.walk);
     state.size = size();
     let painter = Painter::new(Rect::new(0, 0, state.size.0, state.size.1));
@@ -177,6 +182,8 @@ where
         worker: None,
         run: None,
         cost: Cost::default(),
+        asked: Stopwatch::start(),
+        patience: setup.patience.unwrap_or(ANSWER),
     };
     driver.paint()?;
     driver.threads(ask, setup.panic)?;
@@ -207,6 +214,10 @@ struct Driver<L> {
     run: Option<act::Stop>,
     /// What the last frame and the last key cost, for the next snapshot to show.
     cost: Cost,
+    /// Runs since the terminal was asked what it knows.
+    asked: Stopwatch,
+    /// How long its answer may hold up the end.
+    patience: Duration,
 }
 
 /// A timer that may not be set.
@@ -328,7 +339,7 @@ impl<L: Link> Driver<L> {
                     while let Some(input) = next {
                         match input {
                             Input::Terminal(Heard::Event(event)) => pressed |= self.event(event),
-                            Input::Terminal(Heard::Synchronized) => terminal::synchronize(),
+                            Input::Terminal(Heard::Answered(knows)) => terminal::answered(knows),
                             Input::Panic => {
                                 self.state.panic_next = true;
                                 dirty = true;
@@ -399,6 +410,18 @@ impl<L: Link> Driver<L> {
                     }
                 }
             }
+        }
+        // The terminal's answer may be on its way still: at the shell's prompt it would be typed text.
+        let left = self.patience.saturating_sub(self.asked.elapsed());
+        if terminal::awaited() && !left.is_zero() {
+            let answer = async {
+                while let Some(input) = inputs.recv().await {
+                    if let Input::Terminal(Heard::Answered(knows)) = input {
+                        return terminal::answered(knows);
+                    }
+                }
+            };
+            let _ = tokio::time::timeout(left, answer).await;
         }
         terminal::restore();
         Ok(self.worker.map_or(Exit::Quit, Exit::WorkerPanicked))

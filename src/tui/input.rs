@@ -35,8 +35,8 @@ const PASTED: &[u8] = b"\x1b[201~";
 pub enum Heard {
     /// A key, or a paste.
     Event(Event),
-    /// It knows synchronized output.
-    Synchronized,
+    /// It answered whether it knows synchronized output.
+    Answered(bool),
 }
 
 /// Reads the terminal until it is gone, or `take` says that nobody listens any more (`false`). `asked` says whether the terminal was
@@ -69,7 +69,9 @@ pub fn read(asked: bool, mut take: impl FnMut(Heard) -> bool) {
                 _ => return,
             },
         };
-        if std::mem::take(&mut decoder.synchronized) && !take(Heard::Synchronized) {
+        if let Some(knows) = decoder.synchronized.take()
+            && !take(Heard::Answered(knows))
+        {
             return;
         }
         for event in events {
@@ -88,8 +90,8 @@ struct Decoder {
     awaited: bool,
     /// Bytes of its beginning that were taken for keys, because nothing followed for a while.
     past: usize,
-    /// Whether it came and said yes.
-    synchronized: bool,
+    /// What it said, when it came.
+    synchronized: Option<bool>,
 }
 
 /// What stands at the beginning of some bytes.
@@ -150,7 +152,7 @@ impl Decoder {
     /// Notes the answer: 1 and 2 are on and off of what it knows; 0 it does not know, 3 and 4 it cannot change.
     fn answered(&mut self, digit: u8) {
         self.awaited = false;
-        self.synchronized = matches!(digit, b'1' | b'2');
+        self.synchronized = Some(matches!(digit, b'1' | b'2'));
     }
 
     fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
@@ -436,13 +438,13 @@ mod tests {
                     [escaped, vec![key(KeyCode::Char('j'))]].concat(),
                     "cut at {cut}"
                 );
-                assert_eq!((decoder.synchronized, decoder.awaited), (yes, false), "cut at {cut}");
+                assert_eq!((decoder.synchronized, decoder.awaited), (Some(yes), false), "cut at {cut}");
             }
         }
         // Byte by byte it is swallowed as well, as long as there are no pauses.
         let mut decoder = asked();
         assert!(b"\x1b[?2026;2$y".iter().all(|byte| decoder.feed(&[*byte]).is_empty()));
-        assert!(decoder.synchronized);
+        assert_eq!(decoder.synchronized, Some(true));
         // Esc, and then the keys for going back in time and for help.
         let mut decoder = asked();
         decoder.feed(b"\x1b");
@@ -452,7 +454,7 @@ mod tests {
         assert_eq!(decoder.feed(b"?"), []);
         assert_eq!(decoder.pause(), [key(KeyCode::Char('?'))]);
         assert_eq!(decoder.feed(b"2"), [key(KeyCode::Char('2'))]);
-        assert!(!decoder.synchronized && decoder.awaited);
+        assert!(decoder.synchronized.is_none() && decoder.awaited);
     }
 
     #[test]

@@ -116,6 +116,8 @@ pub struct State {
     pub operate: bool,
     /// The host this console runs on, on which commands may be run; `None` when a recording is shown.
     pub here: Option<ResourceId>,
+    /// This process; an engine of the same number is its own.
+    pub pid: u32,
     /// Who sits here: user@tty, for the audit.
     pub who: String,
     /// The name of what is watched, first crumb (a host's name, a file replayed).
@@ -345,6 +347,7 @@ impl State {
             themes: Vec::new(),
             operate: false,
             here: None,
+            pid: 0,
             who: String::new(),
             place: place.to_owned(),
             in_tmux: false,

@@ -17,7 +17,10 @@ use std::{
 };
 
 use crossterm::terminal::{disable_raw_mode, enable_raw_mode};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::{
+    event::{PollFd, PollFlags, poll},
+    termios::{QueueSelector, tcflush},
+};
 use signal_hook::{
     consts::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGSTOP, SIGTERM, SIGTSTP, SIGWINCH},
     iterator::Signals,
@@ -50,6 +53,8 @@ const OURS: u8 = 2;
 static MOUSE: AtomicBool = AtomicBool::new(false);
 /// Whether the terminal may be asked what it knows.
 static ASKABLE: AtomicBool = AtomicBool::new(false);
+/// Whether it was asked and has not answered.
+static AWAITED: AtomicBool = AtomicBool::new(false);
 /// Whether it said that it knows synchronized output.
 static SYNCHRONIZED: AtomicBool = AtomicBool::new(false);
 static OUTPUT: OnceLock<File> = OnceLock::new();
@@ -93,6 +98,7 @@ impl Terminal {
                 let mouse = if MOUSE.load(Ordering::SeqCst) { MOUSE_ON } else { "" };
                 // Once: what it is does not change while it is suspended.
                 let ask = if ASKABLE.swap(false, Ordering::SeqCst) { ASK } else { "" };
+                AWAITED.fetch_or(!ask.is_empty(), Ordering::SeqCst);
                 output.write_all(format!("{ENTER}{mouse}{frame}{ask}").as_bytes())?;
             }
             Err(OURS) => output.write_all(frame.as_bytes())?,
@@ -113,9 +119,16 @@ impl Drop for Terminal {
     }
 }
 
-/// The terminal said that it knows synchronized output.
-pub fn synchronize() {
-    SYNCHRONIZED.store(true, Ordering::SeqCst);
+/// The terminal answered whether it knows synchronized output.
+pub fn answered(synchronized: bool) {
+    AWAITED.store(false, Ordering::SeqCst);
+    SYNCHRONIZED.store(synchronized, Ordering::SeqCst);
+}
+
+/// Whether the terminal was asked what it knows and has not answered yet.
+#[must_use]
+pub fn awaited() -> bool {
+    AWAITED.load(Ordering::SeqCst)
 }
 
 /// A frame as it is sent: to be shown at once where the terminal knows how.
@@ -135,6 +148,10 @@ pub fn restore() {
         return;
     }
     // First what cannot block: with nobody reading, the write below may never return.
+    if awaited() {
+        // An answer that lies unread would be typed at the shell's prompt.
+        let _ = tcflush(io::stdin(), QueueSelector::IFlush);
+    }
     let _ = disable_raw_mode();
     if held == TAKING {
         return;

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use jiff::tz::TimeZone;
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
-use unicode_width::UnicodeWidthStr;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use crate::{
     domain::{Span, Timestamp, text::visible},
@@ -53,19 +53,21 @@ pub fn cut(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text;
     }
-    let mut kept = String::with_capacity(width + 4);
-    for c in text.chars() {
-        kept.push(c);
-        // The whole is measured again, not the character: marks that combine make no sum.
-        if kept.width() >= width {
-            kept.pop();
-            break;
-        }
+    match width {
+        0 => String::new(),
+        _ => format!("{}~", &text[..ahead(&text, width - 1)]),
     }
-    if width > 0 {
-        kept.push('~');
-    }
-    kept
+}
+
+/// Bytes of the longest beginning of `text` that takes at most `width` cells, measured character by character: characters that join
+/// take fewer together, never more.
+fn ahead(text: &str, width: usize) -> usize {
+    let mut cells = 0;
+    let beyond = text.char_indices().find(|(_, c)| {
+        cells += c.width().unwrap_or(0);
+        cells > width
+    });
+    beyond.map_or(text.len(), |(at, _)| at)
 }
 
 /// Makes a name safe and exactly `width` cells wide. One too long loses its unit, which stands behind the value anyway, and if that is
@@ -100,18 +102,14 @@ pub fn fit_name(name: &str, width: usize) -> String {
 
 /// A name too long for `width` cells without a part of its middle.
 fn both_ends(short: &str, width: usize) -> String {
-    let ahead = (width - 1) * 2 / 5;
-    let mut head = String::new();
-    for c in short.chars() {
-        head.push(c);
-        if head.width() > ahead {
-            head.pop();
-            break;
-        }
-    }
+    let head = &short[..ahead(short, (width - 1) * 2 / 5)];
     let room = width - 1 - head.width();
-    let tails = short.char_indices().map(|(at, _)| &short[at..]);
-    let tail = tails.into_iter().find(|tail| tail.width() <= room).unwrap_or_default();
+    let mut cells = 0;
+    let beyond = short.char_indices().rev().find(|(_, c)| {
+        cells += c.width().unwrap_or(0);
+        cells > room
+    });
+    let tail = beyond.map_or(short, |(at, c)| &short[at + c.len_utf8()..]);
     fit(&format!("{head}~{tail}"), width)
 }
 
@@ -179,27 +177,42 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     let mut lines = Vec::new();
     let mut line = String::new();
+    let mut cells = 0;
     for word in text.split(' ') {
-        let mut word = shown(word);
-        while word.width() > width {
-            if !line.is_empty() {
-                lines.push(std::mem::take(&mut line));
-            }
-            let ends = word.char_indices().map(|(at, c)| at + c.len_utf8());
-            let Some(end) = ends.take_while(|end| word[..*end].width() <= width).last() else {
-                word = cut(&word, width);
-                break;
-            };
-            let rest = word.split_off(end);
-            lines.push(std::mem::replace(&mut word, rest));
-        }
-        if !line.is_empty() && line.width() + 1 + word.width() > width {
+        let word = shown(word);
+        let mut word = word.as_str();
+        let mut wide = word.width();
+        if wide > width && !line.is_empty() {
             lines.push(std::mem::take(&mut line));
+            cells = 0;
+        }
+        let cut;
+        while wide > width {
+            let end = ahead(word, width);
+            if end == 0 {
+                // Not even one character fits.
+                cut = self::cut(word, width);
+                (word, wide) = (&cut, cut.width());
+                break;
+            }
+            lines.push(word[..end].to_owned());
+            // What is left is measured once, not once for each line of it.
+            wide = match wide.checked_sub(word[..end].width()) {
+                Some(left) if left > width => left,
+                _ => word[end..].width(),
+            };
+            word = &word[end..];
+        }
+        if !line.is_empty() && cells + 1 + wide > width {
+            lines.push(std::mem::take(&mut line));
+            cells = 0;
         }
         if !line.is_empty() {
             line.push(' ');
+            cells += 1;
         }
-        line.push_str(&word);
+        line.push_str(word);
+        cells += wide;
     }
     lines.push(line);
     lines
@@ -340,6 +353,16 @@ mod tests {
         assert_eq!(wrap("  aa bb", 6), ["  aa", "  bb"]);
     }
 
+    #[test]
+    fn a_word_of_a_megabyte_is_broken_while_one_waits() {
+        let word = "x".repeat(1 << 20);
+        assert_eq!(wrap(&word, 64).len(), (1 << 20) / 64);
+        // A letter with a megabyte of marks that combine with it takes one cell.
+        let marked = format!("e{} f", "\u{301}".repeat(1 << 19));
+        assert_eq!(wrap(&marked, 64).len(), 1);
+        assert!(cut(&format!("{marked}{word}"), 8).ends_with(" fxxxx~"));
+    }
+
     proptest! {
         #[test]
         fn any_text_fits_exactly(text in ".{0,30}", cells in 0usize..40) {
@@ -352,6 +375,14 @@ mod tests {
         #[test]
         fn wrapped_lines_are_never_too_wide(text in "[ a-z東]{0,60}", cells in 1usize..20) {
             prop_assert!(wrap(&text, cells).iter().all(|line| line.width() <= cells));
+        }
+
+        #[test]
+        fn nothing_is_lost_in_wrapping(text in "\\PC{0,60}", cells in 2usize..20) {
+            let lines = wrap(&text, cells);
+            prop_assert!(lines.iter().all(|line| line.width() <= cells), "{lines:?}");
+            let kept = |text: &str| -> String { shown(text).chars().filter(|c| *c != ' ').collect() };
+            prop_assert_eq!(kept(&lines.concat()), kept(&text));
         }
     }
 

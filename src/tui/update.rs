@@ -1,12 +1,15 @@
 //! What every message does to the state. Nothing here waits, reads a clock or touches the terminal.
 
 mod line;
+mod overlay;
 
 use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 pub(crate) use line::{export_to, open_line};
+use overlay::lay;
+pub(crate) use overlay::next as overlay_next;
 
 use crate::{
     domain::{SeriesId, Span, Timestamp},
@@ -92,7 +95,7 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
         },
         Msg::Listed(title, lines) => {
             state.message = None;
-            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            lay(state, title, lines);
             Vec::new()
         }
         Msg::Said(text) => {
@@ -212,28 +215,20 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
                 .series
                 .as_ref()
                 .map_or_else(|| tag.what.to_owned(), ToString::to_string);
-            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            lay(state, title, lines);
             Vec::new()
         }
         Ok(Answer::Table(table)) => {
-            let lines = export::aligned(&table);
-            state.overlay = Some(Overlay::Text {
-                title: tag.what.to_owned(),
-                lines,
-                from: 0,
-            });
+            lay(state, tag.what.to_owned(), export::aligned(&table));
             Vec::new()
         }
         Ok(Answer::Differences(rows)) => {
-            let lines = export::differences(&rows);
             let title = format!("{} settings differ from the baseline", rows.len());
-            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            lay(state, title, export::differences(&rows));
             Vec::new()
         }
         Ok(Answer::StoreInfo(info)) => {
-            let lines = export::store(&info);
-            let title = "store".to_owned();
-            state.overlay = Some(Overlay::Text { title, lines, from: 0 });
+            lay(state, "store".to_owned(), export::store(&info));
             Vec::new()
         }
         // Row 1 shows the speed.
@@ -277,10 +272,10 @@ fn on_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     if key.modifiers.intersects(KeyModifiers::CONTROL | KeyModifiers::ALT) {
         return Vec::new();
     }
-    if state.overlay.is_some() && overlay_key(state, key.code) {
-        return Vec::new();
+    match overlay::key(state, key.code) {
+        Some(effects) => effects,
+        None => frame_key(state, key),
     }
-    frame_key(state, key)
 }
 
 fn quit(state: &mut State) -> Vec<Effect> {
@@ -289,41 +284,6 @@ fn quit(state: &mut State) -> Vec<Effect> {
     }
     state.quit = true;
     vec![Effect::Quit]
-}
-
-/// Returns whether the key was for what lies over the screen.
-fn overlay_key(state: &mut State, code: KeyCode) -> bool {
-    let page = state.size.1.saturating_sub(6).max(1);
-    let (width, height) = state.size;
-    let last = match &state.overlay {
-        Some(Overlay::Text { lines, .. }) => {
-            let width = usize::from(width.saturating_sub(2));
-            let rows: usize = lines.iter().map(|line| text::wrap(line, width).len()).sum();
-            u16::try_from(rows).unwrap_or(u16::MAX).saturating_sub(page)
-        }
-        Some(Overlay::Help(_)) => crate::tui::help::last_from(state, width, height.saturating_sub(4)),
-        None => return false,
-    };
-    let Some(Overlay::Help(from) | Overlay::Text { from, .. }) = &mut state.overlay else {
-        return false;
-    };
-    match code {
-        KeyCode::Esc | KeyCode::Enter | KeyCode::Char('?' | 'x') => state.overlay = None,
-        KeyCode::Char('j') | KeyCode::Down => *from = from.saturating_add(1).min(last),
-        KeyCode::Char('k') | KeyCode::Up => *from = from.saturating_sub(1),
-        KeyCode::PageDown | KeyCode::Char(' ') => *from = from.saturating_add(page).min(last),
-        KeyCode::PageUp => *from = from.saturating_sub(page),
-        KeyCode::Char('g') | KeyCode::Home => *from = 0,
-        KeyCode::Char('G') | KeyCode::End => *from = last,
-        KeyCode::Char('q' | '1'..='7') => return false,
-        // The line opens where the page was.
-        KeyCode::Char(':') => {
-            state.overlay = None;
-            return false;
-        }
-        _ => {}
-    }
-    true
 }
 
 fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {

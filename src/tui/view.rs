@@ -12,6 +12,7 @@ use crate::{
         palette, screens,
         state::{Engine, InputLine, Overlay, Purpose, Room, Screen, State},
         text::{self, put},
+        update::overlay_next,
     },
 };
 
@@ -251,7 +252,7 @@ fn foot(state: &State, area: Rect, buffer: &mut Buffer) {
                 gone(state)
             } else {
                 walk(state).unwrap_or_else(|| match state.overlay {
-                    Some(_) => "Esc closes this page; 1 to 7 close it and show that screen".into(),
+                    Some(_) => overlay_next(state),
                     None => screens::next(state),
                 })
             };
@@ -330,8 +331,11 @@ fn hints(state: &State, area: Rect, buffer: &mut Buffer) {
             },
             [("Esc", "leave"), ("ctrl-c", "quit")],
         ),
-        (None, Some(_)) => (
-            vec![("j k", "scroll"), ("PgUp PgDn", "page")],
+        (None, Some(overlay)) => (
+            match overlay {
+                Overlay::Help(_) => vec![("j k", "scroll"), ("PgUp PgDn", "page")],
+                Overlay::Text { .. } => vec![("j k", "scroll"), ("PgUp PgDn", "page"), ("y", "copy")],
+            },
             [("Esc", "close"), ("q", "quit")],
         ),
         (None, None) => (

@@ -22,6 +22,9 @@ const CHILD: &str = "FORESHADOW_TEST_CONSOLE";
 /// The variable that makes the first engine end after a few snapshots.
 const MORTAL: &str = "FORESHADOW_TEST_MORTAL";
 
+/// The variable that makes the end wait long for the terminal's answer.
+const PATIENT: &str = "FORESHADOW_TEST_PATIENT";
+
 /// What an engine that turned the user away said.
 const REFUSED: &str = "FORESHADOW_TEST_REFUSED";
 
@@ -80,6 +83,7 @@ fn child() {
             "worker" => Some(PanicIn::Worker),
             _ => None,
         },
+        patience: (!var(PATIENT).is_empty()).then_some(Duration::from_secs(60)),
         ..Setup::default()
     };
     let mortal = var(MORTAL) == "1";
@@ -123,6 +127,9 @@ fn child() {
     }
 }
 
+/// The shell's screen again.
+const LEFT: &str = "\x1b[?1049l";
+
 struct Console {
     process: std::process::Child,
     pty: pty_process::blocking::Pty,
@@ -133,10 +140,14 @@ struct Console {
 
 impl Console {
     fn start(env: &[(&str, &str)]) -> Self {
+        Self::start_in(pty_process::blocking::Command::new(env::current_exe().unwrap()), env)
+    }
+
+    /// Starts it by a command that takes its arguments.
+    fn start_in(command: pty_process::blocking::Command, env: &[(&str, &str)]) -> Self {
         let (pty, pts) = pty_process::blocking::open().unwrap();
         pty.resize(pty_process::Size::new(24, 80)).unwrap();
-        let me = env::current_exe().unwrap();
-        let mut command = pty_process::blocking::Command::new(me)
+        let mut command = command
             .args([
                 "--exact",
                 "tui::driver::tests::child",
@@ -267,6 +278,35 @@ fn frames_are_synchronized_once_the_terminal_said_that_it_knows_how() {
             "{answer:?}"
         );
     }
+}
+
+#[test]
+fn an_answer_that_comes_after_q_is_not_typed_at_the_prompt() {
+    let shell = pty_process::blocking::Command::new("sh").args([
+        "-c",
+        "\"$0\" \"$@\"; IFS= read -r line; printf 'read<%s>' \"$line\"",
+        env::current_exe().unwrap().to_str().unwrap(),
+    ]);
+    let mut console = Console::start_in(shell, &[(PATIENT, "1")]);
+    console.until("WHAT IS OFF (7)");
+    console.press("q");
+    // One that does not wait has the terminal given back by then.
+    let mut ready = [rustix::event::PollFd::new(&console.pty, rustix::event::PollFlags::IN)];
+    let moment = rustix::event::Timespec {
+        tv_sec: 0,
+        tv_nsec: 200_000_000,
+    };
+    rustix::event::poll(&mut ready, Some(&moment)).unwrap();
+    console.press("\x1b[?2026;2$y");
+    while console.sent(LEFT) == 0 {
+        let mut bytes = [0; 4096];
+        let count = console.pty.read(&mut bytes).unwrap();
+        console.raw.extend_from_slice(&bytes[..count]);
+    }
+    console.press("\n");
+    assert_eq!(console.end().code(), Some(0));
+    let said = String::from_utf8_lossy(&console.raw).into_owned();
+    assert!(said.contains("read<>"), "{said:?}");
 }
 
 #[test]

@@ -156,11 +156,8 @@ fn worst_of<'a>(state: &'a State, host: &'a ResourceRow) -> Option<(&'a SeriesId
     let mut findings = state.shown.findings.iter();
     let is_metric = |id: &&SeriesId| state.metric(id).is_some();
     let found = findings.find_map(|finding| {
-        let id = finding
-            .series
-            .first()
-            .filter(|id| id.resource == host.id)
-            .filter(is_metric)?;
+        let mut metrics = finding.series.iter().filter(|id| id.resource == host.id);
+        let id = metrics.find(is_metric)?;
         Some((id, finding.bits))
     });
     let surprising = || host.worst.as_ref().filter(|(_, bits)| *bits >= NOTABLE);

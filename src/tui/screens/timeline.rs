@@ -3,6 +3,7 @@
 mod ask;
 mod draw;
 mod entry;
+mod lanes;
 mod stretch;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -12,12 +13,11 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
     domain::{Cause, Finding, SeriesId, Span, Timestamp},
-    drift::{Incident, prominence},
+    drift::Incident,
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
         chart::{self, STEPS},
         enter, open, open_line,
-        order::NOTABLE,
         page,
         screens::whatif,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
@@ -28,6 +28,7 @@ use crate::{
 pub use ask::refresh;
 use ask::under_cursor;
 use entry::Entry;
+use lanes::{by_departure, lanes, settle};
 use stretch::{Stretch, stretch};
 
 /// Least time between two frames of a replay.
@@ -40,6 +41,8 @@ pub struct Pane {
     zoom: Option<usize>,
     data: Option<Timeline>,
     lanes: BTreeMap<SeriesId, Chart>,
+    /// The lanes in the order drawn, settled when the charts of all of them had come.
+    order: Vec<SeriesId>,
     /// What was asked last, and at which time of the data.
     asked: Option<(Stretch, Vec<SeriesId>, Timestamp)>,
     /// The entry under the cursor by time and text, and where the time cursor was when it was chosen: when that moves on, the
@@ -123,77 +126,6 @@ fn incident(state: &State) -> Option<&Incident> {
             .find(|incident| incident.from <= at && incident.to.is_none_or(|to| at <= to)),
         None => incidents.last().filter(|incident| incident.to.is_none()),
     }
-}
-
-/// Lanes of metrics that there is room for; above the smallest size one of all of them stands below.
-fn room(state: &State) -> usize {
-    match state.size {
-        (..60, _) | (_, ..16) => 2,
-        (_, 36..) => 7,
-        _ => 4,
-    }
-}
-
-/// The lanes in the order drawn: an incident's by first departure, as soon as all of them are known.
-fn by_departure(state: &State) -> Vec<SeriesId> {
-    let mut ids = lanes(state);
-    let charts = &state.timeline.lanes;
-    if let Some(incident) = incident(state)
-        && ids.iter().all(|id| charts.contains_key(id))
-    {
-        ids.sort_by_key(|id| charts.get(id).map(|chart| departure(chart, incident)));
-    }
-    ids
-}
-
-/// When a metric left its shadow within an incident: where its surprise first comes to half of the most it reaches, so that neither the
-/// noise before nor how far it goes in the end decides.
-fn departure(chart: &Chart, incident: &Incident) -> Timestamp {
-    let columns = (0..)
-        .zip(&chart.columns)
-        .map(|(place, column)| (chart.from + chart.step * place, column.bits));
-    let within: Vec<(Timestamp, f32)> = columns
-        .filter(|(at, _)| *at + chart.step > incident.from && incident.to.is_none_or(|to| *at <= to))
-        .filter_map(|(at, bits)| Some((at, bits?)))
-        .collect();
-    let most = within.iter().map(|(_, bits)| *bits).fold(0.0, f32::max);
-    let first = within.iter().find(|(_, bits)| *bits >= most / 2.0);
-    first.map_or(incident.from, |(at, _)| *at)
-}
-
-/// The metrics of the lanes: the incident's, else those most surprising now.
-fn lanes(state: &State) -> Vec<SeriesId> {
-    let is_metric = |id: &&SeriesId| state.live.metrics.iter().any(|row| row.id == **id);
-    let mut ids: Vec<SeriesId> = Vec::new();
-    let add = |id: &SeriesId, ids: &mut Vec<SeriesId>| {
-        if !ids.contains(id) {
-            ids.push(id.clone());
-        }
-    };
-    match incident(state) {
-        Some(incident) => incident.lanes.iter().filter(is_metric).for_each(|id| add(id, &mut ids)),
-        None => {
-            let findings = state.live.findings.iter().flat_map(|finding| finding.series.first());
-            findings.filter(is_metric).for_each(|id| add(id, &mut ids));
-            let worst = |row: &crate::engine::MetricRow| row.hour.iter().flatten().copied().fold(row.bits, f32::max);
-            // What does not stand out has an order of its own: where trouble shows first.
-            let stands_out =
-                |row: &crate::engine::MetricRow| Some(worst(row)).filter(|bits| f64::from(*bits) >= NOTABLE);
-            let metrics = state.live.metrics.iter();
-            let mut rows: Vec<_> = metrics
-                .map(|row| (stands_out(row), prominence(&row.id.name), row))
-                .collect();
-            rows.sort_by(|(bits, order, _), (theirs, after, _)| match (bits, theirs) {
-                (None, None) => order.cmp(after),
-                (bits, theirs) => theirs.unwrap_or(0.0).total_cmp(&bits.unwrap_or(0.0)),
-            });
-            rows.iter()
-                .take(room(state))
-                .for_each(|(.., row)| add(&row.id, &mut ids));
-        }
-    }
-    ids.truncate(room(state));
-    ids
 }
 
 /// The entries listed, oldest first.
@@ -476,6 +408,7 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         // Other columns than the ones drawn now: an answer that came too late.
         Ok(Answer::Chart(chart)) if asked.is_some_and(|asked| asked.step == chart.step) => {
             pane.lanes.insert(chart.id.clone(), chart);
+            settle(state);
         }
         Ok(Answer::Timeline(_) | Answer::Chart(_)) => {}
         Ok(_) => {

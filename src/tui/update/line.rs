@@ -49,10 +49,7 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             if line.purpose == Purpose::Filter {
                 state.filter.clear();
             }
-            if line.purpose == Purpose::Apply {
-                state.overlay = None;
-            }
-            state.input = None;
+            leave(state);
             return Vec::new();
         }
         KeyCode::Enter => return submit(state),
@@ -85,7 +82,7 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         }
         // An emptied line closes, as in every pager.
         KeyCode::Backspace if line.input.value().is_empty() => {
-            state.input = None;
+            leave(state);
             return Vec::new();
         }
         _ => {}
@@ -98,6 +95,13 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         typed(state);
     }
     Vec::new()
+}
+
+/// Closes the line without taking what was typed; the commands above a name go with it.
+fn leave(state: &mut State) {
+    if state.input.take().is_some_and(|line| line.purpose == Purpose::Apply) {
+        state.overlay = None;
+    }
 }
 
 /// The filter filters as it is typed.

@@ -11,7 +11,7 @@ use crate::{
         look::Role,
         page::{Page, in_rows, labelled, window},
         state::State,
-        text::{clock, fit, grouped, minute, when, wrap},
+        text::{self, clock, cut, fit, fit_name, grouped, minute, when, wrap},
     },
 };
 
@@ -127,7 +127,7 @@ fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
             "{cursor}{}{who}{}{}{}",
             fit(&format!("{}{at}", if width >= 60 { "  " } else { "" }), time) + if width >= 60 { " " } else { "" },
             fit(deed, what - 1) + " ",
-            fit(about, resource.saturating_sub(1)) + " ",
+            fit_about(about, resource.saturating_sub(1)) + " ",
             if width >= 60 { result } else { "" }
         )
     };
@@ -158,6 +158,18 @@ fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
             here,
             &cells(cursor, [&time, &entry.who, &entry.what, &entry.resource, &entry.result]),
         );
+    }
+}
+
+/// A resource and what of it, exactly `width` cells wide: the names of one family of settings differ at their ends.
+fn fit_about(about: &str, width: usize) -> String {
+    match about.split_once(' ') {
+        Some((host, name)) if !name.contains(' ') => {
+            let host = format!("{} ", cut(host, width / 2));
+            let left = width.saturating_sub(text::width(&host));
+            host + &fit_name(name, left)
+        }
+        _ => fit(about, width),
     }
 }
 
@@ -342,21 +354,49 @@ fn summary(state: &State, width: usize) -> Vec<String> {
                 .map_or_else(|| "-".into(), |secs| format!("{:.1} ms", secs * 1e3)),
         ),
         format!(" SOURCES  {ok} of {there}{tempo}; {lost}{past}{never}"),
-        format!(
-            " ENGINE  pid {}   since {}   consoles {}   lag {}   dropped {}   delta {}{waiting}{}",
-            usage.pid,
-            usage.started.map_or_else(|| "-".into(), |at| when(at, state.now())),
-            usage.consoles,
-            Unit::Secs.show(usage.lag_secs),
-            grouped(usage.dropped),
-            grouped(usage.delta.0),
-            match health.baseline {
-                _ if width < 100 => String::new(),
-                None => "   baseline none yet".into(),
-                Some(at) => format!("   baseline {}", when(at, state.now())),
-            }
+        as_fits(
+            " ENGINE",
+            [
+                format!("pid {}", usage.pid),
+                format!(
+                    "since {}",
+                    usage.started.map_or_else(|| "-".into(), |at| when(at, state.now()))
+                ),
+                format!("consoles {}", consoles(state)),
+                format!("lag {}", Unit::Secs.show(usage.lag_secs)),
+                format!("dropped {}", grouped(usage.dropped)),
+                format!("delta {}{waiting}", grouped(usage.delta.0)),
+                match health.baseline {
+                    None => "baseline none yet".into(),
+                    Some(at) => format!("baseline {}", when(at, state.now())),
+                },
+            ],
+            width,
         ),
     ]
+}
+
+/// A label and as many of the parts behind it as fit into `width` cells, the first ones.
+fn as_fits<const PARTS: usize>(label: &str, parts: [String; PARTS], width: usize) -> String {
+    let mut line = format!("{label}  {}", parts[0]);
+    for part in &parts[1..] {
+        if text::width(&line) + 3 + text::width(part) > width {
+            break;
+        }
+        line = format!("{line}   {part}");
+    }
+    line
+}
+
+/// How many consoles there are, and that this is one of them. An engine counts those that came over its socket: one in the same process
+/// did not.
+fn consoles(state: &State) -> String {
+    let usage = &state.shown.usage;
+    let own = state.pid != 0 && usage.pid == state.pid;
+    match (usage.consoles + u32::from(own)).max(1) {
+        1 => "1 (this)".into(),
+        all => format!("{all} (this is one)"),
+    }
 }
 
 /// Every figure of the shadow's health, a line each.

@@ -24,11 +24,7 @@ pub(super) fn row(state: &State, row: &MetricRow, chosen: bool, spare: usize, pa
     let band = row.expected.map_or("-".into(), |expected| {
         let (low, high) = expected.band80();
         let (low, high) = (page::coarse(row.unit, low), page::coarse(row.unit, high));
-        if low == high {
-            row.unit.show(low)
-        } else {
-            bare(&page::between(row.unit, low, high))
-        }
+        bare(&page::between(row.unit, low, high))
     });
     let line = format!(
         "{}{}{}{} {} {}  {} {}  {}",

@@ -194,6 +194,14 @@ pub fn leave(state: &mut State) -> Option<Vec<Effect>> {
     Some(Vec::new())
 }
 
+/// Whether the box of commands that are about to run, or run, is what lies over the screen.
+#[must_use]
+pub fn is_applying(state: &State) -> bool {
+    let running = state.proposals.applying.as_ref().map(|applying| &applying.proposal);
+    let asked = state.proposals.boxed.as_ref();
+    running.or(asked).is_some_and(|proposal| is_open(state, proposal))
+}
+
 /// Whether the box of that proposal is what lies over the screen.
 fn is_open(state: &State, proposal: &Proposal) -> bool {
     matches!(&state.overlay, Some(Overlay::Text { title: shown, .. }) if shown.starts_with(&title(proposal)))

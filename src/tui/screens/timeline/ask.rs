@@ -15,7 +15,9 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
     let (Some(stretch), Some(now)) = (stretch(state), state.live.at) else {
         return Vec::new();
     };
-    let lanes = lanes(state);
+    let mut lanes = lanes(state);
+    // In another order they are the same question.
+    lanes.sort();
     if let Some((asked, known, at)) = &state.timeline.asked {
         if *asked != stretch || *known != lanes {
             let same_grid = asked.from == stretch.from && asked.step == stretch.step;

@@ -16,7 +16,7 @@ use crate::{
         look::Role,
         page::{Page, window},
         state::State,
-        text::{clock, day, fit, fit_names, minute, offset, when, wrap},
+        text::{clauses, clock, day, fit, fit_names, minute, offset, when, wrap},
     },
 };
 
@@ -31,7 +31,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if !small || incident(state).is_some() {
         heading(state, &mut page);
     }
-    lanes_of(state, stretch, &mut page);
+    let lanes = by_departure(state);
+    lanes_of(state, stretch, &lanes, &mut page);
     if !small {
         page.rule();
     }
@@ -43,7 +44,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         .filter(|_| charts)
         .and_then(|entry| touched(state, entry));
     // Where the entry has to do with none, what departed first stands there.
-    let first = || by_departure(state).first().and_then(|id| state.timeline.lanes.get(id));
+    let first = || lanes.first().and_then(|id| state.timeline.lanes.get(id));
     let charted = if charts { touched.or_else(first) } else { None };
     let below = if small { 0 } else { 2 } + if charts { 10 } else { 0 };
     let rows = page.left().saturating_sub(below);
@@ -71,7 +72,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if !small {
         page.line(Role::Text, &format!(" FIRST  {}", entry::first(state)));
         page.paint(1, 5, Role::Heading);
-        page.line(Role::Text, &format!(" LINKED {}", entry::linked(state)));
+        page.line(Role::Text, &format!(" LINKED {}", entry::linked(state, &lanes)));
         page.paint(1, 6, Role::Heading);
     }
 }
@@ -120,15 +121,15 @@ fn heading(state: &State, page: &mut Page<'_>) {
                 .zip(state.live.at)
                 .filter(|(from, now)| *now - *from < Span::from_days(30));
             let back = young.map_or_else(|| "in 30 d".into(), |(from, now)| format!("since {}", when(from, now)));
-            format!(" No incident {back} (worst surprise now {worst:.1} bits). Any range works: :at 13:00")
+            format!(" No incident {back}; the worst surprise now is {worst:.1} bits; :at 13:00 goes anywhere")
         }
         _ => format!(" no incident now; {total} in 30 d: {{ goes to the last one"),
     };
-    page.line(Role::Heading, &line);
+    page.line(Role::Heading, &clauses(&line, page.width()));
 }
 
 /// The axis, the lane of what changed and of what people did here, a lane of bits for each metric, and the time cursor.
-fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
+fn lanes_of(state: &State, stretch: Stretch, ids: &[SeriesId], page: &mut Page<'_>) {
     let label = label_width(page.width());
     let wall = state.look.glyph("│", "|");
     page.line(Role::Dim, &axis(stretch, label));
@@ -152,7 +153,6 @@ fn lanes_of(state: &State, stretch: Stretch, page: &mut Page<'_>) {
     let settings: String = cells.into_iter().collect();
     let legend = if label < 12 { "s n a" } else { "set note act" };
     page.line(Role::Text, &format!(" {}{settings}{wall}", fit(legend, label - 1)));
-    let ids = by_departure(state);
     let several = ids.iter().any(|id| id.resource != ids[0].resource);
     let names: Vec<String> = ids
         .iter()

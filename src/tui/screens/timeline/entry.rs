@@ -192,12 +192,11 @@ pub(super) fn first(state: &State) -> String {
     }
 }
 
-/// The lanes in order of first departure, in words; a host is named where it is another one than before.
-pub(super) fn linked(state: &State) -> String {
+/// The lanes in the order drawn, in words; a host is named where it is another one than before.
+pub(super) fn linked(state: &State, ids: &[SeriesId]) -> String {
     if incident(state).is_none() {
         return "nothing: no incident is shown".into();
     }
-    let ids = by_departure(state);
     let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
     let mut before = None;
     let told = ids.iter().zip(telling(&names)).map(|(id, name)| {
@@ -224,7 +223,7 @@ pub(super) fn walkthrough(state: &State) -> String {
     text += &format!(
         "- First: {}\n- Linked: {}\n\n",
         visible(&first(state)),
-        visible(&linked(state))
+        visible(&linked(state, &by_departure(state)))
     );
     text += "| time | what | where | | bits |\n|---|---|---|---|---|\n";
     let cell = |text: &str| visible(text).replace('|', "\\|");

@@ -85,15 +85,32 @@ fn lanes_stand_in_the_order_in_which_they_departed() {
     };
     shape(&last, from, 3.0);
     shape(&first, from + Span::from_mins(20), 16.0);
+    assert_eq!(by_departure(&state), before, "settled, it stays");
+    state.timeline.order.clear();
+    settle(&mut state);
     let after = by_departure(&state);
     assert_eq!((&after[0], &after[after.len() - 1]), (&last, &first));
-    assert!(
-        entry::linked(&state).ends_with(&*telling_end(&first)),
-        "{}",
-        entry::linked(&state)
-    );
+    let linked = entry::linked(&state, &after);
+    assert!(linked.ends_with(&*telling_end(&first)), "{linked}");
     state.timeline.lanes.remove(&first);
+    state.timeline.order.clear();
+    settle(&mut state);
     assert_eq!(by_departure(&state), before, "until all are there they stay");
+}
+
+#[test]
+fn lanes_stay_in_their_order_while_the_stretch_moves() {
+    let mut state = answered(80, 24);
+    let order = by_departure(&state);
+    assert!(order.len() > 2);
+    // Of another stretch other columns are shown, in which the first lane departs last.
+    let effects = press(&mut state, KeyCode::Char('+'));
+    reply(&mut state, effects);
+    let chart = state.timeline.lanes.get_mut(&order[0]).unwrap();
+    chart.columns.iter_mut().for_each(|column| column.bits = None);
+    chart.columns.last_mut().unwrap().bits = Some(16.0);
+    settle(&mut state);
+    assert_eq!(by_departure(&state), order);
 }
 
 fn telling_end(id: &SeriesId) -> String {

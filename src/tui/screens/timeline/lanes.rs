@@ -1,0 +1,93 @@
+//! Which metrics have a lane, and in which order the lanes stand.
+
+use super::incident;
+use crate::{
+    domain::{SeriesId, Timestamp},
+    drift::{Incident, prominence},
+    engine::{Chart, MetricRow},
+    tui::{order::NOTABLE, state::State},
+};
+
+/// Lanes of metrics that there is room for; above the smallest size one of all of them stands below.
+fn room(state: &State) -> usize {
+    match state.size {
+        (..60, _) | (_, ..16) => 2,
+        (_, 36..) => 7,
+        _ => 4,
+    }
+}
+
+/// The lanes in the order drawn: as it was settled, for as long as it is of the same ones.
+pub(super) fn by_departure(state: &State) -> Vec<SeriesId> {
+    let ids = lanes(state);
+    let order = &state.timeline.order;
+    if order.len() == ids.len() && ids.iter().all(|id| order.contains(id)) {
+        order.clone()
+    } else {
+        ids
+    }
+}
+
+/// Settles the order of the lanes as soon as all of them are known: an incident's by first departure. It stays until they are others:
+/// the columns of another stretch would date the same departures differently, and lanes that trade places cannot be read.
+pub(super) fn settle(state: &mut State) {
+    let mut ids = by_departure(state);
+    let charts = &state.timeline.lanes;
+    if ids.is_empty() || ids == state.timeline.order || !ids.iter().all(|id| charts.contains_key(id)) {
+        return;
+    }
+    if let Some(incident) = incident(state) {
+        ids.sort_by_key(|id| charts.get(id).map(|chart| departure(chart, incident)));
+    }
+    state.timeline.order = ids;
+}
+
+/// When a metric left its shadow within an incident: where its surprise first comes to half of the most it reaches, so that neither the
+/// noise before nor how far it goes in the end decides.
+fn departure(chart: &Chart, incident: &Incident) -> Timestamp {
+    let columns = (0..)
+        .zip(&chart.columns)
+        .map(|(place, column)| (chart.from + chart.step * place, column.bits));
+    let within: Vec<(Timestamp, f32)> = columns
+        .filter(|(at, _)| *at + chart.step > incident.from && incident.to.is_none_or(|to| *at <= to))
+        .filter_map(|(at, bits)| Some((at, bits?)))
+        .collect();
+    let most = within.iter().map(|(_, bits)| *bits).fold(0.0, f32::max);
+    let first = within.iter().find(|(_, bits)| *bits >= most / 2.0);
+    first.map_or(incident.from, |(at, _)| *at)
+}
+
+/// The metrics of the lanes: the incident's, else those most surprising now.
+pub(super) fn lanes(state: &State) -> Vec<SeriesId> {
+    let is_metric = |id: &&SeriesId| state.live.metrics.iter().any(|row| row.id == **id);
+    let mut ids: Vec<SeriesId> = Vec::new();
+    let add = |id: &SeriesId, ids: &mut Vec<SeriesId>| {
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    };
+    match incident(state) {
+        Some(incident) => incident.lanes.iter().filter(is_metric).for_each(|id| add(id, &mut ids)),
+        None => {
+            let findings = state.live.findings.iter().flat_map(|finding| finding.series.first());
+            findings.filter(is_metric).for_each(|id| add(id, &mut ids));
+            let worst = |row: &MetricRow| row.hour.iter().flatten().copied().fold(row.bits, f32::max);
+            // What does not stand out has an order of its own: where trouble shows first.
+            let stands_out =
+                |row: &MetricRow| Some(worst(row)).filter(|bits| f64::from(*bits) >= NOTABLE);
+            let metrics = state.live.metrics.iter();
+            let mut rows: Vec<_> = metrics
+                .map(|row| (stands_out(row), prominence(&row.id.name), row))
+                .collect();
+            rows.sort_by(|(bits, order, _), (theirs, after, _)| match (bits, theirs) {
+                (None, None) => order.cmp(after),
+                (bits, theirs) => theirs.unwrap_or(0.0).total_cmp(&bits.unwrap_or(0.0)),
+            });
+            rows.iter()
+                .take(room(state))
+                .for_each(|(.., row)| add(&row.id, &mut ids));
+        }
+    }
+    ids.truncate(room(state));
+    ids
+}
