@@ -1,7 +1,7 @@
 //! Putting settings back, or making what is the declared.
 
 use super::{
-    Candidate,
+    Candidate, PLAINLY,
     artefact::{self, Wanted},
     known,
 };
@@ -114,9 +114,6 @@ enum Trust {
     /// It bears on who gets in, is known to do harm, or something suffers since.
     Harm,
 }
-
-/// By how much more or less than its way back accepting a change is worth, so that one of them is plainly first.
-const PLAINLY: f64 = 1.25;
 
 impl Trust {
     /// P(nobody wants it), by this alone; by hand, until the ledger can tell.

@@ -401,3 +401,44 @@ fn room_is_made_on_the_mount_that_needs_it_and_not_after_it_was_made() {
     cross.mark = Mark::Breach;
     assert_eq!(ask(&[cross], &world), [], "70 % to 88 % is below the limit");
 }
+
+/// Another finding of the same run.
+fn drift(name: &str, bits: f64) -> Finding {
+    Finding {
+        id: FindingId(9_000),
+        ..finding(Comparison::DeclaredActual, Mark::Drift, &[name], bits)
+    }
+}
+
+#[test]
+fn accepting_a_change_never_stands_before_what_mends_a_harm() {
+    let inactive = || Value::text("inactive");
+    let (mut shadows, baseline) = world(&[("unit.app.service:state", inactive(), inactive())]);
+    // It is known who did it, and nothing suffers from it.
+    shadows.settings.observe(&SettingChange {
+        id: id("unit.app.service:state"),
+        at: now() - Span::from_mins(3),
+        from: Some(inactive()),
+        to: Some(Value::text("active")),
+        by: Some("ana".into()),
+        after: None,
+        backfilled: false,
+    });
+    let metric = disk(0.3);
+    shadows.metrics.insert(metric.meta.id.clone(), metric);
+    let world = (shadows, baseline);
+    let started = drift("unit.app.service:state", 16.0);
+    let fills = finding(Comparison::FutureLimit, Mark::Cross, &["fs./var.used_pct"], 0.0);
+    let place = |proposals: &[Proposal], kind: ProposalKind| {
+        let mut kinds = proposals.iter().map(|one| one.kind);
+        kinds.position(|one| one == kind).unwrap()
+    };
+    let alone = ask(std::slice::from_ref(&started), &world);
+    assert_eq!(place(&alone, ProposalKind::Adopt), 0, "{alone:#?}");
+    let both = ask(&[fills, started], &world);
+    assert_eq!(place(&both, ProposalKind::Adjust), 0, "{both:#?}");
+    assert!(
+        place(&both, ProposalKind::Adopt) < place(&both, ProposalKind::Revert),
+        "what is trusted stays before its way back"
+    );
+}
