@@ -343,6 +343,14 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
 
 /// How a way back is itself undone: the command, where one line does it, else in words.
 fn undo(targets: &[Target]) -> String {
+    if let [head, ..] = targets
+        && let Subject::File { path, key: "" } = Subject::of(&head.id.name)
+        && head.actual.is_some()
+        && head.wanted.is_none()
+        && let Some(command) = artefact::returned(path)
+    {
+        return command;
+    }
     let again: Vec<Wanted<'_>> = targets.iter().map(Target::again).collect();
     let text = artefact::set(&again).map(|way| way.artefact.text).unwrap_or_default();
     let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
@@ -390,7 +398,7 @@ fn title(targets: &[Target], name: &str) -> String {
             format!("mount {device} on {point} again{and_rest}")
         }
         (Subject::HostName(name), _) => format!("/etc/hosts: {name} {actual} -> {wanted}{and_rest}"),
-        (Subject::File { path, key: "" }, _) if came => format!("remove /etc/{path}{and_rest}"),
+        (Subject::File { path, key: "" }, _) if came => format!("move /etc/{path} aside{and_rest}"),
         (Subject::File { path, key: "" }, _) if went => format!("put /etc/{path} back{and_rest}"),
         (Subject::Account { .. } | Subject::Certificate { .. }, _) if came => format!("remove {thing}{and_rest}"),
         (Subject::Account { .. } | Subject::Certificate { .. }, _) if went => format!("bring {thing} back{and_rest}"),

@@ -368,8 +368,17 @@ fn a_way_back_says_what_it_does_what_happened_and_how_it_is_undone() {
     let drift = finding(Comparison::DeclaredActual, Mark::Drift, &series, 14.0);
     let proposals = ask(&[drift], &world);
     let revert = proposals.iter().find(|one| one.kind == ProposalKind::Revert).unwrap();
-    assert_eq!(&*revert.title, "remove /etc/cron.d/backup");
-    assert_eq!(revert.artefact.text, "rm -f -- /etc/cron.d/backup\n");
+    assert_eq!(&*revert.title, "move /etc/cron.d/backup aside");
+    let (move_aside, note) = revert.artefact.text.split_once('\n').unwrap();
+    assert_eq!(
+        move_aside,
+        "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.$(date +%s)"
+    );
+    assert!(note.contains("stays in /var/backups/foreshadow"), "{note}");
+    assert_eq!(
+        &*revert.undo,
+        "mv -- /var/backups/foreshadow/cron.d/backup.* /etc/cron.d/backup"
+    );
 
     let list = |text: &str| Value::List([(Arc::from(text), Value::Bool(true))].into());
     let world = self::world(&[("net.hosts.db", list("10.0.0.5"), list("10.9.8.7"))]);
