@@ -26,6 +26,11 @@ impl LazyRules {
     pub fn new(read: impl FnOnce() -> Rules + Send + 'static) -> Self {
         Self(Arc::new(LazyLock::new(Box::new(read))))
     }
+
+    /// Reads them on this thread, if nobody did: whoever looks at them from now on does not wait for files.
+    pub fn read(&self) {
+        LazyLock::force(&self.0);
+    }
 }
 
 impl Default for LazyRules {

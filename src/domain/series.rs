@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ResourceId, SeriesId, Span, Timestamp, Unit, Value};
+use super::{ResourceId, SeriesId, Span, Timestamp, Unit, Value, matches};
 
 /// How the numbers of a metric behave.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -98,7 +98,38 @@ impl MetricMeta {
             MetricKind::Gauge | MetricKind::Bounded { .. } => (f64::NEG_INFINITY, f64::INFINITY),
         }
     }
+
+    /// Whether it counts nothing but trouble (waiting, failing, being refused or ended), so that less of it is only better.
+    #[must_use]
+    pub fn counts_trouble(&self) -> bool {
+        TROUBLE.iter().any(|pattern| matches(pattern, &self.id.name))
+    }
 }
+
+/// Names of metrics that count trouble.
+const TROUBLE: [&str; 21] = [
+    "*.await_secs",
+    "*_discards_per_s",
+    "*_fails_per_s",
+    "*_overflows_per_s",
+    "*_resets_per_s",
+    "*_throttled_pct",
+    "*drops_per_s",
+    "*errors_per_s",
+    "*oom_kill*_per_s",
+    "*retrans_per_s",
+    "*timeouts_per_s",
+    "cpu.iowait_pct",
+    "cpu.steal_pct",
+    "dns.unanswered",
+    "icmp.in_unreachable_per_s",
+    "proc.blocked",
+    "proc.zombies",
+    "psi.*",
+    "service.*.starts_1h",
+    "tcp.abort_on_memory_per_s",
+    "tcp.prunes_per_s",
+];
 
 /// One value of a metric.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

@@ -32,6 +32,8 @@ const FRESH: Span = Span::from_mins(3);
 const NAMED: (usize, f64) = (3, 0.25);
 /// P(a change of settings has an effect that is seen); by hand, until the ledger can tell.
 const SETTING: f64 = 0.15;
+/// The same where a service was reloaded or restarted for it: it has reached what runs.
+const APPLIED: f64 = 0.3;
 /// P(a metric that left its shadow makes others leave theirs).
 const DEPARTED: f64 = 0.3;
 /// How much more likely a cause is that bears the name of what it acts on.
@@ -235,31 +237,45 @@ impl Asked<'_> {
         }
     }
 
-    /// Changes of settings, those of one deed as one. `deeds` says which finding a setting is told in.
-    fn settings(&self, deeds: &BTreeMap<SeriesId, (FindingId, Arc<str>)>) -> Vec<Cause> {
+    /// Changes of other settings of the resource that may have come before the effect, newest first.
+    fn changes(&self) -> impl Iterator<Item = &SettingChange> {
         let since = self.effect.since;
-        let mut groups: BTreeMap<(u64, &str, i64), Vec<&SettingChange>> = BTreeMap::new();
         let changes = self.shadows.settings.changes().iter().rev();
-        for change in changes.take_while(|change| change.at >= since - BEFORE) {
-            if change.id.resource != *self.effect.resource || self.effect.series.contains(&change.id) {
-                continue;
-            }
-            let from = change.after.map_or(change.at - SEEN_LATE, |after| after.min(change.at));
+        let near = changes.take_while(move |change| change.at >= since - BEFORE);
+        near.filter(move |change| {
+            let here = change.id.resource == *self.effect.resource && !self.effect.series.contains(&change.id);
+            let from = earliest(change);
             // Of two settings that changed between the same readings nobody knows which was first.
             let before = if self.effect.declared {
                 change.at < since && from < self.effect.earliest.unwrap_or(since)
             } else {
                 from < since && (change.after.is_some() || change.at <= since + SEEN_LATE)
             };
-            if before {
-                let deed = deeds.get(&change.id).map_or(0, |(id, _)| id.0);
-                let (scope, slot) = if deed == 0 {
-                    (scope_of(&change.id), change.at.floor(TOGETHER).0)
-                } else {
-                    ("", 0)
-                };
-                groups.entry((deed, scope, slot)).or_default().push(change);
-            }
+            here && before
+        })
+    }
+
+    /// Events of the resource in the `span` before the effect, newest first.
+    fn events_within(&self, span: Span) -> impl Iterator<Item = &Event> {
+        let since = self.effect.since;
+        let recent = self.shadows.events.iter().rev();
+        recent
+            .take_while(move |event| event.at >= since - span)
+            .filter(move |event| event.resource == *self.effect.resource && event.at <= since)
+    }
+
+    /// Changes of settings, those of one deed as one. `deeds` says which finding a setting is told in.
+    fn settings(&self, deeds: &BTreeMap<SeriesId, (FindingId, Arc<str>)>) -> Vec<Cause> {
+        let since = self.effect.since;
+        let mut groups: BTreeMap<(u64, &str, i64), Vec<&SettingChange>> = BTreeMap::new();
+        for change in self.changes() {
+            let deed = deeds.get(&change.id).map_or(0, |(id, _)| id.0);
+            let (scope, slot) = if deed == 0 {
+                (scope_of(&change.id), change.at.floor(TOGETHER).0)
+            } else {
+                ("", 0)
+            };
+            groups.entry((deed, scope, slot)).or_default().push(change);
         }
         let count = deeds_within(self.shadows, self.effect.resource, since, self.watched);
         groups
@@ -281,7 +297,12 @@ impl Asked<'_> {
                 if self.effect.declared && !named {
                     return None;
                 }
-                let prior = if named { SETTING * NAMESAKE } else { SETTING };
+                let applied = !self.effect.declared
+                    && group
+                        .iter()
+                        .any(|change| self.events_within(BEFORE).any(|event| applies(event, change)));
+                let strength = if applied { APPLIED } else { SETTING };
+                let prior = if named { strength * NAMESAKE } else { strength };
                 Some(self.cause(Some(head.id.clone()), what, times, self.odds(prior, times, count)))
             })
             .collect()
@@ -299,15 +320,14 @@ impl Asked<'_> {
     /// Events of one kind within two minutes of each other as one.
     fn events(&self) -> Vec<Cause> {
         let since = self.effect.since;
-        let of_here = |event: &&Event| event.resource == *self.effect.resource && event.at <= since;
         let mut slots: BTreeMap<u8, BTreeSet<i64>> = BTreeMap::new();
         let mut groups: BTreeMap<(u8, i64), Vec<&Event>> = BTreeMap::new();
-        let far = since - self.watched.max(BEFORE);
-        let recent = self.shadows.events.iter().rev().take_while(|event| event.at >= far);
-        for event in recent.filter(of_here) {
+        // What only puts a change into force is a part of that deed and no cause beside it.
+        let changes: Vec<&SettingChange> = self.changes().filter(|_| !self.effect.declared).collect();
+        for event in self.events_within(self.watched.max(BEFORE)) {
             let slot = event.at.floor(TOGETHER).0;
             slots.entry(event.kind as u8).or_default().insert(slot);
-            if event.at >= since - BEFORE {
+            if event.at >= since - BEFORE && !changes.iter().any(|change| applies(event, change)) {
                 groups.entry((event.kind as u8, slot)).or_default().push(event);
             }
         }
@@ -356,6 +376,29 @@ impl Asked<'_> {
             })
             .collect()
     }
+}
+
+/// The earliest time that a change may have happened.
+fn earliest(change: &SettingChange) -> Timestamp {
+    change.after.map_or(change.at - SEEN_LATE, |after| after.min(change.at))
+}
+
+/// Whether an event only puts a change into force: a service was reloaded or restarted just after something of its name was set.
+fn applies(event: &Event, change: &SettingChange) -> bool {
+    // Whether a unit runs, and who listens, follows from what was done; nobody sets it.
+    let follows = matches!(
+        Subject::of(&change.id.name),
+        Subject::Port(_)
+            | Subject::Unit {
+                part: "state" | "enabled",
+                ..
+            }
+    );
+    event.kind == EventKind::Service
+        && !follows
+        && event.at >= earliest(change)
+        && event.at - change.at <= TOGETHER
+        && deed::names(std::slice::from_ref(&change.id), &event.what)
 }
 
 /// The thing a metric is measured on, where its name tells: a mount, an interface, a disk.

@@ -14,6 +14,7 @@ mod process;
 mod quiet;
 mod report;
 mod rise;
+mod room;
 mod rule;
 #[cfg(test)]
 mod sample;
@@ -26,7 +27,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    domain::{Comparison, DriftOptions, Finding, FindingId, Options, Seen, SeriesId, Span, Timestamp, Unit, matches},
+    domain::{Comparison, DriftOptions, Finding, FindingId, Options, Seen, SeriesId, Span, Timestamp, matches},
     shadow::{Metric, Shadows},
 };
 
@@ -231,23 +232,13 @@ fn bits_for(options: &DriftOptions, values: f64) -> f64 {
     (values.max(1.0) / accepted).log2().max(4.0)
 }
 
-/// The least that matters to a person besides what its unit says: of memory two hundredths of all there is, as for a percentage; of
-/// a table that the kernel keeps, two thousandths of its size; of the time that work stood still, a twentieth.
+/// The least that matters to a person besides what its unit says: a share of all there is, of the time that work stood still a
+/// twentieth.
 fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
-    let id = &metric.meta.id;
-    let (of, share) = match &*id.name {
-        name if metric.meta.unit == Unit::Bytes && (name.starts_with("mem.") || name.starts_with("swap.")) => {
-            ("hw.memory.total", 0.02)
-        }
-        "tcp.time_wait" => ("sysctl.net.ipv4.tcp_max_tw_buckets", 0.002),
-        "tcp.orphan" => ("sysctl.net.ipv4.tcp_max_orphans", 0.002),
-        "conntrack.used" => ("sysctl.net.netfilter.nf_conntrack_max", 0.002),
-        name if name.starts_with("psi.") => return 5.0,
-        _ => return 0.0,
-    };
-    let all = shadows.settings.get(&SeriesId::new(&id.resource, of));
-    all.and_then(|state| state.value.number())
-        .map_or(0.0, |all| share * all)
+    if metric.meta.id.name.starts_with("psi.") {
+        return 5.0;
+    }
+    room::of(shadows, metric).map_or(0.0, |room| room.matters)
 }
 
 /// Whether someone said not to tell of it: the pattern fits its name, or its full name.

@@ -6,7 +6,7 @@ use super::{
     baseline::{Difference, scope_of},
     family::detail,
     group::Departed,
-    score,
+    room, score,
 };
 use crate::{
     domain::{
@@ -181,9 +181,15 @@ pub(super) fn metric(
     let began = alike.min_by_key(|member| member.since).unwrap_or(head);
     let since = began.since;
     let probability = head.crossing.map_or(0.0, |crossing| crossing.probability);
-    let speaking = members.iter().filter(|member| !detail(&member.id.name));
-    let sizes = speaking.filter_map(|member| score::size(shadows.metrics.get(&member.id)?, member.band, member.since));
-    let size = sizes.reduce(f64::max).unwrap_or(1.0);
+    let size_of = |member: &Departed| {
+        let metric = shadows.metrics.get(&member.id)?;
+        score::size(metric, room::of(shadows, metric), member.band, member.since)
+    };
+    // Of what leads nobody may know how much there is: then the room its neighbours have left says nothing of it.
+    let size = size_of(head).map_or(1.0, |own| {
+        let speaking = members.iter().filter(|member| !detail(&member.id.name));
+        speaking.filter_map(size_of).fold(own, f64::max)
+    });
     let score = score::of_metrics(head.mark, bits, size, probability, members.len(), &options.drift);
     let level = score::level(score, &options.drift);
     let confidence = match head.mark {

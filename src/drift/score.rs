@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{cause, report};
+use super::{cause, report, room::Room};
 use crate::{
     domain::{Comparison, DriftOptions, Finding, FindingId, Level, Mark, Severity, Side, Span, Timestamp},
     shadow::{Metric, Shadows},
@@ -41,12 +41,14 @@ pub(super) fn of_metrics(mark: Mark, bits: f64, size: f64, crossing: f64, count:
 }
 
 /// How much of a departure from `band` since `since` counts, 0 to 1: all of it where it went half of the way that was left to the metric's
-/// limit, or to the end of its range, and in proportion below. `None` for what has neither.
+/// limit, or to the end of its range or of the host's `room` for it, and in proportion below. `None` for what has none of them.
 ///
 /// Bits tell how sure it is that something is otherwise; how much that matters is a question of the room that is left.
-pub(super) fn size(metric: &Metric, band: Option<(f64, f64)>, since: Timestamp) -> Option<f64> {
+pub(super) fn size(metric: &Metric, room: Option<Room>, band: Option<(f64, f64)>, since: Timestamp) -> Option<f64> {
     let (low, high) = band?;
     let (lo, hi) = metric.meta.range();
+    // Of what is beyond its room already (a load above the processors) all counts.
+    let hi = room.map_or(hi, |room| hi.min(room.end.max(high)));
     let part = |side: Side, from: f64, end: f64| {
         let values = metric.recent.iter().rev().take_while(|seen| seen.at >= since);
         let gone = values
@@ -180,7 +182,7 @@ mod tests {
             let mut metric = sample::metric("mem.used_pct", unit);
             metric.limit = limit.and_then(above);
             sample::seen(&mut metric, 0, value, 40.0);
-            super::size(&metric, Some((34.0, 36.0)), at(0))
+            super::size(&metric, None, Some((34.0, 36.0)), at(0))
         };
         let near =
             |found: Option<f64>, wanted: f64| assert!((found.unwrap() - wanted).abs() < 1e-3, "{found:?} {wanted}");
@@ -195,7 +197,18 @@ mod tests {
             None,
             "nobody knows how much there may be"
         );
-        assert_eq!(super::size(&sample::metric("a.b", Unit::Percent), None, at(0)), None);
+        assert_eq!(
+            super::size(&sample::metric("a.b", Unit::Percent), None, None, at(0)),
+            None
+        );
+        let mut threads = sample::metric("threads.count", Unit::Count);
+        sample::seen(&mut threads, 0, 1_600.0, 40.0);
+        let of = |end: f64| {
+            let room = Room { end, matters: 0.0 };
+            super::size(&threads, Some(room), Some((500.0, 600.0)), at(0))
+        };
+        near(of(32_768.0), 0.062);
+        near(of(2_000.0), 1.0);
         // The same surprise, and as many metrics.
         let options = crate::domain::Options::default().drift;
         let of = |size: f64| level(of_metrics(Mark::Odd, 40.0, size, 0.0, 2, &options), &options);

@@ -145,6 +145,9 @@ impl Departure {
         let begin = metric.recent[first];
         let band = begin.band?.map(f64::from);
         let above = value.value > band[2];
+        if !above && metric.meta.counts_trouble() {
+            return None;
+        }
         let range = match usual(metric, begin.at, SHARE) {
             // Watching often begins with a start or a build, and what they take is taken for a while only.
             Some(_) if !above && to - from < START => return None,
@@ -360,6 +363,31 @@ mod tests {
             told = feed(&mut metric, &mut watch, 5.0, 0.5);
         }
         assert!(!told);
+    }
+
+    #[test]
+    fn less_trouble_is_nothing_to_tell() {
+        let told = |name: &str| {
+            let mut metric = sample::metric(name, Unit::Percent);
+            for place in 0..1_200 {
+                sample::seen(&mut metric, place * 2, 60.0 + (place % 5) as f64, 1.0);
+            }
+            let mut watch = SurpriseWatch::default();
+            for place in 1_200..1_230 {
+                let at = sample::at(place * 2);
+                let band = Some([58.0, 59.0, 62.0, 64.0, 65.0]);
+                metric.recent.push_back(Seen {
+                    at,
+                    value: 1.0,
+                    band,
+                    bits: 40.0,
+                });
+                watch.look(&metric, 20.0, 0.0);
+            }
+            watch.told().is_some()
+        };
+        assert!(told("cpu.busy_pct"), "work that is no longer done");
+        assert!(!told("psi.cpu.some_pct") && !told("cpu.steal_pct") && !told("service.a.cpu_throttled_pct"));
     }
 
     #[test]

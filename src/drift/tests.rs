@@ -1,5 +1,6 @@
 //! The comparisons on constructed shadows.
 
+mod causes;
 mod deeds;
 
 use super::{
@@ -7,7 +8,7 @@ use super::{
     *,
 };
 use crate::{
-    domain::{Comparison, Level, Limit, Mark, Seen, Severity, Side, Unit, Value},
+    domain::{Comparison, Event, EventKind, Level, Limit, Mark, Seen, Severity, Side, Unit, Value},
     shadow::Metric,
 };
 
@@ -75,6 +76,17 @@ impl World {
 
     fn change(&mut self, name: &str, to: Option<&str>) {
         sample::change(&mut self.shadows, name, to, at(self.second));
+    }
+}
+
+fn event(kind: EventKind, what: &str, second: i64) -> Event {
+    Event {
+        at: at(second),
+        resource: host(),
+        kind,
+        what: what.into(),
+        who: None,
+        backfilled: false,
     }
 }
 

@@ -41,7 +41,6 @@ impl Loop {
     /// Opens the store and reads what is not read yet, the first time it is called.
     pub(super) fn begin(&mut self) {
         if let Some(groups) = self.late.take() {
-            self.options = self.full.clone();
             self.keeper.open();
             self.start_readers(groups);
         }
@@ -91,6 +90,8 @@ impl Loop {
 
     pub(super) async fn take_opened(&mut self, found: Opened) {
         self.opened = None;
+        // Known issues were read before the store was opened, on its thread.
+        self.options = self.full.clone();
         if let Some(failed) = &found.failed {
             tracing::warn!("{failed}");
         }

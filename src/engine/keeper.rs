@@ -262,6 +262,8 @@ impl Thread {
 
     /// Opens the store, and brings what was learnt up to all that it holds.
     fn begin(&mut self) -> Opened {
+        // A step would else read the user's folder of known issues when it first looks at them.
+        self.options.rules.read();
         let mut opened = self.open();
         if let Some(store) = &mut self.store {
             match learnt(store, &self.options, self.care != Care::OnlyRead) {
@@ -373,4 +375,34 @@ fn learnt(store: &mut Store, options: &Options, writable: bool) -> Result<Option
         tracing::warn!("{error}");
     }
     Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{LazyRules, Rules};
+
+    #[test]
+    fn known_issues_are_read_on_the_keepers_thread_before_the_store_is_opened() {
+        let (tell, read) = std::sync::mpsc::channel();
+        let done = tell.clone();
+        let options = Options {
+            rules: LazyRules::new(move || {
+                let _ = tell.send(thread::current().name().unwrap_or_default().to_owned());
+                Rules::default()
+            }),
+            ..Options::default()
+        };
+        let keeper = Keeper::start(None, Arc::new(options.clone()), Care::Keep, move |_| {
+            let _ = done.send("opened".into());
+        });
+        keeper.open();
+        let told: Vec<String> = read.iter().take(2).collect();
+        assert_eq!(told, ["store", "opened"]);
+        assert!(
+            options.rules.rules.is_empty() && read.try_recv().is_err(),
+            "they were read once"
+        );
+        keeper.finish();
+    }
 }

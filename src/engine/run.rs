@@ -191,16 +191,13 @@ impl Loop {
                     quiet_until = Later::now() + silence;
                     begin = begin.min(Later::now() + FIRST_SCREEN);
                 }
-                () = sleep_until(join), if !self.joining.is_empty() => {
-                    let first = self.joining.remove(0);
-                    self.take(first);
-                }
+                () = sleep_until(join), if !self.joining.is_empty() => self.take_joining(),
                 () = sleep_until(begin), if self.late.is_some() => self.begin(),
                 () = sleep_until(quiet_until), if live => {
                     quiet_until = Later::now() + silence;
                     self.joining.append(&mut self.quiet.take());
-                    if let Some(last) = self.joining.pop() {
-                        self.take(last);
+                    if !self.joining.is_empty() {
+                        self.take_joining();
                         continue;
                     }
                     let now = clock::now();
@@ -214,6 +211,11 @@ impl Loop {
         self.orders.clear();
         if let Some(played) = &self.played {
             played.pace.end();
+        }
+        // What was read and waits for the metrics, or for a step, is stepped before all is closed.
+        self.take_joining();
+        while !self.waiting.is_empty() {
+            self.advance(Batch::default(), self.now());
         }
         if let Some(recorder) = self.setup.recorder.take()
             && let Err(error) = recorder.finish()
@@ -232,8 +234,20 @@ impl Loop {
         self.played.as_ref().map_or_else(clock::now, |played| played.now)
     }
 
+    /// Takes what was read ahead of metrics that did not come. That it waited for them is no lag.
+    fn take_joining(&mut self) {
+        if let Some(last) = self.joining.pop() {
+            self.take_late(last, Span::from(JOIN));
+        }
+    }
+
     /// Takes what was read, with what waits for it and, but for steps of a recording, what came meanwhile: one step for all.
     pub fn take(&mut self, last: Read) {
+        self.take_late(last, Span::ZERO);
+    }
+
+    /// The same for what was let `wait` at most so long.
+    fn take_late(&mut self, last: Read, wait: Span) {
         let watch = clock::Stopwatch::start();
         let (at, ends) = (last.at, last.last);
         let mut reads = self.quiet.take();
@@ -285,7 +299,7 @@ impl Loop {
         if !ends {
             self.advance(batch, now);
         }
-        self.usage.lag_secs = watch.elapsed().as_secs_f64() + (now - at).secs_f64().max(0.0);
+        self.usage.lag_secs = watch.elapsed().as_secs_f64() + (now - (at + wait)).secs_f64().max(0.0);
         if let Some((cpu, rss)) = self.meter.measure(clock::now()) {
             self.usage.cpu_pct = cpu;
             self.usage.rss_bytes = rss;
@@ -408,3 +422,6 @@ impl Loop {
         self.publish.send_replace(Arc::new(snapshot));
     }
 }
+
+#[cfg(test)]
+mod tests;

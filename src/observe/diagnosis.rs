@@ -30,9 +30,10 @@ static THERE: LazyLock<bool> = LazyLock::new(|| {
     !Path::new("/proc/modules").exists() || Path::new("/sys/module/tcp_diag").exists() || builtin()
 });
 
-/// The sockets that `file` (this machine's own `/proc/net/tcp` or `tcp6`) would tell of, in the states whose bits are set, each with its state.
-/// `None` for any other file, and where the kernel does not answer.
-pub(super) fn tcp(file: &Path, states: u32) -> Option<Vec<(u8, Socket)>> {
+/// Calls `each` with the state of every socket that `file` (this machine's own `/proc/net/tcp` or `tcp6`) would tell of, in the states whose
+/// bits are set, and gives how many they are. `None` for any other file, and where the kernel does not answer to the end: what was told then
+/// does not count.
+pub(super) fn tcp(file: &Path, states: u32, each: &mut dyn FnMut(u8, Socket)) -> Option<usize> {
     let family = match file.to_str()? {
         "/proc/net/tcp" => AddressFamily::INET,
         "/proc/net/tcp6" => AddressFamily::INET6,
@@ -41,12 +42,12 @@ pub(super) fn tcp(file: &Path, states: u32) -> Option<Vec<(u8, Socket)>> {
     if !*THERE {
         return None;
     }
-    asked(family, states)
+    asked(family, states, each)
         .inspect_err(|error| tracing::debug!("the kernel's diagnosis of sockets: {error}"))
         .ok()
 }
 
-fn asked(family: AddressFamily, states: u32) -> io::Result<Vec<(u8, Socket)>> {
+fn asked(family: AddressFamily, states: u32, each: &mut dyn FnMut(u8, Socket)) -> io::Result<usize> {
     let kernel = socket_with(
         AddressFamily::NETLINK,
         SocketType::RAW,
@@ -63,17 +64,21 @@ fn asked(family: AddressFamily, states: u32) -> io::Result<Vec<(u8, Socket)>> {
     request.extend_from_slice(&states.to_ne_bytes());
     request.extend_from_slice(&[0; 48]);
     send(&kernel, &request, SendFlags::empty())?;
-    let (mut answer, mut found) = (vec![0; 32 << 10], Vec::new());
+    let (mut answer, mut count) = (vec![0; 32 << 10], 0);
+    let mut counted = |state: u8, socket: Socket| {
+        count += 1;
+        each(state, socket);
+    };
     loop {
         let (length, _) = recv(&kernel, &mut answer, RecvFlags::empty())?;
-        if length == 0 || !take(&answer[..length], &mut found)? {
-            return Ok(found);
+        if length == 0 || !take(&answer[..length], &mut counted)? {
+            return Ok(count);
         }
     }
 }
 
 /// Takes the messages of one answer; `false` when it was the last.
-fn take(mut answer: &[u8], found: &mut Vec<(u8, Socket)>) -> io::Result<bool> {
+fn take(mut answer: &[u8], each: &mut dyn FnMut(u8, Socket)) -> io::Result<bool> {
     let cut = || io::Error::from(io::ErrorKind::UnexpectedEof);
     while !answer.is_empty() {
         let head = answer.first_chunk::<HEAD>().ok_or_else(cut)?;
@@ -85,7 +90,10 @@ fn take(mut answer: &[u8], found: &mut Vec<(u8, Socket)>) -> io::Result<bool> {
                 let code = body.first_chunk().ok_or_else(cut)?;
                 return Err(io::Error::from_raw_os_error(i32::from_ne_bytes(*code).saturating_neg()));
             }
-            _ => found.push(told(body.first_chunk().ok_or_else(cut)?)),
+            _ => {
+                let (state, socket) = told(body.first_chunk().ok_or_else(cut)?);
+                each(state, socket);
+            }
         }
         answer = answer.get(length.next_multiple_of(4)..).unwrap_or_default();
     }
@@ -125,9 +133,12 @@ mod tests {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let local = held.local_addr().unwrap();
         // A kernel without it is read by its files.
-        let Some(told) = tcp(Path::new("/proc/net/tcp"), 1 << LISTEN) else {
+        let mut told = Vec::new();
+        let each = &mut |state, socket| told.push((state, socket));
+        let Some(count) = tcp(Path::new("/proc/net/tcp"), 1 << LISTEN, each) else {
             return;
         };
+        assert_eq!(count, told.len());
         assert!(told.iter().all(|(state, _)| *state == LISTEN));
         let ours = told.iter().find(|(_, socket)| socket.local == local).unwrap();
         let copy = tempfile::tempdir().unwrap();
@@ -139,8 +150,9 @@ mod tests {
 
     #[test]
     fn an_answer_that_is_cut_off_or_says_no_is_an_error() {
-        let mut found = Vec::new();
-        assert!(take(&[1, 2, 3], &mut found).is_err());
+        let mut found = 0;
+        let mut take = |answer: &[u8]| take(answer, &mut |_, _| found += 1);
+        assert!(take(&[1, 2, 3]).is_err());
         let message = |length: u32, sort: u16, body: &[u8]| {
             let mut message = length.to_ne_bytes().to_vec();
             message.extend_from_slice(&sort.to_ne_bytes());
@@ -148,12 +160,12 @@ mod tests {
             message.extend_from_slice(body);
             message
         };
-        assert!(take(&message(400, 20, &[0; 4]), &mut found).is_err());
-        assert!(take(&message(0, 20, &[]), &mut found).is_err());
-        assert!(take(&message(20, 20, &[0; 4]), &mut found).is_err());
-        let no = take(&message(20, ERROR, &(-2_i32).to_ne_bytes()), &mut found).unwrap_err();
+        assert!(take(&message(400, 20, &[0; 4])).is_err());
+        assert!(take(&message(0, 20, &[])).is_err());
+        assert!(take(&message(20, 20, &[0; 4])).is_err());
+        let no = take(&message(20, ERROR, &(-2_i32).to_ne_bytes())).unwrap_err();
         assert_eq!(no.kind(), io::ErrorKind::NotFound);
-        assert!(found.is_empty());
-        assert!(!take(&message(16, DONE, &[]), &mut found).unwrap());
+        assert!(!take(&message(16, DONE, &[])).unwrap());
+        assert_eq!(found, 0);
     }
 }

@@ -56,10 +56,11 @@ fn lines(path: &Path, mut each: impl FnMut(u8, &[u8])) -> Result<usize, ObserveE
 
 /// The sockets of the file `path` that are in `wanted`.
 pub(super) fn sockets_in(path: &Path, wanted: u8) -> Result<Vec<Socket>, ObserveError> {
-    if let Some(told) = diagnosis::tcp(path, 1 << wanted) {
-        return Ok(told.into_iter().map(|(_, socket)| socket).collect());
-    }
     let mut found = Vec::new();
+    if diagnosis::tcp(path, 1 << wanted, &mut |_, socket| found.push(socket)).is_some() {
+        return Ok(found);
+    }
+    found.clear();
     lines(path, |state, line| {
         if state == wanted {
             found.extend(parse(line));
@@ -148,12 +149,18 @@ impl Source for TcpStates {
         let numbers = self.states.iter().flat_map(|(numbers, _)| numbers.iter());
         let wanted = numbers.fold(0, |bits, number| bits | 1 << number);
         let mut counts = [0u32; 256];
-        let mut count = |path: &Path| match diagnosis::tcp(path, wanted) {
-            Some(told) => {
-                told.iter().for_each(|(state, _)| counts[usize::from(*state)] += 1);
-                Ok(told.len())
-            }
-            None => lines(path, |state, _| counts[usize::from(state)] += 1),
+        let mut count = |path: &Path| {
+            let mut here = [0u32; 256];
+            let told = diagnosis::tcp(path, wanted, &mut |state, _| here[usize::from(state)] += 1);
+            let total = match told {
+                Some(total) => Ok(total),
+                None => {
+                    here = [0; 256];
+                    lines(path, |state, _| here[usize::from(state)] += 1)
+                }
+            };
+            counts.iter_mut().zip(here).for_each(|(all, here)| *all += here);
+            total
         };
         // Without IPv6 there is no second file.
         let total = count(&self.files[0])? + count(&self.files[1]).unwrap_or(0);

@@ -68,10 +68,13 @@ pub(super) fn promise(state: &mut State, changes: &[SettingChange], now: Timesta
 
 /// Measures what changes did whose time has come, and says it beside what was promised.
 pub(super) fn verify(state: &mut State, now: Timestamp, out: &mut Step) {
-    let metrics = &state.shadows.metrics;
-    let scored = state.ledger.verify(now, |id, at| moved(metrics.get(id)?, at));
+    let shadows = &state.shadows;
+    let scored = state.ledger.verify(now, |made| match &made.claim {
+        Claim::Moves { setting, .. } => moved(shadows, &made.series, setting, made.made_at, now),
+        _ => None,
+    });
     let entries = scored.iter().filter_map(|scored| {
-        let unit = metrics.get(&scored.prediction.series)?.meta.unit;
+        let unit = shadows.metrics.get(&scored.prediction.series)?.meta.unit;
         entry(scored, unit)
     });
     out.write.audit.extend(entries);

@@ -1,12 +1,15 @@
 //! Texts to run: commands that give settings their values.
 
 mod account;
+mod aside;
 mod interface;
 mod package;
 mod thing;
 mod unit;
 
 use std::sync::Arc;
+
+pub(super) use aside::returned;
 
 use super::shell::quote;
 use crate::domain::{Artefact, Change, SeriesId, Subject, Value};

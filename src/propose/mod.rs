@@ -20,7 +20,7 @@ pub use number::Numbers;
 use crate::{
     domain::{
         Artefact, Capacity, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalKind,
-        ProposalStatus, Span, Timestamp, text::visible,
+        ProposalStatus, Severity, Span, Timestamp, text::visible,
     },
     drift::{Baseline, stable_hash},
     shadow::Shadows,
@@ -29,6 +29,8 @@ use crate::{
 
 /// A score below this is too low to recommend.
 const WEAK: f64 = 1.0;
+/// By how much more or less one proposal is worth than another that it must stand before or behind, so that one of them is plainly first.
+const PLAINLY: f64 = 1.25;
 /// Findings, worst first, whose proposals get their what-if.
 const SIMULATED: usize = 10;
 /// When nothing came for this long, what proposals rest on is too old.
@@ -70,8 +72,8 @@ pub fn propose(
         .filter(|finding| finding.ended.is_none() && !matches!(finding.mark, Mark::Muted | Mark::Stale))
         .collect();
     let old = shadows.newest.is_none_or(|newest| now - newest > OLD);
-    let mut proposals = Vec::new();
-    for (place, finding) in holding.iter().enumerate() {
+    let mut answers: Vec<(&Finding, Vec<Candidate>)> = Vec::new();
+    for finding in &holding {
         let mut candidates = match finding.comparison {
             Comparison::DeclaredActual if finding.stands() => Vec::new(),
             Comparison::DeclaredActual => revert::drifted(finding, &holding, shadows, baseline, now),
@@ -85,6 +87,11 @@ pub fn propose(
         // Putting a value back may be the very thing that the rule says.
         let fixed = issue::fixed(finding, shadows, options, now);
         candidates.extend(fixed.filter(|fixed| candidates.iter().all(|other| other.changes != fixed.changes)));
+        answers.push((finding, candidates));
+    }
+    give_way(&mut answers);
+    let mut proposals = Vec::new();
+    for (place, (finding, candidates)) in answers.into_iter().enumerate() {
         for candidate in candidates {
             let effects = if place < SIMULATED && candidate.changes.active().next().is_some() {
                 let mut effects = what_if(shadows, &candidate.changes, options.horizon, now, seed).effects;
@@ -124,6 +131,37 @@ pub fn propose(
             .then_with(|| a.id.cmp(&b.id))
     });
     proposals
+}
+
+/// Whether something suffers now, or will.
+fn harm(finding: &Finding) -> bool {
+    matches!(finding.mark, Mark::Breach | Mark::Cross) || finding.severity == Severity::Critical
+}
+
+/// Puts accepting a change behind what mends a harm that holds: it takes a row away and helps nobody. The way back of a change that
+/// harms nobody waits with it, so that the two keep their order.
+fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
+    let best = |candidates: &[Candidate]| {
+        let mends = candidates.iter().filter(|one| one.kind != ProposalKind::Adopt);
+        mends.map(|one| one.factors.score()).reduce(f64::max)
+    };
+    let harmed = answers.iter().filter(|(finding, _)| harm(finding));
+    let mended = harmed.filter_map(|(_, candidates)| best(candidates));
+    // What is too weak to recommend comes last in any case.
+    let Some(least) = mended.filter(|score| *score >= WEAK).reduce(f64::min) else {
+        return;
+    };
+    let most = (least / PLAINLY).max(WEAK);
+    for (finding, candidates) in answers {
+        let accept = candidates.iter().find(|one| one.kind == ProposalKind::Adopt);
+        let Some(score) = accept.map(|one| one.factors.score()).filter(|score| *score > most) else {
+            continue;
+        };
+        let waits = |one: &&mut Candidate| one.kind == ProposalKind::Adopt || !harm(finding);
+        for candidate in candidates.iter_mut().filter(waits) {
+            candidate.factors.impact *= most / score;
+        }
+    }
 }
 
 fn proposal(

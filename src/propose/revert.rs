@@ -1,7 +1,7 @@
 //! Putting settings back, or making what is the declared.
 
 use super::{
-    Candidate,
+    Candidate, PLAINLY,
     artefact::{self, Wanted},
     known,
 };
@@ -114,9 +114,6 @@ enum Trust {
     /// It bears on who gets in, is known to do harm, or something suffers since.
     Harm,
 }
-
-/// By how much more or less than its way back accepting a change is worth, so that one of them is plainly first.
-const PLAINLY: f64 = 1.25;
 
 impl Trust {
     /// P(nobody wants it), by this alone; by hand, until the ledger can tell.
@@ -346,6 +343,14 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
 
 /// How a way back is itself undone: the command, where one line does it, else in words.
 fn undo(targets: &[Target]) -> String {
+    if let [head, ..] = targets
+        && let Subject::File { path, key: "" } = Subject::of(&head.id.name)
+        && head.actual.is_some()
+        && head.wanted.is_none()
+        && let Some(command) = artefact::returned(path)
+    {
+        return command;
+    }
     let again: Vec<Wanted<'_>> = targets.iter().map(Target::again).collect();
     let text = artefact::set(&again).map(|way| way.artefact.text).unwrap_or_default();
     let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
@@ -393,7 +398,7 @@ fn title(targets: &[Target], name: &str) -> String {
             format!("mount {device} on {point} again{and_rest}")
         }
         (Subject::HostName(name), _) => format!("/etc/hosts: {name} {actual} -> {wanted}{and_rest}"),
-        (Subject::File { path, key: "" }, _) if came => format!("remove /etc/{path}{and_rest}"),
+        (Subject::File { path, key: "" }, _) if came => format!("move /etc/{path} aside{and_rest}"),
         (Subject::File { path, key: "" }, _) if went => format!("put /etc/{path} back{and_rest}"),
         (Subject::Account { .. } | Subject::Certificate { .. }, _) if came => format!("remove {thing}{and_rest}"),
         (Subject::Account { .. } | Subject::Certificate { .. }, _) if went => format!("bring {thing} back{and_rest}"),

@@ -368,8 +368,17 @@ fn a_way_back_says_what_it_does_what_happened_and_how_it_is_undone() {
     let drift = finding(Comparison::DeclaredActual, Mark::Drift, &series, 14.0);
     let proposals = ask(&[drift], &world);
     let revert = proposals.iter().find(|one| one.kind == ProposalKind::Revert).unwrap();
-    assert_eq!(&*revert.title, "remove /etc/cron.d/backup");
-    assert_eq!(revert.artefact.text, "rm -f -- /etc/cron.d/backup\n");
+    assert_eq!(&*revert.title, "move /etc/cron.d/backup aside");
+    let (move_aside, note) = revert.artefact.text.split_once('\n').unwrap();
+    assert_eq!(
+        move_aside,
+        "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.$(date +%s)"
+    );
+    assert!(note.contains("stays in /var/backups/foreshadow"), "{note}");
+    assert_eq!(
+        &*revert.undo,
+        "mv -- /var/backups/foreshadow/cron.d/backup.* /etc/cron.d/backup"
+    );
 
     let list = |text: &str| Value::List([(Arc::from(text), Value::Bool(true))].into());
     let world = self::world(&[("net.hosts.db", list("10.0.0.5"), list("10.9.8.7"))]);
@@ -400,4 +409,45 @@ fn room_is_made_on_the_mount_that_needs_it_and_not_after_it_was_made() {
     );
     cross.mark = Mark::Breach;
     assert_eq!(ask(&[cross], &world), [], "70 % to 88 % is below the limit");
+}
+
+/// Another finding of the same run.
+fn drift(name: &str, bits: f64) -> Finding {
+    Finding {
+        id: FindingId(9_000),
+        ..finding(Comparison::DeclaredActual, Mark::Drift, &[name], bits)
+    }
+}
+
+#[test]
+fn accepting_a_change_never_stands_before_what_mends_a_harm() {
+    let inactive = || Value::text("inactive");
+    let (mut shadows, baseline) = world(&[("unit.app.service:state", inactive(), inactive())]);
+    // It is known who did it, and nothing suffers from it.
+    shadows.settings.observe(&SettingChange {
+        id: id("unit.app.service:state"),
+        at: now() - Span::from_mins(3),
+        from: Some(inactive()),
+        to: Some(Value::text("active")),
+        by: Some("ana".into()),
+        after: None,
+        backfilled: false,
+    });
+    let metric = disk(0.3);
+    shadows.metrics.insert(metric.meta.id.clone(), metric);
+    let world = (shadows, baseline);
+    let started = drift("unit.app.service:state", 16.0);
+    let fills = finding(Comparison::FutureLimit, Mark::Cross, &["fs./var.used_pct"], 0.0);
+    let place = |proposals: &[Proposal], kind: ProposalKind| {
+        let mut kinds = proposals.iter().map(|one| one.kind);
+        kinds.position(|one| one == kind).unwrap()
+    };
+    let alone = ask(std::slice::from_ref(&started), &world);
+    assert_eq!(place(&alone, ProposalKind::Adopt), 0, "{alone:#?}");
+    let both = ask(&[fills, started], &world);
+    assert_eq!(place(&both, ProposalKind::Adjust), 0, "{both:#?}");
+    assert!(
+        place(&both, ProposalKind::Adopt) < place(&both, ProposalKind::Revert),
+        "what is trusted stays before its way back"
+    );
 }

@@ -219,19 +219,15 @@ impl Ledger {
         over.filter(|(_, _, (sort, _))| of(*sort)).cloned().collect()
     }
 
-    /// Scores what changes were said to move, where that was due before `now`. `measured` gives how far a series moved at a time, and
-    /// the standard error of that; what could not be measured is dropped.
+    /// Scores what changes were said to move, where that was due before `now`. `measured` gives how far the series of a prediction moved,
+    /// and the standard error of that; what could not be measured is dropped.
     ///
     /// A measured move is held against what was promised and the error of measuring together: both are taken as normal.
-    pub fn verify(
-        &mut self,
-        now: Timestamp,
-        measured: impl Fn(&SeriesId, Timestamp) -> Option<(f64, f64)>,
-    ) -> Vec<Scored> {
+    pub fn verify(&mut self, now: Timestamp, measured: impl Fn(&Prediction) -> Option<(f64, f64)>) -> Vec<Scored> {
         let mut scored = Vec::new();
         for key in self.over(now, |sort| sort == MOVES) {
             let Some(waiting) = self.close(&key) else { continue };
-            if let Some(measured) = measured(&waiting.prediction.series, waiting.prediction.made_at) {
+            if let Some(measured) = measured(&waiting.prediction) {
                 scored.push(self.score(waiting, now, measured));
             }
         }

@@ -11,28 +11,68 @@ use crate::{
 /// A time in which something was done, both ends included.
 pub(super) type Deed = (Timestamp, Timestamp);
 
+/// What was done, for asking what stands about a time.
+#[derive(Debug)]
+pub(super) struct Deeds {
+    /// When each began at the earliest, rising.
+    begins: Vec<Timestamp>,
+    /// When the last of it and of all before it had ended.
+    ends: Vec<Timestamp>,
+}
+
+impl Deeds {
+    pub fn new(mut all: Vec<Deed>) -> Self {
+        all.sort_unstable();
+        let mut end = Timestamp(i64::MIN);
+        let ends = all.iter().map(|(_, to)| {
+            end = end.max(*to);
+            end
+        });
+        Self {
+            ends: ends.collect(),
+            begins: all.into_iter().map(|(from, _)| from).collect(),
+        }
+    }
+
+    /// The time about `at` in which nothing was done: from the last deed before it to the next one after it.
+    pub fn alone(&self, at: Timestamp) -> Deed {
+        let next = self.begins.partition_point(|begin| *begin <= at);
+        let before = next.checked_sub(1).map(|last| self.ends[last]);
+        let after = self.begins.get(next).copied();
+        (
+            before.unwrap_or(Timestamp(i64::MIN)),
+            after.unwrap_or(Timestamp(i64::MAX)),
+        )
+    }
+
+    /// Whether `at` lies within one.
+    pub fn cover(&self, at: Timestamp) -> bool {
+        self.alone(at).0 >= at
+    }
+}
+
 /// A program that takes at least this much of the processors is a load: that it begins or ends is a deed.
 const LOAD: f64 = 10.0;
 /// Minutes that a load's level is taken from, and those without a value that end it.
 const LEVEL: usize = 5;
 const SILENT: Span = Span::from_mins(3);
 
-/// What was done on the resource of `change` up to `now` besides it and the settings in `asked`: other settings, packages, roll-outs,
-/// and programs that began or ended to take a good part of the processors.
+/// What was done on the resource of `change` from `since` to `now` besides it and the settings in `asked`: other settings, packages,
+/// roll-outs, and programs that began or ended to take a good part of the processors.
 ///
 /// Settings of one matter with it are no other deed: a parameter and its line in a file.
 pub(super) fn besides(
     shadows: &Shadows,
     change: &SettingChange,
     asked: &BTreeSet<SeriesId>,
-    now: Timestamp,
+    (since, now): Deed,
 ) -> Vec<Deed> {
     let resource = &change.id.resource;
     let others: Vec<&SettingChange> = shadows
         .settings
         .changes()
         .iter()
-        .filter(|other| other.id.resource == *resource && other.at <= now)
+        .filter(|other| (since..=now).contains(&other.at) && other.id.resource == *resource)
         .filter(|other| other.id != change.id && !asked.contains(&other.id))
         .collect();
     let matter = matter(change, &others);
@@ -42,7 +82,7 @@ pub(super) fn besides(
     let mut deeds: Vec<Deed> = settings.map(|other| (other.earliest(), other.at)).collect();
     let events = shadows.events.iter().filter(|event| {
         let done = matches!(event.kind, EventKind::Package | EventKind::Deploy);
-        done && event.resource == *resource && event.at <= now
+        done && (since..=now).contains(&event.at) && event.resource == *resource
     });
     deeds.extend(events.map(|event| (event.at, event.at)));
     deeds.extend(loads(shadows, resource, now));
@@ -114,4 +154,31 @@ fn ends(metric: &Metric, watched: Timestamp, now: Timestamp) -> Vec<Deed> {
         }
     }
     ends
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn what_stands_about_a_time_is_the_last_before_and_the_next_after_it(
+            times in prop::collection::vec((-50_i64..50, 0_i64..20), 0..20),
+            at in -60_i64..60,
+        ) {
+            let deeds: Vec<Deed> = times.iter().map(|(from, long)| (Timestamp(*from), Timestamp(from + long))).collect();
+            let at = Timestamp(at);
+            let before = deeds.iter().filter(|(from, _)| *from <= at).map(|(_, to)| *to).max();
+            let after = deeds.iter().filter(|(from, _)| *from > at).map(|(from, _)| *from).min();
+            let within = deeds.iter().any(|(from, to)| (*from..=*to).contains(&at));
+            let found = Deeds::new(deeds);
+            prop_assert_eq!(found.alone(at), (
+                before.unwrap_or(Timestamp(i64::MIN)),
+                after.unwrap_or(Timestamp(i64::MAX)),
+            ));
+            prop_assert_eq!(found.cover(at), within);
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! A setting gets another value: what its earlier changes did.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{
     Plan, concerns,
-    deeds::{self, Deed},
+    deeds::{self, Deed, Deeds},
     law::Law,
 };
 use crate::{
@@ -87,28 +89,23 @@ pub(super) fn plan(
     }
     plan.used
         .extend(alike.iter().map(|(change, _)| (change.id.resource.clone(), change.at)));
-    let others: Vec<Vec<Deed>> = alike
-        .iter()
-        .map(|(change, _)| deeds::besides(shadows, change, &plan.asked, now))
-        .collect();
-    let mut told = 0;
-    let mut hidden = 0;
+    let hosts = hosts(shadows, &alike, &plan.asked, now);
+    let (mut told, mut hidden) = (0, 0);
     for (metric_id, metric) in &shadows.metrics {
-        if !concerns(&id.resource, metric_id) {
+        let Some(host) = hosts
+            .get(&metric_id.resource)
+            .filter(|_| concerns(&id.resource, metric_id))
+        else {
             continue;
-        }
-        let here = || {
-            alike
-                .iter()
-                .zip(&others)
-                .filter(|((change, _), _)| change.id.resource == metric_id.resource)
         };
-        let effects: Vec<Seen> = here()
-            .filter_map(|((change, ratio), others)| {
-                let seen = interrupted(metric, change.at, alone(change.at, others))?;
+        let effects: Vec<Seen> = host
+            .cases
+            .iter()
+            .filter_map(|case| {
+                let seen = interrupted(metric, case.at, case.alone)?;
                 Some(Seen {
-                    by: seen.by * ratio,
-                    unsure: seen.unsure * ratio.abs(),
+                    by: seen.by * case.ratio,
+                    unsure: seen.unsure * case.ratio.abs(),
                     ..seen
                 })
             })
@@ -117,12 +114,8 @@ pub(super) fn plan(
             continue;
         };
         // Only what is clearly more than it does when nobody changes anything.
-        let ratio = here().map(|((_, ratio), _)| ratio.abs()).fold(0.0, f64::max);
-        let treated: Vec<Deed> = here()
-            .map(|((change, _), _)| (change.earliest(), change.at + SETTLED))
-            .collect();
-        let others = here().next().map_or(&[][..], |(_, others)| others);
-        let more = seen.by.abs() - ratio * by_itself(metric, others, &treated);
+        let ratio = host.cases.iter().map(|case| case.ratio.abs()).fold(0.0, f64::max);
+        let more = seen.by.abs() - ratio * host.by_itself(metric);
         if more > 0.0 && (Seen { by: more, ..seen }).clear() {
             told += 1;
             let Seen { by, unsure, .. } = seen;
@@ -134,11 +127,13 @@ pub(super) fn plan(
     if told > 0 {
         return;
     }
-    let alone = alike.iter().zip(&others).any(|((change, _), others)| {
-        let (from, to) = alone(change.at, others);
-        let least = Span::from_mins(LEAST as i64 + 1);
-        change.at - from >= least && to - change.at >= least
-    });
+    let mut cases = hosts.values().flat_map(|host| &host.cases).peekable();
+    let alone = cases.peek().is_none()
+        || cases.any(|case| {
+            let (from, to) = case.alone;
+            let least = Span::from_mins(LEAST as i64 + 1);
+            case.at - from >= least && to - case.at >= least
+        });
     plan.note(if !alone {
         format!(
             "{}: no evidence, something else was done within minutes of its earlier changes: whose the effect is cannot be told",
@@ -158,30 +153,79 @@ pub(super) fn plan(
     });
 }
 
-/// The time about `at` in which none of `others` was done: from the last one before it to the next one after it.
-fn alone(at: Timestamp, others: &[Deed]) -> (Timestamp, Timestamp) {
-    let before = others.iter().filter(|(earliest, _)| *earliest <= at);
-    let after = others.iter().filter(|(earliest, _)| *earliest > at);
-    (
-        before.map(|(_, latest)| *latest).max().unwrap_or(Timestamp(i64::MIN)),
-        after
-            .map(|(earliest, _)| *earliest)
-            .min()
-            .unwrap_or(Timestamp(i64::MAX)),
-    )
+/// An earlier change whose effect can be measured.
+struct Case {
+    at: Timestamp,
+    /// How much of its effect the asked one has.
+    ratio: f64,
+    /// The time about it in which nothing else was done.
+    alone: Deed,
 }
 
-/// The farthest `metric` clearly moved at any time when nothing is known to have been done, in its unit: a placebo in time (Abadie,
-/// Diamond & Hainmueller 2015, American Journal of Political Science 59, 495-510). The time of the changes themselves is left out.
-fn by_itself(metric: &Metric, others: &[Deed], treated: &[Deed]) -> f64 {
-    let all: Vec<Deed> = others.iter().chain(treated).copied().collect();
-    let free = |at: &Timestamp| !treated.iter().any(|(from, to)| (from..=to).contains(&at));
-    let times = metric.minutes.iter().map(|minute| minute.at).filter(free);
-    times
-        .filter_map(|at| interrupted(metric, at, alone(at, &all)))
-        .filter(Seen::clear)
-        .map(|seen| seen.by.abs())
-        .fold(0.0, f64::max)
+/// The earlier changes of one resource.
+struct Host {
+    cases: Vec<Case>,
+    /// The time of the changes themselves.
+    treated: Deeds,
+    /// That, and all else that was done.
+    all: Deeds,
+}
+
+/// The changes `alike` by their resources, but for those that no metric watched now remembers.
+fn hosts<'a>(
+    shadows: &Shadows,
+    alike: &[(&'a SettingChange, f64)],
+    asked: &BTreeSet<SeriesId>,
+    now: Timestamp,
+) -> BTreeMap<&'a ResourceId, Host> {
+    let remembered = shadows.metrics.values().filter_map(|metric| metric.minutes.front());
+    let since = remembered.map(|minute| minute.at).min().unwrap_or(now);
+    let mut changes: BTreeMap<&ResourceId, Vec<&(&SettingChange, f64)>> = BTreeMap::new();
+    for one in alike.iter().filter(|(change, _)| change.at >= since) {
+        changes.entry(&one.0.id.resource).or_default().push(one);
+    }
+    let host = |changes: Vec<&(&SettingChange, f64)>| {
+        let mut first = None;
+        let cases = changes.iter().map(|(change, ratio)| {
+            let others = deeds::besides(shadows, change, asked, (since, now));
+            first.get_or_insert_with(|| others.clone());
+            Case {
+                at: change.at,
+                ratio: *ratio,
+                alone: Deeds::new(others).alone(change.at),
+            }
+        });
+        let cases: Vec<Case> = cases.collect();
+        let mut all = first.unwrap_or_default();
+        let treated: Vec<Deed> = changes
+            .iter()
+            .map(|(change, _)| (change.earliest(), change.at + SETTLED))
+            .collect();
+        all.extend(&treated);
+        Host {
+            cases,
+            treated: Deeds::new(treated),
+            all: Deeds::new(all),
+        }
+    };
+    changes
+        .into_iter()
+        .map(|(resource, changes)| (resource, host(changes)))
+        .collect()
+}
+
+impl Host {
+    /// The farthest `metric` clearly moved at any time when nothing is known to have been done, in its unit: a placebo in time (Abadie,
+    /// Diamond & Hainmueller 2015, American Journal of Political Science 59, 495-510). The time of the changes themselves is left out.
+    fn by_itself(&self, metric: &Metric) -> f64 {
+        let times = metric.minutes.iter().map(|minute| minute.at);
+        times
+            .filter(|at| !self.treated.cover(*at))
+            .filter_map(|at| interrupted(metric, at, self.all.alone(at)))
+            .filter(Seen::clear)
+            .map(|seen| seen.by.abs())
+            .fold(0.0, f64::max)
+    }
 }
 
 /// Notes what else stands with the value `to` on other hosts and at other times, by the network of settings and regimes.
@@ -230,11 +274,30 @@ impl Seen {
     }
 }
 
-/// How far a metric moved at a change of `at`, in its unit, and the standard error of that; `None` while too few minutes are known.
-/// All that it rests on is there [`SETTLED`] after the change.
+/// How far the metric `id` moved at the change of `setting` at `at`, in its unit, and the standard error of that: as an effect is
+/// measured, from what was done besides to what was done next. `None` while too few minutes are known. What was set in the same minute was done
+/// with it. All that it rests on is there [`SETTLED`] after the change.
 #[must_use]
-pub fn moved(metric: &Metric, at: Timestamp) -> Option<(f64, f64)> {
-    let seen = interrupted(metric, at, alone(at, &[]))?;
+pub fn moved(
+    shadows: &Shadows,
+    id: &SeriesId,
+    setting: &SeriesId,
+    at: Timestamp,
+    now: Timestamp,
+) -> Option<(f64, f64)> {
+    let metric = shadows.metrics.get(id)?;
+    let minute = Span::from_mins(1);
+    let changes = shadows.settings.changes();
+    let with = changes
+        .iter()
+        .filter(|change| change.at.floor(minute) == at.floor(minute) && change.id.resource == setting.resource);
+    let with: Vec<&SettingChange> = with.collect();
+    let change = with.iter().find(|change| change.id == *setting && change.at == at);
+    let asked: BTreeSet<SeriesId> = with.iter().map(|change| change.id.clone()).collect();
+    let since = at - minute * (WINDOW + 1);
+    // Of a change that is no longer remembered nobody knows what else was done about it.
+    let others = Deeds::new(deeds::besides(shadows, change?, &asked, (since, now)));
+    let seen = interrupted(metric, at, others.alone(at))?;
     Some((seen.by, seen.unsure))
 }
 
@@ -288,8 +351,9 @@ fn interrupted(metric: &Metric, at: Timestamp, alone: (Timestamp, Timestamp)) ->
     let minute = Span::from_mins(1);
     let side = |from: Timestamp, to: Timestamp| -> Vec<f64> {
         let (from, to) = (from.max(alone.0), to.min(alone.1));
-        let within = metric.minutes.iter();
-        let within = within.filter(|known| known.at >= from && known.at + minute <= to);
+        let first = metric.minutes.partition_point(|known| known.at < from);
+        let within = metric.minutes.range(first..);
+        let within = within.take_while(|known| known.at + minute <= to);
         within.map(|minute| minute.last).collect()
     };
     let start = at.floor(minute);

@@ -231,7 +231,10 @@ fn a_changed_parameter_with_its_file_is_one_deed() {
     );
     assert_eq!(
         revert(&real, finding),
-        "sysctl -w vm.swappiness=60\nrm -f -- /etc/sysctl.d/60-vm.conf && sysctl --system\n"
+        "sysctl -w vm.swappiness=60\n\
+         mkdir -p /var/backups/foreshadow/sysctl.d && \
+         mv -- /etc/sysctl.d/60-vm.conf /var/backups/foreshadow/sysctl.d/60-vm.conf.$(date +%s) && sysctl --system\n\
+         # what is moved aside stays in /var/backups/foreshadow until someone removes it there\n"
     );
     assert!(
         real.state

@@ -113,6 +113,12 @@ fn a_timeout_is_lengthened_and_the_connections_run_out() {
     for one in [cross, breach] {
         assert!(one.causes.contains("timeout client 60s -> 1h"), "{one:?}");
     }
+    // What put it into force is no cause of its own.
+    let reload: Vec<&Told> = told
+        .iter()
+        .filter(|one| one.causes.contains("Reloaded haproxy"))
+        .collect();
+    assert!(reload.is_empty(), "{reload:?}");
     // Nothing was cried before.
     let early: Vec<&Told> = told
         .iter()

@@ -1,7 +1,7 @@
 //! Deeds, causes and coincidences on constructed shadows.
 
 use super::*;
-use crate::domain::{Event, EventKind, SettingChange};
+use crate::domain::{EventKind, SettingChange};
 
 #[test]
 fn two_hundred_packages_at_once_are_one_finding() {
@@ -57,70 +57,6 @@ fn a_setting_that_drifts_as_a_metric_departs_makes_both_critical() {
     world.steps(330, &[], 0.0);
     let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
     assert!(findings.iter().all(|finding| finding.severity != Severity::Critical));
-}
-
-fn event(kind: EventKind, what: &str, second: i64) -> Event {
-    Event {
-        at: at(second),
-        resource: host(),
-        kind,
-        what: what.into(),
-        who: None,
-        backfilled: false,
-    }
-}
-
-#[test]
-fn causes_weigh_what_is_near_and_leave_room_for_the_unseen() {
-    let names =
-        |finding: &Finding| -> Vec<String> { finding.causes.iter().map(|cause| cause.what.to_string()).collect() };
-    let both = ["cpu.busy_pct", "disk.sda.util_pct"];
-    let mut world = World::new(&both);
-    world.steps(14, &["disk.sda.util_pct"], 50.0);
-    let findings = world.steps(12, &both, 50.0);
-    let cpu = findings
-        .iter()
-        .find(|one| one.series[0] == setting("cpu.busy_pct"))
-        .unwrap();
-    assert_eq!(names(cpu), ["disk.sda.util_pct left its shadow"]);
-
-    let mut world = World::new(&["cpu.busy_pct"]);
-    let now = world.second;
-    world.shadows.events.extend([
-        event(EventKind::Deploy, "app 1.1 -> 1.2", now - 1500),
-        event(EventKind::Service, "nginx restarted", now - 2),
-        event(EventKind::Collector, "source lost", now - 1),
-        event(EventKind::Deploy, "app 1.2 -> 1.3", now + 8),
-    ]);
-    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
-    assert_eq!(
-        names(&findings[0]),
-        ["nginx restarted"],
-        "not what is long ago, and not what came after"
-    );
-    assert!((0.3..0.8).contains(&findings[0].causes[0].weight));
-
-    let mut quiet = World::new(&["cpu.busy_pct"]);
-    assert_eq!(quiet.steps(12, &["cpu.busy_pct"], 50.0)[0].causes, [], "no cause seen");
-}
-
-#[test]
-fn where_settings_change_all_the_time_a_change_is_no_cause_and_no_coincidence() {
-    let mut world = World::new(&["cpu.busy_pct"]);
-    for minute in 0..25 {
-        let name = format!("sysctl.kernel.k{minute}");
-        sample::change(&mut world.shadows, &name, Some("1"), at(60 * minute));
-    }
-    world.change("sysctl.vm.swappiness", Some("1"));
-    world.steps(30, &[], 0.0);
-    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
-    let odd = findings.iter().find(|finding| finding.mark == Mark::Odd).unwrap();
-    assert_eq!(
-        (odd.causes.len(), odd.severity),
-        (0, Severity::Warning),
-        "{:?}",
-        odd.causes
-    );
 }
 
 #[test]

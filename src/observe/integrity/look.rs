@@ -3,6 +3,7 @@
 use std::{ffi::CString, fs::File, io, io::Read as _, mem::MaybeUninit, path::Path};
 
 use md5::{Digest as _, Md5};
+use ring::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, RawDir, Stat, fstat, open, readlinkat, statat};
 use sha2::Sha256;
 
@@ -122,11 +123,7 @@ fn read(path: &Path, found: &Found, sum: Option<Digest>) -> io::Result<(Content,
         return Ok((UNREAD, None));
     }
     let mut content = blake3::Hasher::new();
-    let (mut md5, mut sha) = match sum {
-        Some(Digest::Md5) => (Some(Md5::new()), None),
-        Some(Digest::Sha256) => (None, Some(Sha256::new())),
-        None => (None, None),
-    };
+    let mut sum = sum.map(Summing::new);
     let size = usize::try_from(found.size).unwrap_or(PART);
     let mut held = vec![0; size.clamp(1, PART)];
     let mut left = found.size;
@@ -137,10 +134,7 @@ fn read(path: &Path, found: &Found, sum: Option<Digest>) -> io::Result<(Content,
             break;
         }
         content.update(&held[..part]);
-        if let Some(sum) = &mut md5 {
-            sum.update(&held[..part]);
-        }
-        if let Some(sum) = &mut sha {
+        if let Some(sum) = &mut sum {
             sum.update(&held[..part]);
         }
         left -= part as u64;
@@ -148,9 +142,42 @@ fn read(path: &Path, found: &Found, sum: Option<Digest>) -> io::Result<(Content,
     if seen(&fstat(&file)?) != found.seen {
         return Ok((UNREAD, None));
     }
-    let md5 = md5.map(|sum| sum.finalize().into());
-    let sum = md5.or_else(|| sha?.finalize()[..16].try_into().ok());
-    Ok((half(&content.finalize()), sum))
+    Ok((half(&content.finalize()), sum.and_then(Summing::end)))
+}
+
+/// A sum being made.
+enum Summing {
+    Md5(Md5),
+    Sha1(Context),
+    Sha256(Sha256),
+}
+
+impl Summing {
+    fn new(digest: Digest) -> Self {
+        match digest {
+            Digest::Md5 => Self::Md5(Md5::new()),
+            Digest::Sha1 => Self::Sha1(Context::new(&SHA1_FOR_LEGACY_USE_ONLY)),
+            Digest::Sha256 => Self::Sha256(Sha256::new()),
+        }
+    }
+
+    fn update(&mut self, part: &[u8]) {
+        match self {
+            Self::Md5(sum) => sum.update(part),
+            Self::Sha1(sum) => sum.update(part),
+            Self::Sha256(sum) => sum.update(part),
+        }
+    }
+
+    /// Its first sixteen bytes.
+    fn end(self) -> Option<Sum> {
+        let first = |sum: &[u8]| sum.first_chunk().copied();
+        match self {
+            Self::Md5(sum) => first(&sum.finalize()),
+            Self::Sha1(sum) => first(sum.finish().as_ref()),
+            Self::Sha256(sum) => first(&sum.finalize()),
+        }
+    }
 }
 
 fn half(hash: &blake3::Hash) -> Content {
@@ -187,6 +214,8 @@ mod tests {
         assert_eq!(sum.unwrap()[..4], [0x0c, 0xc1, 0x75, 0xb9]);
         let (_, sum) = content(&path("file"), file, Some(Digest::Sha256));
         assert_eq!(sum.unwrap()[..4], [0xca, 0x97, 0x81, 0x12]);
+        let (_, sum) = content(&path("file"), file, Some(Digest::Sha1));
+        assert_eq!(sum.unwrap()[..4], [0x86, 0xf7, 0xe4, 0x37]);
         assert_eq!(
             content(&path("link"), link, Some(Digest::Md5)).0,
             half(&blake3::hash(b"/dev/zero"))

@@ -27,17 +27,19 @@ const MOST_FILES: usize = 2_000_000;
 /// Folders that on most hosts are links into `/usr`, while lists still name them.
 const MERGED: [&str; 6] = ["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
-/// How a package's sums are made. rpm's of before 2009 and apk's are SHA-1, which is not computed here.
+/// How a package's sums are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Digest {
     /// dpkg's.
     #[default]
     Md5,
-    /// rpm's.
+    /// apk's up to its version 2.
+    Sha1,
+    /// rpm's, and apk's from version 3 on.
     Sha256,
 }
 
-/// An MD5, or the first half of a SHA-256.
+/// An MD5, or the first bytes of a longer sum.
 pub(super) type Sum = [u8; 16];
 
 /// The files of all packages.
@@ -142,6 +144,7 @@ impl Owners {
         } else {
             sum(&digest[..32])
         };
+        let told = told.map(|sum| (sum, Digest::Sha256));
         self.file(&String::from_utf8_lossy(package), place(path), told);
     }
 
@@ -164,10 +167,7 @@ impl Owners {
                 b"R:" => file = Some([&folder, &b"/"[..], rest].concat()),
                 b"Z:" => {
                     let Some(path) = file.take() else { continue };
-                    let digest = rest.strip_prefix(b"Q2").and_then(|code| STANDARD.decode(code).ok());
-                    let told = digest.filter(|digest| digest.len() == 32);
-                    let told = told.and_then(|digest| digest[..16].try_into().ok());
-                    self.file(&package, place(&path), told);
+                    self.file(&package, place(&path), apk_sum(rest));
                 }
                 _ => {}
             }
@@ -178,16 +178,20 @@ impl Owners {
     }
 
     /// Adds a file of a package of rpm or apk.
-    fn file(&mut self, package: &str, place: Option<u64>, told: Option<Sum>) {
+    fn file(&mut self, package: &str, place: Option<u64>, told: Option<(Sum, Digest)>) {
         if self.packages.last().is_none_or(|(last, _)| &**last != package) {
             if self.packages.len() >= MOST {
                 return;
             }
             self.packages.push((package.into(), Digest::Sha256));
         }
+        // All sums of a package are made in one way.
+        if let (Some((_, digest)), Some(last)) = (told, self.packages.last_mut()) {
+            last.1 = digest;
+        }
         let number = u16::try_from(self.packages.len() - 1).expect("there are fewer than 65,536");
         if let Some(place) = place.filter(|_| self.files.len() < MOST_FILES) {
-            self.files.push((place, number, told.unwrap_or_default()));
+            self.files.push((place, number, told.map_or([0; 16], |(sum, _)| sum)));
         }
     }
 
@@ -255,6 +259,18 @@ fn hash(path: &[u8]) -> u64 {
     let mut hasher = DefaultHasher::new();
     hasher.write(path);
     hasher.finish()
+}
+
+/// A sum as apk writes it: `Q1` and a SHA-1, `Q2` and a SHA-256, in base 64 (apk-installed(5)).
+fn apk_sum(text: &[u8]) -> Option<(Sum, Digest)> {
+    let (sort, code) = text.split_at_checked(2)?;
+    let (digest, long) = match sort {
+        b"Q1" => (Digest::Sha1, 20),
+        b"Q2" => (Digest::Sha256, 32),
+        _ => return None,
+    };
+    let sum = STANDARD.decode(code).ok().filter(|sum| sum.len() == long)?;
+    Some((*sum.first_chunk()?, digest))
 }
 
 /// 32 hexadecimal digits.
@@ -335,7 +351,8 @@ mod tests {
         let mut owners = Owners::default();
         let code = STANDARD.encode([7; 32]);
         let text = format!(
-            "C:Q1x=\nP:musl\nV:1\nF:lib\nR:ld-musl.so.1\na:0:0:755\nZ:Q1y0b=\nF:usr/bin\nR:bare\nR:getent\nZ:Q2{code}\n\nP:last\nF:usr\nR:cut"
+            "C:Q1x=\nP:musl\nV:1\nF:lib\nR:ld-musl.so.1\na:0:0:755\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\nF:usr/bin\nR:bare\nR:bad\nZ:Q1y0b=\n\n\
+             P:three\nF:usr/bin\nR:getent\nZ:Q2{code}\n\nP:last\nF:usr\nR:cut"
         );
         owners.apk(text.as_bytes(), |path| place(path, &["lib"], &["usr"]));
         owners.files.sort_unstable();
@@ -343,12 +360,21 @@ mod tests {
         for (path, of) in [
             ("/usr/lib/ld-musl.so.1", "musl"),
             ("/usr/bin/bare", "musl"),
-            ("/usr/bin/getent", "musl"),
+            ("/usr/bin/bad", "musl"),
+            ("/usr/bin/getent", "three"),
             ("/usr/cut", "last"),
         ] {
             assert_eq!(package(path).as_deref(), Some(of), "{path}");
         }
-        assert_eq!(owners.says(b"/usr/lib/ld-musl.so.1"), None, "SHA-1");
+        assert_eq!(owners.says(b"/usr/lib/ld-musl.so.1"), Some(Digest::Sha1));
+        assert_eq!(owners.says(b"/usr/bin/getent"), Some(Digest::Sha256));
+        assert_eq!(
+            (owners.says(b"/usr/bin/bare"), owners.says(b"/usr/bin/bad")),
+            (None, None)
+        );
+        // sha1sum of the file: `abc`.
+        let abc = sum(b"a9993e364706816aba3e25717850c26c").unwrap();
+        assert_eq!(owners.agrees(b"/usr/lib/ld-musl.so.1", &abc), Some(true));
         assert_eq!(owners.agrees(b"/usr/bin/getent", &[7; 16]), Some(true));
     }
 }

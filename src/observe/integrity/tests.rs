@@ -160,6 +160,30 @@ fn what_its_package_has_otherwise_is_told_at_first_sight() {
 }
 
 #[test]
+fn what_apks_database_has_otherwise_is_told_at_first_sight() {
+    let tree = Host_::new();
+    for (file, text) in [("usr/bin/abc", "abc"), ("usr/bin/cut", "patched")] {
+        tree.write(file, text);
+    }
+    // As apk 2.14 writes it; both sums are of `abc`.
+    let sum = "a:0:0:755\nZ:Q1qZk+NkcGgWq6PiVxeFDCbJzQ2J0=\n";
+    tree.write(
+        "lib/apk/db/installed",
+        format!("C:Q1x=\nP:coreutils\nV:9.5-r1\nA:x86_64\nF:usr\nF:usr/bin\nR:abc\n{sum}R:cut\n{sum}\n"),
+    );
+    let database = fs::File::open(tree.path("lib/apk/db/installed")).unwrap();
+    database.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let mut source = Integrity::new(&tree.host());
+    let told = sweep(&mut source, later(&tree, "usr/bin/cut", 0));
+    let said = setting(&told, "integrity./usr/bin/cut").unwrap().to_string();
+    assert!(
+        said.ends_with("package=coreutils state=differs from its package"),
+        "{said}"
+    );
+    assert!(setting(&told, "integrity./usr/bin/abc").is_none());
+}
+
+#[test]
 fn what_was_seen_outlives_the_program() {
     let tree = host();
     let mut host = tree.host();

@@ -57,7 +57,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.sysctl.d/99-x.conf", Some(new), None),
                 ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), None),
             ],
-            "sysctl -w vm.swappiness=60\nrm -f -- /etc/sysctl.d/99-x.conf && sysctl --system\n",
+            "sysctl -w vm.swappiness=60\nmkdir -p /var/backups/foreshadow/sysctl.d && mv -- /etc/sysctl.d/99-x.conf /var/backups/foreshadow/sysctl.d/99-x.conf.$(date +%s) && sysctl --system\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // Mounts.
         (
@@ -171,7 +171,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "rm -f -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[
@@ -182,7 +182,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "rm -f -- /etc/systemd/system/nginx.service.d/limits.conf && systemctl daemon-reload\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[("unit.nginx.service:state", Some("active"), None)],
@@ -194,7 +194,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.systemd/system/x.service", Some(new), None),
                 ("unit.x.service:enabled", Some("enabled"), None),
             ],
-            "systemctl disable --now -- x.service\nrm -f -- /etc/systemd/system/x.service && systemctl daemon-reload\n",
+            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // Its link goes with it, and comes back with it.
         (
@@ -207,7 +207,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.systemd/system/x.service", Some(new), None),
                 ("unit.x.service:enabled", Some("enabled"), None),
             ],
-            "systemctl disable --now -- x.service\nrm -f -- /etc/systemd/system/x.service && systemctl daemon-reload\n",
+            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[
@@ -265,7 +265,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.cron.d/backup", Some(new), None),
                 ("cron./etc/cron.d/backup:root tar", Some("0 3 * * *"), None),
             ],
-            "rm -f -- /etc/cron.d/backup\n",
+            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // The network.
         (
@@ -343,7 +343,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.cron.d/x", Some(new), None),
                 ("etc.cron.d/x:content", Some("blake3 1"), None),
             ],
-            "rm -f -- /etc/cron.d/x\n",
+            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/x /var/backups/foreshadow/cron.d/x.$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[("etc.app.conf", Some("[]mode=0666 owner=0:0"), Some(new))],
@@ -364,7 +364,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         // Nobody gets in without it: not even one that is new is taken away.
         (
             &[("etc.sudoers", Some(new), None)],
-            "# by hand: /etc/sudoers was not there when the baseline was taken, and the system needs it: look at it\n\
+            "# by hand: /etc/sudoers was not there when the baseline was taken, and people or the system may depend on it: look at it\n\
              # then: visudo -c\n",
         ),
         // Ports.

@@ -2,24 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::{Line, Wanted, account, interface, package, plain, quote, secret, unit};
+use super::{
+    Line, Wanted, account,
+    aside::{self, aside, vital},
+    interface, package, plain, quote, secret, unit,
+};
 use crate::domain::{Subject, Value, holds_accounts, unit_of};
-
-/// Files in `/etc` without which nobody gets in or nothing starts: whatever the baseline says, they are not to be removed.
-const VITAL: [&str; 12] = [
-    "fstab",
-    "gshadow",
-    "hosts",
-    "ld.so.conf",
-    "machine-id",
-    "nsswitch.conf",
-    "pam.d/common-auth",
-    "resolv.conf",
-    "shadow",
-    "ssh/sshd_config",
-    "sudoers",
-    "systemd/system/default.target",
-];
 
 /// Lines for all of `settings`, a thing at a time, in their order.
 pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
@@ -114,7 +102,16 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
         }
     }
     lines.extend(notes);
+    if moves(&lines) {
+        lines.push(Line::Note(aside::note()));
+    }
     lines
+}
+
+/// Whether a file is moved aside.
+fn moves(lines: &[Line]) -> bool {
+    let moves = |line: &Line| matches!(line, Line::Command(command) if command.contains(aside::ASIDE));
+    lines.iter().any(moves)
 }
 
 /// The list of things is searched for every setting; a thousand settings are not one thing.
@@ -360,13 +357,13 @@ fn file(path: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
         .iter()
         .find(|wanted| matches!(wanted.subject(), Subject::File { key: "", .. }));
     match itself.map(|wanted| (wanted.was, wanted.value)) {
-        Some((Some(_), None)) if VITAL.contains(&path) => {
-            let look =
-                format!("/etc/{path} was not there when the baseline was taken, and the system needs it: look at it");
+        Some((Some(_), None)) if vital(path) => {
+            let look = format!(
+                "/etc/{path} was not there when the baseline was taken, and people or the system may depend on it: look at it"
+            );
             return Some(vec![Line::ByHand(look)]);
         }
-        // It may be gone by then, and `rm` may be another name for one that asks.
-        Some((Some(_), None)) => return Some(vec![Line::Command(format!("rm -f -- {full}"))]),
+        Some((Some(_), None)) => return Some(vec![Line::Command(aside(path)?)]),
         Some((None, Some(Value::List(_)))) => {
             let back = format!("put /etc/{path} back from a copy");
             let package = format!(

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::{
-    Line, Wanted, plain, quote,
+    Line, Wanted,
+    aside::{aside, vital},
+    plain, quote,
     thing::{by_hand, part},
 };
 use crate::domain::{Subject, Value};
@@ -38,7 +40,7 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
     Some(lines)
 }
 
-/// The command that takes away the files that were added to a unit, where that is all that happened to them.
+/// The command that moves aside the files that were added to a unit, where that is all that happened to them.
 fn added(files: &Wanted<'_>) -> Option<Line> {
     let Some(Value::List(now)) = files.was else { return None };
     let empty = BTreeMap::new();
@@ -50,15 +52,14 @@ fn added(files: &Wanted<'_>) -> Option<Line> {
     if before.keys().any(|path| !now.contains_key(path)) {
         return None;
     }
-    let paths: Option<Vec<String>> = now
-        .keys()
-        .filter(|path| !before.contains_key(*path))
-        .map(|path| quote(path).filter(|_| path.starts_with("/etc/")))
+    let new = now.keys().filter(|path| !before.contains_key(*path));
+    let moved: Option<Vec<String>> = new
+        .map(|path| path.strip_prefix("/etc/").filter(|path| !vital(path)).and_then(aside))
         .collect();
-    let paths = paths.filter(|paths| !paths.is_empty())?;
+    let moved = moved.filter(|moved| !moved.is_empty())?;
     Some(Line::Command(format!(
-        "rm -f -- {} && systemctl daemon-reload",
-        paths.join(" ")
+        "{} && systemctl daemon-reload",
+        moved.join(" && ")
     )))
 }
 

@@ -176,7 +176,7 @@ fn what_a_change_moved_is_held_against_the_promise_and_the_error_of_measuring() 
         ledger.predict(prediction(place as i64, 1_000 + place as i64, claim));
     }
     assert!(ledger.settle(at(5_000)).is_empty(), "nothing measured it yet");
-    let measured = |_: &SeriesId, made: Timestamp| match (made - at(0)).0 / 1_000_000 {
+    let measured = |made: &Prediction| match (made.made_at - at(0)).0 / 1_000_000 {
         0 => Some((-28.0, 1.0)),
         // Beyond the promise, and measured well.
         1 => Some((9.0, 0.5)),

@@ -68,7 +68,10 @@ impl SettingShadow {
                 .take_while(|minute| minute.at >= from)
                 .map(|minute| minute.last)
                 .collect();
-            let Some((low, high)) = metric.shadow.usual().filter(|_| hour.len() >= MINUTES) else {
+            if hour.len() < MINUTES {
+                continue;
+            }
+            let Some((low, high)) = metric.shadow.usual() else {
                 continue;
             };
             hour.sort_by(f64::total_cmp);

@@ -150,6 +150,28 @@ fn change(world: &mut Shadows, name: &str, (from, to): (i64, i64), second: i64) 
 }
 
 #[test]
+fn what_was_done_some_minutes_later_is_none_of_a_changes_doing() {
+    let jump = |minute: i64| if minute > 66 { 12.0 } else { 0.0 };
+    let mut world = shadows([metric("mem.used_pct", Unit::Percent, |minute| {
+        40.0 + jump(minute) + 0.5 * noise(minute, 9)
+    })]);
+    let made = 60 * 60 + 20;
+    change(&mut world, "sysctl.vm.swappiness", (60, 10), made);
+    // Its line in a file, and what was set with it, are no other deeds.
+    change(&mut world, "sysctl.vm.dirty_ratio", (20, 40), made + 5);
+    let moved = |world: &Shadows, at: i64| {
+        let at = T0 + Span::from_secs(at);
+        moved(world, &id("mem.used_pct"), &id("sysctl.vm.swappiness"), at, now())
+    };
+    let (by, _) = moved(&world, made).unwrap();
+    assert!(by > 5.0, "nothing else is known to have been done: {by}");
+    change(&mut world, "sysctl.kernel.numa_balancing", (1, 0), 66 * 60 + 10);
+    let (by, _) = moved(&world, made).unwrap();
+    assert!(by.abs() < 1.0, "{by}");
+    assert_eq!(moved(&world, made + 1), None, "nothing was changed then");
+}
+
+#[test]
 fn without_a_change_that_was_made_what_was_measured_is_as_before_it() {
     let world = changed_before();
     let made = T0 + Span::from_secs(60 * 60 + 20);

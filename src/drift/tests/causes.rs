@@ -1,0 +1,91 @@
+//! What is named as the cause, and what is not.
+
+use super::*;
+use crate::{
+    domain::EventKind,
+    drift::sample::{self, at, setting},
+};
+
+#[test]
+fn causes_weigh_what_is_near_and_leave_room_for_the_unseen() {
+    let names =
+        |finding: &Finding| -> Vec<String> { finding.causes.iter().map(|cause| cause.what.to_string()).collect() };
+    let both = ["cpu.busy_pct", "disk.sda.util_pct"];
+    let mut world = World::new(&both);
+    world.steps(14, &["disk.sda.util_pct"], 50.0);
+    let findings = world.steps(12, &both, 50.0);
+    let cpu = findings
+        .iter()
+        .find(|one| one.series[0] == setting("cpu.busy_pct"))
+        .unwrap();
+    assert_eq!(names(cpu), ["disk.sda.util_pct left its shadow"]);
+
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let now = world.second;
+    world.shadows.events.extend([
+        event(EventKind::Deploy, "app 1.1 -> 1.2", now - 1500),
+        event(EventKind::Service, "nginx restarted", now - 2),
+        event(EventKind::Collector, "source lost", now - 1),
+        event(EventKind::Deploy, "app 1.2 -> 1.3", now + 8),
+    ]);
+    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+    assert_eq!(
+        names(&findings[0]),
+        ["nginx restarted"],
+        "not what is long ago, and not what came after"
+    );
+    assert!((0.3..0.8).contains(&findings[0].causes[0].weight));
+
+    let mut quiet = World::new(&["cpu.busy_pct"]);
+    assert_eq!(quiet.steps(12, &["cpu.busy_pct"], 50.0)[0].causes, [], "no cause seen");
+}
+
+#[test]
+fn where_settings_change_all_the_time_a_change_is_no_cause_and_no_coincidence() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    for minute in 0..25 {
+        let name = format!("sysctl.kernel.k{minute}");
+        sample::change(&mut world.shadows, &name, Some("1"), at(60 * minute));
+    }
+    world.change("sysctl.vm.swappiness", Some("1"));
+    world.steps(30, &[], 0.0);
+    let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+    let odd = findings.iter().find(|finding| finding.mark == Mark::Odd).unwrap();
+    assert_eq!(
+        (odd.causes.len(), odd.severity),
+        (0, Severity::Warning),
+        "{:?}",
+        odd.causes
+    );
+}
+
+#[test]
+fn a_reload_for_a_change_is_a_part_of_it_and_any_other_is_a_cause() {
+    let first = |what: &str, after: i64| {
+        let mut world = World::new(&["cpu.busy_pct"]);
+        world.change("etc.haproxy/haproxy.cfg:defaults.timeout client", Some("1h"));
+        let second = world.second;
+        world
+            .shadows
+            .events
+            .push_back(event(EventKind::Service, what, second + after));
+        world.steps(2 + usize::try_from(after).unwrap() / 2, &[], 0.0);
+        let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+        let odd = findings.iter().find(|one| one.mark == Mark::Odd).unwrap();
+        let causes: Vec<String> = odd.causes.iter().map(|cause| cause.what.to_string()).collect();
+        causes
+    };
+    let timeout = "etc.haproxy/haproxy.cfg:defaults.timeout client (absent) -> 1h by root";
+    let reloaded = first("systemd: Reloaded haproxy.service - HAProxy Load Balancer.", 1);
+    assert_eq!(reloaded, [timeout]);
+    assert!(
+        first("systemd: Started nginx.service - A web server.", 1)
+            .iter()
+            .any(|what| what.contains("nginx"))
+    );
+    let hour = first("systemd: Started haproxy.service - HAProxy Load Balancer.", 300);
+    assert!(
+        hour[0].contains("Started haproxy"),
+        "not for a change of five minutes before: {hour:?}"
+    );
+}
