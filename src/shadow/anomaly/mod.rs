@@ -108,7 +108,7 @@ impl Detector {
         watched.newest = at;
         let faded = (-since.secs_f64().max(0.0) / Self::FADE).exp();
         let score = watched.views.observe(at, value);
-        let bits = hourly_bits(watched.peaks.observe(at, score.mean));
+        let bits = hourly_bits(watched.peaks.observe(at, score.mean, Peaks::OWN));
         let stuck = watched.stuck.observe(at, value);
         let mut news: f64 = 0.0;
         for (told, bits) in watched.told.iter_mut().zip([bits, stuck]) {

@@ -15,6 +15,9 @@ const PRIOR: f64 = 15.0;
 /// The score passed once a day in that belief, and the exponent with which rarer ones are higher.
 const DAILY: f64 = 1.5;
 const EXPONENT: f64 = 2.5;
+/// Blocks that score is believed for before the series' own peaks are seen, and blocks of these remembered besides.
+const UNSEEN: f64 = 10.0;
+const SEEN: f64 = 80.0;
 /// How sharply a peak counts as "as high": one of half the height counts as a seventeenth.
 const SHARPNESS: f64 = 4.0;
 /// Bins of the logarithm of past peaks, natural units each, and where the first begins.
@@ -35,7 +38,8 @@ const TRUST: f64 = 0.1;
 /// Peaks over blocks of eight hours (block maxima, Gumbel 1958: one event is one peak, whatever the cadence) at a height are
 /// taken for a Poisson process whose rate has a Gamma prior; the prior's rate falls with the height as a Pareto tail does. So the
 /// posterior mean is (peaks that high + prior's peaks) ÷ (days watched + prior's days): a height never reached is rarer the longer
-/// the series was watched, and what came often is expected, with no fit that could fail.
+/// the series was watched, and what came often is expected, with no fit that could fail. The prior of a series whose peaks are usually
+/// higher lies higher (empirical Bayes, shrunk by half; Robbins 1956): else all of a restless series is odd until it was watched for long.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Peaks {
     /// Days watched and counts, both decayed to `until`.
@@ -45,11 +49,19 @@ pub(super) struct Peaks {
     /// The block being filled: its start, its highest score's logarithm and time.
     block: Timestamp,
     highest: Option<(f64, Timestamp)>,
+    /// How far the peaks' mean logarithm lies above the prior's daily score, and of how many blocks.
+    #[serde(default)]
+    above: f64,
+    #[serde(default)]
+    blocks: f64,
     /// Minutes since 1970 and logarithms of the newest peaks, oldest first.
     recent: VecDeque<(i32, f32)>,
 }
 
 impl Peaks {
+    /// By how much of what a series' own peaks lie above the prior's daily score that is raised.
+    pub const OWN: f64 = 0.5;
+
     /// Nothing seen; watching from `at`.
     pub fn new(at: Timestamp) -> Self {
         Self {
@@ -58,6 +70,8 @@ impl Peaks {
             counts: vec![0.0; BINS],
             block: at,
             highest: None,
+            above: 0.0,
+            blocks: 0.0,
             recent: VecDeque::with_capacity(RECENT),
         }
     }
@@ -75,8 +89,9 @@ impl Peaks {
         }
     }
 
-    /// How often a score of `score` (0 or more, finite) is reached, times a day, as known before it. Then learns it.
-    pub fn observe(&mut self, at: Timestamp, score: f64) -> f64 {
+    /// How often a score of `score` (0 or more, finite) is reached, times a day, as known before it. Then learns it. `own` is [`Peaks::OWN`],
+    /// or 0 where an event lasts for many blocks and would be its own measure.
+    pub fn observe(&mut self, at: Timestamp, score: f64, own: f64) -> f64 {
         if (at - self.block).0 >= BLOCK.0 {
             self.close(at);
         }
@@ -84,7 +99,7 @@ impl Peaks {
             return f64::INFINITY;
         }
         let height = score.ln();
-        let rate = self.rate(at, height);
+        let rate = self.rate(at, height, own);
         if self.highest.is_none_or(|(highest, _)| height > highest) {
             self.highest = Some((height, at));
         }
@@ -102,6 +117,8 @@ impl Peaks {
         if let Some((height, when)) = self.highest.take() {
             let bin = ((height - FIRST) / BIN).clamp(0.0, BINS as f64 - 1.0);
             self.counts[bin as usize] += 1.0;
+            self.blocks = (self.blocks + 1.0).min(SEEN);
+            self.above += (height - DAILY.ln() - self.above) / (UNSEEN + self.blocks);
             if self.recent.len() == RECENT {
                 self.recent.pop_front();
             }
@@ -110,7 +127,7 @@ impl Peaks {
         self.block = at;
     }
 
-    fn rate(&self, at: Timestamp, height: f64) -> f64 {
+    fn rate(&self, at: Timestamp, height: f64, own: f64) -> f64 {
         let as_high = |peak: f64| 1.0 / (1.0 + (SHARPNESS * (height - peak)).exp());
         let mut peaks = 0.0;
         for (bin, count) in self.counts.iter().enumerate() {
@@ -118,7 +135,8 @@ impl Peaks {
                 peaks += f64::from(*count) * as_high(FIRST + (bin as f64 + 0.5) * BIN);
             }
         }
-        let prior = (-EXPONENT * (height - DAILY.ln())).exp();
+        let daily = DAILY.ln() + own * self.above.max(0.0);
+        let prior = (-EXPONENT * (height - daily)).exp();
         let since = days(at - self.until).max(0.0);
         let usual = (peaks + PRIOR * prior) / (self.days + since + PRIOR);
         // What came around this time on days before, the first time apart: that is no habit.
@@ -157,28 +175,42 @@ mod tests {
         let mut rates = Vec::new();
         for day in 0..60 {
             for hour in 0..24 {
-                peaks.observe(hours(day * 24 + hour), 1.0);
+                peaks.observe(hours(day * 24 + hour), 1.0, Peaks::OWN);
             }
-            rates.push(peaks.rate(hours(day * 24 + 24), 8.0_f64.ln()));
+            rates.push(peaks.rate(hours(day * 24 + 24), 8.0_f64.ln(), Peaks::OWN));
         }
         assert!(rates.windows(2).all(|pair| pair[1] < pair[0]), "{rates:?}");
         assert!(rates[59] < rates[0] / 2.0);
     }
 
     #[test]
+    fn a_restless_series_is_known_for_one_within_days() {
+        let rate = |usual: f64| {
+            let mut peaks = Peaks::new(hours(0));
+            for hour in 0..24 * 3 {
+                peaks.observe(hours(hour), usual, Peaks::OWN);
+            }
+            peaks.rate(hours(72), 6.0_f64.ln(), Peaks::OWN)
+        };
+        assert!(rate(5.0) > 2.0 * rate(1.5), "{} {}", rate(5.0), rate(1.5));
+        // A quiet one is not held to less than others.
+        assert!((rate(0.5) / rate(0.1) - 1.0).abs() < 0.01);
+    }
+
+    #[test]
     fn what_comes_often_is_expected_most_of_all_at_its_time() {
         let mut peaks = Peaks::new(hours(0));
         for hour in 0..24 * 20 {
-            peaks.observe(hours(hour), if hour % 24 == 3 { 8.0 } else { 0.5 });
+            peaks.observe(hours(hour), if hour % 24 == 3 { 8.0 } else { 0.5 }, Peaks::OWN);
         }
         let high = 8.0_f64.ln();
         let (at_three, at_noon) = (
-            peaks.rate(hours(24 * 20 + 3), high),
-            peaks.rate(hours(24 * 20 + 12), high),
+            peaks.rate(hours(24 * 20 + 3), high, Peaks::OWN),
+            peaks.rate(hours(24 * 20 + 12), high, Peaks::OWN),
         );
         assert!(at_noon > 0.2, "{at_noon}");
         assert!(at_three > at_noon);
-        assert!(peaks.rate(hours(24 * 20 + 3), 80.0_f64.ln()) < 0.01);
+        assert!(peaks.rate(hours(24 * 20 + 3), 80.0_f64.ln(), Peaks::OWN) < 0.01);
     }
 
     #[test]
@@ -186,9 +218,13 @@ mod tests {
         let watch = |step: i64| {
             let mut peaks = Peaks::new(hours(0));
             for second in (0..10 * 86_400).step_by(step as usize) {
-                peaks.observe(Timestamp::from_secs(second), if second < 5 * 3600 { 6.0 } else { 1.0 });
+                peaks.observe(
+                    Timestamp::from_secs(second),
+                    if second < 5 * 3600 { 6.0 } else { 1.0 },
+                    Peaks::OWN,
+                );
             }
-            peaks.rate(hours(240), 6.0_f64.ln())
+            peaks.rate(hours(240), 6.0_f64.ln(), Peaks::OWN)
         };
         assert!((watch(60) / watch(3600) - 1.0).abs() < 0.05);
     }

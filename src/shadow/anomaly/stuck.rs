@@ -56,7 +56,7 @@ impl Stuck {
             self.last = value;
             self.run = 0;
         }
-        let by_runs = hourly_bits(self.runs.observe(at, f64::from(self.run) / Self::MEASURE));
+        let by_runs = hourly_bits(self.runs.observe(at, f64::from(self.run) / Self::MEASURE, 0.0));
         if self.run <= Self::FREE || self.values < Self::WARM {
             return 0.0;
         }

@@ -108,10 +108,10 @@ fn what_goes_on_is_told_once_however_rarely_values_come() {
     let told = (0..40 * 24).filter(|hour| {
         let value = if *hour < 30 * 24 { normal(&mut random) } else { 0.0 };
         let verdict = detector.observe(Timestamp::from_secs(hour * 3_600), value);
-        *hour > 30 * 24 && verdict.view == View::Stuck && verdict.news > 0.0
+        *hour > 30 * 24 && verdict.view == View::Stuck && verdict.news == verdict.bits
     });
-    // Four times two bits more each, to the most that being stuck is worth.
-    assert!((1..=6).contains(&told.count()));
+    // Two bits more each time, to the most that being stuck is worth.
+    assert!((1..=5).contains(&told.count()));
 }
 
 #[test]

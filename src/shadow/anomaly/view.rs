@@ -59,11 +59,12 @@ impl View {
         Self::Record,
     ];
 
-    /// What its standard deviations count for. A robust scale is much smaller than a plain one where there are spikes; being beyond all
-    /// that was ever seen is the strongest sign.
+    /// What its standard deviations count for. A robust scale is much smaller than a plain one where there are spikes; the level of late, with
+    /// the shortest memory, takes any new stretch for odd; being beyond all that was ever seen is the strongest sign.
     const fn weight(self) -> f64 {
         match self {
             Self::UsualLevel | Self::UsualSeason => 0.4,
+            Self::Level => 0.5,
             Self::Record => 1.5,
             _ => 1.0,
         }
