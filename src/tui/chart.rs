@@ -141,6 +141,15 @@ pub fn surprise(bits: f32, charset: Charset) -> (&'static str, Role) {
     )
 }
 
+/// The label of a grid line: a clock time, or the day where one begins or where lines stand a day apart.
+#[must_use]
+pub fn tick(at: Timestamp, step: Span) -> String {
+    match text::minute(at) {
+        clock if clock != "00:00" && step < Span::from_mins(144) => clock,
+        _ => text::day(at),
+    }
+}
+
 fn columns(plot: &Plot<'_>) -> usize {
     plot.actual.len().max(plot.shadow.len())
 }
@@ -176,11 +185,7 @@ impl Canvas<'_> {
         put(buffer, self.area, 1, 0, &self.scale.heading(self.plot.unit), dim);
         for column in (0..self.columns).filter(|column| self.is_grid(*column)) {
             let at = self.plot.from + self.plot.step * column as i64;
-            let label = if self.plot.step >= Span::from_mins(144) {
-                text::day(at)
-            } else {
-                text::minute(at)
-            };
+            let label = tick(at, self.plot.step);
             if column + label.len() <= self.columns {
                 put(buffer, self.area, GUTTER + column as u16, 0, &label, dim);
             }

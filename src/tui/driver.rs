@@ -39,6 +39,8 @@ use crate::{
 const FRAME: Duration = Duration::from_millis(100);
 /// Frames that keys may have in that time: an answer goes out at once, a flood is joined.
 const KEY_FRAMES: u8 = 6;
+/// Bytes after which a frame that no key asked for is continued in the next one: as many shadows become ready at once.
+pub(in crate::tui) const FRAME_BYTES: usize = 1_000;
 /// Between two sizes that are drawn while a window is being dragged.
 const RESIZE: Duration = Duration::from_millis(50);
 /// How long the cursor rests before the panes beside it follow: a held key must not draw a chart for each row it passes.
@@ -295,6 +297,8 @@ impl<L: Link> Driver<L> {
         let mut snapshots = None;
         let (mut pause, mut resize): (Timer, Timer) = (None, None);
         let (mut dirty, mut key_frames) = (false, 0);
+        // Whether a snapshot came since a frame that nobody asked for.
+        let mut fresh = false;
         let mut resized = false;
         while !self.state.quit {
             if connecting.is_none()
@@ -326,8 +330,7 @@ impl<L: Link> Driver<L> {
                 () = ring(&mut pause) => {
                     key_frames = 0;
                     if dirty {
-                        dirty = false;
-                        self.cost.frame_bytes = Some(self.paint()?);
+                        dirty = self.paint_data(&mut fresh)?;
                         pause = Some(Box::pin(sleep(FRAME)));
                     }
                 }
@@ -403,10 +406,10 @@ impl<L: Link> Driver<L> {
                         }
                     }
                     // No pause after it: the engine's own interval keeps snapshots apart, and a timer costs two wake-ups.
-                    if pause.is_none() {
-                        self.cost.frame_bytes = Some(self.paint()?);
-                    } else {
-                        dirty = true;
+                    fresh = true;
+                    dirty = pause.is_some() || self.paint_data(&mut fresh)?;
+                    if dirty && pause.is_none() {
+                        pause = Some(Box::pin(sleep(FRAME)));
                     }
                 }
             }
@@ -447,7 +450,7 @@ impl<L: Link> Driver<L> {
         let (width, height) = size();
         self.painter.forget();
         self.take(Msg::Resize(width, height));
-        self.paint().map(drop)
+        self.paint()
     }
 
     /// Takes a key or a paste; returns whether there may be something to draw.
@@ -469,15 +472,30 @@ impl<L: Link> Driver<L> {
         }
     }
 
-    /// Writes what changed; nothing at all when nothing did. Gives the bytes.
-    fn paint(&mut self) -> io::Result<usize> {
+    /// Writes what changed; nothing at all when nothing did.
+    fn paint(&mut self) -> io::Result<()> {
+        self.paint_some(usize::MAX).map(drop)
+    }
+
+    /// Writes what data changed, over a slow link not more at once than is read at once; returns whether there is more to write.
+    fn paint_data(&mut self, fresh: &mut bool) -> io::Result<bool> {
+        let (bytes, more) = self.paint_some(FRAME_BYTES)?;
+        if std::mem::take(fresh) {
+            self.cost.frame_bytes = Some(bytes);
+        }
+        Ok(more)
+    }
+
+    /// Writes what changed, row by row, until so many bytes are reached. Gives the bytes, and whether there may be more.
+    fn paint_some(&mut self, most: usize) -> io::Result<(usize, bool)> {
         assert!(!self.state.panic_next, "asked for by FORESHADOW_PANIC=ui");
         let (width, height) = self.state.size;
-        let frame = terminal::whole(self.painter.paint(view_to_buffer(&self.state, width, height)));
+        let (frame, more) = self.painter.paint(view_to_buffer(&self.state, width, height), most);
+        let frame = terminal::whole(frame);
         if !frame.is_empty() && !self.terminal.write(&frame)? {
             self.painter.forget();
         }
-        Ok(frame.len())
+        Ok((frame.len(), more))
     }
 }
 

@@ -438,7 +438,11 @@ mod tests {
                     [escaped, vec![key(KeyCode::Char('j'))]].concat(),
                     "cut at {cut}"
                 );
-                assert_eq!((decoder.synchronized, decoder.awaited), (Some(yes), false), "cut at {cut}");
+                assert_eq!(
+                    (decoder.synchronized, decoder.awaited),
+                    (Some(yes), false),
+                    "cut at {cut}"
+                );
             }
         }
         // Byte by byte it is swallowed as well, as long as there are no pauses.

@@ -203,8 +203,8 @@ pub fn coarse(unit: Unit, value: f64) -> f64 {
     if unit == Unit::Count || !value.is_finite() || value == 0.0 {
         return value;
     }
-    // A ten-thousandth of a per cent is none at a glance.
-    if unit == Unit::Percent && value.abs() < 0.005 {
+    // A ten-thousandth of a per cent, or of a byte a second, is none at a glance.
+    if matches!(unit, Unit::Percent | Unit::PerSec | Unit::BytesPerSec) && value.abs() < 0.005 {
         return 0.0;
     }
     // 1000 K is 1000 bytes off a round number, but two digits of it are all that is shown.

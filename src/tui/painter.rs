@@ -72,8 +72,9 @@ impl Painter {
         self.unknown = true;
     }
 
-    /// The bytes that make the terminal show `next`; empty when it does already.
-    pub fn paint(&mut self, next: Buffer) -> String {
+    /// The bytes that make the terminal show `next`; empty when it does already. After `most` bytes it stops behind the row it is in:
+    /// the rows below stay as they are, and `true` is returned with the bytes. A screen that nothing is known of is painted whole.
+    pub fn paint(&mut self, mut next: Buffer, most: usize) -> (String, bool) {
         let mut out = String::new();
         if self.unknown || self.shown.area != next.area {
             self.unknown = true;
@@ -83,13 +84,20 @@ impl Painter {
             out.push_str("\x1b[m");
         }
         let mut shown = std::mem::take(&mut self.shown);
+        let mut more = false;
         for y in 0..next.area.height {
+            if out.len() >= most && !self.unknown {
+                let below = usize::from(y) * usize::from(next.area.width);
+                next.content[below..].clone_from_slice(&shown.content[below..]);
+                more = true;
+                break;
+            }
             self.shift(&mut shown, &next, y, &mut out);
             self.row(&shown, &next, y, &mut out);
         }
         self.unknown = false;
         self.shown = next;
-        out
+        (out, more)
     }
 
     /// Moves what a chart has moved: columns taken out at its left edge and put in at its right one are far fewer bytes than the row
@@ -300,6 +308,28 @@ mod tests {
     const WIDTH: u16 = 12;
     const HEIGHT: u16 = 3;
 
+    fn all(painter: &mut Painter, next: Buffer) -> String {
+        painter.paint(next, usize::MAX).0
+    }
+
+    #[test]
+    fn what_is_too_much_for_one_frame_comes_with_the_next() {
+        let area = Rect::new(0, 0, 80, 24);
+        let mut painter = Painter::new(area);
+        let mut terminal = vt100::Parser::new(24, 80, 0);
+        terminal.process(painter.paint(Buffer::empty(area), 100).0.as_bytes());
+        let mut next = Buffer::empty(area);
+        (0..24).for_each(|y| next.set_string(0, y, "x".repeat(70), Style::new()));
+        let (first, more) = painter.paint(next.clone(), 700);
+        assert!(more && (700..800).contains(&first.len()), "{}", first.len());
+        terminal.process(first.as_bytes());
+        let (rest, more) = painter.paint(next.clone(), 2_000);
+        assert!(!more);
+        terminal.process(rest.as_bytes());
+        assert_eq!(terminal.screen().contents().matches('x').count(), 70 * 24);
+        assert_eq!(painter.paint(next, 1), (String::new(), false));
+    }
+
     fn styles() -> impl Strategy<Value = Style> {
         let modifiers = prop::sample::select(vec![
             Modifier::empty(),
@@ -353,14 +383,14 @@ mod tests {
             let mut painter = Painter::new(frames[0].area);
             let mut terminal = vt100::Parser::new(HEIGHT, WIDTH, 0);
             for frame in frames {
-                terminal.process(painter.paint(frame.clone()).as_bytes());
+                terminal.process(all(&mut painter, frame.clone()).as_bytes());
                 let mut fresh = vt100::Parser::new(HEIGHT, WIDTH, 0);
-                fresh.process(Painter::new(frame.area).paint(frame.clone()).as_bytes());
+                fresh.process(all(&mut Painter::new(frame.area), frame.clone()).as_bytes());
                 prop_assert_eq!(seen(&terminal), seen(&fresh));
                 let text: String = frame.content().iter().map(Cell::symbol).filter(|s| *s != " ").collect();
                 let drawn: String = seen(&terminal).into_iter().map(|(text, ..)| text).collect();
                 prop_assert_eq!(drawn, text);
-                prop_assert_eq!(painter.paint(frame), "");
+                prop_assert_eq!(all(&mut painter, frame), "");
             }
         }
     }
@@ -384,16 +414,16 @@ mod tests {
                 .collect();
             let mut painter = Painter::new(Rect::new(0, 0, 60, 3));
             let mut terminal = vt100::Parser::new(3, 60, 0);
-            terminal.process(painter.paint(draw(&rows)).as_bytes());
-            terminal.process(painter.paint(draw(&moved)).as_bytes());
+            terminal.process(all(&mut painter, draw(&rows)).as_bytes());
+            terminal.process(all(&mut painter, draw(&moved)).as_bytes());
             let mut fresh = vt100::Parser::new(3, 60, 0);
-            fresh.process(Painter::new(Rect::new(0, 0, 60, 3)).paint(draw(&moved)).as_bytes());
+            fresh.process(all(&mut Painter::new(Rect::new(0, 0, 60, 3)), draw(&moved)).as_bytes());
             // A blank that was written and one that never was look alike.
             let seen = |terminal: &vt100::Parser| -> Vec<String> {
                 terminal.screen().rows(0, 60).map(|row| row.trim_end().to_owned()).collect()
             };
             prop_assert_eq!(seen(&terminal), seen(&fresh));
-            prop_assert_eq!(painter.paint(draw(&moved)), "");
+            prop_assert_eq!(all(&mut painter, draw(&moved)), "");
         }
     }
 
@@ -406,9 +436,9 @@ mod tests {
         buffer.set_string(5, 0, &row, Style::new());
         buffer.set_string(110, 0, "right", Style::new());
         let mut painter = Painter::new(buffer.area);
-        painter.paint(buffer.clone());
+        all(&mut painter, buffer.clone());
         buffer.set_string(5, 0, format!("{}          ", &row[10..]), Style::new());
-        let bytes = painter.paint(buffer);
+        let bytes = all(&mut painter, buffer);
         assert!(bytes.len() <= 30, "{bytes:?}");
     }
 
@@ -417,9 +447,9 @@ mod tests {
         let mut buffer = Buffer::empty(Rect::new(0, 0, 80, 24));
         buffer.set_string(0, 0, "LIVE 14:32:00", Style::new().fg(Color::Indexed(2)));
         let mut painter = Painter::new(buffer.area);
-        painter.paint(buffer.clone());
+        all(&mut painter, buffer.clone());
         buffer.set_string(0, 0, "LIVE 14:32:02", Style::new().fg(Color::Indexed(2)));
-        let bytes = painter.paint(buffer);
+        let bytes = all(&mut painter, buffer);
         assert!(bytes.len() <= 10, "{bytes:?}");
     }
 }

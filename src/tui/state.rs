@@ -11,6 +11,7 @@ use crate::{
     tui::{
         look::{Charset, Look},
         screens,
+        text::fit,
         theme::Env,
         walk::Walk,
     },
@@ -415,6 +416,24 @@ impl State {
                 .filter
                 .split_whitespace()
                 .all(|word| resource.name().to_lowercase().contains(word) || name.to_lowercase().contains(word))
+    }
+
+    /// Cells that a host's name takes in a list, with the one behind it; none where there is only one host.
+    #[must_use]
+    pub fn host_cells(&self, cells: usize) -> usize {
+        match self.shown.resources.len() {
+            ..2 => 0,
+            _ => cells + 1,
+        }
+    }
+
+    /// A host's name for a row of a list, in as many cells as [`Self::host_cells`] gives.
+    #[must_use]
+    pub fn host(&self, host: &ResourceId, cells: usize) -> String {
+        match self.host_cells(cells) {
+            0 => String::new(),
+            _ => fit(host.name(), cells) + " ",
+        }
     }
 
     /// The resource of the series in focus, else the first resource.

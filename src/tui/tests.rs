@@ -5,9 +5,10 @@ mod keys;
 use crossterm::event::KeyCode;
 
 use crate::{
-    domain::Span,
+    domain::{Mark, Span},
     engine::{Answer, Query},
     tui::{
+        driver::FRAME_BYTES,
         fixture::{self, key},
         look::Charset,
         painter::Painter,
@@ -360,7 +361,7 @@ fn a_live_screen_stays_within_its_bytes() {
             let asked = crate::tui::enter(&mut state, place);
             settle(&mut state, asked);
             let mut painter = Painter::new(ratatui::layout::Rect::new(0, 0, width, height));
-            painter.paint(view_to_buffer(&state, width, height));
+            painter.paint(view_to_buffer(&state, width, height), usize::MAX);
             let (mut worst, mut sum, frames) = (0, 0, 600);
             for number in 1..=frames {
                 let asked = update(
@@ -368,7 +369,8 @@ fn a_live_screen_stays_within_its_bytes() {
                     Msg::Snapshot(std::sync::Arc::new(fixture::later(number, Span::from_secs(2)))),
                 );
                 settle(&mut state, asked);
-                let bytes = painter.paint(view_to_buffer(&state, width, height)).len();
+                let next = view_to_buffer(&state, width, height);
+                let bytes = painter.paint(next, usize::MAX).0.len();
                 (worst, sum) = (bytes.max(worst), sum + bytes);
             }
             let mean = sum / frames as usize;
@@ -382,6 +384,89 @@ fn a_live_screen_stays_within_its_bytes() {
             );
         }
     }
+}
+
+#[test]
+fn the_only_host_is_named_once_and_its_metrics_whole() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let mut snapshot = fixture::snapshot();
+    snapshot.resources = snapshot.resources[..1].into();
+    let host = snapshot.resources[0].id.clone();
+    let of = |id: &crate::domain::SeriesId| id.resource == host;
+    snapshot.findings = snapshot
+        .findings
+        .iter()
+        .filter(|row| row.resource == host)
+        .cloned()
+        .collect();
+    snapshot.metrics = snapshot.metrics.iter().filter(|row| of(&row.id)).cloned().collect();
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    let row = text.lines().find(|line| line.contains("X breach   ")).unwrap();
+    assert!(row.starts_with(">X breach   mem.available_pct "), "{text}");
+    let named = text.lines().skip(4).take(18).filter(|line| line.contains("db-01"));
+    assert_eq!(named.count(), 1, "{text}");
+}
+
+#[test]
+fn another_day_than_the_newest_has_its_date_in_the_first_row() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let first = |state: &State| {
+        fixture::text(&view_to_buffer(state, 80, 24))
+            .lines()
+            .next()
+            .unwrap()
+            .to_owned()
+    };
+    state.at = Some(fixture::at("14:02:00"));
+    assert!(
+        first(&state).contains("REPLAY 14:02:00  read-only"),
+        "{}",
+        first(&state)
+    );
+    state.at = Some(fixture::at("14:02:00") - Span::from_days(2));
+    assert!(
+        first(&state).contains("REPLAY 12 Mar 14:02  read-only"),
+        "{}",
+        first(&state)
+    );
+}
+
+#[test]
+fn shadows_that_become_ready_at_once_are_drawn_in_frames_that_stay_within_their_bytes() {
+    let (width, height) = (120, 40);
+    let snapshot = |ready: bool| {
+        let mut snapshot = fixture::snapshot();
+        snapshot.findings = Vec::new().into();
+        snapshot.resources = snapshot.resources[..1].into();
+        let mut rows: Vec<_> = (0..40)
+            .flat_map(|_| snapshot.metrics.iter().cloned())
+            .take(40)
+            .collect();
+        for (row, number) in rows.iter_mut().zip(0..) {
+            row.id.name = format!("disk.sd{number:02}.await_secs").into();
+            row.mark = if ready { Mark::Ok } else { Mark::Learning };
+            row.expected = row.expected.filter(|_| ready);
+            row.bits = if ready { 3.1 } else { 0.0 };
+            row.hour = [ready.then_some(2.0); 8];
+        }
+        rows.sort_by(|a, b| a.id.cmp(&b.id));
+        snapshot.metrics = rows.into();
+        Msg::Snapshot(std::sync::Arc::new(snapshot))
+    };
+    let mut state = fixture::state(Charset::Utf8, width, height);
+    update(&mut state, snapshot(false));
+    let mut painter = Painter::new(ratatui::layout::Rect::new(0, 0, width, height));
+    painter.paint(view_to_buffer(&state, width, height), usize::MAX);
+    update(&mut state, snapshot(true));
+    let (mut frames, mut more) = (Vec::new(), true);
+    while more {
+        let (bytes, left) = painter.paint(view_to_buffer(&state, width, height), FRAME_BYTES);
+        frames.push(bytes.len());
+        more = left;
+    }
+    assert!((2..=4).contains(&frames.len()), "{frames:?}");
+    assert!(frames.iter().all(|bytes| *bytes <= 1_200), "{frames:?}");
 }
 
 #[test]

@@ -79,25 +79,29 @@ pub fn fit_name(name: &str, width: usize) -> String {
     if name.width() <= width || name.starts_with('(') {
         return fit(&name, width);
     }
-    let mut short = name.as_str();
+    match without_unit(&name, width) {
+        Ok(short) => fit(&short, width),
+        // Of fewer cells the two ends would tell less than the beginning.
+        Err(short) if width < 10 => fit(short, width),
+        Err(short) => both_ends(short, width),
+    }
+}
+
+/// A name without as much of its unit as makes it fit into `width` cells, with `~` for it where there is room; what is left of one that
+/// does not fit so either.
+fn without_unit(name: &str, width: usize) -> Result<String, &str> {
+    let mut short = name;
     for unit in ["_per_s", "_bytes", "_pct"] {
         short = short.strip_suffix(unit).unwrap_or(short);
         if short.width() <= width && !short.is_empty() {
-            return fit(
-                &if short.width() < width {
-                    format!("{short}~")
-                } else {
-                    short.into()
-                },
-                width,
-            );
+            return Ok(if short.width() < width {
+                format!("{short}~")
+            } else {
+                short.into()
+            });
         }
     }
-    // Of fewer cells the two ends would tell less than the beginning.
-    if width < 10 {
-        return fit(short, width);
-    }
-    both_ends(short, width)
+    Err(short)
 }
 
 /// A name too long for `width` cells without a part of its middle.
@@ -113,10 +117,20 @@ fn both_ends(short: &str, width: usize) -> String {
     fit(&format!("{head}~{tail}"), width)
 }
 
-/// Dotted names as [`telling`] has them, each exactly `width` cells wide and, where that can be, like no other.
+/// Dotted names each exactly `width` cells wide and, where that can be, like no other: whole or without their unit where that fits, else
+/// as [`telling`] has them.
 #[must_use]
 pub fn fit_names(names: &[&str], width: usize) -> Vec<String> {
-    let told = telling(names);
+    let whole = |name: &str, told: String| {
+        let name = shown(name);
+        let fits = name.width() <= width || without_unit(&name, width).is_ok();
+        if fits { name } else { told }
+    };
+    let told: Vec<String> = names
+        .iter()
+        .zip(telling(names))
+        .map(|(name, told)| whole(name, told))
+        .collect();
     let short: Vec<String> = told.iter().map(|name| fit_name(name, width)).collect();
     let fitted = told.iter().zip(&short).map(|(name, fitted)| {
         let alone = short.iter().filter(|other| *other == fitted).count() < 2;
@@ -165,7 +179,7 @@ pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: S
 }
 
 /// Breaks `text` at spaces into lines of at most `width` cells, set in as its first one is; a longer word goes on in
-/// the next line.
+/// the next line. A number and its per cent sign stay together.
 #[must_use]
 pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let inner = text.trim_start_matches(' ');
@@ -178,8 +192,12 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut line = String::new();
     let mut cells = 0;
-    for word in text.split(' ') {
-        let word = shown(word);
+    let mut words = text.split(' ').peekable();
+    while let Some(word) = words.next() {
+        let mut word = shown(word);
+        while let Some(sign) = words.next_if(|next| next.starts_with('%') && !word.is_empty()) {
+            word = format!("{word} {}", shown(sign));
+        }
         let mut word = word.as_str();
         let mut wide = word.width();
         if wide > width && !line.is_empty() {
@@ -351,6 +369,7 @@ mod tests {
         assert_eq!(wrap("see https://a.b/c d", 6), ["see", "https:", "//a.b/", "c d"]);
         assert_eq!(wrap("東", 1), ["~"]);
         assert_eq!(wrap("  aa bb", 6), ["  aa", "  bb"]);
+        assert_eq!(wrap("now 12 %, then", 8), ["now", "12 %,", "then"]);
     }
 
     #[test]

@@ -138,9 +138,15 @@ fn now_word(state: &State) -> (&'static str, Role, String) {
         let range = format!("{}-{}", text::minute(from), text::minute(to));
         return ("REPLAY", Role::NotLive, range);
     }
-    let time = match (state.at, state.shown.at) {
-        (Some(at), _) | (None, Some(at)) => text::clock(at),
-        (None, None) => "--:--:--".into(),
+    // A clock time alone would be taken for one of the day that live data are of, or of the only day there is.
+    let days = match (state.at, &state.shown.replay) {
+        (Some(_), _) => state.live.at,
+        (None, replay) => replay.as_ref().map(|replay| replay.from),
+    };
+    let time = match (state.at.or(state.shown.at), days) {
+        (Some(at), Some(days)) if text::day(at) != text::day(days) => format!("{} {}", text::day(at), text::minute(at)),
+        (Some(at), _) => text::clock(at),
+        (None, _) => "--:--:--".into(),
     };
     (word, role, time)
 }
@@ -149,10 +155,14 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
     let (word, role, time) = now_word(state);
     let interval = state.shown.options.interval.to_string();
     // As wide as the mock-ups have it, so that the breadcrumb does not push it about; a longer interval needs more.
+    let speed = state.shown.replay.as_ref().filter(|_| state.at.is_none());
+    let speed = speed.map_or_else(String::new, |replay| format!(" {}", text::speed(replay)));
+    let told = (word.len() + 1 + time.len()) as u16;
     let right = if room == Room::Small {
-        area.width - 15
+        area.width - told.max(15)
     } else {
-        area.width - (26 + text::width(&interval).clamp(5, 20) as u16)
+        let rest = 2 + "read-only".len() + speed.len();
+        area.width - (26 + text::width(&interval).clamp(5, 20) as u16).max(told + rest as u16)
     };
     let crumbs = text::fit(&breadcrumb(state), usize::from(right) - 1);
     put(buffer, area, 0, 0, &crumbs, Style::new());
@@ -165,9 +175,9 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
             put(buffer, area, x + 2, 0, "read-only", Style::new())
         };
         // Held or in the past nothing comes at an interval, and the longer word needs its room.
-        match &state.shown.replay {
-            Some(replay) if state.at.is_none() => {
-                put(buffer, area, x + 1, 0, &text::speed(replay), Style::new());
+        match speed.as_str() {
+            speed if !speed.is_empty() => {
+                put(buffer, area, x, 0, speed, Style::new());
             }
             _ if role == Role::Live => {
                 put(buffer, area, x + 2, 0, &interval, Style::new());
@@ -179,7 +189,13 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
 }
 
 fn breadcrumb(state: &State) -> String {
-    let mut place = format!("foreshadow  {}", state.place);
+    // In a narrow window where one is tells more than by what.
+    let program = if state.room() == Room::Small {
+        ""
+    } else {
+        "foreshadow  "
+    };
+    let mut place = format!("{program}{}", state.place);
     let hosts = state.shown.resources.len();
     if state.screen == Screen::Overview && hosts > 1 {
         place.push_str(&format!(" ({hosts} hosts)"));

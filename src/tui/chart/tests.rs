@@ -152,3 +152,12 @@ fn slow_metrics_have_no_gaps_and_lost_ones_do() {
     assert!(lists.actual[15..].iter().all(Option::is_none));
     assert_eq!(lists.now, Some(20));
 }
+
+#[test]
+fn a_day_that_begins_is_named_on_the_axis() {
+    let at = |text: &str| -> Timestamp { text.parse().unwrap() };
+    let said = |text: &str, mins| tick(at(text), Span::from_mins(mins));
+    assert_eq!(said("2026-03-14T23:50:00Z", 1), "23:50");
+    assert_eq!(said("2026-03-15T00:00:00Z", 1), "15 Mar");
+    assert_eq!(said("2026-03-14T12:00:00Z", 144), "14 Mar");
+}

@@ -225,6 +225,9 @@ fn show(state: &mut State, title: String, lines: Vec<String>) {
 
 /// How the change an entry tells of is undone: from a proposal that does it, else from the value before.
 fn undo(state: &State, entry: &AuditEntry) -> Option<Vec<String>> {
+    if entry.what == "apply" {
+        return undo_applied(state, entry);
+    }
     let id: Option<SeriesId> = entry.resource.parse().ok();
     let named = |row: &&crate::engine::SettingRow| {
         Some(&row.id) == id.as_ref() || format!("{} {}", row.id.resource.name(), row.id.name) == entry.resource
@@ -255,6 +258,28 @@ fn undo(state: &State, entry: &AuditEntry) -> Option<Vec<String>> {
         None => lines.push(format!("set {} back to {}", row.id.name, shown(&change.from))),
     }
     Some(lines)
+}
+
+/// What was kept as the way back when commands were applied: it stands in the entry of their beginning, which that of their end follows.
+fn undo_applied(state: &State, entry: &AuditEntry) -> Option<Vec<String>> {
+    let number = |entry: &AuditEntry| entry.result.split(' ').next().unwrap_or_default().to_owned();
+    let mut before = state
+        .audit
+        .entries
+        .iter()
+        .flatten()
+        .filter(|other| other.at <= entry.at);
+    let begun = before
+        .find(|other| other.what == "apply" && number(other) == number(entry) && other.result.contains("; undo: "))?;
+    let (applied, back) = begun.result.rsplit_once("; undo: ")?;
+    let by = format!("applied by {} at {}", begun.who, begun.at);
+    Some(vec![
+        by,
+        applied.to_owned(),
+        String::new(),
+        "undo:".into(),
+        back.to_owned(),
+    ])
 }
 
 /// What was typed into a line this screen opened, when Enter is pressed: a file.

@@ -358,6 +358,9 @@ pub fn next(state: &State) -> String {
         } else {
             format!("{} since {}", finding.mark.word(), since(state, finding))
         };
+        if state.room() == Room::Small {
+            return format!("Enter opens it, {why}; {then}");
+        }
         let host = finding.resource.name();
         // So much is left of the narrowest row beside the rest.
         let room = usize::from(state.size.0).saturating_sub(text::width(&why) + text::width(&then) + 24);

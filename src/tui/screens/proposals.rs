@@ -5,7 +5,7 @@ mod ask;
 mod draw;
 mod text;
 
-pub use apply::{is_applying, Step, leave, step};
+pub use apply::{Step, is_applying, leave, step};
 use ask::again;
 pub use ask::refresh;
 pub use text::{evidence, last_part, replays};

@@ -17,8 +17,7 @@ use crate::{
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
         chart::{self, STEPS},
-        enter, open, open_line,
-        page,
+        enter, open, open_line, page,
         screens::whatif,
         state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
         text::{clock, minute, stamp, when},

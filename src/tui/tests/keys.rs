@@ -154,13 +154,38 @@ fn at_the_end_of_a_list_the_cursor_goes_on_to_the_next() {
 }
 
 #[test]
+fn a_page_over_the_screen_says_what_is_left_of_it_and_is_copied() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let lines: Vec<String> = (0..30).map(|number| format!("line {number}")).collect();
+    update(&mut state, Msg::Listed("plan.json".into(), lines));
+    let next = |state: &State| {
+        let text = fixture::text(&view_to_buffer(state, 80, 24));
+        text.lines().find(|line| line.starts_with("NEXT")).unwrap().to_owned()
+    };
+    assert!(
+        next(&state).starts_with("NEXT  PgDn shows 12 lines more;"),
+        "{}",
+        next(&state)
+    );
+    press(&mut state, "G");
+    assert!(next(&state).starts_with("NEXT  this is the end"), "{}", next(&state));
+    let copied = press(&mut state, "y");
+    assert!(
+        matches!(&copied[..], [Effect::Copy(text)] if text.starts_with("plan.json\nline 0\n") && text.ends_with("line 29\n")),
+        "{copied:?}"
+    );
+    assert!(state.overlay.is_some());
+}
+
+#[test]
 fn a_digit_shows_its_screen_and_closes_what_lies_over_the_old_one() {
     for opened in ["?", "x", "4 Enter"] {
         let mut state = fixture::state(Charset::Ascii, 80, 24);
         press(&mut state, opened);
         assert!(state.overlay.is_some(), "{opened}");
         let text = fixture::text(&view_to_buffer(&state, 80, 24));
-        assert!(text.contains("NEXT  Esc closes this page; 1 to 7 close it"), "{text}");
+        let next = text.lines().find(|line| line.starts_with("NEXT")).unwrap();
+        assert!(next.contains("Esc closes") && next.contains("1 to 7"), "{next}");
         press(&mut state, "6");
         assert_eq!((state.screen, &state.overlay), (Screen::Timeline, &None), "{opened}");
     }

@@ -41,7 +41,6 @@ fn last(state: &State) -> u16 {
 
 /// What the NEXT row says while something lies over the screen.
 pub(crate) fn next(state: &State) -> String {
-    const CLOSE: &str = "Esc closes this page; 1 to 7 close it and show that screen";
     let from = match &state.overlay {
         Some(Overlay::Help(from) | Overlay::Text { from, .. }) => *from,
         None => 0,
@@ -50,16 +49,12 @@ pub(crate) fn next(state: &State) -> String {
     if screens::proposals::is_applying(state) {
         return "Esc closes this page and the commands go on; 7 keeps what they did; q asks before it ends them".into();
     }
-    let copies = if matches!(state.overlay, Some(Overlay::Text { .. })) {
-        "; y copies it"
-    } else {
-        ""
-    };
+    let leave = "Esc closes it, 1 to 7 show that screen";
     match last.saturating_sub(from) {
-        0 if last == 0 => format!("{CLOSE}{copies}"),
-        0 => format!("this is its end: g goes to its beginning, Esc closes it{copies}"),
-        1 => format!("j shows the last line; Esc closes it{copies}"),
-        more => format!("PgDn and j show {more} lines more, G its end; Esc closes it{copies}"),
+        0 if last == 0 => "Esc closes this page; 1 to 7 close it and show that screen".into(),
+        0 => format!("this is the end, g goes to the top; {leave}"),
+        1 => format!("j shows the last line; {leave}"),
+        more => format!("PgDn shows {more} lines more; {leave}"),
     }
 }
 

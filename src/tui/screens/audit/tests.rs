@@ -118,6 +118,32 @@ fn undo_is_shown_where_a_setting_changed() {
 }
 
 #[test]
+fn undo_is_shown_where_commands_were_applied() {
+    let mut state = state(80, 24);
+    let entry = |at: &str, result: &str| AuditEntry {
+        at: fixture::at(at),
+        who: "ana@tty3".into(),
+        what: "apply".into(),
+        resource: "db-01".into(),
+        result: result.into(),
+    };
+    let entries = vec![
+        entry("14:31:04", "#1 exit code 0"),
+        entry(
+            "14:31:03",
+            "#1 vm.swappiness 1 -> 60; commands (blake3 9c1e): sysctl -w vm.swappiness=60; undo: sysctl -w vm.swappiness=1",
+        ),
+    ];
+    state.audit.entries = Some(entries.clone());
+    for entry in &entries {
+        let lines = undo(&state, entry).unwrap();
+        assert_eq!(lines.last().unwrap(), "sysctl -w vm.swappiness=1", "{lines:?}");
+    }
+    let unknown = entry("14:31:04", "#2 exit code 0");
+    assert_eq!(undo(&state, &unknown), None);
+}
+
+#[test]
 fn a_refused_answer_is_shown() {
     let mut state = state(80, 24);
     (state.audit.entries, state.audit.seen) = (None, Seen::default());

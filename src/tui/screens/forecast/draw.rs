@@ -266,16 +266,16 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         };
         let line = if width < 80 {
             format!(
-                "{pointer}{} {} in {}",
-                fit(row.id.resource.name(), 7),
-                fit_name(&row.id.name, width.saturating_sub(20)),
+                "{pointer}{}{} in {}",
+                state.host(&row.id.resource, 7),
+                fit_name(&row.id.name, width.saturating_sub(12 + state.host_cells(7))),
                 until(crossing.at[1], state.now())
             )
         } else {
             format!(
-                "{pointer}{} {} {} in {} {} {} {hits}",
-                fit(row.id.resource.name(), 6),
-                fit_name(&row.id.name, name_cells),
+                "{pointer}{}{} {} in {} {} {} {hits}",
+                state.host(&row.id.resource, 6),
+                fit_name(&row.id.name, name_cells + 7 - state.host_cells(6)),
                 fit(&row.unit.show(crossing.limit), 6),
                 fit(&until(crossing.at[1], state.now()), 8),
                 fit(&interval(ends80(crossing), state.now()), 13),
@@ -288,10 +288,12 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         }
     }
     if found.is_empty() {
-        for line in text::wrap(nothing(state).trim(), width.saturating_sub(2))
-            .iter()
-            .take(rows)
-        {
+        let says = nothing(state);
+        let says = match (rows, says.split_once(". ")) {
+            (1, Some((first, _))) => first,
+            _ => says.trim(),
+        };
+        for line in text::wrap(says, width.saturating_sub(2)).iter().take(rows) {
             page.line(Role::Text, &format!(" {line}"));
         }
     }

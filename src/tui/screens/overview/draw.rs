@@ -86,12 +86,12 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
             continue;
         };
         let host = if width < 60 { 7 } else { 12 };
-        let metric = width.saturating_sub(19 + host);
+        let metric = width.saturating_sub(18 + state.host_cells(host));
         let line = format!(
-            "{}{} {} {} {}",
+            "{}{} {}{} {}",
             pointer(place == at),
             fit(&finding.mark.to_string(), 10),
-            fit(finding.resource.name(), host),
+            state.host(&finding.resource, host),
             fit_name(&name(state, finding), metric),
             fit_right(&bits(state, finding), 4)
         );
@@ -275,12 +275,12 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
     // Names, values and what they should be share the room there is.
     let wider = spare / 4;
     let line = format!(
-        "{}{}{}{} {} {}  {} {} {}{gap}{}",
+        "{}{}{}{}{} {}  {} {} {}{gap}{}",
         pointer(chosen),
         fit(&finding.mark.to_string(), 10),
         if marked { '*' } else { ' ' },
-        fit(finding.resource.name(), 7),
-        fit_name(&name(state, finding), 18 + spare - 2 * wider),
+        state.host(&finding.resource, 7),
+        fit_name(&name(state, finding), 26 - state.host_cells(7) + spare - 2 * wider),
         fit_right(&text::cut(&now, 7 + wider), 7 + wider),
         fit(&expected, 9 + wider),
         fit_right(&bits(state, finding), 4),

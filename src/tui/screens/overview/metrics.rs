@@ -7,34 +7,44 @@ use crate::{
         order::NOTABLE,
         page::{self, Page},
         state::State,
-        text::{fit, fit_name, fit_right},
+        text::{self, fit, fit_name, fit_right},
     },
 };
 
 /// The list's heading; its columns are those of the findings.
 pub(super) fn heading(count: usize, spare: usize) -> String {
+    let wider = spare / 4;
     format!(
-        "{}   now    shadow   bits  60 min",
-        fit(&format!(" METRICS ({count})"), 39 + spare)
+        "{}{}    shadow   {}bits  60 min",
+        fit(&format!(" METRICS ({count})"), 39 + spare - 2 * wider),
+        fit_right("now", 6 + wider),
+        " ".repeat(wider)
     )
 }
 
 /// One metric. Its numbers are as coarse as a glance needs: a digit that changes with every sample is sent every time.
 pub(super) fn row(state: &State, row: &MetricRow, chosen: bool, spare: usize, page: &mut Page<'_>) {
+    let wider = spare / 4;
+    let band_cells = 9 + wider;
     let band = row.expected.map_or("-".into(), |expected| {
         let (low, high) = expected.band80();
         let (low, high) = (page::coarse(row.unit, low), page::coarse(row.unit, high));
-        bare(&page::between(row.unit, low, high))
+        let band = bare(&page::between(row.unit, low, high));
+        // Half a number would be another number.
+        match text::width(&band) <= band_cells {
+            true => band,
+            false => format!("to {}", bare(&row.unit.show(high))),
+        }
     });
     let line = format!(
-        "{}{}{}{} {} {}  {} {}  {}",
+        "{}{}{}{}{} {}  {} {}  {}",
         draw::pointer(chosen),
         fit(&row.mark.to_string(), 10),
         if state.marked.contains(&row.id) { '*' } else { ' ' },
-        fit(row.id.resource.name(), 7),
-        fit_name(&row.id.name, 18 + spare),
-        fit_right(&now(row), 7),
-        fit(&band, 9),
+        state.host(&row.id.resource, 7),
+        fit_name(&row.id.name, 26 - state.host_cells(7) + spare - 2 * wider),
+        fit_right(&now(row), 7 + wider),
+        fit(&band, band_cells),
         fit_right(&bits(row), 4),
         draw::hour(row, &state.look)
     );
@@ -44,15 +54,12 @@ pub(super) fn row(state: &State, row: &MetricRow, chosen: bool, spare: usize, pa
 /// One metric on a small screen; the only host is not named in every row.
 pub(super) fn small_row(state: &State, row: &MetricRow, chosen: bool, page: &mut Page<'_>) {
     let width = page.width();
-    let host = match state.shown.resources.len() {
-        ..2 => String::new(),
-        _ => format!("{} ", fit(row.id.resource.name(), if width < 60 { 7 } else { 12 })),
-    };
+    let host = state.host(&row.id.resource, if width < 60 { 7 } else { 12 });
     let line = format!(
         "{}{} {host}{} {}",
         draw::pointer(chosen),
         fit(&row.mark.to_string(), 10),
-        fit_name(&row.id.name, width.saturating_sub(20 + host.len())),
+        fit_name(&row.id.name, width.saturating_sub(20 + text::width(&host))),
         fit_right(&now(row), 7)
     );
     draw::put_row(page, chosen, &line, row.mark, 1, width);

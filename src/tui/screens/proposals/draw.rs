@@ -12,7 +12,7 @@ use crate::{
         page::{self, Page},
         screens::whatif,
         state::State,
-        text::{fit, fit_right, when, wrap},
+        text::{fit, fit_right, when, width, wrap},
     },
 };
 
@@ -23,7 +23,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let rows = listed(state);
     let Some(proposal) = selected(state) else {
         let mut page = Page::new(&state.look, area, buffer);
-        page.line(Role::Heading, &heading(page.width()));
+        page.line(Role::Heading, &heading(page.width(), columns(state, page.width(), 0)));
         for line in wrap(&empty(state), page.width().saturating_sub(2)) {
             page.line(Role::Text, &format!(" {line}"));
         }
@@ -78,24 +78,28 @@ fn wide(state: &State, rows: &[&Arc<Proposal>], proposal: &Arc<Proposal>, area: 
     whatif::chart_of(state, outcome, None, "changed", chart, buffer);
 }
 
-/// Widths of resource, change and effect; small lists have no effect.
-fn columns(width: usize) -> (usize, usize, usize) {
-    match width {
-        70.. => (10, width - 49, 21),
-        45.. => (10, width - 28, 0),
-        _ => (9, width.saturating_sub(19), 0),
-    }
+/// Cells of the names of hosts, changes and effects, of which `told` is the widest; small lists have no effect.
+fn columns(state: &State, width: usize, told: usize) -> (usize, usize, usize) {
+    let host = state.host_cells(if width >= 45 { 9 } else { 8 });
+    let effect = if width >= 70 { told.clamp(13, 21) } else { 0 };
+    let ahead = if width >= 45 { 18 } else { 10 };
+    (host, width.saturating_sub(ahead + host + effect), effect)
 }
 
-fn heading(width: usize) -> String {
-    let (resource, change, _) = columns(width);
+fn heading(width: usize, (host, change, effect): (usize, usize, usize)) -> String {
     let status = if width >= 45 { "status  " } else { "" };
-    let effect = if width >= 70 { "effect (80 %)" } else { "" };
     format!(
-        " #  score {status}{}{}{effect}",
-        fit("resource", resource - 1) + " ",
-        fit("change", change)
+        " #  score {status}{}{}{}",
+        fit(if host > 0 { "resource" } else { "" }, host),
+        fit("change", change),
+        if effect > 0 { "effect (80 %)" } else { "" }
     )
+}
+
+/// What the list says of a proposal's effect.
+fn told(proposal: &Proposal) -> String {
+    let first = proposal.effects.first();
+    first.map_or_else(|| "not known".into(), text::short_effect)
 }
 
 /// Draws the list in at most `rows` rows and tells how many it took.
@@ -103,8 +107,9 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
     let at = position(state, rows);
     let height = height.min(rows.len() + 1);
     let mut page = Page::new(&state.look, area, buffer);
-    let (resource, change, effect) = columns(page.width());
-    page.line(Role::Heading, &heading(page.width()));
+    let widest = rows.iter().map(|row| width(&told(row))).max().unwrap_or(0);
+    let (host, change, effect) = columns(state, page.width(), widest);
+    page.line(Role::Heading, &heading(page.width(), (host, change, effect)));
     for place in page::window(rows.len(), at, height.saturating_sub(1)) {
         let row = rows[place];
         let status = if page.width() >= 45 {
@@ -112,10 +117,6 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
         } else {
             String::new()
         };
-        let told = row
-            .effects
-            .first()
-            .map_or_else(|| "not known".into(), text::short_effect);
         page.item(
             place == at,
             &format!(
@@ -123,9 +124,9 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
                 if place == at { '>' } else { ' ' },
                 row.id.0,
                 fit_right(&format!("{:.1}", row.factors.score()), 5),
-                fit(row.resource.name(), resource - 1) + " ",
+                state.host(&row.resource, host.saturating_sub(1)),
                 fit(&row.title, change.saturating_sub(1)) + " ",
-                fit(&told, effect),
+                fit(&told(row), effect),
             ),
         );
     }

@@ -2,7 +2,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::*;
-use crate::tui::{fixture, look::Charset};
+use crate::tui::{fixture, look::Charset, state::Msg};
 
 fn state(width: u16, height: u16) -> State {
     fixture::on(Screen::Proposals, Charset::Ascii, width, height)
@@ -161,6 +161,21 @@ fn leaving_asks_while_commands_run() {
     assert_eq!(leave(&mut state), Some(vec![Effect::StopRun]));
     step(&mut state, Step::Ended(Ok((crate::act::End::Stopped, vec![]))));
     assert_eq!(taken(&mut state, "applied", Ok(Box::new(Answer::Done))), [Effect::Quit]);
+}
+
+#[test]
+fn no_answer_covers_the_commands_that_a_name_is_typed_for() {
+    let mut state = operating();
+    press(&mut state, KeyCode::Char('a'));
+    let shown = state.overlay.clone();
+    crate::tui::update(&mut state, Msg::Listed("plan.json".into(), vec!["x".into()]));
+    assert_eq!(state.overlay, shown);
+    assert!(state.message.as_ref().unwrap().starts_with("plan.json: not shown"));
+    // An emptied line takes the box with it, and then there is nothing to cover.
+    crate::tui::update(&mut state, Msg::Key(KeyCode::Backspace.into()));
+    assert_eq!((state.input.is_none(), &state.overlay), (true, &None));
+    crate::tui::update(&mut state, Msg::Listed("plan.json".into(), vec!["x".into()]));
+    assert!(state.overlay.is_some());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
 use super::{ahead::ahead, drawn, finding, focus, lag, lists, plot, related, related_place, settings, several, sides};
 use crate::{
-    domain::{Mark, SeriesId, Side, Span, Timestamp},
+    domain::{Mark, Seen, SeriesId, Side, Span, Timestamp},
     engine::{Chart, MetricRow},
     shadow::metric::MetricShadow,
     tui::{
@@ -157,6 +157,23 @@ fn info(state: &State) -> Option<String> {
         return Some(format!(
             "It has been {} for {age}; the shadow is that value.",
             row.unit.show(value)
+        ));
+    }
+    // Beside a surprise that holds, a value inside its shadow would be read as none.
+    if let Some(found) = finding(state, &row.id).filter(|found| found.series.first() == Some(&row.id))
+        && let Seen::Metric {
+            band: Some((then_low, then_high)),
+            ..
+        } = found.seen
+        && let Some((_, value)) = row.now
+        && (expected.band80().0..=expected.band80().1).contains(&value)
+        && !(then_low..=then_high).contains(&value)
+    {
+        return Some(format!(
+            "It left {} at {} ({:.1} bits); the shadow has followed it since.",
+            between(row.unit, then_low, then_high),
+            text::when(found.since, state.now()),
+            found.bits
         ));
     }
     let (from, to) = last_gap(&lists.actual)?;

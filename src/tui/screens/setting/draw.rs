@@ -114,11 +114,7 @@ fn steps(state: &State, row: Option<&SettingRow>, changes: &[SettingChange], mos
         if (at.0 + offset).rem_euclid(step.0 * chart::GRID) >= step.0 {
             continue;
         }
-        let label = if step >= Span::from_mins(144) {
-            text::day(at)
-        } else {
-            text::minute(at)
-        };
+        let label = chart::tick(at, step);
         if column + label.len() <= columns {
             put(buffer, cells, column as u16, 0, &label, dim);
         }

@@ -78,7 +78,8 @@ pub(in crate::tui::screens) fn peers(outlook: &Outlook, now: Timestamp) -> Optio
             format!("{} {}{first}", cut(&peer.value.to_string(), VALUE), peer.count)
         })
         .collect();
-    (outlook.others > 0 && !values.is_empty()).then(|| format!("{} others: {}", outlook.others, values.join(", ")))
+    let others = if outlook.others == 1 { "other" } else { "others" };
+    (outlook.others > 0 && !values.is_empty()).then(|| format!("{} {others}: {}", outlook.others, values.join(", ")))
 }
 
 /// `10 by what it stands with: 96 % (12 cases), as it is 3.0 %; by sysctl.vm.dirty_ratio 5`; `None` where nothing speaks of it.

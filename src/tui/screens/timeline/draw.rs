@@ -16,7 +16,7 @@ use crate::{
         look::Role,
         page::{Page, window},
         state::State,
-        text::{clauses, clock, day, fit, fit_names, minute, offset, when, wrap},
+        text::{clauses, clock, day, fit, fit_names, minute, offset, telling, when, wrap},
     },
 };
 
@@ -57,8 +57,11 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         }
     }
     let list = window(entries.len(), chosen, rows.max(1));
+    let today = state.live.at.unwrap_or_default();
+    let dated = entries.iter().any(|entry| day(entry.at) != day(today));
     for place in list {
-        let line = entry::row(&entries[place], place == chosen, page.width());
+        let time = entry::time(&entries[place], dated.then_some(today), page.width());
+        let line = entry::row(&entries[place], &time, place == chosen, page.width());
         page.item(place == chosen, &line);
     }
     while page.left() > below {
@@ -153,16 +156,17 @@ fn lanes_of(state: &State, stretch: Stretch, ids: &[SeriesId], page: &mut Page<'
     let settings: String = cells.into_iter().collect();
     let legend = if label < 12 { "s n a" } else { "set note act" };
     page.line(Role::Text, &format!(" {}{settings}{wall}", fit(legend, label - 1)));
-    let several = ids.iter().any(|id| id.resource != ids[0].resource);
-    let names: Vec<String> = ids
-        .iter()
-        .map(|id| match several {
-            true => format!("{}.{}", id.resource.name(), id.name),
-            false => id.name.to_string(),
-        })
-        .collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    for (id, name) in ids.iter().zip(fit_names(&names, label - 2)) {
+    let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
+    let told = telling(&names);
+    // Metrics of one name are told apart by their hosts.
+    let names = ids.iter().zip(fit_names(&names, label - 2)).zip(&told);
+    let names = names.map(
+        |((id, name), short)| match told.iter().filter(|other| *other == short).count() {
+            ..2 => name,
+            _ => fit(&format!("{} {short}", id.resource.name()), label - 2),
+        },
+    );
+    for (id, name) in ids.iter().zip(names) {
         let chart = state.timeline.lanes.get(id);
         let note = match (&chart, &state.timeline.failed) {
             (Some(_), _) => String::new(),
@@ -208,11 +212,7 @@ fn axis(stretch: Stretch, label: usize) -> String {
     let mut line = " ".repeat(label);
     for column in (0..stretch.columns).filter(|column| is_grid(stretch, *column)) {
         let at = stretch.from + stretch.step * column as i64;
-        let text = if stretch.step >= Span::from_mins(144) {
-            day(at)
-        } else {
-            minute(at)
-        };
+        let text = chart::tick(at, stretch.step);
         let gap = (label + column).saturating_sub(line.len());
         if column + text.len() <= stretch.columns {
             line += &" ".repeat(gap);

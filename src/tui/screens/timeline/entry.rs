@@ -7,7 +7,7 @@ use crate::{
     tui::{
         page::between,
         state::State,
-        text::{about, clock, fit, fit_right, minute, telling},
+        text::{about, clock, day, fit, fit_right, minute, telling},
     },
 };
 
@@ -241,25 +241,34 @@ pub(super) fn walkthrough(state: &State) -> String {
     text
 }
 
+/// When it happened; where entries of several days are listed, with the day of those that are not of `today`.
+pub(super) fn time(entry: &Entry, today: Option<Timestamp>, width: usize) -> String {
+    let short = |at| if width < 60 { minute(at) } else { clock(at) };
+    match today {
+        None => short(entry.at),
+        Some(today) if day(entry.at) == day(today) => fit(&short(entry.at), 12),
+        Some(_) => fit(&format!("{} {}", day(entry.at), minute(entry.at)), 12),
+    }
+}
+
 /// A row of the list, `width` cells wide.
-pub(super) fn row(entry: &Entry, chosen: bool, width: usize) -> String {
+pub(super) fn row(entry: &Entry, time: &str, chosen: bool, width: usize) -> String {
     let cursor = if chosen { '>' } else { ' ' };
     if width < 60 {
         return format!(
-            "{cursor}{}{} {} {}",
+            "{cursor}{}{time} {} {}",
             about(entry.earliest, entry.at),
-            minute(entry.at),
             fit(&entry.word, 8),
             entry.text
         );
     }
     let bits = entry.bits.map(|bits| format!("{bits:.1} bits")).unwrap_or_default();
     let place = if width >= 100 { 14 } else { 8 };
-    let text = width.saturating_sub(23 + place + 11);
+    let text = width.saturating_sub(15 + time.len() + place + 11);
     format!(
         "{cursor} {}{}  {} {} {} {}",
         fit(about(entry.earliest, entry.at), 1),
-        clock(entry.at),
+        time,
         fit(&entry.word, 9),
         fit(&entry.place, place - 1),
         fit(&entry.text, text),

@@ -1,5 +1,7 @@
 //! Which metrics have a lane, and in which order the lanes stand.
 
+use std::collections::BTreeSet;
+
 use super::incident;
 use crate::{
     domain::{SeriesId, Timestamp},
@@ -73,8 +75,7 @@ pub(super) fn lanes(state: &State) -> Vec<SeriesId> {
             findings.filter(is_metric).for_each(|id| add(id, &mut ids));
             let worst = |row: &MetricRow| row.hour.iter().flatten().copied().fold(row.bits, f32::max);
             // What does not stand out has an order of its own: where trouble shows first.
-            let stands_out =
-                |row: &MetricRow| Some(worst(row)).filter(|bits| f64::from(*bits) >= NOTABLE);
+            let stands_out = |row: &MetricRow| Some(worst(row)).filter(|bits| f64::from(*bits) >= NOTABLE);
             let metrics = state.live.metrics.iter();
             let mut rows: Vec<_> = metrics
                 .map(|row| (stands_out(row), prominence(&row.id.name), row))
@@ -83,9 +84,14 @@ pub(super) fn lanes(state: &State) -> Vec<SeriesId> {
                 (None, None) => order.cmp(after),
                 (bits, theirs) => theirs.unwrap_or(0.0).total_cmp(&bits.unwrap_or(0.0)),
             });
-            rows.iter()
-                .take(room(state))
-                .for_each(|(.., row)| add(&row.id, &mut ids));
+            // Bytes used and the share of them say one thing: of each sort of metric the first, before the others.
+            let mut sorts = BTreeSet::new();
+            let (firsts, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(.., row)| {
+                let sort = row.id.name.split('.').next().unwrap_or_default();
+                sorts.insert((&row.id.resource, sort.to_owned()))
+            });
+            let rows = firsts.into_iter().chain(others);
+            rows.take(room(state)).for_each(|(.., row)| add(&row.id, &mut ids));
         }
     }
     ids.truncate(room(state));

@@ -247,6 +247,19 @@ fn entries_are_in_the_order_of_time_and_filtered() {
 }
 
 #[test]
+fn what_happened_on_another_day_has_its_date() {
+    let mut state = answered(80, 24);
+    assert!(drawn(&state, 80, 20).contains("   13:52:10  setting"));
+    let data = state.timeline.data.as_mut().unwrap();
+    data.changes[0].at = data.changes[0].at - Span::from_days(1);
+    let text = drawn(&state, 80, 20);
+    assert!(
+        text.contains("   13 Mar 13:52  setting") && text.contains("   14:20:11      note"),
+        "{text}"
+    );
+}
+
+#[test]
 fn the_walkthrough_is_markdown_without_control_characters() {
     let mut state = answered(80, 24);
     let data = state.timeline.data.as_mut().unwrap();
