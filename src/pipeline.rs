@@ -155,6 +155,7 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
             });
         }
     }
+    state.shadows.settings.stand(now);
     out
 }
 

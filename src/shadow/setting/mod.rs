@@ -335,7 +335,6 @@ impl SettingShadow {
         self.expected.look(&self.all, &self.changes, now);
         self.learner.pass(stream::days(now));
         self.learner.refit();
-        self.stand(now);
     }
 
     /// Settings that are about to change because others did, as far as such expectations have proved good.

@@ -72,12 +72,14 @@ pub(super) fn path(name: &str) -> String {
     format!("/{scope}{told}")
 }
 
-/// The sort of a value, and the value as a text; what is long or a list as its hash.
+/// The sort of a value, and the value as a text; what is long or a list as its hash. What is on or off is one text however it is spelled.
 pub(super) fn text(value: &Value) -> (Class, Cow<'_, str>) {
     let hash = |text: &str| Cow::Owned(format!("#{}", &blake3::hash(text.as_bytes()).to_hex()[..16]));
+    if let Some(on) = value.switch() {
+        return (Class::Bool, Cow::Borrowed(if on { "true" } else { "false" }));
+    }
     match value {
-        Value::Bool(on) => (Class::Bool, Cow::Borrowed(if *on { "true" } else { "false" })),
-        Value::Enum(word) | Value::Text(word) if value.switch().is_some() => (Class::Bool, Cow::Borrowed(word)),
+        Value::Bool(on) => (Class::Bool, Cow::Owned(on.to_string())),
         Value::Int(int) => (Class::Number, Cow::Owned(int.to_string())),
         Value::Quantity(quantity) => (Class::Number, Cow::Owned(quantity.base().to_string())),
         Value::Version(version) => (Class::Version, Cow::Owned(version.to_string())),
@@ -88,7 +90,7 @@ pub(super) fn text(value: &Value) -> (Class, Cow<'_, str>) {
     }
 }
 
-/// The value that `text` stands for in a setting that holds values like `like`; `None` where it is none of that sort.
+/// The value that `text` stands for in a setting that holds values like `like`, spelled as that is; `None` where it is none of that sort.
 pub(super) fn value(text: &str, like: &Value) -> Option<Value> {
     match like {
         Value::Quantity(quantity) => Some(Value::Quantity(Quantity::new(text.parse().ok()?, quantity.unit())?)),
@@ -97,8 +99,14 @@ pub(super) fn value(text: &str, like: &Value) -> Option<Value> {
             // Beyond this a float is no longer exactly a whole number.
             (number.abs() < 9e15).then(|| Value::Int(number.round() as i64))
         }
-        Value::Enum(_) | Value::Text(_) if like.switch().is_none() => Some(Value::text(text)),
-        Value::Enum(_) | Value::Text(_) => Some(Value::infer(text)),
+        Value::Enum(word) | Value::Text(word) => Some(match (&**word, text) {
+            ("yes" | "no", "true") => Value::infer("yes"),
+            ("yes" | "no", "false") => Value::infer("no"),
+            ("on" | "off", "true") => Value::infer("on"),
+            ("on" | "off", "false") => Value::infer("off"),
+            ("yes" | "no" | "on" | "off", _) => Value::infer(text),
+            _ => Value::text(text),
+        }),
         Value::Bool(_) | Value::Version(_) => Some(Value::infer(text)),
         Value::List(_) | Value::Secret(_) => None,
     }
@@ -195,5 +203,17 @@ mod tests {
             assert!(!super::value(&told.1, &value).unwrap().differs(&value), "{text}");
         }
         assert!(super::text(&Value::text(&"x".repeat(300))).1.len() < 20);
+    }
+
+    #[test]
+    fn on_and_off_are_learnt_as_one_and_told_as_the_setting_spells_them() {
+        for (like, other) in [("yes", "no"), ("off", "on"), ("false", "true")] {
+            let (like, other) = (Value::infer(like), Value::infer(other));
+            let told = super::text(&other);
+            assert_eq!(told, super::text(&Value::Bool(other.switch().unwrap())));
+            assert_eq!(value(&told.1, &like).unwrap().to_string(), other.to_string());
+        }
+        let word = value("prohibit-password", &Value::infer("yes")).unwrap();
+        assert_eq!(word.to_string(), "prohibit-password");
     }
 }

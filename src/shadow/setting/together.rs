@@ -50,6 +50,11 @@ const EVERY: Span = Span::from_hours(1);
 /// Minutes of it that must be known.
 const MINUTES: usize = 30;
 
+/// The place of a host's metrics among those of its settings.
+fn host(id: &SeriesId) -> String {
+    id.resource.as_str().replace('#', "_")
+}
+
 impl SettingShadow {
     /// Notes once an hour in which regime each metric is: whether the median of the hour lies within the usual range of what its shadow
     /// remembers. Only what has been watched for a day has one.
@@ -80,13 +85,15 @@ impl SettingShadow {
                 middle if middle > high => Regime::High,
                 _ => Regime::Normal,
             };
-            let host = id.resource.as_str().replace('#', "_");
-            self.learner.regime(&host, &id.name, regime, stream::days(from));
+            self.learner.regime(&host(id), &id.name, regime, stream::days(from));
         }
+        let there: HashSet<(String, &str)> = metrics.keys().map(|id| (host(id), &*id.name)).collect();
+        self.learner
+            .keep_metrics(|host, metric| there.contains(&(host.to_owned(), metric)));
     }
 
-    /// Learns anew what stands together, where enough was seen since.
-    pub(super) fn stand(&mut self, now: Timestamp) {
+    /// Learns anew what stands together, where enough was seen since: a slice of it, at each step one.
+    pub fn stand(&mut self, now: Timestamp) {
         if self.learner.stand(stream::days(now)) {
             let keys: HashSet<u64> = self.learner.bound().into_iter().collect();
             let known = if keys.is_empty() { None } else { Some(self.all.keys()) };
@@ -98,10 +105,16 @@ impl SettingShadow {
         }
     }
 
-    fn named(&self, which: &Which) -> Option<Arc<str>> {
+    /// The name of a setting or metric, and the value `text` as it spells it.
+    fn named(&self, which: &Which, text: &str) -> Option<(Arc<str>, Arc<str>)> {
         match which {
-            Which::Setting(key) => self.bound.get(key).map(|id| id.name.clone()),
-            Which::Metric(name) => Some(name.as_str().into()),
+            Which::Setting(key) => {
+                let id = self.bound.get(key)?;
+                let spelled = stream::value(text, &self.all.get(id)?.value);
+                let text = spelled.map_or_else(|| text.into(), |value| value.to_string().into());
+                Some((id.name.clone(), text))
+            }
+            Which::Metric(name) => Some((name.as_str().into(), text.into())),
         }
     }
 
@@ -118,8 +131,8 @@ impl SettingShadow {
             Some((value, *odds as f32))
         });
         let because = told.because.iter().filter_map(|(which, value, bits)| {
-            let name = self.named(which)?;
-            Some((name, value.as_str().into(), *bits as f32))
+            let (name, value) = self.named(which, value)?;
+            Some((name, value, *bits as f32))
         });
         let stands = Stands {
             values: values.take(3).collect(),
@@ -139,9 +152,10 @@ impl SettingShadow {
         let (_, text) = stream::text(to);
         let told = self.learner.would(stream::key(id), &text)?;
         let told = told.into_iter().filter_map(|one| {
+            let (name, value) = self.named(&one.which, &one.value)?;
             Some(Together {
-                name: self.named(&one.which)?,
-                value: one.value.as_str().into(),
+                name,
+                value,
                 odds: one.odds,
                 cases: one.cases,
                 metric: matches!(one.which, Which::Metric(_)),
@@ -197,6 +211,7 @@ mod tests {
             });
         }
         shadow.settle(at(1));
+        shadow.stand(at(1));
         shadow
     }
 
@@ -245,13 +260,13 @@ mod tests {
         let mut bytes = Vec::new();
         ciborium::into_writer(&shadow, &mut bytes).unwrap();
         let mut again: SettingShadow = ciborium::from_reader(&bytes[..]).unwrap();
-        again.settle(at(1));
+        again.stand(at(1));
         let asked = id(5, "sysctl.vm.dirty_ratio");
         assert_eq!(again.stands(&asked), shadow.stands(&asked));
     }
 
-    #[test]
-    fn a_metric_that_is_high_where_a_setting_is_so_is_likely_high_once_it_is_set() {
+    /// As [`two_kinds`], memory being used up where there is a database.
+    fn with_a_metric() -> SettingShadow {
         let mut shadow = two_kinds();
         for number in 0..40 {
             let host = format!("host:web-{number:02}");
@@ -264,6 +279,23 @@ mod tests {
                 .learner
                 .regime(&host, "mem.used_pct", then, stream::days(at(0)) + 1e-3);
         }
+        shadow
+    }
+
+    #[test]
+    fn a_metric_that_is_gone_is_forgotten() {
+        let mut shadow = with_a_metric();
+        for hour in [0, 2] {
+            shadow.watch_metrics(&BTreeMap::new(), at(hour));
+        }
+        shadow.stand(at(300));
+        let told = shadow.together(&id(2, "sysctl.vm.overcommit_memory"), &Value::infer("2"));
+        assert!(told.unwrap().iter().all(|one| !one.metric));
+    }
+
+    #[test]
+    fn a_metric_that_is_high_where_a_setting_is_so_is_likely_high_once_it_is_set() {
+        let mut shadow = with_a_metric();
         shadow.stand(at(300));
         let told = shadow
             .together(&id(2, "sysctl.vm.overcommit_memory"), &Value::infer("2"))

@@ -2,6 +2,9 @@
 
 use super::{Class, Learner, Next, Regime, Should, Would, hazard::Hazard, records::Sort, table, undone::Reason};
 
+/// Settings and values in a row that are looked at in one step while the network of a host's settings is learnt: some milliseconds.
+const SLICE: usize = 50_000;
+
 /// Values that the settings like one hold.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Held {
@@ -195,9 +198,15 @@ impl Learner {
         self.undone.by(days)
     }
 
-    /// Learns which settings of a host stand together, where enough was seen since; tells whether it did.
+    /// Learns which settings of a host stand together, where enough was seen since, a slice of it at a time; tells whether it is learnt
+    /// now.
     pub fn stand(&mut self, at: f64) -> bool {
-        self.belongs.fit(&self.table, true, at)
+        self.belongs.fit(&self.table, true, at, SLICE)
+    }
+
+    /// Forgets the metrics that are no longer `there`, asked by host and name.
+    pub fn keep_metrics(&mut self, there: impl Fn(&str, &str) -> bool) {
+        self.belongs.keep_metrics(there);
     }
 
     /// Takes the regime of a metric of a host from `at` (days) on.

@@ -1,24 +1,14 @@
-//! The network of a system's settings: which are its variables, and what it says of one.
-
-use std::collections::{BTreeMap, HashMap};
+//! The network of a system's settings: when it is learnt, and what it says of one.
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    edit::Class,
-    network::{Belief, CODES, Column, Network, Timeline},
-    records::{Setting, Sort},
+    network::Belief,
+    records::Setting,
     table::Table,
+    variables::{self, Known, Learning, Lines, Variable},
 };
 
-/// Most variables.
-const VARIABLES: usize = 128;
-/// Places looked at for each.
-const PLACES: usize = 512;
-/// Runs of other values than its commonest that a variable needs.
-const OTHERS: usize = 5;
-/// Share of its runs that its seven commonest values need to have.
-const COVERED: f64 = 0.6;
 /// Changes of regime kept of a metric in one place.
 const REGIMES: usize = 32;
 
@@ -34,32 +24,14 @@ pub enum Regime {
     High,
 }
 
-/// Settings of one path in all places, or one metric.
-#[derive(Clone, Debug)]
-struct Variable {
-    /// The path, as a name; `None` of a metric.
-    path: Option<u32>,
-    metric: Option<String>,
-    /// Values by code, as names; where there is a code beyond these it stands for all others.
-    values: Vec<u32>,
-    codes: u8,
-    /// Settings by place.
-    settings: Vec<(u32, u32)>,
-}
-
 /// What belongs together among the settings of a place: of a host, or of one resource in a repository.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Belongs {
     #[serde(skip)]
-    network: Network,
+    known: Known,
     #[serde(skip)]
-    variables: Vec<Variable>,
-    /// Variables by path.
-    #[serde(skip)]
-    by_path: HashMap<u32, u16>,
-    #[serde(skip)]
-    effects: Vec<bool>,
-    /// Edits and regimes taken in, those known when the network was learnt, and when that was.
+    learning: Option<Box<Learning>>,
+    /// Edits and regimes taken in, those known when the network was last begun to be learnt, and when that was.
     #[serde(skip)]
     seen: u64,
     #[serde(skip)]
@@ -68,14 +40,11 @@ pub struct Belongs {
     wide: bool,
     /// By place and metric since when it was in which regime.
     #[serde(default)]
-    regimes: BTreeMap<String, BTreeMap<String, Regimes>>,
-    /// The names of the places that have metrics.
-    #[serde(skip)]
-    places: HashMap<u32, String>,
+    regimes: Lines,
 }
 
 /// Since when a metric was in which regime, oldest first; days.
-type Regimes = Vec<(f64, Regime)>;
+pub type Regimes = Vec<(f64, Regime)>;
 
 /// What a setting should be, by what it stands with.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -119,8 +88,7 @@ impl Belongs {
     }
 
     fn place(&self, setting: &Setting) -> u32 {
-        let sort = if self.wide { Sort::Folder } else { Sort::Resource };
-        setting.groups[sort as usize]
+        variables::place(setting, self.wide)
     }
 
     /// Takes the regime of a metric in a place from `at` (days) on.
@@ -147,163 +115,79 @@ impl Belongs {
         self.regimes = std::mem::take(&mut before.regimes);
     }
 
-    /// Learns the network anew where an eighth more was seen since, and not within an hour of the last time; tells whether it did. A place
-    /// is a resource, or with `wide` a folder: a host, of which a resource is a scope.
-    pub fn fit(&mut self, table: &Table, wide: bool, at: f64) -> bool {
+    /// Forgets the metrics that are no longer `there`, asked by place and name.
+    pub fn keep_metrics(&mut self, there: impl Fn(&str, &str) -> bool) {
+        for (place, lines) in &mut self.regimes {
+            lines.retain(|metric, _| there(place, metric));
+        }
+        self.regimes.retain(|_, lines| !lines.is_empty());
+    }
+
+    /// Learns the network anew where an eighth more was seen since, and not within an hour of the last time: at each call so many settings
+    /// and values in a row are looked at as `amount` tells. Tells whether a new one is in force. A place is a resource, or with `wide` a
+    /// folder: a host, of which a resource is a scope.
+    pub fn fit(&mut self, table: &Table, wide: bool, at: f64, amount: usize) -> bool {
         self.wide = wide;
-        let due = match self.fitted {
-            None => !table.settings.is_empty(),
-            Some((seen, when)) => self.seen >= seen + (seen / 8).max(20) && (at - when).abs() >= 1.0 / 24.0,
-        };
-        if due {
-            self.learn(table, at);
-        }
-        due
-    }
-
-    fn learn(&mut self, table: &Table, at: f64) {
-        let mut by_path: HashMap<u32, Vec<u32>> = HashMap::new();
-        for (setting, number) in table.settings.iter().zip(0_u32..) {
-            if setting.alive && !matches!(setting.class, Class::Null) {
-                by_path.entry(setting.path).or_default().push(number);
+        if self.learning.is_none() {
+            let due = match self.fitted {
+                None => !table.settings.is_empty(),
+                Some((seen, when)) => self.seen >= seen + (seen / 8).max(20) && (at - when).abs() >= 1.0 / 24.0,
+            };
+            if !due {
+                return false;
             }
+            self.fitted = Some((self.seen, at));
+            self.learning = Some(Box::new(Learning::new(at)));
         }
-        let mut found: Vec<(usize, Variable)> = by_path
-            .into_iter()
-            .filter_map(|(path, settings)| self.variable(table, path, settings))
-            .collect();
-        found.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.path.cmp(&b.1.path)));
-        found.truncate(VARIABLES);
-        self.variables = found.into_iter().map(|(_, variable)| variable).collect();
-        let mut columns: Vec<Column> = self.variables.iter().map(|variable| column(table, variable)).collect();
-        for (variable, column) in self.variables.iter_mut().zip(&columns) {
-            variable.codes = column.codes;
-        }
-        self.add_metrics(table, &mut columns);
-        let paths = self.variables.iter().zip(0_u16..);
-        self.by_path = paths
-            .filter_map(|(variable, place)| Some((variable.path?, place)))
-            .collect();
-        self.effects = self.variables.iter().map(|variable| variable.path.is_none()).collect();
-        self.network = Network::learn(&columns, &self.effects, at);
-        self.fitted = Some((self.seen, at));
-    }
-
-    /// The variable of a path, and how many runs of its settings had another value than the commonest; `None` where it is none.
-    fn variable(&self, table: &Table, path: u32, mut settings: Vec<u32>) -> Option<(usize, Variable)> {
-        let mut runs: BTreeMap<u32, usize> = BTreeMap::new();
-        for number in &settings {
-            let setting = &table.settings[*number as usize];
-            for value in setting.history.iter().map(|(value, _)| *value).chain([setting.bare]) {
-                *runs.entry(value).or_default() += 1;
-            }
-        }
-        let all: usize = runs.values().sum();
-        let mut values: Vec<(u32, usize)> = runs.into_iter().collect();
-        values.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
-        let others = all - values.first()?.1;
-        values.truncate(CODES - 1);
-        let covered: usize = values.iter().map(|(_, count)| count).sum();
-        if others < OTHERS || (covered as f64) < all as f64 * COVERED {
-            return None;
-        }
-        settings.sort_unstable_by_key(|number| self.place(&table.settings[*number as usize]));
-        let mut places: Vec<(u32, u32)> = settings
-            .into_iter()
-            .map(|number| (self.place(&table.settings[number as usize]), number))
-            .collect();
-        // In a place with several of one path none is meant.
-        places.dedup_by_key(|(place, _)| *place);
-        let variable = Variable {
-            path: Some(path),
-            metric: None,
-            values: values.into_iter().map(|(value, _)| value).collect(),
-            codes: 0,
-            settings: places,
+        let learning = self.learning.as_mut();
+        let Some(known) = learning.and_then(|learning| learning.work(table, wide, &self.regimes, amount)) else {
+            return false;
         };
-        Some((others.min(covered), variable))
-    }
-
-    /// The metrics that left their usual range often enough, as further variables.
-    fn add_metrics(&mut self, table: &Table, columns: &mut Vec<Column>) {
-        let mut by_metric: BTreeMap<&str, Vec<(u32, &Regimes)>> = BTreeMap::new();
-        self.places.clear();
-        for (place, lines) in &self.regimes {
-            let Some(group) = table.folder(place) else { continue };
-            self.places.insert(group, place.clone());
-            for (metric, line) in lines {
-                by_metric.entry(metric).or_default().push((group, line));
-            }
-        }
-        let odd = |lines: &[(u32, &Regimes)]| {
-            let all = lines.iter().flat_map(|(_, line)| line.iter());
-            all.filter(|(_, regime)| *regime != Regime::Normal).count()
-        };
-        let mut found: Vec<(&str, Vec<(u32, &Regimes)>)> = by_metric
-            .into_iter()
-            .filter(|(_, lines)| odd(lines) >= OTHERS)
-            .collect();
-        found.sort_by_key(|(_, lines)| std::cmp::Reverse(odd(lines)));
-        found.truncate(VARIABLES);
-        for (metric, mut lines) in found {
-            lines.sort_unstable_by_key(|(place, _)| *place);
-            let codes = |line: &Regimes| line.iter().map(|(since, regime)| (*since, *regime as u8)).collect();
-            columns.push(Column {
-                codes: 3,
-                places: lines.into_iter().map(|(place, line)| (place, codes(line))).collect(),
-            });
-            self.variables.push(Variable {
-                path: None,
-                metric: Some(metric.to_owned()),
-                values: Vec::new(),
-                codes: 3,
-                settings: Vec::new(),
-            });
-        }
+        (self.known, self.learning) = (known, None);
+        true
     }
 
     /// The codes of all variables in a place as they are now.
     fn state(&self, table: &Table, place: u32) -> Vec<Option<u8>> {
         let code = |variable: &Variable| {
             if let Some(metric) = &variable.metric {
-                let lines = self.regimes.get(self.places.get(&place)?)?;
+                let lines = self.regimes.get(self.known.places.get(&place)?)?;
                 return lines.get(metric)?.last().map(|(_, regime)| *regime as u8);
             }
-            let at = variable
-                .settings
-                .binary_search_by_key(&place, |(place, _)| *place)
-                .ok()?;
-            let setting = &table.settings[variable.settings[at].1 as usize];
+            let setting = &table.settings[variable.setting(place)? as usize];
             setting
                 .alive
                 .then(|| variable.code(setting.bare))
                 .filter(|code| *code < variable.codes)
         };
-        self.variables.iter().map(code).collect()
+        self.known.variables.iter().map(code).collect()
     }
 
     fn told(&self, table: &Table, variable: u16, code: u8, place: u32) -> Option<(Which, String)> {
-        let variable = &self.variables[variable as usize];
+        let variable = &self.known.variables[variable as usize];
         if let Some(metric) = &variable.metric {
             let regime = ["low", "normal", "high"].get(usize::from(code))?;
             return Some((Which::Metric(metric.clone()), (*regime).to_owned()));
         }
-        let at = variable
-            .settings
-            .binary_search_by_key(&place, |(place, _)| *place)
-            .ok()?;
-        let key = table.settings[variable.settings[at].1 as usize].key;
+        let key = table.settings[variable.setting(place)? as usize].key;
         let value = variable.values.get(usize::from(code))?;
         let text = table.names.text(*value);
         // A hash of what is too long or too secret to be told.
         (!text.starts_with('#')).then(|| (Which::Setting(key), text.to_owned()))
     }
 
-    fn belief(&self, table: &Table, number: u32) -> Option<(u16, Belief, Vec<Option<u8>>)> {
+    /// The variable that a setting is one of, and its place.
+    fn variable(&self, table: &Table, number: u32) -> Option<(u16, u32)> {
         let setting = &table.settings[number as usize];
-        let variable = *self.by_path.get(&setting.path)?;
-        let state = self.state(table, self.place(setting));
-        let belief = self.network.belief(variable, &state)?;
+        let (variable, place) = (*self.known.by_path.get(&setting.path)?, self.place(setting));
+        let meant = self.known.variables[variable as usize].setting(place);
+        (meant == Some(number)).then_some((variable, place))
+    }
+
+    fn belief(&self, table: &Table, number: u32) -> Option<(u16, Belief, Vec<Option<u8>>)> {
+        let (variable, place) = self.variable(table, number)?;
+        let state = self.state(table, place);
+        let belief = self.known.network.belief(variable, &state)?;
         Some((variable, belief, state))
     }
 
@@ -313,7 +197,7 @@ impl Belongs {
         let (variable, belief, state) = self.belief(table, number)?;
         let setting = &table.settings[number as usize];
         let place = self.place(setting);
-        let values = &self.variables[variable as usize].values;
+        let values = &self.known.variables[variable as usize].values;
         let mut told: Vec<(String, f64)> = values
             .iter()
             .zip(&belief.odds)
@@ -342,7 +226,7 @@ impl Belongs {
         };
         let now = state[variable as usize];
         let left = 1.0 - now.map_or(0.0, |code| belief.odds[usize::from(code)]);
-        let values = self.variables[variable as usize]
+        let values = self.known.variables[variable as usize]
             .values
             .iter()
             .zip(&belief.odds)
@@ -358,16 +242,17 @@ impl Belongs {
     /// among what it stands with.
     #[must_use]
     pub fn would(&self, table: &Table, number: u32, new: &str) -> Option<Vec<Would>> {
-        let setting = &table.settings[number as usize];
-        let variable = *self.by_path.get(&setting.path)?;
+        let (variable, place) = self.variable(table, number)?;
         let new = table.names.known(new)?;
-        let code = self.variables[variable as usize]
+        let code = self.known.variables[variable as usize]
             .values
             .iter()
             .position(|value| *value == new)?;
-        let place = self.place(setting);
         let state = self.state(table, place);
-        let all = self.network.consequences(variable, code as u8, &state, &self.effects);
+        let all = self
+            .known
+            .network
+            .consequences(variable, code as u8, &state, &self.known.effects);
         let told = all.into_iter().filter_map(|one| {
             let (which, value) = self.told(table, one.variable, one.code, place)?;
             Some(Would {
@@ -384,56 +269,14 @@ impl Belongs {
     #[must_use]
     pub fn keys(&self, table: &Table) -> Vec<u64> {
         let bound = self
+            .known
             .variables
             .iter()
             .zip(0_u16..)
-            .filter(|(_, place)| self.network.is_bound(*place));
+            .filter(|(_, place)| self.known.network.is_bound(*place));
         let settings = bound.flat_map(|(variable, _)| &variable.settings);
         settings
             .map(|(_, number)| table.settings[*number as usize].key)
             .collect()
     }
-}
-
-impl Variable {
-    fn code(&self, value: u32) -> u8 {
-        let place = self.values.iter().position(|known| *known == value);
-        place.unwrap_or(self.values.len()) as u8
-    }
-}
-
-/// What the settings of a variable were.
-fn column(table: &Table, variable: &Variable) -> Column {
-    let mut codes = variable.values.len() as u8;
-    let step = variable.settings.len().div_ceil(PLACES).max(1);
-    // Places are drawn by their number, so that variables share them.
-    let chosen = variable
-        .settings
-        .iter()
-        .filter(|(place, _)| (*place as usize).is_multiple_of(step));
-    let mut places = Vec::new();
-    for (place, number) in chosen {
-        let line = timeline(&table.settings[*number as usize], |value| variable.code(value));
-        codes = codes.max(line.iter().map(|(_, code)| code + 1).max().unwrap_or(0));
-        places.push((*place, line));
-    }
-    Column {
-        codes: codes.max(2),
-        places,
-    }
-}
-
-/// What a setting was since when, as codes.
-fn timeline(setting: &Setting, code: impl Fn(u32) -> u8) -> Timeline {
-    let mut line: Timeline = Vec::with_capacity(setting.history.len() + 1);
-    let mut from = setting.born;
-    let lived = setting.history.iter().copied().filter(|(_, left)| *left > setting.born);
-    for (value, left) in lived.chain([(setting.bare, f64::MAX)]) {
-        let code = code(value);
-        if line.last().is_none_or(|(_, last)| *last != code) {
-            line.push((from, code));
-        }
-        from = left;
-    }
-    line
 }

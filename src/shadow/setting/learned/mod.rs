@@ -25,6 +25,7 @@ mod tests;
 mod tracking;
 mod undone;
 mod values;
+mod variables;
 
 use serde::{Deserialize, Serialize};
 
@@ -147,7 +148,7 @@ impl Learner {
     pub fn changes(&mut self, at: f64) -> Vec<(u64, f64)> {
         let at = self.pass(at);
         self.hazard.fit();
-        self.belongs.fit(&self.table, false, at);
+        self.belongs.fit(&self.table, false, at, usize::MAX);
         let all = self.hazard.all(&self.table, at);
         all.into_iter()
             .map(|(place, odds)| (self.table.settings[place as usize].key, odds))

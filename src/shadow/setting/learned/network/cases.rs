@@ -12,6 +12,14 @@ pub struct Column {
     pub places: Vec<(u32, Timeline)>,
 }
 
+impl Column {
+    /// Values in a row, of all places.
+    #[must_use]
+    pub fn runs(&self) -> usize {
+        self.places.iter().map(|(_, timeline)| timeline.len()).sum()
+    }
+}
+
 /// Most codes of a variable: seven values, and one for all others.
 pub const CODES: usize = 8;
 

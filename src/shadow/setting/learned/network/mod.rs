@@ -7,7 +7,7 @@ mod tests;
 
 use cases::cases;
 pub use cases::{CODES, Column, Timeline};
-use structure::structure;
+pub use structure::Search;
 
 /// Cases that a combination of parents' values needs to be spoken of.
 const SPEAKS: f32 = 3.0;
@@ -62,25 +62,15 @@ pub struct Consequence {
 
 impl Network {
     /// Learns structure and counts from `columns` as known at `now` (days); `effects` marks those that no others depend on, but for effects.
-    #[must_use]
+    #[cfg(test)]
     pub fn learn(columns: &[Column], effects: &[bool], now: f64) -> Self {
-        let parents = structure(columns, effects, now);
-        let mut nodes: Vec<Node> = columns
-            .iter()
-            .zip(parents)
-            .map(|(column, parents)| {
-                let mut family = vec![column];
-                family.extend(parents.iter().map(|parent| &columns[*parent as usize]));
-                Node {
-                    codes: usize::from(column.codes),
-                    counts: cases(&family, now),
-                    usual: cases(&[column], now),
-                    parents_codes: family[1..].iter().map(|column| usize::from(column.codes)).collect(),
-                    parents,
-                    children: Vec::new(),
-                }
-            })
-            .collect();
+        let mut search = Search::new(columns.to_vec(), effects.to_vec(), now);
+        let mut all = usize::MAX;
+        search.work(&mut all).expect("the work is not bounded")
+    }
+
+    /// The network of those nodes.
+    fn of(mut nodes: Vec<Node>) -> Self {
         for place in 0..nodes.len() {
             for parent in nodes[place].parents.clone() {
                 nodes[parent as usize].children.push(place as u16);
@@ -244,6 +234,20 @@ impl Network {
         all.dedup();
         all.retain(|other| *other != variable);
         all
+    }
+}
+
+impl Node {
+    /// A variable and its `parents`, counted in the columns of the `family`, its own first.
+    fn new(family: &[&Column], parents: Vec<u16>, now: f64) -> Self {
+        Self {
+            codes: usize::from(family[0].codes),
+            counts: cases(family, now),
+            usual: cases(&family[..1], now),
+            parents_codes: family[1..].iter().map(|column| usize::from(column.codes)).collect(),
+            parents,
+            children: Vec::new(),
+        }
     }
 }
 

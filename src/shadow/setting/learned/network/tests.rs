@@ -31,11 +31,9 @@ fn columns(codes: &[u8], places: u32, runs: u32, mut value: impl FnMut(u32, usiz
 }
 
 fn edges(columns: &[Column]) -> Vec<(u16, u16)> {
-    let parents = structure(columns, &vec![false; columns.len()], 1_000.0);
-    let pairs = parents
-        .iter()
-        .zip(0_u16..)
-        .flat_map(|(parents, child)| parents.iter().map(move |parent| (*parent, child)));
+    let network = Network::learn(columns, &vec![false; columns.len()], 1_000.0);
+    let children = 0..columns.len() as u16;
+    let pairs = children.flat_map(|child| network.parents(child).iter().map(move |parent| (*parent, child)));
     let mut pairs: Vec<(u16, u16)> = pairs.map(|(a, b)| (a.min(b), a.max(b))).collect();
     pairs.sort_unstable();
     pairs
@@ -74,13 +72,35 @@ proptest! {
     fn parents_are_bounded_and_make_no_circle(seed: u64, places in 30_u32..120) {
         let mut random = fastrand::Rng::with_seed(seed);
         let columns = columns(&[2; 9], places, 1, |place, _, _| u8::from(place % 2 == 0) ^ u8::from(random.f32() < 0.05));
-        let parents = structure(&columns, &[false; 9], 10.0);
+        let network = Network::learn(&columns, &[false; 9], 10.0);
+        let parents: Vec<&[u16]> = (0..9).map(|node| network.parents(node)).collect();
         prop_assert!(parents.iter().all(|parents| parents.len() <= PARENTS));
         let mut left: Vec<usize> = (0..9).collect();
         while let Some(place) = left.iter().position(|node| parents[*node].iter().all(|parent| !left.contains(&(*parent as usize)))) {
             left.remove(place);
         }
         prop_assert_eq!(left, Vec::<usize>::new());
+    }
+
+    #[test]
+    fn what_is_learnt_in_slices_is_what_is_learnt_at_once(seed: u64, slice in 1_usize..400) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let columns = columns(&[2; 6], 40, 2, |place, _, _| u8::from(place % 2 == 0) ^ u8::from(random.f32() < 0.1));
+        let whole = Network::learn(&columns, &[false; 6], 100.0);
+        let mut search = Search::new(columns, vec![false; 6], 100.0);
+        let mut slices = 0;
+        let network = loop {
+            slices += 1;
+            if let Some(network) = search.work(&mut slice.clone()) {
+                break network;
+            }
+        };
+        prop_assert!(slices > 1, "all of it costs more than a slice");
+        for node in 0..6 {
+            prop_assert_eq!(network.parents(node), whole.parents(node));
+            let state = [Some(0); 6];
+            prop_assert_eq!(network.belief(node, &state), whole.belief(node, &state));
+        }
     }
 
     #[test]
