@@ -5,10 +5,13 @@
 
 mod effect;
 mod import;
+mod paint;
 
 use std::{future::Future, io, pin::Pin, sync::Arc, thread, time::Duration};
 
 use crossterm::event::Event;
+#[cfg(test)]
+pub(in crate::tui) use paint::FRAME_BYTES;
 use ratatui::layout::Rect;
 use tokio::{
     sync::{
@@ -30,7 +33,7 @@ use crate::{
         state::{Cost, Effect, Engine, Msg, State},
         terminal::{self, Terminal},
         theme::Env,
-        update, view_to_buffer,
+        update,
         walk::Walk,
     },
 };
@@ -39,8 +42,6 @@ use crate::{
 const FRAME: Duration = Duration::from_millis(100);
 /// Frames that keys may have in that time: an answer goes out at once, a flood is joined.
 const KEY_FRAMES: u8 = 6;
-/// Bytes after which a frame that no key asked for is continued in the next one: as many shadows become ready at once.
-pub(in crate::tui) const FRAME_BYTES: usize = 1_000;
 /// Between two sizes that are drawn while a window is being dragged.
 const RESIZE: Duration = Duration::from_millis(50);
 /// How long the cursor rests before the panes beside it follow: a held key must not draw a chart for each row it passes.
@@ -445,14 +446,6 @@ impl<L: Link> Driver<L> {
         receiver
     }
 
-    /// Draws all in the size the terminal has now. Also back at the old size: what the smaller window cut off is gone.
-    fn paint_resized(&mut self) -> io::Result<()> {
-        let (width, height) = size();
-        self.painter.forget();
-        self.take(Msg::Resize(width, height));
-        self.paint()
-    }
-
     /// Takes a key or a paste; returns whether there may be something to draw.
     fn event(&mut self, event: Event) -> bool {
         match event {
@@ -470,32 +463,6 @@ impl<L: Link> Driver<L> {
         for effect in update(&mut self.state, msg) {
             self.effect(effect);
         }
-    }
-
-    /// Writes what changed; nothing at all when nothing did.
-    fn paint(&mut self) -> io::Result<()> {
-        self.paint_some(usize::MAX).map(drop)
-    }
-
-    /// Writes what data changed, over a slow link not more at once than is read at once; returns whether there is more to write.
-    fn paint_data(&mut self, fresh: &mut bool) -> io::Result<bool> {
-        let (bytes, more) = self.paint_some(FRAME_BYTES)?;
-        if std::mem::take(fresh) {
-            self.cost.frame_bytes = Some(bytes);
-        }
-        Ok(more)
-    }
-
-    /// Writes what changed, row by row, until so many bytes are reached. Gives the bytes, and whether there may be more.
-    fn paint_some(&mut self, most: usize) -> io::Result<(usize, bool)> {
-        assert!(!self.state.panic_next, "asked for by FORESHADOW_PANIC=ui");
-        let (width, height) = self.state.size;
-        let (frame, more) = self.painter.paint(view_to_buffer(&self.state, width, height), most);
-        let frame = terminal::whole(frame);
-        if !frame.is_empty() && !self.terminal.write(&frame)? {
-            self.painter.forget();
-        }
-        Ok((frame.len(), more))
     }
 }
 

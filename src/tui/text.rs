@@ -1,8 +1,11 @@
 //! Text in cells: cut and padded by display width, never by bytes, never with control characters.
 
+mod name;
+
 use std::sync::OnceLock;
 
 use jiff::tz::TimeZone;
+pub use name::{fit_name, fit_names, telling};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -68,102 +71,6 @@ fn ahead(text: &str, width: usize) -> usize {
         cells > width
     });
     beyond.map_or(text.len(), |(at, _)| at)
-}
-
-/// Makes a name safe and exactly `width` cells wide. One too long loses its unit, which stands behind the value anyway, and if that is
-/// not enough a part of its middle: names of one family differ at their ends. What is cut says so with `~`.
-#[must_use]
-pub fn fit_name(name: &str, width: usize) -> String {
-    let name = shown(name);
-    // Words in brackets are no name.
-    if name.width() <= width || name.starts_with('(') {
-        return fit(&name, width);
-    }
-    match without_unit(&name, width) {
-        Ok(short) => fit(&short, width),
-        // Of fewer cells the two ends would tell less than the beginning.
-        Err(short) if width < 10 => fit(short, width),
-        Err(short) => both_ends(short, width),
-    }
-}
-
-/// A name without as much of its unit as makes it fit into `width` cells, with `~` for it where there is room; what is left of one that
-/// does not fit so either.
-fn without_unit(name: &str, width: usize) -> Result<String, &str> {
-    let mut short = name;
-    for unit in ["_per_s", "_bytes", "_pct"] {
-        short = short.strip_suffix(unit).unwrap_or(short);
-        if short.width() <= width && !short.is_empty() {
-            return Ok(if short.width() < width {
-                format!("{short}~")
-            } else {
-                short.into()
-            });
-        }
-    }
-    Err(short)
-}
-
-/// A name too long for `width` cells without a part of its middle.
-fn both_ends(short: &str, width: usize) -> String {
-    let head = &short[..ahead(short, (width - 1) * 2 / 5)];
-    let room = width - 1 - head.width();
-    let mut cells = 0;
-    let beyond = short.char_indices().rev().find(|(_, c)| {
-        cells += c.width().unwrap_or(0);
-        cells > room
-    });
-    let tail = beyond.map_or(short, |(at, c)| &short[at + c.len_utf8()..]);
-    fit(&format!("{head}~{tail}"), width)
-}
-
-/// Dotted names each exactly `width` cells wide and, where that can be, like no other: whole or without their unit where that fits, else
-/// as [`telling`] has them.
-#[must_use]
-pub fn fit_names(names: &[&str], width: usize) -> Vec<String> {
-    let whole = |name: &str, told: String| {
-        let name = shown(name);
-        let fits = name.width() <= width || without_unit(&name, width).is_ok();
-        if fits { name } else { told }
-    };
-    let told: Vec<String> = names
-        .iter()
-        .zip(telling(names))
-        .map(|(name, told)| whole(name, told))
-        .collect();
-    let short: Vec<String> = told.iter().map(|name| fit_name(name, width)).collect();
-    let fitted = told.iter().zip(&short).map(|(name, fitted)| {
-        let alone = short.iter().filter(|other| *other == fitted).count() < 2;
-        // Units may be all that tells two apart.
-        if alone || name.width() <= width || width < 10 {
-            fitted.clone()
-        } else {
-            both_ends(&shown(name), width)
-        }
-    });
-    fitted.collect()
-}
-
-/// Dotted names without what they have in common: each keeps as many of its last parts as tell it from all others; a last part of so few
-/// letters that it tells nothing (`1`, `used`) is never alone.
-#[must_use]
-pub fn telling(names: &[&str]) -> Vec<String> {
-    let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
-    let end = |name: &[&str], count: usize| name[name.len().saturating_sub(count)..].join(".");
-    let longest = parts.iter().map(Vec::len).max().unwrap_or(1);
-    let told = parts.iter().map(|name| {
-        let alone = |count: &usize| {
-            let same = parts.iter().filter(|other| end(other, *count) == end(name, *count));
-            same.count() == 1
-        };
-        let least = if name.last().is_some_and(|last| last.len() < 6) {
-            2
-        } else {
-            1
-        };
-        end(name, (least..longest).find(alone).unwrap_or(longest.max(least)))
-    });
-    told.collect()
 }
 
 /// Writes safe `text` into `area`, `x` cells right of and `y` rows below its corner, cut at its edge; outside of it nothing.
@@ -234,6 +141,27 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+/// The same; what goes on behind a label at its beginning (`source   the kernel`) is set in below its text.
+#[must_use]
+pub fn hanging(text: &str, width: usize) -> Vec<String> {
+    let label = text
+        .find("  ")
+        .map_or(0, |at| text.len() - text[at..].trim_start_matches(' ').len());
+    if !(1..=12).contains(&label) || text.starts_with(' ') || label >= width / 2 || !text.is_ascii() {
+        return wrap(text, width);
+    }
+    let (label, rest) = text.split_at(label);
+    let lines = wrap(rest, width - label.len()).into_iter().zip(0..);
+    let begin = |place| {
+        if place == 0 {
+            label.to_owned()
+        } else {
+            " ".repeat(label.len())
+        }
+    };
+    lines.map(|(line, place)| begin(place) + &line).collect()
 }
 
 /// As many of a text's parts, set apart by `; `, as fit into `width` cells, the first ones; where not even the first does it is cut.
@@ -373,6 +301,16 @@ mod tests {
     }
 
     #[test]
+    fn what_goes_on_behind_a_label_is_set_in() {
+        assert_eq!(
+            hanging("now    12 % of all that", 20),
+            ["now    12 % of all", "       that"]
+        );
+        assert_eq!(hanging("no label here at all", 10), ["no label", "here at", "all"]);
+        assert_eq!(hanging("", 10), [""]);
+    }
+
+    #[test]
     fn a_word_of_a_megabyte_is_broken_while_one_waits() {
         let word = "x".repeat(1 << 20);
         assert_eq!(wrap(&word, 64).len(), (1 << 20) / 64);
@@ -436,6 +374,11 @@ mod tests {
         let fitted = fit_names(&["mem.committed_bytes", "mem.committed_pct", "mem.free_pct"], 12);
         assert_ne!(fitted[0], fitted[1]);
         assert!(fitted.iter().all(|name| width(name) == 12), "{fitted:?}");
+        let names = ["service.cron.starts_1h", "net.eth0.tx_packets_per_s", "mem.used_pct"];
+        assert_eq!(
+            fit_names(&names, 16),
+            ["cron.starts_1h  ", "eth0.tx_packets~", "mem.used_pct    "]
+        );
     }
 
     #[test]

@@ -298,6 +298,12 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             {
                 state.series = Some(id);
             }
+            if digit == '4'
+                && matches!(state.screen, Screen::Overview | Screen::Resource)
+                && let Some(id) = under_cursor(state)
+            {
+                screens::proposals::look_at(state, &id);
+            }
             if digit == '4' && state.screen == Screen::WhatIf {
                 whatif::keep(state);
             }

@@ -246,7 +246,7 @@ fn body(state: &State, area: Rect, buffer: &mut Buffer) {
             let width = page.width().saturating_sub(2);
             for line in lines
                 .iter()
-                .flat_map(|line| text::wrap(line, width))
+                .flat_map(|line| text::hanging(line, width))
                 .skip(usize::from(*from))
             {
                 page.line(Role::Text, &format!(" {line}"));

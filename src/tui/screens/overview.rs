@@ -342,12 +342,7 @@ pub fn next(state: &State) -> String {
         return "f shows what came since; nothing is sent until then".into();
     }
     if let Some(finding) = chosen_finding(state).filter(|_| list(state) == List::Findings) {
-        let proposals = shown.proposals.iter().filter(|proposal| {
-            shown
-                .findings
-                .iter()
-                .any(|other| other.id == proposal.finding && other.resource == finding.resource)
-        });
+        let proposals = shown.proposals.iter().filter(|proposal| proposal.finding == finding.id);
         let then = match proposals.count() {
             0 => "x says where the number comes from".to_owned(),
             1 => "4 has 1 proposal".into(),
@@ -361,11 +356,14 @@ pub fn next(state: &State) -> String {
         if state.room() == Room::Small {
             return format!("Enter opens it, {why}; {then}");
         }
-        let host = finding.resource.name();
+        let host = match shown.resources.len() {
+            ..2 => String::new(),
+            _ => format!("{} ", finding.resource.name()),
+        };
         // So much is left of the narrowest row beside the rest.
-        let room = usize::from(state.size.0).saturating_sub(text::width(&why) + text::width(&then) + 24);
-        let called = text::fit_name(&name(state, finding), room.saturating_sub(text::width(host)).max(12));
-        return format!("Enter opens {host} {} ({why}); {then}", called.trim_end());
+        let room = usize::from(state.size.0).saturating_sub(text::width(&why) + text::width(&then) + 23);
+        let called = text::fit_name(&name(state, finding), room.saturating_sub(text::width(&host)).max(12));
+        return format!("Enter opens {host}{} ({why}); {then}", called.trim_end());
     }
     match under_cursor(state) {
         Some(id) if list(state) == List::Metrics && shown.health.learnt > 0 => {

@@ -162,6 +162,17 @@ pub fn selected(state: &State) -> Option<Arc<Proposal>> {
     rows.get(position(state, &rows)).map(|row| Arc::clone(row))
 }
 
+/// Gives the cursor to the best proposal that answers what is off with `id`, if there is one.
+pub fn look_at(state: &mut State, id: &SeriesId) {
+    let finding = state.shown.findings.iter().find(|finding| finding.series.contains(id));
+    let found = finding.map(|finding| finding.id);
+    let best = listed(state)
+        .into_iter()
+        .find(|row| Some(row.finding) == found)
+        .map(|row| row.id);
+    state.proposals.selected = best.or(state.proposals.selected);
+}
+
 /// Keeps a what-if as a proposal and gives it the cursor; one that does the same is not kept twice.
 pub(super) fn keep(state: &mut State, outcome: &Outcome) {
     let known = state.shown.proposals.iter().find(|row| row.changes == outcome.changes);

@@ -3,6 +3,7 @@
 mod actual;
 mod charts;
 mod draw;
+mod keys;
 mod list;
 mod running;
 mod scenario;
@@ -16,15 +17,16 @@ use crate::{
     domain::{Change, ChangeSet, SeriesId, Span, Step},
     engine::{Answer, LinkError, STOPPED},
     tui::{
-        enter, open_line, page,
+        self, enter, open_line, page,
         screens::proposals,
-        state::{Effect, KeyHint, Overlay, Purpose, Screen, State, Tag},
+        state::{Effect, Overlay, Purpose, Screen, State, Tag},
         text::stamp,
     },
 };
 
 pub use actual::{replay, replayed};
 pub(super) use charts::chart_of;
+pub use keys::KEYS;
 pub use running::{poll, refresh, stop};
 use scenario::Scenario;
 use time::{far, later};
@@ -115,70 +117,6 @@ impl Pane {
     }
 }
 
-/// Its keys, most useful first.
-pub const KEYS: &[KeyHint] = &[
-    KeyHint {
-        key: "space",
-        does: "on/off",
-        help: "turns the change under the cursor on or off",
-    },
-    KeyHint {
-        key: "Enter",
-        does: "edit",
-        help: "edits the change under the cursor",
-    },
-    KeyHint {
-        key: "+",
-        does: "add",
-        help: "adds a change: SETTING = VALUE, cpu x2, traffic x1.5",
-    },
-    KeyHint {
-        key: "b",
-        does: "compare",
-        help: "copies scenario A to B, then goes between the two",
-    },
-    KeyHint {
-        key: "[ ]",
-        does: "time",
-        help: "moves when the change under the cursor happens, a step of the chart back or on",
-    },
-    KeyHint {
-        key: "x",
-        does: "explain",
-        help: "says where the numbers come from and what was tried",
-    },
-    KeyHint {
-        key: "4",
-        does: "keep",
-        help: "keeps the scenario as a proposal on screen 4",
-    },
-    KeyHint {
-        key: "h l",
-        does: "horizon",
-        help: "looks less or more far ahead (1 h to 30 d)",
-    },
-    KeyHint {
-        key: "d",
-        does: "drop",
-        help: "takes the change under the cursor out of the list",
-    },
-    KeyHint {
-        key: "r",
-        does: "run",
-        help: "runs the what-if again on the newest data",
-    },
-    KeyHint {
-        key: "y",
-        does: "copy",
-        help: "copies changes and outcome as text",
-    },
-    KeyHint {
-        key: "e",
-        does: "export",
-        help: "writes outcome, seed and time to a new file (JSON)",
-    },
-];
-
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
@@ -197,10 +135,13 @@ pub fn next(state: &State) -> String {
         }
         None => "+ adds a change".into(),
     };
-    if scenario.changes.steps.is_empty() {
+    if let (true, Some(id)) = (pane.outcome, pane.series().get(pane.charted())) {
+        format!("Enter opens {} on 2; Tab goes back to the changes", id.name)
+    } else if scenario.changes.steps.is_empty() {
         "+ adds a setting (vm.swappiness = 10) or a load (traffic x1.5)".into()
     } else if pane.b.is_none() {
-        format!("{toggle}; b compares with B; 4 keeps A as proposal")
+        // b stands below.
+        format!("{toggle}; Tab goes to the effects; 4 keeps A as proposal")
     } else {
         let (this, other) = if pane.on_b { ('B', 'A') } else { ('A', 'B') };
         format!("{toggle}; b goes to scenario {other}; 4 keeps {this} as proposal")
@@ -291,6 +232,13 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     }
     let row = pane.row;
     match key.code {
+        KeyCode::Enter if pane.outcome => {
+            let id = pane.series().get(pane.charted()).map(|id| (*id).clone());
+            return id.map_or_else(Vec::new, |id| tui::open(state, Screen::Resource, id));
+        }
+        KeyCode::Char(' ' | 'd') if pane.outcome => {
+            state.message = Some("the cursor is among the effects: Tab goes back to the changes".into());
+        }
         KeyCode::Tab | KeyCode::BackTab => pane.outcome = !pane.outcome,
         KeyCode::Char(' ') => {
             if let Some(step) = pane.current_mut().changes.steps.get_mut(row) {

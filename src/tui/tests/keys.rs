@@ -178,6 +178,24 @@ fn a_page_over_the_screen_says_what_is_left_of_it_and_is_copied() {
 }
 
 #[test]
+fn from_what_is_off_4_goes_to_what_answers_it() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let ids: Vec<_> = state.shown.proposals.iter().map(|row| (row.finding, row.id)).collect();
+    let mut led = Vec::new();
+    for row in 0..state.shown.findings.len() {
+        let finding = state.shown.findings[row].clone();
+        let best = ids.iter().find(|(of, _)| *of == finding.id).map(|(_, id)| *id);
+        press(&mut state, "4");
+        if best.is_some() {
+            assert_eq!(crate::tui::screens::proposals::selected(&state).map(|row| row.id), best);
+            led.push(best);
+        }
+        press(&mut state, "1 j");
+    }
+    assert!(led.len() > 1, "{led:?}");
+}
+
+#[test]
 fn a_digit_shows_its_screen_and_closes_what_lies_over_the_old_one() {
     for opened in ["?", "x", "4 Enter"] {
         let mut state = fixture::state(Charset::Ascii, 80, 24);

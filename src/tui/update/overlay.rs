@@ -31,7 +31,7 @@ fn last(state: &State) -> u16 {
     match &state.overlay {
         Some(Overlay::Text { lines, .. }) => {
             let width = usize::from(width.saturating_sub(2));
-            let all: usize = lines.iter().map(|line| text::wrap(line, width).len()).sum();
+            let all: usize = lines.iter().map(|line| text::hanging(line, width).len()).sum();
             u16::try_from(all).unwrap_or(u16::MAX).saturating_sub(rows(state))
         }
         Some(Overlay::Help(_)) => help::last_from(state, width, height.saturating_sub(4)),

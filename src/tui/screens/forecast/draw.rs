@@ -137,7 +137,7 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     if let Some(forecast) = view.and_then(|view| view.forecast.as_ref())
         && let (Some(first), Some(last)) = (forecast.steps.first(), forecast.steps.last())
         && forecast.steps.len() > 1
-        && !crossing.is_some_and(|crossing| view.is_some_and(|view| beside_band(view, &crossing)))
+        && !crossing.is_some_and(|crossing| view.is_some_and(|view| beside_band(row, view, &crossing)))
     {
         let hours = forecast.step.secs_f64() * (forecast.steps.len() - 1) as f64 / 3_600.0;
         parts.push(format!(
@@ -218,12 +218,13 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
             "This forecast held only {held:.0} % of its 80 % band: shown, not used for proposals"
         ));
     }
-    let apart = crossing(state, row).is_some_and(|crossing| beside_band(view, &crossing));
+    let apart = crossing(state, row).is_some_and(|crossing| beside_band(row, view, &crossing));
     apart.then(|| "X is where its course of now leads; the band is of its whole history".into())
 }
 
-/// Whether a crossing is told for a time at which the band drawn does not come to the limit: it follows how the values rise or fall now.
-fn beside_band(view: &ForecastView, crossing: &Crossing) -> bool {
+/// Whether a crossing is told for a time at which the band drawn does not come to the limit, or its median not half of the way to it: it
+/// follows how the values rise or fall now.
+fn beside_band(row: &MetricRow, view: &ForecastView, crossing: &Crossing) -> bool {
     let Some((forecast, at)) = view.forecast.as_ref().zip(crossing.at[1]) else {
         return false;
     };
@@ -232,7 +233,11 @@ fn beside_band(view: &ForecastView, crossing: &Crossing) -> bool {
         return false;
     };
     let (low, high) = quantiles.band95();
-    !(low..=high).contains(&crossing.limit)
+    let half = row.now.is_none_or(|(_, now)| {
+        let (way, all) = (quantiles.median() - now, crossing.limit - now);
+        way * all.signum() >= all.abs() / 2.0
+    });
+    !half || !(low..=high).contains(&crossing.limit)
 }
 
 fn heading(state: &State, page: &mut Page<'_>) {

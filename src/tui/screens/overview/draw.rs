@@ -1,5 +1,7 @@
 //! Draws the Overview.
 
+use std::ops::Range;
+
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
@@ -146,11 +148,16 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     let width = page.width();
     let spare = width.saturating_sub(80);
     let wider = spare / 4;
+    let here = chosen_finding(state)
+        .map(|finding| finding.id)
+        .filter(|_| list(state) == List::Findings);
+    let at = super::place(&findings, |finding| Some(finding.id) == here);
+    let seen = window(findings.len(), at, shares.findings);
     page.line(
         Role::Heading,
         &format!(
-            "{}{}{}    shadow   {}bits  60 min    since",
-            fit(&format!(" WHAT IS OFF ({})", findings.len()), 39),
+            "{}{}{}   should be {}bits  60 min    since",
+            fit(&format!(" WHAT IS OFF ({})", shown_of(&seen, findings.len())), 39),
             " ".repeat(spare - 2 * wider),
             fit_right("now", 6 + wider),
             " ".repeat(wider)
@@ -161,11 +168,7 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
             page.line(Role::Text, line);
         }
     }
-    let here = chosen_finding(state)
-        .map(|finding| finding.id)
-        .filter(|_| list(state) == List::Findings);
-    let at = super::place(&findings, |finding| Some(finding.id) == here);
-    for place in window(findings.len(), at, shares.findings) {
+    for place in seen {
         let finding = findings[place];
         finding_row(state, finding, Some(finding.id) == here, spare, &mut page);
     }
@@ -185,12 +188,21 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     let all = order::ordered(state);
     let here = chosen_metric(state).filter(|_| list(state) == List::Metrics);
     page.rule();
-    page.line(Role::Heading, &metrics::heading(all.len(), spare));
     // Without the cursor the list stays where it was left.
     let at = super::place(&all, |row| Some(&row.id) == state.overview.metric.as_ref());
-    for place in window(all.len(), at, shares.metrics) {
+    let seen = window(all.len(), at, shares.metrics);
+    page.line(Role::Heading, &metrics::heading(&shown_of(&seen, all.len()), spare));
+    for place in seen {
         let row = all[place];
         metrics::row(state, row, Some(&row.id) == here.as_ref(), spare, &mut page);
+    }
+}
+
+/// How many rows a list has, and which of them are seen: `7`, `1-13 of 20`.
+fn shown_of(seen: &Range<usize>, all: usize) -> String {
+    match seen.len() < all && !seen.is_empty() {
+        true => format!("{}-{} of {}", seen.start + 1, seen.end, grouped(all as u64)),
+        false => grouped(all as u64),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// The list's heading; its columns are those of the findings.
-pub(super) fn heading(count: usize, spare: usize) -> String {
+pub(super) fn heading(count: &str, spare: usize) -> String {
     let wider = spare / 4;
     format!(
         "{}{}    shadow   {}bits  60 min",

@@ -2,12 +2,16 @@
 
 use super::incident;
 use crate::{
-    domain::{Span, Timestamp},
+    domain::{SeriesId, Span, Timestamp},
+    engine::MetricRow,
     tui::{
         chart::{self, STEPS},
         state::State,
     },
 };
+
+/// How long a column need not be for a metric that is read more rarely still.
+const SHORTEST: Span = Span::from_mins(5);
 
 /// The stretch of time shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +31,12 @@ impl Stretch {
             .ok()
             .filter(|column| *column < self.columns)
     }
+}
+
+/// The newest row of a metric.
+fn live<'a>(state: &'a State, id: &SeriesId) -> Option<&'a MetricRow> {
+    let rows = &state.live.metrics;
+    rows.binary_search_by(|row| row.id.cmp(id)).ok().map(|row| &rows[row])
 }
 
 /// Cells of a lane's name.
@@ -51,10 +61,13 @@ pub(super) fn stretch(state: &State) -> Option<Stretch> {
             (incident.from - margin, (end + margin).min(now))
         }
     };
+    // Columns shorter than the time between two values would be empty, all but a few.
+    let lanes = incident(state).map_or(&[][..], |incident| &incident.lanes);
+    let cadences = lanes.iter().filter_map(|id| live(state, id)).map(|row| row.cadence);
+    let shortest = cadences.fold(state.live.options.interval, Span::max).min(SHORTEST);
     let fits = |secs: &i64| {
         let step = Span::from_secs(*secs);
-        // Columns shorter than the time between two values would be empty, all but a few.
-        step * columns as i64 >= end - start && step >= state.live.options.interval
+        step * columns as i64 >= end - start && step >= shortest
     };
     let fitting = STEPS.iter().position(fits).unwrap_or(STEPS.len() - 1);
     let step = Span::from_secs(STEPS[state.timeline.zoom.unwrap_or(fitting).min(STEPS.len() - 1)]);

@@ -357,10 +357,19 @@ fn tail(state: &State, page: &mut Page<'_>) {
 }
 
 /// From what is changed to what it moves.
-fn path(outcome: &Outcome) -> Option<String> {
+pub(super) fn path(outcome: &Outcome) -> Option<String> {
+    // What was found to move nothing leads nowhere.
+    let moves = |change: &&Change| match change {
+        Change::Setting { id, .. } => !outcome.notes.iter().any(|note| {
+            let said = note.strip_prefix(&*id.name).and_then(|rest| rest.strip_prefix(": "));
+            said.is_some_and(|said| said.starts_with("no evidence") || said.ends_with("the prior is no effect"))
+        }),
+        _ => true,
+    };
     let changed: Vec<String> = outcome
         .changes
         .active()
+        .filter(moves)
         .map(|change| match change {
             Change::Setting { id, .. } => id.name.to_string(),
             Change::Capacity { what, .. } => what.to_string(),

@@ -431,3 +431,34 @@ fn a_change_that_makes_no_sense_is_refused_in_one_line() {
         assert!(state.whatif.current().changes.steps.is_empty() && says.len() <= 80);
     }
 }
+
+#[test]
+fn among_the_effects_enter_opens_the_metric_and_nothing_is_switched() {
+    let mut state = seeded(80, 24);
+    press(&mut state, KeyCode::Tab);
+    let on: Vec<bool> = state.whatif.a.changes.steps.iter().map(|step| step.on).collect();
+    press(&mut state, KeyCode::Char(' '));
+    press(&mut state, KeyCode::Char('d'));
+    let still: Vec<bool> = state.whatif.a.changes.steps.iter().map(|step| step.on).collect();
+    assert_eq!(on, still);
+    assert!(next(&state).starts_with("Enter opens "), "{}", next(&state));
+    let shown = state.whatif.series()[state.whatif.charted()].clone();
+    press(&mut state, KeyCode::Enter);
+    assert_eq!((state.screen, state.series), (Screen::Resource, Some(shown)));
+}
+
+#[test]
+fn a_change_that_was_found_to_do_nothing_leads_nowhere() {
+    let mut state = seeded(80, 24);
+    let outcome = state.whatif.a.outcome.as_mut().unwrap();
+    let first = outcome.changes.active().find_map(|change| match change {
+        Change::Setting { id, .. } => Some(id.name.to_string()),
+        _ => None,
+    });
+    let first = first.unwrap();
+    assert!(draw::path(outcome).unwrap().starts_with(&first));
+    outcome
+        .notes
+        .push(format!("{first}: no evidence, this setting never changed while metrics were watched").into());
+    assert!(!draw::path(outcome).unwrap().contains(&first));
+}
