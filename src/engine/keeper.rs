@@ -4,7 +4,8 @@ use std::{
     path::PathBuf,
     sync::{
         Arc, Mutex,
-        mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel},
+        atomic::{AtomicUsize, Ordering},
+        mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, channel, sync_channel},
     },
     thread,
 };
@@ -16,8 +17,9 @@ use crate::{
     store::{Store, StoreError, Write},
 };
 
-/// Writes the keeper's queue holds. When it is full the engine keeps collecting into one larger write.
-const QUEUE: usize = 16;
+/// Writes that wait at most. When there are so many the engine keeps collecting into one larger write; questions are few, since
+/// each console waits for its answers, and always wait their turn.
+const WRITES: usize = 16;
 /// Observations held while the store cannot be written; older ones are then lost, and counted.
 const HELD: usize = 500_000;
 /// Time between two tries of a store that failed.
@@ -54,7 +56,9 @@ pub enum Care {
 /// A handle to the keeper's thread.
 #[derive(Clone)]
 pub struct Keeper {
-    orders: SyncSender<Order>,
+    orders: Sender<Order>,
+    /// Writes that wait.
+    writes: Arc<AtomicUsize>,
     row: Arc<Mutex<StoreRow>>,
 }
 
@@ -81,7 +85,8 @@ impl Keeper {
         care: Care,
         opened: impl FnOnce(Opened) + Send + 'static,
     ) -> Self {
-        let (orders, inbox) = sync_channel(QUEUE);
+        let (orders, inbox) = channel();
+        let writes = Arc::new(AtomicUsize::new(0));
         let row = StoreRow {
             path: path
                 .as_deref()
@@ -95,6 +100,7 @@ impl Keeper {
         let thread = Thread {
             path,
             options,
+            writes: writes.clone(),
             row: row.clone(),
             store: None,
             held: Write::default(),
@@ -107,40 +113,41 @@ impl Keeper {
             .name("store".into())
             .spawn(move || thread.run(&inbox, opened))
             .expect("a thread can be started when the program starts");
-        Self { orders, row }
+        Self { orders, writes, row }
     }
 
     /// Opens the store.
     pub fn open(&self) {
-        let _ = self.orders.try_send(Order::Open);
+        let _ = self.orders.send(Order::Open);
     }
 
-    /// Hands a write over; gives it back when the queue is full.
+    /// Hands a write over; gives it back when too many wait.
     ///
     /// # Errors
     /// The write, to be merged with the next one.
     pub fn append(&self, write: Write) -> Result<(), Box<Write>> {
-        match self.orders.try_send(Order::Append(Box::new(write))) {
-            Err(TrySendError::Full(Order::Append(write)) | TrySendError::Disconnected(Order::Append(write))) => {
-                Err(write)
-            }
-            _ => Ok(()),
+        let write = Box::new(write);
+        if self.writes.load(Ordering::Relaxed) >= WRITES {
+            return Err(write);
         }
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        let _ = self.orders.send(Order::Append(write));
+        Ok(())
     }
 
-    /// Runs `ask` with the store; it is dropped unrun when there is none, or when the queue is full.
+    /// Runs `ask` with the store; it is dropped unrun when there is none.
     pub fn ask(&self, ask: impl FnOnce(&mut Store) + Send + 'static) {
-        let _ = self.orders.try_send(Order::Ask(Box::new(ask)));
+        let _ = self.orders.send(Order::Ask(Box::new(ask)));
     }
 
     /// Runs `ask`, which writes the file anew.
     pub fn compact(&self, ask: impl FnOnce(&mut Store) + Send + 'static) {
-        let _ = self.orders.try_send(Order::Compact(Box::new(ask)));
+        let _ = self.orders.send(Order::Compact(Box::new(ask)));
     }
 
     /// Tries a store that failed again, now.
     pub fn retry(&self) {
-        let _ = self.orders.try_send(Order::Retry);
+        let _ = self.orders.send(Order::Retry);
     }
 
     /// Waits until all that was handed over is written, at most five seconds.
@@ -161,6 +168,7 @@ impl Keeper {
 struct Thread {
     path: Option<PathBuf>,
     options: Arc<Options>,
+    writes: Arc<AtomicUsize>,
     row: Arc<Mutex<StoreRow>>,
     store: Option<Store>,
     /// What could not be written yet.
@@ -194,6 +202,7 @@ impl Thread {
                     }
                 }
                 Ok(Order::Append(write)) => {
+                    self.writes.fetch_sub(1, Ordering::Relaxed);
                     self.held.append(*write);
                     if self.retry_at.is_none() {
                         self.write();
@@ -381,6 +390,18 @@ fn learnt(store: &mut Store, options: &Options, writable: bool) -> Result<Option
 mod tests {
     use super::*;
     use crate::domain::{LazyRules, Rules};
+
+    #[test]
+    fn a_question_behind_many_writes_waits_its_turn() {
+        let options = Arc::new(Options::default());
+        let keeper = Keeper::start(None, options, Care::Keep, drop);
+        while keeper.append(Write::default()).is_ok() {}
+        let (tell, answered) = std::sync::mpsc::channel();
+        keeper.ask(move |_| drop(tell.send(())));
+        keeper.open();
+        assert!(answered.recv().is_ok());
+        keeper.finish();
+    }
 
     #[test]
     fn known_issues_are_read_on_the_keepers_thread_before_the_store_is_opened() {

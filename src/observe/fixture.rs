@@ -1,6 +1,6 @@
 //! A file tree in a temporary folder that stands for a host, for tests.
 
-use std::{fs, path::PathBuf};
+use std::{fs, os::unix::fs::PermissionsExt, path::PathBuf};
 
 use super::{Host, ObserveError, Source};
 use crate::domain::{Batch, ResourceId, Span, Timestamp, Value};
@@ -17,11 +17,15 @@ impl Tree {
         self.0.path().join(path)
     }
 
-    /// Writes the file `path` and the folders above it.
+    /// Writes the file `path` and the folders above it; a new one may be read by all, whatever another test made of the process's umask.
     pub(super) fn write(&self, path: &str, content: impl AsRef<[u8]>) {
         let path = self.path(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(path, content).unwrap();
+        let new = !path.exists();
+        fs::write(&path, content).unwrap();
+        if new {
+            fs::set_permissions(path, fs::Permissions::from_mode(0o644)).unwrap();
+        }
     }
 
     /// The host this tree is, read every 2 s and its settings every 60 s.
