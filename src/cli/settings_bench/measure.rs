@@ -185,6 +185,9 @@ impl Looks {
                     ..line.clone()
                 };
                 observe(learner, &later);
+                if let Some(place) = learner.place(line.s) {
+                    self.tracker.came(learner, place, days(line.t));
+                }
             }
         }
     }
@@ -199,7 +202,8 @@ impl Looks {
             }
         }
         let budget = BUDGET * learner.alive_now() as f64;
-        for place in self.tracker.minute(learner, at, budget) {
+        self.tracker.begin(learner, at, budget);
+        while let Some(place) = self.tracker.next(learner, at) {
             self.looks += 1;
             let Some(found) = self.unseen.remove(&place) else {
                 self.tracker.found(learner, place, None);

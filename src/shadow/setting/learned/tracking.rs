@@ -1,46 +1,79 @@
 //! Which settings to look at when not all can be looked at.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 
-use super::{Learner, records::Sort};
+use super::{
+    Learner,
+    records::{Setting, Sort},
+};
 
-/// A plan of looks: an hour's looks are shared between what is likeliest to have changed, what is close to a change just seen, and the rest
-/// in turn.
+/// A plan of looks: most go to what is likeliest to have changed, once an hour each, some in turn to all; and when a change is seen, at once
+/// to what stands near it.
 ///
-/// The first are looked at once an hour each. A change seen makes what stands near it worth a look at once, the likelier what stands so
-/// near has proved to change along (a Beta posterior for each sort of nearness), until nothing more is found.
+/// What stands near shows by each look how much of it changed too: the share of it that did is a Beta posterior, whose prior is what
+/// such nearness proved to be worth before, and the next look goes where that share is greatest, until it is small everywhere. Looks
+/// not made are saved for such moments, a day's at most.
 #[derive(Clone, Debug, Default)]
 pub struct Tracker {
     /// When each setting was last looked at, days.
     looked: Vec<f64>,
-    /// Who belongs to a group (its number), and who holds a value (from there on).
+    /// P(change in seven days) of each setting, as known at the last plan.
+    odds: Vec<f32>,
+    /// Who belongs to a group (its number).
     members: HashMap<(Near, u32), Vec<u32>>,
-    known: usize,
-    /// What is looked at this hour, the next one last.
+    /// What is worth a look, the likeliest first, as of when, and whether more is known since.
+    worth: Vec<u32>,
+    worked_out: Option<f64>,
+    stale: bool,
+    /// What is looked at this hour, the next one last, and how much it was.
     hot: Vec<u32>,
-    /// Where the turn of the rest stands.
+    planned: usize,
+    /// Where the turn of all stands, and looks for its sake that are due.
     turn: usize,
-    /// What stands near a change: by how likely it changed too (in millionths), then setting, and when what was seen happened.
-    near: BTreeSet<(u32, u32, u64)>,
-    waiting: HashMap<u32, (u32, u64)>,
-    /// By sort of nearness: looks for its sake, and those that found a change.
-    proved: BTreeMap<Near, (f64, f64)>,
-    /// What a look that is under way is made for.
-    cause: HashMap<u32, Near>,
-    /// Looks left of this hour's, and of those for what is near.
-    left: f64,
-    left_near: f64,
-    hour: i64,
-    /// Changes seen by the hour of the day at which they happened, fading, and their sum.
-    hours: [f64; 24],
-    /// This hour's looks.
+    turns: f64,
+    /// What stands near changes seen lately.
+    circles: Vec<Circle>,
+    /// By sort of nearness, and whether something came or went: first looks for its sake, and those that found a change.
+    proved: BTreeMap<(Near, bool), (f64, f64)>,
+    /// The circle for whose sake the look that is under way is made.
+    cause: Option<(u32, usize)>,
+    /// Those seen to change at the same moment, by setting, and how often; the newest last.
+    along: HashMap<u32, Vec<(u32, u32)>>,
+    /// When the change seen last happened, and which were seen to have changed then.
+    together: (f64, Vec<u32>),
+    /// Looks saved, and those an hour brings.
+    saved: f64,
     budget: f64,
+    hour: i64,
+    minute: i64,
+    /// Changes seen by the hour of the day and the day of the week at which they happened, fading.
+    hours: [f64; 24],
+    days: [f64; 7],
+}
+
+/// What stands near a change.
+#[derive(Clone, Debug)]
+struct Circle {
+    near: Near,
+    /// What they have in common: the group, the value, or the setting that they changed along with.
+    of: u32,
+    /// Whether something came or went there, not changed.
+    came: bool,
+    /// When it happened, days.
+    when: f64,
+    /// Looks made for its sake, and changes seen in it besides the first.
+    looks: f64,
+    found: f64,
+    /// Who was not looked at, the likeliest last.
+    left: Vec<u32>,
 }
 
 /// How a setting stands to one that changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Near {
-    /// It held the same value.
+    /// It changed at the same moment before.
+    Along,
+    /// It holds the value that was left.
     Value,
     /// One resource, one parent path.
     Section,
@@ -52,77 +85,181 @@ enum Near {
     Folder,
 }
 
-/// Each sort, where it is found in a setting, and how likely such a one changes along before more is known.
-const NEAR: [(Near, f64); 5] = [
+/// Each sort, and how likely such a one changes along before more is known.
+const NEAR: [(Near, f64); 6] = [
+    (Near::Along, 0.5),
     (Near::Value, 0.3),
     (Near::Section, 0.2),
     (Near::Resource, 0.1),
     (Near::Template, 0.05),
     (Near::Folder, 0.03),
 ];
-/// Of an hour's looks, how many are for what is likeliest, and at most for what is near a change; the rest goes in turn.
-const HOT: f64 = 0.75;
-const NEARBY: f64 = 0.2;
+/// In so many hours what is saved would be spent on what is likeliest, and so many looks of an hour's go in turn.
+const SPENT: f64 = 12.0;
+const TURN: f64 = 0.05;
+/// Hours' looks that can be saved.
+const SAVED: f64 = 24.0;
 /// What a setting is still worth after one of its section, of its resource, of its value.
-const FADE: [f32; 3] = [0.7, 0.8, 0.7];
-/// Most settings near one change that are taken in, of each sort.
-const MOST: usize = 400;
-/// How the looks of an hour of the day grow with the changes that happen at it.
+const FADE: [f32; 3] = [0.9; 3];
+/// Most settings near one change that are taken in, of each sort; circles at one time; companions of a setting, and settings of one moment
+/// among which they are found.
+const MOST: usize = 1_500;
+const CIRCLES: usize = 60;
+const COMPANIONS: usize = 32;
+const MOMENT: usize = 60;
+/// How the looks of an hour grow with the changes that happen at it.
 const POWER: f64 = 0.7;
+/// What sort of nearness it is weighs so many looks in a circle; its first looks tell of all such circles.
+const WEIGHT: f64 = 12.0;
+const FIRST: f64 = 4.0;
+/// A circle is worth its first looks whatever such nearness was worth before.
+const FLOOR: f64 = 0.03;
 /// No look for what has changed with less than this probability.
-const LEAST: f64 = 0.01;
+const LEAST: f64 = 0.005;
+/// Days: what was seen after this time cannot be called seen within an hour, and how long chances hold while nothing happens.
+const HOUR: f64 = 1.0 / 24.0;
+const HOLDS: f64 = 8.0 / 24.0;
+
+impl Near {
+    /// The group that such near ones share with `setting`.
+    fn group(self, setting: &Setting) -> Option<u32> {
+        let sort = match self {
+            Self::Along | Self::Value => return None,
+            Self::Section => Sort::Section,
+            Self::Resource => Sort::Resource,
+            Self::Template => Sort::Template,
+            Self::Folder => Sort::Folder,
+        };
+        Some(setting.groups[sort as usize])
+    }
+}
+
+impl Circle {
+    /// P(one of those left changed too), `usual` being what such circles are worth.
+    fn odds(&self, usual: f64) -> f64 {
+        (usual * WEIGHT + self.found) / (WEIGHT + self.looks.max(self.found))
+    }
+}
 
 impl Tracker {
-    /// The settings to look at in the minute of `at` (days), of `budget` looks an hour; at the start of each hour it is planned anew.
-    pub fn minute(&mut self, learner: &Learner, at: f64, budget: f64) -> Vec<u32> {
+    /// Begins the minute of `at` (days) of which an hour brings `budget` looks.
+    pub fn begin(&mut self, learner: &Learner, at: f64, budget: f64) {
         self.meet(learner, at);
-        let minute = (at * 1_440.0).floor() as i64;
-        let hour = minute.div_euclid(60);
-        if hour != self.hour {
+        self.minute = (at * 1_440.0).floor() as i64;
+        let hour = self.minute.div_euclid(60);
+        if hour != self.hour || self.worked_out.is_none() {
             self.hour = hour;
-            self.budget = budget * self.share(hour);
-            (self.left, self.left_near) = (self.budget, self.budget * NEARBY);
-            let budget = self.budget;
-            self.plan(learner, at, (budget * HOT) as usize);
+            self.budget = budget;
+            self.saved = (self.saved + budget).min(budget * SAVED);
+            self.plan(learner, at);
         }
-        let budget = self.budget;
-        let gone = (minute - self.hour * 60) as f64 + 1.0;
-        let mut looks = Vec::new();
-        while self.left_near >= 1.0 && self.left >= 1.0 {
-            let Some((_, setting, _)) = self.near.pop_last() else {
-                break;
-            };
-            self.waiting.remove(&setting);
-            self.left_near -= 1.0;
-            self.left -= 1.0;
-            looks.push(setting);
-        }
-        // The rest evenly over the hour.
-        let rest = (budget - budget * NEARBY) * gone / 60.0;
-        let spent = budget - self.left - (budget * NEARBY - self.left_near);
-        let mut due = (rest - spent).max(0.0).min(self.left) as usize;
-        if gone >= 55.0 {
-            due = due.max((self.left / (61.0 - gone)) as usize);
-        }
-        let hot_due = (due as f64 * HOT / (1.0 - NEARBY)).ceil() as usize;
-        for n in 0..due {
-            let next = if n < hot_due { self.hot.pop() } else { None };
-            let Some(setting) = next.or_else(|| self.next_in_turn(learner)) else {
-                break;
-            };
-            self.left -= 1.0;
-            looks.push(setting);
-        }
-        for setting in &looks {
-            self.looked[*setting as usize] = at;
-        }
-        looks
+        self.turns = (self.turns + budget * TURN / 60.0).min(budget);
+        self.circles
+            .retain(|circle| !circle.left.is_empty() && at - circle.when <= HOUR);
     }
 
-    /// The settings alive, the most worth a look first: by their probability to change, less where one like it comes before, for whose
-    /// change the others would be looked at.
-    fn worth(learner: &Learner, at: f64) -> Vec<u32> {
+    /// The setting to look at next in the minute begun at `at` (days), which [`Tracker::found`] is then told of; `None` once there is none.
+    pub fn next(&mut self, learner: &Learner, at: f64) -> Option<u32> {
+        self.cause = None;
+        // What is planned for the hour is not spent on what may be near.
+        let next = if self.saved >= 1.0 + self.hot.len() as f64 {
+            self.nearest(learner)
+        } else {
+            None
+        };
+        let next = next.or_else(|| {
+            let gone = (self.minute - self.hour * 60 + 1) as f64;
+            let due = (self.planned as f64 * gone / 60.0).ceil() as usize;
+            let is_due = self.saved >= 1.0 && self.planned - self.hot.len() < due;
+            if is_due { self.hot.pop() } else { None }
+        });
+        let next = next.or_else(|| {
+            let is_due = self.saved >= 1.0 && self.turns >= 1.0;
+            let next = if is_due { self.next_in_turn(learner) } else { None };
+            self.turns -= f64::from(u8::from(next.is_some()));
+            next
+        })?;
+        self.saved -= 1.0;
+        self.looked[next as usize] = at;
+        Some(next)
+    }
+
+    /// The likeliest of those near changes.
+    fn nearest(&mut self, learner: &Learner) -> Option<u32> {
+        loop {
+            let odds = self
+                .circles
+                .iter()
+                .zip(0..)
+                .filter(|(circle, _)| !circle.left.is_empty());
+            let odds = odds.map(|(circle, place)| (circle.odds(self.usual(circle)), place));
+            let (odds, place) = odds.max_by(|a, b| a.0.total_cmp(&b.0).then(b.1.cmp(&a.1)))?;
+            if odds < LEAST {
+                return None;
+            }
+            let circle = &mut self.circles[place];
+            let setting = circle.left.pop()?;
+            // Whoever was looked at since cannot have changed with it.
+            if self.looked[setting as usize] < circle.when && learner.table.settings[setting as usize].alive {
+                self.cause = Some((setting, place));
+                return Some(setting);
+            }
+        }
+    }
+
+    /// How likely one of such a circle changes along, as far as that is known.
+    fn usual(&self, circle: &Circle) -> f64 {
+        let prior = NEAR
+            .iter()
+            .find(|(near, _)| *near == circle.near)
+            .map_or(0.0, |(_, prior)| *prior);
+        let (looks, found) = self
+            .proved
+            .get(&(circle.near, circle.came))
+            .copied()
+            .unwrap_or_default();
+        ((found + prior * 10.0) / (looks + 10.0)).max(FLOOR)
+    }
+
+    fn next_in_turn(&mut self, learner: &Learner) -> Option<u32> {
+        let all = learner.table.settings.len();
+        for _ in 0..all {
+            self.turn = (self.turn + 1) % all;
+            if learner.table.settings[self.turn].alive {
+                return Some(self.turn as u32);
+            }
+        }
+        None
+    }
+
+    /// Plans the hour that begins at `at`.
+    fn plan(&mut self, learner: &Learner, at: f64) {
+        // What is likely changes by what happens; while nothing does, by little.
+        let old = self.worked_out.is_none_or(|then| at < then || at - then >= HOLDS);
+        if std::mem::take(&mut self.stale) || old {
+            self.work_out(learner, at);
+        }
+        let most = (self.saved / SPENT * self.share()).min(self.saved * 0.7) as usize;
+        let alive = |place: &u32| learner.table.settings[*place as usize].alive;
+        self.hot = self.worth.iter().copied().filter(alive).take(most).collect();
+        self.planned = self.hot.len();
+        // Oldest look first, so that each is looked at an hour after the last time.
+        self.hot.sort_by(|a, b| {
+            self.looked[*b as usize]
+                .total_cmp(&self.looked[*a as usize])
+                .then(a.cmp(b))
+        });
+    }
+
+    /// Works out what is worth a look: by the probability to change, less where one like it comes before, for whose change the others would
+    /// be looked at.
+    fn work_out(&mut self, learner: &Learner, at: f64) {
+        self.worked_out = Some(at);
         let mut weeks = learner.hazard.all(&learner.table, at);
+        self.odds.fill(0.0);
+        for (place, odds) in &weeks {
+            self.odds[*place as usize] = *odds as f32;
+        }
         weeks.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         let mut before: HashMap<(u8, u32), i32> = HashMap::new();
         let mut worth: Vec<(u32, f32)> = weeks
@@ -144,115 +281,215 @@ impl Tracker {
             })
             .collect();
         worth.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
-        worth.into_iter().map(|(place, _)| place).collect()
+        // More are never looked at in an hour.
+        worth.truncate((self.budget * SAVED / SPENT * 3.0 * 3.0) as usize + 1);
+        self.worth = worth.into_iter().map(|(place, _)| place).collect();
     }
 
-    /// How many times the usual looks an hour of the day is worth, by the changes that happened at it; 1 in the mean of a day.
-    fn share(&self, hour: i64) -> f64 {
-        let (all, prior) = (self.hours.iter().sum::<f64>(), 48.0);
-        let of = |hour: usize| (self.hours[hour] + prior / 24.0) / (all + prior) * 24.0;
-        let worth = |hour: usize| of(hour).powf(POWER).clamp(0.3, 3.0);
-        let mean = (0..24).map(worth).sum::<f64>() / 24.0;
-        worth(hour.rem_euclid(24) as usize) / mean
-    }
-
-    fn next_in_turn(&mut self, learner: &Learner) -> Option<u32> {
-        let all = learner.table.settings.len();
-        for _ in 0..all {
-            self.turn = (self.turn + 1) % all;
-            if learner.table.settings[self.turn].alive {
-                return Some(self.turn as u32);
-            }
-        }
-        None
-    }
-
-    fn plan(&mut self, learner: &Learner, at: f64, most: usize) {
-        self.hot = Self::worth(learner, at).into_iter().take(most).collect();
-        // Oldest look first, so that each is looked at an hour after the last time.
-        self.hot.sort_by(|a, b| {
-            self.looked[*b as usize]
-                .total_cmp(&self.looked[*a as usize])
-                .then(a.cmp(b))
-        });
+    /// How many times the usual looks the hour is worth, by the changes that happened at this hour of the day and on this day of the week;
+    /// 1 in the mean.
+    fn share(&self) -> f64 {
+        let of = |counts: &[f64], place: i64| {
+            // Two of each are assumed before more is known.
+            let known = counts.iter().sum::<f64>() / counts.len() as f64 + 2.0;
+            let worth = |count: &f64| ((count + 2.0) / known).powf(POWER).clamp(0.3, 3.0);
+            let mean = counts.iter().map(worth).sum::<f64>() / counts.len() as f64;
+            worth(&counts[place as usize]) / mean
+        };
+        of(&self.hours, self.hour.rem_euclid(24)) * of(&self.days, self.hour.div_euclid(24).rem_euclid(7))
     }
 
     /// Takes in settings that are new.
     fn meet(&mut self, learner: &Learner, at: f64) {
         let settings = &learner.table.settings;
-        for (place, setting) in settings.iter().enumerate().skip(self.known) {
+        for (place, setting) in settings.iter().enumerate().skip(self.looked.len()) {
             self.looked.push(at);
+            self.odds.push(0.0);
             for (near, _) in NEAR {
-                let group = match near {
-                    Near::Value => continue,
-                    Near::Section => Sort::Section,
-                    Near::Resource => Sort::Resource,
-                    Near::Template => Sort::Template,
-                    Near::Folder => Sort::Folder,
-                };
-                let key = (near, setting.groups[group as usize]);
-                self.members.entry(key).or_default().push(place as u32);
+                if let Some(group) = near.group(setting) {
+                    self.members.entry((near, group)).or_default().push(place as u32);
+                }
             }
         }
-        self.known = settings.len();
+    }
+
+    /// Takes that a setting came or went at `at` (days), as the list of what there is tells.
+    pub fn came(&mut self, learner: &Learner, setting: u32, at: f64) {
+        self.meet(learner, at);
+        self.looked[setting as usize] = at;
+        self.stale = true;
+        self.surround(learner, setting, at, None);
     }
 
     /// Takes what a look at a setting has found: a change that happened at `changed` (days) from the value numbered `from`, or none.
     pub fn found(&mut self, learner: &Learner, setting: u32, changed: Option<(f64, u32)>) {
-        if let Some(near) = self.cause.remove(&setting) {
-            let (looks, found) = self.proved.entry(near).or_default();
-            (*looks, *found) = (
-                *looks * 0.999 + 1.0,
-                *found * 0.999 + f64::from(u8::from(changed.is_some())),
-            );
+        if let Some((_, place)) = self.cause.take_if(|(cause, _)| *cause == setting) {
+            let circle = &mut self.circles[place];
+            circle.looks += 1.0;
+            if circle.looks <= FIRST && circle.found == 0.0 {
+                let (looks, found) = self.proved.entry((circle.near, circle.came)).or_default();
+                let is = f64::from(u8::from(changed.is_some()));
+                (*looks, *found) = (*looks * 0.998 + 1.0, *found * 0.998 + is);
+            }
         }
         let Some((when, from)) = changed else { return };
+        self.stale = true;
+        let hour = (when * 24.0).floor() as i64;
         self.hours = self.hours.map(|count| count * 0.9995);
-        self.hours[((when * 24.0).floor() as i64).rem_euclid(24) as usize] += 1.0;
-        let seen = &learner.table.settings[setting as usize];
-        for (near, prior) in NEAR {
-            let (looks, found) = self.proved.get(&near).copied().unwrap_or_default();
-            let odds = (found + prior * 10.0) / (looks + 10.0);
-            if odds < LEAST {
+        self.hours[hour.rem_euclid(24) as usize] += 1.0;
+        self.days = self.days.map(|count| count * 0.9995);
+        self.days[hour.div_euclid(24).rem_euclid(7) as usize] += 1.0;
+        self.accompany(setting, when);
+        self.surround(learner, setting, when, Some(from));
+    }
+
+    /// Notes that `setting` was seen to have changed at `when`, together with what else did then.
+    fn accompany(&mut self, setting: u32, when: f64) {
+        if self.together.0 != when {
+            self.together = (when, Vec::new());
+        }
+        let others = &self.together.1;
+        for (one, other) in others.iter().flat_map(|other| [(setting, *other), (*other, setting)]) {
+            let known = self.along.entry(one).or_default();
+            match known.iter_mut().find(|(known, _)| *known == other) {
+                Some((_, count)) => *count += 1,
+                None => {
+                    if known.len() == COMPANIONS {
+                        known.remove(0);
+                    }
+                    known.push((other, 1));
+                }
+            }
+        }
+        if self.together.1.len() < MOMENT && !self.together.1.contains(&setting) {
+            self.together.1.push(setting);
+        }
+    }
+
+    /// Takes in what stands near `setting`, where at `when` something changed `from` a value, or came or went.
+    fn surround(&mut self, learner: &Learner, setting: u32, when: f64, from: Option<u32>) {
+        let settings = &learner.table.settings;
+        let seen = &settings[setting as usize];
+        for (near, _) in NEAR {
+            let of = match (near, from) {
+                (Near::Along | Near::Value, None) => continue,
+                (Near::Along, Some(_)) => setting,
+                (Near::Value, Some(from)) => from,
+                _ => near.group(seen).unwrap_or_default(),
+            };
+            let came = from.is_none();
+            let is_same =
+                |circle: &&mut Circle| (circle.near, circle.of, circle.came, circle.when) == (near, of, came, when);
+            if let Some(circle) = self.circles.iter_mut().find(is_same) {
+                circle.found += f64::from(u8::from(!came));
                 continue;
             }
-            let empty = Vec::new();
-            let of = |sort: Sort| self.members.get(&(near, seen.groups[sort as usize])).unwrap_or(&empty);
-            let others: Vec<u32> = match near {
+            let members = |near: Near| near.group(seen).and_then(|group| self.members.get(&(near, group)));
+            let mut left: Vec<u32> = match near {
+                Near::Along => {
+                    let mut along = self.along.get(&setting).cloned().unwrap_or_default();
+                    along.sort_by_key(|(_, count)| *count);
+                    along.into_iter().map(|(other, _)| other).collect()
+                }
                 Near::Value => {
-                    let path = self
-                        .members
-                        .get(&(Near::Template, seen.groups[Sort::Template as usize]));
-                    let folder = self.members.get(&(Near::Folder, seen.groups[Sort::Folder as usize]));
-                    let all = path.into_iter().chain(folder).flatten().copied();
-                    all.filter(|other| learner.table.settings[*other as usize].bare == from)
+                    let all = [Near::Template, Near::Folder].into_iter().filter_map(members).flatten();
+                    all.copied()
+                        .filter(|other| settings[*other as usize].bare == of)
                         .collect()
                 }
-                Near::Section => of(Sort::Section).clone(),
-                Near::Resource => of(Sort::Resource).clone(),
-                Near::Template => of(Sort::Template).clone(),
-                Near::Folder => of(Sort::Folder).clone(),
+                _ => members(near).cloned().unwrap_or_default(),
             };
-            // Whoever was looked at since cannot have changed with it.
-            let due = others.into_iter().filter(|other| {
-                *other != setting
-                    && learner.table.settings[*other as usize].alive
-                    && self.looked[*other as usize] < when
+            left.retain(|other| {
+                *other != setting && settings[*other as usize].alive && self.looked[*other as usize] < when
             });
-            let due: Vec<u32> = due.take(MOST).collect();
-            for other in due {
-                let odds = (odds * 1e6) as u32;
-                let stamp = when.to_bits();
-                let before = self.waiting.get(&other).copied();
-                if before.is_none_or(|(known, _)| known < odds) {
-                    if let Some((known, stamp)) = before {
-                        self.near.remove(&(known, other, stamp));
-                    }
-                    self.near.insert((odds, other, stamp));
-                    self.waiting.insert(other, (odds, stamp));
-                    self.cause.insert(other, near);
-                }
+            if near != Near::Along {
+                let odds = |place: &u32| self.odds[*place as usize];
+                left.sort_by(|a, b| odds(a).total_cmp(&odds(b)).then(b.cmp(a)));
             }
+            left.drain(..left.len().saturating_sub(MOST));
+            if !left.is_empty() {
+                self.circles.push(Circle {
+                    near,
+                    of,
+                    came,
+                    when,
+                    looks: 0.0,
+                    found: 0.0,
+                    left,
+                });
+            }
+        }
+        let more = self.circles.len().saturating_sub(CIRCLES);
+        self.circles.drain(..more);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Class, Edit, Op, Place},
+        *,
+    };
+
+    fn learner() -> Learner {
+        let mut learner = Learner::default();
+        for key in 0..400_u64 {
+            let resource = format!("folder-{}/file-{}", key / 100, key / 10);
+            let place = Place {
+                resource: &resource,
+                path: &format!("/spec/k{key}"),
+                class: Class::Number,
+            };
+            let edit = Edit {
+                at: 0.0,
+                commit: None,
+                who: None,
+                op: Op::Init,
+                new: Some("1"),
+                added: 0,
+                removed: 0,
+                length: 0,
+            };
+            learner.observe(key, &place, &edit);
+        }
+        learner
+    }
+
+    /// The looks from one minute to another, days; nothing is found.
+    fn looks(tracker: &mut Tracker, learner: &Learner, minutes: std::ops::Range<i32>) -> Vec<u32> {
+        let mut looks = Vec::new();
+        for minute in minutes {
+            let at = f64::from(minute) / 1_440.0;
+            tracker.begin(learner, at, 20.0);
+            while let Some(place) = tracker.next(learner, at) {
+                tracker.found(learner, place, None);
+                looks.push(place);
+            }
+        }
+        looks
+    }
+
+    #[test]
+    fn no_more_is_looked_at_than_is_granted() {
+        let (learner, mut tracker) = (learner(), Tracker::default());
+        let week = looks(&mut tracker, &learner, 0..7 * 1_440).len();
+        assert!((20 * 24 * 5..=20 * 24 * 7 + 20).contains(&week), "{week}");
+    }
+
+    #[test]
+    fn what_stands_near_a_change_or_what_came_is_looked_at_at_once() {
+        let learner = learner();
+        for came in [false, true] {
+            let (mut tracker, when) = (Tracker::default(), 359.5 / 1_440.0);
+            looks(&mut tracker, &learner, 0..6 * 60);
+            if came {
+                tracker.came(&learner, 35, when);
+            } else {
+                tracker.found(&learner, 35, Some((when, 0)));
+            }
+            let next = looks(&mut tracker, &learner, 360..361);
+            let near = (30..40).filter(|place| *place != 35 && next.contains(place)).count();
+            assert_eq!(near, 9, "{next:?}");
         }
     }
 }

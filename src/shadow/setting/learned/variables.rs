@@ -209,7 +209,7 @@ fn add_metrics(table: &Table, regimes: &Lines, known: &mut Known, columns: &mut 
         .into_iter()
         .filter(|(_, lines)| odd(lines) >= OTHERS)
         .collect();
-    found.sort_by_key(|(_, lines)| std::cmp::Reverse(odd(lines)));
+    found.sort_by_cached_key(|(_, lines)| std::cmp::Reverse(odd(lines)));
     found.truncate(METRICS);
     for (metric, mut lines) in found {
         lines.sort_unstable_by_key(|(place, _)| *place);
