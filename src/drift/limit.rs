@@ -33,6 +33,9 @@ pub(super) struct LimitWatch {
     #[serde(default)]
     pub bits: f64,
     next_look: Option<Timestamp>,
+    /// Whether it ran at the limit when it was last compared.
+    #[serde(default)]
+    runs: bool,
     limit: Option<Limit>,
     /// Since when every look ahead saw a crossing that is not told yet.
     #[serde(default)]
@@ -78,7 +81,7 @@ impl LimitWatch {
                 back: 0,
             });
             // What was told has come; whether it comes again is looked at as if nothing had been told.
-            (self.cross, self.next_look, self.foreseen) = (None, None, None);
+            (self.cross, self.next_look, self.foreseen, self.runs) = (None, None, None, false);
             return;
         }
         if let Some(breach) = &mut self.breach {
@@ -91,17 +94,16 @@ impl LimitWatch {
         // What runs at the limit is told at once: in a minute it may be there.
         let told = options.drift.crossing_probability;
         let running = rise::crossing(metric, limit, options.horizon).filter(|crossing| crossing.probability >= told);
-        if let Some(crossing) = running {
-            let since = self.cross.map(|(since, _)| since);
-            let since = since.or_else(|| rise::since(metric, limit.side)).unwrap_or(now);
-            self.cross = Some((since, crossing));
-            self.next_look = Some(now + metric.meta.cadence.min(EVERY) * 2);
+        if running.is_none() && rise::fell(metric, limit) {
+            (self.cross, self.next_look, self.foreseen, self.runs) = (None, None, None, false);
             return;
         }
-        if rise::fell(metric, limit) {
-            (self.cross, self.next_look, self.foreseen) = (None, None, None);
-            return;
+        if self.runs && running.is_none() {
+            let soon = now + metric.meta.cadence.min(EVERY) * 2;
+            self.next_look = Some(self.next_look.map_or(soon, |due| due.min(soon)));
         }
+        self.runs = running.is_some();
+        let since = self.cross.map(|(since, _)| since);
         if self.next_look.is_none_or(|due| now >= due || due - now > EVERY * 2) {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);
             self.next_look = Some(now + EVERY + spread);
@@ -113,6 +115,12 @@ impl LimitWatch {
                 self.ahead(metric, limit, options, now, seed)
             };
             self.cross = self.lasting(metric, ahead, now);
+        }
+        // Of both the surer is told: a rise says little of the hours before it, the shadow little of the newest minute.
+        let before = self.cross.map_or(0.0, |(_, crossing)| crossing.probability);
+        if let Some(crossing) = running.filter(|running| running.probability >= before) {
+            let since = since.or_else(|| rise::since(metric, limit.side)).unwrap_or(now);
+            self.cross = Some((since, crossing));
         }
     }
 
@@ -230,6 +238,28 @@ mod tests {
             sample::seen(&mut metric, 1_200 + 2 * step, 50.0 + step as f64, 0.0);
         }
         assert!(watch.lasting(&metric, ahead(3), at(1_206)).is_some());
+    }
+
+    #[test]
+    fn what_fills_steadily_is_as_sure_to_pass_its_limit_until_it_does() {
+        let mut metric = sample::metric("fs./srv.used_pct", Unit::Percent);
+        metric.limit = above(90.0);
+        let mut rng = fastrand::Rng::with_seed(4);
+        let (mut watch, mut said, mut second) = (LimitWatch::default(), Vec::new(), 0);
+        while watch.breach.is_none() {
+            let value = 40.0 + second as f64 / 100.0 + 0.005 * rng.f64();
+            sample::judged(&mut metric, second, value);
+            watch.look(&metric, &Options::default(), 10.0, at(second), 1);
+            said.extend(watch.cross.map(|(_, crossing)| crossing.probability));
+            second += 2;
+        }
+        let sure = said.iter().position(|probability| *probability >= 0.99).unwrap();
+        let least = said[sure..].iter().copied().fold(1.0, f64::min);
+        assert!(
+            sure < said.len() / 2 && least > 0.9,
+            "{sure} of {}: {least}",
+            said.len()
+        );
     }
 
     #[test]

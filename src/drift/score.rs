@@ -31,8 +31,8 @@ pub(super) fn of_metrics(mark: Mark, bits: f64, size: f64, crossing: f64, count:
     match mark {
         Mark::Breach => options.high + bits / 4.0 + breadth,
         Mark::Cross => {
-            let told = options.crossing_probability.clamp(0.0, 0.99);
-            let sure = ((crossing - told) / (1.0 - told)).clamp(0.0, 1.0);
+            let told = options.crossing_probability.clamp(0.0, CERTAIN);
+            let sure = ((crossing - told) / (CERTAIN - told).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0);
             options.moderate + (options.high - options.moderate) * sure
         }
         Mark::Stale => (options.moderate - 3.0 + breadth).max(0.0),
@@ -175,6 +175,23 @@ mod tests {
         domain::Unit,
         drift::sample::{self, above, at},
     };
+
+    #[test]
+    fn what_nearly_all_paths_say_is_certain() {
+        let options = crate::domain::Options::default().drift;
+        let of = |crossing: f64| level(of_metrics(Mark::Cross, 0.0, 1.0, crossing, 1, &options), &options);
+        // Of 400 paths one or two end elsewhere by chance.
+        assert_eq!((of(0.99), of(0.995), of(1.0)), (Level::High, Level::High, Level::High));
+        assert_eq!(
+            (of(options.crossing_probability), of(0.95)),
+            (Level::Moderate, Level::Moderate)
+        );
+        let late = crate::domain::DriftOptions {
+            crossing_probability: 1.0,
+            ..options
+        };
+        assert!(of_metrics(Mark::Cross, 0.0, 1.0, 1.0, 1, &late).is_finite());
+    }
 
     #[test]
     fn a_departure_counts_by_the_room_it_takes() {

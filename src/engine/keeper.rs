@@ -397,7 +397,7 @@ mod tests {
         let keeper = Keeper::start(None, options, Care::Keep, drop);
         while keeper.append(Write::default()).is_ok() {}
         let (tell, answered) = std::sync::mpsc::channel();
-        keeper.ask(move |_| drop(tell.send(())));
+        keeper.ask(move |_| tell.send(()).unwrap_or_default());
         keeper.open();
         assert!(answered.recv().is_ok());
         keeper.finish();
