@@ -20,6 +20,20 @@ impl Store {
     /// # Errors
     /// On an error nothing of `write` is stored; it can be tried again, and a database that DuckDB gave up is then opened again.
     pub fn append(&mut self, write: &Write) -> Result<(), StoreError> {
+        let bytes = write.bytes();
+        self.make_room(bytes)?;
+        let done = self.append_at_once(write);
+        self.fold_log(LOG_BYTES);
+        if bytes > LOG_BYTES
+            && let Err(error) = self.let_go()
+        {
+            tracing::warn!(%error, "the memory of a great write could not be given back");
+        }
+        done
+    }
+
+    /// The same without folding the log in.
+    pub(super) fn append_at_once(&mut self, write: &Write) -> Result<(), StoreError> {
         self.with(|db| {
             let done = db.append(write);
             if done.is_err() {
@@ -30,9 +44,18 @@ impl Store {
                 }
             }
             Ok(done?)
-        })?;
-        self.fold_log(LOG_BYTES);
-        Ok(())
+        })
+    }
+}
+
+impl Write {
+    /// About how many bytes it is: rows with names and texts of usual length, and what was learnt.
+    fn bytes(&self) -> u64 {
+        let learnt: usize = self.state.iter().map(|(_, body)| body.len()).sum();
+        let texts = self.initial.len() + self.changes.len() + self.events.len() + self.metrics.len();
+        let shown = self.findings.len() + self.proposals.len() + self.audit.len();
+        let numbers = self.observations.len() + self.expected.len() + self.scored.len();
+        (learnt + texts * 256 + shown * 2_048 + numbers * 32) as u64
     }
 }
 

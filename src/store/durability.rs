@@ -30,6 +30,35 @@ fn a_kill_loses_nothing_that_was_acknowledged() {
 }
 
 #[test]
+fn a_log_that_one_great_write_made_is_folded_in_or_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("store.duckdb");
+    let mut store = Store::open(&path, &options()).unwrap();
+    let files = (0..120_000).map(|n| format!("etc.d/{n}.conf:content"));
+    let changes = files.map(|name| change(&name, after(1), None, Some("blake3 0123456789abcdef")));
+    let write = Write {
+        changes: changes.collect(),
+        state: vec![("model".into(), (0..24 << 20).map(|_| fastrand::u8(..)).collect())],
+        ..Write::default()
+    };
+    // What a kill leaves that comes before the log is folded in.
+    let copy = folder.path().join("copy.duckdb");
+    store.make_room(48 << 20).unwrap();
+    store.append_at_once(&write).unwrap();
+    std::fs::copy(beside(&path, ".wal"), beside(&copy, ".wal")).unwrap();
+    std::fs::copy(&path, &copy).unwrap();
+    store.append(&write).unwrap();
+    assert!(store.log_bytes() < LOG_BYTES);
+    drop(store);
+    for path in [copy, path] {
+        let mut store = Store::open(&path, &options()).unwrap();
+        assert_eq!(store.state("model").unwrap().map(|model| model.len()), Some(24 << 20));
+        store.append(&everything()).unwrap();
+        assert!(store.log_bytes() < LOG_BYTES);
+    }
+}
+
+#[test]
 fn the_log_is_folded_in_and_private() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();

@@ -68,6 +68,9 @@ impl StoreError {
                 path,
                 pid: pid.unwrap_or_else(|| "?".into()),
             }
+        } else if says(&["Out of Memory", "could not allocate"]) {
+            // Also while a log is read again, which says nothing of the file.
+            Self::Database(error)
         } else if says(&[
             "No space left",
             "Read-only file system",

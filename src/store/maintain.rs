@@ -45,7 +45,7 @@ impl Store {
     /// # Errors
     /// On a database error.
     pub fn let_go(&mut self) -> Result<(), StoreError> {
-        let limit = memory_limit(&self.options);
+        let limit = memory_limit(&self.options, 0);
         self.with(|db| {
             // DuckDB keeps every block it ever read up to its limit; lowering the limit for a moment lets go of them. It says no
             // when it cannot get that low, having let go of what it could.

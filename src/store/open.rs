@@ -21,6 +21,9 @@ pub(super) const LOG_BYTES: u64 = 4 << 20;
 /// The log is folded into the file with each round of upkeep from this many bytes on.
 pub(super) const LOG_BYTES_KEPT: u64 = 256 << 10;
 
+/// Memory that DuckDB may take for each byte beyond [`LOG_BYTES`] that is written at once: values of text are held several times.
+const ROOM: u64 = 16;
+
 impl Store {
     /// Newest schema this program writes.
     pub const SCHEMA: u32 = 2;
@@ -127,7 +130,17 @@ impl Store {
 
     /// Folds the log into the file.
     pub(super) fn checkpoint(&mut self) -> Result<(), StoreError> {
+        self.make_room(self.log_bytes())?;
         self.with(|db| Ok(db.conn.execute_batch("CHECKPOINT")?))
+    }
+
+    /// Lets DuckDB take the memory that writing or folding in so many bytes takes, until [`Store::let_go`].
+    pub(super) fn make_room(&mut self, bytes: u64) -> Result<(), StoreError> {
+        if bytes <= LOG_BYTES {
+            return Ok(());
+        }
+        let limit = memory_limit(&self.options, bytes);
+        self.with(|db| Ok(db.conn.execute_batch(&format!("SET memory_limit = '{limit}'"))?))
     }
 }
 
@@ -189,7 +202,10 @@ impl Db {
             Err(_) if writable => make(path, options)?,
             Err(_) => return Err(corrupt("there is no such file")),
         }
-        let conn = Connection::open_with_flags(path, config(options, writable).map_err(failed)?).map_err(failed)?;
+        // A log that is read again takes as much memory as when it was written.
+        let log = size(&beside(path, ".wal"));
+        let config = config(options, writable).and_then(|config| config.max_memory(&memory_limit(options, log)));
+        let conn = Connection::open_with_flags(path, config.map_err(failed)?).map_err(failed)?;
         conn.execute_batch("PRAGMA disable_checkpoint_on_shutdown")
             .map_err(failed)?;
         let found = schema::version(&conn).map_err(failed)?.filter(|found| *found > 0);
@@ -306,16 +322,18 @@ fn config(options: &StoreOptions, writable: bool) -> Result<Config, duckdb::Erro
         .access_mode(mode)?
         .enable_autoload_extension(false)?
         .threads(1)?
-        .max_memory(&memory_limit(options))?
+        .max_memory(&memory_limit(options, 0))?
         .with("temp_directory", "")?
         .with("allocator_flush_threshold", "1MB")?
         .with("allocator_bulk_deallocation_flush_threshold", "1MB")?
         .with("checkpoint_threshold", "1TB")
 }
 
-/// DuckDB's words for the limit; below 64 MB copying the store would not work.
-pub(super) fn memory_limit(options: &StoreOptions) -> String {
-    format!("{}B", options.memory_bytes.max(64 << 20))
+/// DuckDB's words for the limit while `bytes` are written at once, folded in, or read from a log; below 64 MB copying the store would
+/// not work.
+pub(super) fn memory_limit(options: &StoreOptions, bytes: u64) -> String {
+    let more = bytes.saturating_sub(LOG_BYTES).saturating_mul(ROOM);
+    format!("{}B", options.memory_bytes.max(64 << 20).saturating_add(more))
 }
 
 /// Thirty-two bytes of the system, for a key.
