@@ -14,12 +14,15 @@ pub(super) struct Room {
     pub matters: f64,
 }
 
+/// Settings, with what one of theirs is worth in the metric's unit.
+type Bounds = &'static [(&'static str, f64)];
+
 /// Metrics, the settings that bound them with what one of theirs is worth in the metric's unit, and the share that matters: of memory two
-/// hundredths, as for a percentage; of a table that the kernel keeps, two thousandths of its size; of processors a fourth, as of any load.
+/// hundredths, as for a percentage; of a table that the kernel keeps, two thousandths of its size; of a load no more than its unit says.
 ///
 /// The first limit that is reached counts, so the least does: where the kernel's count of open files is left without a bound, a file
 /// still takes a kilobyte of memory (kernel documentation, `file-max`).
-const ROOMS: [(&str, Unit, &[(&str, f64)], f64); 9] = [
+const ROOMS: [(&str, Unit, Bounds, f64); 9] = [
     ("mem.*", Unit::Bytes, &[("hw.memory.total", 1.0)], 0.02),
     ("swap.*", Unit::Bytes, &[("hw.memory.total", 1.0)], 0.02),
     ("load.*", Unit::Count, &[("hw.cpu.count", 1.0)], 0.0),
@@ -51,7 +54,7 @@ const ROOMS: [(&str, Unit, &[(&str, f64)], f64); 9] = [
     ),
 ];
 /// What bounds all that runs.
-const TASKS: &[(&str, f64)] = &[("sysctl.kernel.threads-max", 1.0), ("sysctl.kernel.pid_max", 1.0)];
+const TASKS: Bounds = &[("sysctl.kernel.threads-max", 1.0), ("sysctl.kernel.pid_max", 1.0)];
 
 /// The room of `metric`; `None` where no setting tells it.
 pub(super) fn of(shadows: &Shadows, metric: &Metric) -> Option<Room> {
