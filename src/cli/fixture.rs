@@ -410,7 +410,7 @@ fn snapshot() -> Snapshot {
                 "etc.passwords.hash",
                 Value::Secret(SecretHash::of(&[7; 32], b"hunter2")),
             ),
-            setting("etc.modules", Value::List(list)),
+            setting("etc.modules", Value::list(list)),
             SettingRow {
                 mark: Mark::Drift,
                 accepted: Some(Some(Value::Int(60))),

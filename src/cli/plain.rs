@@ -33,7 +33,7 @@ mod tests {
         assert_eq!(plain("v1.2.3"), json!("v1.2.3"));
         assert_eq!(plain("madvise"), json!("madvise"));
         assert_eq!(value(None), Json::Null);
-        let list = Value::List(BTreeMap::from([
+        let list = Value::list(BTreeMap::from([
             ("b".into(), Value::Int(2)),
             ("a".into(), Value::Bool(true)),
         ]));

@@ -22,8 +22,9 @@ pub enum Value {
     Enum(Arc<str>),
     /// Any other text.
     Text(Arc<str>),
-    /// Items by what identifies them; their order in the source is not kept.
-    List(BTreeMap<Arc<str>, Value>),
+    /// Items by what identifies them; their order in the source is not kept. Shared: a value is held by the source, the shadow, the baseline and
+    /// the screen's rows.
+    List(Arc<BTreeMap<Arc<str>, Value>>),
     /// A secret: only its keyed hash is ever held.
     Secret(SecretHash),
 }
@@ -47,6 +48,12 @@ impl fmt::Debug for SecretHash {
 }
 
 impl Value {
+    /// A list of `items` by what identifies them.
+    #[must_use]
+    pub fn list(items: BTreeMap<Arc<str>, Self>) -> Self {
+        Self::List(Arc::new(items))
+    }
+
     /// Types plain text as a source read it: true and false, integers, quantities with a unit, dotted versions, else text.
     ///
     /// A single word of letters becomes [`Value::Enum`]. Surrounding space is dropped, inner runs of blanks become one space.
@@ -146,7 +153,7 @@ impl Value {
             let only = these
                 .iter()
                 .filter(|(key, value)| those.get(*key).is_none_or(|other| value.differs(other)));
-            let shown = only.map(|(key, value)| Self::List([(key.clone(), value.clone())].into()).to_string());
+            let shown = only.map(|(key, value)| Self::list([(key.clone(), value.clone())].into()).to_string());
             shown.collect()
         };
         Some((only(from, to), only(to, from)))
@@ -248,7 +255,7 @@ mod tests {
                 };
                 (Arc::from(*key), value)
             });
-            Value::List(items.collect())
+            Value::list(items.collect())
         };
         let (from, to) = (
             list(&[("a", 1), ("b", 2), ("c", 1)]),

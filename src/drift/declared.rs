@@ -259,7 +259,7 @@ struct Member<'a> {
 fn last_changes<'a>(shadows: &'a Shadows, ids: &BTreeSet<&'a SeriesId>) -> BTreeMap<&'a SeriesId, &'a SettingChange> {
     let mut last = BTreeMap::new();
     for id in ids {
-        if let Some(change) = shadows.settings.get(id).and_then(|state| state.last_change.as_ref()) {
+        if let Some(change) = shadows.settings.get(id).and_then(|state| state.last_change.as_deref()) {
             last.insert(*id, change);
         }
     }

@@ -14,11 +14,11 @@ pub(super) struct Room {
     pub matters: f64,
 }
 
-/// Settings that bound a metric, and what one of theirs is worth in its unit.
+/// Settings, with what one of theirs is worth in the metric's unit.
 type Bounds = &'static [(&'static str, f64)];
 
 /// Metrics, the settings that bound them with what one of theirs is worth in the metric's unit, and the share that matters: of memory two
-/// hundredths, as for a percentage; of a table that the kernel keeps, two thousandths of its size; of processors a fourth, as of any load.
+/// hundredths, as for a percentage; of a table that the kernel keeps, two thousandths of its size; of a load no more than its unit says.
 ///
 /// The first limit that is reached counts, so the least does: where the kernel's count of open files is left without a bound, a file
 /// still takes a kilobyte of memory (kernel documentation, `file-max`).

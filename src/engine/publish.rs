@@ -138,7 +138,7 @@ impl Publisher {
                 undoing: setting.undoing.as_deref().cloned().map(Arc::new),
                 outlook: None,
                 bits: setting.bits as f32,
-                last_change: setting.last_change.clone().map(Arc::new),
+                last_change: setting.last_change.clone(),
                 since: setting.since,
             })
             .collect();

@@ -139,7 +139,7 @@ impl Sheet {
             };
             insert(&mut list, visible(&scrub(item)).into_owned(), value);
         }
-        self.put(name, Value::List(list));
+        self.put(name, Value::list(list));
     }
 
     /// Puts down items that are no secrets, as one list under `name`.
@@ -148,7 +148,7 @@ impl Sheet {
         for (item, value) in items {
             insert(&mut list, visible(&item).into_owned(), value);
         }
-        self.put(name, Value::List(list));
+        self.put(name, Value::list(list));
     }
 
     /// How many settings there are.

@@ -243,7 +243,7 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
 fn undone(shadows: &Shadows, id: &SeriesId, now: Timestamp) -> f64 {
     let gone = || shadows.settings.changes().iter().rev().find(|change| change.id == *id);
     let state = shadows.settings.get(id);
-    let change: Option<&SettingChange> = state.and_then(|state| state.last_change.as_ref()).or_else(gone);
+    let change: Option<&SettingChange> = state.and_then(|state| state.last_change.as_deref()).or_else(gone);
     let undone = change.map_or(0.1, |change| shadows.settings.undone(change, now, SETTLED));
     if undone.is_finite() {
         undone.clamp(0.0, 1.0)

@@ -380,7 +380,7 @@ fn a_way_back_says_what_it_does_what_happened_and_how_it_is_undone() {
         "mv -- /var/backups/foreshadow/cron.d/backup.* /etc/cron.d/backup"
     );
 
-    let list = |text: &str| Value::List([(Arc::from(text), Value::Bool(true))].into());
+    let list = |text: &str| Value::list([(Arc::from(text), Value::Bool(true))].into());
     let world = self::world(&[("net.hosts.db", list("10.0.0.5"), list("10.9.8.7"))]);
     let drift = finding(Comparison::DeclaredActual, Mark::Drift, &["net.hosts.db"], 14.0);
     let proposals = ask(&[drift], &world);

@@ -121,7 +121,7 @@ impl Fresh {
         rows(conn, "series", &self.series, |to, key| {
             let known = &keys.known[*key as usize];
             let resource = keys.resources[&known.id.resource];
-            let (unit, meta) = described(known.meta.as_ref())?;
+            let (unit, meta) = described(known.meta.as_deref())?;
             to.append_row((key, resource, &*known.id.name, unit, meta))
         })
     }
@@ -158,7 +158,7 @@ fn metrics(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, metas: &[Metri
     for meta in metas {
         let key = fresh.series(keys, &meta.id);
         let known = &mut keys.known[key as usize];
-        if known.meta.as_ref() == Some(meta) {
+        if known.meta.as_deref() == Some(meta) {
             continue;
         }
         if !fresh.series.contains(&key) {
@@ -166,7 +166,7 @@ fn metrics(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, metas: &[Metri
             let update = "UPDATE series SET unit = ?, meta = ? WHERE key = ?";
             conn.prepare_cached(update)?.execute((unit, packed, key))?;
         }
-        known.meta = Some(meta.clone());
+        known.meta = Some(Box::new(meta.clone()));
     }
     Ok(())
 }

@@ -25,7 +25,8 @@ pub(super) struct Keys {
 #[derive(Debug)]
 pub(super) struct Known {
     pub id: SeriesId,
-    pub meta: Option<MetricMeta>,
+    /// What it is, where it is a metric: most series are settings.
+    pub meta: Option<Box<MetricMeta>>,
     /// Time of the newest value met since the database was opened.
     pub newest: i64,
 }
@@ -105,7 +106,7 @@ impl Keys {
         self.series.insert(id.clone(), key);
         self.known.push(Known {
             id,
-            meta,
+            meta: meta.map(Box::new),
             newest: i64::MIN,
         });
         key

@@ -230,7 +230,7 @@ impl Db {
         let rows = statement.query_map([], |row| {
             let series: i32 = row.get(0)?;
             let known = &self.keys.known[series as usize];
-            let meta = known.meta.clone().unwrap_or_else(|| undescribed(&known.id));
+            let meta = known.meta.as_deref().cloned().unwrap_or_else(|| undescribed(&known.id));
             let bucket = Bucket {
                 at: Timestamp(row.get(1)?),
                 count: row.get(2)?,

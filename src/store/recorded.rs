@@ -71,7 +71,7 @@ impl Store {
             while let Some(row) = rows.next()? {
                 let known = &db.keys.known[row.get::<_, usize>(0)?];
                 met.entry(known.id.clone())
-                    .or_insert_with(|| known.meta.clone().unwrap_or_else(|| undescribed(&known.id)));
+                    .or_insert_with(|| known.meta.as_deref().cloned().unwrap_or_else(|| undescribed(&known.id)));
                 batch.observations.push(Observation {
                     id: known.id.clone(),
                     point: Point {

@@ -210,9 +210,9 @@ fn value(tree: Tree) -> Value {
         Tree::Secret(hash) => Value::Secret(hash),
         Tree::List(items) => {
             let items = items.iter().filter_map(Tree::scalar);
-            Value::List(items.map(|item| (item.into(), Value::Bool(true))).collect())
+            Value::list(items.map(|item| (item.into(), Value::Bool(true))).collect())
         }
-        Tree::Map(fields) => Value::List(fields.into_keys().map(|key| (key.into(), Value::Bool(true))).collect()),
+        Tree::Map(fields) => Value::list(fields.into_keys().map(|key| (key.into(), Value::Bool(true))).collect()),
         scalar => Value::infer(&scalar.scalar().unwrap_or_default()),
     }
 }

@@ -12,7 +12,7 @@ use std::{
     sync::Arc,
 };
 
-use self::read::{LINES, Settings, settings};
+use self::read::{Access, LINES, Settings, settings};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
@@ -96,6 +96,7 @@ pub(super) struct Etc {
     key: [u8; 32],
     /// Bytes of files of unknown formats of which lines may be told; 0 tells only a hash.
     lines: u64,
+    access: Access,
     every: Span,
     scope: Scope,
     known: BTreeMap<String, Known>,
@@ -134,6 +135,7 @@ impl Etc {
             nudge: Nudge::new(),
             key: host.secret_key,
             lines: 0,
+            access: Access::default(),
             every: host.settings_interval,
             scope: Scope::new(host, name),
             known: BTreeMap::new(),
@@ -258,7 +260,7 @@ impl Source for Etc {
                     changed.push((name.clone(), old));
                     Known {
                         mark,
-                        settings: settings(&name, &path, &meta, &self.key, elsewhere, keep),
+                        settings: settings(&name, &path, &meta, &self.key, elsewhere, keep, &mut self.access),
                     }
                 }
             };

@@ -27,6 +27,21 @@ pub(super) const LINES: &str = ":lines";
 /// What stands behind the file's path in a setting's name, and the value.
 pub(super) type Settings = Vec<(String, Value)>;
 
+/// Mode and owner as values, each pair once: nearly all files have one of a few.
+#[derive(Default)]
+pub(super) struct Access(BTreeMap<(u32, u32, u32), Value>);
+
+impl Access {
+    fn of(&mut self, meta: &Metadata) -> Value {
+        let (mode, user, group) = (meta.mode() & 0o7777, meta.uid(), meta.gid());
+        let told = self.0.entry((mode, user, group)).or_insert_with(|| {
+            let access = [("mode", format!("{mode:04o}")), ("owner", format!("{user}:{group}"))];
+            Value::list(access.map(|(what, text)| (what.into(), Value::text(&text))).into())
+        });
+        told.clone()
+    }
+}
+
 /// The settings of the file or link `path`, called `name`, of which `elsewhere` says that its content is told by another source, and
 /// `lines` whether its lines are told when it is of no known format.
 pub(super) fn settings(
@@ -36,17 +51,13 @@ pub(super) fn settings(
     key: &[u8; 32],
     elsewhere: bool,
     lines: bool,
+    access: &mut Access,
 ) -> Settings {
     if meta.is_symlink() {
         let target = std::fs::read_link(path).unwrap_or_default();
         return vec![(String::new(), Value::text(&format!("-> {}", target.to_string_lossy())))];
     }
-    let access = [
-        ("mode", format!("{:04o}", meta.mode() & 0o7777)),
-        ("owner", format!("{}:{}", meta.uid(), meta.gid())),
-    ];
-    let access = access.map(|(what, text)| (what.into(), Value::text(&text)));
-    let mut settings = vec![(String::new(), Value::List(access.into()))];
+    let mut settings = vec![(String::new(), access.of(meta))];
     if elsewhere {
         return settings;
     }
@@ -94,7 +105,7 @@ fn lines_of(bytes: &[u8], key: &[u8; 32]) -> Option<Value> {
         };
         (line, value)
     };
-    Some(Value::List(list.into_iter().map(item).collect()))
+    Some(Value::list(list.into_iter().map(item).collect()))
 }
 
 /// The named settings in a former content of the file called `name`; what is only hashed as a whole is left out.
@@ -186,7 +197,7 @@ fn put_pairs(pairs: &[(String, String)], key: &[u8; 32], into: &mut Settings) {
     for (name, mut values) in by_name {
         let value = match values.len() {
             1 => values.remove(0),
-            _ => Value::List(values.iter().map(item).collect()),
+            _ => Value::list(values.iter().map(item).collect()),
         };
         into.push((format!(":{name}"), value));
     }

@@ -411,7 +411,7 @@ fn typed(tree: &Tree) -> Option<Value> {
         Tree::Secret(hash) => Value::Secret(hash.clone()),
         Tree::List(items) => {
             let items = items.iter().filter_map(Tree::scalar);
-            Value::List(items.map(|item| (item.into(), Value::Bool(true))).collect())
+            Value::list(items.map(|item| (item.into(), Value::Bool(true))).collect())
         }
     })
 }

@@ -185,7 +185,7 @@ impl Redaction {
             }
             Value::List(items) => {
                 let one = |(key, value): (&Arc<str>, &Value)| (Arc::from(&*self.hash(key)), self.value(name, value));
-                Value::List(items.iter().map(one).collect())
+                Value::list(items.iter().map(one).collect())
             }
             other => other.clone(),
         }

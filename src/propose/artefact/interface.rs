@@ -1,6 +1,6 @@
 //! Network interfaces and their addresses.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Line, Wanted, plain, quote, secret,
@@ -61,7 +61,7 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
 
 /// The addresses that are too many, and those that are missing.
 fn addresses(device: &str, wanted: &Wanted<'_>) -> Vec<Line> {
-    let empty = BTreeMap::new();
+    let empty = Arc::new(BTreeMap::new());
     let list = |value: Option<&'_ Value>| match value {
         Some(Value::List(items)) => items.clone(),
         _ => empty.clone(),

@@ -8,7 +8,7 @@ use crate::domain::{ResourceId, SecretHash};
 /// The text for settings as `(name, was, wanted)`; lists as `a b c=1`, prefixed with `[]`.
 fn text(settings: &[(&str, Option<&str>, Option<&str>)]) -> Option<String> {
     let value = |text: &str| match text.strip_prefix("[]") {
-        Some(items) => Value::List(
+        Some(items) => Value::list(
             items
                 .split_whitespace()
                 .map(|item| match item.split_once('=') {
@@ -430,7 +430,7 @@ proptest! {
     #[test]
     fn no_value_makes_a_second_command(value in ".{0,60}", name in "(sysctl.a|pkg.a|unit.a:state|mount./a:options|mount./a:device|etc.a:b|etc.a:line|etc.a|limits.session.a:b:c|net.eth0.mtu|net.eth0.addresses|net.route.a@b|net.hosts.a|hw.timezone|hw.swap.a)", list in any::<bool>()) {
         let value = if list {
-            Value::List([(std::sync::Arc::from(value.as_str()), Value::text(&value))].into())
+            Value::list([(std::sync::Arc::from(value.as_str()), Value::text(&value))].into())
         } else {
             Value::text(&value)
         };

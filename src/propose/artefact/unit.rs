@@ -45,7 +45,7 @@ fn added(files: &Wanted<'_>) -> Option<Line> {
     let Some(Value::List(now)) = files.was else { return None };
     let empty = BTreeMap::new();
     let before = match files.value {
-        Some(Value::List(before)) => before,
+        Some(Value::List(before)) => &**before,
         None => &empty,
         Some(_) => return None,
     };

@@ -34,7 +34,7 @@ pub struct SettingState {
     /// When it was last confirmed.
     pub confirmed: Timestamp,
     /// Its last change, if one was seen.
-    pub last_change: Option<SettingChange>,
+    pub last_change: Option<Arc<SettingChange>>,
     /// Surprise of the last change, bits.
     pub bits: f64,
     /// Whether the last change will be undone, as said when it was seen.
@@ -149,8 +149,8 @@ impl SettingShadow {
                 match self.all.get_mut(&id) {
                     Some(state) if !state.value.differs(value) => {
                         state.confirmed = snapshot.at;
-                        // As it is spelled now.
-                        if value.switch().is_some() {
+                        // As it is spelled now; a list is then the one that its source holds.
+                        if value.switch().is_some() || matches!(value, Value::List(_)) {
                             state.value = value.clone();
                         }
                     }
@@ -272,7 +272,7 @@ impl SettingShadow {
             && state.last_change.as_ref().is_none_or(|last| last.at < change.at)
             && same(Some(&state.value), change.to.as_ref())
         {
-            state.last_change = Some(change.clone());
+            state.last_change = Some(Arc::new(change.clone()));
         }
         self.generation += 1;
         (self.past_waits, self.unlearnt) = (true, 2);
@@ -292,7 +292,7 @@ impl SettingShadow {
                 if let Some(state) = self.all.get_mut(&change.id) {
                     state.value = value.clone();
                     state.confirmed = change.at;
-                    state.last_change = Some(change.clone());
+                    state.last_change = Some(Arc::new(change.clone()));
                     state.bits = bits;
                     state.undoing = undoing;
                 }
