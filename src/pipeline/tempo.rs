@@ -32,6 +32,9 @@ const RAREST_BEYOND: i8 = 4;
 const APART: f64 = 0.75;
 /// The share of the budget below which settings must lie, read as asked, before they are again.
 const BACK: f64 = 0.9;
+/// The share of the budget that reading all settings as asked must take for them to be read as rarely as all else beyond it: where
+/// something else uses it up (many findings at once), that would only delay what they tell.
+const WORTH: f64 = 0.5;
 const CALM: u8 = 10;
 
 /// What the engine measured of one source.
@@ -47,6 +50,14 @@ pub struct Measured {
     pub changed: Option<Timestamp>,
     /// Whether it tells of settings and of no metrics.
     pub settings: bool,
+}
+
+impl Measured {
+    /// Percent of one core that reading it as asked takes; `None` of what cannot be told.
+    fn share(&self) -> Option<f64> {
+        let share = 100.0 * self.cost.max(0.0) / self.every.secs_f64().max(1e-3);
+        share.is_finite().then_some(share)
+    }
 }
 
 /// How often one source is read.
@@ -132,13 +143,15 @@ impl Tempo {
         }
         let beyond = self.price > 1.0;
         let asked = used + self.spared(sources);
+        let settings = sources.iter().filter(|source| source.settings);
+        let dear = settings.filter_map(Measured::share).sum::<f64>() > budget * WORTH;
         let mut other = false;
         for source in sources {
             let (attention, what) = attention
                 .get(&source.name)
                 .copied()
                 .unwrap_or_else(|| settled(source, now));
-            let share = 100.0 * source.cost.max(0.0) / source.every.secs_f64().max(1e-3) / (budget * FAIR);
+            let share = source.share().unwrap_or(f64::NAN) / (budget * FAIR);
             let oftenest = if attention > 2.0 && source.every >= LEAST {
                 OFTENEST
             } else {
@@ -150,8 +163,13 @@ impl Tempo {
             let (attention, rarest) = if source.settings && !pays {
                 (attention.max(1.0), 0.0)
             } else {
+                let most = if source.settings && !dear {
+                    RAREST
+                } else {
+                    RAREST_BEYOND
+                };
                 let rarest = f64::from(RAREST) + 0.5 * self.price.log2();
-                (attention, rarest.min(RAREST_BEYOND.into()))
+                (attention, rarest.min(most.into()))
             };
             let best = 0.5 * (share * self.price / attention).log2();
             let best = if best.is_finite() { best } else { f64::from(oftenest) };
@@ -197,10 +215,9 @@ impl Tempo {
         let settings = sources.iter().filter(|source| source.settings);
         let spared = settings.filter_map(|source| {
             let doublings = self.paces.get(&source.name)?.doublings.max(0);
-            let asked = 100.0 * source.cost.max(0.0) / source.every.secs_f64().max(1e-3);
-            Some(asked * (1.0 - f64::from(-doublings).exp2()))
+            Some(source.share()? * (1.0 - f64::from(-doublings).exp2()))
         });
-        spared.filter(|share| share.is_finite()).sum()
+        spared.sum()
     }
 }
 
@@ -387,6 +404,16 @@ mod tests {
             why.contains("min instead of 60 s: the budget of 1 % is used up"),
             "{why}"
         );
+        // What uses it up is not they: no change waits for a quarter of an hour.
+        for _ in 0..60 {
+            tempo.decide(&dear, &seen(&[]), 3.0, 1.0, now);
+        }
+        assert_eq!(["sysctl", "unit"].map(|name| doublings(&tempo, name)), [0, RAREST]);
+        let heavy = [settings("sysctl", 8.0), settings("unit", 900.0)];
+        for _ in 0..60 {
+            tempo.decide(&heavy, &seen(&[]), 3.0, 1.0, now);
+        }
+        assert_eq!(doublings(&tempo, "unit"), RAREST_BEYOND);
         // As soon as it would be kept again, they are read as asked, however long the price takes to fall.
         for _ in 0..3 {
             let used = 0.6 + taken(&tempo, &dear);
