@@ -152,7 +152,7 @@ impl FromStr for Timestamp {
     }
 }
 
-/// The two largest units that matter: `45 s`, `3 min`, `3h10`, `2d04`.
+/// The two largest units that matter: `45 s`, `3 min`, `3h10`, `2d04`, `30 d`.
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let secs = self.0.unsigned_abs() / 1_000_000;
@@ -162,7 +162,8 @@ impl fmt::Display for Span {
             0..=99 => write!(f, "{sign}{secs} s"),
             100..=5_999 => write!(f, "{sign}{} min", secs / 60),
             6_000..=172_799 => write!(f, "{sign}{}h{:02}", secs / 3_600, secs % 3_600 / 60),
-            _ => write!(f, "{sign}{}d{:02}", secs / 86_400, secs % 86_400 / 3_600),
+            172_800..=863_999 => write!(f, "{sign}{}d{:02}", secs / 86_400, secs % 86_400 / 3_600),
+            _ => write!(f, "{sign}{} d", secs / 86_400),
         }
     }
 }
@@ -229,6 +230,7 @@ mod tests {
         assert!("soon".parse::<Span>().is_err());
         assert_eq!(Span::from_mins(190).to_string(), "3h10");
         assert_eq!(Span::from_hours(52).to_string(), "2d04");
+        assert_eq!(Span::from_days(8_449).to_string(), "8449 d");
         assert_eq!(Span(-1_500).to_string(), "-1 ms");
     }
 
