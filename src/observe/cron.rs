@@ -11,7 +11,7 @@ use super::{
     Host, ObserveError, Source,
     file::{Mark, mark, plain_file},
     scope::{Scope, Sheet},
-    secret::scrub,
+    secret::safe_name,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -34,6 +34,7 @@ const MOST_BYTES: u64 = 256 << 10;
 pub(super) struct Cron {
     root: PathBuf,
     every: Span,
+    key: [u8; 32],
     scope: Scope,
     marks: Vec<(PathBuf, Mark)>,
 }
@@ -46,6 +47,7 @@ impl Cron {
         Self {
             root: host.root.clone(),
             every: host.settings_interval,
+            key: host.secret_key,
             scope: Scope::new(host, "cron"),
             marks: Vec::new(),
         }
@@ -86,7 +88,7 @@ impl Cron {
 }
 
 /// The commands of a table, each with when and as whom it runs.
-fn jobs(text: &str, anacron: bool, with_user: bool) -> BTreeMap<String, Vec<String>> {
+fn jobs(text: &str, anacron: bool, with_user: bool, key: &[u8; 32]) -> BTreeMap<String, Vec<String>> {
     let mut jobs: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for line in text
         .lines()
@@ -110,7 +112,9 @@ fn jobs(text: &str, anacron: bool, with_user: bool) -> BTreeMap<String, Vec<Stri
             rest = after.trim_start();
         }
         if !rest.is_empty() {
-            jobs.entry(scrub(rest).into_owned()).or_default().push(taken.join(" "));
+            jobs.entry(safe_name(rest, key).into_owned())
+                .or_default()
+                .push(taken.join(" "));
         }
     }
     jobs
@@ -122,10 +126,10 @@ fn is_name(text: &str) -> bool {
         && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn put(sheet: &mut Sheet, name: &str, path: &Path, with_user: bool) {
+fn put(sheet: &mut Sheet, name: &str, path: &Path, with_user: bool, key: &[u8; 32]) {
     let bytes = plain_file(path, MOST_BYTES).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);
-    for (command, times) in jobs(&text, name.ends_with("anacrontab"), with_user) {
+    for (command, times) in jobs(&text, name.ends_with("anacrontab"), with_user, key) {
         let command: String = command.chars().take(200).collect();
         sheet.put(&format!("{name}:{command}"), Value::text(&times.join(", ")));
     }
@@ -161,7 +165,7 @@ impl Source for Cron {
         }
         let mut sheet = self.scope.sheet();
         for (name, path, with_user) in &tables {
-            put(&mut sheet, name, path, *with_user);
+            put(&mut sheet, name, path, *with_user, &self.key);
         }
         for (folder, files) in &programs {
             if !files.is_empty() {
@@ -180,7 +184,10 @@ impl Source for Cron {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::observe::fixture::{Tree, setting};
+    use crate::{
+        domain::SecretHash,
+        observe::fixture::{Tree, setting},
+    };
 
     #[test]
     fn jobs_of_the_system_and_of_users() {
@@ -204,10 +211,15 @@ mod tests {
             shown("/etc/crontab:cd / && run-parts --report /etc/cron.hourly").as_deref(),
             Some("17 * * * * root")
         );
+        let hidden = format!(
+            "x=1 curl --token={:?}",
+            SecretHash::of(&tree.host().secret_key, b"hunter2")
+        );
         assert_eq!(
-            shown("/etc/crontab:x=1 curl --token=***").as_deref(),
+            shown(&format!("/etc/crontab:{hidden}")).as_deref(),
             Some("*/5 * * * * www")
         );
+        assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2"));
         assert_eq!(
             shown("/etc/cron.d/e2scrub:/sbin/e2scrub").as_deref(),
             Some("30 3 * * 0 root")

@@ -1,13 +1,16 @@
 //! What one file says: its names and values, or a hash of its content, and who may change it.
 
-use std::{collections::BTreeMap, fs::Metadata, io::Read as _, os::unix::fs::MetadataExt as _, path::Path, sync::Arc};
+use std::{
+    borrow::Cow, collections::BTreeMap, fs::Metadata, io::Read as _, os::unix::fs::MetadataExt as _, path::Path,
+    sync::Arc,
+};
 
 use super::format;
 use crate::{
     domain::{Quantity, SecretHash, Unit, Value, text::visible},
     observe::{
         file::{open, plain_file},
-        secret::{holds_secret, mask, redact},
+        secret::{holds_secret, is_secret_line, mask, redact, safe_name, secrets},
     },
 };
 
@@ -19,6 +22,8 @@ const MOST_HASHED: u64 = 32 << 20;
 /// Most bytes, and lines, of a file whose lines are told.
 const MOST_TOLD: u64 = 64 << 10;
 const MOST_LINES: usize = 2_000;
+/// Most words of a list that are taken for one command.
+const MOST_WORDS: usize = 50;
 /// How the first line of a private key ends.
 const KEY: &str = "PRIVATE KEY-----";
 /// The lines of a file of no known format.
@@ -95,7 +100,14 @@ fn lines_of(bytes: &[u8], key: &[u8; 32]) -> Option<Value> {
         if bytes.len() as u64 > MOST_TOLD || number >= MOST_LINES {
             return None;
         }
-        *list.entry(visible(&mask(line, key, false)).into()).or_default() += 1;
+        // Of a directive with a secret its name is left, and the hash of all behind it.
+        let line = match line.trim_start().split_once(char::is_whitespace) {
+            Some((name, rest)) if is_secret_line(line) => {
+                format!("{name} {:?}", SecretHash::of(key, rest.trim().as_bytes())).into()
+            }
+            _ => mask(line, key, false),
+        };
+        *list.entry(visible(&line).into()).or_default() += 1;
     }
     let item = |(line, times)| {
         let value = if times == 1 {
@@ -177,19 +189,38 @@ fn put_content(name: &str, bytes: &[u8], anyone_reads: bool, key: &[u8; 32], int
     }
     match text.map(str::trim) {
         Some(line) if !is_public(name, line) && !line.is_empty() && line.len() <= 200 && !line.contains('\n') => {
-            into.push((":line".to_owned(), redact(name, line, key)));
+            let value = if is_secret_line(line) {
+                Value::Secret(SecretHash::of(key, line.as_bytes()))
+            } else {
+                redact(name, line, key)
+            };
+            into.push((":line".to_owned(), value));
         }
-        Some(text) if !is_public(name, text) && holds_secret(text) => into.push(secret()),
+        Some(text) if !is_public(name, text) && (holds_secret(text) || text.lines().any(is_secret_line)) => {
+            into.push(secret());
+        }
         _ => into.push((":content".to_owned(), hash(blake3::hash(bytes)))),
     }
 }
 
 /// A name that comes once has one value; one that comes several times has a list of them, by what they say.
 fn put_pairs(pairs: &[(String, String)], key: &[u8; 32], into: &mut Settings) {
-    let mut by_name: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    let mut by_name: BTreeMap<Cow<str>, Vec<Value>> = BTreeMap::new();
+    // The words of a command may be a list of their own (`command: [redis-server, --requirepass, …]`).
+    let mut words: Vec<&str> = Vec::new();
+    let mut before = "";
     for (name, value) in pairs {
-        let values = by_name.entry(name).or_default();
-        let value = redact(name, value, key);
+        if name != before || words.len() >= MOST_WORDS {
+            words.clear();
+            before = name;
+        }
+        words.push(value);
+        let values = by_name.entry(safe_name(name, key)).or_default();
+        let value = if ends_in_secret(&words) {
+            Value::Secret(SecretHash::of(key, value.as_bytes()))
+        } else {
+            redact(name, value, key)
+        };
         if !values.contains(&value) {
             values.push(value);
         }
@@ -200,6 +231,17 @@ fn put_pairs(pairs: &[(String, String)], key: &[u8; 32], into: &mut Settings) {
             _ => Value::list(values.iter().map(item).collect()),
         };
         into.push((format!(":{name}"), value));
+    }
+}
+
+/// Whether the last of the words of a command is a secret because of those before it.
+fn ends_in_secret(words: &[&str]) -> bool {
+    let [before @ .., last] = words else { return false };
+    let option = before.last().is_some_and(|word| word.starts_with('-')) || last.starts_with('-');
+    option && last.len() <= 200 && {
+        let line = words.join(" ");
+        let start = line.len() - last.len();
+        secrets(&line).any(|range| range.end > start)
     }
 }
 

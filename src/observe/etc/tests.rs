@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-const SECRETS: [&str; 8] = [
+const SECRETS: [&str; 16] = [
     "hunter2",
     "s3cr3t",
     "MIIEvQ",
@@ -18,6 +18,14 @@ const SECRETS: [&str; 8] = [
     "wgkey",
     "onlyroot",
     "plainline",
+    "rqpw",
+    "aclpw",
+    "hapw",
+    "ulpw",
+    "snmppw",
+    "pgpw",
+    "argpw",
+    "mappw",
 ];
 
 fn tree() -> Tree {
@@ -38,6 +46,28 @@ fn tree() -> Tree {
     tree.write("etc/shadow", "root:$6$salt$hash:1:0:::::\n");
     tree.write("etc/app/api-token", "tok-1\n");
     tree.write("etc/wireguard/wg0.conf", "[Interface]\nPrivateKey = wgkey\n");
+    tree.write(
+        "etc/redis/redis.conf",
+        "port 6379\nrequirepass rqpw\nmasterauth rqpw\nmasteruser replica\nuser bob on >aclpw ~* +@all\n",
+    );
+    tree.write(
+        "etc/haproxy/haproxy.cfg",
+        "listen s\n  bind :80\n  stats auth admin:hapw\n  stats uri /s\nuserlist l\n  user joe insecure-password ulpw\n",
+    );
+    tree.write(
+        "etc/snmp/snmpd.conf",
+        "rocommunity snmppw 10.0.0.0/8\nrwcommunity6 snmppw\ncom2sec a default snmppw\ncreateUser a MD5 snmppw DES snmppw\n\
+         trapsink h snmppw\nsysLocation here\n",
+    );
+    tree.write(
+        "etc/postgresql/15/main/postgresql.conf",
+        "port = 5432\nssl_passphrase_command = 'echo pgpw'\nrestore_command = 'curl -u a:pgpw x'\n",
+    );
+    tree.write(
+        "etc/compose.yaml",
+        "command: [redis-server, --requirepass, argpw, --port, 7000]\n",
+    );
+    tree.write("etc/nginx/a.conf", "map $http_x_api_key $who { mappw 1; }\n");
     tree.write("etc/script.sh", "#!/bin/sh\ncurl --token plainline x\necho\n");
     tree.write("etc/root-only", "line one\nonlyroot\n");
     fs::set_permissions(tree.path("etc/root-only"), fs::Permissions::from_mode(0o600)).unwrap();
@@ -64,6 +94,10 @@ fn files_become_settings_and_no_secret_is_seen() {
     assert_eq!(shown("etc.ssh/sshd_config:PasswordAuthentication"), "yes");
     assert_eq!(shown("etc.mysql/my.cnf:client.port"), "3306");
     assert_eq!(shown("etc.app.env:DEBUG"), "1");
+    assert_eq!(shown("etc.redis/redis.conf:masteruser"), "replica");
+    assert!(shown("etc.haproxy/haproxy.cfg:listen s.stats").contains("uri /s"));
+    assert_eq!(shown("etc.snmp/snmpd.conf:sysLocation"), "here");
+    assert!(shown("etc.compose.yaml:command").contains("--port"));
     assert_eq!(shown("etc.hostname:line"), "web-1");
     assert_eq!(shown("etc.editor"), "-> /usr/bin/vim");
     assert!(shown("etc.root-only").starts_with("mode=0600 owner="));
@@ -81,6 +115,14 @@ fn files_become_settings_and_no_secret_is_seen() {
         "wireguard/wg0.conf:content",
         "root-only:content",
         "script.sh:content",
+        "redis/redis.conf:requirepass",
+        "redis/redis.conf:masterauth",
+        "redis/redis.conf:user",
+        "haproxy/haproxy.cfg:userlist l.user joe",
+        "snmp/snmpd.conf:rocommunity",
+        "snmp/snmpd.conf:trapsink",
+        "postgresql/15/main/postgresql.conf:ssl_passphrase_command",
+        "postgresql/15/main/postgresql.conf:restore_command",
     ] {
         assert!(shown(&format!("etc.{name}")).starts_with("secret#"), "{name}");
     }

@@ -2,7 +2,10 @@
 
 use std::ops::Range;
 
-use super::name::{harmless, names_secret, words};
+use super::{
+    command::in_commands,
+    name::{harmless, names_secret, words},
+};
 
 /// Beginnings that only tokens of well-known issuers have.
 const TOKEN_STARTS: [&str; 16] = [
@@ -29,11 +32,13 @@ const CRYPT_STARTS: [&str; 10] = [
 ];
 
 /// Where secrets stand in `text`, whatever it belongs to. Ranges may overlap and come in no order.
-pub(super) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     private_keys(text)
         .chain(urls(text))
         .chain(assignments(text))
         .chain(tokens(text))
+        .chain(in_commands(text))
+        .chain(after_words(text))
 }
 
 /// PEM private keys: from the opening line to the end of the text.
@@ -56,6 +61,62 @@ fn urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
+/// The password behind words that say so: `IDENTIFIED BY 'x'`, `PASSWORD 'x'` (SQL), `AUTH\ x` and `redis-cli … "AUTH x"` (Redis), and
+/// what stands in a header that authorizes, whatever its scheme.
+fn after_words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    const MARKS: [&str; 7] = [
+        "by '",
+        "password '",
+        "by \"",
+        "password \"",
+        "auth\\ ",
+        "auth ",
+        "authorization",
+    ];
+    let lower = text.to_ascii_lowercase();
+    let redis = lower.contains("-cli");
+    let mut found = Vec::new();
+    for mark in MARKS {
+        for (at, _) in lower.match_indices(mark) {
+            let start = at + mark.len();
+            let (value, end) = match mark {
+                "by '" | "by \"" if !lower[..at].trim_end().ends_with("identified") => continue,
+                "auth " if !redis || !text[at..].starts_with("AUTH") => continue,
+                "auth\\ " | "auth " => (
+                    start,
+                    text[start..].find(|c: char| c.is_whitespace() || "\\'\"".contains(c)),
+                ),
+                "authorization" => {
+                    let rest = text[start..].trim_start_matches(['"', '\'']);
+                    let Some(rest) = rest.strip_prefix([':', '=', ' ']) else {
+                        continue;
+                    };
+                    let rest = rest.trim_start_matches([' ', '"', '\'']);
+                    let from = text.len() - rest.len();
+                    let end = rest.find(['"', '\'', '\n']).unwrap_or(rest.len());
+                    // A scheme and what it takes; a single word is what the reader may as well do without.
+                    let Some((scheme, secret)) = rest[..end].split_once(' ') else {
+                        continue;
+                    };
+                    let known = ["bearer", "basic", "digest", "token", "apikey", "negotiate"];
+                    if !known.contains(&scheme.to_ascii_lowercase().as_str()) {
+                        continue;
+                    }
+                    let begin = from + scheme.len() + 1;
+                    (begin, secret.find(char::is_whitespace))
+                }
+                _ => (start, text[start..].find(['\'', '"'])),
+            };
+            let end = end.map_or(text.len(), |len| value + len);
+            let secret = text[value..end].trim_matches(['"', '\'']);
+            if !secret.is_empty() && !secret.starts_with('$') {
+                found.push(value..value + text[value..end].trim_end_matches(['"', '\'']).len());
+            }
+        }
+    }
+    found.into_iter()
+}
+
 /// The value in `password=x`, `"token": "x"`, `--api-key x`, `Authorization: Bearer x`.
 fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let name_char = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -73,9 +134,13 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
                 continue;
             }
             let rest = &text[end..];
-            let value = rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '='));
+            let value =
+                rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '=' | '!'));
             let between = &rest[..rest.len() - value.len()];
-            let option = name.starts_with("--") && between.starts_with(' ') && !value.starts_with('-');
+            // `-token x`, as Go's programs have it.
+            let option = (name.starts_with("--") || name.starts_with('-') && name.len() > 5)
+                && between.starts_with(' ')
+                && !value.starts_with('-');
             if !(between.contains(['=', ':']) || option || scheme && between.starts_with(' ')) {
                 continue;
             }

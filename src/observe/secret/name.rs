@@ -3,7 +3,7 @@
 use crate::domain::Value;
 
 /// Last words of names whose value is a secret, whatever it looks like.
-const SECRET_WORDS: [&str; 17] = [
+const SECRET_WORDS: [&str; 19] = [
     "password",
     "passwd",
     "passphrase",
@@ -21,9 +21,24 @@ const SECRET_WORDS: [&str; 17] = [
     "community",
     "cookie",
     "passcode",
+    "masterauth",
+    "bearer",
 ];
+/// Ends of words that run several together: `requirepass`, `bindpw`, `rocommunity`.
+const SECRET_ENDS: [&str; 8] = [
+    "password",
+    "passwd",
+    "passphrase",
+    "secret",
+    "apikey",
+    "community",
+    "pass",
+    "pw",
+];
+/// Words that only end like one.
+const NO_SECRETS: [&str; 6] = ["bypass", "compass", "encompass", "surpass", "trespass", "overpass"];
 /// Words that make a following `key` secret; other keys (`SwitchKey`, `keymap`) are judged by their value.
-const SECRET_KEYS: [&str; 13] = [
+const SECRET_KEYS: [&str; 16] = [
     "api",
     "private",
     "secret",
@@ -37,6 +52,9 @@ const SECRET_KEYS: [&str; 13] = [
     "master",
     "account",
     "storage",
+    "authentication",
+    "digest",
+    "localized",
 ];
 /// Values that say how something is done and are no secret themselves.
 const HARMLESS: [&str; 32] = [
@@ -79,7 +97,7 @@ pub(super) fn secret_by_name(name: &str, text: &str) -> bool {
     let Some(certain) = names_secret(&words) else {
         return false;
     };
-    if harmless(text) {
+    if harmless(text) || passes_on(&words, text) {
         return false;
     }
     // `password = 1234` is a secret, `password_max_days 90` is not.
@@ -88,6 +106,23 @@ pub(super) fn secret_by_name(name: &str, text: &str) -> bool {
             Value::infer(text),
             Value::Int(_) | Value::Quantity(_) | Value::Version(_)
         )
+}
+
+/// Whether a name only sounds so: `proxy_pass` of web servers says where requests go, `password` of PAM what is asked, `cookie` of HAProxy how one is set.
+fn passes_on(words: &[String], text: &str) -> bool {
+    const GATES: [&str; 6] = ["fastcgi", "uwsgi", "scgi", "grpc", "memcached", "tunnel"];
+    let before = words.len().checked_sub(2).map_or("", |place| words[place].as_str());
+    match words.last().map(String::as_str) {
+        // PAM: how the answer of a module counts.
+        Some("password") => text.starts_with('[') && text.contains("default=") || text.contains(" pam_"),
+        Some("pass") if before == "proxy" => text.contains("://") || text.starts_with(['$', '/', '!']),
+        Some("pass") => GATES.contains(&before),
+        Some("cookie") => text
+            .split_ascii_whitespace()
+            .skip(1)
+            .any(|word| matches!(word, "insert" | "prefix" | "rewrite" | "indirect")),
+        _ => false,
+    }
 }
 
 /// The words of a name in lower case: `PasswordAuthentication`, `db.pass_word`, `tokenTTL` fall apart where a reader would cut.
@@ -125,10 +160,7 @@ pub(super) fn words(name: &str) -> Vec<String> {
 pub(super) fn names_secret(words: &[String]) -> Option<bool> {
     let last = words.last()?.as_str();
     let ends_in_one = |word: &str| {
-        SECRET_WORDS.contains(&word)
-            || ["password", "passwd", "passphrase", "secret", "apikey"]
-                .iter()
-                .any(|end| word.ends_with(end))
+        SECRET_WORDS.contains(&word) || SECRET_ENDS.iter().any(|end| word.ends_with(end)) && !NO_SECRETS.contains(&word)
     };
     if ends_in_one(last) {
         return Some(true);

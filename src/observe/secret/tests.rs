@@ -1,0 +1,329 @@
+use proptest::prelude::*;
+
+use super::{name::harmless, *};
+
+const KEY: [u8; 32] = [7; 32];
+
+/// Name, text: the value is a secret.
+const SECRET: &[(&str, &str)] = &[
+    ("etc.mysql/my.cnf:client.password", "hunter2"),
+    ("etc.app.ini:password", "123456"),
+    ("db_pass", "letmein"),
+    ("DB_PASSWORD", "letmein"),
+    ("dbPassword2", "letmein"),
+    ("POSTGRESPASSWORD", "x1"),
+    ("api_key", "abc123"),
+    ("apiKey", "abc123"),
+    ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+    ("auth_token", "t"),
+    ("net.ipv4.tcp_fastopen_key", "00000000-00000000-00000000-00000000"),
+    ("wpa_psk", "correct horse battery"),
+    ("snmp:rocommunity.community", "public1"),
+    ("net.ipv6.conf.eth0.stable_secret", "fe80::1"),
+    ("password_hash", "abc"),
+    ("anything", "postgres://app:s3cret@db/prod"),
+    ("anything", "https://x:ghostly@example.org"),
+    ("anything", "-----BEGIN OPENSSH PRIVATE KEY-----"),
+    ("anything", "AKIAIOSFODNN7EXAMPLE"),
+    ("anything", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("anything", "xoxb-2345678901-abcdefghij"),
+    ("anything", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"),
+    ("anything", "x $6$salt$abcdefghijklmnopqrstuvwxyz y"),
+    (
+        "anything",
+        "$y$j9T$F5Jx5fExrKuPp53xLKQ..1$X3DX6M94c7o.9agCG9G317fhZg9SqC.5i5rd.RhAtQ7",
+    ),
+    ("ExecStart", "/usr/bin/agent --token=abcd --port 80"),
+    ("ExecStart", "/usr/bin/agent --api-key abcd"),
+    ("cmdline", "quiet password=abc root=/dev/sda"),
+    ("header", "Authorization: Bearer abcdefghijk"),
+    (
+        "note",
+        "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    ),
+    ("note", "kX9/dTq2LmZ8vR4wYb1NsPc7UhJ3GfEa"),
+    ("json", r#"{"user":"a","password":"p w"}"#),
+    ("requirepass", "foobared"),
+    ("requirepass", "yes"),
+    ("masterauth", "hunter2"),
+    ("user", "bob on >hunter2 ~* +@all"),
+    ("user", "bob on <hunter2 ~*"),
+    (
+        "user",
+        "bob off #5e884898da28047151d0e56f8dc6292773603d0d6aabbdd6 +@read",
+    ),
+    ("sentinel", "auth-pass mymaster hunter2"),
+    ("listen stats.stats", "auth admin:hunter2"),
+    ("userlist L.user joe.doe", "insecure-password hunter2"),
+    ("userlist L.user joe", "password plain groups admin"),
+    ("backend b.tcp-check", "send AUTH\\ hunter2\\r\\n"),
+    ("global.setenv", "DB_PASSWORD hunter2"),
+    ("rocommunity", "hunter2 10.0.0.0/8"),
+    ("rwcommunity6", "public1"),
+    ("com2sec", "readonly default hunter2"),
+    ("createUser", "bob MD5 hunter2 DES hunter3"),
+    ("trapsink", "10.0.0.9 hunter2"),
+    ("trapsess", "-v2c -c hunter2 10.0.0.9"),
+    ("ssl_passphrase_command", "echo hunter2"),
+    ("restore_command", "PGPASSWORD=hunter2 /usr/bin/fetch %f %p"),
+    ("restore_command", "curl -u wal:hunter2 -o %p https://wal.example/%f"),
+    ("neighbor", "10.0.0.1 password hunter2"),
+    ("proxy_set_header", "X-Api-Key abc12"),
+    ("bindpw", "hunter2"),
+    (
+        "server.if[($http_x_api_key != \"abc12\")].x",
+        "Authorization: Bearer ab1",
+    ),
+    ("command", "redis-server --requirepass hunter2"),
+    ("query", "CREATE USER a IDENTIFIED BY 'hunter2'"),
+    ("query", "ALTER ROLE a PASSWORD 'hunter2'"),
+];
+
+/// Name, text: the value stays readable.
+const PLAIN: &[(&str, &str)] = &[
+    ("etc.ssh/sshd_config:PasswordAuthentication", "no"),
+    ("etc.ssh/sshd_config:PasswordAuthentication", "yes"),
+    ("passwordless", "yes"),
+    ("auth.pam_unix.so", "required"),
+    ("auth", "required pam_unix.so"),
+    ("password", "[success=1 default=ignore]"),
+    (
+        "password.pam_unix.so",
+        "[success=1 default=ignore] obscure use_authtok yescrypt",
+    ),
+    ("server[80].auth_basic", "Members only, password needed"),
+    ("server[80].auth_basic_user_file", "/etc/nginx/htpasswd"),
+    ("masterauth", "\"\""),
+    ("masteruser", "replica"),
+    ("rename-command", "FLUSHALL b840fc02"),
+    ("user", "www-data"),
+    ("user", "nginx adm"),
+    ("server[80].location[/].proxy_pass", "http://127.0.0.1:8080"),
+    ("location[~ php$].fastcgi_pass", "unix:/run/php/fpm.sock"),
+    ("ProxyPass", "/app http://localhost:8080/"),
+    ("backend b.cookie", "SERVERID insert indirect nocache"),
+    ("frontend f.http-request", "auth realm inner unless ok"),
+    ("frontend f.bind :443", "ssl crt /etc/haproxy/site.pem"),
+    ("listen stats.stats", "uri /stats"),
+    ("trapsink", "10.0.0.9"),
+    ("createUser", "bob"),
+    ("rouser", "bob authpriv"),
+    ("ssl_passphrase_command", "''"),
+    ("ssl_passphrase_command", "/usr/bin/getpass %p"),
+    ("ssl_passphrase_command_supports_reload", "off"),
+    ("restore_command", "cp /mnt/wal/%f %p"),
+    ("bypass", "on the left side"),
+    ("proxy_set_header", "Authorization $http_authorization"),
+    ("set", "$token $arg_token"),
+    ("ip", "route add 10.0.0.0/8 via 10.1.1.1"),
+    ("command", "docker run -p 8080:80 nginx"),
+    ("command", "mysqldump -p --all-databases"),
+    ("command", "ssh -p 2222 host mkdir -p /srv/a"),
+    ("command", "curl -sSf -o /dev/null https://example.org/x"),
+    ("command", "tar -czf a.tgz -C /srv . && rsync -a a b"),
+    ("command", "redis-cli --askpass info"),
+    ("command", "openssl rsa -passin file:/etc/ssl/pass"),
+    ("etc.ssh/sshd_config:PermitRootLogin", "prohibit-password"),
+    ("PermitEmptyPasswords", "no"),
+    ("etc.login.defs:PASS_MAX_DAYS", "99999"),
+    ("etc.nsswitch.conf:passwd", "files systemd"),
+    ("password_encryption", "scram-sha-256"),
+    ("password_file", "/etc/app/password"),
+    ("ssl_private_key", "/etc/ssl/private/x.key"),
+    ("token", "${TOKEN}"),
+    ("log", "root : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/true"),
+    ("password", ""),
+    ("password", "\"\""),
+    ("passwd", "x"),
+    ("token_ttl", "30s"),
+    ("pam", "pam_unix.so obscure yescrypt"),
+    ("keymap", "us"),
+    ("kernel.keys.maxkeys", "200"),
+    ("root", "UUID=6f2b9c5e-1d6a-4c61-8d5b-2f0a7b9e1c34 ro quiet"),
+    ("JAVA", "/usr/lib/jvm/java-17-openjdk-amd64/bin/java"),
+    ("url", "https://deb.debian.org/debian"),
+    ("url", "http://user@host:8080/path"),
+    (
+        "mirror",
+        "deb http://security.debian.org/debian-security bookworm-security main",
+    ),
+    (
+        "kernel",
+        "Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org)",
+    ),
+    (
+        "Ciphers",
+        "chacha20-poly1305@openssh.com,aes128-ctr,aes192-ctr,aes256-ctr,aes128-gcm@openssh.com",
+    ),
+    (
+        "HostKeyAlgorithms",
+        "sk-ecdsa-sha2-nistp256-cert-v01@openssh.com,rsa-sha2-512",
+    ),
+    ("path", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin"),
+    ("LESSOPEN", "| /usr/bin/lesspipe %s"),
+    ("options", "NetworkManagerDispatcherServiceUnit"),
+    ("vm.swappiness", "60"),
+    ("log", "pam_unix(sudo:session): session opened for user root by (uid=0)"),
+    ("log", "Accepted password for root from 10.0.0.1 port 22 ssh2"),
+];
+
+#[test]
+fn secrets_are_hashed_and_the_rest_stays_readable() {
+    for (name, text) in SECRET {
+        let value = redact(name, text, &KEY);
+        assert!(matches!(value, Value::Secret(_)), "{name} = {text} shows as {value}");
+    }
+    for (name, text) in PLAIN {
+        let value = redact(name, text, &KEY);
+        assert!(!matches!(value, Value::Secret(_)), "{name} = {text} is hidden");
+    }
+}
+
+#[test]
+fn log_lines_lose_the_secret_and_keep_the_rest() {
+    assert_eq!(
+        scrub("login with password=hunter2 failed"),
+        "login with password=*** failed"
+    );
+    assert_eq!(
+        scrub("GET https://a:b@c/d?token=xyz&n=1"),
+        "GET https://a:***@c/d?token=***&n=1"
+    );
+    assert_eq!(scrub(r#"{"token": "a b", "n": 1}"#), r#"{"token": "***", "n": 1}"#);
+    assert_eq!(scrub("key AKIAIOSFODNN7EXAMPLE used"), "key *** used");
+    assert_eq!(scrub("Started cron.service"), "Started cron.service");
+}
+
+#[test]
+fn a_long_text_is_told_by_its_hash() {
+    let long = "word ".repeat(1000);
+    assert!(redact("x", &long, &KEY).to_string().starts_with("4999 bytes, blake3 "));
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_judged_without_panic(name in ".{0,20}", text in ".{0,80}") {
+        let _ = redact(&name, &text, &KEY);
+        let _ = scrub(&text);
+        let _ = safe_name(&text, &KEY);
+        let _ = is_secret_line(&text);
+    }
+
+    #[test]
+    fn a_password_never_survives(password in "[A-Za-z0-9#%&_]{6,20}") {
+        prop_assume!(!harmless(&password) && !password.contains('&'));
+        let line = format!("mysql --password={password} -h db");
+        let leak = format!("={password}");
+        prop_assert!(!scrub(&line).contains(&leak));
+        prop_assert!(matches!(redact("x_password", &password, &KEY), Value::Secret(_)), "{}", password);
+    }
+}
+
+/// Command lines whose secret is `hunter2`, with or without what stands around it.
+const COMMANDS: &[&str] = &[
+    "curl -u u:hunter2 https://a.example",
+    "curl -sSu u:hunter2 https://a.example",
+    "curl --user=u:hunter2 x; mysql -phunter2 -e 'select 1'",
+    "/usr/bin/mysqldump -uroot -p'hunter2' db | gzip",
+    "PGPASSWORD=hunter2 psql -h db",
+    "SSHPASS=hunter2 sshpass -e ssh h",
+    "sshpass -p hunter2 ssh h",
+    "sshpass -phunter2 ssh h",
+    "sshpass -p 'hunter2' ssh h",
+    "x --password hunter2 -v",
+    "x --password=hunter2",
+    "x -password hunter2",
+    "curl -H 'Authorization: Bearer hunter2' x",
+    "curl -H 'Authorization: Basic hunter2' x",
+    "curl -H \"Authorization: token hunter2\" x",
+    "curl -H 'X-Api-Key: hunter2' x",
+    "redis-cli -a hunter2 ping",
+    "redis-cli CONFIG SET requirepass hunter2",
+    "redis-cli ACL SETUSER bob on '>hunter2'",
+    "echo 'AUTH hunter2' | redis-cli",
+    "wget --http-user=u --http-password=hunter2 x",
+    "wget --http-password hunter2 x",
+    "ldapsearch -x -D cn=a -w hunter2 -b dc=x",
+    "ldapsearch -xw hunter2",
+    "snmpget -v2c -c hunter2 h sysUpTime.0",
+    "snmpwalk -v3 -u u -A hunter2 -l authNoPriv h",
+    "docker login -u u -p hunter2 registry",
+    "echo hunter2 | docker login --password-stdin",
+    "echo 'root:hunter2' | chpasswd",
+    "echo hunter2 | sudo -S reboot",
+    "mount -t cifs -o username=a,password=hunter2 //a/b /c",
+    "smbclient //a/b -U 'u%hunter2'",
+    "sqlplus u/hunter2@db @x.sql",
+    "sh -c \"mysql -phunter2 db\"",
+    "flock -n /run/l ssh h 'sshpass -p hunter2 scp a b'",
+    "cd / && { curl -u u:hunter2 x; }",
+    "for i in $(curl -u u:hunter2 x); do :; done",
+    "openssl enc -aes-256-cbc -k hunter2 -in a",
+    "openssl rsa -passin pass:hunter2",
+    "htpasswd -bc /etc/f u hunter2",
+    "rabbitmqctl change_password u hunter2",
+    "kubectl create secret generic s --from-literal=k=hunter2",
+    "aws configure set aws_secret_access_key hunter2",
+    "bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/mysql -phunter2",
+];
+
+#[test]
+fn command_lines_lose_what_programs_take_as_a_password() {
+    for command in COMMANDS {
+        let clean = scrub(command);
+        assert!(!clean.contains("hunter2"), "{clean}");
+        assert!(
+            matches!(redact("ExecStart", command, &KEY), Value::Secret(_)),
+            "{command}"
+        );
+        let named = safe_name(command, &KEY);
+        assert!(!named.contains("hunter2") && named.contains("secret#"), "{named}");
+        assert_eq!(named, safe_name(command, &KEY));
+        assert_ne!(named, safe_name(&command.replace("hunter2", "hunter3"), &KEY));
+    }
+    assert_eq!(
+        scrub("curl -u u:hunter2 https://a.example && mysql -phunter2 -e 'select 1'"),
+        "curl -u u:*** https://a.example && mysql -p*** -e 'select 1'"
+    );
+    assert_eq!(
+        scrub("it's curl -u \"$U:$P\" and 'so"),
+        "it's curl -u \"$U:$P\" and 'so"
+    );
+}
+
+#[test]
+fn names_keep_what_is_no_secret() {
+    for name in [
+        "password.pam_unix.so",
+        "Match User bob.PasswordAuthentication",
+        "server[80 a.org].location[~ \\.php$].root",
+        "userlist L.user joe",
+        "map[$http_host $backend].a.org",
+        "map[$http_x_api_key $client].default",
+    ] {
+        assert_eq!(safe_name(name, &KEY), name);
+    }
+    let table = safe_name("map[$http_x_api_key $client].hunter2", &KEY);
+    assert!(table.starts_with("map[$http_x_api_key $client].secret#"), "{table}");
+}
+
+#[test]
+fn lines_of_no_known_format() {
+    for line in [
+        "requirepass hunter2",
+        "password zebra",
+        "enable password zebra",
+        "  neighbor 10.0.0.1 password x9y",
+    ] {
+        assert!(is_secret_line(line), "{line}");
+    }
+    for line in [
+        "password",
+        "auth required pam_unix.so",
+        "allow 10.0.0.0/8",
+        "Password entry of the user is asked for",
+        "",
+    ] {
+        assert!(!is_secret_line(line), "{line}");
+    }
+}
