@@ -13,9 +13,10 @@ use sha2::{Digest as _, Sha256};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
+    log::ACCOUNTS,
     meter::{Channel, Origin, Sort},
-    scope::{Scope, Sheet},
-    witness::Witness,
+    scope::{Scope, Sheet, dated},
+    witness::{Clue, Witness},
 };
 use crate::domain::{Batch, Limit, Side, Span, Timestamp, Unit, Value};
 
@@ -36,8 +37,9 @@ pub(super) struct Accounts {
     marks: BTreeMap<PathBuf, Option<Mark>>,
     /// What was told last.
     told: Option<Sheet>,
-    read_at: Option<Timestamp>,
-    witness: Witness,
+    read_at: Timestamp,
+    /// By setting that is held in files of its own: which.
+    held_in: BTreeMap<String, BTreeSet<PathBuf>>,
     origin: Origin,
     /// By user who has a password that must be changed: until when, and the time left as it is told.
     ageing: BTreeMap<String, (Timestamp, Channel)>,
@@ -60,11 +62,11 @@ impl Accounts {
     pub(super) fn new(host: &Host, witness: &Witness) -> Self {
         Self {
             told: None,
-            read_at: None,
-            witness: witness.clone(),
+            read_at: Timestamp(0),
+            held_in: BTreeMap::new(),
             root: host.root.clone(),
             every: host.settings_interval,
-            scope: Scope::new(host, "account"),
+            scope: Scope::new(host, "account").heeding(witness),
             origin: Origin::new(host, "account", host.settings_interval),
             ageing: BTreeMap::new(),
             marks: BTreeMap::new(),
@@ -214,10 +216,15 @@ impl Accounts {
                 _ if first.starts_with('#') && !first[1..].starts_with(|c: char| c.is_ascii_digit()) => {}
                 _ if rest.is_empty() => {}
                 who => {
+                    self.holds(format!("sudo.{who}"), file);
                     rules.entry(who.to_owned()).or_default().insert(rest);
                 }
             }
         }
+    }
+
+    fn holds(&mut self, setting: String, file: &Path) {
+        self.held_in.entry(setting).or_default().insert(file.to_owned());
     }
 
     /// The files of a folder by name; the folder counts as read.
@@ -240,7 +247,9 @@ impl Accounts {
             let home = self.root.join(user.home.trim_start_matches('/'));
             let mut keys: BTreeMap<String, String> = BTreeMap::new();
             for file in [".ssh/authorized_keys", ".ssh/authorized_keys2"] {
-                for line in self.lines(&home.join(file)) {
+                let file = home.join(file);
+                for line in self.lines(&file) {
+                    self.holds(format!("ssh_key.{}", user.name), &file);
                     if let Some((fingerprint, what)) = key(&line) {
                         keys.insert(fingerprint, what);
                     }
@@ -255,6 +264,7 @@ impl Accounts {
         for path in self.folder(&self.root.join("etc/ssh")) {
             let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
             if name.starts_with("ssh_host_") && name.ends_with(".pub") {
+                self.holds("ssh_host_key".to_owned(), &path);
                 own.extend(self.lines(&path).first().and_then(|line| key(line)));
             }
         }
@@ -263,6 +273,32 @@ impl Accounts {
             sheet.put_list("ssh_host_key", items);
         }
     }
+}
+
+/// What may tell who changed the setting `name` of the host at `root`; `held_in` says which files those are held in that have some of
+/// their own. A command that changes users or groups must name the one, or be one that is told no name.
+fn clues(name: &str, root: &Path, held_in: &BTreeMap<String, BTreeSet<PathBuf>>) -> Vec<Clue> {
+    let files = |paths: &BTreeSet<PathBuf>| {
+        let path = |path: &PathBuf| Some(format!("/{}", path.strip_prefix(root).ok()?.to_string_lossy()));
+        paths.iter().filter_map(path).map(Clue::File).collect()
+    };
+    if let Some(paths) = held_in.get(name) {
+        return files(paths);
+    }
+    let (kept, rest) = match name.split_once('.') {
+        Some(("user", rest)) => (["/etc/passwd", "/etc/shadow"], rest),
+        Some(("group", rest)) => (["/etc/group", "/etc/passwd"], rest),
+        _ => return Vec::new(),
+    };
+    let who = rest.rsplit_once(':').map_or(rest, |(who, _)| who);
+    let mut clues: Vec<Clue> = kept.map(|path| Clue::Named(path.to_owned())).into();
+    let programs = [
+        &ACCOUNTS[..],
+        &["adduser", "deluser", "addgroup", "delgroup", "chsh", "chfn"],
+    ];
+    clues.extend(programs.map(|programs| Clue::Command(programs, vec![who.to_owned()])));
+    clues.push(Clue::Command(&["vipw", "vigr", "chpasswd", "newusers"], Vec::new()));
+    clues
 }
 
 /// Whether a password field lets anyone in: `password`, `locked`, or `open` when there is none to give.
@@ -309,7 +345,7 @@ impl Source for Accounts {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
@@ -317,12 +353,13 @@ impl Source for Accounts {
         if self.scope.known() && self.marks.iter().all(same) {
             self.scope.confirm(now, out);
             self.tell_ageing(now, out);
-            self.read_at = Some(now);
+            self.read_at = now;
             return Ok(());
         }
         let passwd = self.root.join("etc/passwd");
         fs::metadata(&passwd).map_err(|source| failed(&passwd, source))?;
-        let before = std::mem::take(&mut self.marks);
+        self.marks.clear();
+        let mut held_before = std::mem::take(&mut self.held_in);
         let mut sheet = self.scope.sheet();
         let users = self.users(&mut sheet);
         self.groups(&users, &mut sheet);
@@ -337,21 +374,23 @@ impl Source for Accounts {
         self.keys(&users, &mut sheet);
         match self.told.replace(sheet.clone()) {
             Some(told) if self.scope.known() => {
-                let changed = self
-                    .marks
-                    .iter()
-                    .filter(|(path, mark)| before.get(*path) != Some(*mark));
-                let by = changed.into_iter().find_map(|(path, _)| {
-                    let path = Path::new("/").join(path.strip_prefix(&self.root).ok()?);
-                    self.witness.who_changed(&path.to_string_lossy(), now, |_| false)
+                // What is gone was held in the files of before.
+                for (setting, files) in &self.held_in {
+                    held_before
+                        .entry(setting.clone())
+                        .or_default()
+                        .extend(files.iter().cloned());
+                }
+                let (root, after) = (&self.root, self.read_at);
+                self.scope.changed(now, told, sheet, |name| {
+                    dated(clues(name, root, &held_before), root, after, now)
                 });
-                self.scope.change((self.read_at, now), told, sheet, by, out);
                 self.scope.confirm(now, out);
             }
             _ => self.scope.tell(now, sheet, out),
         }
         self.tell_ageing(now, out);
-        self.read_at = Some(now);
+        self.read_at = now;
         Ok(())
     }
 }
@@ -395,7 +434,8 @@ mod tests {
     #[test]
     fn users_groups_sudo_and_keys() {
         let tree = tree();
-        let mut source = Accounts::new(&tree.host(), &Witness::default());
+        let witness = Witness::default();
+        let mut source = Accounts::new(&tree.host(), &witness);
         let batch = tree.read(&mut source, 0).unwrap();
         let shown = |name: &str| setting(&batch, &format!("account.{name}")).map(|value| value.to_string());
         assert_eq!(shown("user.bob:shell").as_deref(), Some("/bin/sh"));
@@ -419,7 +459,7 @@ mod tests {
         assert!(!told.contains("hunter2") && !told.contains(&KEY[24..]));
         assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
         tree.write("etc/sudoers.d/new", "eve ALL=ALL\n");
-        source.witness.note(
+        witness.note(
             Timestamp::from_secs(110),
             crate::observe::witness::Deed::Ran,
             "kim",
@@ -429,6 +469,54 @@ mod tests {
         assert_eq!(batch.changes.len(), 1);
         assert_eq!(&*batch.changes[0].id.name, "account.sudo.eve");
         assert_eq!(batch.changes[0].by.as_deref(), Some("kim"));
+    }
+
+    #[test]
+    fn each_change_has_its_own_witness() {
+        let tree = tree();
+        let witness = Witness::default();
+        let mut source = Accounts::new(&tree.host(), &witness);
+        tree.read(&mut source, 0).unwrap();
+        let passwd = fs::read_to_string(tree.path("etc/passwd")).unwrap();
+        tree.write(
+            "etc/passwd",
+            format!("{passwd}carol:x:1001:1001::/home/carol:/bin/sh\ndave:x:1002:1002::/:/bin/sh\n"),
+        );
+        tree.write(
+            "etc/group",
+            "root:x:0:\nsudo:x:27:eve, al\nwheel:x:10\ncarol:x:1001:carol\n",
+        );
+        tree.write("etc/sudoers.d/carol", "carol ALL=ALL\n");
+        tree.write("home/bob/.ssh/authorized_keys", "");
+        let at = Timestamp::from_secs;
+        let ran = |secs, who, what| witness.note(at(secs), crate::observe::witness::Deed::Ran, who, what);
+        ran(50, "kim", "/usr/sbin/useradd -m carol");
+        ran(51, "kim", "/usr/bin/cat /etc/sudoers.d/carol");
+        let batch = tree.read(&mut source, 60).unwrap();
+        let by = |name: &str| {
+            let change = batch
+                .changes
+                .iter()
+                .find(|change| *change.id.name == *format!("account.{name}"));
+            change.unwrap_or_else(|| panic!("no change of {name}")).by.as_deref()
+        };
+        assert_eq!(by("user.carol:uid"), Some("kim"));
+        assert_eq!(by("group.carol:members"), Some("kim"));
+        assert_eq!(by("user.dave:uid"), None);
+        assert_eq!(by("sudo.carol"), None);
+        assert_eq!(by("ssh_key.bob"), None);
+        // What was done before the last reading explains nothing now.
+        tree.write("etc/passwd", passwd);
+        ran(100, "al", "/usr/sbin/userdel dave");
+        let batch = tree.read(&mut source, 120).unwrap();
+        let by = |who: &str| {
+            let mut all = batch.changes.iter();
+            all.find(|change| *change.id.name == *format!("account.user.{who}:uid"))
+                .unwrap()
+                .by
+                .as_deref()
+        };
+        assert_eq!((by("dave"), by("carol")), (Some("al"), None));
     }
 
     #[test]

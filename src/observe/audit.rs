@@ -209,6 +209,7 @@ impl Source for Audit {
         let lines = self.log.lines()?;
         self.tell(&lines, now, out);
         self.begun = true;
+        self.witness.read(Deed::Ran, now);
         Ok(())
     }
 }

@@ -4,15 +4,39 @@
     allow(dead_code, reason = "only the sources of Linux use all of it")
 )]
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use super::{
     Host,
+    file::plain_file,
     secret::{holds_secret, redact, scrub},
+    witness::{Clue, Witness},
 };
 use crate::domain::{
-    Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Timestamp, Value, packed, text::visible,
+    Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value, packed,
+    text::visible,
 };
+
+/// When a change happened: after the first time, where it is not known any better, and no later than the second.
+pub(super) type When = (Option<Timestamp>, Timestamp);
+/// What may tell who changed the setting of that name, without the scope, on the host whose tree begins at the path.
+pub(super) type About = fn(&str, &Path) -> Vec<Clue>;
+
+/// How soon a source with changes that wait is read again.
+const SOON: Span = Span::from_secs(5);
+
+/// A change that waits until the logs have been read beyond it.
+struct Waiting {
+    found: Timestamp,
+    change: SettingChange,
+    clues: Vec<Clue>,
+}
 
 /// A scope of a host: knows what was told of it last.
 pub(super) struct Scope {
@@ -21,6 +45,13 @@ pub(super) struct Scope {
     key: [u8; 32],
     /// Fingerprint of the settings told last.
     told: Option<blake3::Hash>,
+    root: PathBuf,
+    witness: Witness,
+    about: Option<About>,
+    /// The settings told last, kept where somebody may know who changes them.
+    last: Option<Sheet>,
+    read_at: Timestamp,
+    waiting: VecDeque<Waiting>,
 }
 
 impl Scope {
@@ -31,6 +62,33 @@ impl Scope {
             name: name.into(),
             key: host.secret_key,
             told: None,
+            root: host.root.clone(),
+            witness: Witness::default(),
+            about: None,
+            last: None,
+            read_at: Timestamp(0),
+            waiting: VecDeque::new(),
+        }
+    }
+
+    /// The same, which asks `witness` who made each change, by what `about` says of the setting.
+    pub(super) fn asking(mut self, witness: &Witness, about: About) -> Self {
+        self.about = Some(about);
+        self.heeding(witness)
+    }
+
+    /// The same, which asks `witness` who made the changes that [`Scope::changed`] puts down.
+    pub(super) fn heeding(mut self, witness: &Witness) -> Self {
+        self.witness = witness.clone();
+        self
+    }
+
+    /// How soon it is to be read again, `every` as a rule: sooner while changes wait to be told.
+    pub(super) fn soon(&self, every: Span) -> Span {
+        if self.waiting.is_empty() {
+            every
+        } else {
+            SOON.min(every)
         }
     }
 
@@ -55,12 +113,63 @@ impl Scope {
             return self.confirm(now, out);
         }
         self.told = fingerprint;
-        out.snapshots.push(self.snapshot(now, Some(sheet.settings)));
+        let Some(about) = self.about else {
+            out.snapshots.push(self.snapshot(now, Some(sheet.settings)));
+            return;
+        };
+        let Some(was) = self.last.replace(sheet.clone()) else {
+            self.read_at = now;
+            out.snapshots.push(self.snapshot(now, Some(sheet.settings)));
+            return;
+        };
+        let (after, root) = (self.read_at, self.root.clone());
+        self.changed(now, was, sheet, |name| dated(about(name, &root), &root, after, now));
+        self.confirm(now, out);
     }
 
-    /// Says that nothing changed since the settings told last.
-    pub(super) fn confirm(&self, now: Timestamp, out: &mut Batch) {
+    /// Says that nothing changed since the settings told last, and tells what waited long enough.
+    pub(super) fn confirm(&mut self, now: Timestamp, out: &mut Batch) {
+        self.read_at = now;
+        self.release(now, out);
         out.snapshots.push(self.snapshot(now, None));
+    }
+
+    /// Puts down what differs between `was` and `is`, found at `now`, to be told with the next [`Scope::confirm`] or
+    /// [`Scope::release`] after the logs were read beyond it; `when` says of a setting's name when it changed and what may tell by whom.
+    pub(super) fn changed(&mut self, now: Timestamp, was: Sheet, is: Sheet, when: impl Fn(&str) -> (When, Vec<Clue>)) {
+        let mut found = Batch::default();
+        self.change((None, now), was, is, None, &mut found);
+        for mut change in found.changes {
+            let name = change.id.name.clone();
+            let name = name.strip_prefix(&*self.name).and_then(|rest| rest.strip_prefix('.'));
+            let (time, clues) = when(name.unwrap_or_default());
+            (change.after, change.at) = time;
+            self.waiting.push_back(Waiting {
+                found: now,
+                change,
+                clues,
+            });
+        }
+    }
+
+    /// Tells the changes that wait for no log any more, in the order they were found, and by whom they were made.
+    pub(super) fn release(&mut self, now: Timestamp, out: &mut Batch) {
+        while let Some(first) = self.waiting.front() {
+            if self.witness.awaits(&first.clues, first.change.at, first.found, now) {
+                break;
+            }
+            let Some(Waiting { mut change, clues, .. }) = self.waiting.pop_front() else {
+                break;
+            };
+            let owns = |package: &str, path: &str| brought(&self.root, package, path);
+            if let Some((who, at)) = self.witness.who(&clues, change.after, change.at, owns) {
+                change.by = Some(who);
+                if let Some(at) = at {
+                    (change.after, change.at) = (None, at);
+                }
+            }
+            out.changes.push(change);
+        }
     }
 
     /// Tells what differs between `was` and `is` as changes that `by` made at `at`, or between `after` and then. The scope must
@@ -104,6 +213,36 @@ impl Scope {
             settings,
         }
     }
+}
+
+/// What of `clues` remains of a change between `after` and `now` where files that did not change then are left out, and when it happened:
+/// when the last of those files changed, where there is one.
+pub(super) fn dated(clues: Vec<Clue>, root: &Path, after: Timestamp, now: Timestamp) -> (When, Vec<Clue>) {
+    let (mut last, mut left) = (None, Vec::new());
+    for clue in clues {
+        if let Clue::File(path) | Clue::Named(path) = &clue
+            && let Ok(meta) = fs::symlink_metadata(root.join(path.trim_start_matches('/')))
+        {
+            // The status change cannot be set by hand, so it is the time of the last change, whatever that was.
+            let at = Timestamp(meta.ctime() * 1_000_000 + meta.ctime_nsec() / 1_000);
+            if at <= after {
+                continue;
+            }
+            // A clock that went back says nothing of when.
+            last = last.max(Some(at).filter(|at| *at <= now));
+        }
+        left.push(clue);
+    }
+    (last.map_or((Some(after), now), |at| (None, at)), left)
+}
+
+/// Whether the list of files that dpkg keeps of `package` on the host at `root` holds `path`.
+fn brought(root: &Path, package: &str, path: &str) -> bool {
+    let lists = root.join("var/lib/dpkg/info");
+    // Where a package exists for several architectures, the file bears one.
+    let one = |name: String| plain_file(&lists.join(name), 8 << 20);
+    let list = one(format!("{package}.list")).or_else(|| one(format!("{package}:amd64.list")));
+    list.is_some_and(|list| list.split(|b| *b == b'\n').any(|line| line == path.as_bytes()))
 }
 
 /// The settings of one scope while they are read.

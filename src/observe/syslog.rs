@@ -128,6 +128,9 @@ impl Source for Syslog {
             }
         }
         self.begun = true;
+        if read_one {
+            self.witness.read(Deed::Ran, now);
+        }
         let surplus = events.len().saturating_sub(MOST);
         out.events.extend(events.drain(surplus..));
         match denied {

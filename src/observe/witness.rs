@@ -6,7 +6,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use crate::domain::{Span, Timestamp, text::visible};
@@ -20,6 +20,53 @@ const COMMAND: Span = Span::from_hours(1);
 const PACKAGE: Span = Span::from_mins(2);
 /// How far the audit log and the file's own time may lie apart.
 const AUDIT: Span = Span::from_secs(5);
+/// How much later than a command it may stand in a log.
+const DELAY: Span = Span::from_secs(1);
+const EARLY: Span = Span::from_secs(-1);
+/// How long a change waits for a log to be read at most, and how long a log that is no longer read is waited for.
+const PATIENCE: Span = Span::from_secs(12);
+const SILENT: Span = Span::from_secs(30);
+
+/// Programs that only look.
+const LOOKERS: [&str; 17] = [
+    "cat",
+    "less",
+    "more",
+    "head",
+    "tail",
+    "grep",
+    "egrep",
+    "zgrep",
+    "ls",
+    "stat",
+    "diff",
+    "file",
+    "wc",
+    "md5sum",
+    "sha256sum",
+    "readlink",
+    "journalctl",
+];
+/// What a program that also changes things only looks with.
+const LOOKING: [(&str, &[&str]); 2] = [
+    (
+        "systemctl",
+        &[
+            "status",
+            "show",
+            "cat",
+            "is-active",
+            "is-enabled",
+            "is-failed",
+            "list-units",
+            "list-unit-files",
+            "list-timers",
+            "list-dependencies",
+            "help",
+        ],
+    ),
+    ("crontab", &["-l"]),
+];
 
 /// Programs that change files they are not told by name, and where these begin.
 const HANDS: [(&[&str], &[&str]); 9] = [
@@ -68,14 +115,106 @@ struct Seen {
     what: String,
 }
 
+/// What may tell who made a change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Clue {
+    /// It stands in this file of the host.
+    File(String),
+    /// It stands in this file of the host, which programs that are not told its name do not explain.
+    Named(String),
+    /// One of these programs, or any where there are none, was told one of these words; without any, all that it is told count.
+    Command(&'static [&'static str], Vec<String>),
+    /// The package manager worked on this package.
+    Package(String),
+}
+
+/// What the logs saw of late, and up to when they were read.
+#[derive(Default)]
+struct Memory {
+    seen: VecDeque<Seen>,
+    /// Of commands, and of packages.
+    read: [Option<Timestamp>; 2],
+}
+
 /// What the logs saw of late. All copies share one memory.
 #[derive(Clone, Default)]
-pub(super) struct Witness(Arc<Mutex<VecDeque<Seen>>>);
+pub(super) struct Witness(Arc<Mutex<Memory>>);
 
 impl Witness {
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that a log that tells of `deed` was read to its end at `now`.
+    pub(super) fn read(&self, deed: Deed, now: Timestamp) {
+        self.memory().read[usize::from(deed == Deed::Installed)] = Some(now);
+    }
+
+    /// Whether a log that may explain the change at `at`, which was found at `found`, is about to be read beyond it. Where no log is read,
+    /// nothing is waited for, and never longer than 12 s.
+    pub(super) fn awaits(&self, clues: &[Clue], at: Timestamp, found: Timestamp, now: Timestamp) -> bool {
+        let read = self.memory().read;
+        let behind =
+            |read: Option<Timestamp>, until: Timestamp| read.is_some_and(|read| read < until && now - read <= SILENT);
+        let package = clues.iter().any(|clue| matches!(clue, Clue::Package(_)));
+        let late = if package {
+            behind(read[1], at)
+        } else {
+            behind(read[0], at + DELAY)
+        };
+        late && (Span::ZERO..PATIENCE).contains(&(now - found))
+    }
+
+    /// Who made the change that `clues` belong to, between `after` and `at`, and when where a log says so better. `owns` says whether a
+    /// package brought a file.
+    pub(super) fn who(
+        &self,
+        clues: &[Clue],
+        after: Option<Timestamp>,
+        at: Timestamp,
+        owns: impl Fn(&str, &str) -> bool,
+    ) -> Option<(Arc<str>, Option<Timestamp>)> {
+        let from = after.unwrap_or(at - COMMAND) - DELAY * 5;
+        clues.iter().find_map(|clue| match clue {
+            Clue::File(path) => Some((self.who_changed(path, at, |package| owns(package, path))?, None)),
+            Clue::Named(path) => self.last(|seen| match seen.deed {
+                Deed::Wrote => seen.what == *path && apart(at, seen.at) <= AUDIT,
+                Deed::Ran => {
+                    !looks(&seen.what) && names(&seen.what, path) && (EARLY..=COMMAND).contains(&(at - seen.at))
+                }
+                Deed::Installed => false,
+            }),
+            Clue::Command(programs, words) => self.last(|seen| {
+                seen.deed == Deed::Ran
+                    && (from..=at + DELAY).contains(&seen.at)
+                    && !looks(&seen.what)
+                    && (programs.is_empty() || programs.contains(&program(&seen.what)))
+                    && (words.is_empty() || words.iter().any(|word| says(&seen.what, word)))
+            }),
+            Clue::Package(package) => {
+                let memory = self.memory();
+                let fits = |seen: &&Seen| {
+                    seen.deed == Deed::Installed && seen.what == *package && (EARLY..=COMMAND).contains(&(at - seen.at))
+                };
+                let seen = memory.seen.iter().filter(fits).max_by_key(|seen| seen.at)?;
+                Some((seen.who.clone(), Some(seen.at)))
+            }
+        })
+    }
+
+    fn last(&self, fits: impl Fn(&Seen) -> bool) -> Option<(Arc<str>, Option<Timestamp>)> {
+        let memory = self.memory();
+        let seen = memory
+            .seen
+            .iter()
+            .filter(|seen| fits(seen))
+            .max_by_key(|seen| seen.at)?;
+        Some((seen.who.clone(), None))
+    }
+
     /// Notes that `who` did `deed` to `what` (a path, a command line, a package).
     pub(super) fn note(&self, at: Timestamp, deed: Deed, who: &str, what: &str) {
-        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &mut self.memory().seen;
         if seen.len() >= MOST {
             seen.pop_front();
         }
@@ -94,12 +233,13 @@ impl Witness {
     /// Who changed the file `path` of the host at `at`, as far as a log says: the best evidence, and of equal evidence the
     /// latest. `owns` says whether a package brought the file.
     pub(super) fn who_changed(&self, path: &str, at: Timestamp, owns: impl Fn(&str) -> bool) -> Option<Arc<str>> {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &self.memory().seen;
         let fits = |seen: &&Seen| match seen.deed {
             Deed::Wrote => seen.what == path && apart(at, seen.at) <= AUDIT,
             Deed::Ran => {
                 let since = at - seen.at;
-                since >= Span::from_secs(-1)
+                since >= EARLY
+                    && !looks(&seen.what)
                     && (names(&seen.what, path) && since <= COMMAND || works_on(&seen.what, path) && since <= PACKAGE)
             }
             Deed::Installed => apart(at, seen.at) <= PACKAGE && owns(&seen.what),
@@ -114,7 +254,7 @@ impl Witness {
 
     /// Whether the package manager worked on anything at `at`, as far as its log says.
     pub(super) fn packages_changed(&self, at: Timestamp) -> bool {
-        let seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = &self.memory().seen;
         let installed = |seen: &Seen| seen.deed == Deed::Installed && apart(at, seen.at) <= PACKAGE;
         seen.iter().any(installed)
     }
@@ -132,10 +272,32 @@ fn names(command: &str, path: &str) -> bool {
     })
 }
 
+/// The program a command line runs, without its folder.
+fn program(command: &str) -> &str {
+    let program = command.split(' ').next().unwrap_or_default();
+    program.rsplit('/').next().unwrap_or_default()
+}
+
+/// Whether a command line only looks: it changes nothing, whatever it names.
+fn looks(command: &str) -> bool {
+    let program = program(command);
+    let with = LOOKING.iter().find(|(name, _)| *name == program);
+    // What a shell sends elsewhere is in the words of the shell, which is none of these.
+    LOOKERS.contains(&program) || with.is_some_and(|(_, with)| command.split(' ').any(|word| with.contains(&word)))
+}
+
+/// Whether a command line holds `thing` as a word of its own, or before a value where it ends with `=`.
+fn says(command: &str, thing: &str) -> bool {
+    let bound = |c: Option<char>| c.is_none_or(|c| matches!(c, ' ' | '=' | '"' | '\'' | '>' | ',' | ';'));
+    command.match_indices(thing).any(|(at, _)| {
+        bound(command[..at].chars().next_back())
+            && (thing.ends_with('=') || bound(command[at + thing.len()..].chars().next()))
+    })
+}
+
 /// Whether a command line runs a program that keeps the file.
 fn works_on(command: &str, path: &str) -> bool {
-    let program = command.split(' ').next().unwrap_or_default();
-    let program = program.rsplit('/').next().unwrap_or_default();
+    let program = program(command);
     HANDS
         .iter()
         .any(|(programs, files)| programs.contains(&program) && files.iter().any(|file| path.starts_with(file)))
@@ -172,6 +334,6 @@ mod tests {
         for n in 0..3_000 {
             witness.note(at(n), Deed::Ran, "x", &"é".repeat(1_000));
         }
-        assert_eq!(witness.0.lock().unwrap().len(), MOST);
+        assert_eq!(witness.memory().seen.len(), MOST);
     }
 }

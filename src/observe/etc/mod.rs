@@ -9,16 +9,15 @@ use std::{
     collections::BTreeMap,
     fs::{self, Metadata},
     path::{Path, PathBuf},
-    sync::Arc,
 };
 
 use self::read::{Access, LINES, Settings, settings};
 use super::{
     Host, ObserveError, Source,
-    file::{Mark, failed, mark, plain_file},
+    file::{Mark, failed, mark},
     nudge::Nudge,
-    scope::{Scope, Sheet},
-    witness::Witness,
+    scope::{Scope, Sheet, When},
+    witness::{Clue, Witness},
 };
 use crate::domain::{Batch, Span, Timestamp};
 
@@ -78,9 +77,6 @@ const LEFTOVERS: [&str; 12] = [
     ".ucf-dist",
 ];
 
-/// When a change happened: after the first time, where it is not known any better, and no later than the second.
-type When = (Option<Timestamp>, Timestamp);
-
 /// One file as it was when last read.
 struct Known {
     mark: Mark,
@@ -89,7 +85,6 @@ struct Known {
 
 /// Reads the files of `/etc`, or of the paths the user named, that changed since it last did.
 pub(super) struct Etc {
-    root: PathBuf,
     name: &'static str,
     /// Files and folders below the root that are read, and what their names begin with.
     tops: Vec<(PathBuf, String)>,
@@ -100,7 +95,6 @@ pub(super) struct Etc {
     every: Span,
     scope: Scope,
     known: BTreeMap<String, Known>,
-    witness: Witness,
     read_at: Timestamp,
     /// Entries that may still be looked at in this reading.
     left: usize,
@@ -126,10 +120,8 @@ impl Etc {
 
     fn of(host: &Host, witness: &Witness, name: &'static str, tops: Vec<(PathBuf, String)>) -> Self {
         Self {
-            root: host.root.clone(),
             name,
             tops,
-            witness: witness.clone(),
             read_at: Timestamp(0),
             left: 0,
             nudge: Nudge::new(),
@@ -137,7 +129,7 @@ impl Etc {
             lines: 0,
             access: Access::default(),
             every: host.settings_interval,
-            scope: Scope::new(host, name),
+            scope: Scope::new(host, name).heeding(witness),
             known: BTreeMap::new(),
         }
     }
@@ -180,12 +172,12 @@ impl Etc {
         }
     }
 
-    /// Who changed the file `name` and when, as far as the logs and the file itself say.
-    fn author(&self, name: &str, known: Option<&Known>, now: Timestamp) -> (When, Option<Arc<str>>) {
+    /// When the file `name` changed, as far as the file itself says, and what may tell by whom.
+    fn when(&self, name: &str, known: Option<&Known>, now: Timestamp) -> (When, Vec<Clue>) {
         // The status change cannot be set by hand, so it is the time of the last change, whatever that was.
         let (_, _, _, changed) = known.map_or((0, 0, 0, 0), |known| known.mark);
         let at = i64::try_from(changed / 1_000).map_or(now, Timestamp);
-        let (after, at) = if self.read_at < at && at <= now {
+        let when = if self.read_at < at && at <= now {
             (None, at)
         } else {
             (Some(self.read_at), now)
@@ -195,14 +187,7 @@ impl Etc {
         } else {
             format!("/etc/{name}")
         };
-        let owns = |package: &str| {
-            let lists = self.root.join("var/lib/dpkg/info");
-            // Where a package exists for several architectures, the file bears one.
-            let one = |name: String| plain_file(&lists.join(name), 8 << 20);
-            let list = one(format!("{package}.list")).or_else(|| one(format!("{package}:amd64.list")));
-            list.is_some_and(|list| list.split(|b| *b == b'\n').any(|line| line == path.as_bytes()))
-        };
-        ((after, at), self.witness.who_changed(&path, at, owns))
+        (when, vec![Clue::File(path)])
     }
 }
 
@@ -215,11 +200,12 @@ impl Source for Etc {
         if self.nudge.hears() {
             LISTENS.min(self.every)
         } else {
-            self.every
+            self.scope.soon(self.every)
         }
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        self.scope.release(now, out);
         let heard = self.nudge.heard();
         // What the system does not tell of is found by looking, as often as settings are read.
         if !heard && self.scope.known() && (Span::ZERO..self.every).contains(&(now - self.read_at)) {
@@ -280,13 +266,13 @@ impl Source for Etc {
             changed.extend(before.into_iter().map(|(name, old)| (name, Some(old))));
             for (name, old) in changed {
                 let new = self.known.get(&name);
-                let (when, by) = self.author(&name, new, now);
+                let when = self.when(&name, new, now);
                 let [was, is] = [old.as_ref(), new].map(|known| {
                     let mut sheet = self.scope.sheet();
                     known.iter().for_each(|known| Self::put(&mut sheet, &name, known));
                     sheet
                 });
-                self.scope.change(when, was, is, by, out);
+                self.scope.changed(now, was, is, |_| when.clone());
             }
             self.scope.confirm(now, out);
         }

@@ -203,6 +203,49 @@ fn a_change_bears_the_name_of_who_made_it() {
 }
 
 #[test]
+fn a_change_waits_until_the_log_was_read_beyond_it() {
+    let tree = tree();
+    let witness = Witness::default();
+    let mut source = Etc::new(&tree.host(), &witness);
+    let at = Timestamp::from_secs;
+    witness.read(Deed::Ran, at(0));
+    tree.read(&mut source, 0).unwrap();
+    tree.write("etc/hostname", "web-2\n");
+    assert!(
+        tree.read(&mut source, 60).unwrap().changes.len() == 1,
+        "a log that is no longer read"
+    );
+    witness.read(Deed::Ran, at(60));
+    tree.write("etc/hostname", "web-3\n");
+    assert!(tree.read(&mut source, 120).unwrap().changes.len() == 1);
+    witness.read(Deed::Ran, at(170));
+    tree.write("etc/hostname", "web-4\n");
+    let found = tree.read(&mut source, 180).unwrap();
+    assert_eq!((found.changes.len(), found.snapshots.len()), (0, 1));
+    assert!(source.every() <= Span::from_secs(5));
+    witness.note(at(179), Deed::Ran, "alice", "/usr/bin/tee /etc/hostname");
+    assert!(
+        tree.read(&mut source, 185).unwrap().changes.is_empty(),
+        "the log was not read beyond it yet"
+    );
+    witness.read(Deed::Ran, at(186));
+    let told = tree.read(&mut source, 190).unwrap();
+    assert_eq!(told.changes.len(), 1);
+    assert_eq!(
+        (told.changes[0].by.as_deref(), told.changes[0].at),
+        (Some("alice"), at(180))
+    );
+    assert!(tree.read(&mut source, 195).unwrap().changes.is_empty(), "told once");
+    // A log that falls silent holds nothing up for long, and two changes keep their order.
+    witness.read(Deed::Ran, at(230));
+    for (secs, name) in [(240, "web-5\n"), (300, "web-6\n")] {
+        tree.write("etc/hostname", name);
+        let found = tree.read(&mut source, secs).unwrap();
+        assert_eq!(found.changes.len(), usize::from(secs == 300) * 2);
+    }
+}
+
+#[test]
 fn files_the_user_named() {
     let tree = Tree::new();
     tree.write("opt/app/conf/app.yaml", "db: {pool: 5, password: hunter2}\n");
