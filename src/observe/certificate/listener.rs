@@ -45,6 +45,9 @@ struct Asked {
     shown: Option<Vec<u8>>,
 }
 
+/// The address of a listener and its certificate, in DER.
+type Shown = (SocketAddr, Vec<u8>);
+
 /// Asks the listeners of this host for their certificates.
 pub(super) struct Listeners {
     net: PathBuf,
@@ -84,7 +87,7 @@ impl Listeners {
     ///
     /// # Errors
     /// [`ObserveError::Partly`] when this program may open no connection at all; what was seen before is still told.
-    pub(super) fn shown(&mut self, now: Timestamp) -> (Vec<(SocketAddr, Vec<u8>)>, Result<(), ObserveError>) {
+    pub(super) fn shown(&mut self, now: Timestamp) -> (Vec<Shown>, Result<(), ObserveError>) {
         let mut before = std::mem::take(&mut self.asked);
         let mut forbidden = Ok(());
         for (address, inode) in self.listening() {

@@ -217,7 +217,7 @@ fn walk(tops: &[PathBuf], top: &Path, path: &Path, deep: usize, left: &mut usize
         // Services of another system have the names of this one's: they are told of as one group.
         if inside && is_system(tops, &below) {
             inside = false;
-            named = named.or_else(|| Some((Sort::Other, folder)));
+            named = named.or(Some((Sort::Other, folder)));
         }
         if let Some((sort, name)) = named {
             found.push(Group {
