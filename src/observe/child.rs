@@ -3,24 +3,30 @@
 
 use std::{
     io::{BufRead as _, BufReader, Read as _},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
 use super::{ObserveError, file::failed};
+use crate::domain::text::visible;
 
 /// How long a program may take.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Most that is taken of its output.
 const MOST_BYTES: u64 = 32 << 20;
+/// Most bytes of its complaints that are looked at, and most characters that are passed on.
+const MOST_COMPLAINT: u64 = 4 << 10;
+const LONGEST_COMPLAINT: usize = 200;
+/// How long a complaint is waited for once the output has ended.
+const COMPLAINT_LIMIT: Duration = Duration::from_secs(1);
 
 /// Runs `program` with `args` in the C locale and gives what it wrote to its standard output.
 ///
 /// # Errors
 /// [`ObserveError::Absent`] when there is no such program; [`ObserveError::Io`] when it took longer than ten seconds and was
-/// killed, or failed without a word.
+/// killed, or failed with nothing but a complaint, of which the first line is the reason.
 pub(super) fn ask(program: &str, args: &[&str]) -> Result<Vec<u8>, ObserveError> {
     ask_within(LIMIT, program, args)
 }
@@ -32,18 +38,80 @@ fn fault(program: &str, why: String) -> ObserveError {
     }
 }
 
-/// Starts `program` in the C locale without input, and gives what it writes to its standard output.
-fn start(program: &str, args: &[&str]) -> Result<(Child, ChildStdout), ObserveError> {
+/// `error` with what it would need where the system forbade something: `nft: Operation not permitted (needs CAP_NET_ADMIN; see …)`.
+pub(super) fn needing(error: ObserveError, need: &str) -> ObserveError {
+    match error {
+        ObserveError::Io { what, source } => ObserveError::Io {
+            what,
+            source: lacking(source, need),
+        },
+        other => other,
+    }
+}
+
+/// The same for the system's own words.
+pub(super) fn lacking(source: std::io::Error, need: &str) -> std::io::Error {
+    let text = source.to_string();
+    let lower = text.to_lowercase();
+    let forbidden = ["not permitted", "denied", "not supported", "must be root"];
+    if forbidden.iter().any(|words| lower.contains(words)) {
+        std::io::Error::other(format!("{text} (needs {need}; see contrib/foreshadow.service)"))
+    } else {
+        source
+    }
+}
+
+/// Starts `program` in the C locale without input, and gives what it writes to its standard output, and the first line of what it
+/// complains of.
+fn start(program: &str, args: &[&str]) -> Result<(Child, ChildStdout, mpsc::Receiver<String>), ObserveError> {
     let mut child = Command::new(program)
         .args(args)
         .env("LC_ALL", "C")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::null())
+        .stderr(Stdio::piped())
         .spawn()
         .map_err(|source| failed(program.as_ref(), source))?;
     let stdout = child.stdout.take().expect("standard output was asked for");
-    Ok((child, stdout))
+    let mut stderr = child.stderr.take().expect("standard error was asked for");
+    let name = program.rsplit('/').next().unwrap_or(program).to_owned();
+    let (told, complaint) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let _ = told.send(first_line(&name, &mut stderr));
+        // What more it says is let go, so that it never waits for a reader.
+        let _ = std::io::copy(&mut stderr, &mut std::io::sink());
+    });
+    Ok((child, stdout, complaint))
+}
+
+/// The first line that says something, without the program's own name before it, safe to show; empty when there is none.
+fn first_line(program: &str, stderr: &mut ChildStderr) -> String {
+    let mut said = Vec::new();
+    let _ = stderr.take(MOST_COMPLAINT).read_to_end(&mut said);
+    let said = String::from_utf8_lossy(&said);
+    let line = said.lines().map(str::trim).find(|line| !line.is_empty());
+    let line = line.unwrap_or_default();
+    let line = line
+        .strip_prefix(program)
+        .and_then(|rest| rest.strip_prefix(": "))
+        .unwrap_or(line);
+    visible(line).chars().take(LONGEST_COMPLAINT).collect()
+}
+
+/// Why a program that said nothing ended, if it failed.
+fn failure(program: &str, child: &mut Child, complaint: &mpsc::Receiver<String>) -> Option<ObserveError> {
+    // Both outputs end as it ends, so that it is not killed before its status stands.
+    let complaint = complaint.recv_timeout(COMPLAINT_LIMIT).unwrap_or_default();
+    let status = child.kill().and_then(|()| child.wait()).ok()?;
+    status.code().filter(|code| *code != 0)?;
+    Some(fault(
+        program,
+        if complaint.is_empty() {
+            format!("ended with {status}")
+        } else {
+            complaint
+        },
+    ))
 }
 
 /// Ends one that says nothing for too long. A program in uninterruptible sleep does not die now; another thread waits for it.
@@ -53,7 +121,7 @@ fn give_up(mut child: Child) {
 }
 
 fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, ObserveError> {
-    let (mut child, stdout) = start(program, args)?;
+    let (mut child, stdout, complaint) = start(program, args)?;
     // A thread reads, so that the wait has an end whatever the program does.
     let (told, answer) = mpsc::sync_channel(1);
     thread::spawn(move || {
@@ -65,13 +133,11 @@ fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, 
     match answer.recv_timeout(limit) {
         Ok(Ok(output)) => {
             // It closed its output and so is ending; one that is not is ended.
-            let ended = child.kill().and_then(|()| child.wait());
-            match ended {
-                Ok(status) if output.is_empty() && status.code().is_some_and(|code| code != 0) => {
-                    Err(fault(program, format!("ended with {status}")))
-                }
-                _ => Ok(output),
+            if output.is_empty() {
+                return failure(program, &mut child, &complaint).map_or(Ok(output), Err);
             }
+            let _ = child.kill().and_then(|()| child.wait());
+            Ok(output)
         }
         Ok(Err(source)) => Err(failed(program.as_ref(), source)),
         Err(_) => {
@@ -91,7 +157,8 @@ const PART: usize = 64 << 10;
 /// # Errors
 /// As [`ask`], the time counted anew whenever it wrote something.
 pub(super) fn each_line(program: &str, args: &[&str], mut each: impl FnMut(&[u8])) -> Result<(), ObserveError> {
-    let (mut child, stdout) = start(program, args)?;
+    let (mut child, stdout, complaint) = start(program, args)?;
+    let mut silent = true;
     let (told, parts) = mpsc::sync_channel::<Vec<u8>>(2);
     thread::spawn(move || {
         let mut lines = BufReader::new(stdout);
@@ -110,9 +177,15 @@ pub(super) fn each_line(program: &str, args: &[&str], mut each: impl FnMut(&[u8]
             Ok(part) => part
                 .split(|byte| *byte == b'\n')
                 .filter(|line| !line.is_empty())
-                .for_each(&mut each),
+                .for_each(|line| {
+                    silent = false;
+                    each(line);
+                }),
             // It closed its output and so is ending; one that is not is ended.
             Err(mpsc::RecvTimeoutError::Disconnected) => {
+                if silent {
+                    return failure(program, &mut child, &complaint).map_or(Ok(()), Err);
+                }
                 let _ = child.kill().and_then(|()| child.wait());
                 return Ok(());
             }
@@ -136,6 +209,26 @@ mod tests {
             ask("no-such-program-anywhere", &[]),
             Err(ObserveError::Absent { .. })
         ));
+    }
+
+    #[test]
+    fn the_reason_of_a_failure_is_what_the_program_says() {
+        let why = |script: &str| ask("sh", &["-c", script]).unwrap_err().to_string();
+        assert_eq!(
+            why("printf '\\n sh: Operation not permitted\\033[2J\\nmore\\n' >&2; exit 1"),
+            "sh: Operation not permitted\\u{1b}[2J"
+        );
+        assert_eq!(why("exit 3"), "sh: ended with exit status: 3");
+        let long = why("head -c 9000000 /dev/zero | tr '\\0' x >&2; exit 1");
+        assert_eq!(long.len(), "sh: ".len() + LONGEST_COMPLAINT);
+        // A warning beside an answer is no failure.
+        assert_eq!(ask("sh", &["-c", "echo no >&2; echo yes; exit 1"]).unwrap(), b"yes\n");
+        let denied = each_line("sh", &["-c", "echo Permission denied >&2; exit 1"], |_| {}).unwrap_err();
+        assert_eq!(
+            needing(denied, "CAP_X").to_string(),
+            "sh: Permission denied (needs CAP_X; see contrib/foreshadow.service)"
+        );
+        assert_eq!(needing(fault("x", "odd".into()), "CAP_X").to_string(), "x: odd");
     }
 
     #[test]

@@ -10,7 +10,8 @@ use std::{
 
 use super::{
     Host, ObserveError, Source,
-    file::{failed, plain_file},
+    child::lacking,
+    file::plain_file,
     meter::{COUNT, Channel, Origin, Sort},
 };
 use crate::domain::{Batch, Span, Timestamp, Unit};
@@ -138,7 +139,10 @@ impl Source for Dns {
             what: "sources.dns".into(),
             why: format!("{:?} is no name", self.name),
         })?;
-        let answered = ask((resolver, self.port).into(), &query).map_err(|why| failed(&self.file, why))?;
+        let answered = ask((resolver, self.port).into(), &query).map_err(|why| ObserveError::Io {
+            what: format!("resolver {resolver}"),
+            source: lacking(why, "AF_INET AF_INET6"),
+        })?;
         match answered {
             Some(took) => {
                 self.lost = 0;

@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     Host, ObserveError, Source,
-    child::ask,
+    child::{ask, needing},
     file::small,
     scope::{Scope, Sheet},
 };
@@ -28,6 +28,8 @@ pub(super) struct Firewall {
     root: PathBuf,
     every: Span,
     scope: Scope,
+    /// What each program said last: one that may not speak takes nothing from the others.
+    said: BTreeMap<&'static str, Chains>,
 }
 
 impl Firewall {
@@ -36,6 +38,7 @@ impl Firewall {
             root: host.root.clone(),
             every: EVERY.max(host.settings_interval),
             scope: Scope::new(host, "firewall"),
+            said: BTreeMap::new(),
         }
     }
 
@@ -161,50 +164,63 @@ impl Source for Firewall {
         if self.root != Path::new("/") {
             return Err(absent());
         }
-        let mut chains = Chains::new();
+        let has_tables = self.has_tables();
         let mut failed = None;
         let mut asked = false;
-        let mut ask_for = |program: &str, args: &[&str]| match ask(program, args) {
-            Ok(text) => {
-                asked = true;
-                Some(String::from_utf8_lossy(&text).into_owned())
+        let said = &mut self.said;
+        // Says whether there is such a program.
+        let mut ask_for = |part: &'static str, program: &str, args: &[&str], read: &dyn Fn(&str, &mut Chains)| {
+            match ask(program, args) {
+                Ok(text) => {
+                    asked = true;
+                    let mut chains = Chains::new();
+                    read(&String::from_utf8_lossy(&text), &mut chains);
+                    said.insert(part, chains);
+                }
+                Err(ObserveError::Absent { .. }) => return false,
+                Err(why) => failed = Some(needing(why, "CAP_NET_ADMIN")),
             }
-            Err(ObserveError::Absent { .. }) => None,
-            Err(why) => {
-                failed = Some(why);
-                None
-            }
+            true
         };
-        if self.has_tables()
-            && let Some(text) = ask_for("nft", &["-s", "list", "ruleset"])
-        {
-            chains = nft(&text);
+        if has_tables {
+            ask_for("nft", "nft", &["-s", "list", "ruleset"], &|text, chains| {
+                *chains = nft(text)
+            });
         }
-        for (family, names, program) in [
-            ("ip", "proc/net/ip_tables_names", "iptables-legacy-save"),
-            ("ip6", "proc/net/ip6_tables_names", "ip6tables-legacy-save"),
+        for (family, program, names) in [
+            ("ip", "iptables-legacy-save", "proc/net/ip_tables_names"),
+            ("ip6", "ip6tables-legacy-save", "proc/net/ip6_tables_names"),
         ] {
             // Empty until a table is in use. Where both kinds are installed, the plain name speaks of nft.
             if small(&self.root.join(names)).is_some_and(|names| !names.is_empty()) {
-                let text = ask_for(program, &[]).or_else(|| ask_for(&program.replace("-legacy", ""), &[]));
-                if let Some(text) = text {
-                    iptables(family, &text, &mut chains);
-                }
+                let read = |text: &str, chains: &mut Chains| iptables(family, text, chains);
+                let _ = ask_for(program, program, &[], &read)
+                    || ask_for(program, &program.replace("-legacy", ""), &[], &read);
             }
         }
         for (family, option) in [("ip", "-4"), ("ip6", "-6")] {
-            if let Some(text) = ask_for("ip", &[option, "rule"]) {
-                routing(family, &text, &mut chains);
-            }
+            ask_for(option, "ip", &[option, "rule"], &|text, chains| {
+                routing(family, text, chains)
+            });
         }
         if !asked {
             return Err(failed.unwrap_or_else(absent));
         }
-        if let Some(why) = failed {
-            return Err(why);
-        }
+        let chains = self
+            .said
+            .values()
+            .flatten()
+            .map(|(name, rules)| (name.clone(), rules.clone()))
+            .collect();
         self.tell(now, &chains, out);
-        Ok(())
+        match failed {
+            Some(ObserveError::Io { what, source }) => Err(ObserveError::Partly {
+                what,
+                why: source.to_string(),
+            }),
+            Some(other) => Err(other),
+            None => Ok(()),
+        }
     }
 }
 

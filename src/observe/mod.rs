@@ -237,7 +237,6 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(etc::Etc::new(host, &witness)),
                 Box::new(package::LanguagePackages::new(host)),
                 Box::new(cron::Cron::new(host)),
-                Box::new(certificate::Certificates::new(host)),
             ],
         },
         // Homes may lie on another machine.
@@ -250,7 +249,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             name: "containers",
             sources: vec![Box::new(container::Containers::new(host))],
         },
-        // What other programs answer.
+        // What other programs answer, and the certificates that listeners show.
         Group {
             name: "programs",
             sources: vec![
@@ -259,6 +258,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(sshd::Sshd::new(host)),
                 Box::new(timesync::TimeSync::new(host)),
                 Box::new(smart::Smart::new(host)),
+                Box::new(certificate::Certificates::new(host)),
             ],
         },
         Group {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
@@ -11,12 +11,12 @@ use serde_json::Value as Json;
 
 use super::{
     Host, ObserveError, Source,
-    child::ask,
+    child::{ask, lacking},
     file::failed,
     meter::{COUNT, Channel, Origin, Sort},
     scope::{Scope, Sheet},
 };
-use crate::domain::{Batch, Span, Timestamp, Unit, Value};
+use crate::domain::{Batch, Span, Timestamp, Unit, Value, text::visible};
 
 /// Time between two readings.
 const EVERY: Span = Span::from_mins(30);
@@ -146,6 +146,7 @@ impl Source for Smart {
             });
         }
         let mut sheet = self.scope.sheet();
+        let mut refused = None;
         for disk in disks {
             // A disk that sleeps is left asleep; the answer then has no numbers.
             let answer = ask(
@@ -163,11 +164,26 @@ impl Source for Smart {
                 what: "smartctl".into(),
                 why: why.to_string(),
             })?;
+            refused = refusal(&answer).or(refused);
             self.tell(now, &disk, &answer, &mut sheet, out);
         }
         self.scope.tell(now, sheet, out);
-        Ok(())
+        match refused {
+            Some(source) => Err(ObserveError::Partly {
+                what: "smartctl".into(),
+                why: lacking(source, "CAP_SYS_RAWIO and the disks' devices").to_string(),
+            }),
+            None => Ok(()),
+        }
     }
+}
+
+/// What the program says when it could not open a disk or speak to it (bits 1 and 2 of its exit status, smartctl(8)).
+fn refusal(answer: &Json) -> Option<io::Error> {
+    let status = answer.pointer("/smartctl/exit_status").and_then(Json::as_u64)?;
+    let said = answer.pointer("/smartctl/messages/0/string").and_then(Json::as_str)?;
+    let said: String = visible(said).chars().take(200).collect();
+    (status & 0b110 != 0).then(|| io::Error::other(said))
 }
 
 #[cfg(test)]
@@ -205,6 +221,22 @@ mod tests {
         assert_eq!(value(&out, "disk.sda.smart.pending"), None);
         assert_eq!(value(&out, "disk.nvme0n1.smart.wear_pct"), Some(7.0));
         assert_eq!(sheet.len(), 2);
+    }
+
+    #[test]
+    fn a_disk_that_may_not_be_asked_says_why() {
+        let answer = |status: u64| {
+            serde_json::json!({"smartctl": {"exit_status": status, "messages": [
+                {"string": "Smartctl open device: /dev/sda failed: Operation not permitted\u{1b}", "severity": "error"}]}})
+        };
+        let why = lacking(refusal(&answer(2)).unwrap(), "X").to_string();
+        assert!(
+            why.ends_with("not permitted\\u{1b} (needs X; see contrib/foreshadow.service)"),
+            "{why}"
+        );
+        // Bits further up speak of the disk's health.
+        assert!(refusal(&answer(64)).is_none());
+        assert!(refusal(&serde_json::json!([])).is_none());
     }
 
     #[test]

@@ -9,10 +9,10 @@ use std::{
 
 use super::{
     Host, ObserveError, Source,
-    child::ask,
+    child::{ask, needing},
     meter::{COUNT, Channel, Origin, Sort},
 };
-use crate::domain::{Batch, Span, Timestamp, Unit};
+use crate::domain::{Batch, Span, Timestamp, Unit, text::visible};
 
 /// Time between two readings: the servers are asked every minute to every quarter of an hour.
 const EVERY: Span = Span::from_mins(2);
@@ -157,12 +157,19 @@ impl Source for TimeSync {
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let here = self.root == Path::new("/");
         let answer = if here && self.runs(&CHRONY) {
-            chrony(
-                &String::from_utf8_lossy(&ask("chronyc", &["-c", "-n", "tracking"])?),
-                now,
-            )
+            let output = ask("chronyc", &["-c", "-n", "tracking"]).map_err(|why| needing(why, "AF_INET AF_INET6"))?;
+            let text = String::from_utf8_lossy(&output);
+            // What goes wrong it says on its standard output: `506 Cannot talk to daemon`.
+            if !text.contains(',') {
+                return Err(ObserveError::Malformed {
+                    what: "chronyc".into(),
+                    why: visible(text.trim()).chars().take(200).collect(),
+                });
+            }
+            chrony(&text, now)
         } else if here && self.runs(&NTPD) {
-            ntpd(&String::from_utf8_lossy(&ask("ntpq", &["-c", "rv"])?))
+            let output = ask("ntpq", &["-c", "rv"]).map_err(|why| needing(why, "AF_INET AF_INET6"))?;
+            ntpd(&String::from_utf8_lossy(&output))
         } else if let Ok(time) = fs::metadata(self.root.join(TIMESYNCD)).and_then(|meta| meta.modified()) {
             let since = time.duration_since(UNIX_EPOCH).map_or(0.0, |since| since.as_secs_f64());
             // The daemon is asked when a server has answered it again; a bus that is away takes nothing from what the file says.

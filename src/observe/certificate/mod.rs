@@ -1,6 +1,7 @@
-//! Certificates in files: whom they name, when they end, and how long that is still away.
+//! Certificates in files and of local listeners: whom they name, when they end, and how long that is still away.
 #![cfg(target_os = "linux")]
 
+mod listener;
 mod x509;
 
 use std::{collections::BTreeMap, fs, path::PathBuf};
@@ -8,7 +9,7 @@ use std::{collections::BTreeMap, fs, path::PathBuf};
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
-use self::x509::Certificate;
+use self::{listener::Listeners, x509::Certificate};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
@@ -50,17 +51,19 @@ const EVERY: Span = Span::from_mins(10);
 const SOON: Span = Span::from_days(14);
 
 struct Known {
-    mark: Mark,
+    /// The file's state; of a listener what it shows.
+    mark: Result<Mark, Vec<u8>>,
     certificate: Option<(Certificate, String)>,
     left: Channel,
 }
 
-/// Reads certificate files: the first certificate of each, which is the one that is shown to others.
+/// Reads certificate files, the first certificate of each, which is the one that is shown to others; and what listeners show.
 pub(super) struct Certificates {
     root: PathBuf,
     origin: Origin,
     scope: Scope,
     known: BTreeMap<String, Known>,
+    listeners: Listeners,
 }
 
 impl Certificates {
@@ -71,6 +74,7 @@ impl Certificates {
             origin: Origin::new(host, "certificate", every),
             scope: Scope::new(host, "cert"),
             known: BTreeMap::new(),
+            listeners: Listeners::new(host),
         }
     }
 
@@ -105,11 +109,15 @@ impl Certificates {
 
     fn certificate(&self, path: &str) -> Option<(Certificate, String)> {
         let bytes = plain_file(&self.root.join(path.trim_start_matches('/')), MOST_BYTES)?;
-        let der = first(&bytes)?;
-        let digest = Sha256::digest(&der);
-        let print: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
-        Some((Certificate::parse(&der)?, print.join(":")))
+        parsed(&first(&bytes)?)
     }
+}
+
+/// A certificate and its fingerprint as openssl writes it.
+fn parsed(der: &[u8]) -> Option<(Certificate, String)> {
+    let digest = Sha256::digest(der);
+    let print: Vec<String> = digest.iter().map(|byte| format!("{byte:02X}")).collect();
+    Some((Certificate::parse(der)?, print.join(":")))
 }
 
 /// The DER of the first certificate in a file, which is DER itself or has it in PEM (RFC 7468).
@@ -141,6 +149,13 @@ impl Source for Certificates {
             self.walk(folder, 0, &mut left, &mut found);
         }
         found.sort();
+        let (shown, asked) = self.listeners.shown(now);
+        let files = found.into_iter().map(|(path, mark)| (path, Ok(mark)));
+        // What is in use comes before what only lies there.
+        let shown = shown
+            .into_iter()
+            .map(|(address, der)| (format!("tcp/{address}"), Err(der)));
+        let found: Vec<(String, Result<Mark, Vec<u8>>)> = shown.chain(files).collect();
         let mut before = std::mem::take(&mut self.known);
         let mut sheet = self.scope.sheet();
         let mut told = 0;
@@ -148,8 +163,11 @@ impl Source for Certificates {
             let known = match before.remove(&path) {
                 Some(known) if known.mark == mark => known,
                 old => Known {
+                    certificate: match &mark {
+                        Ok(_) => self.certificate(&path),
+                        Err(der) => parsed(der),
+                    },
                     mark,
-                    certificate: self.certificate(&path),
                     left: old.map_or_else(
                         || {
                             let channel = self
@@ -185,7 +203,7 @@ impl Source for Certificates {
             known.left.tell(now, away, out);
         }
         self.scope.tell(now, sheet, out);
-        Ok(())
+        asked
     }
 }
 

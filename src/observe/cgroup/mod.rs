@@ -57,6 +57,7 @@ struct Told {
 
 /// When a service was seen to have been started anew.
 struct Life {
+    name: String,
     inode: u64,
     starts: VecDeque<Timestamp>,
 }
@@ -69,7 +70,8 @@ pub(super) struct Groups {
     told: BTreeMap<(Sort, String), Told>,
     /// Processor seconds at the last reading.
     before: Option<(Timestamp, HashMap<PathBuf, f64>)>,
-    lives: BTreeMap<String, Life>,
+    /// By folder.
+    lives: BTreeMap<PathBuf, Life>,
     /// Names of containers by the first twelve digits of their number.
     containers: HashMap<String, String>,
 }
@@ -131,7 +133,7 @@ impl Groups {
     fn note_starts(&mut self, now: Timestamp, groups: &[Group]) {
         for group in groups.iter().filter(|group| group.sort == Sort::Service) {
             let room = self.lives.len() < MOST_STARTS;
-            match self.lives.get_mut(&group.name) {
+            match self.lives.get_mut(&group.path) {
                 Some(life) if life.inode == group.inode => {}
                 Some(life) => {
                     life.inode = group.inode;
@@ -139,10 +141,11 @@ impl Groups {
                 }
                 None if room => {
                     let life = Life {
+                        name: group.name.clone(),
                         inode: group.inode,
                         starts: VecDeque::new(),
                     };
-                    self.lives.insert(group.name.clone(), life);
+                    self.lives.insert(group.path.clone(), life);
                 }
                 None => {}
             }
@@ -232,8 +235,8 @@ impl Groups {
                 top.extend(by.iter().take(TOP).map(|(group, _)| (sort, group.name.clone())));
             }
         }
-        let restless = self.lives.iter().filter(|(_, life)| life.starts.len() >= 2);
-        top.extend(restless.map(|(name, _)| (Sort::Service, name.clone())));
+        let restless = self.lives.values().filter(|life| life.starts.len() >= 2);
+        top.extend(restless.map(|life| (Sort::Service, life.name.clone())));
         top
     }
 }
@@ -325,10 +328,12 @@ impl Source for Groups {
                 told.tell(now, &tree, group, cpu.copied(), memory.copied(), out);
             }
             // Told from the first start on; the life before it had none.
-            if let Some(life) = self.lives.get(name).filter(|_| *sort == Sort::Service)
-                && (told.starts.begun() || !life.starts.is_empty())
-            {
-                told.starts.tell(now, life.starts.len() as f64, out);
+            if *sort == Sort::Service {
+                let own = self.lives.values().filter(|life| life.name == *name);
+                let starts: usize = own.map(|life| life.starts.len()).sum();
+                if told.starts.begun() || starts > 0 {
+                    told.starts.tell(now, starts as f64, out);
+                }
             }
         }
         self.before = Some((now, cpu));

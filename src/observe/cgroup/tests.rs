@@ -140,6 +140,27 @@ fn a_service_made_anew_was_started() {
 }
 
 #[test]
+fn a_system_in_a_container_keeps_its_services_to_itself() {
+    let files = Files::new();
+    let mut source = Groups::new(&files.host());
+    for secs in [0, 10, 20] {
+        // As systemd-nspawn and LXC nest them.
+        for inner in ["", "payload/", "lxc/web/", "machine.slice/guest/"] {
+            let bytes = if inner.is_empty() { 8_000_000 } else { 90_000_000 };
+            two(&files, &format!("{inner}init.scope"), 0, 1);
+            two(&files, &format!("{inner}system.slice/cron.service"), 0, bytes);
+        }
+        two(&files, "lxc/web", 0, 100_000_000);
+        two(&files, "machine.slice/sub.slice/vm.service", 0, 6_000_000);
+        let batch = files.read(&mut source, secs).unwrap();
+        assert_eq!(value(&batch, "service.cron.mem_bytes"), Some(4_000_000.0));
+        assert_eq!(value(&batch, "service.cron.starts_1h"), None);
+        assert_eq!(value(&batch, "service.vm.mem_bytes"), Some(3_000_000.0));
+        assert_eq!(value(&batch, "cgroup.web.mem_bytes"), Some(50_000_000.0));
+    }
+}
+
+#[test]
 fn a_host_without_groups_and_one_with_nonsense() {
     let files = Files::new();
     let mut source = Groups::new(&files.host());

@@ -26,7 +26,7 @@ pub(super) enum Sort {
     Container,
     /// One of the slices that share out the machine.
     Slice,
-    /// Any other group at the top.
+    /// Any other group at the top, and a whole other system further down.
     Other,
 }
 
@@ -70,12 +70,16 @@ impl Tree {
         let mut found: Vec<Group> = Vec::new();
         let mut left = MOST_FOLDERS;
         match self {
-            Self::One(top) => walk(top, Path::new(""), 0, &mut left, &mut found),
+            Self::One(top) => {
+                let tops = [top.clone()];
+                walk(&tops, top, Path::new(""), 0, &mut left, &mut found);
+            }
             Self::Many(top) => {
-                // systemd may account for memory and not for processor time, or the other way round.
-                for controller in ["memory", "cpuacct", UNIFIED] {
+                let tops = ["memory", "cpuacct", UNIFIED, "systemd"].map(|controller| top.join(controller));
+                // systemd may account for memory and not for processor time, or the other way round. Its own tree counts nothing.
+                for own in &tops[..3] {
                     let mut more = Vec::new();
-                    walk(&top.join(controller), Path::new(""), 0, &mut left, &mut more);
+                    walk(&tops, own, Path::new(""), 0, &mut left, &mut more);
                     more.retain(|group| found.iter().all(|known| known.path != group.path));
                     found.append(&mut more);
                 }
@@ -183,7 +187,18 @@ fn keyed(text: &str, key: &str) -> Option<f64> {
         .and_then(|(_, number)| number.trim().parse().ok())
 }
 
-fn walk(top: &Path, path: &Path, deep: usize, left: &mut usize, found: &mut Vec<Group>) {
+/// Whether a system of its own runs in the group `path`: there is a first process, or a slice that only such a one makes. It
+/// shows in some of the trees `tops`.
+fn is_system(tops: &[PathBuf], path: &Path) -> bool {
+    let own = |top: &PathBuf| {
+        ["init.scope", "system.slice"]
+            .iter()
+            .any(|folder| top.join(path).join(folder).is_dir())
+    };
+    tops.iter().any(own)
+}
+
+fn walk(tops: &[PathBuf], top: &Path, path: &Path, deep: usize, left: &mut usize, found: &mut Vec<Group>) {
     if deep > DEEPEST || *left == 0 {
         return;
     }
@@ -194,10 +209,16 @@ fn walk(top: &Path, path: &Path, deep: usize, left: &mut usize, found: &mut Vec<
         }
         let folder = entry.file_name().to_string_lossy().into_owned();
         let below = path.join(entry.file_name());
-        let named = name(&folder, deep);
-        let inside = named
-            .as_ref()
-            .is_none_or(|(sort, _)| matches!(sort, Sort::Slice | Sort::Other));
+        let mut named = name(&folder, deep);
+        let mut inside = !folder.ends_with(".scope")
+            && named
+                .as_ref()
+                .is_none_or(|(sort, _)| matches!(sort, Sort::Slice | Sort::Other));
+        // Services of another system have the names of this one's: they are told of as one group.
+        if inside && is_system(tops, &below) {
+            inside = false;
+            named = named.or(Some((Sort::Other, folder)));
+        }
         if let Some((sort, name)) = named {
             found.push(Group {
                 sort,
@@ -207,8 +228,8 @@ fn walk(top: &Path, path: &Path, deep: usize, left: &mut usize, found: &mut Vec<
             });
         }
         // What is within a service or a container is its own affair.
-        if inside && !folder.ends_with(".scope") {
-            walk(top, &below, deep + 1, left, found);
+        if inside {
+            walk(tops, top, &below, deep + 1, left, found);
         }
     }
 }

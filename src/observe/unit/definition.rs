@@ -139,13 +139,43 @@ pub(super) fn settings(files: &Files) -> BTreeMap<String, BTreeSet<String>> {
             if value.is_empty() || !adds_up {
                 all.clear();
             }
-            if !value.is_empty() {
+            if key == "Environment" {
+                for variable in words(value) {
+                    // Of a variable that is given twice the last value holds.
+                    let name = variable.split_once('=').map_or(variable.as_str(), |(name, _)| name);
+                    all.retain(|old| old.split_once('=').is_none_or(|(own, _)| own != name));
+                    all.insert(variable);
+                }
+            } else if !value.is_empty() {
                 all.insert(value.to_owned());
             }
         }
     }
     held.retain(|_, values| !values.is_empty());
     held
+}
+
+/// The words of `text` as systemd parts them (systemd.syntax(7)): at blanks, except in quotes of either kind; a backslash takes the
+/// next character as it is.
+fn words(text: &str) -> Vec<String> {
+    let (mut all, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    let mut rest = text.chars();
+    while let Some(c) = rest.next() {
+        match quote {
+            None if c.is_ascii_whitespace() => all.extend(word.take()),
+            None if c == '"' || c == '\'' => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            Some(own) if c == own => quote = None,
+            _ => {
+                let c = if c == '\\' { rest.next().unwrap_or(c) } else { c };
+                word.get_or_insert_default().push(c);
+            }
+        }
+    }
+    all.extend(word);
+    all
 }
 
 #[cfg(test)]
@@ -200,6 +230,22 @@ mod tests {
             ]
         );
         assert_eq!(shown(&tree, "none.service"), "");
+    }
+
+    #[test]
+    fn variables_stand_alone() {
+        let tree = Tree::new();
+        tree.write(
+            "etc/systemd/system/a.service",
+            "[Service]\nEnvironment=\"A=1\" \"B=two words\" C='x \"y\"'\nEnvironment=A=2 D=a\\\"b\nEnvironment=\"E=open\n",
+        );
+        assert_eq!(
+            shown(&tree, "a.service"),
+            "Service.Environment=A=2|B=two words|C=x \"y\"|D=a\"b|E=open;"
+        );
+        for text in ["", "  ", "\"", "\\", "'\\", "\"\" ''"] {
+            words(text);
+        }
     }
 
     #[test]

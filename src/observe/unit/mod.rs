@@ -126,7 +126,19 @@ impl Units {
             sheet.put(&format!("{}:state", unit.unit), Value::Enum(state.as_str().into()));
             self.settled.insert(unit.unit, state);
         }
-        let mut wanted: BTreeSet<String> = BTreeSet::new();
+        // systemd forgets a unit that stopped and that nobody needs: while its files are there, it is inactive.
+        for unit in before
+            .into_keys()
+            .filter(|unit| !self.settled.contains_key(unit))
+            .collect::<Vec<_>>()
+        {
+            if !definition::files(&self.root, &unit).is_empty() {
+                sheet.put(&format!("{unit}:state"), Value::Enum("inactive".into()));
+                self.settled.insert(unit, "inactive".into());
+            }
+        }
+        // Once read, a definition stays while there are files.
+        let mut wanted: BTreeSet<String> = self.defined.keys().cloned().collect();
         for file in files.into_iter().filter(|file| lasting(&file.unit_file)) {
             sheet.put(
                 &format!("{}:enabled", file.unit_file),
@@ -149,6 +161,9 @@ impl Units {
         let mut before = std::mem::take(&mut self.defined);
         for unit in units.into_iter().take(MOST) {
             let files = definition::files(&self.root, &unit);
+            if files.is_empty() {
+                continue;
+            }
             let defined = match before.remove(&unit) {
                 Some(known) if known.files == files => known,
                 _ => Defined {
@@ -162,11 +177,15 @@ impl Units {
             }
             for (name, values) in &defined.settings {
                 let mut values = values.iter().map(String::as_str);
+                if name.ends_with(".Environment") {
+                    sheet.list(&format!("{unit}:{name}"), values.map(variable));
+                    continue;
+                }
                 match (values.next(), values.next()) {
                     (Some(only), None) => sheet.text(&format!("{unit}:{name}"), only),
                     (Some(first), Some(second)) => {
                         let all = [first, second].into_iter().chain(values);
-                        sheet.list(&format!("{unit}:{name}"), all.map(|value| listed(name, value)));
+                        sheet.list(&format!("{unit}:{name}"), all.map(|value| (value, None)));
                     }
                     (None, _) => {}
                 }
@@ -176,14 +195,10 @@ impl Units {
     }
 }
 
-/// One of several values: variables by their name, so that one that holds a secret is known by it.
-fn listed<'a>(name: &str, value: &'a str) -> (&'a str, Option<&'a str>) {
-    match value.split_once('=') {
-        Some((variable, content)) if name.ends_with(".Environment") => {
-            (variable.trim_start_matches('"'), Some(content.trim_end_matches('"')))
-        }
-        _ => (value, None),
-    }
+/// A variable by its name, so that one that holds a secret is known by it.
+fn variable(text: &str) -> (&str, Option<&str>) {
+    text.split_once('=')
+        .map_or((text, None), |(name, content)| (name, Some(content)))
 }
 
 /// Whether a unit is part of the host's set-up: no session, device, or one started for a single run.
@@ -292,6 +307,45 @@ mod tests {
         assert!(variables.starts_with("A=1 DB_PASSWORD=secret#"), "{variables}");
         assert_eq!(shown("unit.idle.service:Service.Restart"), None);
         assert!(!serde_json::to_string(&out).unwrap().contains("hunter2"));
+    }
+
+    #[test]
+    fn a_unit_that_leaves_memory_is_inactive_and_stays_defined() {
+        let tree = Tree::new();
+        let file = "usr/lib/systemd/system/ssh.service";
+        tree.write(
+            file,
+            "[Service]\nRestart=no\nEnvironment=\"X=1\" \"TOKEN=hunter2hunter2\"\n",
+        );
+        let mut source = Units::new(&tree.host());
+        let mut told = |at: i64, units: &[u8], files: &[u8]| {
+            let mut out = Batch::default();
+            source.tell(Timestamp::from_secs(at), units, files, &mut out).unwrap();
+            let shown = |name: &str| setting(&out, &format!("unit.ssh.service:{name}")).map(|value| value.to_string());
+            let all = ["state", "Service.Restart", "Service.Environment"].map(shown);
+            let count = out.snapshots[0].settings.as_ref().unwrap().len();
+            (all, count)
+        };
+        let ([state, restart, variables], count) = told(0, &units("active"), b"[]");
+        assert_eq!(
+            (state.as_deref(), restart.as_deref(), count),
+            (Some("active"), Some("no"), 3)
+        );
+        let secret = variables.as_deref().unwrap();
+        assert!(
+            secret.contains("X=1") && secret.contains("TOKEN=secret#") && !secret.contains("hunter2"),
+            "{secret}"
+        );
+        let ([state, restart, again], count) = told(60, b"[]", b"[]");
+        assert_eq!(
+            (state.as_deref(), restart.as_deref(), count),
+            (Some("inactive"), Some("no"), 3)
+        );
+        assert_eq!(again, variables);
+        // With its file it is gone.
+        std::fs::remove_file(tree.path(file)).unwrap();
+        let (_, count) = told(120, b"[]", b"[]");
+        assert_eq!(count, 0);
     }
 
     #[test]
