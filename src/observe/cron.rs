@@ -12,6 +12,7 @@ use super::{
     file::{Mark, mark, plain_file},
     scope::{Scope, Sheet},
     secret::scrub,
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -49,6 +50,12 @@ impl Cron {
             scope: Scope::new(host, "cron"),
             marks: Vec::new(),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     fn files(&self, folder: &str) -> Vec<(String, PathBuf)> {
@@ -137,7 +144,7 @@ impl Source for Cron {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -162,7 +162,7 @@ impl Witness {
         } else {
             behind(read[0], at + DELAY)
         };
-        late && (Span::ZERO..PATIENCE).contains(&(now - found))
+        late && !clues.is_empty() && (Span::ZERO..PATIENCE).contains(&(now - found))
     }
 
     /// Who made the change that `clues` belong to, between `after` and `at`, and when where a log says so better. `owns` says whether a

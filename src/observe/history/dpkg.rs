@@ -14,7 +14,7 @@ use crate::{
     observe::{
         Host, ObserveError, Source,
         tail::{Tail, rotated},
-        witness::Witness,
+        witness::{Deed, Witness},
     },
 };
 
@@ -203,6 +203,9 @@ impl Source for PackageHistory {
         let told = added.map(|added| lines.extend(added));
         for line in &lines {
             self.line(line, before, now, out);
+        }
+        if told.is_ok() {
+            self.teller.witness.read(Deed::Installed, now);
         }
         told
     }
