@@ -211,6 +211,9 @@ impl Journal {
                 message: &message,
                 warning: text(&entry.priority).parse::<u8>().is_ok_and(|priority| priority <= 4),
             };
+            if let Some((who, failed)) = line.login() {
+                self.witness.note_login(at, who, failed);
+            }
             if let Some((who, command)) = line.command() {
                 self.witness.note(at, Deed::Ran, who, command);
             }

@@ -56,6 +56,15 @@ impl Line<'_> {
         Some((who.trim(), command.trim()))
     }
 
+    /// Whose login it tells of, where it says so, and whether that failed; `None` when it is no login.
+    pub(super) fn login(&self) -> Option<(&str, bool)> {
+        let opens = ["sshd", "sshd-session", "systemd-logind", "su", "login"].contains(&self.program);
+        let (kind, who) = self.kind()?;
+        let failed = ["Failed ", "Invalid user", "FAILED", "authentication failure"];
+        let failed = failed.iter().any(|words| self.message.contains(words));
+        (kind == EventKind::Login && opens).then_some((who.unwrap_or_default(), failed))
+    }
+
     /// The event it is, or `None` when it is everyday talk.
     pub(super) fn event(&self, resource: &ResourceId) -> Option<Event> {
         let (kind, who) = self.kind()?;

@@ -267,7 +267,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             sources: vec![
                 log,
                 Box::new(audit::Audit::new(host, &witness)),
-                Box::new(login::Logins::new(host, logged)),
+                Box::new(login::Logins::new(host, logged.then_some(&witness))),
             ],
         },
     ];
