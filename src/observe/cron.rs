@@ -11,7 +11,12 @@ use super::{
     Host, ObserveError, Source,
     file::{Mark, mark, plain_file},
     scope::{Scope, Sheet},
+<<<<<<< HEAD
     secret::safe_name,
+=======
+    secret::scrub,
+    witness::Witness,
+>>>>>>> who
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -51,6 +56,12 @@ impl Cron {
             scope: Scope::new(host, "cron"),
             marks: Vec::new(),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     fn files(&self, folder: &str) -> Vec<(String, PathBuf)> {
@@ -141,7 +152,7 @@ impl Source for Cron {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

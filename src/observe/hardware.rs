@@ -11,6 +11,7 @@ use super::{
     Host, ObserveError, Source,
     file::small,
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Quantity, Span, Timestamp, Unit, Value};
 
@@ -28,6 +29,12 @@ impl Hardware {
             every: host.settings_interval,
             scope: Scope::new(host, "hw"),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     fn small(&self, path: &str) -> Option<String> {
@@ -232,7 +239,7 @@ impl Source for Hardware {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

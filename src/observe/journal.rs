@@ -11,8 +11,8 @@ use serde::Deserialize;
 use super::{
     Host, ObserveError, Source,
     child::ask,
-    file::{Mark, failed, mark},
-    log::{ACCOUNTS, Line},
+    file::{Mark, failed, mark, small},
+    log::{ACCOUNTS, Line, is_believed},
     witness::{Deed, Witness},
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
@@ -61,6 +61,70 @@ struct Entry {
     priority: serde_json::Value,
     #[serde(rename = "SYSLOG_IDENTIFIER", default)]
     program: serde_json::Value,
+    // What journald itself puts down; no writer can (systemd.journal-fields, trusted fields).
+    #[serde(rename = "_TRANSPORT", default)]
+    transport: serde_json::Value,
+    #[serde(rename = "_PID", default)]
+    pid: serde_json::Value,
+    #[serde(rename = "_UID", default)]
+    user: serde_json::Value,
+    #[serde(rename = "_COMM", default)]
+    comm: serde_json::Value,
+    #[serde(rename = "_EXE", default)]
+    exe: serde_json::Value,
+}
+
+impl Entry {
+    /// The program that wrote it, by its own word where nothing hangs on that. A name that is believed must be borne out by what journald
+    /// saw: the kernel's own way in; a program of the system that is called so; or root, where the program had ended before journald could
+    /// look. `number` gives the number of a user.
+    fn program(&self, message: &str, number: impl Fn(&str) -> Option<String>) -> String {
+        let name = text(&self.program);
+        let (user, exe) = (text(&self.user), text(&self.exe));
+        if !is_believed(&name) || text(&self.transport) == "kernel" {
+            return name;
+        }
+        let root = user == "0";
+        let proven = match name.as_str() {
+            "kernel" => false,
+            "systemd" => text(&self.pid) == "1" || of_the_system(&exe, &name),
+            // It bears the number of the person who asked, and a person can speak for nobody else.
+            "sudo" => {
+                let owner = message.split_once(" : ").and_then(|(who, _)| number(who.trim()));
+                let named = owner.as_ref().map(|owner| *owner == user);
+                (exe.is_empty() || of_the_system(&exe, &name)) && (root || named.unwrap_or(!exe.is_empty()))
+            }
+            // These take on rights; all others that are believed are run by root.
+            "su" | "passwd" | "chage" | "gpasswd" if !exe.is_empty() => of_the_system(&exe, &name),
+            _ => root && (exe.is_empty() || of_the_system(&exe, &name)),
+        };
+        if proven {
+            return name;
+        }
+        match text(&self.comm) {
+            writer if writer.is_empty() => format!("unknown program as {name}"),
+            writer => format!("{writer} as {name}"),
+        }
+    }
+}
+
+/// Whether a program's file is one of the system's, where only root can put one, and bears the name `name`; some have one file for several.
+fn of_the_system(exe: &str, name: &str) -> bool {
+    const FOLDERS: [&str; 8] = [
+        "/usr/",
+        "/bin/",
+        "/sbin/",
+        "/lib/",
+        "/lib64/",
+        "/nix/store/",
+        "/gnu/store/",
+        "/run/wrappers/",
+    ];
+    let exe = exe.strip_suffix(" (deleted)").unwrap_or(exe);
+    let file = exe.rsplit('/').next().unwrap_or_default();
+    let file = file.strip_suffix("-rs").unwrap_or(file);
+    let same = file == name || file == "busybox" || (file.starts_with("sshd") && name.starts_with("sshd"));
+    same && FOLDERS.iter().any(|folder| exe.starts_with(folder))
 }
 
 /// Asks `journalctl` for what was added, when the journal's files changed.
@@ -126,6 +190,13 @@ impl Journal {
     }
 
     fn tell(&mut self, now: Timestamp, output: &[u8], out: &mut Batch) {
+        // Asked for only when there is something to prove.
+        let users = std::cell::OnceCell::new();
+        let number = |who: &str| {
+            let users: &String = users.get_or_init(|| small(&self.root.join("etc/passwd")).unwrap_or_default());
+            let mut lines = users.lines().map(|line| line.split(':'));
+            lines.find_map(|mut fields| (fields.next()? == who).then(|| fields.nth(1).map(str::to_owned))?)
+        };
         for line in output.split(|b| *b == b'\n') {
             // An entry that makes no sense is left out; the next reading goes on behind the last one that does.
             let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
@@ -136,10 +207,13 @@ impl Journal {
             let message = text(&entry.message);
             let line = Line {
                 at,
-                program: &text(&entry.program),
+                program: &entry.program(&message, number),
                 message: &message,
                 warning: text(&entry.priority).parse::<u8>().is_ok_and(|priority| priority <= 4),
             };
+            if let Some((who, failed)) = line.login() {
+                self.witness.note_login(at, who, failed);
+            }
             if let Some((who, command)) = line.command() {
                 self.witness.note(at, Deed::Ran, who, command);
             }
@@ -265,13 +339,13 @@ mod tests {
             entry(
                 "b",
                 9_990,
-                r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Started cron.service.""#,
+                r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","_PID":"1","MESSAGE":"Started cron.service.""#,
             ),
             "half an entr\n".to_owned(),
             entry(
                 "c",
                 9_991,
-                r#""PRIORITY":"4","SYSLOG_IDENTIFIER":"kernel","MESSAGE":[111,111,109,255]"#,
+                r#""PRIORITY":"4","SYSLOG_IDENTIFIER":"kernel","_TRANSPORT":"kernel","MESSAGE":[111,111,109,255]"#,
             ),
             entry("d", 9_992, r#""PRIORITY":["6"],"MESSAGE":null"#),
             entry(
@@ -294,6 +368,72 @@ mod tests {
             ]
         );
         assert_eq!(source.cursor.as_deref(), Some("e"));
+    }
+
+    #[test]
+    fn nobody_is_taken_at_their_own_word() {
+        let tree = Tree::new();
+        tree.write(
+            "etc/passwd",
+            "root:x:0:0::/:/bin/sh\nalice:x:1000:1000::/:/bin/sh\nbob:x:1001:1001::/:/bin/sh\n",
+        );
+        let witness = Witness::default();
+        let mut source = Journal::new(&tree.host(), &witness);
+        let mut tell = |fields: &str| {
+            let entry = format!(r#"{{"__CURSOR":"a","__REALTIME_TIMESTAMP":"9990000000",{fields}}}"#);
+            let mut out = Batch::default();
+            source.tell(Timestamp::from_secs(10_000), entry.as_bytes(), &mut out);
+            out.events.pop().map(|event| (event.kind, event.what.to_string()))
+        };
+        let who = || witness.who_changed("/etc/x", Timestamp::from_secs(9_991), |_| false);
+        let kernel = r#""PRIORITY":"3","SYSLOG_IDENTIFIER":"kernel","MESSAGE":"Out of memory: Killed process 777""#;
+        assert_eq!(
+            tell(&format!(
+                r#"{kernel},"_TRANSPORT":"syslog","_COMM":"logger","_UID":"1000""#
+            )),
+            Some((
+                EventKind::Log,
+                "logger as kernel: Out of memory: Killed process 777".into()
+            ))
+        );
+        assert_eq!(
+            tell(&format!(r#"{kernel},"_TRANSPORT":"kernel""#)).unwrap().0,
+            EventKind::Kernel
+        );
+        // Told from afar: nobody saw who wrote it.
+        assert_eq!(tell(kernel).unwrap().0, EventKind::Log);
+        let sudo = r#""PRIORITY":"5","SYSLOG_IDENTIFIER":"sudo","_TRANSPORT":"syslog","MESSAGE":"bob : PWD=/ ; USER=root ; COMMAND=/usr/bin/tee /etc/x""#;
+        for forged in [
+            "",
+            r#","_COMM":"logger","_EXE":"/usr/bin/logger","_UID":"1001""#,
+            r#","_COMM":"logger","_EXE":"/usr/bin/logger","_UID":"0""#,
+            r#","_COMM":"sudo","_EXE":"/home/bob/bin/sudo","_UID":"1001""#,
+            r#","_COMM":"sudo","_EXE":"/usr/bin/sudo","_UID":"1000""#,
+            r#","_UID":"1000""#,
+        ] {
+            assert_eq!((tell(&format!("{sudo}{forged}")), who()), (None, None), "{forged}");
+        }
+        for true_one in [
+            r#","_COMM":"sudo","_EXE":"/usr/bin/sudo","_UID":"1001""#,
+            r#","_COMM":"sudo","_EXE":"/usr/lib/cargo/bin/sudo-rs","_UID":"0""#,
+            r#","_UID":"1001""#,
+        ] {
+            assert_eq!(
+                tell(&format!("{sudo}{true_one}")).unwrap().0,
+                EventKind::Login,
+                "{true_one}"
+            );
+            assert_eq!(who().as_deref(), Some("bob"));
+        }
+        let unit = r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Stopped ssh.service.","_UID":"1000""#;
+        assert_eq!(tell(&format!(r#"{unit},"_EXE":"/usr/bin/logger","_PID":"99""#)), None);
+        let login = r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"sshd","MESSAGE":"Accepted password for root from 10.0.0.1""#;
+        assert_eq!(
+            tell(&format!(r#"{login},"_EXE":"/usr/bin/logger","_UID":"1000""#)),
+            None
+        );
+        let server = r#""_EXE":"/usr/lib/openssh/sshd-session","_UID":"0""#;
+        assert_eq!(tell(&format!("{login},{server}")).unwrap().0, EventKind::Login);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{
     Host, ObserveError, Source,
     file::{Again, small},
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp};
 
@@ -26,6 +27,12 @@ impl Limits {
             every: host.settings_interval,
             scope: Scope::new(host, "limits"),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     /// limits.conf(5): `domain type item value`; what is read later holds.
@@ -61,7 +68,7 @@ impl Source for Limits {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

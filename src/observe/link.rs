@@ -15,6 +15,7 @@ use super::{
     file::{failed, small},
     network::passing,
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp};
 
@@ -35,6 +36,12 @@ impl Links {
             every: host.settings_interval,
             scope: Scope::new(host, "net"),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     fn lines(&self, path: &str) -> Vec<String> {
@@ -205,7 +212,7 @@ impl Source for Links {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

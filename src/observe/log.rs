@@ -13,6 +13,22 @@ pub(super) const ACCOUNTS: [&str; 10] = [
     "useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "gpasswd", "passwd", "chpasswd", "chage",
 ];
 
+/// Whether lines of that program mean more than any other's: they become logins, services or words of the kernel, or say who did what. A
+/// log that knows who wrote a line must not take the writer's own word for that name.
+pub(super) fn is_believed(program: &str) -> bool {
+    const OTHERS: [&str; 8] = [
+        "kernel",
+        "systemd",
+        "sudo",
+        "su",
+        "login",
+        "sshd",
+        "sshd-session",
+        "systemd-logind",
+    ];
+    OTHERS.contains(&program) || ACCOUNTS.contains(&program)
+}
+
 /// A log line taken apart.
 pub(super) struct Line<'a> {
     /// When it was written.
@@ -26,11 +42,27 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Who ran which command with rights, where the line says so: `bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`.
+    /// Who ran which command with rights, where the line says so: `bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`. One that was
+    /// refused says why before that.
     pub(super) fn command(&self) -> Option<(&str, &str)> {
         let (who, rest) = self.message.split_once(" : ").filter(|_| self.program == "sudo")?;
+        let run = ["HOST=", "TTY=", "PWD=", "USER=", "COMMAND="]
+            .iter()
+            .any(|first| rest.starts_with(first));
+        if !run {
+            return None;
+        }
         let (_, command) = rest.split_once("COMMAND=")?;
         Some((who.trim(), command.trim()))
+    }
+
+    /// Whose login it tells of, where it says so, and whether that failed; `None` when it is no login.
+    pub(super) fn login(&self) -> Option<(&str, bool)> {
+        let opens = ["sshd", "sshd-session", "systemd-logind", "su", "login"].contains(&self.program);
+        let (kind, who) = self.kind()?;
+        let failed = ["Failed ", "Invalid user", "FAILED", "authentication failure"];
+        let failed = failed.iter().any(|words| self.message.contains(words));
+        (kind == EventKind::Login && opens).then_some((who.unwrap_or_default(), failed))
     }
 
     /// The event it is, or `None` when it is everyday talk.
@@ -289,6 +321,8 @@ mod tests {
             warning: false,
         };
         assert_eq!(line.command(), Some(("bob", "/usr/bin/vim /etc/hosts")));
+        let message = "bob : command not allowed ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts";
+        assert_eq!(Line { message, ..line }.command(), None);
     }
 
     #[test]

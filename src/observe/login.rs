@@ -11,13 +11,16 @@ use std::{
 use super::{
     Host, ObserveError, Source,
     file::{failed, open},
+    witness::Witness,
 };
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
 
 /// How far back the first reading goes.
 const BACK: Span = Span::from_days(30);
-/// What a log has of its own: logins of the last hour are in it, and from then on all.
+/// How far back a log was read at first: of what is older it says nothing here.
 const LOGGED: Span = Span::from_hours(1);
+/// How new a record may be for the log not to have been read beyond it.
+const YOUNG: Span = Span::from_secs(3);
 /// Most bytes that are taken at one reading; of more, the newest.
 const MOST_BYTES: u64 = 1 << 20;
 /// Most events of one reading.
@@ -98,28 +101,29 @@ impl Records {
     }
 }
 
-/// Reads `wtmp`, and `btmp` where no other log has failed logins.
+/// Reads `wtmp` and `btmp`; where a journal or a log file tells of logins, what that does not say.
 pub(super) struct Logins {
     resource: ResourceId,
     every: Span,
     done: Records,
     failed: Records,
-    /// Whether a journal or a log file tells of logins, too.
-    logged: bool,
-    begun: bool,
+    /// What a journal or a log file told of logins, where there is one.
+    witness: Option<Witness>,
+    /// Records so new that the log may not have been read beyond them, with whether they are of failures.
+    young: Vec<(Record, bool)>,
 }
 
 impl Logins {
-    /// The logins of `host`; `logged` when another source tells of those that come.
-    pub(super) fn new(host: &Host, logged: bool) -> Self {
+    /// The logins of `host`; `witness` knows of which another source tells, which is read before this one.
+    pub(super) fn new(host: &Host, witness: Option<&Witness>) -> Self {
         let log = |name: &str| Records::new(host.root.join("var/log").join(name));
         Self {
             resource: host.resource.clone(),
             every: Span::from_secs(30).max(host.interval),
             done: log("wtmp"),
             failed: log("btmp"),
-            logged,
-            begun: false,
+            witness: witness.cloned(),
+            young: Vec::new(),
         }
     }
 
@@ -134,6 +138,26 @@ impl Logins {
         }
     }
 
+    /// Whether another log told of that login.
+    fn told(&self, record: &Record, failed: bool, now: Timestamp) -> bool {
+        let told = |witness: &Witness| witness.saw_login(record.at, &record.user, failed);
+        now - record.at <= LOGGED && self.witness.as_ref().is_some_and(told)
+    }
+
+    /// Of the records `added` and those that waited, all that another log was read beyond.
+    fn ripe(&mut self, added: Vec<Record>, failed: bool, now: Timestamp) -> Vec<Record> {
+        if self.witness.is_none() {
+            return added;
+        }
+        let waited = std::mem::take(&mut self.young).into_iter();
+        let (mine, others): (Vec<_>, Vec<_>) = waited.partition(|(_, of)| *of == failed);
+        self.young = others;
+        let all = mine.into_iter().map(|(record, _)| record).chain(added);
+        let (young, ripe): (Vec<_>, Vec<_>) = all.partition(|record| (Span::ZERO..YOUNG).contains(&(now - record.at)));
+        self.young.extend(young.into_iter().map(|record| (record, failed)));
+        ripe
+    }
+
     fn tell(&self, record: &Record, now: Timestamp) -> Option<Event> {
         if now - record.at > BACK || record.at > now + Span::from_days(1) {
             return None;
@@ -144,7 +168,7 @@ impl Logins {
         match record.kind {
             BOOT => Some(self.event(*at, EventKind::Kernel, format!("boot of Linux {host}"), None)),
             RUN_LEVEL if user == "shutdown" => Some(self.event(*at, EventKind::Kernel, "shutdown".into(), None)),
-            USER_PROCESS if !self.logged || (!self.begun && now - *at > LOGGED) => {
+            USER_PROCESS if !self.told(record, false, now) => {
                 let from = if host.is_empty() {
                     String::new()
                 } else {
@@ -164,8 +188,10 @@ impl Logins {
     /// Failed logins, those of one user from one place together: there may be thousands.
     fn failures(&mut self, now: Timestamp, out: &mut Vec<Event>) -> Result<(), ObserveError> {
         let mut by: BTreeMap<(String, String), (usize, Timestamp)> = BTreeMap::new();
-        for record in self.failed.added()? {
-            if matches!(record.kind, LOGIN_PROCESS | USER_PROCESS) && now - record.at <= BACK {
+        let added = self.failed.added()?;
+        for record in self.ripe(added, true, now) {
+            let fails = matches!(record.kind, LOGIN_PROCESS | USER_PROCESS);
+            if fails && now - record.at <= BACK && !self.told(&record, true, now) {
                 let seen = by.entry((record.user, record.host)).or_insert((0, record.at));
                 *seen = (seen.0 + 1, seen.1.max(record.at));
             }
@@ -202,17 +228,13 @@ impl Source for Logins {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
-        let done = self.done.added()?;
+        let added = self.done.added()?;
+        let done = self.ripe(added, false, now);
         let mut events: Vec<Event> = done.iter().filter_map(|record| self.tell(record, now)).collect();
         let surplus = events.len().saturating_sub(MOST);
         events.drain(..surplus);
         // Who may not read the failed ones sees the others.
-        let failed = if self.logged {
-            Ok(())
-        } else {
-            self.failures(now, &mut events)
-        };
-        self.begun = true;
+        let failed = self.failures(now, &mut events);
         out.events.append(&mut events);
         match failed {
             Err(ObserveError::Absent { .. }) => Ok(()),
@@ -243,7 +265,7 @@ mod tests {
     #[test]
     fn boots_logins_and_failures() {
         let tree = Tree::new();
-        let mut source = Logins::new(&tree.host(), false);
+        let mut source = Logins::new(&tree.host(), None);
         assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
         let now = 100 * 86_400;
         let mut wtmp = [
@@ -274,14 +296,47 @@ mod tests {
     }
 
     #[test]
-    fn where_a_log_tells_of_logins_only_older_ones_are_told_here() {
+    fn where_a_log_tells_of_logins_what_it_does_not_say_is_told_here() {
         let tree = Tree::new();
         let now = 100 * 86_400;
-        let login = |secs| record(USER_PROCESS, "pts/0", "bob", "", secs);
-        tree.write("var/log/wtmp", [login(now - 9_000), login(now - 60)].concat());
-        let mut source = Logins::new(&tree.host(), true);
-        assert_eq!(tree.read(&mut source, i64::from(now)).unwrap().events.len(), 1);
+        let login = |line, user, secs| record(USER_PROCESS, line, user, "", secs);
+        let bad = |user, secs| record(LOGIN_PROCESS, "ssh", user, "10.0.0.9", secs);
+        tree.write(
+            "var/log/wtmp",
+            [
+                login("pts/0", "old", now - 9_000),
+                login("pts/1", "bob", now - 60),
+                login("tmux(7).%0", "bob", now - 30),
+                login("pts/2", "al", now - 1),
+                login("pts/3", "kim", now - 1),
+            ]
+            .concat(),
+        );
+        tree.write(
+            "var/log/btmp",
+            [bad("root", now - 50), bad("eve", now - 40), bad("x", now - 20)].concat(),
+        );
+        let witness = Witness::default();
+        let at = |secs: u32| Timestamp::from_secs(i64::from(secs));
+        witness.note_login(at(now - 59), "bob", false);
+        witness.note_login(at(now - 50), "root", true);
+        witness.note_login(at(now - 21), "", true);
+        witness.note_login(at(now - 40), "eve", false);
+        let mut source = Logins::new(&tree.host(), Some(&witness));
+        let batch = tree.read(&mut source, i64::from(now)).unwrap();
+        assert_eq!(
+            what(&batch),
+            [
+                "login of old on pts/0",
+                "login of bob on tmux(7).%0",
+                "failed login of eve from 10.0.0.9"
+            ]
+        );
+        // The log is read beyond the newest later.
+        witness.note_login(at(now - 1), "al", false);
+        let batch = tree.read(&mut source, i64::from(now) + 30).unwrap();
+        assert_eq!(what(&batch), ["login of kim on pts/3"]);
         tree.write("var/log/wtmp", b"\xff".repeat(5_000));
-        assert!(tree.read(&mut source, i64::from(now)).unwrap().is_empty());
+        assert!(tree.read(&mut source, i64::from(now) + 60).unwrap().is_empty());
     }
 }

@@ -6,6 +6,7 @@ mod backfill;
 mod certificate;
 mod cgroup;
 mod child;
+mod clue;
 mod container;
 mod cpu;
 mod cron;
@@ -221,14 +222,14 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         Group {
             name: "settings",
             sources: vec![
-                Box::new(sysctl::Sysctl::new(host)),
-                Box::new(mount::Mounts::new(host)),
-                Box::new(link::Links::new(host)),
-                Box::new(limit::Limits::new(host)),
-                Box::new(hardware::Hardware::new(host)),
+                Box::new(sysctl::Sysctl::new(host).asking(&witness)),
+                Box::new(mount::Mounts::new(host).asking(&witness)),
+                Box::new(link::Links::new(host).asking(&witness)),
+                Box::new(limit::Limits::new(host).asking(&witness)),
+                Box::new(hardware::Hardware::new(host).asking(&witness)),
                 Box::new(storage::Storage::new(host)),
                 Box::new(module::Modules::new(host)),
-                Box::new(package::Packages::new(host)),
+                Box::new(package::Packages::new(host).asking(&witness)),
                 // After the packages that are there: what a log tells of them finds them known.
                 Box::new(history::PackageHistory::new(host, &witness)),
                 Box::new(history::RpmHistory::new(host, &witness)),
@@ -236,7 +237,12 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(port::Ports::new(host)),
                 Box::new(etc::Etc::new(host, &witness)),
                 Box::new(package::LanguagePackages::new(host)),
+<<<<<<< HEAD
                 Box::new(cron::Cron::new(host)),
+=======
+                Box::new(cron::Cron::new(host).asking(&witness)),
+                Box::new(certificate::Certificates::new(host)),
+>>>>>>> who
             ],
         },
         // Homes may lie on another machine.
@@ -253,9 +259,9 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
         Group {
             name: "programs",
             sources: vec![
-                Box::new(unit::Units::new(host)),
+                Box::new(unit::Units::new(host).asking(&witness)),
                 Box::new(firewall::Firewall::new(host)),
-                Box::new(sshd::Sshd::new(host)),
+                Box::new(sshd::Sshd::new(host).asking(&witness)),
                 Box::new(timesync::TimeSync::new(host)),
                 Box::new(smart::Smart::new(host)),
                 Box::new(certificate::Certificates::new(host)),
@@ -266,7 +272,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             sources: vec![
                 log,
                 Box::new(audit::Audit::new(host, &witness)),
-                Box::new(login::Logins::new(host, logged)),
+                Box::new(login::Logins::new(host, logged.then_some(&witness))),
             ],
         },
     ];

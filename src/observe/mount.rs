@@ -8,6 +8,7 @@ use super::{
     file::Again,
     mountinfo::{Mount, View, mounts},
     scope::Scope,
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -29,6 +30,12 @@ impl Mounts {
             scope: Scope::new(host, "mount"),
         }
     }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
+    }
 }
 
 impl Source for Mounts {
@@ -37,7 +44,7 @@ impl Source for Mounts {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -14,6 +14,7 @@ use std::{
 
 use super::{
     Host,
+    clue::about,
     file::plain_file,
     secret::{holds_secret, redact, scrub},
     witness::{Clue, Witness},
@@ -25,8 +26,6 @@ use crate::domain::{
 
 /// When a change happened: after the first time, where it is not known any better, and no later than the second.
 pub(super) type When = (Option<Timestamp>, Timestamp);
-/// What may tell who changed the setting of that name, without the scope, on the host whose tree begins at the path.
-pub(super) type About = fn(&str, &Path) -> Vec<Clue>;
 
 /// How soon a source with changes that wait is read again.
 const SOON: Span = Span::from_secs(5);
@@ -47,7 +46,8 @@ pub(super) struct Scope {
     told: Option<blake3::Hash>,
     root: PathBuf,
     witness: Witness,
-    about: Option<About>,
+    /// Whether it asks who made the changes between two sheets.
+    asks: bool,
     /// The settings told last, kept where somebody may know who changes them.
     last: Option<Sheet>,
     read_at: Timestamp,
@@ -64,16 +64,16 @@ impl Scope {
             told: None,
             root: host.root.clone(),
             witness: Witness::default(),
-            about: None,
+            asks: false,
             last: None,
             read_at: Timestamp(0),
             waiting: VecDeque::new(),
         }
     }
 
-    /// The same, which asks `witness` who made each change, by what `about` says of the setting.
-    pub(super) fn asking(mut self, witness: &Witness, about: About) -> Self {
-        self.about = Some(about);
+    /// The same, which asks `witness` who made each change, by what [`about`] says of the setting.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.asks = true;
         self.heeding(witness)
     }
 
@@ -113,17 +113,19 @@ impl Scope {
             return self.confirm(now, out);
         }
         self.told = fingerprint;
-        let Some(about) = self.about else {
+        if !self.asks {
             out.snapshots.push(self.snapshot(now, Some(sheet.settings)));
             return;
-        };
+        }
         let Some(was) = self.last.replace(sheet.clone()) else {
             self.read_at = now;
             out.snapshots.push(self.snapshot(now, Some(sheet.settings)));
             return;
         };
-        let (after, root) = (self.read_at, self.root.clone());
-        self.changed(now, was, sheet, |name| dated(about(name, &root), &root, after, now));
+        let (after, root, scope) = (self.read_at, self.root.clone(), self.name.clone());
+        self.changed(now, was, sheet, |name| {
+            dated(about(&scope, name, &root), &root, after, now)
+        });
         self.confirm(now, out);
     }
 

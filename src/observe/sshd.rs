@@ -12,6 +12,7 @@ use super::{
     child::ask,
     file::{Mark, mark},
     scope::Scope,
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp};
 
@@ -34,6 +35,12 @@ impl Sshd {
             scope: Scope::new(host, "sshd"),
             marks: Vec::new(),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     /// The program, its file and the files it includes.
@@ -75,7 +82,7 @@ impl Source for Sshd {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

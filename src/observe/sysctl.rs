@@ -13,6 +13,7 @@ use super::{
     file::failed,
     network::passing,
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp};
 
@@ -66,6 +67,12 @@ impl Sysctl {
         }
     }
 
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
+    }
+
     /// Reads the folder `path`, whose parameters begin with `name`, in no order.
     fn walk(&mut self, path: &Path, name: &str, sheet: &mut Sheet) -> Result<(), ObserveError> {
         for entry in fs::read_dir(path).map_err(|source| failed(path, source))? {
@@ -108,7 +115,7 @@ impl Source for Sysctl {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

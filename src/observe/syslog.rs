@@ -1,4 +1,5 @@
-//! Warnings, services and logins from the text logs of a syslog daemon, where there is no journal.
+//! Warnings, services and logins from the text logs of a syslog daemon, where there is no journal. They do not say who wrote a line: one that a
+//! user's `logger` forged cannot be told from a true one.
 #![cfg(target_os = "linux")]
 
 use jiff::{civil::DateTime, tz::TimeZone};
@@ -117,6 +118,9 @@ impl Source for Syslog {
                         message,
                         warning: sounds_wrong(message),
                     };
+                    if let Some((who, failed)) = line.login() {
+                        self.witness.note_login(at, who, failed);
+                    }
                     if let Some((who, command)) = line.command() {
                         self.witness.note(at, Deed::Ran, who, command);
                     }

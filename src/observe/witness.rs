@@ -20,6 +20,8 @@ const COMMAND: Span = Span::from_hours(1);
 const PACKAGE: Span = Span::from_mins(2);
 /// How far the audit log and the file's own time may lie apart.
 const AUDIT: Span = Span::from_secs(5);
+/// How far two logs of one login may lie apart; one of them has whole seconds.
+const LOGIN: Span = Span::from_secs(3);
 /// How much later than a command it may stand in a log.
 const DELAY: Span = Span::from_secs(1);
 const EARLY: Span = Span::from_secs(-1);
@@ -132,6 +134,8 @@ pub(super) enum Clue {
 #[derive(Default)]
 struct Memory {
     seen: VecDeque<Seen>,
+    /// Logins: when, whose where that is known, and whether they failed. Apart from deeds, which no flood of them may push out.
+    logins: VecDeque<(Timestamp, String, bool)>,
     /// Of commands, and of packages.
     read: [Option<Timestamp>; 2],
 }
@@ -162,7 +166,7 @@ impl Witness {
         } else {
             behind(read[0], at + DELAY)
         };
-        late && (Span::ZERO..PATIENCE).contains(&(now - found))
+        late && !clues.is_empty() && (Span::ZERO..PATIENCE).contains(&(now - found))
     }
 
     /// Who made the change that `clues` belong to, between `after` and `at`, and when where a log says so better. `owns` says whether a
@@ -252,6 +256,23 @@ impl Witness {
         })
     }
 
+    /// Notes that a log told of a login of `who`, empty where it did not say whose, or of one that failed.
+    pub(super) fn note_login(&self, at: Timestamp, who: &str, failed: bool) {
+        let logins = &mut self.memory().logins;
+        if logins.len() >= MOST {
+            logins.pop_front();
+        }
+        logins.push_back((at, who.chars().take(64).collect(), failed));
+    }
+
+    /// Whether a log told of that login: one of the same person, within the seconds that two logs may lie apart.
+    pub(super) fn saw_login(&self, at: Timestamp, who: &str, failed: bool) -> bool {
+        let same = |(seen, whose, badly): &(Timestamp, String, bool)| {
+            *badly == failed && apart(at, *seen) <= LOGIN && (whose == who || failed && whose.is_empty())
+        };
+        self.memory().logins.iter().any(same)
+    }
+
     /// Whether the package manager worked on anything at `at`, as far as its log says.
     pub(super) fn packages_changed(&self, at: Timestamp) -> bool {
         let seen = &self.memory().seen;
@@ -264,11 +285,21 @@ fn apart(one: Timestamp, other: Timestamp) -> Span {
     (one - other).max(other - one)
 }
 
-/// Whether a command line names the file: its whole path, or its last part as a word of its own.
+/// Whether a command line names the file: its whole path, or its last part as a word of its own, unless that is what a program is told that
+/// is told of users or units and not of files.
 fn names(command: &str, path: &str) -> bool {
-    let last = path.rsplit('/').next().unwrap_or(path);
+    let keeps = HANDS.iter().any(|(programs, _)| programs.contains(&program(command)));
+    let last = if keeps {
+        ""
+    } else {
+        path.rsplit('/').next().unwrap_or(path)
+    };
     command.split([' ', '=', '"', '\'', '>']).any(|word| {
-        word == path || (word == last && !last.is_empty()) || word.strip_prefix("./").is_some_and(|word| word == last)
+        word == path
+            || (word == last && !last.is_empty())
+            || word
+                .strip_prefix("./")
+                .is_some_and(|word| word == last && !last.is_empty())
     })
 }
 

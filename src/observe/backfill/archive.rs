@@ -50,6 +50,8 @@ pub(in crate::observe) struct Archives {
     read: usize,
     values: usize,
     oldest: Option<Timestamp>,
+    /// Whether the program that reads them was not there when they were first to be read.
+    unread: bool,
     /// The last that could not be read.
     failed: Option<ObserveError>,
 }
@@ -65,6 +67,7 @@ impl Archives {
             read: 0,
             values: 0,
             oldest: None,
+            unread: false,
             failed: None,
         }
     }
@@ -158,7 +161,7 @@ impl Source for Archives {
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let name = self.keeper.name;
-        let Some(begin) = self.begin else {
+        if self.begin.is_none() {
             self.left = self.find(now);
             self.all = self.left.len();
             if self.left.is_empty() {
@@ -167,9 +170,16 @@ impl Source for Archives {
                 });
             }
             self.begin = Some(now + self.host.interval * 4);
-            return Ok(());
-        };
-        if now < begin && begin - now <= self.host.interval * 4 {
+            // While its program is missing that one thing is told, not each time that the archives are still there.
+            if !self.unread {
+                return Ok(());
+            }
+            self.begin = Some(now);
+        }
+        if let Some(begin) = self.begin
+            && now < begin
+            && begin - now <= self.host.interval * 4
+        {
             return Ok(());
         }
         let Some(path) = self.left.pop_front() else {
@@ -186,6 +196,7 @@ impl Source for Archives {
             Err(ObserveError::Absent { what }) if what == self.keeper.program => {
                 // It may be installed later: then they are found anew.
                 self.begin = None;
+                self.unread = true;
                 self.left.clear();
                 return Err(ObserveError::Absent {
                     what: format!("{what}, which reads the {} archives of {name},", self.all),
@@ -355,9 +366,16 @@ mod tests {
             why,
             "plain-reader, which reads the 1 archives of plain, is not on this system"
         );
+        for minute in 1..4 {
+            let again = tree.read(&mut source, now() + 8 + 60 * minute).unwrap_err().to_string();
+            assert_eq!(
+                (again, source.progress()),
+                (why.clone(), None),
+                "it does not come and go"
+            );
+        }
         day(&tree, "day1", 1, b"5 5\n");
-        tree.read(&mut source, now() + 70).unwrap();
-        assert_eq!(tree.read(&mut source, now() + 80).unwrap().archives.len(), 1);
+        assert_eq!(tree.read(&mut source, now() + 300).unwrap().archives.len(), 1);
         // None that can be read is a fault that stays.
         let mut source = Archives::new(&tree.host(), KEEPER);
         day(&tree, "day1", 1, b"\xff");

@@ -14,7 +14,7 @@ use crate::{
     observe::{
         Host, ObserveError, Source,
         tail::{Tail, rotated},
-        witness::Witness,
+        witness::{Deed, Witness},
     },
 };
 
@@ -102,10 +102,12 @@ impl PackageHistory {
         ))
     }
 
-    /// apt's own history, a paragraph a run: `Start-Date: 2026-09-22  04:51:30`, `Requested-By: bob (1000)`, `End-Date: …`.
-    fn note_runs(&mut self) {
+    /// apt's own history, a paragraph a run: `Start-Date: 2026-09-22  04:51:30`, `Requested-By: bob (1000)`, `End-Date: …`; behind what its
+    /// rotated `forerunners` say.
+    fn note_runs(&mut self, mut forerunners: Vec<String>) {
         // Without it nobody is named.
-        for line in self.apt.lines().unwrap_or_default() {
+        forerunners.extend(self.apt.lines().unwrap_or_default());
+        for line in forerunners {
             let Some((key, value)) = line.split_once(": ") else {
                 continue;
             };
@@ -148,14 +150,17 @@ impl PackageHistory {
     }
 }
 
-/// The lines of the rotated forms of `log` that were still written to after `since`, oldest first.
-fn forerunners(log: &Path, since: Timestamp) -> Vec<String> {
-    let mut files = Vec::new();
+/// The lines of the rotated forms of `log` that were still written to after `since`, oldest first; and the first that is packed in a way that
+/// is not read.
+fn forerunners(log: &Path, since: Timestamp) -> (Vec<String>, Option<PathBuf>) {
+    let (mut files, mut unread) = (Vec::new(), None);
     for number in 1..=MOST_LOGS {
         let plain = File::open(rotated(log, &format!(".{number}"))).map(|file| (file, false));
         let Ok((file, packed)) =
             plain.or_else(|_| File::open(rotated(log, &format!(".{number}.gz"))).map(|file| (file, true)))
         else {
+            let others = ["xz", "zst", "bz2"].map(|end| rotated(log, &format!(".{number}.{end}")));
+            unread = others.into_iter().find(|path| path.exists());
             break;
         };
         let written = file.metadata().and_then(|meta| meta.modified()).ok();
@@ -174,12 +179,8 @@ fn forerunners(log: &Path, since: Timestamp) -> Vec<String> {
         };
         files.push(String::from_utf8_lossy(&bytes).into_owned());
     }
-    files
-        .iter()
-        .rev()
-        .flat_map(|text| text.lines())
-        .map(str::to_owned)
-        .collect()
+    let oldest_first = files.iter().rev().flat_map(|text| text.lines());
+    (oldest_first.map(str::to_owned).collect(), unread)
 }
 
 impl Source for PackageHistory {
@@ -192,17 +193,25 @@ impl Source for PackageHistory {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
-        self.note_runs();
-        let mut lines = if self.begun {
-            Vec::new()
-        } else {
-            forerunners(self.tail.path(), now - PAST)
-        };
+        let (mut runs, mut lines) = (Vec::new(), Vec::new());
+        if !self.begun {
+            for (log, into) in [(&self.apt, &mut runs), (&self.tail, &mut lines)] {
+                let (found, unread) = forerunners(log.path(), now - PAST);
+                *into = found;
+                if let Some(path) = unread {
+                    self.teller.unread(&path, now, out);
+                }
+            }
+        }
+        self.note_runs(runs);
         let added = self.tail.lines();
         let before = !std::mem::replace(&mut self.begun, true);
         let told = added.map(|added| lines.extend(added));
         for line in &lines {
             self.line(line, before, now, out);
+        }
+        if told.is_ok() {
+            self.teller.witness.read(Deed::Installed, now);
         }
         told
     }
@@ -230,7 +239,15 @@ mod tests {
             "var/log/dpkg.log",
             "2026-09-22 10:00:00 remove nano:amd64 7.2-1 <none>\n\u{1b}[2J\n",
         );
-        for name in ["dpkg.log.1", "dpkg.log.2.gz"] {
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed
+            .write_all(
+                b"\nStart-Date: 2026-09-20  09:59:59\nRequested-By: eve (1001)\nEnd-Date: 2026-09-20  10:00:02\n",
+            )
+            .unwrap();
+        tree.write("var/log/apt/history.log.1.gz", packed.finish().unwrap());
+        tree.write("var/log/apt/history.log.2.xz", "?");
+        for name in ["dpkg.log.1", "dpkg.log.2.gz", "apt/history.log.1.gz"] {
             let file = File::options()
                 .write(true)
                 .open(tree.path(&format!("var/log/{name}")))
@@ -254,12 +271,17 @@ mod tests {
         };
         let first = tree.read(&mut source, at).unwrap();
         assert_eq!(
-            what(&first),
+            what(&first)[1..],
             ["install zip 3.0-13", "upgrade bash 5.2-1 -> 5.2-2", "remove nano 7.2-1"]
         );
         let who: Vec<Option<&str>> = first.events.iter().map(|event| event.who.as_deref()).collect();
-        assert_eq!(who, [None, Some("bob"), None]);
-        assert_eq!(first.events[1].at, now("2026-09-21T10:00:00Z"));
+        assert_eq!(who, [None, Some("eve"), Some("bob"), None]);
+        assert!(
+            first.events[0]
+                .what
+                .ends_with("history.log.2.xz and older ones are packed in a way that is not read")
+        );
+        assert_eq!(first.events[2].at, now("2026-09-21T10:00:00Z"));
         assert!(tree.read(&mut source, at + 10).unwrap().is_empty());
     }
 

@@ -15,7 +15,9 @@ use super::{
     witness::{Deed, Witness},
     zone,
 };
-use crate::domain::{Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, Version};
+use crate::domain::{
+    Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, Version, text::visible,
+};
 
 /// How far back events are told.
 const BACK: Span = Span::from_days(7);
@@ -49,6 +51,19 @@ impl Teller {
             resource: host.resource.clone(),
             witness: witness.clone(),
         }
+    }
+
+    /// Says that the rotated log at `path` is packed in a way that is not read.
+    fn unread(&self, path: &Path, now: Timestamp, out: &mut Batch) {
+        let name = visible(&path.to_string_lossy()).into_owned();
+        out.events.push(Event {
+            at: now,
+            resource: self.resource.clone(),
+            kind: EventKind::Collector,
+            what: format!("{name} and older ones are packed in a way that is not read").into(),
+            who: None,
+            backfilled: false,
+        });
     }
 
     /// Tells of a step; of one from `before` watching also the change of the package's version.

@@ -18,6 +18,7 @@ use super::{
     child::ask,
     file::{Mark, failed, mark, open, plain_file},
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value, Version};
 
@@ -62,6 +63,12 @@ impl Packages {
             told: 0,
             pending: Pending::new(host),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     fn dpkg(path: &Path, sheet: &mut Sheet) -> Result<(), ObserveError> {
@@ -158,7 +165,7 @@ impl Source for Packages {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

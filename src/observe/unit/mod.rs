@@ -21,6 +21,7 @@ use super::{
     child::ask,
     file::{Mark, mark},
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -72,6 +73,12 @@ impl Units {
             defined: BTreeMap::new(),
             restarts: Restarts::new(host),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     /// The state of the folders: a file or link that comes or goes dates the folder it is in.
@@ -224,7 +231,7 @@ impl Source for Units {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

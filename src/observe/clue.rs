@@ -1,0 +1,202 @@
+//! What may tell who changed a setting: the file it comes from, or a command that names it.
+#![cfg_attr(
+    not(target_os = "linux"),
+    allow(dead_code, reason = "only the sources of Linux use it")
+)]
+
+use std::{fs, path::Path};
+
+use super::witness::Clue;
+
+/// Most files of a folder that are looked at.
+const MOST: usize = 1_000;
+
+/// What may tell who changed the setting `name` of `scope`, on the host whose tree begins at `root`; nothing where nobody can.
+pub(super) fn about(scope: &str, name: &str, root: &Path) -> Vec<Clue> {
+    let file = |path: &str| Clue::File(path.to_owned());
+    // `thing:property`; a name of a thing may hold a colon itself.
+    let thing = name.rsplit_once(':').map_or(name, |(thing, _)| thing);
+    match scope {
+        "sysctl" => {
+            let path = name.replace('.', "/");
+            vec![
+                Clue::Command(&["sysctl"], vec![format!("{name}="), format!("{path}=")]),
+                Clue::Command(&[], vec![format!("/proc/sys/{path}")]),
+            ]
+        }
+        "mount" => vec![Clue::Command(
+            &[
+                "mount",
+                "umount",
+                "mount.nfs",
+                "mount.cifs",
+                "fusermount",
+                "fusermount3",
+            ],
+            vec![thing.to_owned(), format!("{}/", thing.trim_end_matches('/'))],
+        )],
+        "hw" if name == "timezone" => vec![file("/etc/localtime"), file("/etc/timezone")],
+        "net" if name.starts_with("hosts.") => vec![file("/etc/hosts")],
+        "net" if name.starts_with("resolver.") => vec![file("/etc/resolv.conf")],
+        "net" => {
+            let link = name.split('.').next().unwrap_or_default().to_owned();
+            vec![Clue::Command(
+                &["ip", "ifconfig", "ethtool", "nmcli", "ifup", "ifdown"],
+                vec![link],
+            )]
+        }
+        "limits" if name.starts_with("session.") => {
+            let mut all = vec![file("/etc/security/limits.conf")];
+            all.extend(within(root, "/etc/security/limits.d"));
+            all
+        }
+        "sshd" => {
+            let mut all = vec![file("/etc/ssh/sshd_config")];
+            all.extend(within(root, "/etc/ssh/sshd_config.d"));
+            all
+        }
+        "cron" => cron(name, root),
+        "unit" => {
+            let bare = thing.strip_suffix(".service").unwrap_or(thing);
+            let mut all = vec![
+                Clue::Command(
+                    &["systemctl", "service", "invoke-rc.d", "update-rc.d"],
+                    vec![thing.to_owned(), bare.to_owned()],
+                ),
+                Clue::Named(format!("/etc/systemd/system/{thing}")),
+            ];
+            all.extend(within(root, &format!("/etc/systemd/system/{thing}.d")));
+            all
+        }
+        "pkg" => {
+            let package = name.split(':').next().unwrap_or_default();
+            if name.ends_with(":hold") {
+                vec![Clue::Command(&["apt-mark", "dpkg"], vec![package.to_owned()])]
+            } else {
+                vec![Clue::Package(package.to_owned())]
+            }
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// `/etc/crontab:command`, `/etc/cron.d/file:command`, `user bob:command`, `/etc/cron.daily`.
+fn cron(name: &str, root: &Path) -> Vec<Clue> {
+    let table = name.split(':').next().unwrap_or_default();
+    if let Some(user) = table.strip_prefix("user ") {
+        let folders = ["/var/spool/cron/crontabs", "/var/spool/cron", "/etc/crontabs"];
+        let there = folders.map(|folder| format!("{folder}/{user}")).into_iter();
+        return there
+            .filter(|path| root.join(path.trim_start_matches('/')).is_file())
+            .map(Clue::File)
+            // A table that is gone: the program that removed it was told whose.
+            .chain([Clue::Command(&["crontab"], vec![user.to_owned()])])
+            .collect();
+    }
+    if table == name {
+        return within(root, table);
+    }
+    vec![Clue::File(table.to_owned())]
+}
+
+/// The files of a folder of the host.
+fn within(root: &Path, folder: &str) -> Vec<Clue> {
+    let entries = fs::read_dir(root.join(folder.trim_start_matches('/')))
+        .into_iter()
+        .flatten()
+        .flatten();
+    let path = |entry: fs::DirEntry| Clue::Named(format!("{folder}/{}", entry.file_name().to_string_lossy()));
+    entries.take(MOST).map(path).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        domain::{Batch, Timestamp},
+        observe::{
+            fixture::Tree,
+            scope::Scope,
+            witness::{Deed, Witness},
+        },
+    };
+
+    /// Who is said to have changed `name` of `scope` between 60 and 120, after `who` ran each command at its second.
+    fn by(scope: &'static str, name: &str, ran: &[(i64, &str)]) -> Option<String> {
+        let witness = Witness::default();
+        let mut known = Scope::new(&Tree::new().host(), scope).asking(&witness);
+        let mut out = Batch::default();
+        for (at, text) in [(0, "1"), (60, "1"), (120, "2")] {
+            let mut sheet = known.sheet();
+            sheet.text(name, text);
+            for (secs, command) in ran.iter().filter(|(secs, _)| (at - 60..at).contains(secs)) {
+                witness.note(Timestamp::from_secs(*secs), Deed::Ran, "alice", command);
+            }
+            known.tell(Timestamp::from_secs(at), sheet, &mut out);
+        }
+        assert_eq!((out.changes.len(), out.snapshots.len()), (1, 3));
+        out.changes[0].by.as_ref().map(ToString::to_string)
+    }
+
+    #[test]
+    fn a_command_that_names_the_thing_between_two_readings_says_who() {
+        let cases: [(&str, &str, &str); 8] = [
+            ("sysctl", "vm.swappiness", "/usr/sbin/sysctl -w vm.swappiness=10"),
+            ("sysctl", "vm.swappiness", "/usr/bin/tee /proc/sys/vm/swappiness"),
+            ("mount", "/mnt/data:options", "/usr/bin/mount -o remount,ro /mnt/data"),
+            ("unit", "cron.service:state", "/usr/bin/systemctl stop cron"),
+            (
+                "unit",
+                "cron.service:enabled",
+                "/usr/bin/systemctl disable cron.service",
+            ),
+            ("hw", "timezone", "/usr/bin/timedatectl set-timezone Europe/Berlin"),
+            ("net", "hosts.db", "/usr/bin/tee -a /etc/hosts"),
+            ("cron", "/etc/cron.d/x:/bin/x", "/usr/bin/vim /etc/cron.d/x"),
+        ];
+        for (scope, name, command) in cases {
+            assert_eq!(
+                by(scope, name, &[(100, command)]).as_deref(),
+                Some("alice"),
+                "{command}"
+            );
+        }
+        let none: [(&str, &str, &str); 6] = [
+            ("sysctl", "vm.swappiness", "/usr/sbin/sysctl vm.swappiness"),
+            ("sysctl", "vm.swap", "/usr/sbin/sysctl -w vm.swappiness=10"),
+            ("mount", "/mnt:options", "/usr/bin/mount /mnt/data"),
+            ("unit", "cron.service:state", "/usr/bin/systemctl status cron"),
+            ("net", "hosts.db", "/usr/bin/cat /etc/hosts"),
+            ("hw", "disk.sda.size", "/usr/bin/timedatectl set-timezone Europe/Berlin"),
+        ];
+        for (scope, name, command) in none {
+            assert_eq!(by(scope, name, &[(100, command)]), None, "{command}");
+        }
+        assert_eq!(
+            by("unit", "cron.service:state", &[(10, "/usr/bin/systemctl stop cron")]),
+            None
+        );
+    }
+
+    #[test]
+    fn a_package_has_the_time_and_person_of_its_log() {
+        let witness = Witness::default();
+        let mut known = Scope::new(&Tree::new().host(), "pkg").asking(&witness);
+        let mut out = Batch::default();
+        let mut tell = |secs, version: Option<&str>, out: &mut Batch| {
+            let mut sheet = known.sheet();
+            version.into_iter().for_each(|version| sheet.text("zip:amd64", version));
+            known.tell(Timestamp::from_secs(secs), sheet, out);
+        };
+        witness.read(Deed::Installed, Timestamp::from_secs(0));
+        tell(0, None, &mut out);
+        witness.read(Deed::Installed, Timestamp::from_secs(50));
+        tell(60, Some("3.0"), &mut out);
+        assert!(out.changes.is_empty(), "its log is read next");
+        witness.note(Timestamp::from_secs(42), Deed::Installed, "alice by apt", "zip");
+        witness.read(Deed::Installed, Timestamp::from_secs(60));
+        tell(65, Some("3.0"), &mut out);
+        let change = &out.changes[0];
+        assert_eq!((change.at, change.after), (Timestamp::from_secs(42), None));
+        assert_eq!(change.by.as_deref(), Some("alice by apt"));
+    }
+}
