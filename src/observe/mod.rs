@@ -400,6 +400,14 @@ pub enum ObserveError {
         /// What is missing and why.
         why: String,
     },
+    /// All of it was read; something in it is not what it should be, and is kept in another way.
+    #[error("partly: {what} {why}")]
+    Remark {
+        /// The thing, with line where there is one.
+        what: String,
+        /// What it is not, and how it is kept.
+        why: String,
+    },
     /// Reading failed otherwise.
     #[error("{what}: {source}")]
     Io {
