@@ -8,7 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Host,
-    secret::{holds_secret, redact, scrub},
+    secret::{holds_secret, mask_rule, redact, scrub},
 };
 use crate::domain::{
     Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Timestamp, Value, packed, text::visible,
@@ -149,6 +149,11 @@ impl Sheet {
             insert(&mut list, visible(&item).into_owned(), value);
         }
         self.put(name, Value::List(list));
+    }
+
+    /// A rule that names commands, with the secrets that these take as their keyed hashes.
+    pub(super) fn rule(&self, text: &str) -> String {
+        mask_rule(text, &self.key).into_owned()
     }
 
     /// How many settings there are.

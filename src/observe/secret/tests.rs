@@ -314,6 +314,26 @@ fn names_keep_what_is_no_secret() {
 }
 
 #[test]
+fn rules_about_commands_lose_what_the_commands_take() {
+    for rule in [
+        "ALL=(ALL:ALL) NOPASSWD: ALL",
+        "ALL=NOPASSWD: /bin/a, PASSWD: sudoedit /etc/b",
+    ] {
+        assert_eq!(mask_rule(rule, &KEY), rule);
+    }
+    let rule = mask_rule("ALL=NOPASSWD: /usr/bin/mysqldump -phunter2 db", &KEY);
+    assert!(
+        rule.starts_with("ALL=NOPASSWD: /usr/bin/mysqldump -psecret#") && rule.ends_with(" db"),
+        "{rule}"
+    );
+    let options = mask_rule("command=\"curl -u u:hunter2 x\",no-pty ssh-ed25519 bob@laptop", &KEY);
+    assert!(
+        !options.contains("hunter2") && options.ends_with("no-pty ssh-ed25519 bob@laptop"),
+        "{options}"
+    );
+}
+
+#[test]
 fn lines_of_no_known_format() {
     for line in [
         "requirepass hunter2",
