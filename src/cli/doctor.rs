@@ -332,7 +332,7 @@ fn page(report: &Doctor<'_>, when: &When, out: &mut Out) -> anyhow::Result<()> {
             }
             _ => {
                 // An engine made for this command alone tries nothing again.
-                let again = source.next.filter(|_| report.engine.attached);
+                let again = source.next.filter(|_| report.engine.attached && !source.ok);
                 let again = again.map_or_else(String::new, |at| format!(" (tried again {})", when.show(at)));
                 format!("{}: {}{again}", source.name, source.says)
             }

@@ -341,7 +341,11 @@ async fn replay<R: Runtime>(
         when: &runtime.when(),
         json: cli.flags.json,
     };
-    status::Args::default().run(&context, out).await
+    let cut = crate::engine::Player::remark(&link.snapshots().borrow());
+    let exit = status::Args::default().run(&context, out).await?;
+    let Some(cut) = cut else { return Ok(exit) };
+    out.note(&format!("foreshadow: {cut}"));
+    Ok(Exit::Faults)
 }
 
 /// Runs a command that asks an engine.

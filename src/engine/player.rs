@@ -118,6 +118,8 @@ pub struct Player {
 impl Player {
     /// The name of the source that a recording is.
     const NAME: &'static str = "recording";
+    /// What its source says of a recording that has all its steps.
+    const WHOLE: &'static str = "played to its end";
 
     /// Plays `recording` at `pace`.
     #[must_use]
@@ -146,6 +148,14 @@ impl Player {
             self.scenes.pop_front();
         }
         self.scenes.len() < before
+    }
+
+    /// What there is to say of a recording in `snapshot` that was played so far as it goes, but is not whole: one line.
+    #[must_use]
+    pub fn remark(snapshot: &super::Snapshot) -> Option<String> {
+        let replay = snapshot.replay.as_ref().filter(|replay| replay.ended)?;
+        let row = snapshot.sources.iter().find(|row| &*row.name == Self::NAME)?;
+        (row.ok && !row.says.is_empty() && &*row.says != Self::WHOLE).then(|| format!("{} {}", replay.file, row.says))
     }
 
     /// What the recording says of itself.
@@ -190,7 +200,7 @@ impl Player {
                             return;
                         }
                     }
-                    Ok(None) => break Ok(()),
+                    Ok(None) => break Ok(self.recording.cut()),
                     Err(error) => break Err(error.to_string()),
                 }
             };
@@ -202,12 +212,13 @@ impl Player {
         }
     }
 
-    fn read(&self, batch: Batch, now: Timestamp, ended: Option<Result<(), String>>) -> Read {
+    fn read(&self, batch: Batch, now: Timestamp, ended: Option<Result<Option<u64>, String>>) -> Read {
         let row = SourceRow {
             ok: !matches!(ended, Some(Err(_))),
             says: match &ended {
                 None => "".into(),
-                Some(Ok(())) => "played to its end".into(),
+                Some(Ok(None)) => Self::WHOLE.into(),
+                Some(Ok(Some(line))) => format!("ends in the middle of line {line}: cut off").into(),
                 Some(Err(why)) => why.as_str().into(),
             },
             read: Some(now),

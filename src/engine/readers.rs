@@ -320,6 +320,13 @@ impl Scheduled {
                 self.row.says = "".into();
                 self.row.read = Some(now);
             }
+            // All was read, and no failure is told of: the row alone says what is odd.
+            Err(error @ ObserveError::Remark { .. }) => {
+                (self.failures, self.absent) = (0, false);
+                self.row.ok = true;
+                self.row.says = crate::domain::text::visible(&error.to_string()).into();
+                self.row.read = Some(now);
+            }
             // Read as far as it can be: no reason to read it less often.
             Err(error @ ObserveError::Partly { .. }) => {
                 (self.failures, self.absent) = (0, false);

@@ -11,12 +11,8 @@ use super::{
     Host, ObserveError, Source,
     file::{Mark, mark, plain_file},
     scope::{Scope, Sheet},
-<<<<<<< HEAD
     secret::safe_name,
-=======
-    secret::scrub,
     witness::Witness,
->>>>>>> who
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 

@@ -237,12 +237,7 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(port::Ports::new(host)),
                 Box::new(etc::Etc::new(host, &witness)),
                 Box::new(package::LanguagePackages::new(host)),
-<<<<<<< HEAD
-                Box::new(cron::Cron::new(host)),
-=======
                 Box::new(cron::Cron::new(host).asking(&witness)),
-                Box::new(certificate::Certificates::new(host)),
->>>>>>> who
             ],
         },
         // Homes may lie on another machine.
@@ -404,6 +399,14 @@ pub enum ObserveError {
         /// The thing.
         what: String,
         /// What is missing and why.
+        why: String,
+    },
+    /// All of it was read; something in it is not what it should be, and is kept in another way.
+    #[error("partly: {what} {why}")]
+    Remark {
+        /// The thing, with line where there is one.
+        what: String,
+        /// What it is not, and how it is kept.
         why: String,
     },
     /// Reading failed otherwise.

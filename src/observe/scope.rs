@@ -16,7 +16,7 @@ use super::{
     Host,
     clue::about,
     file::plain_file,
-    secret::{holds_secret, redact, scrub},
+    secret::{holds_secret, mask_rule, redact, scrub},
     witness::{Clue, Witness},
 };
 use crate::domain::{
@@ -290,6 +290,11 @@ impl Sheet {
             insert(&mut list, visible(&item).into_owned(), value);
         }
         self.put(name, Value::list(list));
+    }
+
+    /// A rule that names commands, with the secrets that these take as their keyed hashes.
+    pub(super) fn rule(&self, text: &str) -> String {
+        mask_rule(text, &self.key).into_owned()
     }
 
     /// How many settings there are.

@@ -259,7 +259,11 @@ impl Accounts {
                 }
             }
             if !keys.is_empty() {
-                let items = keys.iter().map(|(print, what)| (print.clone(), Value::text(what)));
+                // Options may hold a command or a variable.
+                let items: Vec<_> = keys
+                    .iter()
+                    .map(|(print, what)| (print.clone(), Value::text(&sheet.rule(what))))
+                    .collect();
                 sheet.put_list(&format!("ssh_key.{}", user.name), items);
             }
         }
@@ -370,8 +374,7 @@ impl Source for Accounts {
         let sudoers = self.root.join("etc/sudoers");
         self.sudo(&sudoers, 0, &mut rules);
         for (who, rules) in &rules {
-            // A rule holds no secret, though `NOPASSWD: ALL` looks like one.
-            let rules = rules.iter().map(|rule| (rule.clone(), Value::Bool(true)));
+            let rules: Vec<_> = rules.iter().map(|rule| (sheet.rule(rule), Value::Bool(true))).collect();
             sheet.put_list(&format!("sudo.{who}"), rules);
         }
         self.keys(&users, &mut sheet);

@@ -11,7 +11,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use self::read::{Access, LINES, Settings, settings};
+use self::read::{Access, Broken, LINES, Settings, settings};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark},
@@ -81,6 +81,7 @@ const LEFTOVERS: [&str; 12] = [
 struct Known {
     mark: Mark,
     settings: Settings,
+    broken: Option<Broken>,
 }
 
 /// Reads the files of `/etc`, or of the paths the user named, that changed since it last did.
@@ -99,6 +100,8 @@ pub(super) struct Etc {
     /// Entries that may still be looked at in this reading.
     left: usize,
     nudge: Nudge,
+    /// Whether there are more files than are watched.
+    cut: bool,
 }
 
 impl Etc {
@@ -125,6 +128,7 @@ impl Etc {
             read_at: Timestamp(0),
             left: 0,
             nudge: Nudge::new(),
+            cut: false,
             key: host.secret_key,
             lines: 0,
             access: Access::default(),
@@ -172,6 +176,32 @@ impl Etc {
         }
     }
 
+    /// What is to be said of the files as they were last read: the same until one of them changes.
+    fn verdict(&self) -> Result<(), ObserveError> {
+        if self.cut {
+            return Err(ObserveError::Partly {
+                what: self.name.to_owned(),
+                why: format!("too many files, only the first {} are watched", self.known.len()),
+            });
+        }
+        let mut broken = self
+            .known
+            .iter()
+            .filter_map(|(name, known)| Some((name, known.broken?)));
+        let Some((name, (line, format))) = broken.next() else {
+            return Ok(());
+        };
+        let folder = if name.starts_with('/') { "" } else { "etc/" };
+        let more = match broken.count() {
+            0 => String::new(),
+            more => format!(" (and {more} more such)"),
+        };
+        Err(ObserveError::Remark {
+            what: format!("{folder}{name}:{line}"),
+            why: format!("is not {format}; kept as content{more}"),
+        })
+    }
+
     /// When the file `name` changed, as far as the file itself says, and what may tell by whom.
     fn when(&self, name: &str, known: Option<&Known>, now: Timestamp) -> (When, Vec<Clue>) {
         // The status change cannot be set by hand, so it is the time of the last change, whatever that was.
@@ -209,7 +239,7 @@ impl Source for Etc {
         let heard = self.nudge.heard();
         // What the system does not tell of is found by looking, as often as settings are read.
         if !heard && self.scope.known() && (Span::ZERO..self.every).contains(&(now - self.read_at)) {
-            return Ok(());
+            return self.verdict();
         }
         self.nudge.begin();
         let mut found = Vec::new();
@@ -244,10 +274,9 @@ impl Source for Etc {
                         .iter()
                         .any(|other| name == *other || (other.ends_with('/') && name.starts_with(other)));
                     changed.push((name.clone(), old));
-                    Known {
-                        mark,
-                        settings: settings(&name, &path, &meta, &self.key, elsewhere, keep, &mut self.access),
-                    }
+                    let (settings, broken) =
+                        settings(&name, &path, &meta, &self.key, elsewhere, keep, &mut self.access);
+                    Known { mark, settings, broken }
                 }
             };
             if known.settings.iter().any(|(rest, _)| rest == LINES) {
@@ -277,12 +306,7 @@ impl Source for Etc {
             self.scope.confirm(now, out);
         }
         self.read_at = now;
-        if cut {
-            return Err(ObserveError::Partly {
-                what: self.name.to_owned(),
-                why: format!("too many files, only the first {} are watched", self.known.len()),
-            });
-        }
-        Ok(())
+        self.cut = cut;
+        self.verdict()
     }
 }

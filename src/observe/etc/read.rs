@@ -47,6 +47,9 @@ impl Access {
     }
 }
 
+/// In which line a document breaks off or goes wrong, and what it is none of.
+pub(super) type Broken = (usize, &'static str);
+
 /// The settings of the file or link `path`, called `name`, of which `elsewhere` says that its content is told by another source, and
 /// `lines` whether its lines are told when it is of no known format.
 pub(super) fn settings(
@@ -57,25 +60,33 @@ pub(super) fn settings(
     elsewhere: bool,
     lines: bool,
     access: &mut Access,
-) -> Settings {
+) -> (Settings, Option<Broken>) {
     if meta.is_symlink() {
         let target = std::fs::read_link(path).unwrap_or_default();
-        return vec![(String::new(), Value::text(&format!("-> {}", target.to_string_lossy())))];
+        let link = Value::text(&format!("-> {}", target.to_string_lossy()));
+        return (vec![(String::new(), link)], None);
     }
     let mut settings = vec![(String::new(), access.of(meta))];
     if elsewhere {
-        return settings;
+        return (settings, None);
     }
     let anyone_reads = meta.mode() & 0o004 != 0;
     if meta.size() > MOST_BYTES {
         if let Some(value) = whole(path, meta, anyone_reads, key) {
             settings.push((":content".to_owned(), value));
         }
-        return settings;
+        return (settings, None);
     }
+    let mut broken = None;
     if let Some(bytes) = plain_file(path, MOST_BYTES).filter(|bytes| !bytes.is_empty()) {
         put_content(name, &bytes, anyone_reads, key, &mut settings);
         let opaque = settings.iter().any(|(rest, _)| rest == ":content");
+        if opaque || settings.iter().any(|(rest, _)| rest == ":line") {
+            let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains(KEY));
+            broken = text
+                .filter(|_| !is_private(name))
+                .and_then(|text| format::broken(name, text));
+        }
         if lines
             && opaque
             && anyone_reads
@@ -85,7 +96,7 @@ pub(super) fn settings(
             settings.push((LINES.to_owned(), lines));
         }
     }
-    settings
+    (settings, broken)
 }
 
 /// The lines of a text, each as often as it comes, secrets in them hidden; `None` where they are too many, or no text. Their order stands

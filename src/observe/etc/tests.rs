@@ -373,3 +373,33 @@ fn lines_are_told_where_that_is_asked_for_and_hold_no_secret() {
     let batch = tree.read(&mut source, 0).unwrap();
     assert_eq!(setting(&batch, "file./srv/app/rules:lines"), None);
 }
+
+#[test]
+fn a_broken_document_is_told_in_one_line_until_it_is_whole() {
+    let tree = Tree::new();
+    tree.write("etc/app.yaml", "a: 1\nb: [hunter2\n");
+    tree.write("etc/more.json", "{\"a\":");
+    tree.write("etc/odd.conf", "{ [ <");
+    let mut source = Etc::new(&tree.host(), &Witness::default());
+    let mut read = |at: i64| {
+        let mut out = Batch::default();
+        let told = source.read(Timestamp::from_secs(at), &mut out);
+        (told.map_err(|error| error.to_string()), out)
+    };
+    let (told, batch) = read(0);
+    let said = told.unwrap_err();
+    assert!(
+        said.starts_with("partly: etc/app.yaml:") && said.ends_with("is not YAML; kept as content (and 1 more such)"),
+        "{said}"
+    );
+    assert!(setting(&batch, "etc.app.yaml:content").is_some());
+    // The same is said while nothing changes, whether or not it was looked at.
+    for at in [5, 65] {
+        let (told, batch) = read(at);
+        assert_eq!(told, Err(said.clone()));
+        assert!(batch.changes.is_empty() && batch.events.is_empty());
+    }
+    tree.write("etc/app.yaml", "a: 1\nb: [c]\n");
+    tree.write("etc/more.json", "{\"a\": 1}");
+    assert_eq!(read(130).0, Ok(()));
+}

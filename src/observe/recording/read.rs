@@ -19,6 +19,7 @@ pub struct Recording {
     header: Header,
     lines: BufReader<Box<dyn Read + Send>>,
     line: u64,
+    cut: bool,
     numbers: Numbers,
 }
 
@@ -54,6 +55,7 @@ impl Recording {
             },
             lines: BufReader::new(lines),
             line: 0,
+            cut: false,
             numbers: Numbers::default(),
         };
         let none = || RecordingError::Malformed {
@@ -91,8 +93,14 @@ impl Recording {
         &self.header
     }
 
+    /// The line, from 1, in whose middle the file ends, once it has been read so far; `None` where it ends with a whole step.
+    #[must_use]
+    pub fn cut(&self) -> Option<u64> {
+        self.cut.then_some(self.line)
+    }
+
     /// The next step and when it was taken; `None` at the end. A file that ends in the middle of a step, because its recorder was
-    /// killed, ends with the step before.
+    /// killed, ends with the step before, and [`Recording::cut`] says where.
     ///
     /// # Errors
     /// [`RecordingError`] when the file cannot be read further.
@@ -115,7 +123,10 @@ impl Recording {
         let read = (&mut self.lines).take(Self::LONGEST).read_until(b'\n', &mut text);
         match read {
             // Cut off inside the compressed stream.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.line > 1 => return Ok(None),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof && self.line > 1 => {
+                self.cut = true;
+                return Ok(None);
+            }
             Err(error) if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::InvalidInput) => {
                 return Err(self.malformed("the compressed data are damaged"));
             }
@@ -133,6 +144,7 @@ impl Recording {
                 return Err(self.malformed("the line is longer than any step"));
             }
             if self.line > 1 {
+                self.cut = true;
                 return Ok(None);
             }
         }

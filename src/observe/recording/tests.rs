@@ -49,6 +49,28 @@ fn play(file: &Path) -> Result<Vec<(Batch, Timestamp)>, RecordingError> {
     Ok(steps)
 }
 
+#[test]
+fn a_recording_that_was_cut_says_in_which_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl");
+    let mut text = serde_json::to_string(&header()).unwrap() + "\n";
+    text += "{\"now\":\"2026-03-14T13:00:01Z\"}\n{\"now\":\"2026-03-14T13:00:03Z\"}\n";
+    for (cut, line, steps) in [
+        (text.len(), None, 2),
+        (text.len() - 5, Some(3), 1),
+        (text.len() - 1, Some(3), 1),
+    ] {
+        fs::write(&file, &text[..cut]).unwrap();
+        let mut recording = Recording::open(&file).unwrap();
+        assert_eq!(recording.cut(), None);
+        let mut played = 0;
+        while recording.next().unwrap().is_some() {
+            played += 1;
+        }
+        assert_eq!((recording.cut(), played), (line, steps));
+    }
+}
+
 /// Two steps with everything in them.
 fn everything() -> Vec<(Batch, Timestamp)> {
     let (a, b) = (meta("cpu.busy_pct"), meta("net.10.1.2.3.rx"));

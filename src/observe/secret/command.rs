@@ -234,7 +234,19 @@ fn look(text: &str, offset: usize, deep: usize, found: &mut Vec<Range<usize>>) {
     if deep < DEEPEST {
         for word in commands.iter().flat_map(|command| &command.words) {
             let inner = &text[word.clone()];
-            if inner.len() < text.len() && inner.contains(' ') {
+            if !inner.contains(' ') {
+                continue;
+            }
+            // `command="…",no-pty` quotes a part of the word.
+            let (mut at, mut parts) = (0, 0);
+            while let Some(open) = inner[at..].find(['"', '\'']).map(|open| at + open) {
+                let Some(close) = closing(inner.as_bytes(), open) else {
+                    break;
+                };
+                look(&inner[open + 1..close], offset + word.start + open + 1, deep + 1, found);
+                (at, parts) = (close + 1, parts + 1);
+            }
+            if parts == 0 && inner.len() < text.len() {
                 look(inner, offset + word.start, deep + 1, found);
             }
         }
@@ -324,13 +336,12 @@ fn arguments(text: &str, program: &str, words_of: &[Range<usize>], put: &mut imp
         } else {
             (0..words_of.len()).find(|at| word(*at) == *behind).map(|at| at + 1)
         };
-        let plain = words_of
+        let mut plain = words_of
             .iter()
             .skip(from.unwrap_or(words_of.len()))
             .filter(|range| !text[(*range).clone()].starts_with('-'));
         if let Some(range) = plain
-            .skip(*place)
-            .next()
+            .nth(*place)
             .filter(|_| program != "smbclient" || word(0).starts_with("//"))
         {
             put(range.clone());

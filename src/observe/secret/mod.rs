@@ -86,6 +86,14 @@ pub(super) fn mask<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, s
     })
 }
 
+/// The same of a rule about commands, in which `NOPASSWD: ALL` says that none is asked for.
+pub(super) fn mask_rule<'t>(rule: &'t str, key: &[u8; 32]) -> Cow<'t, str> {
+    let tag = |range: &Range<usize>| rule[..range.start].trim_end().ends_with("PASSWD:");
+    replaced(rule, secrets(rule).filter(|range| !tag(range)).collect(), |secret| {
+        format!("{:?}", SecretHash::of(key, secret.as_bytes()))
+    })
+}
+
 fn replaced(text: &str, mut ranges: Vec<Range<usize>>, with: impl Fn(&str) -> String) -> Cow<'_, str> {
     if ranges.is_empty() {
         return Cow::Borrowed(text);

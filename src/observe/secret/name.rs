@@ -36,7 +36,15 @@ const SECRET_ENDS: [&str; 8] = [
     "pw",
 ];
 /// Words that only end like one.
-const NO_SECRETS: [&str; 6] = ["bypass", "compass", "encompass", "surpass", "trespass", "overpass"];
+const NO_SECRETS: [&str; 7] = [
+    "askpass",
+    "bypass",
+    "compass",
+    "encompass",
+    "surpass",
+    "trespass",
+    "overpass",
+];
 /// Words that make a following `key` secret; other keys (`SwitchKey`, `keymap`) are judged by their value.
 const SECRET_KEYS: [&str; 16] = [
     "api",

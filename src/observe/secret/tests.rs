@@ -169,14 +169,20 @@ const PLAIN: &[(&str, &str)] = &[
 
 #[test]
 fn secrets_are_hashed_and_the_rest_stays_readable() {
+    let mut wrong = Vec::new();
     for (name, text) in SECRET {
         let value = redact(name, text, &KEY);
-        assert!(matches!(value, Value::Secret(_)), "{name} = {text} shows as {value}");
+        if !matches!(value, Value::Secret(_)) {
+            wrong.push(format!("{name} = {text} shows as {value}"));
+        }
     }
     for (name, text) in PLAIN {
         let value = redact(name, text, &KEY);
-        assert!(!matches!(value, Value::Secret(_)), "{name} = {text} is hidden");
+        if matches!(value, Value::Secret(_)) {
+            wrong.push(format!("{name} = {text} is hidden"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -305,6 +311,26 @@ fn names_keep_what_is_no_secret() {
     }
     let table = safe_name("map[$http_x_api_key $client].hunter2", &KEY);
     assert!(table.starts_with("map[$http_x_api_key $client].secret#"), "{table}");
+}
+
+#[test]
+fn rules_about_commands_lose_what_the_commands_take() {
+    for rule in [
+        "ALL=(ALL:ALL) NOPASSWD: ALL",
+        "ALL=NOPASSWD: /bin/a, PASSWD: sudoedit /etc/b",
+    ] {
+        assert_eq!(mask_rule(rule, &KEY), rule);
+    }
+    let rule = mask_rule("ALL=NOPASSWD: /usr/bin/mysqldump -phunter2 db", &KEY);
+    assert!(
+        rule.starts_with("ALL=NOPASSWD: /usr/bin/mysqldump -psecret#") && rule.ends_with(" db"),
+        "{rule}"
+    );
+    let options = mask_rule("command=\"curl -u u:hunter2 x\",no-pty ssh-ed25519 bob@laptop", &KEY);
+    assert!(
+        !options.contains("hunter2") && options.ends_with("no-pty ssh-ed25519 bob@laptop"),
+        "{options}"
+    );
 }
 
 #[test]

@@ -66,6 +66,66 @@ pub(super) fn yaml(text: &str) -> Option<Vec<Pair>> {
     }
 }
 
+/// The line, from 1, in which a text stops being JSON. What is only too deep or too long is none the worse.
+pub(super) fn json_fault(text: &str) -> Option<usize> {
+    let error = serde_json::from_str::<serde::de::IgnoredAny>(text).err()?;
+    Some(error.line())
+}
+
+/// The same of YAML.
+pub(super) fn yaml_fault(text: &str) -> Option<usize> {
+    let mut deep = 0_usize;
+    for (count, event) in Parser::new_from_str(text).enumerate() {
+        match event {
+            Err(error) => return Some(error.marker().line()),
+            Ok((Event::MappingStart(..) | Event::SequenceStart(..), _)) => deep += 1,
+            Ok((Event::MappingEnd | Event::SequenceEnd, _)) => deep = deep.saturating_sub(1),
+            Ok(_) => {}
+        }
+        if count > 2 * MOST_VALUES || deep > DEEPEST {
+            return None;
+        }
+    }
+    None
+}
+
+/// The same of TOML.
+pub(super) fn toml_fault(text: &str) -> Option<usize> {
+    let error = text.parse::<toml::Table>().err()?;
+    let at = error.span().map_or(text.len(), |span| span.start);
+    (!error.message().contains("recursion")).then(|| line_of(text, at))
+}
+
+/// The same of XML.
+pub(super) fn xml_fault(text: &str) -> Option<usize> {
+    let mut reader = Reader::from_str(text);
+    let (mut deep, mut seen) = (0_usize, false);
+    loop {
+        match reader.read_event() {
+            Err(_) => {
+                return Some(line_of(
+                    text,
+                    usize::try_from(reader.error_position()).unwrap_or(text.len()),
+                ));
+            }
+            Ok(Xml::Eof) => return (deep > 0 || !seen).then(|| line_of(text, text.trim_end().len())),
+            Ok(Xml::Start(_)) => (deep, seen) = (deep + 1, true),
+            Ok(Xml::Empty(_)) => seen = true,
+            Ok(Xml::End(_)) => deep = deep.saturating_sub(1),
+            Ok(_) => {}
+        }
+        if deep > DEEPEST {
+            return None;
+        }
+    }
+}
+
+/// The line, from 1, of the byte at `at`.
+fn line_of(text: &str, at: usize) -> usize {
+    let before = &text.as_bytes()[..at.min(text.len())];
+    1 + before.iter().filter(|b| **b == b'\n').count()
+}
+
 /// The single values of a document; a list of plain values is one setting with several, a list of things goes by their names.
 fn flat(document: &Value) -> Option<Vec<Pair>> {
     let mut found = Vec::new();

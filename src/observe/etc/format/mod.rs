@@ -60,6 +60,25 @@ pub(super) fn content(path: &str, text: &str) -> Option<Content> {
     Some(Content { pairs, ordered })
 }
 
+/// The line in which the file `path`, whose name promises a document, is none, and what it is not. Other names promise nothing: what ends
+/// in `.conf` may be of any format.
+pub(super) fn broken(path: &str, text: &str) -> Option<(usize, &'static str)> {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let below = |folder: &str| path.starts_with(folder) || path.contains(&format!("/{folder}"));
+    let own = ["pam.d/", "nginx/", "apache2/", "httpd/", "redis/", "valkey/"];
+    if text.trim().is_empty() || own.iter().any(|folder| below(folder)) {
+        return None;
+    }
+    let (line, format) = match name.rsplit_once('.')?.1 {
+        "json" => (document::json_fault(text), "JSON"),
+        "yaml" | "yml" => (document::yaml_fault(text), "YAML"),
+        "toml" => (document::toml_fault(text), "TOML"),
+        "xml" => (document::xml_fault(text), "XML"),
+        _ => return None,
+    };
+    Some((line?, format))
+}
+
 /// Lines that say something, without comments and with continued lines in one.
 fn lines(text: &str) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

@@ -147,6 +147,41 @@ fn documents() {
 }
 
 #[test]
+fn what_promises_a_document_and_is_none() {
+    for (path, text, line) in [
+        ("app.yaml", "a: 1\nb:\n  - c\n d: [\n", "YAML"),
+        ("app.yml", "a: \"cut", "YAML"),
+        ("app.json", "{\"a\": 1,\n\"b\":", "JSON"),
+        ("app.toml", "a = 1\nb = \n", "TOML"),
+        ("app.xml", "<a>\n<b>\n</a>", "XML"),
+        ("app.xml", "<a>\n<b>1</b>\n", "XML"),
+    ] {
+        let told = broken(path, text);
+        assert!(
+            told.is_some_and(|(at, format)| format == line && (1..=4).contains(&at)),
+            "{path}: {told:?}"
+        );
+    }
+    assert_eq!(broken("app.toml", "a = 1\nb = \n"), Some((2, "TOML")));
+    assert_eq!(broken("app.json", "{\"a\": 1,\n\"b\": x}"), Some((2, "JSON")));
+    for (path, text) in [
+        ("app.conf", "{ not: [json\n"),
+        ("app.cfg", "<a><b></a>"),
+        ("app", "{"),
+        ("app.yaml", "only words\n"),
+        ("app.yaml", ""),
+        ("app.json", " \n"),
+        ("app.json", "[]"),
+        ("nginx/x.json", "a {"),
+        ("app.yaml", "a: 1\n---\nb: 2\n"),
+    ] {
+        assert_eq!(broken(path, text), None, "{path}");
+    }
+    assert_eq!(broken("x.json", &"[".repeat(100_000)), Some((1, "JSON")));
+    assert!(broken("x.yaml", &"[".repeat(100_000)).is_none_or(|(line, _)| line == 1));
+}
+
+#[test]
 fn documents_made_to_hurt() {
     let bomb = format!(
         "a0: &a0 [x]\n{}",
@@ -177,6 +212,7 @@ proptest! {
             "pg_hba.conf", "postgresql.conf", "apache2/x", "apt/a.list",
         ] {
             let _ = content(path, &text);
+            let _ = broken(path, &text);
         }
     }
 }
