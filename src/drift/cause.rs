@@ -386,18 +386,20 @@ fn earliest(change: &SettingChange) -> Timestamp {
 /// Whether an event only puts a change into force: a service was reloaded or restarted just after something of its name was set.
 fn applies(event: &Event, change: &SettingChange) -> bool {
     // Whether a unit runs, and who listens, follows from what was done; nobody sets it.
-    let follows = matches!(
-        Subject::of(&change.id.name),
-        Subject::Port(_)
-            | Subject::Unit {
-                part: "state" | "enabled",
-                ..
-            }
-    );
+    let follows = || {
+        matches!(
+            Subject::of(&change.id.name),
+            Subject::Port(_)
+                | Subject::Unit {
+                    part: "state" | "enabled",
+                    ..
+                }
+        )
+    };
     event.kind == EventKind::Service
-        && !follows
         && event.at >= earliest(change)
         && event.at - change.at <= TOGETHER
+        && !follows()
         && deed::names(std::slice::from_ref(&change.id), &event.what)
 }
 

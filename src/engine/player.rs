@@ -64,8 +64,8 @@ impl Pace {
             "max" => Ok(f64::INFINITY),
             "hold" => Ok(0.0),
             number => (number.trim_matches('x').parse().ok())
-                .filter(|speed: &f64| *speed > 0.0 && speed.is_finite())
-                .ok_or_else(|| format!("{} is no speed: 1, 10, max, hold", visible(text))),
+                .filter(|speed: &f64| (0.001..=1e6).contains(speed))
+                .ok_or_else(|| format!("{} is no speed: 0.001 to 1000000, max, hold", visible(text))),
         }
     }
 

@@ -30,9 +30,14 @@ pub(super) type When = (Option<Timestamp>, Timestamp);
 /// How soon a source with changes that wait is read again.
 const SOON: Span = Span::from_secs(5);
 
+/// Who made a change, and when where a log says so better.
+type Author = Option<(Arc<str>, Option<Timestamp>)>;
+
 /// A change that waits until the logs have been read beyond it.
 struct Waiting {
     found: Timestamp,
+    /// When it was not yet there, which what somebody ran is held against.
+    before: Timestamp,
     change: SettingChange,
     clues: Vec<Clue>,
 }
@@ -148,6 +153,7 @@ impl Scope {
             (change.after, change.at) = time;
             self.waiting.push_back(Waiting {
                 found: now,
+                before: self.read_at.min(now),
                 change,
                 clues,
             });
@@ -156,15 +162,30 @@ impl Scope {
 
     /// Tells the changes that wait for no log any more, in the order they were found, and by whom they were made.
     pub(super) fn release(&mut self, now: Timestamp, out: &mut Batch) {
+        // Settings of one file follow each other, and have one author.
+        let mut last: Option<(Vec<Clue>, Timestamp, Author)> = None;
         while let Some(first) = self.waiting.front() {
             if self.witness.awaits(&first.clues, first.change.at, first.found, now) {
                 break;
             }
-            let Some(Waiting { mut change, clues, .. }) = self.waiting.pop_front() else {
+            let Some(Waiting {
+                mut change,
+                clues,
+                before,
+                ..
+            }) = self.waiting.pop_front()
+            else {
                 break;
             };
-            let owns = |package: &str, path: &str| brought(&self.root, package, path);
-            if let Some((who, at)) = self.witness.who(&clues, change.after, change.at, owns) {
+            let author = match last.take() {
+                Some((same, at, author)) if same == clues && at == change.at => author,
+                _ => {
+                    let owns = |package: &str, path: &str| brought(&self.root, package, path);
+                    self.witness.who(&clues, Some(before), change.at, owns)
+                }
+            };
+            last = Some((clues, change.at, author.clone()));
+            if let Some((who, at)) = author {
                 change.by = Some(who);
                 if let Some(at) = at {
                     (change.after, change.at) = (None, at);
@@ -227,7 +248,7 @@ pub(super) fn dated(clues: Vec<Clue>, root: &Path, after: Timestamp, now: Timest
         {
             // The status change cannot be set by hand, so it is the time of the last change, whatever that was.
             let at = Timestamp(meta.ctime() * 1_000_000 + meta.ctime_nsec() / 1_000);
-            if at <= after {
+            if at <= after && after <= now {
                 continue;
             }
             // A clock that went back says nothing of when.
@@ -235,7 +256,9 @@ pub(super) fn dated(clues: Vec<Clue>, root: &Path, after: Timestamp, now: Timest
         }
         left.push(clue);
     }
-    (last.map_or((Some(after), now), |at| (None, at)), left)
+    // After a clock that went back nothing is known of when it was not yet so.
+    let after = Some(after).filter(|after| *after <= now);
+    (last.map_or((after, now), |at| (None, at)), left)
 }
 
 /// Whether the list of files that dpkg keeps of `package` on the host at `root` holds `path`.

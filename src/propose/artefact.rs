@@ -9,7 +9,7 @@ mod unit;
 
 use std::sync::Arc;
 
-pub(super) use aside::returned;
+pub(super) use aside::{returned, vital};
 
 use super::shell::quote;
 use crate::domain::{Artefact, Change, SeriesId, Subject, Value};

@@ -343,8 +343,9 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
 
 /// How a way back is itself undone: the command, where one line does it, else in words.
 fn undo(targets: &[Target]) -> String {
-    if let [head, ..] = targets
+    if let [head] = targets
         && let Subject::File { path, key: "" } = Subject::of(&head.id.name)
+        && !artefact::vital(path)
         && head.actual.is_some()
         && head.wanted.is_none()
         && let Some(command) = artefact::returned(path)

@@ -300,6 +300,8 @@ impl<L: Link> Driver<L> {
         let (mut dirty, mut key_frames) = (false, 0);
         // Whether a snapshot came since a frame that nobody asked for.
         let mut fresh = false;
+        // Whether the next frame is written in one piece.
+        let mut whole = false;
         let mut resized = false;
         while !self.state.quit {
             if connecting.is_none()
@@ -331,7 +333,7 @@ impl<L: Link> Driver<L> {
                 () = ring(&mut pause) => {
                     key_frames = 0;
                     if dirty {
-                        dirty = self.paint_data(&mut fresh)?;
+                        dirty = self.paint_data(&mut fresh, &mut whole)?;
                         pause = Some(Box::pin(sleep(FRAME)));
                     }
                 }
@@ -350,7 +352,7 @@ impl<L: Link> Driver<L> {
                             }
                             Input::Msg(msg) => {
                                 self.take(msg);
-                                dirty = true;
+                                (dirty, whole) = (true, true);
                             }
                         }
                         next = inputs.try_recv().ok();
@@ -408,7 +410,7 @@ impl<L: Link> Driver<L> {
                     }
                     // No pause after it: the engine's own interval keeps snapshots apart, and a timer costs two wake-ups.
                     fresh = true;
-                    dirty = pause.is_some() || self.paint_data(&mut fresh)?;
+                    dirty = pause.is_some() || self.paint_data(&mut fresh, &mut whole)?;
                     if dirty && pause.is_none() {
                         pause = Some(Box::pin(sleep(FRAME)));
                     }

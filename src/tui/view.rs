@@ -159,10 +159,13 @@ fn head(state: &State, room: Room, area: Rect, buffer: &mut Buffer) {
     let speed = speed.map_or_else(String::new, |replay| format!(" {}", text::speed(replay)));
     let told = (word.len() + 1 + time.len()) as u16;
     let right = if room == Room::Small {
-        area.width - told.max(15)
+        area.width.saturating_sub(told.max(15)).max(1)
     } else {
         let rest = 2 + "read-only".len() + speed.len();
-        area.width - (26 + text::width(&interval).clamp(5, 20) as u16).max(told + rest as u16)
+        let cells = (26 + text::width(&interval).clamp(5, 20)).max(usize::from(told) + rest);
+        area.width
+            .saturating_sub(u16::try_from(cells).unwrap_or(u16::MAX))
+            .max(1)
     };
     let crumbs = text::fit(&breadcrumb(state), usize::from(right) - 1);
     put(buffer, area, 0, 0, &crumbs, Style::new());

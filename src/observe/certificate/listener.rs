@@ -34,6 +34,10 @@ const PORTS: [u16; 21] = [
 const MOST: usize = 32;
 /// How long one has for its certificate.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// How long all have that are asked in one reading.
+const ALL: Duration = Duration::from_secs(5);
+/// Time between two questions to the same address, whoever listens there.
+const SOON: Span = Span::from_mins(1);
 /// Time between two questions to the same socket: a program may take up a new certificate without a new socket.
 const AGAIN: Span = Span::from_hours(1);
 
@@ -89,6 +93,8 @@ impl Listeners {
     /// [`ObserveError::Partly`] when this program may open no connection at all; what was seen before is still told.
     pub(super) fn shown(&mut self, now: Timestamp) -> (Vec<Shown>, Result<(), ObserveError>) {
         let mut before = std::mem::take(&mut self.asked);
+        #[expect(clippy::disallowed_methods, reason = "what is waited for is other programs")]
+        let begin = Instant::now();
         let mut forbidden = Ok(());
         for (address, inode) in self.listening() {
             let mut known = before.remove(&address).unwrap_or(Asked {
@@ -97,7 +103,9 @@ impl Listeners {
                 shown: None,
             });
             let due = known.at == Timestamp(i64::MIN) || now - known.at >= AGAIN || now < known.at;
-            if due || known.inode != inode {
+            let anew = known.inode != inode && now - known.at >= SOON;
+            // Who does not answer holds up the others once: the rest is asked at the next reading.
+            if (due || anew) && begin.elapsed() < ALL {
                 match self.ask(address) {
                     Ok(shown) => {
                         known.shown = shown.or(known.shown);

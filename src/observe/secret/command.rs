@@ -64,7 +64,22 @@ const OPTIONS: &[(&[&str], &str, &[&str], Carries)] = &[
     ),
     (&["ldap*"], "", &["-w"], Whole),
     (&["ldappasswd"], "", &["-s", "-a"], Whole),
-    (&["snmp*", "trapsess", "proxy"], "", &["-c", "-A", "-X"], Whole),
+    (
+        &[
+            "snmpget*",
+            "snmpset",
+            "snmpwalk",
+            "snmpbulk*",
+            "snmptrap",
+            "snmpinform",
+            "snmptable",
+            "trapsess",
+            "proxy",
+        ],
+        "",
+        &["-c", "-A", "-X"],
+        Whole,
+    ),
     (
         &[
             "sqlcmd",

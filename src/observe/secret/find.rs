@@ -103,7 +103,7 @@ fn after_words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
                         continue;
                     }
                     let begin = from + scheme.len() + 1;
-                    (begin, secret.find(char::is_whitespace))
+                    (begin, Some(secret.find(char::is_whitespace).unwrap_or(secret.len())))
                 }
                 _ => (start, text[start..].find(['\'', '"'])),
             };

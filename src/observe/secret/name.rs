@@ -105,7 +105,7 @@ pub(super) fn secret_by_name(name: &str, text: &str) -> bool {
     let Some(certain) = names_secret(&words) else {
         return false;
     };
-    if harmless(text) || passes_on(&words, text) {
+    if harmless(text) || passes_on(name, &words, text) {
         return false;
     }
     // `password = 1234` is a secret, `password_max_days 90` is not.
@@ -117,14 +117,16 @@ pub(super) fn secret_by_name(name: &str, text: &str) -> bool {
 }
 
 /// Whether a name only sounds so: `proxy_pass` of web servers says where requests go, `password` of PAM what is asked, `cookie` of HAProxy how one is set.
-fn passes_on(words: &[String], text: &str) -> bool {
+fn passes_on(name: &str, words: &[String], text: &str) -> bool {
     const GATES: [&str; 6] = ["fastcgi", "uwsgi", "scgi", "grpc", "memcached", "tunnel"];
     let before = words.len().checked_sub(2).map_or("", |place| words[place].as_str());
     match words.last().map(String::as_str) {
         // PAM: how the answer of a module counts.
         Some("password") => text.starts_with('[') && text.contains("default=") || text.contains(" pam_"),
+        // A directive, and no variable of the environment.
+        Some("pass") if !name.ends_with("_pass") && !name.ends_with("Pass") => false,
         Some("pass") if before == "proxy" => text.contains("://") || text.starts_with(['$', '/', '!']),
-        Some("pass") => GATES.contains(&before),
+        Some("pass") => GATES.contains(&before) && text.contains([':', '.', '/', '$']),
         Some("cookie") => text
             .split_ascii_whitespace()
             .skip(1)

@@ -95,6 +95,11 @@ pub(super) fn files(root: &Path, unit: &str) -> Files {
     fragment.into_iter().chain(drop_ins.into_values()).collect()
 }
 
+/// Whether there is a unit file of that very name below `root`: drop-ins may be of all units of a kind.
+pub(super) fn has_own(root: &Path, unit: &str) -> bool {
+    FOLDERS.iter().any(|folder| root.join(folder).join(unit).exists())
+}
+
 /// Those of `files` that no package brought, as paths of the host.
 pub(super) fn own_files(root: &Path, files: &Files) -> Vec<String> {
     let below = files.iter().filter_map(|(path, _)| path.strip_prefix(root).ok());

@@ -139,13 +139,15 @@ impl Units {
             .filter(|unit| !self.settled.contains_key(unit))
             .collect::<Vec<_>>()
         {
-            if !definition::files(&self.root, &unit).is_empty() {
+            // An instance of a connection comes once.
+            if !unit.contains('@') && definition::has_own(&self.root, &unit) {
                 sheet.put(&format!("{unit}:state"), Value::Enum("inactive".into()));
                 self.settled.insert(unit, "inactive".into());
             }
         }
         // Once read, a definition stays while there are files.
-        let mut wanted: BTreeSet<String> = self.defined.keys().cloned().collect();
+        let stays = |unit: &&String| !unit.contains('@') || self.settled.contains_key(*unit);
+        let mut wanted: BTreeSet<String> = self.defined.keys().filter(stays).cloned().collect();
         for file in files.into_iter().filter(|file| lasting(&file.unit_file)) {
             sheet.put(
                 &format!("{}:enabled", file.unit_file),
@@ -235,6 +237,8 @@ impl Source for Units {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        // Whatever this reading comes to, what was found waits no longer than it must.
+        self.scope.release(now, out);
         // sd_booted(3).
         if !self.root.join("run/systemd/system").is_dir() {
             return Err(ObserveError::Absent { what: "systemd".into() });

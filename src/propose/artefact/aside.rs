@@ -8,7 +8,7 @@ pub(super) const ASIDE: &str = "/var/backups/foreshadow";
 
 /// Files and folders in `/etc` by which people get in, names are found, programs are loaded, or the machine and its network start. That the
 /// baseline does not know of such a file is as likely its own fault, and no command takes a way back that it then needs itself.
-const VITAL: [&str; 54] = [
+const VITAL: [&str; 70] = [
     // Who may come in, and as whom; accounts are told by the domain.
     "login.defs",
     "opt/pam*",
@@ -68,10 +68,26 @@ const VITAL: [&str; 54] = [
     "network/*",
     "systemd/network/*",
     "iproute2/*",
+    "sysconfig/network*",
+    "wireguard/*",
+    "openvpn/*",
+    "hosts.allow",
+    "hosts.deny",
+    "nftables*",
+    "iptables/*",
+    "ufw/*",
+    "firewalld/*",
+    "selinux/*",
+    "hostid",
+    "zfs/*",
+    "iscsi/*",
+    "multipath*",
+    "systemd/system/*ssh*",
+    "systemd/system/*.mount",
 ];
 
 /// Whether the file at `path` below `/etc` is one that people or the system may depend on.
-pub(super) fn vital(path: &str) -> bool {
+pub(in crate::propose) fn vital(path: &str) -> bool {
     holds_accounts(path) || VITAL.iter().any(|pattern| matches(pattern, path))
 }
 
@@ -82,15 +98,15 @@ pub(super) fn aside(path: &str) -> Option<String> {
     let (folder, file) = (quote(folder)?, quote(&format!("/etc/{path}"))?);
     // What was moved there before stays.
     Some(format!(
-        "mkdir -p {folder} && mv -- {file} {}.$(date +%s)",
+        "mkdir -p {folder} && mv -- {file} {}.aside-$(date +%s)",
         quote(&kept)?
     ))
 }
 
-/// How a file that was moved aside comes back.
+/// How a file that was moved aside comes back: as it was last, unless there is one in its place.
 pub(in crate::propose) fn returned(path: &str) -> Option<String> {
     let (kept, file) = (quote(&format!("{ASIDE}/{path}"))?, quote(&format!("/etc/{path}"))?);
-    Some(format!("mv -- {kept}.* {file}"))
+    Some(format!("mv -n -- \"$(ls -d {kept}.aside-* | tail -n 1)\" {file}"))
 }
 
 /// What is to be known of files that were moved aside.
@@ -142,9 +158,12 @@ mod tests {
     fn what_is_moved_aside_keeps_its_path_and_comes_back() {
         assert_eq!(
             aside("cron.d/it's").unwrap(),
-            r"mkdir -p /var/backups/foreshadow/cron.d && mv -- '/etc/cron.d/it'\''s' '/var/backups/foreshadow/cron.d/it'\''s'.$(date +%s)"
+            r"mkdir -p /var/backups/foreshadow/cron.d && mv -- '/etc/cron.d/it'\''s' '/var/backups/foreshadow/cron.d/it'\''s'.aside-$(date +%s)"
         );
-        assert_eq!(returned("x").unwrap(), "mv -- /var/backups/foreshadow/x.* /etc/x");
+        assert_eq!(
+            returned("x").unwrap(),
+            r#"mv -n -- "$(ls -d /var/backups/foreshadow/x.aside-* | tail -n 1)" /etc/x"#
+        );
         assert_eq!((aside("a\nb"), returned("a\u{1b}[2J")), (None, None));
     }
 }

@@ -25,9 +25,12 @@ impl<L: Link> Driver<L> {
         self.paint_some(usize::MAX).map(drop)
     }
 
-    /// Writes what data changed, over a slow link not more at once than is read at once; returns whether there is more to write.
-    pub(super) fn paint_data(&mut self, fresh: &mut bool) -> io::Result<bool> {
-        let (bytes, more) = self.paint_some(FRAME_BYTES)?;
+    /// Writes what data changed, over a slow link not more at once than is read at once; returns whether there is more to write. `whole`
+    /// asks for all of it at once: an answer to a key, or what the frame before left over, so that no row waits twice.
+    pub(super) fn paint_data(&mut self, fresh: &mut bool, whole: &mut bool) -> io::Result<bool> {
+        let most = if *whole { usize::MAX } else { FRAME_BYTES };
+        let (bytes, more) = self.paint_some(most)?;
+        *whole = more;
         if std::mem::take(fresh) {
             self.cost.frame_bytes = Some(bytes);
         }
