@@ -343,8 +343,12 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
 
 /// How a way back is itself undone: the command, where one line does it, else in words.
 fn undo(targets: &[Target]) -> String {
-    if let [head] = targets
+    // Where nothing but one file was moved aside.
+    if let [head, rest @ ..] = targets
         && let Subject::File { path, key: "" } = Subject::of(&head.id.name)
+        && rest
+            .iter()
+            .all(|part| matches!(Subject::of(&part.id.name), Subject::File { path: of, .. } if of == path))
         && !artefact::vital(path)
         && head.actual.is_some()
         && head.wanted.is_none()

@@ -372,12 +372,12 @@ fn a_way_back_says_what_it_does_what_happened_and_how_it_is_undone() {
     let (move_aside, note) = revert.artefact.text.split_once('\n').unwrap();
     assert_eq!(
         move_aside,
-        "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.$(date +%s)"
+        "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.aside-$(date +%s)"
     );
     assert!(note.contains("stays in /var/backups/foreshadow"), "{note}");
     assert_eq!(
         &*revert.undo,
-        "mv -- /var/backups/foreshadow/cron.d/backup.* /etc/cron.d/backup"
+        r#"mv -n -- "$(ls -d /var/backups/foreshadow/cron.d/backup.aside-* | tail -n 1)" /etc/cron.d/backup"#
     );
 
     let list = |text: &str| Value::list([(Arc::from(text), Value::Bool(true))].into());

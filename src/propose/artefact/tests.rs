@@ -57,7 +57,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.sysctl.d/99-x.conf", Some(new), None),
                 ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), None),
             ],
-            "sysctl -w vm.swappiness=60\nmkdir -p /var/backups/foreshadow/sysctl.d && mv -- /etc/sysctl.d/99-x.conf /var/backups/foreshadow/sysctl.d/99-x.conf.$(date +%s) && sysctl --system\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "sysctl -w vm.swappiness=60\nmkdir -p /var/backups/foreshadow/sysctl.d && mv -- /etc/sysctl.d/99-x.conf /var/backups/foreshadow/sysctl.d/99-x.conf.aside-$(date +%s) && sysctl --system\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // Mounts.
         (
@@ -171,7 +171,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[
@@ -182,7 +182,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[("unit.nginx.service:state", Some("active"), None)],
@@ -194,7 +194,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.systemd/system/x.service", Some(new), None),
                 ("unit.x.service:enabled", Some("enabled"), None),
             ],
-            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // Its link goes with it, and comes back with it.
         (
@@ -207,7 +207,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.systemd/system/x.service", Some(new), None),
                 ("unit.x.service:enabled", Some("enabled"), None),
             ],
-            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[
@@ -265,7 +265,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.cron.d/backup", Some(new), None),
                 ("cron./etc/cron.d/backup:root tar", Some("0 3 * * *"), None),
             ],
-            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.aside-$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // The network.
         (
@@ -343,7 +343,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                 ("etc.cron.d/x", Some(new), None),
                 ("etc.cron.d/x:content", Some("blake3 1"), None),
             ],
-            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/x /var/backups/foreshadow/cron.d/x.$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/x /var/backups/foreshadow/cron.d/x.aside-$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[("etc.app.conf", Some("[]mode=0666 owner=0:0"), Some(new))],
