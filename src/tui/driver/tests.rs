@@ -127,8 +127,8 @@ fn child() {
     }
 }
 
-/// The shell's screen again.
-const LEFT: &str = "\x1b[?1049l";
+/// How long a console may take to show, or to end, before the test gives up on it.
+const GIVEN_UP: Duration = Duration::from_secs(120);
 
 struct Console {
     process: std::process::Child,
@@ -170,17 +170,30 @@ impl Console {
         }
     }
 
-    /// Reads until the screen shows `text`; the end of the output is the only other way out.
-    fn until(&mut self, text: &str) {
+    /// Reads once; `false` at the end of the output. Gives up when nothing came long after `began`.
+    fn hear(&mut self, began: &Stopwatch) -> bool {
+        let left = GIVEN_UP.saturating_sub(began.elapsed());
+        let mut ready = [rustix::event::PollFd::new(&self.pty, rustix::event::PollFlags::IN)];
+        let heard = rustix::event::poll(&mut ready, Some(&left.try_into().unwrap())).unwrap();
+        assert!(heard > 0, "waited too long; the screen is\n{}", self.screen.screen().contents());
         let mut bytes = [0; 4096];
+        let Ok(count @ 1..) = self.pty.read(&mut bytes) else {
+            return false;
+        };
+        self.raw.extend_from_slice(&bytes[..count]);
+        self.screen.process(&bytes[..count]);
+        true
+    }
+
+    /// Reads until the screen shows `text`.
+    fn until(&mut self, text: &str) {
+        let began = Stopwatch::start();
         while !self.screen.screen().contents().contains(text) {
-            match self.pty.read(&mut bytes) {
-                Ok(count) if count > 0 => {
-                    self.raw.extend_from_slice(&bytes[..count]);
-                    self.screen.process(&bytes[..count]);
-                }
-                end => panic!("ended ({end:?}) without {text:?}:\n{}", self.screen.screen().contents()),
-            }
+            assert!(
+                self.hear(&began),
+                "ended without {text:?}:\n{}",
+                self.screen.screen().contents()
+            );
         }
     }
 
@@ -190,11 +203,8 @@ impl Console {
 
     /// Reads to the end and gives the exit status.
     fn end(&mut self) -> std::process::ExitStatus {
-        let mut bytes = [0; 4096];
-        while let Ok(count @ 1..) = self.pty.read(&mut bytes) {
-            self.raw.extend_from_slice(&bytes[..count]);
-            self.screen.process(&bytes[..count]);
-        }
+        let began = Stopwatch::start();
+        while self.hear(&began) {}
         self.process.wait().unwrap()
     }
 
@@ -251,13 +261,7 @@ fn frames_are_synchronized_once_the_terminal_said_that_it_knows_how() {
         for piece in answer {
             console.press(piece);
             // A snapshot comes every 50 ms: by then the piece was read alone.
-            let seen = console.raw.len();
-            let mut bytes = [0; 4096];
-            while console.raw.len() == seen {
-                let count = console.pty.read(&mut bytes).unwrap();
-                console.raw.extend_from_slice(&bytes[..count]);
-                console.screen.process(&bytes[..count]);
-            }
+            assert!(console.hear(&Stopwatch::start()), "{answer:?}");
         }
         console.press("3");
         console.until("UPCOMING CROSSINGS");
@@ -284,7 +288,7 @@ fn frames_are_synchronized_once_the_terminal_said_that_it_knows_how() {
 fn an_answer_that_comes_after_q_is_not_typed_at_the_prompt() {
     let shell = pty_process::blocking::Command::new("sh").args([
         "-c",
-        "\"$0\" \"$@\"; IFS= read -r line; printf 'read<%s>' \"$line\"",
+        "\"$0\" \"$@\"; printf 'prompt>'; IFS= read -r line; printf 'read<%s>' \"$line\"",
         env::current_exe().unwrap().to_str().unwrap(),
     ]);
     let mut console = Console::start_in(shell, &[(PATIENT, "1")]);
@@ -298,11 +302,8 @@ fn an_answer_that_comes_after_q_is_not_typed_at_the_prompt() {
     };
     rustix::event::poll(&mut ready, Some(&moment)).unwrap();
     console.press("\x1b[?2026;2$y");
-    while console.sent(LEFT) == 0 {
-        let mut bytes = [0; 4096];
-        let count = console.pty.read(&mut bytes).unwrap();
-        console.raw.extend_from_slice(&bytes[..count]);
-    }
+    // What is pressed before the process is gone may still be the console's.
+    console.until("prompt>");
     console.press("\n");
     assert_eq!(console.end().code(), Some(0));
     let said = String::from_utf8_lossy(&console.raw).into_owned();
