@@ -48,17 +48,6 @@ impl Store {
     }
 }
 
-impl Write {
-    /// About how many bytes it is: rows with names and texts of usual length, and what was learnt.
-    fn bytes(&self) -> u64 {
-        let learnt: usize = self.state.iter().map(|(_, body)| body.len()).sum();
-        let texts = self.initial.len() + self.changes.len() + self.events.len() + self.metrics.len();
-        let shown = self.findings.len() + self.proposals.len() + self.audit.len();
-        let numbers = self.observations.len() + self.expected.len() + self.scored.len();
-        (learnt + texts * 256 + shown * 2_048 + numbers * 32) as u64
-    }
-}
-
 impl Db {
     fn append(&mut self, write: &Write) -> Result<(), duckdb::Error> {
         let Self { conn, keys, .. } = self;
