@@ -109,12 +109,11 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
     if let (Some(Some(found)), Some(wanted)) = (formats.first(), args.tool.format())
         && *found != wanted
     {
-        out.note(&format!(
-            "foreshadow: {}: a {}, not a {}",
-            args.file.display(),
-            found.name(),
-            wanted.name()
-        ));
+        // What is wrong with a file is told once.
+        if faults == 0 {
+            let (found, wanted) = (one(found.name()), one(wanted.name()));
+            out.note(&format!("foreshadow: {}: {found}, not {wanted}", args.file.display()));
+        }
         return Ok(Exit::Faults);
     }
     rank(&mut drifted);
@@ -138,6 +137,15 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
         page(&drifted, &pending, &settings, out)?;
     }
     Ok(if faults > 0 { Exit::Faults } else { Exit::Done })
+}
+
+/// `a Terraform plan`, `an Ansible run`, `Kubernetes objects`.
+fn one(name: &str) -> String {
+    match name {
+        many if many.ends_with('s') => many.into(),
+        name if name.starts_with('A') => format!("an {name}"),
+        name => format!("a {name}"),
+    }
 }
 
 fn page(
@@ -233,6 +241,10 @@ mod tests {
         let (code, _, notes) = import(Tool::Puppet, plan, false);
         assert_eq!(code, 2);
         assert!(notes.ends_with(": a Terraform plan, not a Puppet report\n"), "{notes}");
+        let (_, _, notes) = import(Tool::Ansible, plan, false);
+        assert!(notes.ends_with(": a Terraform plan, not an Ansible run\n"), "{notes}");
+        let (code, _, notes) = import(Tool::Kubernetes, "hello world", false);
+        assert_eq!((code, notes.lines().count()), (2, 1), "{notes}");
     }
 
     #[test]

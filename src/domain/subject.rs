@@ -63,8 +63,13 @@ pub enum Subject<'a> {
         /// `content`, `line`, or a key of it.
         key: &'a str,
     },
-    /// A port that is listened on: `tcp/0.0.0.0:22`.
-    Port(&'a str),
+    /// A port that is listened on.
+    Port {
+        /// `tcp/0.0.0.0:22`.
+        name: &'a str,
+        /// `program`, `unit` or `package`, or empty for who listens.
+        part: &'a str,
+    },
     /// A keyword of the ssh server, as it understood its files.
     Sshd(&'a str),
     /// A user, a group, or what a person may do: `kind` is `user`, `group`, `ssh_key` or `sudo`.
@@ -131,7 +136,10 @@ impl<'a> Subject<'a> {
                 let (path, key) = parts(false);
                 Self::File { path, key }
             }
-            "port" => Self::Port(rest),
+            "port" => match parts(true) {
+                (name, part @ ("program" | "unit" | "package")) => Self::Port { name, part },
+                _ => Self::Port { name: rest, part: "" },
+            },
             "sshd" => Self::Sshd(rest),
             "hw" => Self::Hardware(rest),
             "account" => Self::account(rest),
@@ -195,7 +203,7 @@ impl<'a> Subject<'a> {
     /// Names that settings of one matter share, whatever source they come from: a mount and its line in fstab, a parameter and
     /// its line in sysctl.d, a unit and the port of its program, a package and its folder in `/etc`.
     ///
-    /// `program` is the value of a port: who listens.
+    /// `program` is the value of a port or of its part: who listens.
     #[must_use]
     pub fn names(&self, program: Option<&str>) -> Vec<String> {
         let mut names: Vec<String> = match self {
@@ -260,11 +268,17 @@ impl<'a> Subject<'a> {
             Self::Account { name, .. } => vec![format!("account {name}")],
             Self::Cron { table, .. } => vec![(*table).into()],
             Self::Certificate { path, .. } => vec![(*path).into()],
-            Self::Port(_) => program
-                .filter(|program| *program != "unknown")
-                .map(str::to_owned)
-                .into_iter()
-                .collect(),
+            Self::Port { name, part } => {
+                // Its file and its package are those of many others, and so is the session it was started in.
+                let program = match *part {
+                    "" => program,
+                    _ => program.filter(|unit| unit.ends_with(".service")).map(stem),
+                };
+                let program = program.filter(|program| *program != "unknown");
+                std::iter::once(format!("port {name}"))
+                    .chain(program.map(str::to_owned))
+                    .collect()
+            }
             // The folder of its files.
             Self::Sshd(_) => vec!["ssh".into()],
             Self::Hardware(name) => {
@@ -303,7 +317,7 @@ impl<'a> Subject<'a> {
             Self::SessionLimit { domain, item, kind } => format!("limit {domain} {kind} {item}"),
             Self::FirstLimit(name) => format!("limit {name} of process 1"),
             Self::File { path, .. } => format!("/etc/{path}"),
-            Self::Port(port) => format!("port {port}"),
+            Self::Port { name, .. } => format!("port {name}"),
             Self::Sshd(key) => format!("{key} of sshd"),
             Self::Account { kind, name, .. } => format!("{} {name}", kind.replace('_', " ")),
             Self::Cron { table, .. } => format!("cron {table}"),
@@ -439,7 +453,7 @@ mod tests {
     #[test]
     fn one_matter_shares_a_name() {
         let shares = |a: &str, b: &str| {
-            let theirs = Subject::of(b).names(Some("nginx"));
+            let theirs = Subject::of(b).names(Some(if b.ends_with(":unit") { "nginx.service" } else { "nginx" }));
             Subject::of(a).names(None).iter().any(|name| theirs.contains(name))
         };
         assert!(shares("mount./mnt/x:options", "etc.fstab:/mnt/x"));
@@ -447,6 +461,10 @@ mod tests {
         assert!(shares("sysctl.vm.swappiness", "etc.sysctl.d/99-x.conf:vm.swappiness"));
         assert!(shares("sysctl.net.ipv4.conf.dummy0.forwarding", "net.dummy0.mtu"));
         assert!(shares("unit.nginx.service:state", "port.tcp/0.0.0.0:80"));
+        assert!(shares("unit.nginx.service:state", "port.tcp/0.0.0.0:80:unit"));
+        assert!(shares("port.tcp/[::]:80:program", "port.tcp/[::]:80"));
+        assert!(!shares("pkg.nginx", "port.tcp/[::]:80:program"));
+        assert!(!shares("port.tcp/0.0.0.0:80", "port.tcp/0.0.0.0:81"));
         assert!(shares("pkg.nginx", "etc.logrotate.d/nginx:content"));
         assert!(shares("account.user.carol:uid", "etc.subuid:content"));
         assert!(shares("account.group.carol:gid", "etc.passwd:carol"));

@@ -389,7 +389,7 @@ fn applies(event: &Event, change: &SettingChange) -> bool {
     let follows = || {
         matches!(
             Subject::of(&change.id.name),
-            Subject::Port(_)
+            Subject::Port { .. }
                 | Subject::Unit {
                     part: "state" | "enabled",
                     ..

@@ -67,7 +67,7 @@ impl Item<'_> {
     fn may_be_packaged(&self) -> bool {
         let link = |value: &Option<Value>| matches!(value, Some(Value::Text(text)) if text.starts_with("-> "));
         match self.subject() {
-            Subject::Unit { .. } | Subject::Port(_) => true,
+            Subject::Unit { .. } | Subject::Port { .. } => true,
             Subject::Account { kind, .. } => matches!(kind, "user" | "group"),
             Subject::File { path, .. } => {
                 holds_accounts(path)
@@ -100,7 +100,7 @@ pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
             let of_unit =
                 |other: &&Item<'_>| other.runs() && other.subject().names(None).iter().any(|theirs| theirs == name);
             let here = |other: &&Item<'_>| other.difference.id.resource == item.difference.id.resource;
-            let port = matches!(item.subject(), Subject::Port(_));
+            let port = matches!(item.subject(), Subject::Port { .. });
             port && running
                 .iter()
                 .filter(here)
@@ -230,7 +230,8 @@ pub(super) fn rank(difference: &Difference) -> u8 {
         Subject::Sysctl(_) | Subject::File { .. } => 16,
         // What a unit is made of follows from its files.
         Subject::Unit { .. } | Subject::Cron { .. } => 17,
-        Subject::Port(_) | Subject::Sshd(_) | Subject::Other(_) => 18,
+        Subject::Port { part: "", .. } | Subject::Sshd(_) | Subject::Other(_) => 18,
+        Subject::Port { .. } => 19,
     }
 }
 

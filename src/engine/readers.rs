@@ -306,7 +306,8 @@ impl Scheduled {
         if self.absent {
             Span::from_mins(1).max(every)
         } else if self.failures == 0 {
-            every
+            // What waits was seen already, and the tempo is no reason to tell it later.
+            self.source.soon().map_or(every, |soon| soon.min(every))
         } else {
             (every * (1 << self.failures.min(8))).min(Span::from_mins(10).max(every))
         }

@@ -355,6 +355,12 @@ pub trait Source: Send {
     /// How long after one read the next is due.
     fn every(&self) -> Span;
 
+    /// How soon it is to be read again at the latest, however rarely it is otherwise, while what it found waits to be told; `None` when
+    /// nothing does.
+    fn soon(&self) -> Option<Span> {
+        None
+    }
+
     /// Of what it reads piece by piece, a past: how many pieces were read, and of how many; `None` when no past is being read.
     fn progress(&self) -> Option<(u64, u64)> {
         None

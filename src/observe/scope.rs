@@ -88,13 +88,9 @@ impl Scope {
         self
     }
 
-    /// How soon it is to be read again, `every` as a rule: sooner while changes wait to be told.
-    pub(super) fn soon(&self, every: Span) -> Span {
-        if self.waiting.is_empty() {
-            every
-        } else {
-            SOON.min(every)
-        }
+    /// How soon it is to be read again while changes wait to be told; `None` when none does.
+    pub(super) fn soon(&self) -> Option<Span> {
+        (!self.waiting.is_empty()).then_some(SOON)
     }
 
     /// An empty sheet for this scope's settings.

@@ -82,7 +82,11 @@ impl Source for Sshd {
     }
 
     fn every(&self) -> Span {
-        self.scope.soon(self.every)
+        self.every
+    }
+
+    fn soon(&self) -> Option<Span> {
+        self.scope.soon()
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -115,7 +115,11 @@ impl Source for Sysctl {
     }
 
     fn every(&self) -> Span {
-        self.scope.soon(self.every)
+        self.every
+    }
+
+    fn soon(&self) -> Option<Span> {
+        self.scope.soon()
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -273,6 +273,29 @@ fn what_was_added_to_an_old_unit_does_not_make_it_new_and_near_edits_are_apart()
 }
 
 #[test]
+fn who_listens_on_a_port_is_one_finding_however_much_is_known_of_it() {
+    let mut world = World::new(&[]);
+    sample::add_settings(&mut world.shadows, &[("port.tcp/0.0.0.0:22", "sshd")]);
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    for (part, value) in [
+        ("", "python3"),
+        (":program", "/usr/bin/python3.11"),
+        (":unit", "session-3.scope"),
+        (":package", "python3.11-minimal"),
+    ] {
+        world.change(&format!("port.tcp/0.0.0.0:8080{part}"), Some(value));
+    }
+    world.change("port.tcp/0.0.0.0:22", Some("nc"));
+    assert_eq!(
+        rows(&mut world),
+        [
+            "port tcp/0.0.0.0:8080 is open: python3 by root",
+            "port.tcp/0.0.0.0:22 sshd -> nc by root",
+        ]
+    );
+}
+
+#[test]
 fn a_unit_that_is_new_and_failed_says_both_and_a_definition_alone_is_a_change() {
     let mut world = World::new(&[]);
     for (part, value) in [

@@ -55,6 +55,45 @@ fn an_order_changes_when_a_source_is_read_and_what_its_metrics_say() {
 }
 
 #[test]
+fn what_waits_to_be_told_is_read_at_its_own_pace_however_slow_the_tempo() {
+    struct Settings(u8);
+    impl Source for Settings {
+        fn name(&self) -> &'static str {
+            "settings"
+        }
+        fn every(&self) -> Span {
+            Span::from_secs(60)
+        }
+        fn soon(&self) -> Option<Span> {
+            (self.0 == 1).then_some(Span::from_secs(5))
+        }
+        fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+            self.0 += 1;
+            out.snapshots.push(crate::domain::SettingSnapshot {
+                resource: crate::domain::ResourceId::new("host", "a"),
+                scope: "settings".into(),
+                at: now,
+                settings: None,
+            });
+            Ok(())
+        }
+    }
+    let group = Group {
+        name: "settings",
+        sources: vec![Box::new(Settings(0))],
+    };
+    let at = Timestamp::from_secs;
+    let mut reader = Reader::new(group, &[], at(0));
+    reader.follow(&Arc::new([("settings".into(), Pace::new(2, "rarer"))].into()), at(0));
+    let first = reader.read(at(240));
+    assert_eq!(reader.due(), Some(at(245)));
+    // What it is asked for, and so what it costs, is not what waits.
+    assert_eq!(first.measured[0].every, Span::from_secs(60));
+    reader.read(at(245));
+    assert_eq!(reader.due(), Some(at(480)));
+}
+
+#[test]
 fn a_reading_without_news_lies_quiet_and_one_with_news_does_not() {
     let read = |events: usize| Read {
         batch: Batch {

@@ -230,8 +230,12 @@ impl Source for Etc {
         if self.nudge.hears() {
             LISTENS.min(self.every)
         } else {
-            self.scope.soon(self.every)
+            self.every
         }
+    }
+
+    fn soon(&self) -> Option<Span> {
+        self.scope.soon()
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -1,6 +1,6 @@
 //! Where secrets stand in command lines: what programs take as a password by the names and places of their options.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
 use super::name::{harmless, names_secret, words};
 
@@ -9,6 +9,8 @@ const DEEPEST: usize = 4;
 /// Most words of a text in which programs are looked for, and most words of one program that are its arguments.
 const MOST_WORDS: usize = 4_000;
 const MOST_ARGUMENTS: usize = 200;
+/// How often one program is looked for in a command with all of its arguments; from then on they end where its name stands again.
+const MOST_TIMES: usize = 4;
 
 /// How an option of a program carries its secret.
 #[derive(Clone, Copy)]
@@ -220,16 +222,8 @@ fn look(text: &str, offset: usize, deep: usize, found: &mut Vec<Range<usize>>) {
         }
     };
     for (place, command) in commands.iter().enumerate() {
-        for (at, word) in command.words.iter().take(MOST_WORDS).enumerate() {
-            let program = text[word.clone()].rsplit('/').next().unwrap_or_default();
-            if program.len() >= 2
-                && program
-                    .bytes()
-                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-            {
-                let rest = &command.words[at + 1..];
-                arguments(text, program, &rest[..rest.len().min(MOST_ARGUMENTS)], &mut put);
-            }
+        for (program, given) in programs(text, command) {
+            arguments(text, program, &command.words[given], &mut put);
         }
         let spoken = command
             .words
@@ -279,15 +273,55 @@ fn refers(word: &str) -> bool {
         || matches!(word, "-" | "stdin" | "%s" | "%p")
 }
 
+/// The programs in `command` that may take a secret, each with the places of the words that may be its arguments: for thousands of
+/// words that are all one program they are few.
+fn programs<'t>(text: &'t str, command: &Command) -> Vec<(&'t str, Range<usize>)> {
+    let mut found: Vec<(&str, Range<usize>)> = Vec::new();
+    // How often each was found, and where last.
+    let mut times: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (at, word) in command.words.iter().take(MOST_WORDS).enumerate() {
+        let program = text[word.clone()].rsplit('/').next().unwrap_or_default();
+        if !takes_secrets(program) {
+            continue;
+        }
+        let (count, last) = times.entry(program).or_default();
+        if *count > MOST_TIMES {
+            let given = &mut found[*last].1;
+            given.end = given.end.min(at);
+        }
+        (*count, *last) = (*count + 1, found.len());
+        found.push((program, at + 1..command.words.len().min(at + 1 + MOST_ARGUMENTS)));
+    }
+    found
+}
+
+fn named(pattern: &str, program: &str) -> bool {
+    pattern
+        .strip_suffix('*')
+        .map_or(program == pattern, |start| program.starts_with(start))
+}
+
+fn takes_secrets(program: &str) -> bool {
+    let name = program.len() >= 2
+        && program
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    name && (program.ends_with("-cli")
+        || program == "htpasswd"
+        || SETTERS.contains(&program)
+        || SLASHED.contains(&program)
+        || PLACES.iter().any(|(name, ..)| *name == program)
+        || OPTIONS
+            .iter()
+            .any(|(patterns, ..)| patterns.iter().any(|pattern| named(pattern, program))))
+}
+
 /// What `program` is given in `words` that is a secret.
 fn arguments(text: &str, program: &str, words_of: &[Range<usize>], put: &mut impl FnMut(Range<usize>)) {
     let word = |at: usize| words_of.get(at).map_or("", |range| &text[range.clone()]);
     for (programs, needs, options, carries) in OPTIONS {
-        let named = programs.iter().any(|name| {
-            name.strip_suffix('*')
-                .map_or(program == *name, |start| program.starts_with(start))
-        });
-        if !named || !needs.is_empty() && !(0..words_of.len()).any(|at| word(at) == *needs) {
+        let ours = programs.iter().any(|pattern| named(pattern, program));
+        if !ours || !needs.is_empty() && !(0..words_of.len()).any(|at| word(at) == *needs) {
             continue;
         }
         for (at, range) in words_of.iter().enumerate() {
@@ -397,4 +431,28 @@ fn takes_from_stdin(text: &str, command: &Command) -> bool {
             "chpasswd" | "passwd" | "kinit" | "cryptsetup" | "smbpasswd" | "--password-stdin" | "--passphrase-fd"
         )
     }) || word(0).ends_with("sudo") && all().any(|word| matches!(word, "-S" | "--stdin"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_of_one_program_over_and_over_costs_what_its_words_cost() {
+        let given = |times: usize| -> usize {
+            let line = format!("{}config password hunter2", "git ".repeat(times));
+            let secret = line.len() - 7..line.len();
+            assert!(in_commands(&line).contains(&secret), "{times}");
+            let all = programs(&line, &commands(&line)[0]);
+            all.iter().map(|(_, words)| words.len()).sum()
+        };
+        // Four times all of the arguments, and once each word.
+        assert!(
+            given(3_000) <= given(1_000) + 2_000,
+            "{} {}",
+            given(3_000),
+            given(1_000)
+        );
+        assert!(given(1_000) < 2_500, "{}", given(1_000));
+    }
 }

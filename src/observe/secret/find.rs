@@ -31,6 +31,21 @@ const CRYPT_STARTS: [&str; 10] = [
     "$1$", "$5$", "$6$", "$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$argon2",
 ];
 
+/// What a digest of a content begins with: it says what the content is, and tells nobody how to make it.
+const DIGESTS: [&str; 11] = [
+    "sha1:",
+    "sha224:",
+    "sha256:",
+    "sha384:",
+    "sha512:",
+    "SHA256:",
+    "md5:",
+    "{md5}",
+    "{sha1}",
+    "{sha256}",
+    "{sha256lite}",
+];
+
 /// Where secrets stand in `text`, whatever it belongs to. Ranges may overlap and come in no order.
 pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     private_keys(text)
@@ -177,7 +192,8 @@ fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
                 from = whole;
                 return Some(start..whole);
             }
-            if is_token(word) {
+            let digest = || DIGESTS.iter().any(|mark| text[..start].ends_with(mark));
+            if is_token(word) && !digest() {
                 // The padding of base64 stands behind the cut.
                 let padding = text[start + word.len()..].bytes().take_while(|b| *b == b'=').count();
                 return Some(start..start + word.len() + padding);

@@ -298,6 +298,26 @@ fn command_lines_lose_what_programs_take_as_a_password() {
 }
 
 #[test]
+fn digests_are_no_secrets_unless_a_name_says_so() {
+    let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    for text in [
+        format!("nginx@sha256:{hex}"),
+        format!("pulled sha256:{hex}"),
+        "Accepted publickey for a: ED25519 SHA256:5zB2pJ0hHkQ7mWv1yT3xR8cN6fL4dG9sKaUeOiXbYqE".into(),
+    ] {
+        assert_eq!(scrub(&text), text);
+        assert!(matches!(redact("image", &text, &KEY), Value::Text(_)), "{text}");
+    }
+    for text in [
+        format!("password=sha256:{hex}"),
+        format!("sha256 {hex}"),
+        "userPassword {MD5}Hk7QmWv1yT3xR8cN6fL4dGsK".into(),
+    ] {
+        assert_ne!(scrub(&text), text);
+    }
+}
+
+#[test]
 fn names_keep_what_is_no_secret() {
     for name in [
         "password.pam_unix.so",
@@ -318,6 +338,8 @@ fn rules_about_commands_lose_what_the_commands_take() {
     for rule in [
         "ALL=(ALL:ALL) NOPASSWD: ALL",
         "ALL=NOPASSWD: /bin/a, PASSWD: sudoedit /etc/b",
+        "ALL=sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08 /usr/sbin/fdisk",
+        "ALL=sha224:0GomF8mNN3wlDt1HD9XldjJ3SNgpFdbjO1+NsQ== /bin/ls",
     ] {
         assert_eq!(mask_rule(rule, &KEY), rule);
     }

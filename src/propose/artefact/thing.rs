@@ -214,7 +214,7 @@ pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
             "limit {name} of process 1 {now}, was {target}: it comes from how the system was started; services have theirs from \
              DefaultLimit... in /etc/systemd/system.conf"
         ),
-        Subject::Port(port) => match wanted.value {
+        Subject::Port { name: port, .. } => match wanted.value {
             None => {
                 format!("{port} {now}: stop that program's service, or close the port; `ss -lntup` shows who listens")
             }

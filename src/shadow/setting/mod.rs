@@ -63,6 +63,9 @@ pub struct SettingShadow {
     scopes: BTreeMap<SeriesId, Timestamp>,
     #[serde(default)]
     learner: Learner,
+    /// The form of the texts and paths that the models learnt.
+    #[serde(default)]
+    form: u16,
     /// Whether changes of before watching began were remembered that are not learnt yet, and minutes until they are.
     #[serde(default)]
     past_waits: bool,
@@ -94,6 +97,9 @@ impl SettingShadow {
     pub const UNDONE_WITHIN: Span = Span::from_days(14);
     /// The scope that tells no settings but which upgrades of packages are pending.
     const UPGRADES: &'static str = "upgrade";
+    /// Grows by one when what [`stream`] tells the models of a setting changes: what was learnt in another form answers to no question in
+    /// this one. 1: on and off as one text.
+    const FORM: u16 = 1;
     /// Texts that the models may hold; beyond that they are learnt anew from the changes kept.
     const TEXTS: usize = 1_000_000;
 
@@ -188,11 +194,21 @@ impl SettingShadow {
         changes
     }
 
-    /// Settings that were kept without their models (by an earlier version) are learnt from the changes kept with them.
+    /// Settings that were kept without their models, or with models of another form (by an earlier version), are learnt from the changes
+    /// kept with them.
     fn learn_what_was(&mut self) {
-        if self.learner.is_empty() && !self.all.is_empty() {
-            self.learner = history::learn(&self.all, &self.changes);
+        if self.form != Self::FORM {
+            self.form = Self::FORM;
+            if !self.all.is_empty() {
+                self.learn_anew();
+            }
         }
+    }
+
+    fn learn_anew(&mut self) {
+        let mut learner = history::learn(&self.all, &self.changes);
+        learner.carry(&mut self.learner);
+        self.learner = learner;
     }
 
     /// The settings of a scope; those of a narrower known scope inside it are not its own.
@@ -327,9 +343,7 @@ impl SettingShadow {
         let new_past = self.unlearnt == 0 && self.past_waits;
         if new_past || self.learner.texts() > Self::TEXTS {
             self.past_waits = false;
-            let mut learner = history::learn(&self.all, &self.changes);
-            learner.carry(&mut self.learner);
-            self.learner = learner;
+            self.learn_anew();
         }
         self.learn_what_was();
         self.expected.look(&self.all, &self.changes, now);

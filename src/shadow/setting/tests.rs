@@ -227,10 +227,53 @@ fn models_that_were_not_kept_are_learnt_from_the_changes_that_were() {
     }
     let now = start() + DAY * 9;
     let known = shadow.week(&id("sysctl.s1"), now);
-    shadow.learner = Learner::default();
+    (shadow.learner, shadow.form) = (Learner::default(), 0);
     shadow.settle(now);
     let again = shadow.week(&id("sysctl.s1"), now);
     assert!((again / known - 1.0).abs() < 0.3 && again > 0.1, "{again} {known}");
+}
+
+#[test]
+fn models_kept_in_another_form_are_learnt_anew_and_those_in_this_one_are_not() {
+    let mut shadow = SettingShadow::default();
+    shadow.snapshot(&snapshot("sshd", start(), &[("sshd.x11forwarding", "yes")]));
+    let turn = |day: i64| {
+        let spelled = |even: bool| if even { "yes" } else { "no" };
+        change(
+            "sshd.x11forwarding",
+            start() + DAY * day,
+            spelled(day % 2 == 1),
+            spelled(day % 2 == 0),
+        )
+    };
+    for day in 1..9 {
+        shadow.observe(&turn(day));
+    }
+    let next = shadow.bits(&turn(9));
+    // A version that learnt each spelling as a text of its own.
+    let mut old = shadow.clone();
+    (old.learner, old.form) = (Learner::default(), 0);
+    for change in &shadow.changes {
+        super::stream::tell(change, false, |key, place, edit| {
+            let spelled = change.to.as_ref().map(ToString::to_string);
+            let (class, new) = (super::learned::Class::String, spelled.as_deref());
+            old.learner.observe(
+                key,
+                &super::learned::Place { class, ..*place },
+                &super::learned::Edit { new, ..*edit },
+            );
+        });
+    }
+    assert!(
+        (old.bits(&turn(9)) - next).abs() > 1.0,
+        "the old form says another thing"
+    );
+    old.settle(start() + DAY * 8);
+    assert!((old.bits(&turn(9)) - next).abs() < 0.25, "{} {next}", old.bits(&turn(9)));
+    // Once is enough.
+    let learnt = format!("{:?}", old.learner);
+    old.settle(start() + DAY * 8);
+    assert_eq!(format!("{:?}", old.learner), learnt);
 }
 
 #[test]

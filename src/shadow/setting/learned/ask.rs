@@ -22,12 +22,6 @@ impl Learner {
         self.undone.fit();
     }
 
-    /// Whether nothing was ever learnt.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.table.settings.is_empty()
-    }
-
     /// Texts that are held: what grows with all that was ever seen.
     #[must_use]
     pub fn texts(&self) -> usize {
