@@ -388,8 +388,13 @@ fn learnt(store: &mut Store, options: &Options, writable: bool) -> Result<Option
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::domain::{LazyRules, Rules};
+
+    /// Longer than anything here takes on a busy machine.
+    const PATIENCE: Duration = Duration::from_secs(120);
 
     #[test]
     fn a_question_behind_many_writes_waits_its_turn() {
@@ -399,7 +404,7 @@ mod tests {
         let (tell, answered) = std::sync::mpsc::channel();
         keeper.ask(move |_| tell.send(()).unwrap_or_default());
         keeper.open();
-        assert!(answered.recv().is_ok());
+        assert!(answered.recv_timeout(PATIENCE).is_ok());
         keeper.finish();
     }
 
@@ -418,8 +423,9 @@ mod tests {
             let _ = done.send("opened".into());
         });
         keeper.open();
-        let told: Vec<String> = read.iter().take(2).collect();
-        assert_eq!(told, ["store", "opened"]);
+        for told in ["store", "opened"] {
+            assert_eq!(read.recv_timeout(PATIENCE).as_deref(), Ok(told));
+        }
         assert!(
             options.rules.rules.is_empty() && read.try_recv().is_err(),
             "they were read once"

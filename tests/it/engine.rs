@@ -1,6 +1,6 @@
 //! Real engines on this host: what is acknowledged stays, and nobody's store is harmed.
 
-use std::{fs, path::Path, process::Stdio, sync::Arc, time::Duration};
+use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use foreshadow::{
     domain::{Change, ChangeSet, SeriesId, Span, StoreOptions},
@@ -42,7 +42,7 @@ async fn kill_9_at_any_moment_loses_nothing_acknowledged() {
     let mut draw = fastrand::Rng::with_seed(7);
     let mut kept = 0;
     for round in 0..50 {
-        let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+        let engine = home.engine(&[]);
         let link = attach(&home.socket()).await;
         let mut snapshots = link.snapshots();
         let mut acknowledged = 0;
@@ -61,8 +61,7 @@ async fn kill_9_at_any_moment_loses_nothing_acknowledged() {
                 acknowledged = written;
             }
         }
-        engine.kill().unwrap();
-        engine.wait().unwrap();
+        engine.kill();
         let now = stored(&home.store());
         assert!(
             now >= kept + acknowledged,
@@ -77,7 +76,7 @@ async fn kill_9_at_any_moment_loses_nothing_acknowledged() {
 async fn two_consoles_see_one_engine_and_a_second_engine_is_refused() {
     let home = Home::new();
     home.config(FAST);
-    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let engine = home.engine(&[]);
     let (first, second) = (attach(&home.socket()).await, attach(&home.socket()).await);
     for link in [&first, &second] {
         let mut snapshots = link.snapshots();
@@ -91,8 +90,7 @@ async fn two_consoles_see_one_engine_and_a_second_engine_is_refused() {
     let (code, out, err) = home.run(&["engine"]);
     assert_eq!((code, out.as_str(), err.lines().count()), (Some(2), "", 1), "{err}");
     assert!(err.contains("another engine"), "{err}");
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    engine.kill();
     // The socket file was left behind: the next engine takes its place.
     assert!(home.socket().exists());
     let (code, _, err) = home.run(&["engine", "--once"]);
@@ -121,7 +119,7 @@ fn a_newer_store_and_a_damaged_one_are_refused_and_left_as_they_are() {
 async fn what_someone_accepted_survives_kill_9() {
     let home = Home::new();
     home.config(FAST);
-    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let engine = home.engine(&[]);
     let link = attach(&home.socket()).await;
     let mut snapshots = link.snapshots();
     let settled = snapshots.wait_for(|snapshot| snapshot.settings.len() > 50 && snapshot.store.written > 0);
@@ -144,8 +142,7 @@ async fn what_someone_accepted_survives_kill_9() {
             .any(|entry| entry.what == "accept" && entry.who.ends_with("@pty")),
         "{entries:?}"
     );
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    engine.kill();
     let (code, out, err) = home.run(&["sql", "SELECT what, result FROM audit"]);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("accept") && out.contains("before the storm"), "{out}");
@@ -155,7 +152,7 @@ async fn what_someone_accepted_survives_kill_9() {
 async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
     let home = Home::new();
     home.config(FAST);
-    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let engine = home.engine(&[]);
     let link = attach(&home.socket()).await;
     let mut snapshots = link.snapshots();
     let learnt =
@@ -221,8 +218,7 @@ async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
         let half = used.before[1] / 2.0;
         assert!(half > 0.0 && (used.after[1] - half).abs() < 0.5, "{used:?}");
     }
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    engine.kill();
 }
 
 /// What a snapshot says of the setting `workers`.
@@ -250,8 +246,8 @@ async fn kill_9_leaves_no_false_history() {
         "interval = \"100ms\"\nsettings_interval = \"1s\"\nsources.files = [\"{}\"]\n[store]\ncommit_every = \"100ms\"\n",
         file.display()
     ));
-    let start = || home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
-    let mut engine = start();
+    let start = || home.engine(&[]);
+    let engine = start();
     let link = attach(&home.socket()).await;
     let mut snapshots = link.snapshots();
     let known = snapshots.wait_for(|snapshot| workers(snapshot).is_some() && snapshot.settings.len() > 50);
@@ -275,11 +271,10 @@ async fn kill_9_leaves_no_false_history() {
             .expect("a commit")
             .unwrap(),
     );
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    engine.kill();
     drop(link);
 
-    let mut engine = start();
+    let engine = start();
     let link = attach(&home.socket()).await;
     let mut snapshots = link.snapshots();
     // The baseline is known when the store is open.
@@ -323,8 +318,7 @@ async fn kill_9_leaves_no_false_history() {
         panic!("another answer")
     };
     assert!(chart.columns.iter().all(|column| column.value.is_some()), "{chart:?}");
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    engine.kill();
     let mut store = Store::open(&home.store(), &options()).unwrap();
     let mut count = |sql: &str| store.sql(sql, 1).unwrap().rows[0][0].as_i64().unwrap();
     assert_eq!(count("SELECT count(*) FROM changes WHERE setting LIKE '%workers'"), 1);
@@ -338,7 +332,7 @@ async fn kill_9_leaves_no_false_history() {
 async fn an_export_is_written_by_whoever_asks() {
     let home = Home::new();
     home.config(FAST);
-    let mut engine = home.command(&["engine"]).stderr(Stdio::null()).spawn().unwrap();
+    let engine = home.engine(&[]);
     let link = attach(&home.socket()).await;
     let mut snapshots = link.snapshots();
     let written = snapshots.wait_for(|snapshot| snapshot.store.written > 0);
@@ -370,8 +364,7 @@ async fn an_export_is_written_by_whoever_asks() {
         file: none.clone(),
     };
     assert!(link.ask(unknown).await.is_err() && !none.exists());
-    engine.kill().unwrap();
-    engine.wait().unwrap();
+    engine.kill();
 }
 
 #[test]

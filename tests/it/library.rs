@@ -1,8 +1,8 @@
 //! The DuckDB library is loaded when it is first needed, and its absence is told before the terminal is taken.
 
-use std::{fs, process::Stdio};
+use std::fs;
 
-use crate::support::Home;
+use crate::support::{Home, output, soon};
 
 /// Whether this build loads the library late: else it is linked directly, or compiled in.
 const LATE: bool = option_env!("FORESHADOW_DUCKDB_FOLDER").is_some();
@@ -20,7 +20,7 @@ fn what_needs_no_database_loads_none() {
     }
     let home = Home::new();
     let loads = |arguments: &[&str]| {
-        let run = home.command(arguments).env("LD_DEBUG", "files").output().unwrap();
+        let run = output(home.command(arguments).env("LD_DEBUG", "files"));
         assert!(run.status.success(), "{arguments:?}");
         let told = String::from_utf8_lossy(&run.stderr).into_owned();
         assert!(told.contains("libc.so"), "the loader says what it loads: {told}");
@@ -37,28 +37,15 @@ fn an_attached_console_leaves_the_database_to_its_engine() {
         return;
     }
     let home = Home::new();
-    let mut engine = home
-        .command(&["engine"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    while !home.socket().exists() {
-        assert!(engine.try_wait().unwrap().is_none(), "the engine ended");
-        std::thread::yield_now();
-    }
+    let engine = home.engine(&[]);
+    soon("the engine's socket", || home.socket().exists());
     let mut console = home.terminal(24, 80, &[], &[]);
     console.until_shows("learning");
     // It opens its store once the first values are told.
-    while !holds_duckdb(engine.id()) {
-        assert!(engine.try_wait().unwrap().is_none(), "the engine ended");
-        std::thread::yield_now();
-    }
+    soon("its library", || holds_duckdb(engine.id()));
     let by_console = holds_duckdb(console.child.id());
     console.keys("q");
     console.end();
-    engine.kill().unwrap();
-    engine.wait().unwrap();
     assert!(!by_console);
 }
 
@@ -80,19 +67,11 @@ fn a_library_that_cannot_be_loaded_is_one_line_and_leaves_the_terminal_alone() {
     assert!(raw.starts_with(line) && raw.lines().count() == 1, "{raw:?}");
     assert!(!raw.contains('\u{1b}'), "{raw:?}");
 
-    let run = home
-        .command(&["status"])
-        .env("LD_LIBRARY_PATH", folder)
-        .output()
-        .unwrap();
+    let run = output(home.command(&["status"]).env("LD_LIBRARY_PATH", folder));
     let told = String::from_utf8_lossy(&run.stderr).into_owned();
     assert_eq!(run.status.code(), Some(3), "{told}");
     assert!(told.starts_with(line) && told.lines().count() == 1, "{told:?}");
     // What needs none does not miss it.
-    let run = home
-        .command(&["--version"])
-        .env("LD_LIBRARY_PATH", folder)
-        .output()
-        .unwrap();
+    let run = output(home.command(&["--version"]).env("LD_LIBRARY_PATH", folder));
     assert!(run.status.success());
 }

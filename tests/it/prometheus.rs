@@ -3,36 +3,26 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _, Write as _},
     net::{SocketAddr, TcpListener, TcpStream},
-    process::{Child, Stdio},
+    process::Stdio,
     thread,
     time::Duration,
 };
 
-use crate::support::{Home, PATIENCE};
+use crate::support::{Home, PATIENCE, Process};
 
 /// An engine that can be scraped, and where.
-struct Engine(Child, SocketAddr);
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+struct Engine(#[expect(dead_code, reason = "it lives as long")] Process, SocketAddr);
 
 fn engine(home: &Home) -> Engine {
-    let mut child = home
-        .command(&["engine", "--metrics", "127.0.0.1:0"])
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut command = home.command(&["engine", "--metrics", "127.0.0.1:0"]);
+    let mut engine = Process::start(command.stdout(Stdio::null()).stderr(Stdio::piped()));
     let mut line = String::new();
-    BufReader::new(child.stderr.take().unwrap())
+    BufReader::new(engine.0.stderr.take().unwrap())
         .read_line(&mut line)
         .unwrap();
     let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next());
     let address = address.unwrap_or_else(|| panic!("{line}")).parse().unwrap();
-    Engine(child, address)
+    Engine(engine, address)
 }
 
 fn ask(address: SocketAddr, request: &[u8]) -> String {

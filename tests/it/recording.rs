@@ -1,8 +1,8 @@
 //! Recordings by the real program: recorded from this host, killed, played, looked at.
 
-use std::{process::Stdio, time::Duration};
+use std::process::Stdio;
 
-use crate::support::{Home, PATIENCE};
+use crate::support::{Home, Process, soon};
 
 const FAST: &str = "interval = \"100ms\"\n";
 
@@ -25,12 +25,21 @@ fn what_was_recorded_is_played_the_same_each_time() {
     let home = Home::new();
     home.config(FAST);
     let file = home.path("a.jsonl.gz").display().to_string();
-    let (code, out, err) = home.run(&["record", &file, "--for", "3s"]);
-    assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
-    assert!(err.starts_with("recorded ") && err.contains("a.jsonl.gz"), "{err}");
-    // Nothing is left but the recording: no store, no socket.
-    assert!(!home.store().exists() && !home.socket().exists());
-    let (first, second) = (status(&home, &file), status(&home, &file));
+    let record = |length: &str| {
+        let (code, out, err) = home.run(&["record", &file, "--for", length]);
+        assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
+        assert!(err.starts_with("recorded ") && err.contains("a.jsonl.gz"), "{err}");
+        // Nothing is left but the recording: no store, no socket.
+        assert!(!home.store().exists() && !home.socket().exists());
+        (status(&home, &file), err)
+    };
+    let (mut first, mut err) = record("3s");
+    // On a machine that is busy all settings take longer.
+    if first["settings"].as_u64() < Some(500) {
+        std::fs::remove_file(&file).unwrap();
+        (first, err) = record("40s");
+    }
+    let second = status(&home, &file);
     assert!(first["metrics"].as_u64().unwrap() >= 80, "{first}");
     assert!(first["settings"].as_u64().unwrap() >= 500, "{first}");
     for key in [
@@ -66,17 +75,13 @@ fn a_killed_recorder_leaves_a_recording() {
     home.config(FAST);
     let path = home.path("a.jsonl.gz");
     let file = path.display().to_string();
-    let mut recorder = home.command(&["record", &file]).stderr(Stdio::null()).spawn().unwrap();
-    let begun = std::time::Duration::from_millis(20);
-    let mut waited = Duration::ZERO;
+    let mut command = home.command(&["record", &file]);
+    let recorder = Process::start(command.stdout(Stdio::null()).stderr(Stdio::null()));
     // The settings are most of the first seconds.
-    while std::fs::metadata(&path).map_or(0, |file| file.len()) < 20_000 {
-        assert!(waited < PATIENCE, "nothing is recorded");
-        std::thread::park_timeout(begun);
-        waited += begun;
-    }
-    recorder.kill().unwrap();
-    recorder.wait().unwrap();
+    soon("a recording", || {
+        std::fs::metadata(&path).is_ok_and(|file| file.len() >= 20_000)
+    });
+    recorder.kill();
     assert!(status_of_cut(&home, &file)["metrics"].as_u64().unwrap() >= 80);
 }
 

@@ -3,27 +3,57 @@
 use std::{
     io::{Read, Write as _},
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
-    sync::mpsc::{Receiver, RecvTimeoutError, channel},
+    process::{Child, Command, ExitStatus, Output, Stdio},
+    sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel},
     thread,
     time::Duration,
 };
 
+use foreshadow::engine::clock::Stopwatch;
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Longer than anything should take on a busy machine; no test waits this long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Folders of its own: nothing of the user's is read or written.
-pub struct Home(pub TempDir);
+/// Longer than any test takes. One that still runs then would hold up everything behind it for ever.
+const LONGEST: Duration = Duration::from_secs(1_200);
+
+/// Waits until something is so; panics with its name when it does not come.
+pub fn soon(what: &str, mut is: impl FnMut() -> bool) {
+    let began = Stopwatch::start();
+    while !is() {
+        assert!(began.elapsed() < PATIENCE, "waited for {what}");
+        thread::park_timeout(Duration::from_millis(5));
+    }
+}
+
+/// Folders of its own: nothing of the user's is read or written. A test that has one is ended when it takes longer than [`LONGEST`].
+pub struct Home {
+    folder: TempDir,
+    /// Dropped with it: so the watch hears that the test is over.
+    _over: Sender<()>,
+}
 
 impl Home {
     pub fn new() -> Self {
-        Self(tempfile::tempdir().unwrap())
+        let (over, ended) = channel::<()>();
+        let test = thread::current().name().unwrap_or("a test").to_owned();
+        thread::spawn(move || {
+            if ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+                // Written past what the test harness holds back.
+                let _ = writeln!(std::io::stderr(), "{test} does not end: given up after {LONGEST:?}");
+                std::process::abort();
+            }
+        });
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            _over: over,
+        }
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
+        self.folder.path().join(name)
     }
 
     pub fn store(&self) -> PathBuf {
@@ -63,12 +93,18 @@ impl Home {
 
     /// Runs to the end; exit code, stdout, stderr.
     pub fn run(&self, arguments: &[&str]) -> (Option<i32>, String, String) {
-        let Output { status, stdout, stderr } = self.command(arguments).output().unwrap();
+        let Output { status, stdout, stderr } = output(&mut self.command(arguments));
         (
             status.code(),
             String::from_utf8(stdout).unwrap(),
             String::from_utf8(stderr).unwrap(),
         )
+    }
+
+    /// Starts `foreshadow engine` with more arguments. It writes nowhere: what outlives a test must not hold its output open.
+    pub fn engine(&self, more: &[&str]) -> Process {
+        let mut command = self.command(&["engine"]);
+        Process::start(command.args(more).stdout(Stdio::null()).stderr(Stdio::null()))
     }
 
     /// Opens the program in a terminal of `rows` by `columns`.
@@ -113,10 +149,56 @@ impl Home {
     }
 }
 
+/// Runs a command to its end; kills it when it does not come to one.
+pub fn output(command: &mut Command) -> Output {
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let id = Pid::from_child(&child);
+    let (done, over) = channel::<()>();
+    let watch = thread::spawn(move || {
+        if over.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+            let _ = kill_process(id, Signal::KILL);
+        }
+    });
+    let output = child.wait_with_output().unwrap();
+    drop(done);
+    watch.join().unwrap();
+    output
+}
+
+/// A process that ends with its test, also with one that failed.
+pub struct Process(pub Child);
+
+impl Process {
+    pub fn start(command: &mut Command) -> Self {
+        Self(command.spawn().unwrap())
+    }
+
+    pub fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Ends it at once.
+    pub fn kill(self) {}
+
+    /// Asks it to end in order, and waits until it has.
+    pub fn terminate(mut self) -> ExitStatus {
+        kill_process(Pid::from_child(&self.0), Signal::TERM).unwrap();
+        soon("its end", || self.0.try_wait().unwrap().is_some());
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
 /// A terminal with the program in it.
 pub struct Terminal {
     pty: pty_process::blocking::Pty,
-    pub child: std::process::Child,
+    pub child: Child,
     output: Receiver<Vec<u8>>,
     screen: vt100::Parser,
     /// All bytes the program wrote.
@@ -152,7 +234,7 @@ impl Terminal {
 
     /// Takes output until the screen is as wished; panics with the screen when it does not come.
     pub fn until(&mut self, wish: &str, mut is: impl FnMut(&str) -> bool) {
-        let began = foreshadow::engine::clock::Stopwatch::start();
+        let began = Stopwatch::start();
         loop {
             let text = self.text();
             if is(&text) {
@@ -171,8 +253,8 @@ impl Terminal {
     }
 
     /// Takes all output up to the program's end, and returns its exit status; panics with the screen when it does not end.
-    pub fn end(&mut self) -> std::process::ExitStatus {
-        let began = foreshadow::engine::clock::Stopwatch::start();
+    pub fn end(&mut self) -> ExitStatus {
+        let began = Stopwatch::start();
         loop {
             match self.output.recv_timeout(PATIENCE.saturating_sub(began.elapsed())) {
                 Ok(bytes) => self.take(&bytes),

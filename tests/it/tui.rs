@@ -1,6 +1,6 @@
 //! The console in a real terminal.
 
-use crate::support::{Home, Terminal};
+use crate::support::{Home, Terminal, soon};
 
 fn open(home: &Home, rows: u16, columns: u16, environment: &[(&str, &str)]) -> Terminal {
     let mut terminal = home.terminal(rows, columns, &["--interval", "200ms"], environment);
@@ -100,10 +100,16 @@ fn a_panic_gives_the_terminal_back_and_says_what_happened() {
     }
 }
 
+fn listens(home: &Home) -> bool {
+    std::os::unix::net::UnixStream::connect(home.socket()).is_ok()
+}
+
 #[test]
 fn a_second_console_attaches_to_the_first_ones_engine() {
     let home = Home::new();
     let first = open(&home, 24, 80, &[]);
+    // Until it listens the second one would start an engine of its own.
+    soon("an engine", || listens(&home));
     let mut second = home.terminal(24, 80, &[], &[]);
     second.until_shows("settings");
     let (_, status, _) = home.run(&["status", "--json"]);
@@ -117,42 +123,13 @@ fn a_second_console_attaches_to_the_first_ones_engine() {
     assert!(second.end().success());
 }
 
-/// An engine in a process of its own; ends with the test.
-struct Engine(std::process::Child);
-
-impl Engine {
-    fn start(home: &Home) -> Self {
-        Self(home.command(&["engine"]).spawn().unwrap())
-    }
-
-    /// Ends it: 9 at once, 15 in order.
-    fn end(mut self, signal: i32) {
-        let id = self.0.id().to_string();
-        let sent = std::process::Command::new("kill")
-            .args([format!("-{signal}"), id])
-            .status()
-            .unwrap();
-        assert!(sent.success());
-        self.0.wait().unwrap();
-    }
-}
-
-impl Drop for Engine {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 #[test]
 fn an_engine_that_ends_is_told_at_once_and_taken_again_when_it_is_back() {
     let home = Home::new();
     home.config("interval = \"200ms\"\n");
-    let mut engine = Engine::start(&home);
+    let mut engine = home.engine(&[]);
     // Until it listens the console would start one of its own.
-    while std::os::unix::net::UnixStream::connect(home.socket()).is_err() {
-        std::thread::yield_now();
-    }
+    soon("an engine", || listens(&home));
     let mut terminal = home.terminal(24, 80, &[], &[]);
     // With data its clock stands there.
     let live = |screen: &str| {
@@ -162,17 +139,21 @@ fn an_engine_that_ends_is_told_at_once_and_taken_again_when_it_is_back() {
             .is_some_and(|row| row.contains("LIVE ") && row.contains(":") && !row.contains("--:"))
     };
     terminal.until("live data", |screen| live(screen) && screen.contains("load.1 "));
-    for signal in [9, 15] {
-        engine.end(signal);
+    for in_order in [false, true] {
+        if in_order {
+            assert!(engine.terminate().success());
+        } else {
+            engine.kill();
+        }
         terminal.until("GONE", |screen| {
             screen.lines().next().is_some_and(|row| row.contains("GONE "))
         });
         terminal.until_shows("engine gone, data as of");
         assert!(terminal.text().contains("load.1 "), "{}", terminal.text());
-        engine = Engine::start(&home);
+        engine = home.engine(&[]);
         terminal.until("live data again", live);
     }
-    engine.end(9);
+    engine.kill();
     terminal.until_shows(" GONE ");
     terminal.keys(":engine\r");
     terminal.until("an engine of its own", live);

@@ -289,6 +289,7 @@ mod tests {
     use std::{
         io::{Read as _, Write as _},
         os::unix::net::UnixListener,
+        sync::mpsc::{Receiver, channel},
         thread,
     };
 
@@ -305,18 +306,21 @@ mod tests {
     const EVENTS: &str = "{\"Type\":\"container\",\"Action\":\"die\",\"time\":100,\"Actor\":{\"ID\":\"x\",\"Attributes\":{\"name\":\"we\\u001bb\",\"exitCode\":\"137\"}}}\n\
         {\"Type\":\"container\",\"Action\":\"exec_start: ls\",\"time\":100,\"Actor\":{}}\nnonsense\n";
 
-    /// A daemon that answers each request by its path and then hangs up.
-    fn daemon(tree: &Tree, requests: usize) -> thread::JoinHandle<Vec<String>> {
+    /// A daemon that answers each request by its path and then hangs up; it tells what it was asked.
+    fn daemon(tree: &Tree) -> Receiver<String> {
         fs::create_dir_all(tree.path("run")).unwrap();
         let listener = UnixListener::bind(tree.path("run/docker.sock")).unwrap();
+        let (tell, asked) = channel();
         thread::spawn(move || {
-            let mut asked = Vec::new();
-            for _ in 0..requests {
-                let (mut stream, _) = listener.accept().unwrap();
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
                 let mut held = [0; 4096];
                 let mut read = 0;
                 while !held[..read].ends_with(b"\r\n\r\n") {
-                    read += stream.read(&mut held[read..]).unwrap();
+                    match stream.read(&mut held[read..]).unwrap() {
+                        0 => return,
+                        count => read += count,
+                    }
                 }
                 let target = String::from_utf8_lossy(&held[..read])
                     .split(' ')
@@ -330,11 +334,13 @@ mod tests {
                     _ => "",
                 };
                 let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{body}");
-                stream.write_all(answer.as_bytes()).unwrap();
-                asked.push(target);
+                // Told first: who has the answer looks at once at what was asked.
+                if tell.send(target).is_err() || stream.write_all(answer.as_bytes()).is_err() {
+                    return;
+                }
             }
-            asked
-        })
+        });
+        asked
     }
 
     #[test]
@@ -342,7 +348,7 @@ mod tests {
         let tree = Tree::new();
         let mut source = Containers::new(&tree.host());
         assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
-        let daemon = daemon(&tree, 4);
+        let asked = daemon(&tree);
         let batch = tree.read(&mut source, 60).unwrap();
         let shown = |name: &str| {
             setting(&batch, &format!("container.web:{name}"))
@@ -364,7 +370,7 @@ mod tests {
         let what: Vec<&str> = again.events.iter().map(|event| &*event.what).collect();
         assert_eq!(what, ["container we\u{1b}b: die (exit code 137)"]);
         assert_eq!(again.events[0].at, Timestamp::from_secs(100));
-        let asked = daemon.join().unwrap();
+        let asked: Vec<String> = asked.try_iter().collect();
         assert_eq!(asked[2..], ["/events?since=60&until=120", "/containers/json?all=1"]);
     }
 

@@ -346,7 +346,7 @@ fn secrets_come_from_files_and_go_nowhere_else() {
         let mut source = Prometheus::new(options, &BTreeMap::new(), false);
         let error = read(&mut source, 600).1.unwrap_err().to_string();
         assert!(!error.contains("hunter2") && error.contains("403"), "{error}");
-        assert_eq!(asked.recv().unwrap().1, sent);
+        assert_eq!(asked.recv_timeout(std::time::Duration::from_secs(120)).unwrap().1, sent);
     }
     let empty = file("empty", " \n");
     for (options, says) in [
