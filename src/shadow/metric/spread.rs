@@ -156,17 +156,17 @@ impl Spreads {
         }
     }
 
-    /// Correlation of the errors `near` and `far` steps ahead of the same forecast, 0 to 1.
+    /// Correlation of the errors `near` and `far` steps (or parts of one) ahead of the same forecast, 0 to 1.
     ///
     /// On a logarithmic scale of distance it falls evenly, as for a random walk, whose errors correlate by √(near / far).
     #[must_use]
-    pub fn kin(&self, near: usize, far: usize) -> f64 {
-        let octaves = (far.max(1) as f64 / near.max(1) as f64).log2();
+    pub fn kin(&self, near: f64, far: f64) -> f64 {
+        let octaves = (far / near).log2().max(0.0);
         let spread = self
             .tested
             .iter()
             .skip(1)
-            .find(|spread| spread.steps as usize >= far)
+            .find(|spread| f64::from(spread.steps) >= far)
             .or(self.tested.last());
         // Without a backtest: a random walk.
         spread
