@@ -121,21 +121,24 @@ impl MetricShadow {
             };
             let far = after.last().is_some_and(|last| *last > next.step);
             let trust = if far { grid.trusted(next) } else { 0.0 };
-            after.iter().map(|after| Self::share(grid, next, trust, *after)).collect()
+            after
+                .iter()
+                .map(|after| Self::share(grid, next, trust, *after))
+                .collect()
         };
         let shares: Vec<Vec<f64>> = grids.iter().enumerate().map(share).collect();
         grids.into_iter().zip(shares).collect()
     }
 
-    /// What a grid says of a time ahead, 0 to 1, beside the `next` coarser one: all within that one's first step, from there on less and less, at
-    /// the farthest distance tested as much as it is to be trusted there, which counts twice as far and is over at four times.
+    /// What a grid says of a time ahead, 0 to 1, beside the `next` coarser one: all within that one's first step, from its second on as much
+    /// as it is to be trusted, up to twice as far as it was tested; at four times nothing.
     fn share(grid: &Grid, next: &Grid, trust: f64, after: Span) -> f64 {
         let octaves = |far: Span, near: Span| (far.0 as f64 / near.0.max(1) as f64).log2();
         let tested = grid.tested();
         if after <= next.step.min(tested) {
             1.0
         } else if after <= tested {
-            1.0 - (1.0 - trust) * octaves(after, next.step) / octaves(tested, next.step)
+            1.0 - (1.0 - trust) * octaves(after, next.step).min(1.0)
         } else {
             trust * (2.0 - octaves(after, tested)).clamp(0.0, 1.0)
         }

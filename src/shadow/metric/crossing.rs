@@ -82,8 +82,9 @@ pub fn crossing(
                     };
                     let share = ((bound - value) / (there.value(sign * score) - value)).clamp(0.0, 1.0);
                     let share = if share.is_finite() { share } else { 1.0 };
-                    let after =
-                        from.0 as f64 + (ahead[at].after.0 - from.0) as f64 * share + (rng.f64() - 0.5) * ahead[at].step.0 as f64;
+                    let after = from.0 as f64
+                        + (ahead[at].after.0 - from.0) as f64 * share
+                        + (rng.f64() - 0.5) * ahead[at].step.0 as f64;
                     times.push((newest.at + Span((after as i64).max(0)), ahead[at].grid));
                 }
             }
@@ -215,7 +216,16 @@ mod tests {
             by: "test".into(),
         };
         let ask = |lasted| {
-            crossing(Point { at, value }, &ahead, &limit, Span::from_mins(5), &[1.0], lasted, 7).probability
+            crossing(
+                Point { at, value },
+                &ahead,
+                &limit,
+                Span::from_mins(5),
+                &[1.0],
+                lasted,
+                7,
+            )
+            .probability
         };
         assert!(ask(None) > 0.99, "{}", ask(None));
         // The limit is eighty seconds away.

@@ -23,7 +23,8 @@ pub struct Grid {
     pub step: Span,
     /// Finished steps.
     pub window: Window,
-    /// What the last refit learnt.
+    /// What the last refit learnt. Earlier versions stored it otherwise, as `outlook`: of such a state it is learnt anew.
+    #[serde(default, rename = "ahead")]
     pub outlook: Outlook,
     /// Who forecasts from the next refit on.
     #[serde(default)]
@@ -161,7 +162,8 @@ impl Grid {
     pub fn trusted(&self, next: &Self) -> f64 {
         let (fine, coarse) = (self.history(), next.history());
         let reach = self.outlook.spreads.reach();
-        let [mut ours, mut theirs] = [(&self.outlook, &fine), (&next.outlook, &coarse)].map(|(outlook, history)| outlook.again(history));
+        let [mut ours, mut theirs] =
+            [(&self.outlook, &fine), (&next.outlook, &coarse)].map(|(outlook, history)| outlook.again(history));
         let (mut off, mut others_off) = (0.0, 0.0);
         for quarter in 4..=8 {
             let back = reach * quarter / 4;
@@ -233,10 +235,10 @@ impl Grid {
         found.map(|(season, _)| *season as usize).collect()
     }
 
-    /// Whether enough is new to learn from again: one step in fifty.
+    /// Whether enough is new to learn from again: one step in fifty, all before the first time.
     #[must_use]
     pub fn due(&self) -> bool {
-        self.fresh * 50 >= self.window.len()
+        self.outlook.learnt.len == 0 || self.fresh * 50 >= self.window.len()
     }
 
     /// Puts another network in the place of the one in use, and of the one of the next refit.

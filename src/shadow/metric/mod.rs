@@ -10,6 +10,7 @@ mod conformal;
 mod crossing;
 mod deviation;
 mod ensemble;
+mod fits;
 mod grid;
 mod history;
 mod last;
@@ -27,6 +28,7 @@ mod residuals;
 mod season;
 mod seasonal;
 mod spread;
+mod standard;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -413,7 +415,8 @@ impl MetricShadow {
         let (Some(first), Some(newest)) = (self.first, self.newest) else {
             return false;
         };
-        let Some((refitted, points)) = self.refitted else {
+        let learnt = self.grids[0].outlook.learnt.len > 0;
+        let Some((refitted, points)) = self.refitted.filter(|_| learnt) else {
             return self.points >= Self::WARM;
         };
         // Soon while it is young, and as it goes when a long past is read at once.
