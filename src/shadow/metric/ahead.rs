@@ -188,16 +188,18 @@ impl MetricShadow {
     fn on(&self, grid: &Grid, ahead: &[usize]) -> Option<Vec<Quantiles>> {
         let next = self.next()?;
         let raw = grid.outlook.forecast(&grid.history(), ahead);
+        let errors = self
+            .residuals
+            .sorted()
+            .quantiles(LEVELS.map(|level| self.adaptive.level(level)));
         let known = |place: usize, ahead: usize| {
             // What comes next is judged by the newest errors, not by those of the last refit.
             if ahead == 1 && grid.step == self.cadence.step() {
                 return next;
             }
             // Before the first refit only one step is known: as uncertain as a random walk.
-            let walk = |level: f64| {
-                next.median() + (ahead as f64).sqrt() * self.residuals.quantile(self.adaptive.level(level))
-            };
-            let quantiles = raw.as_ref().map_or_else(|| LEVELS.map(walk), |raw| raw[place]);
+            let walk = || errors.map(|error| next.median() + (ahead as f64).sqrt() * error);
+            let quantiles = raw.as_ref().map_or_else(walk, |raw| raw[place]);
             Quantiles(quantiles).tidy(self.lo, self.hi)
         };
         Some(

@@ -194,10 +194,9 @@ impl Grid {
     #[must_use]
     pub fn members(&self) -> Vec<(&'static str, f64)> {
         let panel = Panel::recall(&self.history(), &self.outlook.learnt);
-        let last = self.outlook.spreads.tested.last();
-        let weights: Vec<f64> = last.map_or_else(
+        let weights: Vec<f64> = self.outlook.spreads.farthest().map_or_else(
             || vec![1.0 / panel.members.len() as f64; panel.members.len()],
-            |spread| spread.weights().collect(),
+            Iterator::collect,
         );
         let mut members: Vec<(&'static str, f64)> = Vec::new();
         for (member, weight) in panel.members.iter().zip(weights) {
@@ -217,11 +216,12 @@ impl Grid {
         let panel = Panel::recall(&self.history(), &self.outlook.learnt);
         let seasons = &self.outlook.learnt.seasons;
         let mut carrying = vec![false; seasons.len()];
-        for spread in &self.outlook.spreads.tested {
+        let spreads = &self.outlook.spreads;
+        for place in 0..spreads.tested.len() {
             let mut weights = vec![0.0; seasons.len()];
-            for (season, weight) in panel.seasons.iter().zip(spread.weights()) {
-                if let Some(place) = season {
-                    weights[*place] += weight;
+            for (season, weight) in panel.seasons.iter().zip(spreads.weights(place)) {
+                if let Some(season) = season {
+                    weights[*season] += weight;
                 }
             }
             let all: f64 = weights.iter().sum();
