@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{group::stable_hash, rise};
 use crate::{
-    domain::{Crossing, Limit, Options, Side, Span, Timestamp},
+    domain::{Crossing, Limit, Options, Span, Timestamp},
     shadow::{Metric, Shadows},
 };
 
@@ -155,7 +155,7 @@ impl LimitWatch {
     ) -> Option<(Timestamp, Crossing)> {
         let (from, to) = metric.shadow.range()?;
         let horizon = options.horizon.min((to - from) * REACH);
-        if horizon < Span::from_mins(1) || clear(metric, limit, horizon) {
+        if horizon < Span::from_mins(1) {
             return None;
         }
         let crossing = metric.shadow.crossing(limit, horizon, seed)?;
@@ -180,16 +180,6 @@ pub(super) fn rarity(shadows: &Shadows, passed: u32) -> f64 {
     let ranges = limited.filter_map(|metric| metric.shadow.range());
     let days: f64 = ranges.map(|(from, to)| (to - from).secs_f64() / 86_400.0).sum();
     ((PRIOR_DAYS + days) / (1.0 + f64::from(passed))).log2().max(0.0)
-}
-
-/// Whether the forecast's outermost quantile stays clear of the limit, so that sample paths need not be drawn.
-fn clear(metric: &Metric, limit: &Limit, horizon: Span) -> bool {
-    metric.shadow.forecast(horizon, 6).is_none_or(|forecast| {
-        forecast.steps.iter().all(|step| match limit.side {
-            Side::Above => step.band95().1 < limit.value,
-            Side::Below => step.band95().0 > limit.value,
-        })
-    })
 }
 
 #[cfg(test)]

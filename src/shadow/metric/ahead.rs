@@ -4,10 +4,9 @@ use super::{MetricShadow, crossing, crossing::Ahead, grid::Grid};
 use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Side, Span};
 
 impl MetricShadow {
-    /// How many times as far as a backtest could check a grid finer than the horizon asks for can see a crossing.
-    const SIGHT: i64 = 4;
-    /// Steps of a crossing's paths.
-    const PATH_STEPS: usize = 72;
+    /// Times of a crossing's paths: so many lie evenly on a logarithmic scale, for a walk passes limits near its start soon and those far
+    /// away late, and so many evenly.
+    const PATH_TIMES: [usize; 2] = [36, 48];
 
     /// Distributions up to `horizon` after the newest value, at most `steps` of them, evenly spaced; `None` while learning.
     #[must_use]
@@ -15,84 +14,71 @@ impl MetricShadow {
         let start = self.newest?.at;
         let step = self.spacing(horizon, steps);
         let count = usize::try_from(horizon.0 / step.0).unwrap_or(0).clamp(1, steps.max(1));
-        let grid = self.grid(horizon);
         let after: Vec<Span> = (0..count).map(|place| step * (place as i64 + 1)).collect();
         Some(Forecast {
             start,
             step,
-            steps: self.distributions(grid, &after)?,
+            steps: self.pooled(&self.told_by(&after), &after)?,
             points: self.points,
-            tested: grid.tested(),
+            tested: self.grid(horizon).tested(),
         })
     }
 
-    /// When and how likely the limit is passed within `horizon`, over seeded sample paths; `None` with fewer than 60 values: after a
-    /// minute noise and the beginning of a trend look alike.
-    ///
-    /// What has just begun shows on a fine grid first, so every grid is asked as far as it can see, and the one most sure of a crossing
-    /// answers.
+    /// When and how likely the limit is passed within `horizon`, over seeded sample paths through the very distributions that
+    /// [`MetricShadow::forecast`] gives; `None` with fewer than 60 values: after a minute noise and the beginning of a trend look alike.
     #[must_use]
     pub fn crossing(&self, limit: &Limit, horizon: Span, seed: u64) -> Option<Crossing> {
         if self.points < 2 * Self::WARM {
             return None;
         }
-        let farthest = self.grid(horizon);
-        let finer = self
-            .grids
-            .iter()
-            .take_while(|grid| grid.step < farthest.step)
-            .filter_map(|grid| {
-                let sight = (grid.tested() * Self::SIGHT).max(grid.step);
-                self.crossing_on(grid, limit, horizon, horizon.min(sight), seed)
+        let newest = self.newest?;
+        let after = self.path_times(horizon);
+        let told = self.told_by(&after);
+        let mut ahead: Vec<Ahead> = Vec::with_capacity(after.len());
+        for (at, quantiles) in self.pooled(&told, &after)?.into_iter().enumerate() {
+            let place = most_of(&told, at);
+            let grid = told[place].0;
+            let steps = |span: Span| span.0 as f64 / grid.step.0.max(1) as f64;
+            let before = ahead.last().map(|before| before.after);
+            ahead.push(Ahead {
+                after: after[at],
+                step: grid.step,
+                grid: place,
+                quantiles,
+                kin: before.map_or(0.0, |before| grid.outlook.spreads.kin(steps(before), steps(after[at]))),
             });
-        let far = self.crossing_on(farthest, limit, horizon, horizon, seed)?;
-        Some(finer.fold(far, |best, near| {
-            if near.probability > best.probability {
-                near
-            } else {
-                best
+        }
+        // What lies beyond all that was seen is passed no oftener than such values came.
+        let most = |(place, (grid, _)): (usize, &Told<'_>)| {
+            let last = ahead.iter().rev().find(|ahead| ahead.grid == place)?;
+            let steps = (last.after.0 / grid.step.0.max(1)).max(1) as usize;
+            let ((least, most), records) = (grid.history().range(), grid.outlook.spreads.records(steps));
+            match limit.side {
+                Side::Above if limit.value >= most => Some(records[1]),
+                Side::Below if limit.value <= least => Some(records[0]),
+                _ => None,
             }
-        }))
+        };
+        let unseen: Vec<Option<f64>> = told.iter().enumerate().map(most).collect();
+        let lasted = self.range().map(|(from, to)| to - from);
+        let young = lasted.filter(|lasted| *lasted < Self::YOUNG && unseen.iter().any(Option::is_some));
+        let most: Vec<f64> = unseen.iter().map(|most| most.unwrap_or(1.0)).collect();
+        Some(crossing::crossing(newest, &ahead, limit, horizon, &most, young, seed))
     }
 
-    fn crossing_on(&self, grid: &Grid, limit: &Limit, horizon: Span, sight: Span, seed: u64) -> Option<Crossing> {
-        let newest = self.newest?;
-        let farthest = (sight.0 / grid.step.0.max(1)).max(1);
-        // Steps lie evenly on a logarithmic scale of distance: a walk passes limits near its start soon, and those far away late.
-        let place = |at: usize| {
-            (farthest as f64)
-                .powf(at as f64 / (Self::PATH_STEPS - 1) as f64)
-                .round() as usize
-        };
-        let mut steps: Vec<usize> = (0..Self::PATH_STEPS).map(place).collect();
-        steps.dedup();
-        let distributions = self.on(grid, &steps)?;
-        let ahead: Vec<Ahead> = distributions
-            .into_iter()
-            .enumerate()
-            .map(|(at, quantiles)| Ahead {
-                after: (grid.step * steps[at] as i64).min(sight.max(grid.step)),
-                quantiles,
-                kin: if at == 0 {
-                    0.0
-                } else {
-                    grid.outlook.spreads.kin(steps[at - 1], steps[at])
-                },
-            })
-            .collect();
-        // What lies beyond all that was seen is passed no oftener than such values came.
-        let (least, most) = grid.history().range();
-        let records = grid.outlook.spreads.records(farthest as usize);
-        let rate = match limit.side {
-            Side::Above if limit.value >= most => Some(records[1]),
-            Side::Below if limit.value <= least => Some(records[0]),
-            _ => None,
-        };
-        let unseen = rate.zip(self.range().map(|(from, to)| to - from));
-        let unseen = unseen.map(|(rate, lasted)| (rate, Some(lasted).filter(|lasted| *lasted < Self::YOUNG)));
-        Some(crossing::crossing(
-            newest, &ahead, grid.step, limit, horizon, unseen, seed,
-        ))
+    /// Times after the newest value that paths of a crossing go through, rising.
+    fn path_times(&self, horizon: Span) -> Vec<Span> {
+        let first = self.cadence.step().0.max(1);
+        let last = horizon.0.max(first);
+        let [growing, even] = Self::PATH_TIMES;
+        let ratio = last as f64 / first as f64;
+        let grown = (0..growing).map(|at| first as f64 * ratio.powf(at as f64 / growing as f64));
+        let spaced = (1..=even).map(|at| last as f64 * at as f64 / even as f64);
+        let whole = |after: f64| Span(((after / first as f64).round() as i64).max(1) * first).min(Span(last));
+        let mut after: Vec<Span> = grown.chain(spaced).map(whole).collect();
+        after.sort_unstable();
+        after.dedup();
+        after
     }
 
     /// Time between `steps` steps up to `horizon`: no less than the cadence.
@@ -110,8 +96,77 @@ impl MetricShadow {
             .unwrap_or(&self.grids[0])
     }
 
-    /// Distributions at times after the newest value (rising): between two steps of `grid` by the share of the way; `None` while learning.
-    fn distributions(&self, grid: &Grid, after: &[Span]) -> Option<Vec<Quantiles>> {
+    /// The grids that have a part in forecasts, finest first: each tested farther than all finer ones; of none tested the finest.
+    fn reaching(&self) -> Vec<&Grid> {
+        let mut reaching: Vec<&Grid> = Vec::with_capacity(self.grids.len());
+        for grid in &self.grids {
+            if reaching.last().map_or(Span::ZERO, |finer| finer.tested()) < grid.tested() {
+                reaching.push(grid);
+            }
+        }
+        if reaching.is_empty() {
+            reaching.push(&self.grids[0]);
+        }
+        reaching
+    }
+
+    /// Who tells of times after the newest value (rising): the grids that have a part in forecasts, finest first, each with its share of
+    /// what finer ones left to it, by time. No forecast depends on how far others were asked for.
+    fn told_by(&self, after: &[Span]) -> Vec<Told<'_>> {
+        let grids = self.reaching();
+        let last = grids.len() - 1;
+        let share = |(place, grid): (usize, &&'_ Grid)| {
+            let Some(next) = grids.get(place + 1).filter(|_| place < last) else {
+                return vec![1.0; after.len()];
+            };
+            let far = after.last().is_some_and(|last| *last > next.step);
+            let trust = if far { grid.trusted(next) } else { 0.0 };
+            after
+                .iter()
+                .map(|after| Self::share(grid, next, trust, *after))
+                .collect()
+        };
+        let shares: Vec<Vec<f64>> = grids.iter().enumerate().map(share).collect();
+        grids.into_iter().zip(shares).collect()
+    }
+
+    /// What a grid says of a time ahead, 0 to 1, beside the `next` coarser one: all within that one's first step, from its second on as much
+    /// as it is to be trusted, up to twice as far as it was tested; at four times nothing.
+    fn share(grid: &Grid, next: &Grid, trust: f64, after: Span) -> f64 {
+        let octaves = |far: Span, near: Span| (far.0 as f64 / near.0.max(1) as f64).log2();
+        let tested = grid.tested();
+        if after <= next.step.min(tested) {
+            1.0
+        } else if after <= tested {
+            1.0 - (1.0 - trust) * octaves(after, next.step).min(1.0)
+        } else {
+            trust * (2.0 - octaves(after, tested)).clamp(0.0, 1.0)
+        }
+    }
+
+    /// Distributions at times after the newest value (rising), those of several grids by averages of their quantiles (Lichtendahl,
+    /// Grushka-Cockayne & Winkler 2013, Management Science 59); `None` while learning.
+    fn pooled(&self, told: &[Told<'_>], after: &[Span]) -> Option<Vec<Quantiles>> {
+        // What is left to each grid.
+        let mut open: Vec<Vec<usize>> = vec![(0..after.len()).collect()];
+        for (_, shares) in told {
+            let left = open[open.len() - 1].iter().copied();
+            open.push(left.filter(|at| shares[*at] < 1.0).collect());
+        }
+        let mut all = vec![Quantiles::certain(0.0); after.len()];
+        for ((grid, shares), open) in told.iter().zip(open).rev() {
+            let mine: Vec<usize> = open.into_iter().filter(|at| shares[*at] > 0.0).collect();
+            let times: Vec<Span> = mine.iter().map(|at| after[*at]).collect();
+            for (at, quantiles) in mine.into_iter().zip(self.by(grid, &times)?) {
+                all[at] = between(&all[at], &quantiles, shares[at]);
+            }
+        }
+        Some(all)
+    }
+
+    /// Distributions that `grid` gives at times after the newest value (rising): between two of its steps by the share of the way; `None`
+    /// while learning.
+    fn by(&self, grid: &Grid, after: &[Span]) -> Option<Vec<Quantiles>> {
         let place = |after: &Span| {
             let steps = (after.0 as f64 / grid.step.0.max(1) as f64).max(1.0);
             (steps as usize, steps.fract())
@@ -124,30 +179,27 @@ impl MetricShadow {
         steps.sort_unstable();
         steps.dedup();
         let distributions = self.on(grid, &steps)?;
-        let at = |step: usize| distributions[steps.partition_point(|known| *known < step).min(steps.len() - 1)].0;
-        let between = |(step, share): &(usize, f64)| {
-            let (near, far) = (at(*step), at(step + usize::from(*share > 0.0)));
-            Quantiles(std::array::from_fn(|level| {
-                near[level] + share * (far[level] - near[level])
-            }))
-        };
-        Some(places.iter().map(between).collect())
+        let at = |step: usize| &distributions[steps.partition_point(|known| *known < step).min(steps.len() - 1)];
+        let told = |(step, share): &(usize, f64)| between(at(*step), at(step + usize::from(*share > 0.0)), *share);
+        Some(places.iter().map(told).collect())
     }
 
     /// Distributions `ahead` steps of `grid` ahead (rising); `None` while learning.
     fn on(&self, grid: &Grid, ahead: &[usize]) -> Option<Vec<Quantiles>> {
         let next = self.next()?;
         let raw = grid.outlook.forecast(&grid.history(), ahead);
+        let errors = self
+            .residuals
+            .sorted()
+            .quantiles(LEVELS.map(|level| self.adaptive.level(level)));
         let known = |place: usize, ahead: usize| {
             // What comes next is judged by the newest errors, not by those of the last refit.
             if ahead == 1 && grid.step == self.cadence.step() {
                 return next;
             }
             // Before the first refit only one step is known: as uncertain as a random walk.
-            let walk = |level: f64| {
-                next.median() + (ahead as f64).sqrt() * self.residuals.quantile(self.adaptive.level(level))
-            };
-            let quantiles = raw.as_ref().map_or_else(|| LEVELS.map(walk), |raw| raw[place]);
+            let walk = || errors.map(|error| next.median() + (ahead as f64).sqrt() * error);
+            let quantiles = raw.as_ref().map_or_else(walk, |raw| raw[place]);
             Quantiles(quantiles).tidy(self.lo, self.hi)
         };
         Some(
@@ -158,4 +210,26 @@ impl MetricShadow {
                 .collect(),
         )
     }
+}
+
+/// A grid, and its share of what finer ones left to it, by time.
+type Told<'a> = (&'a Grid, Vec<f64>);
+
+/// The grid that tells most of the time at a place.
+fn most_of(told: &[Told<'_>], at: usize) -> usize {
+    let (mut left, mut best) = (1.0, (0.0, 0));
+    for (place, (_, shares)) in told.iter().enumerate() {
+        if left * shares[at] > best.0 {
+            best = (left * shares[at], place);
+        }
+        left *= 1.0 - shares[at];
+    }
+    best.1
+}
+
+/// Quantiles by the share of the way from `one` to `other`, all of it exactly `other`.
+fn between(one: &Quantiles, other: &Quantiles, share: f64) -> Quantiles {
+    Quantiles(std::array::from_fn(|level| {
+        other.0[level] - (1.0 - share) * (other.0[level] - one.0[level])
+    }))
 }

@@ -4,8 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Member,
-    autoregression::{Equations, dot, standard},
+    autoregression::{Equations, dot},
+    fits::Fits,
     history::History,
+    standard::Standard,
 };
 
 /// An autoregression and moving average of the series or its differences, from step to step, season to season or both (Box & Jenkins 1970),
@@ -15,7 +17,7 @@ use super::{
 /// coefficients, which is done again with the errors of the model itself. Orders and differences are those of the least corrected Akaike
 /// criterion (Hurvich & Tsai 1989, Biometrika 76) over the same values, among models that neither run away nor remember errors for ever.
 pub struct Arima {
-    runs: Vec<Run>,
+    runs: Fits<Run>,
 }
 
 /// A fitted model; values are standardised.
@@ -27,10 +29,7 @@ pub struct Model {
     differences: [bool; 2],
     /// Of the newest values, the newest errors, the error one season ago, and a constant.
     weights: Weights,
-    middle: f64,
-    scale: f64,
-    /// The least and the greatest value learnt from.
-    range: (f64, f64),
+    standard: Standard,
 }
 
 /// Coefficients, those of an order below the most zero.
@@ -44,8 +43,6 @@ struct Weights {
 
 /// A model along a history.
 struct Run {
-    /// From how many values on it may be asked.
-    from: usize,
     model: Model,
     values: Vec<f64>,
     differences: Vec<f64>,
@@ -64,40 +61,34 @@ impl Arima {
     const COLUMNS: usize = Self::VALUES + Self::ERRORS + 2;
     /// Newest values it learns from: so a fit costs a millisecond at most.
     const NEWEST: usize = 2_016;
-    /// Parts of the history at whose ends it is fitted, so that a backtest asks a fit that knew nothing of what came after: 1/3 to all.
-    const FITS: usize = 3;
     /// Keeps the regressions solvable, in observations of variance one.
     const RIDGE: f64 = 1e-3;
 
     /// Models by how many values they were learnt from, rising; none of a history too short or constant. `season` is one in steps, if any.
     #[must_use]
-    pub fn fit(history: &History, season: Option<usize>) -> Vec<(usize, Model)> {
-        let ends = (1..=Self::FITS).map(|part| history.len() * part / Self::FITS);
-        ends.filter_map(|end| {
-            let start = end.saturating_sub(Self::NEWEST);
-            let model = Model::choose(&history.filled[start..end], &history.seen[start..end], season)?;
-            Some((end, model))
+    pub fn fit(history: &History, season: Option<usize>) -> Fits<Model> {
+        Fits::along(history, Self::NEWEST, |filled, seen| {
+            Model::choose(filled, seen, season)
         })
-        .collect()
     }
 
     /// With what was learnt, along `history`.
     #[must_use]
-    pub fn new(history: &History, fits: Vec<(usize, Model)>) -> Self {
+    pub fn new(history: &History, fits: Fits<Model>) -> Self {
         let run = |(from, model): (usize, Model)| {
-            let values: Vec<f64> = history.filled.iter().map(|value| model.standard(*value)).collect();
+            let values: Vec<f64> = history.filled.iter().map(|value| model.standard.z(*value)).collect();
             let differences = differences(&values, model.season as usize, model.differences);
             let errors = model.errors(&differences);
-            Run {
-                from,
+            let run = Run {
                 model,
                 values,
                 differences,
                 errors,
-            }
+            };
+            (from, run)
         };
         Self {
-            runs: fits.into_iter().map(run).collect(),
+            runs: Fits(fits.0.into_iter().map(run).collect()),
         }
     }
 }
@@ -108,12 +99,11 @@ impl Member for Arima {
     }
 
     fn forecast(&self, _: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
-        let Some(run) = self.runs.iter().rev().find(|run| run.from <= origin) else {
+        let Some(run) = self.runs.at(origin) else {
             out.fill(f64::NAN);
             return;
         };
         let model = &run.model;
-        let [least, most] = [model.range.0, model.range.1].map(|value| model.standard(value));
         let (season, [once, seasonal]) = (model.season as usize, model.differences);
         let back = (season + 1 + Arima::ERRORS)
             .max(Arima::VALUES)
@@ -133,31 +123,25 @@ impl Member for Arima {
             value += if once { at(1) } else { 0.0 };
             value += if seasonal { at(season) } else { 0.0 };
             value -= if once && seasonal { at(season + 1) } else { 0.0 };
-            // All that was seen and as much again to either side.
-            path.push(value.clamp(2.0 * least - most, 2.0 * most - least));
+            path.push(model.standard.within(value));
             steps.push(step);
             errors.push(0.0);
         }
         for (ahead, out) in ahead.iter().zip(out) {
-            *out = model.middle + model.scale * path[back + ahead - 1];
+            *out = model.standard.value(path[back + ahead - 1]);
         }
     }
 }
 
 impl Model {
     fn choose(filled: &[f64], seen: &[f64], season: Option<usize>) -> Option<Self> {
-        let (middle, scale) = standard(seen)?;
-        let range = filled
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
-                (value.min(least), value.max(most))
-            });
+        let standard = Standard::of(seen)?;
         let season = season.filter(|season| filled.len() >= 3 * season);
         let first = season.unwrap_or(0) + Arima::LONG + 2;
         if filled.len() < first + 5 * Arima::COLUMNS {
             return None;
         }
-        let values: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
+        let values: Vec<f64> = filled.iter().map(|value| standard.z(*value)).collect();
         let rows: Vec<usize> = (first..values.len()).filter(|place| seen[*place].is_finite()).collect();
         if rows.len() < 5 * Arima::COLUMNS {
             return None;
@@ -166,9 +150,7 @@ impl Model {
             season: season.unwrap_or(0) as u32,
             differences: [false; 2],
             weights: Weights::default(),
-            middle,
-            scale,
-            range,
+            standard,
         };
         let mut best: Option<(f64, Self, Vec<bool>)> = None;
         for seasonal in [false, true].into_iter().take(1 + usize::from(season.is_some())) {
@@ -244,10 +226,6 @@ impl Model {
         Some(errors)
     }
 
-    fn standard(&self, value: f64) -> f64 {
-        (value - self.middle) / self.scale
-    }
-
     /// What it says of the difference at `place`, from those before and their errors.
     fn next(&self, steps: &[f64], errors: &[f64], place: usize) -> f64 {
         let weights = &self.weights;
@@ -263,7 +241,7 @@ impl Model {
 
     /// Its errors along `steps`, none before the first value.
     fn errors(&self, steps: &[f64]) -> Vec<f64> {
-        let far = (self.range.1 - self.range.0) / self.scale;
+        let far = f64::from(self.standard.range.1) - f64::from(self.standard.range.0);
         let mut errors = Vec::with_capacity(steps.len());
         for (place, step) in steps.iter().enumerate() {
             let error = step - self.next(steps, &errors, place);
@@ -378,7 +356,7 @@ mod tests {
 
     fn model(values: Vec<f64>, season: Option<usize>) -> (History, Model) {
         let history = History::new(values, Span::from_secs(1));
-        let model = Arima::fit(&history, season).pop().unwrap().1;
+        let model = Arima::fit(&history, season).newest().unwrap();
         (history, model)
     }
 

@@ -4,28 +4,25 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Member, history::History, median, member::Fits, profile::Profile};
+use super::{Member, fits::Fits, history::History, median, profile::Profile, standard::Standard};
 
 /// An autoregression with seasonal lags and with what is usual at this step of a season and was at the step before, made by itself into
 /// forecasts of many steps (Box & Jenkins 1970; iterated forecasts: Marcellino, Stock & Watson 2006, J. Econometrics 135), fitted by ridge
 /// regression (Hoerl & Kennard 1970, Technometrics 12) with Huber's weights (Huber 1964, Ann. Math. Statist. 35), so that a burst
 /// does not bend it.
 pub struct Autoregression {
+    /// In steps, rising.
+    lags: Vec<usize>,
     usual: Vec<Arc<Profile>>,
-    fits: Fits,
+    fits: Fits<Coefficients>,
 }
 
 /// A fitted autoregression.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Coefficients {
-    /// Lags in steps, rising.
-    lags: Box<[u32]>,
     /// Of each lag, of what is usual now and was one step before by season, and the constant.
     weights: Box<[f32]>,
-    middle: f64,
-    scale: f64,
-    /// The least and the greatest value learnt from, standardised.
-    range: (f64, f64),
+    standard: Standard,
 }
 
 /// Normal equations of a regression.
@@ -65,7 +62,7 @@ impl Autoregression {
     /// Learns from values (`filled`: gaps filled; `seen`: gaps NaN) and from what was usual at them, as often as
     /// [`Autoregression::BLOCKS`] says.
     #[must_use]
-    pub fn fit(filled: &[f64], seen: &[f64], lags: &[usize], usual: &[Arc<Profile>]) -> Fits {
+    pub fn fit(filled: &[f64], seen: &[f64], lags: &[usize], usual: &[Arc<Profile>]) -> Fits<Coefficients> {
         let unknowns = lags.len() + 2 * usual.len() + 1;
         let first = usual
             .iter()
@@ -74,18 +71,16 @@ impl Autoregression {
             .max()
             .unwrap_or(1);
         let len = filled.len();
-        let Some((middle, scale)) = standard(seen).filter(|_| len >= first + 4 * unknowns) else {
-            return Fits::default();
+        let mut fits = Fits(Vec::new());
+        let Some(standard) = Standard::of(seen).filter(|_| len >= first + 4 * unknowns) else {
+            return fits;
         };
-        let z: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
-        let range = z.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), z| {
-            (z.min(least), z.max(most))
-        });
+        let z: Vec<f64> = filled.iter().map(|value| standard.z(*value)).collect();
         let start = (len / 3).max(first + 3 * unknowns);
         let stride = ((len - first) / Self::ROWS).max(1);
         let mut equations = Equations::new(unknowns);
         let (mut weights, mut bound) = (vec![0.0; unknowns], f64::INFINITY);
-        let (mut fits, mut from, mut row, mut errors) = (Fits::default(), first, vec![1.0; unknowns], Vec::new());
+        let (mut from, mut row, mut errors) = (first, vec![1.0; unknowns], Vec::new());
         for block in 0..=Self::BLOCKS {
             let to = start + (len - start) * block / Self::BLOCKS;
             // The first fit has no errors to go by, so it is made thrice: plainly, then by the errors of the one before.
@@ -98,7 +93,7 @@ impl Autoregression {
                     row.iter_mut().zip(lags).for_each(|(to, lag)| *to = z[place - lag]);
                     for (to, profile) in row[lags.len()..].chunks_mut(2).zip(usual) {
                         let usual = profile.usual(place - 1..place + 1);
-                        to.copy_from_slice(&[(usual[1] - middle) / scale, (usual[0] - middle) / scale]);
+                        to.copy_from_slice(&[standard.z(usual[1]), standard.z(usual[0])]);
                     }
                     let error = (z[place] - dot(&row, &weights)).abs();
                     equations.add(&row, z[place], if error > bound { bound / error } else { 1.0 });
@@ -112,11 +107,8 @@ impl Autoregression {
                 }
             }
             let coefficients = Coefficients {
-                lags: lags.iter().map(|lag| *lag as u32).collect(),
                 weights: weights.iter().map(|weight| *weight as f32).collect(),
-                middle,
-                scale,
-                range,
+                standard,
             };
             fits.0.push((to, coefficients));
             from = to;
@@ -124,26 +116,22 @@ impl Autoregression {
         fits
     }
 
-    /// With what was learnt; the seasons of `usual` must be those it was learnt with, or it says nothing.
+    /// With what was learnt; lags and the seasons of `usual` must be those it was learnt with, or it says nothing.
     #[must_use]
-    pub fn new(usual: Vec<Arc<Profile>>, fits: Fits) -> Self {
-        let known = |fit: &Coefficients| fit.weights.len() == fit.lags.len() + 2 * usual.len() + 1;
-        let fits = if fits.0.iter().all(|(_, fit)| known(fit)) {
-            fits
-        } else {
-            Fits::default()
-        };
-        Self { usual, fits }
+    pub fn new(lags: Vec<usize>, usual: Vec<Arc<Profile>>, mut fits: Fits<Coefficients>) -> Self {
+        let count = lags.len() + 2 * usual.len() + 1;
+        fits.0.retain(|(_, fit)| fit.weights.len() == count);
+        Self { lags, usual, fits }
     }
 
     /// What the usual seasons add to each of `horizon` steps after the first `origin` values, by the weights `others`.
     fn pull(&self, fit: &Coefficients, others: &[f64], origin: usize, horizon: usize) -> Vec<f64> {
         let mut pull = vec![0.0; horizon];
         for (weights, profile) in others.chunks_exact(2).zip(&self.usual) {
-            let mut before = profile.usual(origin - 1..origin)[0] - fit.middle;
+            let mut before = profile.usual(origin - 1..origin)[0] - fit.standard.middle;
             let season = profile.usual(origin..origin + profile.period());
             for (pull, usual) in pull.iter_mut().zip(season.iter().cycle()) {
-                let now = usual - fit.middle;
+                let now = usual - fit.standard.middle;
                 *pull += weights[0] * now + weights[1] * before;
                 before = now;
             }
@@ -153,27 +141,19 @@ impl Autoregression {
 
     /// Forecasts as a [`Member`]'s from the values `past`, the newest of those before `origin`.
     pub fn follow(&self, past: &[f64], origin: usize, ahead: &[usize], out: &mut [f64]) {
-        let fit = self.fits.0.iter().rev().find(|(learnt, _)| *learnt <= origin);
         let seasons = self.usual.iter().map(|profile| profile.period() + 1);
-        let reach = |fit: &Coefficients| {
-            seasons
-                .chain(fit.lags.last().map(|lag| *lag as usize))
-                .max()
-                .unwrap_or(1)
-        };
-        let Some((fit, reach)) = fit
-            .map(|(_, fit)| (fit, reach(fit)))
-            .filter(|(_, reach)| *reach <= past.len())
-        else {
+        let reach = seasons.chain(self.lags.last().copied()).max().unwrap_or(1);
+        let Some(fit) = self.fits.at(origin).filter(|_| reach <= past.len()) else {
             out.fill(f64::NAN);
             return;
         };
+        let Standard { middle, scale, range } = fit.standard;
         let horizon = ahead.last().copied().unwrap_or(0);
         let mut path = Vec::with_capacity(reach + horizon);
         // Distances from the middle: a linear function of them needs no other standard.
-        path.extend(past[past.len() - reach..].iter().map(|value| value - fit.middle));
+        path.extend(past[past.len() - reach..].iter().map(|value| value - middle));
         // All that was seen and as much again to either side: forecasts stay within, so that an unstable fit cannot run away.
-        let range = (fit.scale * fit.range.0, fit.scale * fit.range.1);
+        let range = (scale * f64::from(range.0), scale * f64::from(range.1));
         let (least, most) = path.iter().fold(range, |(least, most), off| {
             (
                 if *off < least { *off } else { least },
@@ -182,21 +162,21 @@ impl Autoregression {
         });
         let (least, most) = (2.0 * least - most, 2.0 * most - least);
         let weights: Vec<f64> = fit.weights.iter().map(|weight| f64::from(*weight)).collect();
-        let (lagged, others) = weights.split_at(fit.lags.len());
-        let constant = fit.scale * others.last().copied().unwrap_or(0.0);
+        let (lagged, others) = weights.split_at(self.lags.len());
+        let constant = scale * others.last().copied().unwrap_or(0.0);
         let pull = self.pull(fit, others, origin, horizon);
         // The first lags are the newest steps, one after the other. Far ones first: a step waits for the one before it only in its last terms.
-        let near = fit.lags.len().min(Self::NEAR);
+        let near = self.lags.len().min(Self::NEAR);
         let newest: Vec<f64> = lagged[..near].iter().rev().copied().collect();
-        let far = || fit.lags[near..].iter().zip(&lagged[near..]);
+        let far = || self.lags[near..].iter().zip(&lagged[near..]);
         for (step, pull) in pull.iter().enumerate() {
             let place = reach + step;
-            let seasonal: f64 = far().map(|(lag, weight)| weight * path[place - *lag as usize]).sum();
+            let seasonal: f64 = far().map(|(lag, weight)| weight * path[place - *lag]).sum();
             let next = (constant + pull + seasonal) + dot(&path[place - near..place], &newest);
             path.push(next.clamp(least, most));
         }
         for (ahead, out) in ahead.iter().zip(out) {
-            *out = fit.middle + path[reach + ahead - 1];
+            *out = middle + path[reach + ahead - 1];
         }
     }
 }
@@ -209,16 +189,6 @@ impl Member for Autoregression {
     fn forecast(&self, history: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
         self.follow(&history.filled[..origin], origin, ahead, out);
     }
-}
-
-/// Median and standard deviation about it; `None` of a constant or of nothing.
-pub fn standard(seen: &[f64]) -> Option<(f64, f64)> {
-    let mut known: Vec<f64> = seen.iter().copied().filter(|value| value.is_finite()).collect();
-    let middle = median(&mut known)?;
-    let variance = known.iter().map(|value| (value - middle).powi(2)).sum::<f64>() / known.len() as f64;
-    // What rounding leaves of a constant is one.
-    let scale = variance.sqrt();
-    (scale.is_finite() && scale > 1e-12 * middle.abs() && scale > f64::MIN_POSITIVE).then_some((middle, scale))
 }
 
 /// Sum of the products; what is longer is cut off.
@@ -313,7 +283,7 @@ mod tests {
             .collect();
         let fits = Autoregression::fit(&history.filled, &history.seen, &lags, &usual);
         let mut out = vec![0.0; ahead.len()];
-        Autoregression::new(usual, fits).forecast(history, origin, ahead, &mut out);
+        Autoregression::new(lags, usual, fits).forecast(history, origin, ahead, &mut out);
         out
     }
 

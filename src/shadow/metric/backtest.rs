@@ -1,6 +1,7 @@
 //! Rolling-origin evaluation: what each member would have said, and how far off all together would have been.
 
 use super::{
+    bfloat16::Bfloat16,
     ensemble::{combine, weigh},
     history::History,
     member::Panel,
@@ -125,22 +126,21 @@ pub fn backtest(panel: &Panel, history: &History, farthest: usize) -> Tested {
         let errors = quantiles(&mut sample, dependence);
         Spread {
             steps: trial.distances[place] as u32,
-            shares: Spread::shares(&weights[place]),
-            errors: errors.map(|error| (BIAS * errors[6] + widening * (error - errors[6])) as f32),
+            errors: errors.map(|error| Bfloat16::of(BIAS * errors[6] + widening * (error - errors[6]))),
             record: trial.record(place, dependence, |origin| {
                 (trial.came(origin, place), trial.came(origin, place))
             }),
             records: trial.record(place, 0.0, |origin| trial.range[origin * trial.distances.len() + place]),
-            kin: kin as f32,
+            kin: Bfloat16::of(kin),
         }
     };
     // Between two of them what is known is told from both, so that every second one is enough to keep.
     let last = together.len().saturating_sub(1);
-    let kept = (0..together.len()).filter(|place| place % 2 == 0 || *place == last);
-    let mut tested: Vec<Spread> = kept.map(spread).collect();
-    tested.shrink_to_fit();
+    let kept = || (0..together.len()).filter(|place| place % 2 == 0 || *place == last);
+    let weights: Vec<Vec<f64>> = kept().map(|place| weights[place].clone()).collect();
+    let tested = kept().map(spread).collect();
     Tested {
-        spreads: Spreads { tested, proportion },
+        spreads: Spreads::new(tested, &weights, proportion),
         nearest,
     }
 }
@@ -300,7 +300,7 @@ impl Trial {
 
     /// Probability that the least of what `came` is below all, and that the greatest is above all, that the forecast knew, as of one more
     /// forecast to come.
-    fn record(&self, place: usize, dependence: f64, came: impl Fn(usize) -> (f64, f64)) -> [f32; 2] {
+    fn record(&self, place: usize, dependence: f64, came: impl Fn(usize) -> (f64, f64)) -> [Bfloat16; 2] {
         let (mut all, mut squares, mut below, mut above) = (0.0, 0.0, 0.0, 0.0);
         for (origin, count) in self
             .counts
@@ -317,7 +317,7 @@ impl Trial {
             }
         }
         let coming = squares / all + dependence * all;
-        [below, above].map(|record| ((record + coming) / (all + coming)) as f32)
+        [below, above].map(|record| Bfloat16::of((record + coming) / (all + coming)))
     }
 
     /// The weighed forecast by origin at one of the distances; NaN where unknown.
@@ -410,13 +410,16 @@ mod tests {
             level
         };
         let (names, tested) = tested((0..1_000).map(|_| walk()).collect(), 64);
-        let first = &tested.spreads.tested[0];
-        let heaviest = (0..names.len()).max_by_key(|member| first.shares[*member]);
+        let first: Vec<f64> = tested.spreads.weights(0).collect();
+        let heaviest = (0..names.len()).max_by(|one, other| first[*one].total_cmp(&first[*other]));
         assert!(
             matches!(names[heaviest.unwrap()], "last value" | "autoregression"),
             "{names:?} {first:?}"
         );
-        let width = |place: usize| tested.spreads.tested[place].errors[10] - tested.spreads.tested[place].errors[2];
+        let width = |place: usize| {
+            let errors = tested.spreads.tested[place].errors;
+            errors[10].value() - errors[2].value()
+        };
         let last = tested.spreads.tested.len() - 1;
         assert_eq!(tested.spreads.tested[last].steps, 64);
         assert!(
@@ -434,8 +437,11 @@ mod tests {
             .collect();
         let history = History::new(values, Span::from_mins(1));
         let panel = Panel::learn(&history, &Chosen::default());
-        let far = backtest(&panel, &history, 300).spreads.tested.pop().unwrap();
-        let mut out = panel.forecast(&history, 900, &[300]).into_iter().zip(far.weights());
+        let far = backtest(&panel, &history, 300).spreads;
+        let mut out = panel
+            .forecast(&history, 900, &[300])
+            .into_iter()
+            .zip(far.farthest().unwrap());
         let said = combine(&mut out.by_ref().collect()).unwrap();
         assert!(said > 80.0, "{said}");
     }

@@ -1,7 +1,7 @@
 //! When a limit is passed, from sample paths.
 
 use super::normal;
-use crate::domain::{Crossing, Limit, Point, Quantiles, Side, Span};
+use crate::domain::{Crossing, Limit, Point, Quantiles, Side, Span, Timestamp};
 
 /// Paths drawn, in antithetic pairs (Hammersley & Morton 1956).
 const PATHS: usize = 400;
@@ -15,6 +15,10 @@ const SCORES: [f64; 13] = [
 pub struct Ahead {
     /// Time after the newest value.
     pub after: Span,
+    /// Step of the grid that told it.
+    pub step: Span,
+    /// Which grid that is, the finest 0.
+    pub grid: usize,
     /// What the value may be.
     pub quantiles: Quantiles,
     /// Correlation with the step before.
@@ -25,20 +29,20 @@ pub struct Ahead {
 ///
 /// Steps hang together by a Gaussian copula (Nelsen, An Introduction to Copulas, 2006, 2.3; Pinson et al. 2009, Wind Energy 12, for
 /// forecasts of many steps) whose scores form a Markov chain with the correlations that the backtest found. Beyond the outer levels
-/// the tail is normal. Times are known to one `step` of the grid the forecast was made on; they are spread evenly over it.
+/// the tail is normal. Times are known to one step of the grid that told them; they are spread evenly over it.
 ///
-/// Where the limit lies beyond all that was seen, `unseen` holds how often such values came at most, as a probability, and, of a
-/// shadow too young to tell a burst from a trend, how long there was to see them. The probability is no more than that rate, and no more
-/// than that what leads to the limit goes on for long enough; where the paths say more, as each of many steps has its own tail, all count
-/// less.
+/// Where the limit lies beyond all that a grid has seen, `most` (by grid) holds how often such values came at most, as a probability: no more
+/// paths than that pass it by the end of that grid's times; where the paths say more, as each of many steps has its own tail, those of that
+/// grid's times count less. Of a shadow too young to tell a burst from a trend `young` is how long there was to see it: a crossing is no
+/// likelier than that what leads to the limit goes on for long enough.
 #[must_use]
 pub fn crossing(
     newest: Point,
     ahead: &[Ahead],
-    step: Span,
     limit: &Limit,
     horizon: Span,
-    unseen: Option<(f64, Option<Span>)>,
+    most: &[f64],
+    young: Option<Span>,
     seed: u64,
 ) -> Crossing {
     let mut found = Crossing {
@@ -56,11 +60,14 @@ pub fn crossing(
     }
     let (bound, now) = (limit.side.upright(limit.value), limit.side.upright(newest.value));
     let steps: Vec<Step> = ahead.iter().map(|ahead| Step::new(ahead, bound, limit.side)).collect();
-    if steps.iter().all(|step| step.threshold > 6.0) {
+    // Less than one path in all (normal tails: Chernoff's bound).
+    let tail = |step: &Step| (-step.threshold.max(0.0).powi(2) / 2.0).exp() / 2.0;
+    if steps.iter().map(tail).sum::<f64>() * (PATHS as f64) < 1.0 {
         return found;
     }
     let mut rng = fastrand::Rng::with_seed(seed);
-    let mut times = Vec::with_capacity(PATHS);
+    // When each path passes, and which grid told so.
+    let mut times: Vec<(Timestamp, usize)> = Vec::with_capacity(PATHS);
     for _ in 0..PATHS / 2 {
         let (mut score, mut open, mut before) = (0.0, [true; 2], 0.0);
         for (at, there) in steps.iter().enumerate() {
@@ -75,9 +82,10 @@ pub fn crossing(
                     };
                     let share = ((bound - value) / (there.value(sign * score) - value)).clamp(0.0, 1.0);
                     let share = if share.is_finite() { share } else { 1.0 };
-                    let after =
-                        from.0 as f64 + (ahead[at].after.0 - from.0) as f64 * share + (rng.f64() - 0.5) * step.0 as f64;
-                    times.push(newest.at + Span((after as i64).max(0)));
+                    let after = from.0 as f64
+                        + (ahead[at].after.0 - from.0) as f64 * share
+                        + (rng.f64() - 0.5) * ahead[at].step.0 as f64;
+                    times.push((newest.at + Span((after as i64).max(0)), ahead[at].grid));
                 }
             }
             before = score;
@@ -87,16 +95,32 @@ pub fn crossing(
         }
     }
     times.sort_unstable();
-    let passed = times.len() as f64 / PATHS as f64;
-    let lasting = match (unseen, times.get(times.len() / 2)) {
-        (Some((_, Some(lasted))), Some(middle)) => lasts(lasted.secs_f64(), (*middle - newest.at).secs_f64()),
+    let lasting = match (young, times.get(times.len() / 2)) {
+        (Some(lasted), Some((middle, _))) => lasts(lasted.secs_f64(), (*middle - newest.at).secs_f64()),
         _ => 1.0,
     };
-    let most = unseen.map_or(1.0, |(most, _)| most);
-    found.probability = passed.min(most).min(lasting);
-    // As many paths as make up the share, each counting so much.
-    let count = PATHS as f64 * (passed / found.probability).max(1.0);
-    let by = |share: f64| times.get((share * count) as usize - 1).copied();
+    // What each path of a grid counts, and how likely it is to pass by the end of that grid's times.
+    let (mut counts, mut passed) = (Vec::with_capacity(most.len()), 0.0_f64);
+    for (grid, most) in most.iter().enumerate() {
+        let share = times.iter().filter(|(_, by)| *by == grid).count() as f64 / PATHS as f64;
+        let upto = (passed + share).min(most.max(passed));
+        counts.push(if share > 0.0 { (upto - passed) / share } else { 0.0 });
+        passed = upto;
+    }
+    found.probability = passed.min(lasting);
+    let held = if passed > 0.0 { found.probability / passed } else { 0.0 };
+    let mut sum = 0.0;
+    let sums: Vec<f64> = times
+        .iter()
+        .map(|(_, grid)| {
+            sum += held * counts[*grid];
+            sum
+        })
+        .collect();
+    let by = |share: f64| {
+        let place = sums.partition_point(|sum| *sum < share * PATHS as f64 - 1e-6);
+        times.get(place).map(|(at, _)| *at)
+    };
     found.at = [0.1, 0.5, 0.9].map(by);
     found.at95 = [0.025, 0.975].map(by);
     found
@@ -173,13 +197,14 @@ impl Step {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::Timestamp;
 
     #[test]
     fn what_began_just_now_may_end_as_soon() {
         let step = Span::from_secs(2);
         let rising = |at: i64| Ahead {
             after: step * at,
+            step,
+            grid: 0,
             quantiles: Quantiles::certain(50.0 + at as f64),
             kin: 1.0,
         };
@@ -191,8 +216,16 @@ mod tests {
             by: "test".into(),
         };
         let ask = |lasted| {
-            let unseen = Some((1.0, lasted));
-            crossing(Point { at, value }, &ahead, step, &limit, Span::from_mins(5), unseen, 7).probability
+            crossing(
+                Point { at, value },
+                &ahead,
+                &limit,
+                Span::from_mins(5),
+                &[1.0],
+                lasted,
+                7,
+            )
+            .probability
         };
         assert!(ask(None) > 0.99, "{}", ask(None));
         // The limit is eighty seconds away.
@@ -206,6 +239,8 @@ mod tests {
         let step = Span::from_secs(10);
         let drifting = |at: i64| Ahead {
             after: step * at,
+            step,
+            grid: 0,
             quantiles: Quantiles(SCORES.map(|score| 50.0 + at as f64 + 4.0 * score)),
             kin: 0.9,
         };
@@ -220,7 +255,7 @@ mod tests {
                 side: Side::Above,
                 by: "test".into(),
             };
-            crossing(newest, &ahead, step, &limit, Span::from_mins(10), None, 7)
+            crossing(newest, &ahead, &limit, Span::from_mins(10), &[1.0], None, 7)
         };
         let sure = ask(80.0);
         let [Some(first), Some(last)] = sure.at95 else {

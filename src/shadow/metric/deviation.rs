@@ -2,7 +2,13 @@
 
 use std::sync::Arc;
 
-use super::{Member, autoregression::Autoregression, history::History, member::Fits, profile::Profile};
+use super::{
+    Member,
+    autoregression::{Autoregression, Coefficients},
+    fits::Fits,
+    history::History,
+    profile::Profile,
+};
 
 /// The usual season, and an autoregression of the deviations from it: a regression with autoregressive errors (Hyndman &
 /// Athanasopoulos, Forecasting: Principles and Practice, 3rd ed., 10.1).
@@ -17,14 +23,18 @@ impl Deviation {
 
     /// Learns how deviations of `history` from `profile` hang together, from the second season on.
     #[must_use]
-    pub fn fit(profile: &Profile, history: &History) -> Fits {
+    pub fn fit(profile: &Profile, history: &History) -> Fits<Coefficients> {
         let start = profile.period().min(history.len());
         let off = |values: &[f64]| Self::off(profile, values, start..history.len());
         let (filled, seen) = (off(&history.filled), off(&history.seen));
-        let mut fits = Autoregression::fit(&filled, &seen, &Autoregression::lags(&[], filled.len()), &[]);
+        let mut fits = Autoregression::fit(&filled, &seen, &Self::lags(), &[]);
         // Counted from the beginning of the history.
         fits.0.iter_mut().for_each(|(learnt, _)| *learnt += start);
         fits
+    }
+
+    fn lags() -> Vec<usize> {
+        Autoregression::lags(&[], 0)
     }
 
     fn off(profile: &Profile, values: &[f64], range: std::ops::Range<usize>) -> Vec<f64> {
@@ -38,9 +48,9 @@ impl Deviation {
 
     /// With what was learnt of them.
     #[must_use]
-    pub fn new(profile: Arc<Profile>, fits: Fits) -> Self {
+    pub fn new(profile: Arc<Profile>, fits: Fits<Coefficients>) -> Self {
         Self {
-            autoregression: Autoregression::new(Vec::new(), fits),
+            autoregression: Autoregression::new(Self::lags(), Vec::new(), fits),
             profile,
         }
     }

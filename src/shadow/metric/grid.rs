@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
+    MetricShadow,
     history::History,
     member::{Chosen, Panel},
     network::Network,
@@ -22,7 +23,8 @@ pub struct Grid {
     pub step: Span,
     /// Finished steps.
     pub window: Window,
-    /// What the last refit learnt.
+    /// What the last refit learnt. Earlier versions stored it otherwise, as `outlook`: of such a state it is learnt anew.
+    #[serde(default, rename = "ahead")]
     pub outlook: Outlook,
     /// Who forecasts from the next refit on.
     #[serde(default)]
@@ -151,14 +153,50 @@ impl Grid {
         self.step * self.outlook.spreads.reach() as i64
     }
 
+    /// How far its forecasts are to be trusted as far ahead as it was tested, beside those of the coarser grid `next`: 0 unless they have
+    /// lately been better, 1 where they were much better.
+    ///
+    /// Both are asked what they would have said of the same times of late. A coarse grid knows days and weeks; what has just begun only
+    /// a fine one knows.
+    #[must_use]
+    pub fn trusted(&self, next: &Self) -> f64 {
+        let (fine, coarse) = (self.history(), next.history());
+        let reach = self.outlook.spreads.reach();
+        let [mut ours, mut theirs] =
+            [(&self.outlook, &fine), (&next.outlook, &coarse)].map(|(outlook, history)| outlook.again(history));
+        let (mut off, mut others_off) = (0.0, 0.0);
+        for quarter in 4..=8 {
+            let back = reach * quarter / 4;
+            let Some(origin) = fine.len().checked_sub(back).filter(|origin| *origin > 0) else {
+                break;
+            };
+            let came = fine.seen[origin + reach - 1];
+            // The last coarse step that had ended by then, and how many of them there were from it to what came.
+            let steps = |fine: usize| fine as f64 * self.step.0 as f64 / next.step.0.max(1) as f64;
+            let ended = steps(back).ceil();
+            let ahead = (ended - steps(back - reach)).round().max(1.0) as usize;
+            let Some(before) = coarse.len().checked_sub(ended as usize).filter(|origin| *origin > 0) else {
+                break;
+            };
+            let error = |said: Option<f64>| said.map_or(f64::NAN, |said| (said - came).abs());
+            let (one, other) = (error(ours(origin, reach)), error(theirs(before, ahead)));
+            if one.is_finite() && other.is_finite() {
+                off += one;
+                others_off += other;
+            }
+        }
+        let [ours, theirs] = [off, others_off].map(|off: f64| off.powi(MetricShadow::POWER));
+        let share = (theirs - ours) / (theirs + ours);
+        if share.is_finite() { share.max(0.0) } else { 0.0 }
+    }
+
     /// Members' names and weights at the farthest distance tested, equal names together, heaviest first; the weights sum to 1.
     #[must_use]
     pub fn members(&self) -> Vec<(&'static str, f64)> {
         let panel = Panel::recall(&self.history(), &self.outlook.learnt);
-        let last = self.outlook.spreads.tested.last();
-        let weights: Vec<f64> = last.map_or_else(
+        let weights: Vec<f64> = self.outlook.spreads.farthest().map_or_else(
             || vec![1.0 / panel.members.len() as f64; panel.members.len()],
-            |spread| spread.weights().collect(),
+            Iterator::collect,
         );
         let mut members: Vec<(&'static str, f64)> = Vec::new();
         for (member, weight) in panel.members.iter().zip(weights) {
@@ -178,11 +216,12 @@ impl Grid {
         let panel = Panel::recall(&self.history(), &self.outlook.learnt);
         let seasons = &self.outlook.learnt.seasons;
         let mut carrying = vec![false; seasons.len()];
-        for spread in &self.outlook.spreads.tested {
+        let spreads = &self.outlook.spreads;
+        for place in 0..spreads.tested.len() {
             let mut weights = vec![0.0; seasons.len()];
-            for (season, weight) in panel.seasons.iter().zip(spread.weights()) {
-                if let Some(place) = season {
-                    weights[*place] += weight;
+            for (season, weight) in panel.seasons.iter().zip(spreads.weights(place)) {
+                if let Some(season) = season {
+                    weights[*season] += weight;
                 }
             }
             let all: f64 = weights.iter().sum();
@@ -196,10 +235,10 @@ impl Grid {
         found.map(|(season, _)| *season as usize).collect()
     }
 
-    /// Whether enough is new to learn from again: one step in fifty.
+    /// Whether enough is new to learn from again: one step in fifty, all before the first time.
     #[must_use]
     pub fn due(&self) -> bool {
-        self.fresh * 50 >= self.window.len()
+        self.outlook.learnt.len == 0 || self.fresh * 50 >= self.window.len()
     }
 
     /// Puts another network in the place of the one in use, and of the one of the next refit.

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    arima::{Arima, Model},
+    arima::{self, Arima},
     autoregression::{Autoregression, Coefficients},
     deviation::Deviation,
+    fits::Fits,
     history::History,
     last::Last,
     level::Level,
@@ -64,18 +65,17 @@ impl Default for Members {
 /// What members learn that is worth keeping between refits: everything else they see in the history at once.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Learnt {
+    /// Values it was learnt from; 0 before the first time.
+    pub len: u32,
     /// Seasons in use, in steps, shortest first.
-    pub seasons: Vec<u32>,
+    pub seasons: Box<[u32]>,
     /// Coefficients of the autoregressions, in the order of their members; `None` of one that had too little to learn from.
-    coefficients: Vec<Option<Coefficients>>,
+    coefficients: Box<[Option<Coefficients>]>,
     /// What the differenced autoregression learnt.
-    #[serde(default)]
-    arima: Option<Model>,
+    arima: Option<Box<arima::Model>>,
     /// What was learnt of seasons and of what they leave.
-    #[serde(default)]
-    mstl: Option<mstl::Model>,
+    mstl: Option<Box<mstl::Model>>,
     /// Who learnt.
-    #[serde(default)]
     pub chosen: Chosen,
 }
 
@@ -109,34 +109,18 @@ impl Panel {
     /// what came after it.
     #[must_use]
     pub fn learn(history: &History, chosen: &Chosen) -> Self {
-        let seasons = history.seasons();
-        let arima = |season| Arima::fit(history, season);
-        let mstl = |seasons: &[usize]| {
-            let fits = Mstl::fit(history, seasons);
-            let model = fits.last().map(|(_, model)| model.clone());
-            (Mstl::new(history, fits), model)
-        };
-        Self::with(history, seasons, chosen, |_, fit| fit(), arima, mstl)
+        Self::with(history, &history.seasons(), history.len(), chosen, None)
     }
 
     /// Sets them up for `history` with what was learnt before.
     #[must_use]
     pub fn recall(history: &History, learnt: &Learnt) -> Self {
-        let seasons = learnt.seasons.iter().map(|season| *season as usize).collect();
-        let fits = |place: usize, _: &dyn Fn() -> Fits| learnt.coefficients.get(place).cloned().flatten().into();
-        let arima = |_| learnt.arima.iter().map(|model| (0, model.clone())).collect();
-        let mstl = |_: &[usize]| (Mstl::recall(history, learnt.mstl.clone()), learnt.mstl.clone());
-        Self::with(history, seasons, &learnt.chosen, fits, arima, mstl)
+        let seasons: Vec<usize> = learnt.seasons.iter().map(|season| *season as usize).collect();
+        Self::with(history, &seasons, learnt.len as usize, &learnt.chosen, Some(learnt))
     }
 
-    fn with(
-        history: &History,
-        seasons: Vec<usize>,
-        chosen: &Chosen,
-        fit: impl Fn(usize, &dyn Fn() -> Fits) -> Fits,
-        arima: impl Fn(Option<usize>) -> Vec<(usize, Model)>,
-        mstl: impl Fn(&[usize]) -> (Mstl, Option<mstl::Model>),
-    ) -> Self {
+    /// With what was learnt from `len` values before, else learning from all of `history`.
+    fn with(history: &History, seasons: &[usize], len: usize, chosen: &Chosen, learnt: Option<&Learnt>) -> Self {
         let Chosen { members: who, network } = chosen;
         let (mut members, mut knows): (Vec<Box<dyn Member>>, Vec<Option<usize>>) = Default::default();
         let mut add = |member: Box<dyn Member>, season: Option<usize>| {
@@ -153,7 +137,10 @@ impl Panel {
         add(Box::new(Trend::long()), None);
         add(Box::new(Trend::short()), None);
         let mut coefficients = Vec::new();
-        let mut keep = |fits: Fits| {
+        // What was learnt before, else what is learnt by `fit`.
+        let mut fits = |fit: &dyn Fn() -> Fits<Coefficients>| {
+            let before = |learnt: &Learnt| learnt.coefficients.get(coefficients.len()).cloned().flatten();
+            let fits = learnt.map_or_else(fit, |learnt| before(learnt).into());
             coefficients.push(fits.newest());
             fits
         };
@@ -161,30 +148,40 @@ impl Panel {
             .iter()
             .map(|season| Arc::new(Profile::new(history, *season)))
             .collect();
-        let seen_twice = |profile: &&Arc<Profile>| history.len() >= 2 * profile.period();
+        let seen_twice = |profile: &&Arc<Profile>| len >= 2 * profile.period();
         let usual: Vec<Arc<Profile>> = profiles.iter().filter(seen_twice).cloned().collect();
-        let lags = Autoregression::lags(&seasons, history.len());
-        let fits = keep(fit(0, &|| {
-            Autoregression::fit(&history.filled, &history.seen, &lags, &usual)
-        }));
-        add(Box::new(Autoregression::new(usual.clone(), fits)), None);
+        let lags = Autoregression::lags(seasons, len);
+        let auto = fits(&|| Autoregression::fit(&history.filled, &history.seen, &lags, &usual));
+        add(Box::new(Autoregression::new(lags, usual.clone(), auto)), None);
         for (place, profile) in profiles.into_iter().enumerate() {
             add(Box::new(SeasonalNaive::new(profile.period())), Some(place));
             add(Box::new(Profiled::new(profile.clone())), Some(place));
-            let fits = keep(fit(place + 1, &|| Deviation::fit(&profile, history)));
-            add(Box::new(Deviation::new(profile, fits)), Some(place));
+            let deviations = fits(&|| Deviation::fit(&profile, history));
+            add(Box::new(Deviation::new(profile, deviations)), Some(place));
         }
-        let mut model = None;
+        let usual_steps: Vec<usize> = usual.iter().map(|profile| profile.period()).collect();
+        let mut arima = None;
         if who.has(Arima::NAME) {
-            let fits = arima(usual.first().map(|profile| profile.period()));
-            model = fits.last().map(|(_, model)| model.clone());
+            let fits = match learnt {
+                None => Arima::fit(history, usual_steps.first().copied()),
+                Some(learnt) => learnt.arima.as_deref().cloned().into(),
+            };
+            arima = fits.newest().map(Box::new);
             add(Box::new(Arima::new(history, fits)), None);
         }
-        let mut decomposed = None;
+        let mut mstl = None;
         if who.has(Mstl::NAME) {
-            let seasons: Vec<usize> = usual.iter().map(|profile| profile.period()).collect();
-            let (member, model) = mstl(&seasons);
-            decomposed = model;
+            let member = match learnt {
+                None => {
+                    let fits = Mstl::fit(history, &usual_steps);
+                    mstl = fits.newest().map(Box::new);
+                    Mstl::new(history, fits)
+                }
+                Some(learnt) => {
+                    mstl.clone_from(&learnt.mstl);
+                    Mstl::recall(history, mstl.as_deref().cloned())
+                }
+            };
             add(Box::new(member), None);
         }
         if let Some(network) = network.as_ref().filter(|_| who.has(Recurrent::NAME)) {
@@ -195,10 +192,11 @@ impl Panel {
             members,
             seasons: knows,
             learnt: Learnt {
+                len: len as u32,
                 seasons,
-                coefficients,
-                arima: model,
-                mstl: decomposed,
+                coefficients: coefficients.into(),
+                arima,
+                mstl,
                 chosen: chosen.clone(),
             },
         }
@@ -214,22 +212,5 @@ impl Panel {
             }
         }
         said
-    }
-}
-
-/// Coefficients by the number of values they were learnt from, rising.
-#[derive(Clone, Debug, Default)]
-pub struct Fits(pub Vec<(usize, Coefficients)>);
-
-impl Fits {
-    fn newest(&self) -> Option<Coefficients> {
-        self.0.last().map(|(_, coefficients)| coefficients.clone())
-    }
-}
-
-impl From<Option<Coefficients>> for Fits {
-    /// What was learnt before may be used from any origin.
-    fn from(learnt: Option<Coefficients>) -> Self {
-        Self(learnt.map(|coefficients| (0, coefficients)).into_iter().collect())
     }
 }

@@ -4,12 +4,14 @@ mod ahead;
 mod arima;
 mod autoregression;
 mod backtest;
+mod bfloat16;
 mod cadence;
 mod calibration;
 mod conformal;
 mod crossing;
 mod deviation;
 mod ensemble;
+mod fits;
 mod grid;
 mod history;
 mod last;
@@ -27,6 +29,7 @@ mod residuals;
 mod season;
 mod seasonal;
 mod spread;
+mod standard;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -44,7 +47,7 @@ use self::{
     grid::Grid,
     history::History,
     member::Panel,
-    residuals::Residuals,
+    residuals::{Residuals, Sorted},
 };
 pub use self::{
     crossing::lasts,
@@ -225,8 +228,9 @@ impl MetricShadow {
         if let Some(middle) = self.middle(&said) {
             let error = exact(point.value, middle) / Self::widening(steps);
             if self.residuals.len() >= Self::RESIDUALS {
-                let bits = self.residuals.bits(error);
-                if let Some(expected) = self.expect(middle, steps) {
+                let errors = self.residuals.sorted();
+                let bits = errors.bits(error);
+                if let Some(expected) = self.expect(&errors, middle, steps) {
                     judged.expected = Some(expected);
                     judged.bits = self.calibration.bits(bits) as f32;
                     if f64::from(judged.bits) >= Self::ODD.min(self.calibration.rarest() - 1.0) {
@@ -284,13 +288,14 @@ impl MetricShadow {
         combine(&mut said.iter().copied().zip(weigh(&errors, Self::POWER)).collect())
     }
 
-    /// The distribution around `middle`, `steps` steps after the newest value; `None` while learning.
-    fn expect(&self, middle: f64, steps: usize) -> Option<Quantiles> {
+    /// The distribution around `middle` by the newest `errors`, `steps` steps after the newest value; `None` while learning.
+    fn expect(&self, errors: &Sorted, middle: f64, steps: usize) -> Option<Quantiles> {
         if self.points < Self::WARM || self.residuals.len() < Self::RESIDUALS {
             return None;
         }
-        let off = |level: f64| Self::widening(steps) * self.residuals.quantile(self.adaptive.level(level));
-        Some(Quantiles(LEVELS.map(|level| middle + off(level))).tidy(self.lo, self.hi))
+        let errors = errors.quantiles(LEVELS.map(|level| self.adaptive.level(level)));
+        let widening = Self::widening(steps);
+        Some(Quantiles(errors.map(|error| middle + widening * error)).tidy(self.lo, self.hi))
     }
 
     /// Takes how far off each member was.
@@ -343,7 +348,7 @@ impl MetricShadow {
     /// The distribution of the next value, if it has learnt enough.
     #[must_use]
     pub fn next(&self) -> Option<Quantiles> {
-        self.expect(self.middle(&self.said())?, 1)
+        self.expect(&self.residuals.sorted(), self.middle(&self.said())?, 1)
     }
 
     /// Values taken.
@@ -413,7 +418,8 @@ impl MetricShadow {
         let (Some(first), Some(newest)) = (self.first, self.newest) else {
             return false;
         };
-        let Some((refitted, points)) = self.refitted else {
+        let learnt = self.grids[0].outlook.learnt.len > 0;
+        let Some((refitted, points)) = self.refitted.filter(|_| learnt) else {
             return self.points >= Self::WARM;
         };
         // Soon while it is young, and as it goes when a long past is read at once.

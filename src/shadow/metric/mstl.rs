@@ -3,17 +3,13 @@
 use augurs::{Fit, Predict, ets::AutoETS, mstl::MSTLModel};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Member,
-    autoregression::{Equations, standard},
-    history::History,
-};
+use super::{Member, autoregression::Equations, fits::Fits, history::History, standard::Standard};
 
 /// Seasons by repeated local regression (MSTL; Bandara, Hyndman & Bergmeir 2021, arXiv:2107.13462; STL: Cleveland et al. 1990, J. Official
 /// Statistics 6), each going on as its newest round was, and of what is left the exponential smoothing, with no trend, a trend or a damped
 /// one, that has the least corrected Akaike criterion (Hyndman et al. 2002, Int. J. Forecasting 18). Both by the crate `augurs`.
 pub struct Mstl {
-    runs: Vec<Run>,
+    runs: Fits<Run>,
 }
 
 /// A fitted model; values are standardised.
@@ -24,10 +20,7 @@ pub struct Model {
     smoothing: Smoothing,
     /// As of the step after those learnt from.
     state: State,
-    middle: f64,
-    scale: f64,
-    /// The least and the greatest value learnt from.
-    range: (f64, f64),
+    standard: Standard,
 }
 
 /// Exponential smoothing with additive errors as a recursion in its own forecasts one step ahead: how much the next one moves, of how
@@ -66,31 +59,18 @@ impl Mstl {
     const SMOOTHED: usize = 64;
     /// Values needed: the criterion has no number for less.
     const LEAST: usize = 24;
-    /// Parts of the history at whose ends it is fitted, so that a backtest asks a fit that knew nothing of what came after: 1/3 to all.
-    const FITS: usize = 3;
 
     /// Models by how many values they were learnt from, rising; none of a history too short or constant. `seasons` are in steps; one held
     /// less than twice is left out.
     #[must_use]
-    pub fn fit(history: &History, seasons: &[usize]) -> Vec<(usize, Model)> {
-        let ends = (1..=Self::FITS).map(|part| history.len() * part / Self::FITS);
-        ends.filter_map(|end| {
-            let start = end.saturating_sub(Self::NEWEST);
-            let model = Model::fit(&history.filled[start..end], &history.seen[start..end], seasons)?;
-            Some((end, model))
-        })
-        .collect()
+    pub fn fit(history: &History, seasons: &[usize]) -> Fits<Model> {
+        Fits::along(history, Self::NEWEST, |filled, seen| Model::fit(filled, seen, seasons))
     }
 
     /// With what was learnt of `history`.
     #[must_use]
-    pub fn new(history: &History, fits: Vec<(usize, Model)>) -> Self {
-        Self {
-            runs: fits
-                .into_iter()
-                .map(|(from, model)| Run::new(history, from, 0, model))
-                .collect(),
-        }
+    pub fn new(history: &History, fits: Fits<Model>) -> Self {
+        Self::passed(history, fits, 0)
     }
 
     /// With what was learnt when the newest [`History::fresh`] values had not been seen.
@@ -98,11 +78,17 @@ impl Mstl {
     pub fn recall(history: &History, model: Option<Model>) -> Self {
         let from = history.len().saturating_sub(history.fresh);
         let passed = history.fresh.saturating_sub(history.len());
+        Self::passed(
+            history,
+            Fits(model.map(|model| (from, model)).into_iter().collect()),
+            passed,
+        )
+    }
+
+    fn passed(history: &History, fits: Fits<Model>, passed: usize) -> Self {
+        let run = |(from, model)| (from, Run::new(history, from, passed, model));
         Self {
-            runs: model
-                .into_iter()
-                .map(|model| Run::new(history, from, passed, model))
-                .collect(),
+            runs: Fits(fits.0.into_iter().map(run).collect()),
         }
     }
 }
@@ -113,14 +99,12 @@ impl Member for Mstl {
     }
 
     fn forecast(&self, _: &History, origin: usize, ahead: &[usize], out: &mut [f64]) {
-        let Some(run) = self.runs.iter().rev().find(|run| run.from <= origin) else {
+        let Some(run) = self.runs.at(origin) else {
             out.fill(f64::NAN);
             return;
         };
         let (model, since) = (&run.model, origin - run.from);
         let mut state = run.states[since];
-        // All that was seen and as much again to either side.
-        let (least, most) = model.range;
         let mut step = 1;
         for (ahead, out) in ahead.iter().zip(out) {
             while step < *ahead {
@@ -128,8 +112,7 @@ impl Member for Mstl {
                 step += 1;
             }
             let value = state.next + model.season(run.passed + since + ahead - 1);
-            let value = model.middle + model.scale * value;
-            *out = value.clamp(2.0 * least - most, 2.0 * most - least);
+            *out = model.standard.value(model.standard.within(value));
         }
     }
 }
@@ -139,7 +122,7 @@ impl Run {
         let mut state = model.state;
         let mut states = vec![state];
         for place in from..history.len() {
-            let value = (history.seen[place] - model.middle) / model.scale - model.season(passed + place - from);
+            let value = model.standard.z(history.seen[place]) - model.season(passed + place - from);
             let error = value - state.next;
             // In a gap it goes on as it said.
             state = model
@@ -158,16 +141,8 @@ impl Run {
 
 impl Model {
     fn fit(filled: &[f64], seen: &[f64], seasons: &[usize]) -> Option<Self> {
-        let (middle, scale) = standard(seen)?;
-        if filled.len() < Mstl::LEAST {
-            return None;
-        }
-        let range = filled
-            .iter()
-            .fold((f64::INFINITY, f64::NEG_INFINITY), |(least, most), value| {
-                (value.min(least), value.max(most))
-            });
-        let values: Vec<f64> = filled.iter().map(|value| (value - middle) / scale).collect();
+        let standard = Standard::of(seen).filter(|_| filled.len() >= Mstl::LEAST)?;
+        let values: Vec<f64> = filled.iter().map(|value| standard.z(*value)).collect();
         let held = |season: &usize| (2..=values.len() / 2).contains(season);
         let seasons: Vec<usize> = seasons.iter().copied().filter(held).collect();
         let newest = values.len().saturating_sub(Mstl::SMOOTHED);
@@ -187,9 +162,7 @@ impl Model {
             rounds,
             smoothing,
             state,
-            middle,
-            scale,
-            range,
+            standard,
         })
     }
 
@@ -279,14 +252,14 @@ mod tests {
                     trend * t as f64 + level + noise * normal::draw(&mut rng)
                 })
                 .collect();
-            let (middle, scale) = standard(&values).unwrap();
-            let z: Vec<f64> = values.iter().map(|value| (value - middle) / scale).collect();
+            let standard = Standard::of(&values).unwrap();
+            let z: Vec<f64> = values.iter().map(|value| standard.z(*value)).collect();
             let theirs = AutoETS::new(1, "AZN").unwrap().fit(&z).unwrap();
             let theirs = theirs.predict(24, None).unwrap().point;
             let ours = forecast(&history(values), &[], Mstl::SMOOTHED, &ahead);
             for (ours, theirs) in ours.iter().zip(theirs) {
                 assert!(
-                    (ours - (middle + scale * theirs)).abs() < 1e-3 * scale,
+                    (ours - standard.value(theirs)).abs() < 1e-3 * standard.scale,
                     "{ours} {theirs}"
                 );
             }
@@ -325,7 +298,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(5);
         let wave = |t: usize| [0.0, 5.0, 20.0, 10.0, 1.0][t % 5];
         let values: Vec<f64> = (0..317).map(|t| wave(t) + 0.1 * rng.f64()).collect();
-        let model = Mstl::fit(&history(values[..300].to_vec()), &[5]).pop().unwrap().1;
+        let model = Mstl::fit(&history(values[..300].to_vec()), &[5]).newest().unwrap();
         // Meanwhile the oldest were forgotten, so that places moved.
         let mut kept = history(values[100..].to_vec());
         kept.fresh = 17;
@@ -333,7 +306,7 @@ mod tests {
         let ahead = [1, 2, 3, 4, 5, 6, 7];
         Mstl::recall(&kept, Some(model.clone())).forecast(&kept, kept.len(), &ahead, &mut said);
         let whole = history(values);
-        Mstl::new(&whole, vec![(300, model)]).forecast(&whole, 317, &ahead, &mut out);
+        Mstl::new(&whole, Fits(vec![(300, model)])).forecast(&whole, 317, &ahead, &mut out);
         assert_eq!(said, out);
         for (ahead, said) in ahead.iter().zip(said) {
             assert!((said - wave(316 + ahead)).abs() < 0.5, "{ahead} {said}");
@@ -365,12 +338,12 @@ mod tests {
             for said in &said {
                 prop_assert!(said.is_nan() || (least - reach..=most + reach).contains(said), "{} in {} to {}", said, least, most);
             }
-            let model = Mstl::fit(&history, &seasons).pop().map(|(_, model)| model);
+            let model = Mstl::fit(&history, &seasons).newest();
             history.fresh = fresh;
             let mut out = [0.0; 2];
             Mstl::recall(&history, model.clone()).forecast(&history, history.len(), &[1, 300], &mut out);
             prop_assert!(out.iter().all(|said| said.is_nan() || said.is_finite()));
-            let again = Mstl::fit(&history, &seasons).pop().map(|(_, model)| model);
+            let again = Mstl::fit(&history, &seasons).newest();
             prop_assert_eq!(again, model);
         }
     }

@@ -483,7 +483,7 @@ mod tests {
         };
         let history = history.until(Timestamp(Span::from_days(40).0));
         let (outlook, _) = Outlook::learn(&history, &chosen, 48);
-        let weight = |outlook: &Outlook| outlook.spreads.tested[0].weights().last().unwrap();
+        let weight = |outlook: &Outlook| outlook.spreads.weights(0).last().unwrap();
         assert!(weight(&outlook) > 0.1, "{}", weight(&outlook));
         let mut back: Outlook = packed::unpack(&packed::pack(&outlook).unwrap()).unwrap();
         assert_ne!(back.forecast(&history, &[1]), outlook.forecast(&history, &[1]));

@@ -86,6 +86,17 @@ impl Outlook {
         ahead.iter().enumerate().map(&mut one).collect()
     }
 
+    /// What all members together would have said of any number of steps (at least 1) after any first values (at least 1) of `history`; `None` before
+    /// there was enough to test on.
+    pub fn again<'a>(&'a self, history: &'a History) -> impl FnMut(usize, usize) -> Option<f64> + 'a {
+        let panel = Panel::recall(history, &self.learnt);
+        move |origin, ahead| {
+            let known = self.spreads.at(ahead, &[0.0; 13])?;
+            let said = panel.forecast(history, origin, &[ahead]);
+            combine(&mut said.into_iter().zip(known.weights).collect())
+        }
+    }
+
     /// What can be said when there is too little to test on: as it was, as unsure as a random walk of its steps and as all that was seen.
     #[must_use]
     pub fn untested(history: &History, ahead: &[usize]) -> Vec<[f64; 13]> {

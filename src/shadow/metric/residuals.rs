@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bfloat16::Bfloat16;
+
 /// The newest one-step errors of a forecast, ready for quantiles and tail probabilities.
 ///
 /// Quantiles are those of split conformal prediction (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Lei
@@ -10,10 +12,8 @@ use serde::{Deserialize, Serialize};
 #[serde(default)]
 pub struct Residuals {
     /// A ring: the oldest is the next to be written over once it is full.
-    errors: Vec<f32>,
+    newest: Vec<Bfloat16>,
     oldest: u8,
-    /// Their places in the ring, least error first.
-    order: Vec<u8>,
 }
 
 impl Residuals {
@@ -23,48 +23,48 @@ impl Residuals {
     /// Errors held.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.errors.len()
+        self.newest.len()
     }
 
     /// Takes a finite error; the oldest is forgotten when there are too many.
     pub fn push(&mut self, error: f64) {
-        let error = error as f32;
+        let error = Bfloat16::of(error);
         let place = self.oldest;
-        if self.errors.len() < usize::from(Self::MOST) {
-            self.errors.push(error);
+        if self.newest.len() < usize::from(Self::MOST) {
+            if self.newest.len() == self.newest.capacity() {
+                self.newest.reserve_exact(usize::from(Self::MOST / 4));
+            }
+            self.newest.push(error);
         } else {
-            self.order.retain(|held| *held != place);
-            self.errors[usize::from(place)] = error;
+            self.newest[usize::from(place)] = error;
         }
         self.oldest = (place + 1) % Self::MOST;
-        let at = self
-            .order
-            .partition_point(|held| self.errors[usize::from(*held)] < error);
-        self.order.insert(at, place);
     }
 
     /// Takes all errors as `times` as large (above 0).
     pub fn widen(&mut self, times: f64) {
-        for error in &mut self.errors {
-            *error = (f64::from(*error) * times) as f32;
+        for error in &mut self.newest {
+            *error = Bfloat16::of(error.value() * times);
         }
     }
 
-    /// The error of a rank, the least first.
-    fn at(&self, rank: usize) -> f32 {
-        self.errors[usize::from(self.order[rank])]
-    }
-
-    /// How many of the least errors fulfil what holds for all up to some rank.
-    fn count(&self, holds: impl Fn(f32) -> bool) -> usize {
-        self.order
-            .partition_point(|place| holds(self.errors[usize::from(*place)]))
-    }
-
-    /// The error that is exceeded downwards with probability `level`; 0 when none is held.
+    /// All errors in order.
     #[must_use]
-    pub fn quantile(&self, level: f64) -> f64 {
-        quantile(self.len(), |rank| self.at(rank), level)
+    pub fn sorted(&self) -> Sorted {
+        let mut ranks: Vec<u16> = self.newest.iter().map(|error| error.rank()).collect();
+        ranks.sort_unstable();
+        Sorted(ranks.into_iter().map(|rank| Bfloat16::ranked(rank).value()).collect())
+    }
+}
+
+/// Errors, the least first.
+pub struct Sorted(Vec<f64>);
+
+impl Sorted {
+    /// The errors that are exceeded downwards with the probabilities `levels`; 0 when none is held.
+    #[must_use]
+    pub fn quantiles<const N: usize>(&self, levels: [f64; N]) -> [f64; N] {
+        levels.map(|level| quantile(self.0.len(), |rank| self.0[rank], level))
     }
 
     /// −log2 of the two-sided probability of an error at least as far out as `error`, 0 to 60.
@@ -74,67 +74,67 @@ impl Residuals {
     /// many bits: with no tail to learn from, one in n + 1 is the most that can be said.
     #[must_use]
     pub fn bits(&self, error: f64) -> f64 {
-        let n = self.len();
+        let errors = &self.0;
+        let n = errors.len();
         if n == 0 {
             return 0.0;
         }
-        let error = error as f32;
-        let below = self.count(|held| held <= error);
-        let above = n - self.count(|held| held < error);
-        let middle = self.at(n / 2);
+        let error = Bfloat16::of(error).value();
+        let below = errors.partition_point(|held| *held <= error);
+        let above = n - errors.partition_point(|held| *held < error);
+        let middle = errors[n / 2];
         let tail = if error >= middle {
-            self.beyond(above, error, |rank| self.at(n - 1 - rank), middle)
+            beyond(n, above, error, |rank| errors[n - 1 - rank], middle)
         } else {
-            self.beyond(below, error, |rank| self.at(rank), middle)
+            beyond(n, below, error, |rank| errors[rank], middle)
         };
         (1.0 / (2.0 * tail).min(1.0)).log2().clamp(0.0, 60.0)
     }
+}
 
-    /// P(an error as far out as `error` on its side); `far(0)` is the farthest of that side, `count` how many are as far.
-    fn beyond(&self, count: usize, error: f32, far: impl Fn(usize) -> f32, middle: f32) -> f64 {
-        let n = self.len();
-        let share = (count + 1) as f64 / (n + 1) as f64;
-        let reach = |value: f32| (f64::from(value) - f64::from(middle)).abs();
-        let (most, threshold) = (reach(far(0)), reach(far((n / 12).max(2).min(n - 1))));
-        if count > 0 || most <= 0.0 || threshold <= 0.0 {
-            return share;
-        }
-        // Prior: two errors with a mean log-excess of a half (Pareto index 2, heavy).
-        let (mut seen, mut sum) = (2.0, 1.0);
-        for rank in 0..(n / 12).max(2).min(n - 1) {
-            seen += 1.0;
-            sum += (reach(far(rank)) / threshold).ln();
-        }
-        share * (1.0 + (reach(error) / most).ln().max(0.0) / sum).powf(-seen)
+/// P(an error as far out as `error` on its side), by `n` errors; `far(0)` is the farthest of that side, `count` how many are as far.
+fn beyond(n: usize, count: usize, error: f64, far: impl Fn(usize) -> f64, middle: f64) -> f64 {
+    let share = (count + 1) as f64 / (n + 1) as f64;
+    let reach = |value: f64| (value - middle).abs();
+    let (most, threshold) = (reach(far(0)), reach(far((n / 12).max(2).min(n - 1))));
+    if count > 0 || most <= 0.0 || threshold <= 0.0 {
+        return share;
     }
+    // Prior: two errors with a mean log-excess of a half (Pareto index 2, heavy).
+    let (mut seen, mut sum) = (2.0, 1.0);
+    for rank in 0..(n / 12).max(2).min(n - 1) {
+        seen += 1.0;
+        sum += (reach(far(rank)) / threshold).ln();
+    }
+    share * (1.0 + (reach(error) / most).ln().max(0.0) / sum).powf(-seen)
 }
 
 /// Conformal quantile of `n` values, `at(0)` the least; beyond the outermost value the tail is exponential.
-fn quantile(n: usize, at: impl Fn(usize) -> f32, level: f64) -> f64 {
+fn quantile(n: usize, at: impl Fn(usize) -> f64, level: f64) -> f64 {
     if n == 0 {
         return 0.0;
     }
     if level > 0.5 {
         let rank = (level * (n + 1) as f64).ceil() as usize;
         return if rank <= n {
-            f64::from(at(rank - 1))
+            at(rank - 1)
         } else {
             outside(n, 1.0 - level, |rank| at(n - 1 - rank))
         };
     }
     let rank = (level * (n + 1) as f64).floor() as usize;
     if rank >= 1 {
-        f64::from(at(rank.min(n) - 1))
+        at(rank.min(n) - 1)
     } else {
         outside(n, level, at)
     }
 }
 
 /// Beyond the outermost of `n` values by an exponential tail as steep as the outer eighth; `far(0)` is the outermost.
-fn outside(n: usize, tail: f64, far: impl Fn(usize) -> f32) -> f64 {
-    let most = f64::from(far(0));
+fn outside(n: usize, tail: f64, far: impl Fn(usize) -> f64) -> f64 {
+    let most = far(0);
     let outer = (n / 8).clamp(1, n - 1 + usize::from(n == 1)).min(n - 1);
-    let reach = most - f64::from(far(outer));
+    let reach = most - far(outer);
     most + reach * (1.0 / (tail * (n + 1) as f64)).ln().max(0.0) / 1.5
 }
 
@@ -146,16 +146,10 @@ mod tests {
     fn quantiles_are_the_conformal_ranks() {
         let mut residuals = Residuals::default();
         (1..=99).rev().for_each(|error| residuals.push(f64::from(error)));
-        assert_eq!(
-            (
-                residuals.quantile(0.1),
-                residuals.quantile(0.5),
-                residuals.quantile(0.9)
-            ),
-            (10.0, 50.0, 90.0)
-        );
-        assert!(residuals.quantile(0.001) < 1.0 && residuals.quantile(0.999) > 99.0);
-        assert_eq!(Residuals::default().quantile(0.5), 0.0);
+        assert_eq!(residuals.sorted().quantiles([0.1, 0.5, 0.9]), [10.0, 50.0, 90.0]);
+        let [low, high] = residuals.sorted().quantiles([0.001, 0.999]);
+        assert!(low < 1.0 && high > 99.0);
+        assert_eq!(Residuals::default().sorted().quantiles([0.5]), [0.0]);
     }
 
     #[test]
@@ -163,19 +157,18 @@ mod tests {
         let mut residuals = Residuals::default();
         residuals.push(1e6);
         (0..Residuals::MOST).for_each(|_| residuals.push(0.0));
-        assert_eq!((residuals.len(), residuals.quantile(0.99)), (240, 0.0));
+        assert_eq!((residuals.len(), residuals.sorted().quantiles([0.99])), (240, [0.0]));
     }
 
     #[test]
-    fn the_order_is_that_of_the_newest_errors() {
+    fn the_newest_errors_are_held() {
         let mut rng = fastrand::Rng::with_seed(2);
-        let errors: Vec<f32> = (0..1_000).map(|_| f32::from(rng.i8(-20..20))).collect();
+        let errors: Vec<f64> = (0..1_000).map(|_| f64::from(rng.i8(-20..20))).collect();
         let mut residuals = Residuals::default();
-        errors.iter().for_each(|error| residuals.push(f64::from(*error)));
+        errors.iter().for_each(|error| residuals.push(*error));
         let mut newest = errors[1_000 - 240..].to_vec();
-        newest.sort_by(f32::total_cmp);
-        let held: Vec<f32> = (0..240).map(|rank| residuals.at(rank)).collect();
-        assert_eq!(held, newest);
+        newest.sort_by(f64::total_cmp);
+        assert_eq!(residuals.sorted().0, newest);
     }
 
     #[test]
@@ -186,6 +179,7 @@ mod tests {
             light.push((p / (1.0 - p)).ln());
             heavy.push((p - 0.5).signum() * ((0.5 - (p - 0.5).abs()).recip() - 2.0));
         }
+        let (light, heavy) = (light.sorted(), heavy.sorted());
         assert!(light.bits(0.0) < 0.1 && light.bits(3.0) < light.bits(6.0) && light.bits(6.0) < light.bits(60.0));
         assert!((light.bits(60.0) - light.bits(6.0)) > (heavy.bits(2_000.0) - heavy.bits(200.0)));
         assert!(heavy.bits(1e30) <= 60.0);

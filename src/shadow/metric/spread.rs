@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::proportion::Proportion;
+use super::{bfloat16::Bfloat16, proportion::Proportion};
 use crate::domain::LEVELS;
 
 /// What a backtest says of forecasts of one distance.
@@ -10,38 +10,15 @@ use crate::domain::LEVELS;
 pub struct Spread {
     /// The distance, steps.
     pub steps: u32,
-    /// Weight by member at this distance, of [`Spread::WHOLE`]; none in what an earlier version stored, until the next refit.
-    #[serde(default)]
-    pub shares: Box<[u16]>,
     /// Error quantiles at [`LEVELS`]; actual minus forecast, relative to the proportion.
-    pub errors: [f32; 13],
+    pub errors: [Bfloat16; 13],
     /// Probability of a value below all, and of one above all, that the history of its forecast held.
-    pub record: [f32; 2],
+    pub record: [Bfloat16; 2],
     /// The same of any value up to this distance.
-    pub records: [f32; 2],
+    pub records: [Bfloat16; 2],
     /// Correlation of the error at this distance with the error of the same forecast at half the distance, 0 to 1: 0 for noise around a
     /// level, √½ for a random walk.
-    pub kin: f32,
-}
-
-impl Spread {
-    /// What all of the weight is kept as, but for rounding.
-    const WHOLE: f64 = 65_535.0;
-
-    /// Weights that sum to 1 as they are kept.
-    #[must_use]
-    pub fn shares(weights: &[f64]) -> Box<[u16]> {
-        let share = |weight: &f64| (weight * Self::WHOLE).round() as u16;
-        weights.iter().map(share).collect()
-    }
-
-    /// Weight by member; they sum to 1.
-    pub fn weights(&self) -> impl Iterator<Item = f64> {
-        let all: u32 = self.shares.iter().map(|share| u32::from(*share)).sum();
-        self.shares
-            .iter()
-            .map(move |share| f64::from(*share) / f64::from(all.max(1)))
-    }
+    pub kin: Bfloat16,
 }
 
 /// What is known of forecasts of one distance.
@@ -59,12 +36,43 @@ pub struct Known {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Spreads {
     /// By distance, nearest first; none before the first backtest.
-    pub tested: Vec<Spread>,
+    pub tested: Box<[Spread]>,
+    /// Weights by distance and member, in parts of [`Spreads::WHOLE`].
+    shares: Box<[u16]>,
     /// How errors grow with the forecast: those of the spreads are relative to it. `None` where they do not.
     pub proportion: Option<Proportion>,
 }
 
 impl Spreads {
+    /// What all of the weight is kept as, but for rounding.
+    const WHOLE: f64 = 65_535.0;
+
+    /// Of what was tested, nearest first, and of weights that sum to 1 by distance and member.
+    #[must_use]
+    pub fn new(tested: Vec<Spread>, weights: &[Vec<f64>], proportion: Option<Proportion>) -> Self {
+        let share = |weight: &f64| (weight * Self::WHOLE).round() as u16;
+        Self {
+            tested: tested.into(),
+            shares: weights.iter().flatten().map(share).collect(),
+            proportion,
+        }
+    }
+
+    /// Weight by member at the tested distance of a place; they sum to 1.
+    pub fn weights(&self, place: usize) -> impl Iterator<Item = f64> {
+        let members = self.shares.len() / self.tested.len().max(1);
+        let shares = &self.shares[place * members..][..members];
+        let all: u32 = shares.iter().map(|share| u32::from(*share)).sum();
+        shares
+            .iter()
+            .map(move |share| f64::from(*share) / f64::from(all.max(1)))
+    }
+
+    /// Weight by member at the farthest distance; `None` before the first backtest.
+    pub fn farthest(&self) -> Option<impl Iterator<Item = f64>> {
+        Some(self.weights(self.tested.len().checked_sub(1)?))
+    }
+
     /// The farthest distance tested, steps; 0 before the first backtest.
     #[must_use]
     pub fn reach(&self) -> usize {
@@ -86,14 +94,13 @@ impl Spreads {
     #[must_use]
     pub fn at(&self, ahead: usize, seen: &[f64; 13]) -> Option<Known> {
         let last = self.tested.last()?;
-        let weights = |spread: &Spread| spread.weights().collect();
         let place = self.tested.partition_point(|spread| (spread.steps as usize) < ahead);
         let Some(far) = self.tested.get(place) else {
             let growth = (ahead as f64 / f64::from(last.steps)).powf(self.growth());
-            let middle = f64::from(last.errors[6]);
+            let middle = last.errors[6].value();
             let mut errors = [0.0; 13];
             for (level, error) in errors.iter_mut().enumerate() {
-                let grown = growth * (f64::from(last.errors[level]) - middle);
+                let grown = growth * (last.errors[level].value() - middle);
                 *error = middle
                     + if level < 6 {
                         grown.min(seen[level])
@@ -102,33 +109,33 @@ impl Spreads {
                     };
             }
             return Some(Known {
-                weights: weights(last),
+                weights: self.weights(place - 1).collect(),
                 errors,
                 record: [1.0; 2],
             });
         };
         let Some(near) = place.checked_sub(1).map(|place| &self.tested[place]) else {
             return Some(Known {
-                weights: weights(far),
-                errors: far.errors.map(f64::from),
-                record: far.record.map(f64::from),
+                weights: self.weights(place).collect(),
+                errors: far.errors.map(Bfloat16::value),
+                record: far.record.map(Bfloat16::value),
             });
         };
         let share = (ahead as f64 - f64::from(near.steps)) / f64::from(far.steps - near.steps);
         let between = |near: f64, far: f64| near + share * (far - near);
-        let weights = near.weights().zip(far.weights());
+        let weights = self.weights(place - 1).zip(self.weights(place));
         let weights = weights.map(|(near, far)| between(near, far)).collect();
-        let errors = std::array::from_fn(|level| between(f64::from(near.errors[level]), f64::from(far.errors[level])));
+        let errors = std::array::from_fn(|level| between(near.errors[level].value(), far.errors[level].value()));
         Some(Known {
             weights,
             errors,
-            record: far.record.map(f64::from),
+            record: far.record.map(Bfloat16::value),
         })
     }
 
     /// The power of distance that errors grow with, over the last two tested octaves: from a random walk's ½ to 1, that of a wrong slope.
     fn growth(&self) -> f64 {
-        let width = |spread: &Spread| f64::from(spread.errors[10]) - f64::from(spread.errors[2]);
+        let width = |spread: &Spread| spread.errors[10].value() - spread.errors[2].value();
         let ends = self.tested.last().zip(self.tested.iter().rev().nth(2));
         let growth = ends.map_or(0.5, |(far, near)| {
             (width(far) / width(near)).log2() / (f64::from(far.steps) / f64::from(near.steps)).log2()
@@ -146,31 +153,30 @@ impl Spreads {
     pub fn records(&self, ahead: usize) -> [f64; 2] {
         let place = self.tested.partition_point(|spread| (spread.steps as usize) < ahead);
         match (self.tested.get(place), self.tested.last()) {
-            (Some(spread), _) => spread.records.map(f64::from),
+            (Some(spread), _) => spread.records.map(Bfloat16::value),
             (None, Some(last)) => {
                 let trials = ahead as f64 / f64::from(last.steps);
-                last.records
-                    .map(|one| 1.0 - (1.0 - f64::from(one)).max(0.0).powf(trials))
+                last.records.map(|one| 1.0 - (1.0 - one.value()).max(0.0).powf(trials))
             }
             (None, None) => [1.0; 2],
         }
     }
 
-    /// Correlation of the errors `near` and `far` steps ahead of the same forecast, 0 to 1.
+    /// Correlation of the errors `near` and `far` steps (or parts of one) ahead of the same forecast, 0 to 1.
     ///
     /// On a logarithmic scale of distance it falls evenly, as for a random walk, whose errors correlate by √(near / far).
     #[must_use]
-    pub fn kin(&self, near: usize, far: usize) -> f64 {
-        let octaves = (far.max(1) as f64 / near.max(1) as f64).log2();
+    pub fn kin(&self, near: f64, far: f64) -> f64 {
+        let octaves = (far / near).log2().max(0.0);
         let spread = self
             .tested
             .iter()
             .skip(1)
-            .find(|spread| spread.steps as usize >= far)
+            .find(|spread| f64::from(spread.steps) >= far)
             .or(self.tested.last());
         // Without a backtest: a random walk.
         spread
-            .map_or(std::f64::consts::FRAC_1_SQRT_2, |spread| f64::from(spread.kin))
+            .map_or(std::f64::consts::FRAC_1_SQRT_2, |spread| spread.kin.value())
             .powf(octaves)
     }
 }
@@ -224,14 +230,14 @@ fn steepness<'a>(outermost: (f64, f64), tail: f64, mut inward: impl Iterator<Ite
 mod tests {
     use super::*;
 
-    fn spread(steps: u32, width: f32) -> Spread {
+    fn spread(steps: u32, width: f64) -> Spread {
+        let of = Bfloat16::of;
         Spread {
             steps,
-            shares: Spread::shares(&[1.0]),
-            errors: LEVELS.map(|level| width * (level as f32 - 0.5)),
-            record: [0.0; 2],
-            records: [0.2, 0.5],
-            kin: 0.0,
+            errors: LEVELS.map(|level| of(width * (level - 0.5))),
+            record: [of(0.0); 2],
+            records: [of(0.2), of(0.5)],
+            kin: of(0.0),
         }
     }
 
@@ -258,10 +264,7 @@ mod tests {
 
     #[test]
     fn beyond_what_was_tested_it_is_as_unsure_as_a_random_walk_and_as_all_that_was_seen() {
-        let spreads = Spreads {
-            tested: vec![spread(1, 1.0), spread(5, 2.0)],
-            proportion: None,
-        };
+        let spreads = Spreads::new(vec![spread(1, 1.0), spread(5, 2.0)], &[vec![1.0], vec![1.0]], None);
         let width = |ahead, seen| {
             let errors = spreads
                 .at(ahead, &LEVELS.map(|level| seen * (level - 0.5)))
@@ -269,10 +272,10 @@ mod tests {
                 .errors;
             errors[10] - errors[2]
         };
-        assert!((width(3, 9.0) - 0.8 * 1.5).abs() < 1e-6);
-        assert!((width(20, 0.0) - 0.8 * 4.0).abs() < 1e-6);
-        assert!((width(20, 50.0) - 0.8 * 50.0).abs() < 1e-6);
-        assert!((spreads.records(10)[1] - 0.75).abs() < 1e-6 && (spreads.records(4)[0] - 0.2).abs() < 1e-6);
+        assert!((width(3, 9.0) - 0.8 * 1.5).abs() < 0.01);
+        assert!((width(20, 0.0) - 0.8 * 4.0).abs() < 0.03);
+        assert!((width(20, 50.0) - 0.8 * 50.0).abs() < 0.1);
+        assert!((spreads.records(10)[1] - 0.75).abs() < 1e-6 && (spreads.records(4)[0] - 0.2).abs() < 0.002);
         assert_eq!(spreads.reach(), 5);
         assert!(Spreads::default().at(1, &[0.0; 13]).is_none());
     }

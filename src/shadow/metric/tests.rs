@@ -224,6 +224,44 @@ fn a_disk_that_begins_to_fill_is_seen_long_before_it_is_full() {
 }
 
 #[test]
+fn the_band_shown_and_the_crossing_told_are_of_one_forecast() {
+    let horizon = Span::from_hours(6);
+    for minutes in [5, 15, 25, 45, 90] {
+        let mut shadow = shadow(MetricKind::Bounded { lo: 0.0, hi: 100.0 }, 10);
+        let draws = noise(minutes as u64, 10 * 360 + minutes as usize * 6);
+        for (place, x) in draws.iter().enumerate() {
+            let rising = (place as i64 - 10 * 360).max(0) as f64 / 6.0;
+            let at = at(place as i64 * 10);
+            shadow.observe(Point {
+                at,
+                value: 30.0 + 0.5 * rising + 0.2 * x,
+            });
+            if shadow.refit_due(at) {
+                shadow.refit(at);
+            }
+        }
+        let forecast = shadow.forecast(horizon, 120).unwrap();
+        for limit in [45.0, 60.0, 80.0, 99.0] {
+            let told = shadow.crossing(&above(limit), horizon, 3).unwrap().probability;
+            let beyond = |level: usize| forecast.steps.iter().any(|step| step.0[level] > limit);
+            assert!(
+                told < 0.5 || beyond(12),
+                "{minutes} {limit}: {told}, but no band comes to it"
+            );
+            assert!(
+                told > 0.4 || !beyond(6),
+                "{minutes} {limit}: {told}, but the median passes it"
+            );
+        }
+        // Nor does what is told of a time depend on how far others are asked for.
+        let near = shadow.forecast(Span::from_hours(1), 20).unwrap();
+        for (one, other) in near.steps.iter().zip(&forecast.steps) {
+            assert!(one.0.iter().zip(other.0).all(|(a, b)| (a - b).abs() < 1e-9));
+        }
+    }
+}
+
+#[test]
 fn noise_far_below_a_limit_passes_nothing() {
     for seed in 0..5 {
         let values: Vec<f64> = noise(seed, 2_400).iter().map(|x| 40.0 + x).collect();

@@ -86,8 +86,8 @@ fn the_members_and_the_season_told_are_those_that_carry_the_forecast() {
     assert!((weights.iter().map(|(_, weight)| weight).sum::<f64>() - 1.0).abs() < 1e-9);
     assert!(weights.windows(2).all(|pair| pair[0].1 >= pair[1].1), "{weights:?}");
     assert!(!weights[0].0.contains("season"), "{weights:?}");
-    let farthest = walk.grid(Span(i64::MAX)).outlook.spreads.tested.last().unwrap();
-    let heaviest = farthest.weights().fold(0.0, f64::max);
+    let farthest = &walk.grid(Span(i64::MAX)).outlook.spreads;
+    let heaviest = farthest.farthest().unwrap().fold(0.0, f64::max);
     assert!(
         weights[0].1 >= heaviest - 1e-9,
         "members of a name together weigh no less than one of them"
