@@ -10,6 +10,7 @@ mod clue;
 mod container;
 mod cpu;
 mod cron;
+mod device;
 mod diagnosis;
 mod disk;
 mod dns;
