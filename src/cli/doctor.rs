@@ -217,7 +217,7 @@ fn reached(snapshot: &Snapshot) -> Engine {
                 "attached to pid {pid}, which serves {} consoles",
                 snapshot.usage.consoles
             ),
-            None => "none is running; everything was read once for this report".into(),
+            None => "none answers; everything was read once for this report".into(),
         },
     }
 }

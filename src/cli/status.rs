@@ -268,9 +268,9 @@ fn page<L: Link>(
             Unit::Secs.show(status.engine.lag_secs)
         ),
         (None, None) if status.at.is_some() && snapshot.usage.pid == 0 => {
-            "none is running; this is what the store held".into()
+            "none answers; this is what the store held".into()
         }
-        (None, None) => "none is running; this was read for this page".into(),
+        (None, None) => "none answers; this was read for this page".into(),
     };
     page.row(&["engine", &engine]);
     page.row(&["data of", &when(status.at)]);

@@ -41,6 +41,15 @@ impl Link for LocalLink {
 }
 
 impl LocalLink {
+    /// The link of `who` to the engine that publishes `snapshots` and takes what is `asked`.
+    pub(super) fn new(snapshots: watch::Receiver<Arc<Snapshot>>, asked: mpsc::Sender<Asked>, who: &str) -> Self {
+        Self {
+            snapshots,
+            asked,
+            who: who.to_owned(),
+        }
+    }
+
     /// Waits until the engine has ended; no snapshot wakes who waits.
     pub async fn ended(&self) {
         self.asked.closed().await;
@@ -72,25 +81,24 @@ impl Engine {
         // Sixteen questions wait at most; who asks more waits to ask.
         let (asked, questions) = mpsc::channel(16);
         let (stop, stopped) = oneshot::channel();
-        let link = LocalLink {
-            snapshots,
-            asked,
-            who: setup.who.clone(),
-        };
+        let link = LocalLink::new(snapshots, asked, &setup.who);
         let served = link.clone();
         let thread = thread::Builder::new().name("engine".into()).spawn(move || {
             let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
                 Ok(runtime) => runtime,
                 Err(error) => return tracing::error!("the engine cannot start: {error}"),
             };
-            runtime.block_on(async {
+            let served = runtime.block_on(async {
                 let allow = options.allow.clone();
                 let engine = Loop::new(setup, options, publish);
-                if let Some(listening) = listening {
-                    tokio::spawn(serve(listening, served, allow, engine.consoles.clone()));
-                }
+                let served = listening.map(|listening| serve(listening, served, allow, engine.consoles.clone()));
                 engine.run(questions, stopped).await;
+                served
             });
+            // Its file is gone before the engine is.
+            if let Some(thread) = served {
+                let _ = thread.join();
+            }
         })?;
         Ok(Self {
             link,

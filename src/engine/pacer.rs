@@ -62,6 +62,11 @@ impl Pacer {
         other.then(|| Arc::new(self.tempo.paces().clone()))
     }
 
+    /// How often the source `name` is to be read, where `pace` is put on it.
+    pub(super) fn every(&self, name: &str, pace: &Pace) -> Option<Span> {
+        Some(Pace::of(pace.doublings, self.measured.get(name)?.every))
+    }
+
     /// The metrics that are not told at the cadence they were said to have, with the one they have now.
     pub(super) fn cadences(&self, state: &State) -> Vec<MetricMeta> {
         let metas = state.shadows.metrics.values().map(|metric| &metric.meta);

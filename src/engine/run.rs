@@ -294,6 +294,7 @@ impl Loop {
             && let Some(order) = self.pacer.decide(&self.state, &self.usage, &self.options, now)
         {
             batch.metrics.extend(self.pacer.cadences(&self.state));
+            self.show_paces(&order);
             self.orders.iter().for_each(|reader| drop(reader.send(order.clone())));
         }
         if !ends {
@@ -319,6 +320,18 @@ impl Loop {
                 self.save(now);
             }
             self.commit(now);
+        }
+    }
+
+    /// Shows at once how often `order` has each source read: its reader may tell its row only minutes later.
+    fn show_paces(&mut self, order: &Order) {
+        for (name, pace) in order.iter() {
+            if let (Some(row), Some(every)) = (self.sources.get_mut(name), self.pacer.every(name, pace))
+                && row.ok
+            {
+                row.next = row.next.map(|next| next - row.every + every);
+                (row.pace, row.why, row.every) = (pace.doublings, pace.why.clone(), every);
+            }
         }
     }
 

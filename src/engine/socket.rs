@@ -12,6 +12,7 @@ use std::{
         Arc, Mutex,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
 };
 
 use futures_util::SinkExt;
@@ -114,8 +115,33 @@ pub fn listen(path: &Path, open_to_all: bool) -> Result<Listening, SocketError> 
     })
 }
 
-/// Serves everyone who connects, until it is dropped; `consoles` counts them.
-pub(super) async fn serve(listening: Listening, link: LocalLink, allow: Vec<Arc<str>>, consoles: Arc<AtomicU64>) {
+/// Serves everyone who connects, on a thread of its own, until the engine behind `link` has ended; `consoles` counts them. So an engine that
+/// is in the middle of a long step is still met at its socket, with the snapshot it published last.
+pub(super) fn serve(
+    listening: Listening,
+    link: LocalLink,
+    allow: Vec<Arc<str>>,
+    consoles: Arc<AtomicU64>,
+) -> thread::JoinHandle<()> {
+    let serving = move || {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return tracing::error!("socket {}: {error}", listening.path.display()),
+        };
+        runtime.block_on(async {
+            tokio::select! {
+                () = link.ended() => {}
+                () = accept(&listening, &link, &allow, &consoles) => {}
+            }
+        });
+    };
+    thread::Builder::new()
+        .name("socket".into())
+        .spawn(serving)
+        .expect("a thread can be started when the program starts")
+}
+
+async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], consoles: &Arc<AtomicU64>) {
     let me = rustix::process::geteuid().as_raw();
     let shared = Shared::default();
     let listener = listening.listener.try_clone().and_then(UnixListener::from_std);
@@ -196,7 +222,10 @@ async fn attend(
         .map_or_else(String::new, |(_, terminal)| format!("@{terminal}"));
     let who = format!("{user}{terminal}");
     let mut snapshots = link.snapshots();
-    snapshots.mark_changed();
+    // Before its first one an engine has nothing to show.
+    if snapshots.borrow().number > 0 {
+        snapshots.mark_changed();
+    }
     let mut sent: Option<Arc<Snapshot>> = None;
     // Answers wait here while a slow console reads; when it is full, its questions wait.
     let (answers, mut ready) = mpsc::channel::<(u64, Result<Answer, LinkError>)>(16);
@@ -353,6 +382,34 @@ async fn relay(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_engine_in_the_middle_of_a_step_is_met() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.sock");
+        let snapshot = |number| {
+            let mut snapshot = Snapshot::empty(Arc::default(), Default::default());
+            snapshot.number = number;
+            Arc::new(snapshot)
+        };
+        let (publish, snapshots) = watch::channel(snapshot(7));
+        // Nobody takes a question: the engine is at work.
+        let (asked, questions) = mpsc::channel(16);
+        let link = LocalLink::new(snapshots, asked, "me");
+        let served = serve(listen(&path, false).unwrap(), link, Vec::new(), Arc::default());
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let met = runtime
+            .block_on(connect(&path, "me"))
+            .map(|link| link.snapshots().borrow().number);
+        assert_eq!(met.unwrap(), 7);
+        // When it ends, so does the socket.
+        drop((publish, questions));
+        served.join().unwrap();
+        assert!(!path.exists());
+    }
 
     #[test]
     fn only_a_socket_gives_way_and_goes() {

@@ -9,6 +9,7 @@ use std::{
 use super::{
     Host, ObserveError, Source,
     file::small,
+    history::name_and_version,
     secret::scrub,
     tail::Tail,
     witness::{Deed, Witness},
@@ -118,6 +119,16 @@ impl Audit {
                         _ => act.paths.push((field("name"), field("nametype"))),
                     }
                 }
+                // What rpm installed, as its own plugin tells the audit: `op=update sw="foo-1.1-1.noarch" sw_type=rpm … comm="dnf"`.
+                "SOFTWARE_UPDATE" if field("sw_type") == "rpm" && field("res") != "failed" => {
+                    let who = name(&field("auid"));
+                    if let Some((package, _)) = name_and_version(&field("sw"))
+                        && !who.is_empty()
+                    {
+                        let by = format!("{who} by {}", field("comm"));
+                        self.witness.note(at, Deed::Installed, &by, package);
+                    }
+                }
                 // Accounts and the audit itself.
                 "ADD_USER" | "DEL_USER" | "ADD_GROUP" | "DEL_GROUP" | "USER_CHAUTHTOK" | "CONFIG_CHANGE"
                 | "ANOM_ABEND" | "ANOM_PROMISCUOUS" | "AVC" => {
@@ -182,7 +193,7 @@ fn field(fields: &str, wanted: &str) -> Option<String> {
             return quoted.split('"').next().map(str::to_owned);
         }
         let word = value.split([' ', '\'', '\x1d']).next().unwrap_or_default();
-        let texts = ["name", "cwd", "cmd", "exe", "key", "comm"];
+        let texts = ["name", "cwd", "cmd", "exe", "key", "comm", "sw"];
         if texts.contains(&wanted) && word.len() >= 2 && word.len() % 2 == 0 {
             let bytes: Option<Vec<u8>> = (0..word.len())
                 .step_by(2)
@@ -227,6 +238,7 @@ mod tests {
         type=PATH msg=audit(1001.000:8): name=\"/etc/shadow\" nametype=NORMAL\n\
         type=USER_CMD msg=audit(1002.000:9): pid=1 uid=1000 auid=1000 msg='cwd=\"/\" cmd=6C73202D6C terminal=pts/0 res=success'\n\
         type=ADD_USER msg=audit(1003.000:10): auid=4294967295 msg='op=add-user acct=\"eve\"'\n\
+        type=SOFTWARE_UPDATE msg=audit(1004.000:11): pid=9 uid=0 auid=1000 ses=3 msg='op=update sw=\"foo-bar-1.1-1.noarch\" sw_type=rpm key_enforce=0 gpg_res=1 root_dir=\"/\" comm=\"dnf\" exe=\"/usr/bin/python3.9\" hostname=? addr=? terminal=? res=success'\n\
         type=SYSCALL msg=audit(:): x\n\u{1b}\ntype= msg=audit(\n";
 
     #[test]
@@ -255,5 +267,10 @@ mod tests {
         let who = witness.who_changed("/etc/hosts", at, |_| false);
         assert_eq!(who.as_deref(), Some("bob (/usr/bin/vim)"));
         assert_eq!(witness.who_changed("/etc/shadow", at, |_| false), None);
+        let clue = [crate::observe::witness::Clue::Package("foo-bar".into())];
+        let (who, _) = witness
+            .who(&clue, None, Timestamp::from_secs(1_005), |_, _| false)
+            .unwrap();
+        assert_eq!(&*who, "bob by dnf");
     }
 }

@@ -11,8 +11,84 @@ use super::witness::Clue;
 /// Most files of a folder that are looked at.
 const MOST: usize = 1_000;
 
-/// What may tell who changed the setting `name` of `scope`, on the host whose tree begins at `root`; nothing where nobody can.
-pub(super) fn about(scope: &str, name: &str, root: &Path) -> Vec<Clue> {
+/// Programs that set rules of the firewall, and their services.
+const FIREWALLS: [&str; 15] = [
+    "nft",
+    "iptables",
+    "ip6tables",
+    "iptables-restore",
+    "ip6tables-restore",
+    "iptables-nft",
+    "ip6tables-nft",
+    "iptables-legacy",
+    "ip6tables-legacy",
+    "ebtables",
+    "arptables",
+    "ipset",
+    "ufw",
+    "firewall-cmd",
+    "netfilter-persistent",
+];
+const FIREWALL_SERVICES: [&str; 10] = [
+    "nftables",
+    "nftables.service",
+    "iptables",
+    "iptables.service",
+    "ufw",
+    "ufw.service",
+    "firewalld",
+    "firewalld.service",
+    "netfilter-persistent",
+    "netfilter-persistent.service",
+];
+/// Programs that load and remove modules of the kernel; those that set up volumes; and those that name what is on a disk.
+const LOADERS: [&str; 3] = ["modprobe", "rmmod", "kmod"];
+const VOLUMES: [&str; 17] = [
+    "lvcreate",
+    "lvremove",
+    "lvextend",
+    "lvreduce",
+    "lvresize",
+    "lvrename",
+    "lvconvert",
+    "lvchange",
+    "lvm",
+    "vgchange",
+    "vgextend",
+    "vgreduce",
+    "vgremove",
+    "pvmove",
+    "dmsetup",
+    "cryptsetup",
+    "multipath",
+];
+const LABELLERS: [&str; 18] = [
+    "mkfs",
+    "mkfs.ext4",
+    "mkfs.xfs",
+    "mkfs.btrfs",
+    "mkfs.vfat",
+    "mke2fs",
+    "mkswap",
+    "swaplabel",
+    "e2label",
+    "tune2fs",
+    "xfs_admin",
+    "btrfs",
+    "fatlabel",
+    "wipefs",
+    "parted",
+    "sfdisk",
+    "fdisk",
+    "sgdisk",
+];
+/// Programs that start and stop services.
+const STARTERS: [&str; 4] = ["systemctl", "service", "invoke-rc.d", "rc-service"];
+
+/// What may tell who changed the setting `name` of `scope`, on the host whose tree begins at `root`; nothing where nobody can. `said` gives
+/// what another setting of the scope says, or said before.
+pub(super) fn about(scope: &str, name: &str, root: &Path, said: &dyn Fn(&str) -> Option<String>) -> Vec<Clue> {
+    let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect::<Vec<_>>();
     let file = |path: &str| Clue::File(path.to_owned());
     // `thing:property`; a name of a thing may hold a colon itself.
     let thing = name.rsplit_once(':').map_or(name, |(thing, _)| thing);
@@ -35,6 +111,56 @@ pub(super) fn about(scope: &str, name: &str, root: &Path) -> Vec<Clue> {
             ],
             vec![thing.to_owned(), format!("{}/", thing.trim_end_matches('/'))],
         )],
+        "firewall" if name.ends_with(" routing") || name.ends_with(" routing:order") => {
+            vec![Clue::Command(&["ip"], words(&["rule"]))]
+        }
+        "firewall" => vec![
+            Clue::Command(&FIREWALLS, Vec::new()),
+            Clue::Command(&STARTERS, words(&FIREWALL_SERVICES)),
+        ],
+        "module" => {
+            let (module, parameter) = name.split_once('.').unwrap_or((name, ""));
+            let path = format!("/sys/module/{module}/parameters/{parameter}");
+            vec![Clue::Command(&[], vec![path]), loaded(module)]
+        }
+        "storage" => storage(name),
+        "port" => {
+            // `tcp/0.0.0.0:80:unit` and the others of its port.
+            let port = ["program", "unit", "package"]
+                .iter()
+                .find_map(|end| name.strip_suffix(end)?.strip_suffix(':'))
+                .unwrap_or(name);
+            let unit = said(&format!("{port}:unit")).filter(|unit| unit.ends_with(".service"));
+            let package = said(&format!("{port}:package")).map(Clue::Package);
+            let command = unit.map(|unit| {
+                let bare = unit.trim_end_matches(".service").to_owned();
+                Clue::Command(&STARTERS, vec![unit, bare])
+            });
+            command.into_iter().chain(package).collect()
+        }
+        // What a listener shows comes from no file that it tells.
+        "cert" if name.starts_with('/') => vec![file(thing)],
+        "hw" if name.starts_with("module.") => vec![loaded(name.trim_start_matches("module."))],
+        "hw" if name.starts_with("disk.") => {
+            let mut parts = name.splitn(3, '.').skip(1);
+            let (disk, what) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+            vec![
+                Clue::Command(&[], vec![format!("/sys/block/{disk}/queue/{what}")]),
+                Clue::Command(&["blockdev", "hdparm", "nvme"], vec![format!("/dev/{disk}")]),
+            ]
+        }
+        "hw" if name.starts_with("memory.thp_") => {
+            let what = name.trim_start_matches("memory.thp_");
+            vec![Clue::Command(
+                &[],
+                vec![format!("/sys/kernel/mm/transparent_hugepage/{what}")],
+            )]
+        }
+        "hw" if name == "hostname" => vec![
+            Clue::Command(&["hostname", "hostnamectl"], Vec::new()),
+            file("/etc/hostname"),
+        ],
+        "hw" if name.starts_with("swap.") => vec![Clue::Command(&["swapon", "swapoff"], Vec::new())],
         "hw" if name == "timezone" => vec![file("/etc/localtime"), file("/etc/timezone")],
         "net" if name.starts_with("hosts.") => vec![file("/etc/hosts")],
         "net" if name.starts_with("resolver.") => vec![file("/etc/resolv.conf")],
@@ -78,6 +204,38 @@ pub(super) fn about(scope: &str, name: &str, root: &Path) -> Vec<Clue> {
         }
         _ => Vec::new(),
     }
+}
+
+/// A program that loads or removes the module; it may be called with a dash where the kernel has an underscore.
+fn loaded(module: &str) -> Clue {
+    Clue::Command(&LOADERS, vec![module.to_owned(), module.replace('_', "-")])
+}
+
+/// `raid.md0:members`, `volume.vg-data:size`, `by-label.root`.
+fn storage(name: &str) -> Vec<Clue> {
+    let thing = name.rsplit_once(':').map_or(name, |(thing, _)| thing);
+    if let Some(array) = thing.strip_prefix("raid.") {
+        return vec![Clue::Command(
+            &["mdadm"],
+            vec![array.to_owned(), format!("/dev/{array}")],
+        )];
+    }
+    if let Some(volume) = thing.strip_prefix("volume.") {
+        let mut words = vec![volume.to_owned(), format!("/dev/mapper/{volume}")];
+        // The device mapper doubles a dash that is part of a name.
+        let marked = volume.replace("--", "\0");
+        if let Some((group, logical)) = marked.split_once('-') {
+            let [group, logical] = [group, logical].map(|part| part.replace('\0', "-"));
+            words.extend([
+                format!("{group}/{logical}"),
+                format!("/dev/{group}/{logical}"),
+                logical,
+                group,
+            ]);
+        }
+        return vec![Clue::Command(&VOLUMES, words)];
+    }
+    vec![Clue::Command(&LABELLERS, Vec::new())]
 }
 
 /// `/etc/crontab:command`, `/etc/cron.d/file:command`, `user bob:command`, `/etc/cron.daily`.
@@ -139,7 +297,7 @@ mod tests {
 
     #[test]
     fn a_command_that_names_the_thing_between_two_readings_says_who() {
-        let cases: [(&str, &str, &str); 8] = [
+        let cases: [(&str, &str, &str); 18] = [
             ("sysctl", "vm.swappiness", "/usr/sbin/sysctl -w vm.swappiness=10"),
             ("sysctl", "vm.swappiness", "/usr/bin/tee /proc/sys/vm/swappiness"),
             ("mount", "/mnt/data:options", "/usr/bin/mount -o remount,ro /mnt/data"),
@@ -152,6 +310,44 @@ mod tests {
             ("hw", "timezone", "/usr/bin/timedatectl set-timezone Europe/Berlin"),
             ("net", "hosts.db", "/usr/bin/tee -a /etc/hosts"),
             ("cron", "/etc/cron.d/x:/bin/x", "/usr/bin/vim /etc/cron.d/x"),
+            ("cron", "user bob:/bin/x", "crontab -u bob"),
+            (
+                "firewall",
+                "inet filter input",
+                "/usr/sbin/nft add rule inet filter input drop",
+            ),
+            (
+                "firewall",
+                "ip filter INPUT:order",
+                "/usr/bin/systemctl reload nftables",
+            ),
+            (
+                "firewall",
+                "ip routing",
+                "/usr/sbin/ip rule add from 10.0.0.0/8 table 5",
+            ),
+            ("module", "nf_conntrack.hashsize", "/usr/sbin/modprobe nf-conntrack"),
+            (
+                "module",
+                "kvm.halt_poll",
+                "/usr/bin/tee /sys/module/kvm/parameters/halt_poll",
+            ),
+            ("hw", "module.dummy", "/usr/sbin/modprobe dummy numdummies=2"),
+            (
+                "storage",
+                "raid.md0:members",
+                "/usr/sbin/mdadm /dev/md0 --fail /dev/sda1",
+            ),
+            (
+                "storage",
+                "volume.vg-data--one:size",
+                "/usr/sbin/lvextend -L +1G vg/data-one",
+            ),
+            (
+                "cert",
+                "/etc/ssl/web.crt:sha256",
+                "/usr/bin/cp new.crt /etc/ssl/web.crt",
+            ),
         ];
         for (scope, name, command) in cases {
             assert_eq!(
@@ -160,13 +356,19 @@ mod tests {
                 "{command}"
             );
         }
-        let none: [(&str, &str, &str); 6] = [
+        let none: [(&str, &str, &str); 12] = [
             ("sysctl", "vm.swappiness", "/usr/sbin/sysctl vm.swappiness"),
             ("sysctl", "vm.swap", "/usr/sbin/sysctl -w vm.swappiness=10"),
             ("mount", "/mnt:options", "/usr/bin/mount /mnt/data"),
             ("unit", "cron.service:state", "/usr/bin/systemctl status cron"),
             ("net", "hosts.db", "/usr/bin/cat /etc/hosts"),
             ("hw", "disk.sda.size", "/usr/bin/timedatectl set-timezone Europe/Berlin"),
+            ("firewall", "inet filter input", "/usr/sbin/nft list ruleset"),
+            ("firewall", "ip routing", "/usr/sbin/ip route add default via 10.0.0.1"),
+            ("firewall", "inet filter input", "/usr/bin/systemctl reload nginx"),
+            ("module", "kvm.halt_poll", "/usr/sbin/modprobe dummy"),
+            ("cron", "user bob:/bin/x", "crontab -u alice"),
+            ("cert", "tcp/0.0.0.0:443:sha256", "/usr/bin/vim /etc/nginx/nginx.conf"),
         ];
         for (scope, name, command) in none {
             assert_eq!(by(scope, name, &[(100, command)]), None, "{command}");
@@ -175,6 +377,33 @@ mod tests {
             by("unit", "cron.service:state", &[(10, "/usr/bin/systemctl stop cron")]),
             None
         );
+    }
+
+    #[test]
+    fn a_port_is_opened_by_who_starts_its_unit() {
+        let witness = Witness::default();
+        let mut known = Scope::new(&Tree::new().host(), "port").asking(&witness);
+        let mut out = Batch::default();
+        known.tell(Timestamp::from_secs(0), known.sheet(), &mut out);
+        witness.note(
+            Timestamp::from_secs(50),
+            Deed::Ran,
+            "alice",
+            "/usr/bin/systemctl start nginx",
+        );
+        witness.note(
+            Timestamp::from_secs(55),
+            Deed::Ran,
+            "eve",
+            "/usr/bin/systemctl restart cron",
+        );
+        let mut sheet = known.sheet();
+        sheet.text("tcp/0.0.0.0:80", "nginx");
+        sheet.text("tcp/0.0.0.0:80:unit", "nginx.service");
+        sheet.text("tcp/0.0.0.0:81", "other");
+        known.tell(Timestamp::from_secs(60), sheet, &mut out);
+        let by: Vec<Option<&str>> = out.changes.iter().map(|change| change.by.as_deref()).collect();
+        assert_eq!(by, [Some("alice"), Some("alice"), None]);
     }
 
     #[test]

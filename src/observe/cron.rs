@@ -9,7 +9,7 @@ use std::{
 
 use super::{
     Host, ObserveError, Source,
-    file::{Mark, mark, plain_file},
+    file::{Mark, mark, name_of, plain_file},
     scope::{Scope, Sheet},
     secret::safe_name,
     witness::Witness,
@@ -64,7 +64,7 @@ impl Cron {
         let entries = fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten();
         let named = entries
             .take(10 * MOST)
-            .map(|entry| (entry.file_name().to_string_lossy().into_owned(), entry.path()));
+            .map(|entry| (name_of(&entry.file_name()), entry.path()));
         // As cron(8) has it: no hidden file, no leftover of a package.
         let mut all: Vec<_> = named
             .filter(|(name, path)| {

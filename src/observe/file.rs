@@ -6,9 +6,13 @@
 
 use std::{
     borrow::Cow,
+    ffi::OsStr,
     fs::{File, Metadata},
     io::{self, Read, Seek as _},
-    os::unix::fs::{MetadataExt as _, OpenOptionsExt as _},
+    os::unix::{
+        ffi::OsStrExt as _,
+        fs::{MetadataExt as _, OpenOptionsExt as _},
+    },
     path::{Path, PathBuf},
 };
 
@@ -75,6 +79,37 @@ impl Again {
             why: why.to_string(),
         }
     }
+}
+
+/// A file's name as text, from which it can be told again: a byte that is not UTF-8 is written `\xff`, and a backslash that could be
+/// taken for the begin of that, or of what [`visible`](crate::domain::text::visible) writes, is written `\x5c`. Any other name, also the
+/// `a\x2db` of systemd, stays as it is.
+pub(super) fn name_of(name: &OsStr) -> String {
+    let mut text = String::new();
+    for chunk in name.as_bytes().utf8_chunks() {
+        let valid = chunk.valid();
+        let mut from = 0;
+        for (at, _) in valid.match_indices('\\') {
+            let rest = &valid.as_bytes()[at + 1..];
+            let taken = match rest {
+                [b't' | b'n' | b'r', ..] | [b'u', b'{', ..] | [b'x', b'5', b'c', ..] => true,
+                [b'x', high, low, ..] => {
+                    matches!(high, b'8' | b'9' | b'a'..=b'f') && matches!(low, b'0'..=b'9' | b'a'..=b'f')
+                }
+                _ => false,
+            };
+            if taken {
+                text += &valid[from..at];
+                text += "\\x5c";
+                from = at + 1;
+            }
+        }
+        text += &valid[from..];
+        for byte in chunk.invalid() {
+            text += &format!("\\x{byte:02x}");
+        }
+    }
+    text
 }
 
 /// The text of a small file without the space around it, if it is there and may be read.
@@ -144,6 +179,59 @@ mod tests {
         assert_eq!(plain_file(&path, 10), None);
         assert_eq!(plain_file(Path::new("/dev/zero"), 10), None);
         assert_eq!(Again::new(root.path(), "fifo").bytes().unwrap(), b"");
+    }
+
+    /// Reads back what [`name_of`] and then `visible` wrote.
+    fn read_back(text: &str) -> Vec<u8> {
+        let (mut bytes, mut rest) = (Vec::new(), text);
+        while let Some(c) = rest.chars().next() {
+            let escape = rest.strip_prefix('\\').and_then(|after| {
+                let code = |digits: &str| u32::from_str_radix(digits, 16).ok();
+                match after.as_bytes().first()? {
+                    b't' => Some((vec![b'\t'], 2)),
+                    b'n' => Some((vec![b'\n'], 2)),
+                    b'r' => Some((vec![b'\r'], 2)),
+                    b'u' => {
+                        let digits = after.strip_prefix("u{")?.split_once('}')?.0;
+                        let c = char::from_u32(code(digits)?)?;
+                        Some((c.to_string().into_bytes(), digits.len() + 4))
+                    }
+                    b'x' => {
+                        let digits = after.get(1..3)?;
+                        let byte = u8::try_from(code(digits)?).ok()?;
+                        let ours = (byte >= 0x80 || byte == b'\\') && digits == format!("{byte:02x}");
+                        ours.then_some((vec![byte], 4))
+                    }
+                    _ => None,
+                }
+            });
+            let (read, long) = escape.unwrap_or_else(|| (c.to_string().into_bytes(), c.len_utf8()));
+            bytes.extend(read);
+            rest = &rest[long..];
+        }
+        bytes
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn every_name_can_be_told_again(bytes in proptest::collection::vec(
+            proptest::prop_oneof![
+                proptest::prelude::any::<u8>(),
+                proptest::sample::select(b"\\\\xu{}5cf8ntr\xff\xc3\xa4\x1b".to_vec()),
+            ],
+            0..24,
+        )) {
+            let text = name_of(OsStr::from_bytes(&bytes));
+            proptest::prop_assert_eq!(read_back(&crate::domain::text::visible(&text)), bytes);
+        }
+    }
+
+    #[test]
+    fn everyday_names_stay_as_they_are() {
+        for name in ["passwd", "dev-disk-by\\x2duuid.device", "caf\u{e9}", "a\\b", "\u{fffd}"] {
+            assert_eq!(name_of(OsStr::new(name)), name);
+        }
+        assert_eq!(name_of(OsStr::from_bytes(b"a\xffb\\xff")), "a\\xffb\\x5cxff");
     }
 
     #[test]

@@ -11,6 +11,7 @@ use super::{
     child::{ask, needing},
     file::small,
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -40,6 +41,12 @@ impl Firewall {
             scope: Scope::new(host, "firewall"),
             said: BTreeMap::new(),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     /// Whether the kernel has nftables; where they are a module that is not loaded, a question would load it.
@@ -153,7 +160,7 @@ impl Source for Firewall {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

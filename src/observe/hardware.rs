@@ -1,4 +1,4 @@
-//! What the host is made of: processors, memory, disks, firmware, kernel, distribution, time zone.
+//! What the host is made of: processors, memory, disks, devices, firmware, kernel, distribution, time zone.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -9,6 +9,7 @@ use std::{
 
 use super::{
     Host, ObserveError, Source,
+    device::Devices,
     file::small,
     scope::{Scope, Sheet},
     witness::Witness,
@@ -20,6 +21,7 @@ pub(super) struct Hardware {
     root: PathBuf,
     every: Span,
     scope: Scope,
+    devices: Devices,
 }
 
 impl Hardware {
@@ -28,6 +30,7 @@ impl Hardware {
             root: host.root.clone(),
             every: host.settings_interval,
             scope: Scope::new(host, "hw"),
+            devices: Devices::new(&host.root),
         }
     }
 
@@ -252,6 +255,15 @@ impl Source for Hardware {
         self.memory(&mut sheet);
         self.disks(&mut sheet);
         self.system(&mut sheet);
+        for (name, list) in [
+            ("pci", self.devices.pci()),
+            ("usb", self.devices.usb()),
+            ("memory.slots", self.devices.memory().to_vec()),
+        ] {
+            if !list.is_empty() {
+                sheet.put_list(name, list);
+            }
+        }
         self.scope.tell(now, sheet, out);
         Ok(())
     }

@@ -24,7 +24,7 @@ const MOST: usize = 500;
 /// Entries that are asked for, beside those of [`ACCOUNTS`]: of priority warning and above, or of a program that lets people in, or with a message id of
 /// systemd about a unit (started, stopped, failed to start, failed with a result, reloaded, to be restarted; systemd.catalog).
 /// Of the kernel all is asked for: a link that goes down is no warning to it.
-const WANTED: [&str; 21] = [
+const WANTED: [&str; 23] = [
     "PRIORITY=0",
     "PRIORITY=1",
     "PRIORITY=2",
@@ -35,6 +35,8 @@ const WANTED: [&str; 21] = [
     "+",
     "SYSLOG_IDENTIFIER=sudo",
     "SYSLOG_IDENTIFIER=su",
+    "SYSLOG_IDENTIFIER=doas",
+    "SYSLOG_IDENTIFIER=crontab",
     "SYSLOG_IDENTIFIER=login",
     "SYSLOG_IDENTIFIER=sshd",
     "SYSLOG_IDENTIFIER=sshd-session",
@@ -89,8 +91,13 @@ impl Entry {
             "kernel" => false,
             "systemd" => text(&self.pid) == "1" || of_the_system(&exe, &name),
             // It bears the number of the person who asked, and a person can speak for nobody else.
-            "sudo" => {
-                let owner = message.split_once(" : ").and_then(|(who, _)| number(who.trim()));
+            "sudo" | "doas" | "crontab" => {
+                let owner = match name.as_str() {
+                    "sudo" => message.split_once(" : "),
+                    "doas" => message.split_once(" ran command "),
+                    _ => message.trim_start_matches([' ', '(']).split_once(')'),
+                };
+                let owner = owner.and_then(|(who, _)| number(who.trim()));
                 let named = owner.as_ref().map(|owner| *owner == user);
                 (exe.is_empty() || of_the_system(&exe, &name)) && (root || named.unwrap_or(!exe.is_empty()))
             }
@@ -202,6 +209,9 @@ impl Journal {
             let Ok(entry) = serde_json::from_slice::<Entry>(line) else {
                 continue;
             };
+            if self.cursor.as_ref() == Some(&entry.cursor) {
+                continue;
+            }
             let first = self.cursor.is_none();
             let at = Timestamp(entry.at.parse().unwrap_or(now.0));
             let message = text(&entry.message);
@@ -215,7 +225,7 @@ impl Journal {
                 self.witness.note_login(at, who, failed);
             }
             if let Some((who, command)) = line.command() {
-                self.witness.note(at, Deed::Ran, who, command);
+                self.witness.note(at, Deed::Ran, who, &command);
             }
             if !first || now - at <= BACK {
                 out.events.extend(line.event(&self.resource));
@@ -292,7 +302,8 @@ impl Source for Journal {
             return Ok(());
         }
         let from = match &self.cursor {
-            Some(cursor) => format!("--after-cursor={cursor}"),
+            // With its own entry, which is told no second time: where that was vacuumed away, `--after-cursor` leaves out the one behind it.
+            Some(cursor) => format!("--cursor={cursor}"),
             None => format!("--since=@{}", (now - BACK).secs()),
         };
         let lines = format!("--lines={MOST}");
@@ -368,6 +379,23 @@ mod tests {
             ]
         );
         assert_eq!(source.cursor.as_deref(), Some("e"));
+        // The next reading begins with the entry the last one ended with, unless that was vacuumed away meanwhile.
+        let next = entry(
+            "f",
+            9_994,
+            r#""PRIORITY":"3","SYSLOG_IDENTIFIER":"app","MESSAGE":"down""#,
+        );
+        let again = entry(
+            "e",
+            9_993,
+            r#""PRIORITY":"3","SYSLOG_IDENTIFIER":"app","MESSAGE":"told already""#,
+        );
+        let after = entry("g", 9_995, r#""PRIORITY":"3","SYSLOG_IDENTIFIER":"app","MESSAGE":"up""#);
+        let mut out = Batch::default();
+        source.tell(now, [again, next].concat().as_bytes(), &mut out);
+        source.tell(now, after.as_bytes(), &mut out);
+        let told: Vec<&str> = out.events.iter().map(|event| &*event.what).collect();
+        assert_eq!(told, ["app: down", "app: up"]);
     }
 
     #[test]
@@ -379,8 +407,10 @@ mod tests {
         );
         let witness = Witness::default();
         let mut source = Journal::new(&tree.host(), &witness);
+        let mut cursor = 0;
         let mut tell = |fields: &str| {
-            let entry = format!(r#"{{"__CURSOR":"a","__REALTIME_TIMESTAMP":"9990000000",{fields}}}"#);
+            cursor += 1;
+            let entry = format!(r#"{{"__CURSOR":"{cursor}","__REALTIME_TIMESTAMP":"9990000000",{fields}}}"#);
             let mut out = Batch::default();
             source.tell(Timestamp::from_secs(10_000), entry.as_bytes(), &mut out);
             out.events.pop().map(|event| (event.kind, event.what.to_string()))
@@ -425,6 +455,28 @@ mod tests {
             );
             assert_eq!(who().as_deref(), Some("bob"));
         }
+        let table =
+            r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"crontab","_TRANSPORT":"syslog","MESSAGE":"(bob) REPLACE (bob)""#;
+        let whose = |witness: &Witness| {
+            let clue = [crate::observe::witness::Clue::Command(&["crontab"], vec!["bob".into()])];
+            witness
+                .who(&clue, None, Timestamp::from_secs(9_991), |_, _| false)
+                .map(|(who, _)| who)
+        };
+        assert_eq!(
+            tell(&format!(r#"{table},"_EXE":"/home/eve/crontab","_UID":"1000""#)),
+            None
+        );
+        assert_eq!(
+            tell(&format!(r#"{table},"_EXE":"/usr/bin/crontab","_UID":"1000""#)),
+            None
+        );
+        assert_eq!(whose(&witness), None);
+        assert_eq!(
+            tell(&format!(r#"{table},"_EXE":"/usr/bin/crontab","_UID":"1001""#)),
+            Some((EventKind::Login, "crontab: (bob) REPLACE (bob)".into()))
+        );
+        assert_eq!(whose(&witness).as_deref(), Some("bob"));
         let unit = r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Stopped ssh.service.","_UID":"1000""#;
         assert_eq!(tell(&format!(r#"{unit},"_EXE":"/usr/bin/logger","_PID":"99""#)), None);
         let login = r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"sshd","MESSAGE":"Accepted password for root from 10.0.0.1""#;

@@ -1,6 +1,8 @@
 //! Which log lines are worth keeping as events, and as what.
 #![cfg(target_os = "linux")]
 
+use std::borrow::Cow;
+
 use crate::domain::{Event, EventKind, ResourceId, Timestamp};
 
 use super::secret::scrub;
@@ -16,7 +18,9 @@ pub(super) const ACCOUNTS: [&str; 10] = [
 /// Whether lines of that program mean more than any other's: they become logins, services or words of the kernel, or say who did what. A
 /// log that knows who wrote a line must not take the writer's own word for that name.
 pub(super) fn is_believed(program: &str) -> bool {
-    const OTHERS: [&str; 8] = [
+    const OTHERS: [&str; 10] = [
+        "crontab",
+        "doas",
         "kernel",
         "systemd",
         "sudo",
@@ -42,9 +46,36 @@ pub(super) struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Who ran which command with rights, where the line says so: `bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`. One that was
-    /// refused says why before that.
-    pub(super) fn command(&self) -> Option<(&str, &str)> {
+    /// Who ran which command with rights, or changed whose table of cron, where the line says so: sudo's
+    /// `bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls`, which says why before that where it was refused; doas'
+    /// `bob ran command ls / as root from /home/bob`; and `(root) REPLACE (bob)` of crontab, told as `crontab -u bob`.
+    pub(super) fn command(&self) -> Option<(&str, Cow<'_, str>)> {
+        match self.program {
+            "sudo" => self.sudo().map(|(who, command)| (who, command.into())),
+            "doas" => {
+                let (who, rest) = self.message.split_once(" ran command ")?;
+                let command = rest.rsplit_once(" from ").map_or(rest, |(command, _)| command);
+                let command = command.rsplit_once(" as ").map_or(command, |(command, _)| command);
+                Some((who.trim(), command.into()))
+            }
+            "crontab" => {
+                let (who, whose) = self.table()?;
+                Some((who, format!("crontab -u {whose}").into()))
+            }
+            _ => None,
+        }
+    }
+
+    /// Who changed or removed whose table of cron: `(root) REPLACE (bob)`.
+    fn table(&self) -> Option<(&str, &str)> {
+        let (who, rest) = self.message.trim().strip_prefix('(')?.split_once(") ")?;
+        let whose = rest
+            .strip_prefix("REPLACE (")
+            .or_else(|| rest.strip_prefix("DELETE ("))?;
+        Some((who, whose.strip_suffix(')')?)).filter(|_| self.program == "crontab")
+    }
+
+    fn sudo(&self) -> Option<(&str, &str)> {
         let (who, rest) = self.message.split_once(" : ").filter(|_| self.program == "sudo")?;
         let run = ["HOST=", "TTY=", "PWD=", "USER=", "COMMAND="]
             .iter()
@@ -121,6 +152,8 @@ impl Line<'_> {
             return Some((EventKind::Service, None));
         }
         match self.program {
+            "doas" if self.command().is_some() => Some((EventKind::Login, self.command().map(|(who, _)| who))),
+            "crontab" if self.table().is_some() => Some((EventKind::Login, self.table().map(|(who, _)| who))),
             program if ACCOUNTS.contains(&program) => Some((EventKind::Login, None)),
             // A link that goes down is no warning to the kernel.
             "kernel" if self.warning || kernel_trouble(message).is_some() => Some((EventKind::Kernel, None)),
@@ -320,7 +353,24 @@ mod tests {
             message: "     bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts",
             warning: false,
         };
-        assert_eq!(line.command(), Some(("bob", "/usr/bin/vim /etc/hosts")));
+        let told = |line: &Line| line.command().map(|(who, what)| (who.to_owned(), what.into_owned()));
+        let ran = |who: &str, what: &str| Some((who.to_owned(), what.to_owned()));
+        assert_eq!(told(&line), ran("bob", "/usr/bin/vim /etc/hosts"));
+        let other = |program, message| {
+            told(&Line {
+                program,
+                message,
+                ..line
+            })
+        };
+        assert_eq!(
+            other("doas", "bob ran command apk add x as root from /home/bob"),
+            ran("bob", "apk add x")
+        );
+        assert_eq!(other("crontab", "(root) REPLACE (bob)"), ran("root", "crontab -u bob"));
+        assert_eq!(other("crontab", "(bob) DELETE (bob)"), ran("bob", "crontab -u bob"));
+        assert_eq!(other("crontab", "(bob) LIST (bob)"), None);
+        assert_eq!(other("cron", "(bob) REPLACE (bob)"), None);
         let message = "bob : command not allowed ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts";
         assert_eq!(Line { message, ..line }.command(), None);
     }

@@ -10,6 +10,7 @@ mod clue;
 mod container;
 mod cpu;
 mod cron;
+mod device;
 mod diagnosis;
 mod disk;
 mod dns;
@@ -227,14 +228,14 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
                 Box::new(link::Links::new(host).asking(&witness)),
                 Box::new(limit::Limits::new(host).asking(&witness)),
                 Box::new(hardware::Hardware::new(host).asking(&witness)),
-                Box::new(storage::Storage::new(host)),
-                Box::new(module::Modules::new(host)),
+                Box::new(storage::Storage::new(host).asking(&witness)),
+                Box::new(module::Modules::new(host).asking(&witness)),
                 Box::new(package::Packages::new(host).asking(&witness)),
                 // After the packages that are there: what a log tells of them finds them known.
                 Box::new(history::PackageHistory::new(host, &witness)),
                 Box::new(history::RpmHistory::new(host, &witness)),
                 Box::new(history::ApkHistory::new(host, &witness)),
-                Box::new(port::Ports::new(host)),
+                Box::new(port::Ports::new(host).asking(&witness)),
                 Box::new(etc::Etc::new(host, &witness)),
                 Box::new(package::LanguagePackages::new(host)),
                 Box::new(cron::Cron::new(host).asking(&witness)),
@@ -255,11 +256,11 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             name: "programs",
             sources: vec![
                 Box::new(unit::Units::new(host).asking(&witness)),
-                Box::new(firewall::Firewall::new(host)),
+                Box::new(firewall::Firewall::new(host).asking(&witness)),
                 Box::new(sshd::Sshd::new(host).asking(&witness)),
                 Box::new(timesync::TimeSync::new(host)),
                 Box::new(smart::Smart::new(host)),
-                Box::new(certificate::Certificates::new(host)),
+                Box::new(certificate::Certificates::new(host).asking(&witness)),
             ],
         },
         Group {

@@ -7,6 +7,7 @@ use super::{
     Host, ObserveError, Source,
     file::{failed, small},
     scope::Scope,
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp};
 
@@ -33,6 +34,12 @@ impl Modules {
             scope: Scope::new(host, "module"),
         }
     }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
+    }
 }
 
 impl Source for Modules {
@@ -41,7 +48,7 @@ impl Source for Modules {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -12,6 +12,7 @@ use super::{
     file::{plain_file, small},
     scope::Scope,
     socket::{CLOSE, LISTEN, Socket, sockets_in},
+    witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
@@ -52,6 +53,12 @@ impl Ports {
             lists: host.root.join("var/lib/dpkg/info"),
             packages: HashMap::new(),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     /// Protocol, address and inode of all ports that wait for others.
@@ -168,7 +175,7 @@ impl Source for Ports {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.scope.soon(self.every)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -124,8 +124,9 @@ impl Scope {
             return;
         };
         let (after, root, scope) = (self.read_at, self.root.clone(), self.name.clone());
-        self.changed(now, was, sheet, |name| {
-            dated(about(&scope, name, &root), &root, after, now)
+        self.changed(now, &was, &sheet, |name| {
+            let said = |other: &str| sheet.shown(other).or_else(|| was.shown(other));
+            dated(about(&scope, name, &root, &said), &root, after, now)
         });
         self.confirm(now, out);
     }
@@ -139,7 +140,13 @@ impl Scope {
 
     /// Puts down what differs between `was` and `is`, found at `now`, to be told with the next [`Scope::confirm`] or
     /// [`Scope::release`] after the logs were read beyond it; `when` says of a setting's name when it changed and what may tell by whom.
-    pub(super) fn changed(&mut self, now: Timestamp, was: Sheet, is: Sheet, when: impl Fn(&str) -> (When, Vec<Clue>)) {
+    pub(super) fn changed(
+        &mut self,
+        now: Timestamp,
+        was: &Sheet,
+        is: &Sheet,
+        when: impl Fn(&str) -> (When, Vec<Clue>),
+    ) {
         let mut found = Batch::default();
         self.change((None, now), was, is, None, &mut found);
         for mut change in found.changes {
@@ -196,8 +203,8 @@ impl Scope {
     pub(super) fn change(
         &self,
         (after, at): (Option<Timestamp>, Timestamp),
-        was: Sheet,
-        is: Sheet,
+        was: &Sheet,
+        is: &Sheet,
         by: Option<Arc<str>>,
         out: &mut Batch,
     ) {
@@ -314,6 +321,12 @@ impl Sheet {
     /// A rule that names commands, with the secrets that these take as their keyed hashes.
     pub(super) fn rule(&self, text: &str) -> String {
         mask_rule(text, &self.key).into_owned()
+    }
+
+    /// What the setting `name` says, as text.
+    fn shown(&self, name: &str) -> Option<String> {
+        let value = self.settings.get(format!("{}{name}", self.prefix).as_str())?;
+        Some(value.to_string())
     }
 
     /// How many settings there are.

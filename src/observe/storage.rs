@@ -12,6 +12,7 @@ use super::{
     file::{failed, small},
     meter::{COUNT, Channel, Origin, Sort},
     scope::{Scope, Sheet},
+    witness::Witness,
 };
 use crate::domain::{Batch, Quantity, Span, Timestamp, Unit, Value};
 
@@ -40,6 +41,12 @@ impl Storage {
             scope: Scope::new(host, "storage"),
             arrays: BTreeMap::new(),
         }
+    }
+
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
     }
 
     /// `md0 : active raid1 sdb1[1] sda1[0](F)` and, a line further, `… [2/1] [U_]`.
@@ -144,7 +151,7 @@ impl Source for Storage {
     }
 
     fn every(&self) -> Span {
-        self.origin.cadence
+        self.scope.soon(self.origin.cadence)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

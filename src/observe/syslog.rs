@@ -23,9 +23,12 @@ pub(super) const LOGINS: [&str; 2] = ["var/log/auth.log", "var/log/secure"];
 /// The logs of everything else, of which the first is read, too.
 pub(super) const LOGS: [&str; 3] = ["var/log/syslog", "var/log/messages", "var/log/kern.log"];
 
-/// Reads the first of `syslog`, `messages`, `kern.log`, and of `auth.log`, `secure`, that there is in `/var/log`.
+/// The logs of cron, where it has one of its own.
+const CRON: [&str; 2] = ["var/log/cron.log", "var/log/cron"];
+
+/// Reads the first of `syslog`, `messages`, `kern.log`, of `auth.log`, `secure`, and of `cron.log`, `cron`, that there is in `/var/log`.
 pub(super) struct Syslog {
-    logs: [Vec<Tail>; 2],
+    logs: [Vec<Tail>; 3],
     resource: ResourceId,
     zone: TimeZone,
     every: Span,
@@ -38,7 +41,7 @@ impl Syslog {
     pub(super) fn new(host: &Host, witness: &Witness) -> Self {
         let tail = |name: &str| Tail::new(host.root.join(name));
         Self {
-            logs: [LOGS.map(tail).into(), LOGINS.map(tail).into()],
+            logs: [LOGS.map(tail).into(), LOGINS.map(tail).into(), CRON.map(tail).into()],
             resource: host.resource.clone(),
             zone: zone(host),
             every: Span::from_secs(10).max(host.interval),
@@ -92,7 +95,7 @@ impl Source for Syslog {
         let mut read_one = false;
         let mut events = Vec::new();
         let mut denied = None;
-        for choice in &mut self.logs {
+        for (place, choice) in self.logs.iter_mut().enumerate() {
             for log in choice {
                 let lines = match log.lines() {
                     Ok(lines) => lines,
@@ -102,7 +105,7 @@ impl Source for Syslog {
                         continue;
                     }
                 };
-                read_one = true;
+                read_one |= place < 2;
                 for line in &lines {
                     let Some((at, rest)) = time(line, now, &self.zone) else {
                         continue;
@@ -122,9 +125,10 @@ impl Source for Syslog {
                         self.witness.note_login(at, who, failed);
                     }
                     if let Some((who, command)) = line.command() {
-                        self.witness.note(at, Deed::Ran, who, command);
+                        self.witness.note(at, Deed::Ran, who, &command);
                     }
-                    if self.begun || now - at <= BACK {
+                    // Of cron's own log the general one has a copy on some hosts.
+                    if place < 2 && (self.begun || now - at <= BACK) {
                         events.extend(line.event(&self.resource));
                     }
                 }
@@ -208,6 +212,28 @@ mod tests {
             "I/O error: [ 1.0] I/O error on sda password=***"
         );
         assert!(tree.read(&mut source, now().secs() + 10).unwrap().is_empty());
+        let witness = Witness::default();
+        tree.write(
+            "var/log/cron.log",
+            "Jan  1 00:08:00 web-1 crontab[7]: (bob) REPLACE (bob)\nJan  1 00:08:00 web-1 CRON[8]: error\n",
+        );
+        let batch = tree
+            .read(&mut Syslog::new(&tree.host(), &witness), now().secs())
+            .unwrap();
+        assert_eq!(
+            batch.events.len(),
+            2,
+            "what cron's own log says stands in the general one, too"
+        );
+        let path = "/var/spool/cron/crontabs";
+        let who = |whose: &str| {
+            witness.who_changed(
+                &format!("{path}/{whose}"),
+                "2026-01-01T00:08:01Z".parse().unwrap(),
+                |_| false,
+            )
+        };
+        assert_eq!((who("bob").as_deref(), who("eve")), (Some("bob"), None));
         let empty = Tree::new();
         assert!(matches!(
             empty.read(&mut Syslog::new(&empty.host(), &Witness::default()), 0),

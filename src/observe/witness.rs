@@ -50,7 +50,7 @@ const LOOKERS: [&str; 17] = [
     "journalctl",
 ];
 /// What a program that also changes things only looks with.
-const LOOKING: [(&str, &[&str]); 2] = [
+const LOOKING: [(&str, &[&str]); 6] = [
     (
         "systemctl",
         &[
@@ -68,6 +68,16 @@ const LOOKING: [(&str, &[&str]); 2] = [
         ],
     ),
     ("crontab", &["-l"]),
+    ("nft", &["list", "monitor", "describe", "-c", "--check"]),
+    (
+        "iptables",
+        &["-L", "-S", "-nL", "-C", "--list", "--list-rules", "--check"],
+    ),
+    ("ufw", &["status", "show", "version"]),
+    (
+        "firewall-cmd",
+        &["--state", "--list-all", "--list-all-zones", "--get-active-zones"],
+    ),
 ];
 
 /// Programs that change files they are not told by name, and where these begin.
@@ -97,6 +107,20 @@ const HANDS: [(&[&str], &[&str]); 9] = [
     ),
     (&["update-alternatives"], &["/etc/alternatives/"]),
     (&["ufw"], &["/etc/ufw/"]),
+];
+
+/// Package managers as their own logs name them, and the programs that they are run by.
+const MANAGERS: [(&str, &[&str]); 4] = [
+    ("dpkg", &["dpkg", "apt", "apt-get", "aptitude"]),
+    ("apk", &["apk"]),
+    (
+        "dnf",
+        &["dnf", "dnf-3", "dnf5", "microdnf", "yum", "rpm", "zypper", "pkcon"],
+    ),
+    (
+        "rpm",
+        &["rpm", "dnf", "dnf-3", "dnf5", "microdnf", "yum", "zypper", "pkcon"],
+    ),
 ];
 
 /// What a log saw.
@@ -162,7 +186,7 @@ impl Witness {
             |read: Option<Timestamp>, until: Timestamp| read.is_some_and(|read| read < until && now - read <= SILENT);
         let package = clues.iter().any(|clue| matches!(clue, Clue::Package(_)));
         let late = if package {
-            behind(read[1], at)
+            behind(read[1], at) || behind(read[0], at + DELAY)
         } else {
             behind(read[0], at + DELAY)
         };
@@ -196,12 +220,22 @@ impl Witness {
                     && (words.is_empty() || words.iter().any(|word| says(&seen.what, word)))
             }),
             Clue::Package(package) => {
-                let memory = self.memory();
                 let fits = |seen: &&Seen| {
                     seen.deed == Deed::Installed && seen.what == *package && (EARLY..=COMMAND).contains(&(at - seen.at))
                 };
-                let seen = memory.seen.iter().filter(fits).max_by_key(|seen| seen.at)?;
-                Some((seen.who.clone(), Some(seen.at)))
+                let memory = self.memory();
+                let newest = memory.seen.iter().filter(fits).map(|seen| seen.at).max()?;
+                // Of two logs of the same deed one names only the manager.
+                let named = |seen: &&Seen| !MANAGERS.iter().any(|(manager, _)| **manager == *seen.who);
+                let same = memory.seen.iter().filter(fits).filter(|seen| newest - seen.at <= AUDIT);
+                let seen = same.max_by_key(|seen| (named(seen), seen.at))?;
+                let (who, when) = (seen.who.clone(), seen.at);
+                drop(memory);
+                let person = self.who_installed(&who, when);
+                Some((
+                    person.map_or(who.clone(), |person| format!("{person} by {who}").into()),
+                    Some(when),
+                ))
             }
         })
     }
@@ -214,6 +248,19 @@ impl Witness {
             .filter(|seen| fits(seen))
             .max_by_key(|seen| seen.at)?;
         Some((seen.who.clone(), None))
+    }
+
+    /// Who ran one of `programs` last before `at`, and no longer than an hour before.
+    fn ran(&self, programs: &[&str], at: Timestamp) -> Option<Arc<str>> {
+        let before = |seen: &Seen| (EARLY..=COMMAND).contains(&(at - seen.at));
+        let fits = |seen: &Seen| seen.deed == Deed::Ran && before(seen) && programs.contains(&program(&seen.what));
+        Some(self.last(fits)?.0)
+    }
+
+    /// Who had the package manager `by` do what it did at `at`, where its own log names only itself.
+    pub(super) fn who_installed(&self, by: &str, at: Timestamp) -> Option<Arc<str>> {
+        let (_, programs) = MANAGERS.iter().find(|(manager, _)| *manager == by)?;
+        self.ran(programs, at)
     }
 
     /// Notes that `who` did `deed` to `what` (a path, a command line, a package).
@@ -312,7 +359,13 @@ fn program(command: &str) -> &str {
 /// Whether a command line only looks: it changes nothing, whatever it names.
 fn looks(command: &str) -> bool {
     let program = program(command);
-    let with = LOOKING.iter().find(|(name, _)| *name == program);
+    // All that set rules of iptables are told the same.
+    let family = if program.starts_with("ip6tables") || program.starts_with("iptables-") {
+        "iptables"
+    } else {
+        program
+    };
+    let with = LOOKING.iter().find(|(name, _)| *name == family);
     // What a shell sends elsewhere is in the words of the shell, which is none of these.
     LOOKERS.contains(&program) || with.is_some_and(|(_, with)| command.split(' ').any(|word| with.contains(&word)))
 }
@@ -329,6 +382,13 @@ fn says(command: &str, thing: &str) -> bool {
 /// Whether a command line runs a program that keeps the file.
 fn works_on(command: &str, path: &str) -> bool {
     let program = program(command);
+    // Which table it is, where that is said.
+    let mut words = command.split(' ').skip_while(|word| *word != "-u");
+    if program == "crontab"
+        && let Some(user) = words.nth(1)
+    {
+        return path.strip_suffix(user).is_some_and(|folder| folder.ends_with('/'));
+    }
     HANDS
         .iter()
         .any(|(programs, files)| programs.contains(&program) && files.iter().any(|file| path.starts_with(file)))
@@ -337,6 +397,34 @@ fn works_on(command: &str, path: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_package_manager_that_names_only_itself_was_run_by_someone() {
+        let witness = Witness::default();
+        let at = Timestamp::from_secs;
+        let who = |package: &str, secs| {
+            let told = witness.who(&[Clue::Package(package.into())], None, at(secs), |_, _| false);
+            told.map(|(who, at)| (who.to_string(), at.map(|at| at.secs())))
+        };
+        witness.note(at(100), Deed::Installed, "dnf", "foo");
+        assert_eq!(who("foo", 110), Some(("dnf".into(), Some(100))));
+        // The two logs are not read at the same moment.
+        witness.note(at(90), Deed::Ran, "alice", "/usr/bin/dnf -y install foo");
+        witness.note(at(105), Deed::Ran, "eve", "/usr/bin/dnf -y install bar");
+        assert_eq!(who("foo", 110), Some(("alice by dnf".into(), Some(100))));
+        assert_eq!(who("bar", 110), None);
+        // Another log of the same deed says more.
+        witness.note(at(99), Deed::Installed, "bob by dnf-automatic", "foo");
+        assert_eq!(who("foo", 110), Some(("bob by dnf-automatic".into(), Some(99))));
+        // It waits for the log of commands, too.
+        let clue = [Clue::Package("foo".into())];
+        witness.read(Deed::Installed, at(112));
+        assert!(!witness.awaits(&clue, at(110), at(110), at(112)));
+        witness.read(Deed::Ran, at(105));
+        assert!(witness.awaits(&clue, at(110), at(110), at(112)));
+        witness.read(Deed::Ran, at(112));
+        assert!(!witness.awaits(&clue, at(110), at(110), at(112)));
+    }
 
     #[test]
     fn the_best_evidence_says_who() {

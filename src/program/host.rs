@@ -15,8 +15,8 @@ use crate::{
 use anyhow::{Context as _, Result, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
-/// An engine that listens and does not answer within this is passed over.
-const ANSWERS_WITHIN: Duration = Duration::from_secs(3);
+/// An engine that listens and does not answer within this is passed over: a busy one answers at once, so it is stopped, or the host is choked.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// A recording that is played has its store in memory, for as many days as it holds, bytes.
 const REPLAY_MEMORY: u64 = 1 << 30;
@@ -82,7 +82,11 @@ pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Res
             // The system's engine may be closed to this user, who then has one of their own.
             Ok(Err(SocketError::Refused(why))) if sockets.len() > 1 => refused(&why),
             Ok(Err(error)) => return Err(Usage(error.to_string()).into()),
-            Err(_) => tracing::warn!("the engine at {} does not answer", socket.as_ref().display()),
+            Err(_) => refused(&format!(
+                "the engine at {} is there, but did not answer within {} s",
+                socket.as_ref().display(),
+                ANSWERS_WITHIN.as_secs()
+            )),
         }
     }
     Ok(None)

@@ -392,7 +392,7 @@ impl Source for Accounts {
                         .extend(files.iter().cloned());
                 }
                 let (root, after) = (&self.root, self.read_at);
-                self.scope.changed(now, told, sheet, |name| {
+                self.scope.changed(now, &told, &sheet, |name| {
                     dated(clues(name, root, &held_before), root, after, now)
                 });
                 self.scope.confirm(now, out);

@@ -15,6 +15,7 @@ use super::{
     file::{Mark, failed, mark, plain_file},
     meter::{Channel, Origin, Sort},
     scope::Scope,
+    witness::Witness,
 };
 use crate::domain::{Batch, Limit, Side, Span, Timestamp, Unit, Value};
 
@@ -78,6 +79,12 @@ impl Certificates {
         }
     }
 
+    /// The same, which asks `witness` who made a change.
+    pub(super) fn asking(mut self, witness: &Witness) -> Self {
+        self.scope = self.scope.asking(witness);
+        self
+    }
+
     /// Certificate files below `folder`, as paths of the host.
     fn walk(&self, folder: &str, deep: usize, left: &mut usize, found: &mut Vec<(String, Mark)>) {
         for entry in fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten() {
@@ -138,7 +145,7 @@ impl Source for Certificates {
     }
 
     fn every(&self) -> Span {
-        self.origin.cadence
+        self.scope.soon(self.origin.cadence)
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -8,18 +8,19 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fs::{self, Metadata},
+    os::unix::fs::FileTypeExt as _,
     path::{Path, PathBuf},
 };
 
-use self::read::{Access, Broken, LINES, Settings, settings};
+use self::read::{Access, Broken, Content, LINES, Settings, settings};
 use super::{
     Host, ObserveError, Source,
-    file::{Mark, failed, mark},
+    file::{Mark, failed, mark, name_of},
     nudge::Nudge,
     scope::{Scope, Sheet, When},
     witness::{Clue, Witness},
 };
-use crate::domain::{Batch, Span, Timestamp};
+use crate::domain::{Batch, Span, Timestamp, text::visible};
 
 /// Most files that are told of, how deep they may lie, and how many entries of folders are looked at for them.
 const MOST_FILES: usize = 20_000;
@@ -27,6 +28,8 @@ const DEEPEST: usize = 10;
 const MOST_ENTRIES: usize = 60_000;
 /// Most bytes of all files whose lines are told; of what is beyond, a hash.
 const MOST_LINES: u64 = 4 << 20;
+/// Most settings besides one a file: each takes some 2 kB of memory in all that learns from it. Files beyond are told by a hash.
+const MOST_MORE: usize = 10_000;
 /// Time between two times it is asked whether the system told of a change.
 const LISTENS: Span = Span::from_secs(5);
 
@@ -82,6 +85,8 @@ struct Known {
     mark: Mark,
     settings: Settings,
     broken: Option<Broken>,
+    /// Whether only a hash of its content is told, because there were too many settings.
+    brief: bool,
 }
 
 /// Reads the files of `/etc`, or of the paths the user named, that changed since it last did.
@@ -102,6 +107,39 @@ pub(super) struct Etc {
     nudge: Nudge,
     /// Whether there are more files than are watched.
     cut: bool,
+    odd: Odd,
+}
+
+/// What lies between the files and is none: how many of each kind, and the first.
+#[derive(Default)]
+struct Odd {
+    fifos: usize,
+    sockets: usize,
+    devices: usize,
+    first: Option<String>,
+}
+
+impl Odd {
+    fn count(&mut self, name: &str, meta: &Metadata) {
+        let kind = meta.file_type();
+        let count = if kind.is_fifo() {
+            &mut self.fifos
+        } else if kind.is_socket() {
+            &mut self.sockets
+        } else {
+            &mut self.devices
+        };
+        *count += 1;
+        self.first.get_or_insert_with(|| name.to_owned());
+    }
+
+    /// `2 FIFOs, 1 socket`.
+    fn say(&self) -> String {
+        let kinds = [(self.fifos, "FIFO"), (self.sockets, "socket"), (self.devices, "device")];
+        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
+        let said = kinds.map(|(count, kind)| format!("{count} {kind}{}", if count == 1 { "" } else { "s" }));
+        said.collect::<Vec<_>>().join(", ")
+    }
 }
 
 impl Etc {
@@ -113,8 +151,8 @@ impl Etc {
     /// The files and folders the user named.
     pub(super) fn named(host: &Host, witness: &Witness) -> Self {
         let top = |path: &PathBuf| {
-            let name = path.to_string_lossy().trim_end_matches('/').to_owned();
-            (host.root.join(name.trim_start_matches('/')), name)
+            let name = name_of(path.as_os_str()).trim_end_matches('/').to_owned();
+            (host.root.join(path.strip_prefix("/").unwrap_or(path)), name)
         };
         let mut named = Self::of(host, witness, "file", host.paths.iter().map(top).collect());
         named.lines = if host.keep_lines { MOST_LINES } else { 0 };
@@ -129,6 +167,7 @@ impl Etc {
             left: 0,
             nudge: Nudge::new(),
             cut: false,
+            odd: Odd::default(),
             key: host.secret_key,
             lines: 0,
             access: Access::default(),
@@ -138,7 +177,7 @@ impl Etc {
         }
     }
 
-    /// Paths below the folder (lossy where not UTF-8) with the state of every file and link.
+    /// Paths below the folder, their names as [`name_of`] writes them, with the state of every file and link.
     fn walk(
         &mut self,
         folder: &Path,
@@ -152,7 +191,7 @@ impl Etc {
                 break;
             }
             self.left -= 1;
-            let path = format!("{name}{}", entry.file_name().to_string_lossy());
+            let path = format!("{name}{}", name_of(&entry.file_name()));
             if LEFT_OUT.contains(&path.as_str()) {
                 continue;
             }
@@ -162,7 +201,9 @@ impl Etc {
                     // A folder that may not be read is left out.
                     let _ = self.walk(&entry.path(), &format!("{path}/"), deep + 1, found);
                 }
-            } else if (meta.is_file() || meta.is_symlink()) && !LEFTOVERS.iter().any(|end| path.ends_with(end)) {
+            } else if !meta.is_file() && !meta.is_symlink() {
+                self.odd.count(&path, &meta);
+            } else if !LEFTOVERS.iter().any(|end| path.ends_with(end)) {
                 found.push((path, entry.path(), meta));
             }
         }
@@ -184,22 +225,42 @@ impl Etc {
                 why: format!("too many files, only the first {} are watched", self.known.len()),
             });
         }
-        let mut broken = self
-            .known
-            .iter()
-            .filter_map(|(name, known)| Some((name, known.broken?)));
-        let Some((name, (line, format))) = broken.next() else {
-            return Ok(());
-        };
-        let folder = if name.starts_with('/') { "" } else { "etc/" };
-        let more = match broken.count() {
-            0 => String::new(),
-            more => format!(" (and {more} more such)"),
-        };
-        Err(ObserveError::Remark {
-            what: format!("{folder}{name}:{line}"),
-            why: format!("is not {format}; kept as content{more}"),
-        })
+        let whole =
+            |name: &str| visible(&format!("{}{name}", if name.starts_with('/') { "" } else { "etc/" })).into_owned();
+        let mut said: Vec<(String, String)> = Vec::new();
+        let broken = |(name, known): (&String, &Known)| Some((whole(name), known.broken?));
+        let mut broken = self.known.iter().filter_map(broken);
+        if let Some((name, (line, format))) = broken.next() {
+            let more = match broken.count() {
+                0 => String::new(),
+                more => format!(" (and {more} more such)"),
+            };
+            said.push((
+                format!("{name}:{line}"),
+                format!("is not {format}; kept as content{more}"),
+            ));
+        }
+        if let Some(first) = &self.odd.first {
+            said.push((
+                whole(first),
+                format!("is no file and is not read ({} in all)", self.odd.say()),
+            ));
+        }
+        let mut brief = self.known.iter().filter(|(_, known)| known.brief);
+        if let Some((first, _)) = brief.next() {
+            let files = match brief.count() {
+                0 => "is".to_owned(),
+                more => format!("and {more} more files are"),
+            };
+            said.push((
+                whole(first),
+                format!("{files} kept as a hash, for there are too many settings"),
+            ));
+        }
+        let mut said = said.into_iter();
+        let Some((what, why)) = said.next() else { return Ok(()) };
+        let why = said.fold(why, |why, (what, more)| format!("{why}; {what} {more}"));
+        Err(ObserveError::Remark { what, why })
     }
 
     /// When the file `name` changed, as far as the file itself says, and what may tell by whom.
@@ -248,6 +309,7 @@ impl Source for Etc {
         self.nudge.begin();
         let mut found = Vec::new();
         self.left = MOST_ENTRIES;
+        self.odd = Odd::default();
         let mut missing = None;
         for (top, name) in self.tops.clone() {
             match fs::metadata(&top) {
@@ -255,7 +317,12 @@ impl Source for Etc {
                     let prefix = if name.is_empty() { name } else { format!("{name}/") };
                     self.walk(&top, &prefix, 0, &mut found)?;
                 }
-                Ok(meta) => found.push((name, top, meta)),
+                Ok(meta) => {
+                    if !meta.is_file() {
+                        self.odd.count(&name, &meta);
+                    }
+                    found.push((name, top, meta));
+                }
                 Err(source) => missing = Some(failed(&top, source)),
             }
         }
@@ -267,6 +334,11 @@ impl Source for Etc {
         let mut before = std::mem::take(&mut self.known);
         let mut lines = self.lines;
         let first = !self.scope.known();
+        if first {
+            // So that after a restart the same files are the ones told by a hash.
+            found.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
+        }
+        let mut more = 0;
         let mut changed = Vec::new();
         for (name, path, meta) in found {
             let mark = mark(&meta);
@@ -277,12 +349,23 @@ impl Source for Etc {
                     let elsewhere = ELSEWHERE
                         .iter()
                         .any(|other| name == *other || (other.ends_with('/') && name.starts_with(other)));
+                    let brief = old.as_ref().map_or(more >= MOST_MORE, |old| old.brief);
+                    let content = match () {
+                        () if elsewhere => Content::Elsewhere,
+                        () if brief => Content::Brief,
+                        () => Content::Whole { lines: keep },
+                    };
                     changed.push((name.clone(), old));
-                    let (settings, broken) =
-                        settings(&name, &path, &meta, &self.key, elsewhere, keep, &mut self.access);
-                    Known { mark, settings, broken }
+                    let (settings, broken) = settings(&name, &path, &meta, &self.key, content, &mut self.access);
+                    Known {
+                        mark,
+                        settings,
+                        broken,
+                        brief,
+                    }
                 }
             };
+            more += known.settings.len().saturating_sub(1);
             if known.settings.iter().any(|(rest, _)| rest == LINES) {
                 lines = lines.saturating_sub(meta.len());
             }
@@ -305,7 +388,7 @@ impl Source for Etc {
                     known.iter().for_each(|known| Self::put(&mut sheet, &name, known));
                     sheet
                 });
-                self.scope.changed(now, was, is, |_| when.clone());
+                self.scope.changed(now, &was, &is, |_| when.clone());
             }
             self.scope.confirm(now, out);
         }

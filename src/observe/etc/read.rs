@@ -9,7 +9,7 @@ use super::format;
 use crate::{
     domain::{Quantity, SecretHash, Unit, Value, text::visible},
     observe::{
-        file::{open, plain_file},
+        file::{name_of, open, plain_file},
         secret::{holds_secret, is_secret_line, mask, redact, safe_name, secrets},
     },
 };
@@ -45,31 +45,60 @@ impl Access {
         });
         told.clone()
     }
+
+    /// The same with the hash of the content.
+    fn and_content(meta: &Metadata, content: Value) -> Value {
+        let (mode, owner) = (meta.mode() & 0o7777, format!("{}:{}", meta.uid(), meta.gid()));
+        let all = [
+            ("content", content),
+            ("mode", Value::text(&format!("{mode:04o}"))),
+            ("owner", Value::text(&owner)),
+        ];
+        Value::list(all.map(|(what, value)| (what.into(), value)).into())
+    }
+}
+
+/// How the content of a file is told.
+#[derive(Clone, Copy)]
+pub(super) enum Content {
+    /// By another source.
+    Elsewhere,
+    /// By a hash in the file's one setting.
+    Brief,
+    /// By its settings; with its `lines` when it is of no known format.
+    Whole { lines: bool },
 }
 
 /// In which line a document breaks off or goes wrong, and what it is none of.
 pub(super) type Broken = (usize, &'static str);
 
-/// The settings of the file or link `path`, called `name`, of which `elsewhere` says that its content is told by another source, and
-/// `lines` whether its lines are told when it is of no known format.
+/// The settings of the file or link `path`, called `name`.
 pub(super) fn settings(
     name: &str,
     path: &Path,
     meta: &Metadata,
     key: &[u8; 32],
-    elsewhere: bool,
-    lines: bool,
+    content: Content,
     access: &mut Access,
 ) -> (Settings, Option<Broken>) {
     if meta.is_symlink() {
         let target = std::fs::read_link(path).unwrap_or_default();
-        let link = Value::text(&format!("-> {}", target.to_string_lossy()));
+        let link = Value::text(&format!("-> {}", name_of(target.as_os_str())));
         return (vec![(String::new(), link)], None);
     }
+    let lines = match content {
+        Content::Elsewhere => return (vec![(String::new(), access.of(meta))], None),
+        Content::Brief => {
+            // Whether it is a secret as a whole is not looked at, so the hash is always the keyed one.
+            let told = match whole(path, meta, false, key) {
+                Some(content) => Access::and_content(meta, content),
+                None => access.of(meta),
+            };
+            return (vec![(String::new(), told)], None);
+        }
+        Content::Whole { lines } => lines,
+    };
     let mut settings = vec![(String::new(), access.of(meta))];
-    if elsewhere {
-        return (settings, None);
-    }
     let anyone_reads = meta.mode() & 0o004 != 0;
     if meta.size() > MOST_BYTES {
         if let Some(value) = whole(path, meta, anyone_reads, key) {

@@ -5,7 +5,11 @@ use jiff::{civil::DateTime, tz::TimeZone};
 use super::{Step, Teller};
 use crate::{
     domain::{Batch, Span, Timestamp},
-    observe::{Host, ObserveError, Source, tail::Tail, witness::Witness},
+    observe::{
+        Host, ObserveError, Source,
+        tail::Tail,
+        witness::{Deed, Witness},
+    },
 };
 
 /// Reads `/var/log/apk.log`.
@@ -14,8 +18,8 @@ pub(in crate::observe) struct ApkHistory {
     teller: Teller,
     every: Span,
     begun: bool,
-    /// When the run began that the lines now read belong to.
-    run: Option<Timestamp>,
+    /// When the run began that the lines now read belong to, and its command until one of its steps was told.
+    run: Option<(Timestamp, Option<String>)>,
 }
 
 impl ApkHistory {
@@ -33,10 +37,14 @@ impl ApkHistory {
     /// ``Running `apk upgrade` at 2026-09-28 06:10:04`` begins a run, its time UTC; `(1/2) Upgrading jq (1.8.1-r0 -> 1.8.2-r0)` is a step.
     fn line(&mut self, line: &str, now: Timestamp, out: &mut Batch) {
         if line.starts_with("Running ") {
-            self.run = line.rsplit_once(" at ").and_then(|(_, time)| utc(time));
+            self.run = line.rsplit_once(" at ").and_then(|(command, time)| {
+                let command = command.trim_start_matches("Running ").trim_matches('`');
+                Some((utc(time)?, Some(command.to_owned())))
+            });
             return;
         }
-        let Some(at) = self.run else { return };
+        let Some((at, command)) = &mut self.run else { return };
+        let at = *at;
         let Some((_, step)) = line.strip_prefix('(').and_then(|rest| rest.split_once(") ")) else {
             return;
         };
@@ -68,6 +76,9 @@ impl ApkHistory {
             who: None,
             by: "apk",
         };
+        if let Some(command) = command.take() {
+            self.teller.ran(at, &command, None, "apk", now, out);
+        }
         self.teller.tell(&step, !self.begun, now, out);
     }
 }
@@ -92,6 +103,7 @@ impl Source for ApkHistory {
             self.line(&line, now, out);
         }
         self.begun = true;
+        self.teller.witness.read(Deed::Installed, now);
         Ok(())
     }
 }
@@ -107,7 +119,8 @@ mod tests {
     #[test]
     fn runs_tell_what_was_done_and_versions_of_before_are_learnt_from() {
         let tree = Tree::new();
-        let mut source = ApkHistory::new(&tree.host(), &Witness::default());
+        let witness = Witness::default();
+        let mut source = ApkHistory::new(&tree.host(), &witness);
         let now = "2026-09-28T07:00:00Z".parse::<Timestamp>().unwrap().secs();
         assert!(matches!(tree.read(&mut source, now), Err(ObserveError::Absent { .. })));
         let first = "(1/1) Installing lost (1-r0)\nRunning `apk upgrade at once` at 2026-09-28 06:10:04\n\
@@ -116,16 +129,28 @@ mod tests {
         tree.write("var/log/apk.log", first);
         let batch = tree.read(&mut source, now).unwrap();
         let what: Vec<&str> = batch.events.iter().map(|event| &*event.what).collect();
-        assert_eq!(what, ["upgrade jq 1.8.1-r0 -> 1.8.2-r0", "remove vi 9.1-r2"]);
+        let want = [
+            "ran apk upgrade at once",
+            "upgrade jq 1.8.1-r0 -> 1.8.2-r0",
+            "remove vi 9.1-r2",
+        ];
+        assert_eq!(what, want);
         assert_eq!(batch.events[0].at.to_string(), "2026-09-28T06:10:04Z");
         assert_eq!(&*batch.past[0].id.name, "pkg.jq");
         assert_eq!(batch.past[0].from, Some(Value::Version(Version::new("1.8.1-r0"))));
         assert_eq!((batch.past.len(), &batch.past[1].to), (2, &None));
         // What comes later is an event; the snapshot of packages tells of its change.
+        let alice = "alice";
+        witness.note(Timestamp::from_secs(now - 70), Deed::Ran, alice, "/sbin/apk add x");
         let later = format!("{first}Running `apk add x` at 2026-09-28 06:59:00\n(1/1) Installing x (2-r0)\n(2/");
         tree.write("var/log/apk.log", later);
         let batch = tree.read(&mut source, now).unwrap();
-        assert_eq!((batch.events.len(), batch.past.len()), (1, 0));
-        assert_eq!(&*batch.events[0].what, "install x 2-r0");
+        let told: Vec<(&str, Option<&str>)> = batch
+            .events
+            .iter()
+            .map(|event| (&*event.what, event.who.as_deref()))
+            .collect();
+        assert_eq!(told, [("ran apk add x", Some(alice)), ("install x 2-r0", Some(alice))]);
+        assert!(batch.past.is_empty());
     }
 }

@@ -31,6 +31,7 @@ struct Run {
     begin: Timestamp,
     end: Option<Timestamp>,
     who: String,
+    command: String,
 }
 
 /// Reads `/var/log/dpkg.log`, at first with its rotated forerunners.
@@ -104,7 +105,7 @@ impl PackageHistory {
 
     /// apt's own history, a paragraph a run: `Start-Date: 2026-09-22  04:51:30`, `Requested-By: bob (1000)`, `End-Date: …`; behind what its
     /// rotated `forerunners` say.
-    fn note_runs(&mut self, mut forerunners: Vec<String>) {
+    fn note_runs(&mut self, mut forerunners: Vec<String>, now: Timestamp, out: &mut Batch) {
         // Without it nobody is named.
         forerunners.extend(self.apt.lines().unwrap_or_default());
         for line in forerunners {
@@ -123,8 +124,13 @@ impl PackageHistory {
                             begin,
                             end: None,
                             who: "root".into(),
+                            command: String::new(),
                         });
                     }
+                }
+                "Commandline" => {
+                    let last = self.runs.iter_mut().next_back();
+                    last.into_iter().for_each(|run| run.command = value.trim().to_owned());
                 }
                 "Requested-By" => {
                     let who = value.split(' ').next().unwrap_or_default().chars().take(64).collect();
@@ -136,11 +142,11 @@ impl PackageHistory {
                 }
                 "End-Date" => {
                     let end = time();
-                    self.runs
-                        .iter_mut()
-                        .next_back()
-                        .into_iter()
-                        .for_each(|run| run.end = end);
+                    if let Some(run) = self.runs.last_mut().filter(|run| run.end.is_none()) {
+                        run.end = end;
+                        self.teller
+                            .ran(run.begin, &run.command, Some(&run.who), "apt", now, out);
+                    }
                 }
                 _ => {}
             }
@@ -203,7 +209,7 @@ impl Source for PackageHistory {
                 }
             }
         }
-        self.note_runs(runs);
+        self.note_runs(runs, now, out);
         let added = self.tail.lines();
         let before = !std::mem::replace(&mut self.begun, true);
         let told = added.map(|added| lines.extend(added));
@@ -272,16 +278,21 @@ mod tests {
         let first = tree.read(&mut source, at).unwrap();
         assert_eq!(
             what(&first)[1..],
-            ["install zip 3.0-13", "upgrade bash 5.2-1 -> 5.2-2", "remove nano 7.2-1"]
+            [
+                "ran apt upgrade",
+                "install zip 3.0-13",
+                "upgrade bash 5.2-1 -> 5.2-2",
+                "remove nano 7.2-1"
+            ]
         );
         let who: Vec<Option<&str>> = first.events.iter().map(|event| event.who.as_deref()).collect();
-        assert_eq!(who, [None, Some("eve"), Some("bob"), None]);
+        assert_eq!(who, [None, Some("bob"), Some("eve"), Some("bob"), None]);
         assert!(
             first.events[0]
                 .what
                 .ends_with("history.log.2.xz and older ones are packed in a way that is not read")
         );
-        assert_eq!(first.events[2].at, now("2026-09-21T10:00:00Z"));
+        assert_eq!(first.events[3].at, now("2026-09-21T10:00:00Z"));
         assert!(tree.read(&mut source, at + 10).unwrap().is_empty());
     }
 

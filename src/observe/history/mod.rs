@@ -9,9 +9,14 @@ use std::path::Path;
 
 use jiff::tz::TimeZone;
 
-pub(super) use self::{apk::ApkHistory, dpkg::PackageHistory, rpm::RpmHistory};
+pub(super) use self::{
+    apk::ApkHistory,
+    dpkg::PackageHistory,
+    rpm::{RpmHistory, name_and_version},
+};
 use super::{
     Host,
+    secret::scrub,
     witness::{Deed, Witness},
     zone,
 };
@@ -23,6 +28,9 @@ use crate::domain::{
 const BACK: Span = Span::from_days(7);
 /// How far back changes of packages are told to those who learn from them.
 const PAST: Span = Span::from_days(30);
+
+/// Longest command that is told, characters.
+const LONGEST: usize = 300;
 
 /// What a package manager did to one package.
 struct Step<'a> {
@@ -66,6 +74,24 @@ impl Teller {
         });
     }
 
+    /// Tells that `who`, or someone whom another log names, had the manager `by` run `command`, of which steps follow.
+    fn ran(&self, at: Timestamp, command: &str, who: Option<&str>, by: &str, now: Timestamp, out: &mut Batch) {
+        if now - at <= BACK && !command.trim().is_empty() {
+            out.events.push(Event {
+                at,
+                resource: self.resource.clone(),
+                kind: EventKind::Package,
+                what: format!("ran {}", scrub(command.trim()))
+                    .chars()
+                    .take(LONGEST)
+                    .collect::<String>()
+                    .into(),
+                who: who.map(Into::into).or_else(|| self.witness.who_installed(by, at)),
+                backfilled: false,
+            });
+        }
+    }
+
     /// Tells of a step; of one from `before` watching also the change of the package's version.
     fn tell(&self, step: &Step<'_>, before: bool, now: Timestamp, out: &mut Batch) {
         let Step {
@@ -75,6 +101,8 @@ impl Teller {
             who,
             ..
         } = *step;
+        // Where the manager's own log names nobody, another may.
+        let person = who.map(Into::into).or_else(|| self.witness.who_installed(step.by, at));
         self.witness.note(at, Deed::Installed, step.by, package);
         if now - at <= BACK {
             let version = match (step.from, step.to) {
@@ -86,7 +114,7 @@ impl Teller {
                 resource: self.resource.clone(),
                 kind: EventKind::Package,
                 what: format!("{action} {package} {version}").into(),
-                who: who.map(Into::into),
+                who: person.clone(),
                 backfilled: false,
             });
         }
@@ -98,7 +126,10 @@ impl Teller {
                 after: None,
                 from: version(step.from),
                 to: version(step.to),
-                by: Some(step.by.into()),
+                by: Some(match person {
+                    Some(person) if who.is_none() => format!("{person} by {}", step.by).into(),
+                    _ => step.by.into(),
+                }),
                 backfilled: true,
             });
         }

@@ -11,14 +11,21 @@ use crate::{
         file::{Mark, mark},
         package::{DATABASES, Kind, all_of_rpm},
         tail::Tail,
-        witness::Witness,
+        witness::{Deed, Witness},
     },
 };
+
+/// Most commands of dnf that are remembered until their steps are told, and how long one may run.
+const MOST_COMMANDS: usize = 500;
+const RUN: Span = Span::from_hours(6);
 
 /// Reads `/var/log/dnf.rpm.log`, or asks rpm.
 pub(in crate::observe) struct RpmHistory {
     host: Host,
     tail: Tail,
+    /// dnf's other log, which has its commands, and those of which no step was told yet, oldest first.
+    dnf: Tail,
+    commands: Vec<(Timestamp, String)>,
     teller: Teller,
     every: Span,
     begun: bool,
@@ -32,6 +39,8 @@ impl RpmHistory {
     pub(in crate::observe) fn new(host: &Host, witness: &Witness) -> Self {
         Self {
             tail: Tail::new(host.root.join("var/log/dnf.rpm.log")),
+            dnf: Tail::new(host.root.join("var/log/dnf.log")),
+            commands: Vec::new(),
             teller: Teller::new(host, witness),
             every: Span::from_secs(10).max(host.interval),
             begun: false,
@@ -41,8 +50,31 @@ impl RpmHistory {
         }
     }
 
+    /// `2026-11-22T07:23:59+0000 DDEBUG Command: dnf -y install foo-1.0`; most of them change nothing.
+    fn note_commands(&mut self) {
+        let command = |line: &String| {
+            let (time, command) = line.split_once(" DDEBUG Command: ")?;
+            Some((time_of(time)?, command.to_owned()))
+        };
+        // Without it no command is told.
+        let lines = self.dnf.lines().unwrap_or_default();
+        self.commands.extend(lines.iter().filter_map(command));
+        let surplus = self.commands.len().saturating_sub(MOST_COMMANDS);
+        self.commands.drain(..surplus);
+    }
+
+    /// Tells the command that the step at `at` belongs to, once.
+    fn tell_command(&mut self, at: Timestamp, now: Timestamp, out: &mut Batch) {
+        let before = self.commands.partition_point(|(begun, _)| *begun <= at);
+        if let Some((begun, command)) = self.commands.drain(..before).next_back()
+            && at - begun <= RUN
+        {
+            self.teller.ran(begun, &command, None, "dnf", now, out);
+        }
+    }
+
     /// `2026-11-21T20:07:47+0000 SUBDEBUG Upgrade: foo-1.1-1.noarch`, and once the older one is gone `… Upgraded: foo-1.0-1.noarch`.
-    fn log(&self, lines: &[String], now: Timestamp, out: &mut Batch) {
+    fn log(&mut self, lines: &[String], now: Timestamp, out: &mut Batch) {
         let read = |line: &'_ str| -> Option<(Timestamp, String, String, String)> {
             let mut words = line.splitn(4, ' ');
             let (time, _, done, package) = (words.next()?, words.next()?, words.next()?, words.next()?);
@@ -87,6 +119,7 @@ impl RpmHistory {
                 who: None,
                 by: "dnf",
             };
+            self.tell_command(*at, now, out);
             // Where it came from is unknown when the log was read in between.
             let known = from.is_some() || action == "install";
             self.teller.tell(&step, !self.begun && known, now, out);
@@ -143,7 +176,7 @@ impl RpmHistory {
 }
 
 /// `foo-1.0-1.noarch` and `foo-1:1.0-1.noarch`: the name may hold hyphens, version and release hold none.
-fn name_and_version(package: &str) -> Option<(&str, &str)> {
+pub(in crate::observe) fn name_and_version(package: &str) -> Option<(&str, &str)> {
     let (package, _) = package.rsplit_once('.')?;
     let release = package.rfind('-')?;
     let version = package[..release].rfind('-')?;
@@ -169,11 +202,15 @@ impl Source for RpmHistory {
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         match self.tail.lines() {
-            Ok(lines) => self.log(&lines, now, out),
+            Ok(lines) => {
+                self.note_commands();
+                self.log(&lines, now, out);
+            }
             Err(ObserveError::Absent { .. }) => self.database(now, out)?,
             Err(why) => return Err(why),
         }
         self.begun = true;
+        self.teller.witness.read(Deed::Installed, now);
         Ok(())
     }
 }
@@ -218,6 +255,50 @@ mod tests {
         let batch = tree.read(&mut source, now).unwrap();
         let what: Vec<&str> = batch.events.iter().map(|event| &*event.what).collect();
         assert_eq!((what, batch.past.len()), (vec!["upgrade foo 1.2-1"], 0));
+    }
+
+    #[test]
+    fn a_run_of_dnf_is_told_with_its_command_and_who_asked_for_it() {
+        let tree = Tree::new();
+        tree.write("var/log/dnf.rpm.log", LOG);
+        let at = |text: &str| text.parse::<Timestamp>().unwrap();
+        let command = |time: &str, command: &str| format!("2026-11-21T{time}+0000 DDEBUG Command: dnf {command} \n");
+        let log = [
+            command("20:07:43", "-y install foo bar-baz --setopt=proxy_password=hunter2"),
+            command("20:07:45", "repolist"),
+            command("20:07:46", "upgrade foo"),
+            "2026-11-21T20:07:46+0000 DDEBUG Base command: upgrade\n".to_owned(),
+        ]
+        .concat();
+        tree.write("var/log/dnf.log", log);
+        let witness = Witness::default();
+        witness.note(
+            at("2026-11-21T20:07:46Z"),
+            Deed::Ran,
+            "alice",
+            "/usr/bin/dnf upgrade foo",
+        );
+        let mut source = RpmHistory::new(&tree.host(), &witness);
+        let batch = tree.read(&mut source, at("2026-11-21T21:00:00Z").secs()).unwrap();
+        let told: Vec<(&str, Option<&str>)> = batch
+            .events
+            .iter()
+            .map(|event| (&*event.what, event.who.as_deref()))
+            .collect();
+        let want = [
+            ("ran dnf -y install foo bar-baz --setopt=proxy_password=***", None),
+            ("install foo 1.0-1", None),
+            ("install bar-baz 2:2.0-1", None),
+            ("ran dnf upgrade foo", Some("alice")),
+            ("upgrade foo 1.0-1 -> 1.1-1", Some("alice")),
+            ("remove bar-baz 2:2.0-1", Some("alice")),
+        ];
+        assert_eq!(told, want);
+        let by: Vec<Option<&str>> = batch.past.iter().map(|change| change.by.as_deref()).collect();
+        assert_eq!(
+            by,
+            [Some("dnf"), Some("dnf"), Some("alice by dnf"), Some("alice by dnf")]
+        );
     }
 
     #[test]

@@ -319,7 +319,7 @@ impl Integrity {
             let by = self.witness.who_changed(&path.to_string_lossy(), when.1, |name| {
                 package.as_ref().is_some_and(|package| **package == *name)
             });
-            self.scope.change(when, was, is, by, out);
+            self.scope.change(when, &was, &is, by, out);
         }
         self.scope.confirm(now, out);
     }
