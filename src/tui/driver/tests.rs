@@ -175,7 +175,11 @@ impl Console {
         let left = GIVEN_UP.saturating_sub(began.elapsed());
         let mut ready = [rustix::event::PollFd::new(&self.pty, rustix::event::PollFlags::IN)];
         let heard = rustix::event::poll(&mut ready, Some(&left.try_into().unwrap())).unwrap();
-        assert!(heard > 0, "waited too long; the screen is\n{}", self.screen.screen().contents());
+        assert!(
+            heard > 0,
+            "waited too long; the screen is\n{}",
+            self.screen.screen().contents()
+        );
         let mut bytes = [0; 4096];
         let Ok(count @ 1..) = self.pty.read(&mut bytes) else {
             return false;
