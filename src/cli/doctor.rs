@@ -90,6 +90,9 @@ struct Store<'a> {
 struct Source<'a> {
     name: &'a str,
     ok: bool,
+    /// Whether this system has nothing of the kind: no fault.
+    #[serde(skip)]
+    absent: bool,
     says: &'a str,
     read: Option<Timestamp>,
     every_secs: f64,
@@ -241,6 +244,7 @@ fn sources(snapshot: &Arc<Snapshot>) -> Vec<Source<'_>> {
         .map(|source| Source {
             name: &source.name,
             ok: source.ok,
+            absent: source.absent,
             says: &source.says,
             read: source.read,
             every_secs: source.every.secs_f64(),
@@ -337,7 +341,7 @@ fn page(report: &Doctor<'_>, when: &When, out: &mut Out) -> anyhow::Result<()> {
                 format!("{}: {}{again}", source.name, source.says)
             }
         };
-        page.row(&[mark(source.ok), "source", &says]);
+        page.row(&[if source.absent { "-" } else { mark(source.ok) }, "source", &says]);
     }
     page.print(out)?;
     Ok(())

@@ -147,7 +147,10 @@ impl Report for Args {
         if context.json {
             out.json(&found.iter().map(|finding| View::from(*finding)).collect::<Vec<_>>())?;
         } else if found.is_empty() {
-            out.note("nothing is off");
+            out.note(match pattern {
+                Some(_) if !snapshot.findings.is_empty() => "no finding matches",
+                _ => "nothing is off",
+            });
         } else {
             list(found.iter().copied(), &snapshot, context.when).print(out)?;
         }

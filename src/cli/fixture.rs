@@ -447,6 +447,7 @@ fn snapshot() -> Snapshot {
             SourceRow {
                 name: "proc".into(),
                 ok: true,
+                absent: false,
                 says: "".into(),
                 read: Some(when().now),
                 cost_ms: 0.4,
@@ -459,6 +460,7 @@ fn snapshot() -> Snapshot {
             SourceRow {
                 name: "journal".into(),
                 ok: false,
+                absent: true,
                 says: "the journal is not on this system".into(),
                 read: None,
                 cost_ms: 0.0,

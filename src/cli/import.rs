@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
             value,
         });
         out.json(&settings.collect::<Vec<_>>())?;
-    } else {
+    } else if faults == 0 || drifted.len() + pending.len() + settings.len() > 0 {
         page(&drifted, &pending, &settings, out)?;
     }
     Ok(if faults > 0 { Exit::Faults } else { Exit::Done })

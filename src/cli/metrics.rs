@@ -88,7 +88,7 @@ impl Report for Args {
                     || "-".into(),
                     |(low, high)| format!("{}..{}", row.unit.show(low), row.unit.show(high)),
                 ),
-                format!("{:.1}", row.bits),
+                row.expected.map_or_else(|| "-".into(), |_| format!("{:.1}", row.bits)),
                 row.limit
                     .as_ref()
                     .map_or_else(|| "-".into(), |limit| row.unit.show(limit.value)),

@@ -34,7 +34,10 @@ impl Report for Args {
             columns.row(&row.iter().map(cell).collect::<Vec<_>>());
         }
         columns.print(out)?;
-        out.note(&format!("{} rows", table.rows.len()));
+        out.note(&match table.rows.len() {
+            1 => "1 row".to_owned(),
+            rows => format!("{rows} rows"),
+        });
         Ok(Exit::Done)
     }
 }

@@ -316,7 +316,9 @@ fn page<L: Link>(
         0 => String::new(),
         some => format!(", {some} lost: `foreshadow doctor` says why"),
     };
-    page.row(&["sources", &format!("{}{lost}", status.sources.total)]);
+    let ok = snapshot.sources.iter().filter(|source| source.ok).count();
+    let there = snapshot.sources.iter().filter(|source| source.there()).count();
+    page.row(&["sources", &format!("{ok} of {there} give values{lost}")]);
     for source in &status.sources.slowed {
         page.row(&["slowed", &format!("{}: {}", source.name, source.why)]);
     }

@@ -114,7 +114,11 @@ fn finding_row(finding: &Finding) -> [String; 3] {
     [
         finding.mark.to_string(),
         finding.resource.to_string(),
-        format!("{}, {:.1} bits", finding.summary, finding.bits),
+        // What only a rule or a declaration tells of surprises nobody.
+        match format!("{:.1}", finding.bits).as_str() {
+            "0.0" => finding.summary.to_string(),
+            bits => format!("{}, {bits} bits", finding.summary),
+        },
     ]
 }
 

@@ -13,6 +13,18 @@ fn cadence(engine: &Loop, source: &str) -> Option<String> {
     Some(format!("cadence  {why}; takes {:.1} ms", row.cost_ms))
 }
 
+/// Least probability that is told as a number, per cent.
+const LEAST: f64 = 0.1;
+
+/// A probability in words: none is wholly sure, and none impossible.
+fn chance(probability: f64) -> String {
+    match probability * 100.0 {
+        ..LEAST => format!("< {LEAST} %"),
+        percent if percent > 100.0 - LEAST => format!("> {} %", 100.0 - LEAST),
+        percent => format!("{percent:.1} %"),
+    }
+}
+
 /// What a setting becomes if it changes, and what others like it hold.
 fn ahead(outlook: &Outlook) -> Vec<String> {
     let mut lines = Vec::new();
@@ -25,7 +37,8 @@ fn ahead(outlook: &Outlook) -> Vec<String> {
             "if it changes: grows {grows:.0} %, shrinks {shrinks:.0} %, both {both:.0} %"
         ));
     }
-    for (value, odds) in &outlook.next {
+    // What rounds to nothing is left out.
+    for (value, odds) in outlook.next.iter().filter(|(_, odds)| *odds >= 0.005) {
         lines.push(format!("if it changes: to {value} {:.0} %", odds * 100.0));
     }
     for peer in &outlook.peers {
@@ -131,7 +144,12 @@ fn of_metric(lines: &mut Vec<String>, metric: &Metric, now: Timestamp) {
 
 fn of_finding(lines: &mut Vec<String>, finding: &Finding) {
     lines.push(format!("finding  {}: {}", finding.mark, finding.summary));
-    lines.extend(finding.evidence.iter().map(|line| format!("         {line}")));
+    // What the summary says already is not said again.
+    let evidence = finding
+        .evidence
+        .iter()
+        .filter(|line| !finding.summary.contains(&***line));
+    lines.extend(evidence.map(|line| format!("         {line}")));
     lines.extend(finding.causes.iter().map(|cause| {
         format!(
             "cause    {} ({} before, {:.0} %)",
@@ -238,13 +256,17 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
             }
         }
         lines.push(format!(
-            "hazard   {:.1} % to change within a day, {:.1} % within seven",
-            settings.hazard(id, now, Span::from_days(1)) * 100.0,
-            settings.week(id, now) * 100.0
+            "hazard   {} to change within a day, {} within seven",
+            chance(settings.hazard(id, now, Span::from_days(1))),
+            chance(settings.week(id, now))
         ));
         for (value, probability) in settings.values(id, now).into_iter().take(5) {
+            // What could hardly be is told of the value it has alone.
+            if probability * 100.0 < LEAST && value.as_ref() != Some(&setting.value) {
+                continue;
+            }
             let value = value.map_or("(absent)".into(), |value| value.to_string());
-            lines.push(format!("expected {value}: {:.1} %", probability * 100.0));
+            lines.push(format!("expected {value}: {}", chance(probability)));
         }
         if let Some(outlook) = settings.outlook(id, now) {
             lines.extend(ahead(&outlook));

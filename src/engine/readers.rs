@@ -75,8 +75,6 @@ struct Scheduled {
     due: Timestamp,
     row: SourceRow,
     failures: u32,
-    /// Whether the last read found nothing to read.
-    absent: bool,
     /// Mean processor time of a read, seconds.
     cost: f64,
     /// Scopes of settings it told of.
@@ -116,7 +114,6 @@ impl Reader {
                 due: now,
                 row,
                 failures: 0,
-                absent: false,
                 cost: 0.0,
                 scopes: Vec::new(),
                 meters: false,
@@ -303,7 +300,7 @@ impl Scheduled {
     /// asked for every minute.
     fn interval(&self) -> Span {
         let every = Pace::of(self.row.pace, self.source.every());
-        if self.absent {
+        if self.row.absent {
             Span::from_mins(1).max(every)
         } else if self.failures == 0 {
             // What waits was seen already, and the tempo is no reason to tell it later.
@@ -316,27 +313,27 @@ impl Scheduled {
     fn take(&mut self, result: Result<(), ObserveError>, now: Timestamp) {
         match result {
             Ok(()) => {
-                (self.failures, self.absent) = (0, false);
+                (self.failures, self.row.absent) = (0, false);
                 self.row.ok = true;
                 self.row.says = "".into();
                 self.row.read = Some(now);
             }
             // All was read, and no failure is told of: the row alone says what is odd.
             Err(error @ ObserveError::Remark { .. }) => {
-                (self.failures, self.absent) = (0, false);
+                (self.failures, self.row.absent) = (0, false);
                 self.row.ok = true;
                 self.row.says = crate::domain::text::visible(&error.to_string()).into();
                 self.row.read = Some(now);
             }
             // Read as far as it can be: no reason to read it less often.
             Err(error @ ObserveError::Partly { .. }) => {
-                (self.failures, self.absent) = (0, false);
+                (self.failures, self.row.absent) = (0, false);
                 self.row.ok = false;
                 self.row.says = crate::domain::text::visible(&error.to_string()).into();
                 self.row.read = Some(now);
             }
             Err(error) => {
-                self.absent = matches!(error, ObserveError::Absent { .. });
+                self.row.absent = matches!(error, ObserveError::Absent { .. });
                 self.failures += 1;
                 self.row.ok = false;
                 self.row.says = crate::domain::text::visible(&error.to_string()).into();

@@ -248,6 +248,9 @@ pub struct SourceRow {
     pub name: Arc<str>,
     /// Whether the last read worked.
     pub ok: bool,
+    /// Whether the last read found that this system has nothing of the kind.
+    #[serde(default)]
+    pub absent: bool,
     /// What went wrong, or empty.
     pub says: Arc<str>,
     /// When it was last read well.
@@ -274,6 +277,7 @@ impl SourceRow {
         Self {
             name: name.into(),
             ok: true,
+            absent: false,
             says: "".into(),
             read: None,
             cost_ms: 0.0,
@@ -291,6 +295,12 @@ impl SourceRow {
     #[must_use]
     pub fn lost(&self) -> bool {
         !self.ok && self.read.is_some()
+    }
+
+    /// Whether it gives data, or did before: the sources of which some may be lost.
+    #[must_use]
+    pub fn there(&self) -> bool {
+        self.ok || self.lost()
     }
 }
 

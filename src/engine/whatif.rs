@@ -43,7 +43,9 @@ impl Question {
         }
         let outcome = self.outcome(&engine.state.shadows, at);
         if self.job.is_some() {
-            self.audit(engine, now, &who, &format!("{} effects", outcome.effects.len()));
+            let effects = outcome.effects.len();
+            let plural = if effects == 1 { "" } else { "s" };
+            self.audit(engine, now, &who, &format!("{effects} effect{plural}"));
             let proposals = engine.state.proposals.iter();
             let tried = proposals.filter(|proposal| proposal.changes == self.changes);
             engine.state.tried.extend(tried.map(|proposal| proposal.id));

@@ -13,7 +13,7 @@ use crate::{
     store::random_key,
 };
 use anyhow::{Context as _, Result, bail};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// An engine that listens and does not answer within this is passed over: a busy one answers at once, so it is stopped, or the host is choked.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -47,12 +47,25 @@ pub fn resource() -> ResourceId {
     ResourceId::new("host", &name.unwrap_or_else(|| "localhost".into()))
 }
 
+/// The name of a user that `/etc/passwd` gives.
+fn named(id: u32) -> Option<String> {
+    let known = std::fs::read_to_string("/etc/passwd").ok()?;
+    let mut fields = known.lines().map(|line| line.split(':'));
+    let found = fields.find_map(|mut fields| {
+        let name = fields.next()?;
+        (fields.nth(1)? == id.to_string()).then(|| name.to_owned())
+    });
+    found.filter(|name| !name.is_empty())
+}
+
 /// Who sits here: `user@tty`.
 pub fn who() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
         .iter()
         .find_map(|name| std::env::var(name).ok());
-    let user = user.unwrap_or_else(|| format!("uid{}", rustix::process::geteuid().as_raw()));
+    // A unit of the system has none of them.
+    let id = rustix::process::geteuid().as_raw();
+    let user = user.or_else(|| named(id)).unwrap_or_else(|| format!("uid{id}"));
     let terminal = rustix::termios::ttyname(std::io::stdin(), Vec::new())
         .ok()
         .and_then(|name| name.into_string().ok())
@@ -150,16 +163,26 @@ async fn scraped(address: SocketAddr) -> Result<Scraped> {
     Ok(scraped)
 }
 
-/// Waits until `length` is over (`None` is for ever) or a signal asks for the end.
-async fn until(length: Option<Duration>) -> Result<()> {
-    let (mut terminate, mut hang_up) = (signal(SignalKind::terminate())?, signal(SignalKind::hangup())?);
-    tokio::select! {
-        () = tokio::time::sleep(length.unwrap_or(Duration::MAX)) => {}
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-        _ = tokio::signal::ctrl_c() => {}
+/// The signals that ask for an end in order; from here on they do not end the process themselves.
+struct Stop([Signal; 3]);
+
+impl Stop {
+    fn new() -> Result<Self> {
+        let kinds = [SignalKind::terminate(), SignalKind::hangup(), SignalKind::interrupt()];
+        let [terminate, hang_up, interrupt] = kinds.map(signal);
+        Ok(Self([terminate?, hang_up?, interrupt?]))
     }
-    Ok(())
+
+    /// Waits until `length` is over (`None` is for ever) or a signal asks for the end.
+    async fn within(&mut self, length: Option<Duration>) {
+        let [terminate, hang_up, interrupt] = &mut self.0;
+        tokio::select! {
+            () = tokio::time::sleep(length.unwrap_or(Duration::MAX)) => {}
+            _ = terminate.recv() => {}
+            _ = hang_up.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    }
 }
 
 impl Runtime for ThisHost {
@@ -246,14 +269,23 @@ impl Runtime for ThisHost {
         } else {
             Sources::Live
         };
+        // Before there is anything to end: an engine that is stopped while it opens its store leaves no socket behind.
+        let mut stop = Stop::new()?;
         let engine = Engine::start(engine_setup(setup, sources), listening).context("the engine cannot start")?;
         let link = engine.link();
-        let settled = link
-            .snapshots()
-            .wait_for(|snapshot| snapshot.number > 0 && &*snapshot.store.says != "opening")
-            .await
-            .map(|snapshot| snapshot.store.clone());
-        let store = settled.context("the engine ended")?;
+        let settled = async {
+            let mut snapshots = link.snapshots();
+            let settled = |snapshot: &Arc<engine::Snapshot>| snapshot.number > 0 && &*snapshot.store.says != "opening";
+            let snapshot = snapshots.wait_for(settled).await;
+            snapshot.map(|snapshot| snapshot.store.clone())
+        };
+        let store = tokio::select! {
+            store = settled => store.context("the engine ended")?,
+            () = stop.within(None) => match run {
+                EngineRun::Once => bail!(Usage("stopped before it was done".into())),
+                _ => return Ok(()),
+            },
+        };
         if !store.ok {
             // Without a console to say so, an engine that keeps nothing is of no use.
             bail!(Usage(store.says.to_string()));
@@ -270,7 +302,7 @@ impl Runtime for ThisHost {
             }
         };
         tokio::select! {
-            stopped = until(length) => stopped?,
+            () = stop.within(length) => {}
             () = scrapes => {}
             // The engine's thread ended by itself: that is a fault.
             () = link.ended() => bail!("the engine ended"),
@@ -296,6 +328,7 @@ impl Runtime for ThisHost {
         let redaction = record.redact.then(random_key).transpose()?.map(Redaction::new);
         let recorder = Recorder::create(&record.file, &header, redaction).map_err(|error| Usage(error.to_string()))?;
         engine.recorder = Some(recorder);
+        let mut stop = Stop::new()?;
         let engine = Engine::start(engine, None).context("the engine cannot start")?;
         let mut snapshots = engine.link().snapshots();
         let lost = async {
@@ -309,7 +342,7 @@ impl Runtime for ThisHost {
             }
         };
         let failed = tokio::select! {
-            stopped = until(record.length.map(Into::into)) => stopped.map(|()| None)?,
+            () = stop.within(record.length.map(Into::into)) => None,
             why = lost => Some(why),
         };
         let snapshot = engine.link().snapshots().borrow().clone();

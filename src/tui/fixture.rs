@@ -399,6 +399,7 @@ pub fn snapshot() -> Snapshot {
             .map(|(name, ok, says)| SourceRow {
                 name: name.into(),
                 ok,
+                absent: false,
                 says: says.into(),
                 read: Some(if ok { now() } else { at("14:11:00") }),
                 cost_ms: 1.1,

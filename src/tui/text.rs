@@ -103,7 +103,8 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     while let Some(word) = words.next() {
         let mut word = shown(word);
         while let Some(sign) = words.next_if(|next| next.starts_with('%') && !word.is_empty()) {
-            word = format!("{word} {}", shown(sign));
+            word.push(' ');
+            word.push_str(&shown(sign));
         }
         let mut word = word.as_str();
         let mut wide = word.width();
@@ -143,13 +144,21 @@ pub fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// The same; what goes on behind a label at its beginning (`source   the kernel`) is set in below its text.
+/// The same; what goes on behind a label at its beginning (`source   the kernel`), or in the last column of a table's row, is set in
+/// below its text.
 #[must_use]
 pub fn hanging(text: &str, width: usize) -> Vec<String> {
-    let label = text
-        .find("  ")
-        .map_or(0, |at| text.len() - text[at..].trim_start_matches(' ').len());
-    if !(1..=12).contains(&label) || text.starts_with(' ') || label >= width / 2 || !text.is_ascii() {
+    if text.starts_with(' ') || !text.is_ascii() {
+        return wrap(text, width);
+    }
+    let column = |at: Option<usize>| at.map_or(0, |at| text.len() - text[at..].trim_start_matches(' ').len());
+    let (first, last) = (column(text.find("  ")), column(text.rfind("  ").map(|at| at + 1)));
+    let label = if first < last && last <= width * 2 / 3 {
+        last
+    } else {
+        first
+    };
+    if label == 0 || label == first && (label > 12 || label >= width / 2) {
         return wrap(text, width);
     }
     let (label, rest) = text.split_at(label);
@@ -189,6 +198,12 @@ pub fn minute(at: Timestamp) -> String {
     zoned(at).strftime("%H:%M").to_string()
 }
 
+/// A local date and clock time, whatever the day is today: `14 Mar 2026 14:32:00`.
+#[must_use]
+pub fn moment(at: Timestamp) -> String {
+    zoned(at).strftime("%-d %b %Y %H:%M:%S").to_string()
+}
+
 /// A local time as part of a file name: `20260314-1432`.
 #[must_use]
 pub fn stamp(at: Timestamp) -> String {
@@ -207,6 +222,21 @@ pub fn when(at: Timestamp, now: Timestamp) -> String {
         "%-d %b %Y %H:%M"
     };
     at.strftime(format).to_string()
+}
+
+/// `line` with each time that stands in it in UTC (`2026-03-14T14:32:00Z`) as [`when`] says it.
+#[must_use]
+pub fn local_times(line: &str, now: Timestamp) -> String {
+    let told = |word: &str| {
+        let bare = word.trim_end_matches([',', ';', ':', ')', '.']);
+        let at = bare.parse::<Timestamp>().ok().filter(|_| bare.contains('T'))?;
+        Some(when(at, now) + &word[bare.len()..])
+    };
+    let words: Vec<String> = line
+        .split(' ')
+        .map(|word| told(word).unwrap_or_else(|| word.into()))
+        .collect();
+    words.join(" ")
 }
 
 /// Whether a beginning known to lie after `earliest` and no later than `at` is to be shown as a span: within a minute it is as good as
@@ -307,6 +337,10 @@ mod tests {
             ["now    12 % of all", "       that"]
         );
         assert_eq!(hanging("no label here at all", 10), ["no label", "here at", "all"]);
+        assert_eq!(
+            hanging("apk   never   2 ms   no such log here", 32),
+            ["apk   never   2 ms   no such log", "                     here"]
+        );
         assert_eq!(hanging("", 10), [""]);
     }
 
@@ -318,6 +352,18 @@ mod tests {
         let marked = format!("e{} f", "\u{301}".repeat(1 << 19));
         assert_eq!(wrap(&marked, 64).len(), 1);
         assert!(cut(&format!("{marked}{word}"), 8).ends_with(" fxxxx~"));
+        // Per cent signs all belong to the number before them.
+        assert_eq!(wrap(&"% ".repeat(1 << 20), 64).len(), (1 << 21) / 64);
+    }
+
+    #[test]
+    fn a_sign_takes_the_cells_that_terminals_give_it() {
+        // Told to be a picture it would be two cells to some terminals and one to others: that is not told.
+        assert_eq!(
+            (width("\u{2764}\u{fe0f}"), cut("\u{2764}\u{fe0f}x", 2)),
+            (1, "\u{2764}x".to_owned())
+        );
+        assert_eq!((width("\u{1f525}"), fit("\u{1f525}!", 3)), (2, "\u{1f525}!".to_owned()));
     }
 
     proptest! {
@@ -389,6 +435,10 @@ mod tests {
         assert_eq!(at("2026-03-12T09:05:00Z"), "12 Mar 09:05");
         assert_eq!(at("2025-12-31T09:05:00Z"), "31 Dec 2025 09:05");
         assert_eq!(clock(now), "14:32:00");
+        assert_eq!(
+            local_times("peers  2 hold 4, web-1 first at 2026-03-14T09:05:59Z; T 2026 x", now),
+            "peers  2 hold 4, web-1 first at 09:05; T 2026 x"
+        );
     }
 
     #[test]

@@ -215,6 +215,8 @@ fn on_answer(state: &mut State, tag: &Tag, answer: Result<Answer, LinkError>) ->
                 .series
                 .as_ref()
                 .map_or_else(|| tag.what.to_owned(), ToString::to_string);
+            let now = state.now();
+            let lines = lines.iter().map(|line| text::local_times(line, now)).collect();
             lay(state, title, lines);
             Vec::new()
         }

@@ -246,12 +246,9 @@ fn body(state: &State, area: Rect, buffer: &mut Buffer) {
             let mut page = Page::new(&state.look, area, buffer);
             page.line(Role::Heading, &format!(" {title}"));
             page.rule();
-            let width = page.width().saturating_sub(2);
-            for line in lines
-                .iter()
-                .flat_map(|line| text::hanging(line, width))
-                .skip(usize::from(*from))
-            {
+            let (width, rows) = (page.width().saturating_sub(2), page.left());
+            let wrapped = lines.iter().flat_map(|line| text::hanging(line, width));
+            for line in wrapped.skip(usize::from(*from)).take(rows) {
                 page.line(Role::Text, &format!(" {line}"));
             }
         }

@@ -14,10 +14,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 /// Longer than anything should take on a busy machine; no test waits this long when all is well.
-pub const PATIENCE: Duration = Duration::from_secs(120);
+pub const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Longer than any test takes. One that still runs then would hold up everything behind it for ever.
-const LONGEST: Duration = Duration::from_secs(1_200);
+const LONGEST: Duration = Duration::from_secs(2_700);
 
 /// Waits until something is so; panics with its name when it does not come.
 pub fn soon(what: &str, mut is: impl FnMut() -> bool) {

@@ -84,6 +84,10 @@ fn notes(account: &Account) -> Vec<String> {
     let mut resources: Vec<&str> = compared.departures.iter().map(|one| &*one.resource).collect();
     resources.dedup();
     let departures = compared.departures.len();
+    // What could not be read says nothing of drift.
+    if account.faults > 0 && compared.matched == 0 && departures == 0 && account.pending == 0 {
+        return Vec::new();
+    }
     let mut first = match departures {
         0 => "nothing drifted".to_owned(),
         _ => format!(

@@ -4,8 +4,12 @@ use crossterm::event::KeyEvent;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
+    domain::{Finding, Timestamp},
     engine::{Answer, LinkError},
-    tui::state::{Effect, KeyHint, Purpose, Screen, State, Tag},
+    tui::{
+        state::{Effect, KeyHint, Purpose, Screen, State, Tag},
+        text,
+    },
 };
 
 pub mod audit;
@@ -29,6 +33,15 @@ macro_rules! of {
             Screen::Audit => audit::$($call)*,
         }
     };
+}
+
+/// What speaks for a finding, less what its summary says already, with its times as beside `now`.
+fn reasons(finding: &Finding, now: Timestamp) -> impl Iterator<Item = String> {
+    let evidence = finding
+        .evidence
+        .iter()
+        .filter(|line| !finding.summary.contains(&***line));
+    evidence.map(move |line| text::local_times(line, now))
 }
 
 /// The keys of the screen shown, most useful first.

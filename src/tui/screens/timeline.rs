@@ -27,7 +27,7 @@ use crate::{
 pub use ask::refresh;
 use ask::under_cursor;
 use entry::Entry;
-use lanes::{by_departure, lanes, settle};
+use lanes::{Order, by_departure, lanes, settle};
 use stretch::{Stretch, stretch};
 
 /// Least time between two frames of a replay.
@@ -41,7 +41,7 @@ pub struct Pane {
     data: Option<Timeline>,
     lanes: BTreeMap<SeriesId, Chart>,
     /// The lanes in the order drawn, settled when the charts of all of them had come.
-    order: Vec<SeriesId>,
+    order: Order,
     /// What was asked last, and at which time of the data.
     asked: Option<(Stretch, Vec<SeriesId>, Timestamp)>,
     /// The entry under the cursor by time and text, and where the time cursor was when it was chosen: when that moves on, the

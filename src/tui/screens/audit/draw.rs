@@ -152,11 +152,12 @@ fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
             (true, false) => clock(entry.at),
             (false, _) => minute(entry.at),
         };
+        let result = text::local_times(&entry.result, entry.at);
         let here = place == at && !state.audit.health;
         let cursor = if here { '>' } else { ' ' };
         page.item(
             here,
-            &cells(cursor, [&time, &entry.who, &entry.what, &entry.resource, &entry.result]),
+            &cells(cursor, [&time, &entry.who, &entry.what, &entry.resource, &result]),
         );
     }
 }
@@ -222,11 +223,11 @@ fn entry(state: &State, entry: Option<&AuditEntry>, area: Rect, buffer: &mut Buf
 
 fn fields(entry: &AuditEntry) -> [(&'static str, String); 5] {
     [
-        ("TIME", entry.at.to_string()),
+        ("TIME", text::moment(entry.at)),
         ("WHO", entry.who.clone()),
         ("WHAT", entry.what.clone()),
         ("ABOUT", entry.resource.clone()),
-        ("RESULT", entry.result.clone()),
+        ("RESULT", text::local_times(&entry.result, entry.at)),
     ]
 }
 
@@ -279,8 +280,8 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             format!("{} lost since {since} ({}{again})", source.name, source.says)
         })
         .collect();
-    let never = sources.len() - ok - lost.len();
-    let there = ok + lost.len();
+    let there = sources.iter().filter(|source| source.there()).count();
+    let never = sources.len() - there;
     let lost = if lost.is_empty() {
         "all well".into()
     } else {
@@ -399,6 +400,15 @@ fn consoles(state: &State) -> String {
     }
 }
 
+/// A mean loss in at most eight cells: values of all units add to it.
+fn figure(loss: f64) -> String {
+    if loss.abs() < 1_000.0 {
+        format!("{loss:.4}")
+    } else {
+        format!("{loss:.2e}")
+    }
+}
+
 /// Every figure of the shadow's health, a line each.
 pub(super) fn health(state: &State) -> Vec<String> {
     let mut lines: Vec<String> = summary(state, usize::MAX)
@@ -406,17 +416,17 @@ pub(super) fn health(state: &State) -> Vec<String> {
         .map(|line| line.trim_start().to_owned())
         .collect();
     lines.push(String::new());
-    lines.push("RECORD     ahead      scored   80 % / happened  95 % / claimed   loss      plain".into());
+    lines.push("RECORD     ahead    scored   80 %/happened   95 %/claimed    loss     plain".into());
     for record in state.shown.health.records.iter() {
         lines.push(format!(
             "{} {} {} {} {} {} {}",
             fit(&record.sort, 10),
-            fit(&record.ahead.to_string(), 10),
+            fit(&record.ahead.to_string(), 8),
             fit(&grouped(record.scored), 8),
-            fit(&percent(record.held80), 16),
-            fit(&percent(record.held95), 16),
-            fit(&format!("{:.4}", record.loss), 9),
-            fit(&format!("{:.4}", record.naive_loss), 9)
+            fit(&percent(record.held80), 15),
+            fit(&percent(record.held95), 15),
+            fit(&figure(record.loss), 8),
+            fit(&figure(record.naive_loss), 8)
         ));
     }
     if state.shown.health.records.is_empty() {

@@ -76,6 +76,10 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
     }
     // The metrics follow the findings, as one list.
     let (off, all) = (findings(state), order::ordered(state));
+    if off.is_empty() && all.is_empty() && !state.filter.is_empty() {
+        page.line(Role::Text, &format!(" Nothing matches /{}.", state.filter));
+        page.line(Role::Text, " Esc clears the filter.");
+    }
     let at = if on == List::Findings {
         super::place(&off, |row| Some(row.id) == chosen_finding(state).map(|row| row.id))
     } else {
@@ -226,7 +230,8 @@ fn put_sources(state: &State, row: Rect, buffer: &mut Buffer) {
     if lost == 0 {
         return;
     }
-    let says = format!("{lost} of {} sources lost: 7", sources.len());
+    let there = sources.iter().filter(|source| source.there()).count();
+    let says = format!("{lost} of {there} sources lost: 7");
     let taken: usize = 1 + counts(&state.shown, "   ")
         .iter()
         .map(|(_, text)| text.len())

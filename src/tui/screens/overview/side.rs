@@ -10,6 +10,7 @@ use crate::{
         chart::{self, Lists, Plot},
         look::Role,
         page::Page,
+        screens,
         state::State,
         text::{self, cut},
     },
@@ -57,7 +58,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let since = text::began(finding.earliest, finding.since, state.now());
         let told = std::iter::once(format!("{} (since {since})", finding.summary))
             .chain(causes)
-            .chain(finding.evidence.iter().map(ToString::to_string));
+            .chain(screens::reasons(finding, state.now()));
         for line in told.flat_map(|line| text::wrap(&line, width)) {
             page.line(Role::Text, &format!(" {line}"));
         }

@@ -13,6 +13,7 @@ use crate::{
         chart::{self, GUTTER},
         look::Role,
         page::{Page, window},
+        screens,
         state::State,
         text::{self, fit, fit_name},
     },
@@ -235,7 +236,9 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             Role::Heading,
             &format!("FORECAST (limit {})", row.unit.show(limit.value)),
         );
-        match (&row.crossing, row.now) {
+        // What no finding tells of yet stands in the forecast, as on screen 3.
+        let seen = view.and_then(|view| view.crossing.as_ref());
+        match (row.crossing.as_ref().or(seen), row.now) {
             (_, Some((_, value))) if limit.broken_by(value) => {
                 page.line(Role::Text, "already beyond it");
                 if let Some(forecast) = view.and_then(|view| view.forecast.as_ref()) {
@@ -257,13 +260,21 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
                 }
             }
             (Some(crossing), _) => {
-                let when = crossing.at[1].map_or("later".into(), |at| text::when(at, now));
-                page.line(
-                    Role::Text,
-                    &format!("{when} ({:.0} % sure)", crossing.probability * 100.0),
-                );
+                let sure = format!("{:.0} %", crossing.probability * 100.0);
+                let told = match crossing.at[1] {
+                    Some(at) => format!("{} ({sure} sure)", text::when(at, now)),
+                    None => format!("{sure} within {}", crossing.horizon),
+                };
+                page.line(Role::Text, &told);
             }
-            (None, _) => page.line(Role::Text, &format!("not within {}", state.shown.options.horizon)),
+            (None, _) => {
+                let far = if view.is_some() {
+                    ahead::HORIZON
+                } else {
+                    state.shown.options.horizon
+                };
+                page.line(Role::Text, &format!("not within {far}"));
+            }
         }
         page.line(Role::Dim, "3 opens it");
     }
@@ -313,7 +324,7 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     {
         page.rule();
         let width = page.width();
-        for line in finding.evidence.iter().flat_map(|line| text::wrap(line, width)) {
+        for line in screens::reasons(finding, state.now()).flat_map(|line| text::wrap(&line, width)) {
             page.line(Role::Text, &line);
         }
     }

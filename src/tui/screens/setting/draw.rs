@@ -10,6 +10,7 @@ use crate::{
         chart,
         look::Role,
         page::{Page, between, labelled, window},
+        screens,
         state::{Room, State},
         text::{self, cut, fit, fit_name, fit_right, put},
     },
@@ -258,14 +259,14 @@ fn told(
         let score = proposal.factors.score();
         say(
             "PROPOSE",
-            &format!("#{} {} (score {score:.1}): 4 shows it", proposal.id.0, proposal.title),
+            &format!("#{}, score {score:.1}: {}", proposal.id.0, proposal.title),
             2,
         );
     }
     // Last, since it gives way first.
-    let evidence = findings(state, id).flat_map(|finding| finding.evidence.iter());
+    let evidence = findings(state, id).flat_map(|finding| screens::reasons(finding, state.now()));
     for (place, line) in evidence.take(8).enumerate() {
-        say(if place == 0 { "WHY" } else { "" }, line, 2);
+        say(if place == 0 { "WHY" } else { "" }, &line, 2);
     }
     lines
 }

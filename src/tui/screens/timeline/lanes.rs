@@ -19,29 +19,44 @@ fn room(state: &State) -> usize {
     }
 }
 
-/// The lanes in the order drawn: as it was settled, for as long as it is of the same ones.
+/// The order of the lanes, and the incident that it was made for, by its beginning; none outside of one.
+#[derive(Debug, Default)]
+pub(super) struct Order {
+    ids: Vec<SeriesId>,
+    incident: Option<Timestamp>,
+}
+
+/// The lanes in the order drawn: as it was settled, for as long as it is of the same ones in the same incident.
 pub(super) fn by_departure(state: &State) -> Vec<SeriesId> {
     let ids = lanes(state);
     let order = &state.timeline.order;
-    if order.len() == ids.len() && ids.iter().all(|id| order.contains(id)) {
-        order.clone()
+    let settled = order.incident == begin(state);
+    if settled && order.ids.len() == ids.len() && ids.iter().all(|id| order.ids.contains(id)) {
+        order.ids.clone()
     } else {
         ids
     }
 }
 
-/// Settles the order of the lanes as soon as all of them are known: an incident's by first departure. It stays until they are others:
-/// the columns of another stretch would date the same departures differently, and lanes that trade places cannot be read.
+/// When the incident looked at began.
+fn begin(state: &State) -> Option<Timestamp> {
+    incident(state).map(|incident| incident.from)
+}
+
+/// Settles the order of the lanes as soon as all of them are known: an incident's by first departure. It stays until they are others,
+/// or another incident's: the columns of another stretch would date the same departures differently, and lanes that trade places cannot
+/// be read.
 pub(super) fn settle(state: &mut State) {
-    let mut ids = by_departure(state);
-    let charts = &state.timeline.lanes;
-    if ids.is_empty() || ids == state.timeline.order || !ids.iter().all(|id| charts.contains_key(id)) {
+    let (mut ids, begin) = (by_departure(state), begin(state));
+    let (charts, order) = (&state.timeline.lanes, &state.timeline.order);
+    let settled = order.ids == ids && order.incident == begin;
+    if ids.is_empty() || settled || !ids.iter().all(|id| charts.contains_key(id)) {
         return;
     }
     if let Some(incident) = incident(state) {
         ids.sort_by_key(|id| charts.get(id).map(|chart| departure(chart, incident)));
     }
-    state.timeline.order = ids;
+    state.timeline.order = Order { ids, incident: begin };
 }
 
 /// When a metric left its shadow within an incident: where its surprise first comes to half of the most it reaches, so that neither the

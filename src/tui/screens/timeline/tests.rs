@@ -86,14 +86,14 @@ fn lanes_stand_in_the_order_in_which_they_departed() {
     shape(&last, from, 3.0);
     shape(&first, from + Span::from_mins(20), 16.0);
     assert_eq!(by_departure(&state), before, "settled, it stays");
-    state.timeline.order.clear();
+    state.timeline.order = Order::default();
     settle(&mut state);
     let after = by_departure(&state);
     assert_eq!((&after[0], &after[after.len() - 1]), (&last, &first));
     let linked = entry::linked(&state, &after);
     assert!(linked.ends_with(&*telling_end(&first)), "{linked}");
     state.timeline.lanes.remove(&first);
-    state.timeline.order.clear();
+    state.timeline.order = Order::default();
     settle(&mut state);
     assert_eq!(by_departure(&state), before, "until all are there they stay");
 }
@@ -111,6 +111,44 @@ fn lanes_stay_in_their_order_while_the_stretch_moves() {
     chart.columns.last_mut().unwrap().bits = Some(16.0);
     settle(&mut state);
     assert_eq!(by_departure(&state), order);
+}
+
+#[test]
+fn lanes_of_another_incident_stand_in_its_own_order() {
+    let mut state = answered(80, 24);
+    let before = by_departure(&state);
+    let last = before[before.len() - 1].clone();
+    // The incident before it was of the same metrics, in which the last of them went first.
+    let mut live = (*state.live).clone();
+    let now = live.incidents.last().unwrap().clone();
+    let earlier = crate::drift::Incident {
+        number: now.number - 1,
+        from: now.from - Span::from_mins(20),
+        to: Some(now.from - Span::from_mins(5)),
+        ..now
+    };
+    let at = earlier.from + Span::from_mins(1);
+    let mut incidents = live.incidents.to_vec();
+    incidents.insert(incidents.len() - 1, earlier);
+    live.incidents = incidents.into();
+    (state.live, state.at) = (Arc::new(live), Some(at));
+    let chart = state.timeline.lanes.get_mut(&last).unwrap();
+    let step = chart.step;
+    for (place, column) in (0..).zip(&mut chart.columns) {
+        column.bits = Some(if chart.from + step * place < at { 9.0 } else { 0.4 });
+    }
+    for id in &before[..before.len() - 1] {
+        let chart = state.timeline.lanes.get_mut(id).unwrap();
+        for (place, column) in (0..).zip(&mut chart.columns) {
+            column.bits = Some(if chart.from + step * place >= at + Span::from_mins(5) {
+                9.0
+            } else {
+                0.4
+            });
+        }
+    }
+    settle(&mut state);
+    assert_eq!(by_departure(&state)[0], last);
 }
 
 fn telling_end(id: &SeriesId) -> String {
