@@ -11,7 +11,7 @@ use crate::{
     domain::*,
     drift::Difference,
     engine::*,
-    shadow::metric::Held,
+    shadow::{Outlook, PeerValue, metric::Held},
     simulate::Outcome,
     store::{AuditEntry, StoreInfo, Table},
 };
@@ -416,6 +416,17 @@ fn snapshot() -> Snapshot {
                 accepted: Some(Some(Value::Int(60))),
                 bits: 7.0,
                 last_change: Some(Arc::new(change())),
+                outlook: Some(Arc::new(Outlook {
+                    next: vec![(Value::Int(60), 0.75), (Value::Int(10), 0.125)],
+                    interval: Some((Value::Int(10), Value::Int(60))),
+                    others: 3,
+                    peers: vec![PeerValue {
+                        value: Value::Int(60),
+                        count: 2,
+                        first: Some((host(), at("2026-02-10T00:00:00Z"))),
+                    }],
+                    ..Outlook::default()
+                })),
                 ..setting("sysctl.vm.swappiness", Value::Int(1))
             },
         ]

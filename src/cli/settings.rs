@@ -1,12 +1,13 @@
 //! `settings`: settings and their values.
 
 use serde::Serialize;
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, findings::brief, plain, series::chosen},
     domain::{SeriesId, SettingChange, Timestamp, Value},
     engine::{Link, SettingRow},
+    shadow::PeerValue,
 };
 
 /// Arguments of `settings`.
@@ -28,9 +29,40 @@ struct View<'a> {
     hazard_7d: f32,
     /// P(the last change is undone within 14 days), as said when it was seen.
     undone_14d: Option<f64>,
+    /// The values it may have in seven days, each with its probability; what is missing to 1 is a value not thought of.
+    expected_7d: Vec<Json>,
+    /// If it changes: the 80 % interval of a number, and which way a list goes.
+    interval80: Option<[Json; 2]>,
+    ways: Option<Json>,
+    /// What others like it hold, the commonest first, and who moved there first.
+    peers: Vec<Json>,
     bits: f32,
     last_change: Option<ChangeView<'a>>,
     since: Timestamp,
+}
+
+/// A probability without the digits that a narrow float does not have.
+fn share(odds: f32) -> f64 {
+    (f64::from(odds) * 1e6).round() / 1e6
+}
+
+/// What a setting is now with P(it does not change), and what it becomes if it does.
+fn expected(row: &SettingRow) -> Vec<Json> {
+    let Some(value) = &row.value else { return Vec::new() };
+    let stays = json!({"value": plain::value(Some(value)), "probability": share(1.0 - row.week)});
+    let next = row.outlook.iter().flat_map(|outlook| &outlook.next);
+    let next =
+        next.map(|(value, odds)| json!({"value": plain::value(Some(value)), "probability": share(row.week * odds)}));
+    std::iter::once(stays).chain(next).collect()
+}
+
+fn peer(peer: &PeerValue) -> Json {
+    let first = peer.first.as_ref();
+    json!({
+        "value": plain::value(Some(&peer.value)),
+        "count": peer.count,
+        "first": first.map(|(resource, at)| json!({"resource": resource, "at": at})),
+    })
 }
 
 /// A change of a setting, as JSON.
@@ -68,6 +100,7 @@ impl<'a> From<&'a SettingChange> for ChangeView<'a> {
 impl<'a> From<&'a SettingRow> for View<'a> {
     fn from(row: &'a SettingRow) -> Self {
         let accepted = row.accepted.as_ref().unwrap_or(&row.value);
+        let outlook = row.outlook.as_deref();
         Self {
             id: &row.id,
             mark: row.mark.word(),
@@ -78,6 +111,15 @@ impl<'a> From<&'a SettingRow> for View<'a> {
             hazard_24h: row.hazard,
             hazard_7d: row.week,
             undone_14d: row.undoing.as_ref().map(|undoing| undoing.probability),
+            expected_7d: expected(row),
+            interval80: outlook.and_then(|outlook| {
+                let (low, high) = outlook.interval.as_ref()?;
+                Some([low, high].map(|value| plain::value(Some(value))))
+            }),
+            ways: outlook
+                .and_then(|outlook| outlook.ways)
+                .map(|[grow, shrink, both]| json!({"grow": share(grow), "shrink": share(shrink), "both": share(both)})),
+            peers: outlook.map_or_else(Vec::new, |outlook| outlook.peers.iter().map(peer).collect()),
             bits: row.bits,
             last_change: row.last_change.as_deref().map(Into::into),
             since: row.since,

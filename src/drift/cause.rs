@@ -310,11 +310,13 @@ impl Asked<'_> {
 
     /// Whether a setting bears a name of the metrics concerned: a mount of its fill, an interface of its traffic.
     fn acts_on(&self, setting: &SeriesId) -> bool {
-        let names = crate::domain::Subject::of(&setting.name).names(None);
-        self.effect
-            .series
-            .iter()
-            .any(|id| thing(&id.name).is_some_and(|thing| names.iter().any(|name| name == thing)))
+        let mut things = self.effect.series.iter().filter_map(|id| thing(&id.name)).peekable();
+        // Of thousands of changes at once each is asked: most metrics are of no such thing, and then no name need be taken apart.
+        if things.peek().is_none() {
+            return false;
+        }
+        let names = Subject::of(&setting.name).names(None);
+        things.any(|thing| names.iter().any(|name| name == thing))
     }
 
     /// Events of one kind within two minutes of each other as one.

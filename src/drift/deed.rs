@@ -104,7 +104,7 @@ pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
             port && running
                 .iter()
                 .filter(here)
-                .any(|other| of_unit(&other) && other.near(item, TOGETHER))
+                .any(|other| other.near(item, TOGETHER) && of_unit(&other))
         };
         for mut name in item.subject().names(program.as_deref()) {
             if item.runs() || follows(&name) {

@@ -166,6 +166,16 @@ impl LimitWatch {
     }
 }
 
+/// When and how likely `metric` passes `limit` within `horizon`: by its shadow, or by the steady rise it is in where that is surer. `None` while
+/// neither can tell. Whoever asks how likely a limit is asks here, so that findings, forecasts and what-ifs say one thing.
+#[must_use]
+pub fn crossing(metric: &Metric, limit: &Limit, horizon: Span, seed: u64) -> Option<Crossing> {
+    let running = rise::crossing(metric, limit, horizon);
+    let foreseen = metric.shadow.crossing(limit, horizon, seed);
+    let surer = |running: &Crossing| foreseen.is_none_or(|foreseen| running.probability >= foreseen.probability);
+    running.filter(surer).or(foreseen)
+}
+
 /// Whether too little was seen to tell a burst from a trend at one look.
 fn young(metric: &Metric) -> bool {
     metric.shadow.range().is_none_or(|(from, to)| to - from < YOUNG)

@@ -112,7 +112,9 @@ pub(super) fn settings_summary(members: &[&Difference], shadows: &Shadows, by: O
         (Subject::Interface { name, .. }, false, true) => (format!("interface {name} is new"), true),
         (Subject::Interface { name, .. }, true, false) => (format!("interface {name} is gone"), true),
         (Subject::Port { name, part: "" }, false, true) => (format!("port {name} is open: {to}"), true),
-        (Subject::Port { name, part: "" }, true, false) => (format!("port {name} is closed, it was open: {from}"), true),
+        (Subject::Port { name, part: "" }, true, false) => {
+            (format!("port {name} is closed, it was open: {from}"), true)
+        }
         (Subject::HostName(name), ..) => (format!("/etc/hosts: {name} {from} -> {to}"), false),
         _ => (format!("{} {from} -> {to}", head.id.name), false),
     };

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{Limit, SeriesId, Side, Span, Timestamp, text::visible},
-    drift::matching,
+    drift::{self, matching},
     shadow::Metric,
     store::{Store, StoreError},
 };
@@ -394,7 +394,7 @@ fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits
         forecast: metric.shadow.forecast(horizon, steps.clamp(1, 1_000) as usize),
         crossing: limit
             .as_ref()
-            .and_then(|limit| metric.shadow.crossing(limit, horizon, super::SEED)),
+            .and_then(|limit| drift::crossing(metric, limit, horizon, super::SEED)),
         limit,
         members: members.map(|(name, weight)| (name.into(), weight)).collect(),
         seasons: metric.shadow.seasons(),

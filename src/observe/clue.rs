@@ -184,13 +184,15 @@ pub(super) fn about(scope: &str, name: &str, root: &Path, said: &dyn Fn(&str) ->
         "cron" => cron(name, root),
         "unit" => {
             let bare = thing.strip_suffix(".service").unwrap_or(thing);
-            let mut all = vec![
-                Clue::Command(
-                    &["systemctl", "service", "invoke-rc.d", "update-rc.d"],
-                    vec![thing.to_owned(), bare.to_owned()],
-                ),
-                Clue::Named(format!("/etc/systemd/system/{thing}")),
-            ];
+            let mut all = vec![Clue::Command(
+                &["systemctl", "service", "invoke-rc.d", "update-rc.d"],
+                vec![thing.to_owned(), bare.to_owned()],
+            )];
+            // No file says whether it runs, nor since when.
+            if name.ends_with(":state") {
+                return all;
+            }
+            all.push(Clue::Named(format!("/etc/systemd/system/{thing}")));
             all.extend(within(root, &format!("/etc/systemd/system/{thing}.d")));
             all
         }
@@ -270,7 +272,7 @@ fn within(root: &Path, folder: &str) -> Vec<Clue> {
 #[cfg(test)]
 mod tests {
     use crate::{
-        domain::{Batch, Timestamp},
+        domain::{Batch, Span, Timestamp},
         observe::{
             fixture::Tree,
             scope::Scope,
@@ -404,6 +406,35 @@ mod tests {
         known.tell(Timestamp::from_secs(60), sheet, &mut out);
         let by: Vec<Option<&str>> = out.changes.iter().map(|change| change.by.as_deref()).collect();
         assert_eq!(by, [Some("alice"), Some("alice"), None]);
+    }
+
+    #[test]
+    fn a_file_dates_what_a_unit_is_made_of_and_not_whether_it_runs() {
+        let tree = Tree::new();
+        let mut known = Scope::new(&tree.host(), "unit").asking(&Witness::default());
+        let mut out = Batch::default();
+        let mut tell = |at: Timestamp, limit: &str, state: &str, out: &mut Batch| {
+            let mut sheet = known.sheet();
+            sheet.text("x.service:Service.LimitNOFILE", limit);
+            sheet.text("x.service:state", state);
+            known.tell(at, sheet, out);
+        };
+        let file = "etc/systemd/system/x.service.d/limit.conf";
+        tree.write(file, "[Service]\n");
+        let meta = std::fs::metadata(tree.path(file)).unwrap();
+        let written = {
+            use std::os::unix::fs::MetadataExt as _;
+            Timestamp(meta.ctime() * 1_000_000 + meta.ctime_nsec() / 1_000)
+        };
+        let (before, now) = (written - Span::from_secs(30), written + Span::from_secs(30));
+        tell(before, "1024", "active", &mut out);
+        tell(now, "4096", "failed", &mut out);
+        let window = |part: &str| {
+            let change = out.changes.iter().find(|change| change.id.name.ends_with(part));
+            change.map(|change| (change.after, change.at)).unwrap()
+        };
+        assert_eq!(window("LimitNOFILE"), (None, written));
+        assert_eq!(window("state"), (Some(before), now));
     }
 
     #[test]

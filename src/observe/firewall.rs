@@ -160,7 +160,11 @@ impl Source for Firewall {
     }
 
     fn every(&self) -> Span {
-        self.scope.soon(self.every)
+        self.every
+    }
+
+    fn soon(&self) -> Option<Span> {
+        self.scope.soon()
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

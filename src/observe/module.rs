@@ -48,7 +48,11 @@ impl Source for Modules {
     }
 
     fn every(&self) -> Span {
-        self.scope.soon(self.every)
+        self.every
+    }
+
+    fn soon(&self) -> Option<Span> {
+        self.scope.soon()
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -5,7 +5,8 @@
 )]
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    cell::RefCell,
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs,
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
@@ -167,6 +168,8 @@ impl Scope {
     pub(super) fn release(&mut self, now: Timestamp, out: &mut Batch) {
         // Settings of one file follow each other, and have one author.
         let mut last: Option<(Vec<Clue>, Timestamp, Author)> = None;
+        // Of many changes at once each may be of each package that was worked on: their lists are read once.
+        let lists = RefCell::new(BTreeMap::new());
         while let Some(first) = self.waiting.front() {
             if self.witness.awaits(&first.clues, first.change.at, first.found, now) {
                 break;
@@ -183,7 +186,16 @@ impl Scope {
             let author = match last.take() {
                 Some((same, at, author)) if same == clues && at == change.at => author,
                 _ => {
-                    let owns = |package: &str, path: &str| brought(&self.root, package, path);
+                    let owns = |package: &str, path: &str| {
+                        let mut lists = lists.borrow_mut();
+                        let list = match lists.get(package) {
+                            Some(list) => list,
+                            None => &*lists
+                                .entry(package.to_owned())
+                                .or_insert_with(|| files_of(&self.root, package)),
+                        };
+                        list.contains(path.as_bytes())
+                    };
                     self.witness.who(&clues, Some(before), change.at, owns)
                 }
             };
@@ -264,13 +276,16 @@ pub(super) fn dated(clues: Vec<Clue>, root: &Path, after: Timestamp, now: Timest
     (last.map_or((after, now), |at| (None, at)), left)
 }
 
-/// Whether the list of files that dpkg keeps of `package` on the host at `root` holds `path`.
-fn brought(root: &Path, package: &str, path: &str) -> bool {
+/// The files that `package` brought to the host at `root`, by the list that dpkg keeps.
+fn files_of(root: &Path, package: &str) -> BTreeSet<Vec<u8>> {
     let lists = root.join("var/lib/dpkg/info");
     // Where a package exists for several architectures, the file bears one.
     let one = |name: String| plain_file(&lists.join(name), 8 << 20);
     let list = one(format!("{package}.list")).or_else(|| one(format!("{package}:amd64.list")));
-    list.is_some_and(|list| list.split(|b| *b == b'\n').any(|line| line == path.as_bytes()))
+    list.iter()
+        .flat_map(|list| list.split(|b| *b == b'\n'))
+        .map(<[u8]>::to_vec)
+        .collect()
 }
 
 /// The settings of one scope while they are read.

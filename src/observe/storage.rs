@@ -151,7 +151,11 @@ impl Source for Storage {
     }
 
     fn every(&self) -> Span {
-        self.scope.soon(self.origin.cadence)
+        self.origin.cadence
+    }
+
+    fn soon(&self) -> Option<Span> {
+        self.scope.soon()
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {

@@ -208,7 +208,7 @@ impl Witness {
             Clue::Named(path) => self.last(|seen| match seen.deed {
                 Deed::Wrote => seen.what == *path && apart(at, seen.at) <= AUDIT,
                 Deed::Ran => {
-                    !looks(&seen.what) && names(&seen.what, path) && (EARLY..=COMMAND).contains(&(at - seen.at))
+                    (EARLY..=COMMAND).contains(&(at - seen.at)) && !looks(&seen.what) && names(&seen.what, path)
                 }
                 Deed::Installed => false,
             }),
@@ -288,10 +288,11 @@ impl Witness {
         let fits = |seen: &&Seen| match seen.deed {
             Deed::Wrote => seen.what == path && apart(at, seen.at) <= AUDIT,
             Deed::Ran => {
+                // The times first: thousands of changes at once are each held against all that was seen.
                 let since = at - seen.at;
-                since >= EARLY
+                (EARLY..=COMMAND).contains(&since)
                     && !looks(&seen.what)
-                    && (names(&seen.what, path) && since <= COMMAND || works_on(&seen.what, path) && since <= PACKAGE)
+                    && (since <= PACKAGE && works_on(&seen.what, path) || names(&seen.what, path))
             }
             Deed::Installed => apart(at, seen.at) <= PACKAGE && owns(&seen.what),
         };

@@ -104,12 +104,15 @@ fn named(change: &SettingChange, names: &BTreeSet<String>) -> bool {
 
 /// The names of `change`, and of all near it that share one with it or with each other.
 fn matter(change: &SettingChange, others: &[&SettingChange]) -> BTreeSet<String> {
-    let mut names: BTreeSet<String> = Subject::of(&change.id.name).names(None).into_iter().collect();
+    let of = |change: &SettingChange| Subject::of(&change.id.name).names(None);
+    let mut names: BTreeSet<String> = of(change).into_iter().collect();
+    let theirs = others.iter().filter(|other| near(change, other));
+    let theirs: Vec<Vec<String>> = theirs.map(|other| of(other)).collect();
     loop {
         let before = names.len();
-        for other in others.iter().filter(|other| near(change, other)) {
-            if named(other, &names) {
-                names.extend(Subject::of(&other.id.name).names(None));
+        for own in &theirs {
+            if own.iter().any(|name| names.contains(name)) {
+                names.extend(own.iter().cloned());
             }
         }
         if names.len() == before {

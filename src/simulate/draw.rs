@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     domain::{Effect, Evidence, Forecast, LEVELS, Limit, Quantiles, Span, Timestamp},
+    drift::crossing,
     shadow::Metric,
 };
 
@@ -41,7 +42,16 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
     let mut rng = fastrand::Rng::with_seed(seed);
     let (lo, hi) = metric.meta.range();
     let steps = before.steps.len();
-    let mut drawn = vec![(Vec::with_capacity(RUNS as usize), Vec::with_capacity(RUNS as usize)); steps];
+    let with = |at: Timestamp, value: f64, z: f64| {
+        let laws = laws.iter().filter(|applied| at >= applied.from);
+        let after = laws.fold(value, |value, applied| applied.law.apply(value, z));
+        if after.is_nan() {
+            value
+        } else {
+            after.clamp(lo.max(f64::MIN), hi.min(f64::MAX))
+        }
+    };
+    let time = |step: usize| before.start + before.step * (step as i64 + 1);
     let (mut means, mut changed, mut differences) = (Vec::new(), Vec::new(), Vec::new());
     for run in 0..RUNS {
         // Evenly spread quantiles with a random start in each stratum.
@@ -49,19 +59,8 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
         let z = quantile(&SCORES, level);
         let (mut sum, mut sum_after) = (0.0, 0.0);
         for (step, quantiles) in before.steps.iter().enumerate() {
-            let at = before.start + before.step * (step as i64 + 1);
             let value = quantile(quantiles, level);
-            let after = laws
-                .iter()
-                .filter(|applied| at >= applied.from)
-                .fold(value, |value, applied| applied.law.apply(value, z));
-            let after = if after.is_nan() {
-                value
-            } else {
-                after.clamp(lo.max(f64::MIN), hi.min(f64::MAX))
-            };
-            drawn[step].0.push(value);
-            drawn[step].1.push(after);
+            let after = with(time(step), value, z);
             sum += value;
             sum_after += after;
         }
@@ -70,13 +69,16 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
         changed.push(mean_after);
         differences.push(mean_after - mean);
     }
-    // Both sides from the same runs: what a change leaves as it is, it leaves exactly so.
-    let side = |values: &mut Vec<f64>| Quantiles(LEVELS.map(|level| sample_quantile(values, level))).tidy(lo, hi);
-    let (steps_before, steps_after) = drawn.iter_mut().map(|(a, b)| (side(a), side(b))).unzip();
-    let [before, after] = [steps_before, steps_after].map(|steps: Vec<Quantiles>| Forecast {
-        steps,
-        ..before.clone()
-    });
+    // The forecast itself, and every level of it under the laws: what a change leaves as it is, it leaves exactly so.
+    let mut after = before.clone();
+    for (step, quantiles) in after.steps.iter_mut().enumerate() {
+        let mut values = quantiles.0;
+        for (value, z) in values.iter_mut().zip(SCORES.0) {
+            *value = with(time(step), *value, z);
+        }
+        values.sort_unstable_by(f64::total_cmp);
+        *quantiles = Quantiles(values).tidy(lo, hi);
+    }
     let three = |values: &mut Vec<f64>| [0.1, 0.5, 0.9].map(|level| sample_quantile(values, level));
     let (mean_before, mean_after) = (three(&mut means), three(&mut changed));
     // The middle of the differences is not the difference of the middles; people subtract what they see.
@@ -162,10 +164,7 @@ fn passes(metric: &Metric, limit: &Limit, horizon: Span, seed: u64) -> Option<f6
     if !limit.value.is_finite() {
         return Some(0.0);
     }
-    metric
-        .shadow
-        .crossing(limit, horizon, seed)
-        .map(|crossing| crossing.probability)
+    crossing(metric, limit, horizon, seed).map(|crossing| crossing.probability)
 }
 
 /// The value at `level`, linear between the levels kept and beyond the outer ones.

@@ -123,6 +123,40 @@ fn twice_the_processor_halves_its_busy_share() {
 }
 
 #[test]
+fn what_is_without_a_change_is_what_forecast_and_finding_say() {
+    // Two steady rises to the limit: one as long as the history, and one of the newest minutes that the shadow hardly knows.
+    for rises_from in [0, MINUTES - 12] {
+        let mut cpu = metric("cpu.busy_pct", Unit::Percent, |minute| {
+            20.0 + 0.5 * noise(minute, 1)
+                + 2.0 * (minute - rises_from).max(0) as f64 * (24.0 / (MINUTES - rises_from) as f64)
+        });
+        let limit = Limit {
+            value: 90.0,
+            side: Side::Above,
+            by: "test".into(),
+        };
+        cpu.limit = Some(limit.clone());
+        let told = crate::drift::crossing(&cpu, &limit, Span::from_hours(2), 7).unwrap();
+        let forecast = cpu.shadow.forecast(Span::from_hours(2), STEPS).unwrap();
+        let outcome = ask(&shadows([cpu]), &["cpu x2"]);
+        let (without, with) = effect(&outcome, "cpu.busy_pct").crossing.unwrap();
+        assert_eq!(without, told.probability);
+        assert!(without > 0.3 && with < without, "{without} {with}");
+        let (_, before, after) = &outcome.bands[0];
+        assert_eq!(*before, forecast);
+        for (before, after) in before.steps.iter().zip(&after.steps) {
+            assert!(
+                before
+                    .0
+                    .iter()
+                    .zip(after.0)
+                    .all(|(before, after)| (before / 2.0 - after).abs() < 1e-9)
+            );
+        }
+    }
+}
+
+#[test]
 fn the_same_seed_gives_the_same_figures() {
     let world = shadows([busy()]);
     let (one, two) = (ask(&world, &["traffic x1.5"]), ask(&world, &["traffic x1.5"]));

@@ -12,5 +12,6 @@ mod golden;
 mod library;
 mod prometheus;
 mod recording;
+mod secrets;
 mod support;
 mod tui;

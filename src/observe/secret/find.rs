@@ -8,7 +8,8 @@ use super::{
 };
 
 /// Beginnings that only tokens of well-known issuers have.
-const TOKEN_STARTS: [&str; 16] = [
+const TOKEN_STARTS: [&str; 17] = [
+    "AGE-SECRET-KEY-",
     "AKIA",
     "ASIA",
     "ghp_",
@@ -49,6 +50,7 @@ const DIGESTS: [&str; 11] = [
 /// Where secrets stand in `text`, whatever it belongs to. Ranges may overlap and come in no order.
 pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     private_keys(text)
+        .chain(sealed(text))
         .chain(urls(text))
         .chain(assignments(text))
         .chain(tokens(text))
@@ -60,6 +62,39 @@ pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usiz
 fn private_keys(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let found = text.find("-----BEGIN").filter(|at| text[*at..].contains("PRIVATE KEY"));
     found.map(|at| at..text.len()).into_iter()
+}
+
+/// What is encrypted: to the end of the text what ansible-vault, age and PGP wrote, to its bracket what sops and eyaml did
+/// (`ENC[AES256_GCM,data:…]`), and words of Vault's transit engine (`vault:v1:…`). Who has the key reads it later, too.
+fn sealed(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    const REST: [&str; 4] = [
+        "$ANSIBLE_VAULT;",
+        "-----BEGIN AGE ENCRYPTED FILE-----",
+        "age-encryption.org/v1",
+        "-----BEGIN PGP MESSAGE-----",
+    ];
+    let rest = REST
+        .iter()
+        .filter_map(move |mark| text.find(mark).map(|at| at..text.len()));
+    let brackets = text.match_indices("ENC[").filter_map(move |(at, mark)| {
+        let inner = &text[at + mark.len()..];
+        let method = inner.split(',').next().unwrap_or_default();
+        let known = !method.is_empty()
+            && method.len() < inner.len()
+            && method
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
+        let end = inner.find(']').map_or(text.len(), |end| at + mark.len() + end + 1);
+        known.then_some(at..end)
+    });
+    let words = text.match_indices("vault:v").filter_map(move |(at, mark)| {
+        let inner = &text[at + mark.len()..];
+        let (version, _) = inner.split_once(':')?;
+        let end = inner.find(|c: char| c.is_whitespace() || "\"',;".contains(c));
+        let known = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit());
+        known.then(|| at..end.map_or(text.len(), |end| at + mark.len() + end))
+    });
+    rest.chain(brackets).chain(words)
 }
 
 /// The password in `scheme://user:password@host`.

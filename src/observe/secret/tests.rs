@@ -25,6 +25,10 @@ const SECRET: &[(&str, &str)] = &[
     ("anything", "https://x:ghostly@example.org"),
     ("anything", "-----BEGIN OPENSSH PRIVATE KEY-----"),
     ("anything", "AKIAIOSFODNN7EXAMPLE"),
+    (
+        "anything",
+        "AGE-SECRET-KEY-1QQPZ7XRS6T2M3DCF8V4W9KJ5NHG0LAEUYQZ7XRS6T2M3DCF8V4W",
+    ),
     ("anything", "ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
     ("anything", "xoxb-2345678901-abcdefghij"),
     ("anything", "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln"),
@@ -295,6 +299,26 @@ fn command_lines_lose_what_programs_take_as_a_password() {
         scrub("it's curl -u \"$U:$P\" and 'so"),
         "it's curl -u \"$U:$P\" and 'so"
     );
+}
+
+#[test]
+fn what_is_encrypted_is_a_secret_under_any_name() {
+    for (text, clean) in [
+        ("ENC[AES256_GCM,data:c29w,iv:aXY=,tag:dGFn,type:str]", "***"),
+        ("a ENC[PKCS7,MIIBeQYJ] b", "a *** b"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n6231\n3365", "***"),
+        (
+            "-----BEGIN AGE ENCRYPTED FILE-----\nYWdl\n-----END AGE ENCRYPTED FILE-----",
+            "***",
+        ),
+        ("key=vault:v1:8SDd3WHDOjf7mq69 next", "key=*** next"),
+    ] {
+        assert_eq!(scrub(text), clean);
+        assert!(matches!(redact("mode", text, &KEY), Value::Secret(_)), "{text}");
+    }
+    for plain in ["ENC[x]", "ENC[", "vault:version 2", "see ENC[lower,case]"] {
+        assert_eq!(scrub(plain), plain);
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The shadow of settings: which will change, to what, and whether a change just seen will stay.
 
+mod blame;
 mod history;
 mod impending;
 pub mod learned;
@@ -51,6 +52,12 @@ pub struct Undoing {
     pub reasons: Vec<(Arc<str>, f64)>,
     /// For how long to watch it.
     pub watch: Span,
+    /// The metric that left its shadow because of it, as far as is known.
+    #[serde(default)]
+    pub blamed: Option<SeriesId>,
+    /// Whether it is known by now if it was undone in time.
+    #[serde(default)]
+    pub answered: bool,
 }
 
 /// All settings of all resources, as they are and as they should be.
@@ -76,6 +83,8 @@ pub struct SettingShadow {
     /// The settings that stand with any other, by key.
     #[serde(skip)]
     bound: BTreeMap<u64, SeriesId>,
+    #[serde(default)]
+    blames: blame::Blames,
     /// Up to when metrics were looked at for their regimes.
     #[serde(default)]
     looked: Option<Timestamp>,
@@ -298,6 +307,7 @@ impl SettingShadow {
     fn take(&mut self, change: &SettingChange, bits: f64) {
         self.expected.changed(change);
         let was_there = self.all.contains_key(&change.id);
+        self.answer(change);
         stream::tell(change, false, |key, place, edit| self.learner.observe(key, place, edit));
         let undoing = (was_there && change.to.is_some()).then(|| Box::new(self.undoing()));
         match &change.to {
@@ -333,8 +343,14 @@ impl SettingShadow {
                 .into_iter()
                 .map(|reason| (reason.what.into(), reason.by))
                 .collect(),
-            watch: Span((self.learner.watch(probability) * 86.4e9) as i64),
+            watch: self.watch(probability),
+            blamed: None,
+            answered: false,
         }
+    }
+
+    fn watch(&self, probability: f64) -> Span {
+        Span((self.learner.watch(probability) * 86.4e9) as i64)
     }
 
     /// Lets time pass until `now`, fits what is due to be fitted anew, and learns what was remembered of the past; once a minute is enough.
@@ -347,6 +363,7 @@ impl SettingShadow {
         }
         self.learn_what_was();
         self.expected.look(&self.all, &self.changes, now);
+        self.answer_old(now);
         self.learner.pass(stream::days(now));
         self.learner.refit();
     }

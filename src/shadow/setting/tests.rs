@@ -1,5 +1,7 @@
 //! What a user would miss if the shadow of settings did not do it.
 
+mod blame;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -269,7 +271,11 @@ fn models_kept_in_another_form_are_learnt_anew_and_those_in_this_one_are_not() {
         "the old form says another thing"
     );
     old.settle(start() + DAY * 8);
-    assert!((old.bits(&turn(9)) - next).abs() < 0.25, "{} {next}", old.bits(&turn(9)));
+    assert!(
+        (old.bits(&turn(9)) - next).abs() < 0.25,
+        "{} {next}",
+        old.bits(&turn(9))
+    );
     // Once is enough.
     let learnt = format!("{:?}", old.learner);
     old.settle(start() + DAY * 8);

@@ -1,0 +1,251 @@
+//! No secret of any fixture in any output, in the store, or in the log.
+
+use std::{fs, path::Path, process::Command};
+
+use crate::support::{Home, files};
+
+/// What must never be seen again: one for each way to hold a secret, none a part of another word.
+const SECRETS: [&str; 22] = [
+    "marked-sensitive-1",
+    "state-marked-2",
+    "wordpass-3",
+    "wordpass-4",
+    "run-before-5",
+    "run-after-6",
+    "object-string-7",
+    "b2JqZWN0LWRhdGEtOA==",
+    "object-data-8",
+    "connection-9",
+    "environment-10",
+    "AGE-SECRET-KEY-1QQPZ7XRS6T2M3DCF8V4W9KJ5NHG0LAEUYQZ7XRS6T2M3DCF8V4W",
+    "ENC[AES256_GCM,data:c29wcy0xMg==",
+    "62313365396662613933373733",
+    "MIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8",
+    "ghp_16C7e42F292c6912E7710c838347Ae178B4a",
+    "AKIAIOSFODNN7EXAMPLE",
+    "report-old-17",
+    "report-new-18",
+    "git-old-19",
+    "git-new-20",
+    "line-21",
+];
+
+/// Files of tools, by how they are asked about.
+const TOOLS: [(&str, &str, &str); 5] = [
+    (
+        "terraform-plan",
+        "plan.json",
+        r#"{"format_version":"1.2","terraform_version":"1.9.0","resource_drift":[{"address":"aws_db_instance.a","type":"aws_db_instance",
+"change":{"actions":["update"],"before":{"password":"wordpass-3","hidden":"x","url":"postgres://app:connection-9@db/x"},
+"after":{"password":"wordpass-4","hidden":"marked-sensitive-1","url":"postgres://app:connection-9@db/y"},
+"after_unknown":{},"before_sensitive":{"hidden":true},"after_sensitive":{"hidden":true}}}],"resource_changes":[]}"#,
+    ),
+    (
+        "terraform-state",
+        "state.json",
+        r#"{"version":4,"terraform_version":"1.9.0","serial":1,"lineage":"x","resources":[{"mode":"managed","type":"t","name":"n",
+"instances":[{"attributes":{"secret_key":"wordpass-3","s":"state-marked-2"},"sensitive_attributes":[[{"type":"get_attr","value":"s"}]]}]}]}"#,
+    ),
+    (
+        "ansible",
+        "run.json",
+        r#"{"plays":[{"tasks":[{"task":{"name":"t"},"hosts":{"h":{"changed":true,"path":"/a","diff":[
+{"before":"password = run-before-5\n","after":"password = run-after-6\n"}]}}}]}],"stats":{}}"#,
+    ),
+    (
+        "kubernetes",
+        "objects.yaml",
+        "apiVersion: v1\nkind: Secret\nmetadata: {name: a}\nstringData: {k: object-string-7}\ndata: {j: b2JqZWN0LWRhdGEtOA==}\n---\n\
+apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: b}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        \
+image: nginx\n        env:\n        - {name: API_TOKEN, value: environment-10}\n        - {name: PLAIN, value: \
+ghp_16C7e42F292c6912E7710c838347Ae178B4a}\n",
+    ),
+    (
+        "puppet",
+        "report.yaml",
+        "--- !ruby/object:Puppet::Transaction::Report\nreport_format: 10\nhost: h\nlogs: []\nmetrics: {}\nresource_statuses:\n  \
+\"User[a]\":\n    resource_type: User\n    title: a\n    events:\n    - property: password\n      previous_value: report-old-17\n      \
+desired_value: report-new-18\n      status: success\n      name: password_changed\n      message: changed\n",
+    ),
+];
+
+/// Files of settings, before and after: all of their values are secrets or stand beside one.
+const SETTINGS: [(&str, &str, &str); 6] = [
+    (
+        "app.env",
+        "DB_PASSWORD=wordpass-3\nURL=postgres://app:connection-9@db/x\nMODE=a\n",
+        "DB_PASSWORD=wordpass-4\nURL=postgres://app:connection-9@db/x\nMODE=b\n",
+    ),
+    (
+        "sops.yaml",
+        "title: ENC[AES256_GCM,data:c29wcy0xMg==,iv:aXY=,tag:dGFn,type:str]\nmode: a\n",
+        "key: AGE-SECRET-KEY-1QQPZ7XRS6T2M3DCF8V4W9KJ5NHG0LAEUYQZ7XRS6T2M3DCF8V4W\nmode: b\n",
+    ),
+    (
+        "vault.yaml",
+        "mode: a\n",
+        "mode: b\nvalue: !vault |\n  $ANSIBLE_VAULT;1.1;AES256\n  62313365396662613933373733\n",
+    ),
+    (
+        "key.conf",
+        "mode = a\n",
+        "-----BEGIN PRIVATE KEY-----\nMIIBVgIBADANBgkqhkiG9w0BAQEFAASCAUAwggE8\n-----END PRIVATE KEY-----\n",
+    ),
+    (
+        "aws.ini",
+        "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\nmode = a\n",
+        "[default]\naws_access_key_id = AKIAIOSFODNN7EXAMPLE\npassword = git-new-20\nmode = b\n",
+    ),
+    (
+        "lines.of-no-format",
+        "listen 80\nrequirepass git-old-19\n",
+        "listen 81\nrequirepass line-21\n",
+    ),
+];
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let ran = Command::new("git")
+        .arg("-C")
+        .arg(folder)
+        .args([
+            "-c",
+            "user.name=a",
+            "-c",
+            "user.email=a@b",
+            "-c",
+            "init.defaultBranch=main",
+        ])
+        .args(arguments)
+        .output()
+        .unwrap();
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+}
+
+/// The secrets that were seen, and where.
+#[derive(Default)]
+struct Leaks(Vec<String>);
+
+impl Leaks {
+    /// Runs with everything logged, and looks at all that was written.
+    fn run(&mut self, home: &Home, arguments: &[&str]) -> String {
+        let ran = home.command(arguments).env("FORESHADOW_LOG", "trace").output().unwrap();
+        let [data, log] = [ran.stdout, ran.stderr].map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        assert!(ran.status.code().is_some_and(|code| code < 3), "{arguments:?}: {log}");
+        self.look(&format!("{arguments:?}"), &data);
+        self.look(&format!("the log of {arguments:?}"), &log);
+        data
+    }
+
+    fn look(&mut self, whose: &str, text: &str) {
+        let found = SECRETS.iter().filter(|secret| text.contains(**secret));
+        self.0.extend(found.map(|secret| format!("{secret} in {whose}")));
+    }
+}
+
+#[test]
+fn no_secret_of_any_fixture_is_told_stored_or_logged() {
+    let (home, mut leaks) = (Home::new(), Leaks::default());
+    let (tools, live, repository) = (home.path("tools"), home.path("live"), home.path("repository"));
+    for folder in [&tools, &live, &repository] {
+        fs::create_dir_all(folder).unwrap();
+    }
+    let path = |folder: &Path, name: &str| folder.join(name).to_str().unwrap().to_owned();
+    // Every one of them stands in a fixture.
+    let all = TOOLS.map(|(_, _, text)| text).concat() + &SETTINGS.map(|(_, old, new)| [old, new].concat()).concat();
+    let decoded = "object-data-8";
+    for secret in SECRETS.iter().filter(|secret| **secret != decoded) {
+        assert!(all.contains(secret), "{secret}");
+    }
+
+    for (tool, name, text) in TOOLS {
+        let file = path(&tools, name);
+        fs::write(&file, text).unwrap();
+        for json in [&["--json"][..], &[]] {
+            assert!(
+                !leaks.run(&home, &[&["import", tool, &file], json].concat()).is_empty(),
+                "{tool}"
+            );
+            leaks.run(&home, &[&["drift", "--import", &file], json].concat());
+            leaks.run(
+                &home,
+                &[&["drift", "--issues", "--desired", &file, "--live", &file], json].concat(),
+            );
+        }
+    }
+
+    // Files that change while they are watched, and in the history of a repository.
+    home.config(&format!("sources.files = [{live:?}]\nsources.keep_lines = true\n"));
+    git(&repository, &["init", "-q"]);
+    for later in [false, true] {
+        for (name, old, new) in SETTINGS {
+            let text = if later { new } else { old };
+            fs::write(live.join(name), text).unwrap();
+            fs::write(repository.join(name), text).unwrap();
+            if later {
+                let (old_file, new_file) = (path(&tools, name), path(&live, name));
+                fs::write(&old_file, old).unwrap();
+                for json in [&["--json"][..], &[]] {
+                    leaks.run(
+                        &home,
+                        &[&["drift", "--desired", &old_file, "--live", &new_file], json].concat(),
+                    );
+                }
+            }
+        }
+        git(&repository, &["add", "-A"]);
+        git(&repository, &["commit", "-q", "-m", "password=git-old-19"]);
+        leaks.run(&home, &["engine", "--once"]);
+    }
+    let repository = repository.to_str().unwrap();
+    leaks.run(&home, &["import", "git", repository, "--dry-run", "--json"]);
+    leaks.run(&home, &["import", "git", repository]);
+
+    for page in [
+        &["status"][..],
+        &["findings"],
+        &["proposals"],
+        &["settings"],
+        &["timeline", "--from", "-1h"],
+        &["baseline", "show"],
+        &["baseline", "diff"],
+        &["doctor"],
+        &["doctor", "rules"],
+    ] {
+        leaks.run(&home, &[page, &["--json"]].concat());
+        leaks.run(&home, page);
+    }
+    let settings = leaks.run(&home, &["settings", "--json"]);
+    assert!(
+        settings.contains("secret#") || settings.contains("\"secret\""),
+        "{settings}"
+    );
+    let changes = leaks.run(&home, &["sql", "SELECT * FROM changes", "--json"]);
+    assert!(
+        changes.contains("requirepass") || changes.contains("of-no-format"),
+        "{changes}"
+    );
+    for table in [
+        "settings",
+        "changes",
+        "events",
+        "findings",
+        "proposals",
+        "ledger",
+        "audit",
+    ] {
+        let file = home.path(&format!("{table}.csv"));
+        leaks.run(&home, &["export", table, file.to_str().unwrap()]);
+        leaks.look(table, &fs::read_to_string(file).unwrap());
+    }
+    // And in no byte of what is left on the disk.
+    for folder in ["data", "run", "cache"]
+        .map(|name| home.path(name))
+        .iter()
+        .filter(|folder| folder.is_dir())
+    {
+        for (file, bytes) in files(folder) {
+            leaks.look(&file.display().to_string(), &String::from_utf8_lossy(&bytes));
+        }
+    }
+    assert!(leaks.0.is_empty(), "{:#?}", leaks.0);
+}
