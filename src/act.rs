@@ -24,7 +24,7 @@ const LONGEST: u64 = 1_024;
 /// Lines that are taken when the commands have ended: what a pipe holds.
 const MOST_AFTER: usize = 65_536;
 /// How long output is waited for when the commands have ended.
-const REST: Duration = Duration::from_millis(500);
+const REST: Duration = Duration::from_millis(if cfg!(test) { 30_000 } else { 500 });
 
 /// The commands of a proposal that can be run on the host `here`.
 ///

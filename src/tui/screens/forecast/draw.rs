@@ -209,7 +209,7 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
             .ready
             .map_or_else(String::new, |at| format!(" at {}", text::when(at, state.now())));
         let age = row.from.map_or(Span::ZERO, |from| state.now() - from);
-        return Some(format!("{age} of data: forecasts start{ready}; live chart on 2"));
+        return Some(format!("forecasts start{ready}: {age} of data; live chart on 2"));
     }
     let poor = view.held.scored >= 100 && view.held.held80 < 0.7;
     if poor {
