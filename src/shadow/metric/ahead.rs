@@ -1,6 +1,6 @@
 //! Forecasts and crossings.
 
-use super::{MetricShadow, crossing, crossing::Ahead, grid::Grid};
+use super::{MetricShadow, crossing, crossing::Ahead, grid::Grid, history::History, member::Panel};
 use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Side, Span};
 
 impl MetricShadow {
@@ -37,7 +37,7 @@ impl MetricShadow {
         let mut ahead: Vec<Ahead> = Vec::with_capacity(after.len());
         for (at, quantiles) in self.pooled(&told, &after)?.into_iter().enumerate() {
             let place = most_of(&told, at);
-            let grid = told[place].0;
+            let grid = told[place].grid;
             let steps = |span: Span| span.0 as f64 / grid.step.0.max(1) as f64;
             let before = ahead.last().map(|before| before.after);
             ahead.push(Ahead {
@@ -49,10 +49,11 @@ impl MetricShadow {
             });
         }
         // What lies beyond all that was seen is passed no oftener than such values came.
-        let most = |(place, (grid, _)): (usize, &Told<'_>)| {
+        let most = |(place, told): (usize, &Told<'_>)| {
             let last = ahead.iter().rev().find(|ahead| ahead.grid == place)?;
-            let steps = (last.after.0 / grid.step.0.max(1)).max(1) as usize;
-            let ((least, most), records) = (grid.history().range(), grid.outlook.spreads.records(steps));
+            let steps = (last.after.0 / told.grid.step.0.max(1)).max(1) as usize;
+            let records = told.grid.outlook.spreads.records(steps);
+            let (least, most) = told.history.range();
             match limit.side {
                 Side::Above if limit.value >= most => Some(records[1]),
                 Side::Below if limit.value <= least => Some(records[0]),
@@ -113,21 +114,27 @@ impl MetricShadow {
     /// Who tells of times after the newest value (rising): the grids that have a part in forecasts, finest first, each with its share of
     /// what finer ones left to it, by time. No forecast depends on how far others were asked for.
     fn told_by(&self, after: &[Span]) -> Vec<Told<'_>> {
-        let grids = self.reaching();
-        let last = grids.len() - 1;
-        let share = |(place, grid): (usize, &&'_ Grid)| {
-            let Some(next) = grids.get(place + 1).filter(|_| place < last) else {
-                return vec![1.0; after.len()];
+        let mut all: Vec<Told<'_>> = Vec::new();
+        for grid in self.reaching() {
+            // All within a coarser one's first step is the finer one's.
+            let near = |last: &Span| {
+                *last
+                    <= grid
+                        .step
+                        .min(all.last().map_or(Span::ZERO, |finer| finer.grid.tested()))
             };
-            let far = after.last().is_some_and(|last| *last > next.step);
-            let trust = if far { grid.trusted(next) } else { 0.0 };
-            after
-                .iter()
-                .map(|after| Self::share(grid, next, trust, *after))
-                .collect()
-        };
-        let shares: Vec<Vec<f64>> = grids.iter().enumerate().map(share).collect();
-        grids.into_iter().zip(shares).collect()
+            if after.last().is_none_or(near) && !all.is_empty() {
+                break;
+            }
+            let told = Told::new(grid, after.len());
+            if let Some(finer) = all.last_mut() {
+                let trust = finer.trusted(&told);
+                let share = |after: &Span| Self::share(finer.grid, grid, trust, *after);
+                finer.shares = after.iter().map(share).collect();
+            }
+            all.push(told);
+        }
+        all
     }
 
     /// What a grid says of a time ahead, 0 to 1, beside the `next` coarser one: all within that one's first step, from its second on as much
@@ -149,26 +156,26 @@ impl MetricShadow {
     fn pooled(&self, told: &[Told<'_>], after: &[Span]) -> Option<Vec<Quantiles>> {
         // What is left to each grid.
         let mut open: Vec<Vec<usize>> = vec![(0..after.len()).collect()];
-        for (_, shares) in told {
+        for told in told {
             let left = open[open.len() - 1].iter().copied();
-            open.push(left.filter(|at| shares[*at] < 1.0).collect());
+            open.push(left.filter(|at| told.shares[*at] < 1.0).collect());
         }
+        let next = self.next()?;
         let mut all = vec![Quantiles::certain(0.0); after.len()];
-        for ((grid, shares), open) in told.iter().zip(open).rev() {
-            let mine: Vec<usize> = open.into_iter().filter(|at| shares[*at] > 0.0).collect();
+        for (told, open) in told.iter().zip(open).rev() {
+            let mine: Vec<usize> = open.into_iter().filter(|at| told.shares[*at] > 0.0).collect();
             let times: Vec<Span> = mine.iter().map(|at| after[*at]).collect();
-            for (at, quantiles) in mine.into_iter().zip(self.by(grid, &times)?) {
-                all[at] = between(&all[at], &quantiles, shares[at]);
+            for (at, quantiles) in mine.into_iter().zip(self.by(told, &times, &next)) {
+                all[at] = between(&all[at], &quantiles, told.shares[at]);
             }
         }
         Some(all)
     }
 
-    /// Distributions that `grid` gives at times after the newest value (rising): between two of its steps by the share of the way; `None`
-    /// while learning.
-    fn by(&self, grid: &Grid, after: &[Span]) -> Option<Vec<Quantiles>> {
+    /// Distributions that a grid gives at times after the newest value (rising): between two of its steps by the share of the way.
+    fn by(&self, told: &Told<'_>, after: &[Span], next: &Quantiles) -> Vec<Quantiles> {
         let place = |after: &Span| {
-            let steps = (after.0 as f64 / grid.step.0.max(1) as f64).max(1.0);
+            let steps = (after.0 as f64 / told.grid.step.0.max(1) as f64).max(1.0);
             (steps as usize, steps.fract())
         };
         let places: Vec<(usize, f64)> = after.iter().map(place).collect();
@@ -178,16 +185,18 @@ impl MetricShadow {
             .collect();
         steps.sort_unstable();
         steps.dedup();
-        let distributions = self.on(grid, &steps)?;
+        let distributions = self.on(told, &steps, next);
         let at = |step: usize| &distributions[steps.partition_point(|known| *known < step).min(steps.len() - 1)];
-        let told = |(step, share): &(usize, f64)| between(at(*step), at(step + usize::from(*share > 0.0)), *share);
-        Some(places.iter().map(told).collect())
+        let one = |(step, share): &(usize, f64)| between(at(*step), at(step + usize::from(*share > 0.0)), *share);
+        places.iter().map(one).collect()
     }
 
-    /// Distributions `ahead` steps of `grid` ahead (rising); `None` while learning.
-    fn on(&self, grid: &Grid, ahead: &[usize]) -> Option<Vec<Quantiles>> {
-        let next = self.next()?;
-        let raw = grid.outlook.forecast(&grid.history(), ahead);
+    /// Distributions `ahead` steps of a grid ahead (rising); `next` is that of the next value.
+    fn on(&self, told: &Told<'_>, ahead: &[usize], next: &Quantiles) -> Vec<Quantiles> {
+        let Told {
+            grid, history, panel, ..
+        } = told;
+        let raw = grid.outlook.forecast(panel, history, ahead);
         let errors = self
             .residuals
             .sorted()
@@ -195,34 +204,91 @@ impl MetricShadow {
         let known = |place: usize, ahead: usize| {
             // What comes next is judged by the newest errors, not by those of the last refit.
             if ahead == 1 && grid.step == self.cadence.step() {
-                return next;
+                return *next;
             }
             // Before the first refit only one step is known: as uncertain as a random walk.
             let walk = || errors.map(|error| next.median() + (ahead as f64).sqrt() * error);
             let quantiles = raw.as_ref().map_or_else(walk, |raw| raw[place]);
             Quantiles(quantiles).tidy(self.lo, self.hi)
         };
-        Some(
-            ahead
-                .iter()
-                .enumerate()
-                .map(|(place, ahead)| known(place, *ahead))
-                .collect(),
-        )
+        ahead
+            .iter()
+            .enumerate()
+            .map(|(place, ahead)| known(place, *ahead))
+            .collect()
     }
 }
 
-/// A grid, and its share of what finer ones left to it, by time.
-type Told<'a> = (&'a Grid, Vec<f64>);
+/// A grid as it forecasts now.
+struct Told<'a> {
+    grid: &'a Grid,
+    history: History,
+    panel: Panel,
+    /// Its share of what finer ones left to it, by time.
+    shares: Vec<f64>,
+}
+
+impl<'a> Told<'a> {
+    /// With all of what is left at so many times.
+    fn new(grid: &'a Grid, times: usize) -> Self {
+        let history = grid.history();
+        Self {
+            panel: Panel::recall(&history, &grid.outlook.learnt),
+            shares: vec![1.0; times],
+            grid,
+            history,
+        }
+    }
+
+    /// How far its forecasts are to be trusted as far ahead as it was tested, beside those of the coarser grid `next`: 0 unless they have
+    /// lately been better, 1 where they were much better.
+    ///
+    /// Both are asked what they would have said of the same times of late. A coarse grid knows days and weeks; what has just begun only
+    /// a fine one knows.
+    fn trusted(&self, next: &Self) -> f64 {
+        let reach = self.grid.outlook.spreads.reach();
+        let (mut off, mut others_off) = (0.0, 0.0);
+        for quarter in 4..=8 {
+            let back = reach * quarter / 4;
+            let Some(origin) = self.history.len().checked_sub(back).filter(|origin| *origin > 0) else {
+                break;
+            };
+            let came = self.history.seen[origin + reach - 1];
+            // The last coarse step that had ended by then, and how many of them there were from it to what came.
+            let steps = |fine: usize| fine as f64 * self.grid.step.0 as f64 / next.grid.step.0.max(1) as f64;
+            let ended = steps(back).ceil();
+            let ahead = (ended - steps(back - reach)).round().max(1.0) as usize;
+            let before = next.history.len().checked_sub(ended as usize);
+            let Some(before) = before.filter(|origin| *origin > 0) else {
+                break;
+            };
+            let (ours, theirs) = (self.miss(origin, reach, came), next.miss(before, ahead, came));
+            if ours.is_finite() && theirs.is_finite() {
+                off += ours;
+                others_off += theirs;
+            }
+        }
+        let [ours, theirs] = [off, others_off].map(|off: f64| off.powi(MetricShadow::POWER));
+        let share = (theirs - ours) / (theirs + ours);
+        if share.is_finite() { share.max(0.0) } else { 0.0 }
+    }
+
+    /// How far from what `came` it would have said it is; NaN where it says nothing or nothing came.
+    fn miss(&self, origin: usize, ahead: usize, came: f64) -> f64 {
+        let said = self.grid.outlook.again(&self.panel, &self.history, origin, ahead);
+        said.map_or(f64::NAN, |said| (said - came).abs())
+    }
+}
 
 /// The grid that tells most of the time at a place.
 fn most_of(told: &[Told<'_>], at: usize) -> usize {
     let (mut left, mut best) = (1.0, (0.0, 0));
-    for (place, (_, shares)) in told.iter().enumerate() {
-        if left * shares[at] > best.0 {
-            best = (left * shares[at], place);
+    for (place, told) in told.iter().enumerate() {
+        let share = left * told.shares[at];
+        if share > best.0 {
+            best = (share, place);
         }
-        left *= 1.0 - shares[at];
+        left -= share;
     }
     best.1
 }

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    MetricShadow,
     history::History,
     member::{Chosen, Panel},
     network::Network,
@@ -151,43 +150,6 @@ impl Grid {
     #[must_use]
     pub fn tested(&self) -> Span {
         self.step * self.outlook.spreads.reach() as i64
-    }
-
-    /// How far its forecasts are to be trusted as far ahead as it was tested, beside those of the coarser grid `next`: 0 unless they have
-    /// lately been better, 1 where they were much better.
-    ///
-    /// Both are asked what they would have said of the same times of late. A coarse grid knows days and weeks; what has just begun only
-    /// a fine one knows.
-    #[must_use]
-    pub fn trusted(&self, next: &Self) -> f64 {
-        let (fine, coarse) = (self.history(), next.history());
-        let reach = self.outlook.spreads.reach();
-        let [mut ours, mut theirs] =
-            [(&self.outlook, &fine), (&next.outlook, &coarse)].map(|(outlook, history)| outlook.again(history));
-        let (mut off, mut others_off) = (0.0, 0.0);
-        for quarter in 4..=8 {
-            let back = reach * quarter / 4;
-            let Some(origin) = fine.len().checked_sub(back).filter(|origin| *origin > 0) else {
-                break;
-            };
-            let came = fine.seen[origin + reach - 1];
-            // The last coarse step that had ended by then, and how many of them there were from it to what came.
-            let steps = |fine: usize| fine as f64 * self.step.0 as f64 / next.step.0.max(1) as f64;
-            let ended = steps(back).ceil();
-            let ahead = (ended - steps(back - reach)).round().max(1.0) as usize;
-            let Some(before) = coarse.len().checked_sub(ended as usize).filter(|origin| *origin > 0) else {
-                break;
-            };
-            let error = |said: Option<f64>| said.map_or(f64::NAN, |said| (said - came).abs());
-            let (one, other) = (error(ours(origin, reach)), error(theirs(before, ahead)));
-            if one.is_finite() && other.is_finite() {
-                off += one;
-                others_off += other;
-            }
-        }
-        let [ours, theirs] = [off, others_off].map(|off: f64| off.powi(MetricShadow::POWER));
-        let share = (theirs - ours) / (theirs + ours);
-        if share.is_finite() { share.max(0.0) } else { 0.0 }
     }
 
     /// Members' names and weights at the farthest distance tested, equal names together, heaviest first; the weights sum to 1.

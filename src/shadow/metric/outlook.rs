@@ -39,15 +39,14 @@ impl Outlook {
         (outlook, tested.nearest)
     }
 
-    /// Distributions at [`LEVELS`] of the steps asked for (counted from 1 after the end of `history`, rising), finite, rising
+    /// Distributions at [`LEVELS`], by members set up as `panel`, of the steps asked for (counted from 1 after the end of `history`, rising), finite, rising
     /// over the levels up to rounding; `None` before there was enough to test on.
     #[must_use]
-    pub fn forecast(&self, history: &History, ahead: &[usize]) -> Option<Vec<[f64; 13]>> {
+    pub fn forecast(&self, panel: &Panel, history: &History, ahead: &[usize]) -> Option<Vec<[f64; 13]>> {
         let reach = self.spreads.reach();
         if history.len() == 0 || reach == 0 {
             return None;
         }
-        let panel = Panel::recall(history, &self.learnt);
         let asked: Vec<usize> = ahead.iter().map(|ahead| (*ahead).min(Self::FARTHEST)).collect();
         let paths = panel.forecast(history, history.len(), &asked);
         let seen = if ahead.last().is_some_and(|farthest| *farthest > reach) {
@@ -86,15 +85,13 @@ impl Outlook {
         ahead.iter().enumerate().map(&mut one).collect()
     }
 
-    /// What all members together would have said of any number of steps (at least 1) after any first values (at least 1) of `history`; `None` before
-    /// there was enough to test on.
-    pub fn again<'a>(&'a self, history: &'a History) -> impl FnMut(usize, usize) -> Option<f64> + 'a {
-        let panel = Panel::recall(history, &self.learnt);
-        move |origin, ahead| {
-            let known = self.spreads.at(ahead, &[0.0; 13])?;
-            let said = panel.forecast(history, origin, &[ahead]);
-            combine(&mut said.into_iter().zip(known.weights).collect())
-        }
+    /// What all members together, set up as `panel`, would have said `ahead` steps (at least 1) after the first `origin` values (at least 1) of
+    /// `history`; `None` before there was enough to test on.
+    #[must_use]
+    pub fn again(&self, panel: &Panel, history: &History, origin: usize, ahead: usize) -> Option<f64> {
+        let known = self.spreads.at(ahead, &[0.0; 13])?;
+        let said = panel.forecast(history, origin, &[ahead]);
+        combine(&mut said.into_iter().zip(known.weights).collect())
     }
 
     /// What can be said when there is too little to test on: as it was, as unsure as a random walk of its steps and as all that was seen.

@@ -1,6 +1,6 @@
 //! Forecasts of a series of which nothing but its values is known.
 
-use super::{Chosen, MetricShadow, Training, history::History, network::Recurrent, outlook::Outlook};
+use super::{Chosen, MetricShadow, Training, history::History, member::Panel, network::Recurrent, outlook::Outlook};
 use crate::domain::{Quantiles, Span, Timestamp};
 
 /// Steps the network learns from a series alone.
@@ -37,7 +37,7 @@ pub fn foretell(mut values: Vec<f64>, step: Span, horizon: usize, chosen: &Chose
     }
     let (outlook, _) = Outlook::learn(&history, &chosen, horizon);
     let said = outlook
-        .forecast(&history, &ahead)
+        .forecast(&Panel::recall(&history, &outlook.learnt), &history, &ahead)
         .unwrap_or_else(|| Outlook::untested(&history, &ahead));
     let tidy = |quantiles: [f64; 13]| {
         let quantiles = if whole { quantiles.map(f64::round) } else { quantiles };

@@ -28,6 +28,42 @@ fn what_is_kept_beside_the_windows_is_small() {
 }
 
 #[test]
+fn what_an_earlier_version_stored_is_learnt_anew() {
+    use crate::domain::packed::{pack, unpack};
+    use ciborium::Value;
+    // It kept what was learnt under other names, in another form.
+    fn rename(value: &mut Value) {
+        match value {
+            Value::Array(all) => all.iter_mut().for_each(rename),
+            Value::Map(all) => {
+                for (name, value) in all {
+                    match name.as_text() {
+                        Some("ahead") => (*name, *value) = ("outlook".into(), Value::Bool(true)),
+                        Some("residuals") => {
+                            *value = Value::Map(vec![("errors".into(), Value::Array(vec![0.5.into()]))])
+                        }
+                        _ => rename(value),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    let mut shadow = shadow(MetricKind::Gauge, 2);
+    feed(&mut shadow, &noise(4, 900));
+    let now = shadow.range().unwrap().1;
+    assert!(!shadow.refit_due(now));
+    let mut stored: Value = unpack(&pack(&shadow).unwrap()).unwrap();
+    rename(&mut stored);
+    let mut back: MetricShadow = unpack(&pack(&stored).unwrap()).unwrap();
+    assert_eq!((back.points(), back.range()), (shadow.points(), shadow.range()));
+    assert!(back.refit_due(now));
+    back.refit(now);
+    shadow.refit(now);
+    assert_eq!(back.members(), shadow.members());
+}
+
+#[test]
 fn what_is_told_of_the_bands_is_what_the_judgements_were() {
     let mut shadow = shadow(MetricKind::Gauge, 2);
     let values = noise(12, 700);
