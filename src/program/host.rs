@@ -345,9 +345,9 @@ impl Runtime for ThisHost {
             () = stop.within(record.length.map(Into::into)) => None,
             why = lost => Some(why),
         };
-        let snapshot = engine.link().snapshots().borrow().clone();
-        // The file is whole once the engine has ended.
+        // The file is whole once the engine has ended: what waited has come into it, and is counted, by then.
         drop(engine);
+        let snapshot = snapshots.borrow().clone();
         if let Some(why) = failed {
             bail!(Usage(why));
         }
