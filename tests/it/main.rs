@@ -12,5 +12,6 @@ mod golden;
 mod library;
 mod prometheus;
 mod recording;
+mod secret;
 mod support;
 mod tui;
