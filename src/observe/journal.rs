@@ -457,26 +457,14 @@ mod tests {
         }
         let table =
             r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"crontab","_TRANSPORT":"syslog","MESSAGE":"(bob) REPLACE (bob)""#;
-        let whose = |witness: &Witness| {
-            let clue = [crate::observe::witness::Clue::Command(&["crontab"], vec!["bob".into()])];
-            witness
-                .who(&clue, None, Timestamp::from_secs(9_991), |_, _| false)
-                .map(|(who, _)| who)
-        };
-        assert_eq!(
-            tell(&format!(r#"{table},"_EXE":"/home/eve/crontab","_UID":"1000""#)),
-            None
-        );
-        assert_eq!(
-            tell(&format!(r#"{table},"_EXE":"/usr/bin/crontab","_UID":"1000""#)),
-            None
-        );
-        assert_eq!(whose(&witness), None);
-        assert_eq!(
-            tell(&format!(r#"{table},"_EXE":"/usr/bin/crontab","_UID":"1001""#)),
-            Some((EventKind::Login, "crontab: (bob) REPLACE (bob)".into()))
-        );
-        assert_eq!(whose(&witness).as_deref(), Some("bob"));
+        for exe in ["/home/eve/crontab", "/usr/bin/crontab"] {
+            assert_eq!(tell(&format!(r#"{table},"_EXE":"{exe}","_UID":"1000""#)), None);
+        }
+        let mine = format!(r#"{table},"_EXE":"/usr/bin/crontab","_UID":"1001""#);
+        assert_eq!(tell(&mine).unwrap().1, "crontab: (bob) REPLACE (bob)");
+        let at = Timestamp::from_secs(9_991);
+        let whose = witness.who_changed("/var/spool/cron/crontabs/bob", at, |_| false);
+        assert_eq!(whose.as_deref(), Some("bob"));
         let unit = r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"systemd","MESSAGE":"Stopped ssh.service.","_UID":"1000""#;
         assert_eq!(tell(&format!(r#"{unit},"_EXE":"/usr/bin/logger","_PID":"99""#)), None);
         let login = r#""PRIORITY":"6","SYSLOG_IDENTIFIER":"sshd","MESSAGE":"Accepted password for root from 10.0.0.1""#;

@@ -9,6 +9,7 @@ mod docs;
 mod engine;
 mod filling;
 mod golden;
+mod host;
 mod library;
 mod prometheus;
 mod recording;

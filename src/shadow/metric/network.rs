@@ -375,7 +375,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::packed,
-        shadow::metric::{Chosen, Members, member::Panel, normal, outlook::Outlook},
+        shadow::metric::{Chosen, Members, normal, outlook::Outlook},
     };
 
     /// Bursts that rise to ten in a step and are over after three: what only a series' own errors tell an autoregression late.
