@@ -375,7 +375,7 @@ mod tests {
     use super::*;
     use crate::{
         domain::packed,
-        shadow::metric::{Chosen, Members, normal, outlook::Outlook},
+        shadow::metric::{Chosen, Members, member::Panel, normal, outlook::Outlook},
     };
 
     /// Bursts that rise to ten in a step and are over after three: what only a series' own errors tell an autoregression late.
@@ -486,13 +486,7 @@ mod tests {
         let weight = |outlook: &Outlook| outlook.spreads.weights(0).last().unwrap();
         assert!(weight(&outlook) > 0.1, "{}", weight(&outlook));
         let mut back: Outlook = packed::unpack(&packed::pack(&outlook).unwrap()).unwrap();
-        let said = |outlook: &Outlook| {
-            outlook.forecast(
-                &super::super::member::Panel::recall(&history, &outlook.learnt),
-                &history,
-                &[1],
-            )
-        };
+        let said = |outlook: &Outlook| outlook.forecast(&Panel::recall(&history, &outlook.learnt), &history, &[1]);
         assert_ne!(said(&back), said(&outlook));
         back.learnt.chosen.network = chosen.network;
         assert_eq!(said(&back), said(&outlook));
