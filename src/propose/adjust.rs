@@ -11,6 +11,7 @@ use crate::{
         Capacity, Change, ChangeSet, Factors, Finding, Limit, Mark, Options, ProposalKind, ResourceId, SeriesId, Side,
         Value, matches,
     },
+    drift,
     shadow::{Metric, Shadows},
 };
 
@@ -106,7 +107,7 @@ impl Case<'_> {
                 Side::Above => newest * 1.02 >= limit.value,
                 Side::Below => newest * 0.98 <= limit.value,
             };
-            let crossing = || self.metric.shadow.crossing(&limit, options.horizon, seed);
+            let crossing = || drift::crossing(self.metric, &limit, options.horizon, seed);
             !near && crossing().is_none_or(|crossing| crossing.probability < SAFE)
         })
     }

@@ -62,7 +62,9 @@ impl MetricShadow {
         };
         let unseen: Vec<Option<f64>> = told.iter().enumerate().map(most).collect();
         let lasted = self.range().map(|(from, to)| to - from);
-        let young = lasted.filter(|lasted| *lasted < Self::YOUNG && unseen.iter().any(Option::is_some));
+        // An archive that saw it tells bursts from trends.
+        let new = ahead.last().is_some_and(|farthest| unseen[farthest.grid].is_some());
+        let young = lasted.filter(|lasted| *lasted < Self::YOUNG && new);
         let most: Vec<f64> = unseen.iter().map(|most| most.unwrap_or(1.0)).collect();
         Some(crossing::crossing(newest, &ahead, limit, horizon, &most, young, seed))
     }

@@ -33,8 +33,8 @@ pub struct Ahead {
 ///
 /// Where the limit lies beyond all that a grid has seen, `most` (by grid) holds how often such values came at most, as a probability: no more
 /// paths than that pass it by the end of that grid's times; where the paths say more, as each of many steps has its own tail, those of that
-/// grid's times count less. Of a shadow too young to tell a burst from a trend `young` is how long there was to see it: a crossing is no
-/// likelier than that what leads to the limit goes on for long enough.
+/// grid's times count less, and the rest passes in a coarser grid's times as far as that one allows. Of a shadow too young to tell a burst
+/// from a trend `young` is how long there was to see it: a crossing by a time is no likelier than that what leads to it goes on till then.
 #[must_use]
 pub fn crossing(
     newest: Point,
@@ -95,30 +95,43 @@ pub fn crossing(
         }
     }
     times.sort_unstable();
-    let lasting = match (young, times.get(times.len() / 2)) {
-        (Some(lasted), Some((middle, _))) => lasts(lasted.secs_f64(), (*middle - newest.at).secs_f64()),
-        _ => 1.0,
-    };
-    // What each path of a grid counts, and how likely it is to pass by the end of that grid's times.
-    let (mut counts, mut passed) = (Vec::with_capacity(most.len()), 0.0_f64);
+    // How likely it is to pass by the end of each grid's times, and what each of its paths counts: also for those that a finer grid's
+    // cap left out, which then pass later.
+    let mut counts: Vec<f64> = Vec::with_capacity(most.len());
+    let (mut told, mut passed, mut latest) = (0.0, 0.0_f64, None);
     for (grid, most) in most.iter().enumerate() {
         let share = times.iter().filter(|(_, by)| *by == grid).count() as f64 / PATHS as f64;
-        let upto = (passed + share).min(most.max(passed));
-        counts.push(if share > 0.0 { (upto - passed) / share } else { 0.0 });
-        passed = upto;
+        told += share;
+        counts.push(0.0);
+        if share > 0.0 {
+            latest = Some((grid, share));
+        }
+        // A grid that tells of no time asked for allows nothing.
+        let tells = ahead.iter().any(|ahead| ahead.grid == grid);
+        if let Some((latest, share)) = latest.filter(|_| tells) {
+            let upto = most.min(told).max(passed);
+            counts[latest] += (upto - passed) / share;
+            passed = upto;
+        }
     }
-    found.probability = passed.min(lasting);
-    let held = if passed > 0.0 { found.probability / passed } else { 0.0 };
     let mut sum = 0.0;
-    let sums: Vec<f64> = times
+    let mut sums: Vec<f64> = times
         .iter()
         .map(|(_, grid)| {
-            sum += held * counts[*grid];
+            sum += counts[*grid] / PATHS as f64;
             sum
         })
         .collect();
+    let lasting = |at: Timestamp| young.map_or(1.0, |lasted| lasts(lasted.secs_f64(), (at - newest.at).secs_f64()));
+    // The farther the likelier, as far as what leads there goes on for so long.
+    found.probability = times
+        .iter()
+        .zip(&sums)
+        .fold(0.0, |most, ((at, _), sum)| sum.min(lasting(*at)).max(most));
+    let held = if sum > 0.0 { found.probability / sum } else { 0.0 };
+    sums.iter_mut().for_each(|sum| *sum *= held);
     let by = |share: f64| {
-        let place = sums.partition_point(|sum| *sum < share * PATHS as f64 - 1e-6);
+        let place = sums.partition_point(|sum| *sum < share - 1e-9);
         times.get(place).map(|(at, _)| *at)
     };
     found.at = [0.1, 0.5, 0.9].map(by);
@@ -232,6 +245,47 @@ mod tests {
         let half = ask(Some(Span::from_secs(80)));
         assert!((half - 0.5).abs() < 0.02, "{half}");
         assert!(ask(Some(Span::from_secs(20))) < 0.22);
+    }
+
+    #[test]
+    fn what_a_fine_grid_never_saw_may_pass_by_a_coarser_one_and_later_is_likelier() {
+        let (fine, coarse) = (Span::from_secs(2), Span::from_mins(10));
+        // A trend of seconds that carries every other path past the limit, and a rhythm of hours that carries all.
+        let near = (1..=60).map(|at| (fine, 0, at, 30.0 + at as f64, 10.0));
+        let far = (1..=12).map(|at| (coarse, 1, at, 80.0 + 2.0 * at as f64, 2.0));
+        let ahead: Vec<Ahead> = near
+            .chain(far)
+            .map(|(step, grid, at, middle, scale)| Ahead {
+                after: step * at,
+                step,
+                grid,
+                quantiles: Quantiles(SCORES.map(|score| middle + scale * score)),
+                kin: 0.9,
+            })
+            .collect();
+        let newest = Point {
+            at: Timestamp::from_secs(1_000),
+            value: 30.0,
+        };
+        let limit = Limit {
+            value: 90.0,
+            side: Side::Above,
+            by: "test".into(),
+        };
+        let ask = |steps: usize, most: [f64; 2], young: Option<Span>| {
+            crossing(newest, &ahead[..steps], &limit, Span::from_hours(2), &most, young, 7).probability
+        };
+        let free = ask(60, [1.0, 1.0], None);
+        assert!((0.3..0.9).contains(&free), "{free}");
+        for (steps, most) in [(60, [0.1, 1.0]), (72, [0.1, 0.1])] {
+            let capped = ask(steps, most, None);
+            assert!((capped - 0.1).abs() < 1e-9, "{capped}");
+        }
+        assert!(ask(72, [0.1, 1.0], None) > 0.95);
+        // Nothing of the coarse grid's own passes: what the fine one left out does, as late as is known.
+        assert!(ask(61, [0.1, 1.0], None) >= free - 0.01);
+        let young = [60, 64, 66, 68, 72].map(|steps| ask(steps, [1.0, 1.0], Some(Span::from_mins(10))));
+        assert!(young.is_sorted() && young[4] < 0.9, "{young:?}");
     }
 
     #[test]

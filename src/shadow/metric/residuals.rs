@@ -9,11 +9,31 @@ use super::bfloat16::Bfloat16;
 /// Quantiles are those of split conformal prediction (Vovk, Gammerman & Shafer, Algorithmic Learning in a Random World, 2005; Lei
 /// et al. 2018, JASA 113): the ⌈p(n+1)⌉-th smallest error, so that a new error exchangeable with them is covered.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(from = "Stored")]
 pub struct Residuals {
     /// A ring: the oldest is the next to be written over once it is full.
     newest: Vec<Bfloat16>,
     oldest: u8,
+}
+
+/// As it is stored; an earlier version stored `errors` in four bytes each.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Stored {
+    newest: Vec<Bfloat16>,
+    oldest: u8,
+    errors: Vec<f32>,
+}
+
+impl From<Stored> for Residuals {
+    fn from(stored: Stored) -> Self {
+        let mut newest = stored.newest;
+        newest.extend(stored.errors.into_iter().map(|error| Bfloat16::of(error.into())));
+        Self {
+            newest,
+            oldest: stored.oldest,
+        }
+    }
 }
 
 impl Residuals {
@@ -169,6 +189,19 @@ mod tests {
         let mut newest = errors[1_000 - 240..].to_vec();
         newest.sort_by(f64::total_cmp);
         assert_eq!(residuals.sorted().0, newest);
+    }
+
+    #[test]
+    fn errors_that_an_earlier_version_stored_are_held_in_their_order() {
+        let errors: Vec<f32> = (0..240).map(|place| if place < 37 { 2.0 } else { 1.0 }).collect();
+        let old = serde_json::json!({"errors": errors, "oldest": 37, "order": []});
+        let mut residuals: Residuals = serde_json::from_value(old).unwrap();
+        assert_eq!(residuals.len(), 240);
+        // Those of the older round are forgotten first.
+        (0..203).for_each(|_| residuals.push(3.0));
+        assert_eq!(residuals.sorted().0[..38], [[2.0; 37].as_slice(), &[3.0]].concat());
+        let again: Residuals = serde_json::from_value(serde_json::to_value(&residuals).unwrap()).unwrap();
+        assert_eq!(again.sorted().0, residuals.sorted().0);
     }
 
     #[test]
