@@ -223,11 +223,11 @@ pub struct Event {
 }
 
 impl Event {
-    /// Whether `other` is the same event, whoever told of it and when.
+    /// Whether `other` is the same event, whoever told of it and when, and whether or not it was known then who it was.
     #[must_use]
     pub fn same(&self, other: &Self) -> bool {
-        (self.at, self.kind, &self.resource, &self.what, &self.who)
-            == (other.at, other.kind, &other.resource, &other.what, &other.who)
+        (self.at, self.kind, &self.resource, &self.what) == (other.at, other.kind, &other.resource, &other.what)
+            && (self.who == other.who || self.who.is_none() || other.who.is_none())
     }
 }
 

@@ -131,7 +131,7 @@ pub(super) fn about(scope: &str, name: &str, root: &Path, said: &dyn Fn(&str) ->
                 .find_map(|end| name.strip_suffix(end)?.strip_suffix(':'))
                 .unwrap_or(name);
             let unit = said(&format!("{port}:unit")).filter(|unit| unit.ends_with(".service"));
-            let package = said(&format!("{port}:package")).map(Clue::Package);
+            let package = said(&format!("{port}:package")).map(Clue::Brought);
             let command = unit.map(|unit| {
                 let bare = unit.trim_end_matches(".service").to_owned();
                 Clue::Command(&STARTERS, vec![unit, bare])

@@ -30,6 +30,7 @@ mod link;
 mod load;
 mod log;
 mod login;
+mod look;
 mod memory;
 mod meter;
 mod module;

@@ -9,6 +9,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use super::look::{looks, program};
 use crate::domain::{Span, Timestamp, text::visible};
 
 /// Most deeds that are remembered, and longest text of one, bytes.
@@ -28,57 +29,6 @@ const EARLY: Span = Span::from_secs(-1);
 /// How long a change waits for a log to be read at most, and how long a log that is no longer read is waited for.
 const PATIENCE: Span = Span::from_secs(12);
 const SILENT: Span = Span::from_secs(30);
-
-/// Programs that only look.
-const LOOKERS: [&str; 17] = [
-    "cat",
-    "less",
-    "more",
-    "head",
-    "tail",
-    "grep",
-    "egrep",
-    "zgrep",
-    "ls",
-    "stat",
-    "diff",
-    "file",
-    "wc",
-    "md5sum",
-    "sha256sum",
-    "readlink",
-    "journalctl",
-];
-/// What a program that also changes things only looks with.
-const LOOKING: [(&str, &[&str]); 6] = [
-    (
-        "systemctl",
-        &[
-            "status",
-            "show",
-            "cat",
-            "is-active",
-            "is-enabled",
-            "is-failed",
-            "list-units",
-            "list-unit-files",
-            "list-timers",
-            "list-dependencies",
-            "help",
-        ],
-    ),
-    ("crontab", &["-l"]),
-    ("nft", &["list", "monitor", "describe", "-c", "--check"]),
-    (
-        "iptables",
-        &["-L", "-S", "-nL", "-C", "--list", "--list-rules", "--check"],
-    ),
-    ("ufw", &["status", "show", "version"]),
-    (
-        "firewall-cmd",
-        &["--state", "--list-all", "--list-all-zones", "--get-active-zones"],
-    ),
-];
 
 /// Programs that change files they are not told by name, and where these begin.
 const HANDS: [(&[&str], &[&str]); 9] = [
@@ -152,12 +102,17 @@ pub(super) enum Clue {
     Command(&'static [&'static str], Vec<String>),
     /// The package manager worked on this package.
     Package(String),
+    /// The package manager worked on this package in the time the change was in, which says nothing of when.
+    Brought(String),
 }
 
 /// What the logs saw of late, and up to when they were read.
 #[derive(Default)]
 struct Memory {
+    /// All but what was installed.
     seen: VecDeque<Seen>,
+    /// Apart, since one upgrade works on more packages than are remembered.
+    installed: VecDeque<Seen>,
     /// Logins: when, whose where that is known, and whether they failed. Apart from deeds, which no flood of them may push out.
     logins: VecDeque<(Timestamp, String, bool)>,
     /// Of commands, and of packages.
@@ -184,7 +139,9 @@ impl Witness {
         let read = self.memory().read;
         let behind =
             |read: Option<Timestamp>, until: Timestamp| read.is_some_and(|read| read < until && now - read <= SILENT);
-        let package = clues.iter().any(|clue| matches!(clue, Clue::Package(_)));
+        let package = clues
+            .iter()
+            .any(|clue| matches!(clue, Clue::Package(_) | Clue::Brought(_)));
         let late = if package {
             behind(read[1], at) || behind(read[0], at + DELAY)
         } else {
@@ -219,22 +176,29 @@ impl Witness {
                     && (programs.is_empty() || programs.contains(&program(&seen.what)))
                     && (words.is_empty() || words.iter().any(|word| says(&seen.what, word)))
             }),
-            Clue::Package(package) => {
+            Clue::Package(package) | Clue::Brought(package) => {
+                let brought = matches!(clue, Clue::Brought(_));
                 let fits = |seen: &&Seen| {
-                    seen.deed == Deed::Installed && seen.what == *package && (EARLY..=COMMAND).contains(&(at - seen.at))
+                    seen.what == *package
+                        && (EARLY..=COMMAND).contains(&(at - seen.at))
+                        && (!brought || seen.at >= from)
                 };
                 let memory = self.memory();
-                let newest = memory.seen.iter().filter(fits).map(|seen| seen.at).max()?;
+                let newest = memory.installed.iter().filter(fits).map(|seen| seen.at).max()?;
                 // Of two logs of the same deed one names only the manager.
                 let named = |seen: &&Seen| !MANAGERS.iter().any(|(manager, _)| **manager == *seen.who);
-                let same = memory.seen.iter().filter(fits).filter(|seen| newest - seen.at <= AUDIT);
+                let same = memory
+                    .installed
+                    .iter()
+                    .filter(fits)
+                    .filter(|seen| newest - seen.at <= AUDIT);
                 let seen = same.max_by_key(|seen| (named(seen), seen.at))?;
                 let (who, when) = (seen.who.clone(), seen.at);
                 drop(memory);
                 let person = self.who_installed(&who, when);
                 Some((
                     person.map_or(who.clone(), |person| format!("{person} by {who}").into()),
-                    Some(when),
+                    (!brought).then_some(when),
                 ))
             }
         })
@@ -253,7 +217,9 @@ impl Witness {
     /// Who ran one of `programs` last before `at`, and no longer than an hour before.
     fn ran(&self, programs: &[&str], at: Timestamp) -> Option<Arc<str>> {
         let before = |seen: &Seen| (EARLY..=COMMAND).contains(&(at - seen.at));
-        let fits = |seen: &Seen| seen.deed == Deed::Ran && before(seen) && programs.contains(&program(&seen.what));
+        let fits = |seen: &Seen| {
+            seen.deed == Deed::Ran && before(seen) && programs.contains(&program(&seen.what)) && !looks(&seen.what)
+        };
         Some(self.last(fits)?.0)
     }
 
@@ -265,7 +231,11 @@ impl Witness {
 
     /// Notes that `who` did `deed` to `what` (a path, a command line, a package).
     pub(super) fn note(&self, at: Timestamp, deed: Deed, who: &str, what: &str) {
-        let seen = &mut self.memory().seen;
+        let mut memory = self.memory();
+        let seen = match deed {
+            Deed::Installed => &mut memory.installed,
+            Deed::Wrote | Deed::Ran => &mut memory.seen,
+        };
         if seen.len() >= MOST {
             seen.pop_front();
         }
@@ -284,7 +254,7 @@ impl Witness {
     /// Who changed the file `path` of the host at `at`, as far as a log says: the best evidence, and of equal evidence the
     /// latest. `owns` says whether a package brought the file.
     pub(super) fn who_changed(&self, path: &str, at: Timestamp, owns: impl Fn(&str) -> bool) -> Option<Arc<str>> {
-        let seen = &self.memory().seen;
+        let memory = self.memory();
         let fits = |seen: &&Seen| match seen.deed {
             Deed::Wrote => seen.what == path && apart(at, seen.at) <= AUDIT,
             Deed::Ran => {
@@ -297,7 +267,8 @@ impl Witness {
             Deed::Installed => apart(at, seen.at) <= PACKAGE && owns(&seen.what),
         };
         // Of equal ones `max_by_key` takes the last, so the strongest deed must compare as greatest.
-        let best = seen.iter().filter(fits).max_by_key(|seen| std::cmp::Reverse(seen.deed));
+        let all = memory.installed.iter().chain(&memory.seen);
+        let best = all.filter(fits).max_by_key(|seen| std::cmp::Reverse(seen.deed));
         best.map(|seen| match seen.deed {
             Deed::Installed => format!("{} ({})", seen.who, visible(&seen.what)).into(),
             _ => seen.who.clone(),
@@ -323,9 +294,8 @@ impl Witness {
 
     /// Whether the package manager worked on anything at `at`, as far as its log says.
     pub(super) fn packages_changed(&self, at: Timestamp) -> bool {
-        let seen = &self.memory().seen;
-        let installed = |seen: &Seen| seen.deed == Deed::Installed && apart(at, seen.at) <= PACKAGE;
-        seen.iter().any(installed)
+        let installed = |seen: &Seen| apart(at, seen.at) <= PACKAGE;
+        self.memory().installed.iter().any(installed)
     }
 }
 
@@ -349,26 +319,6 @@ fn names(command: &str, path: &str) -> bool {
                 .strip_prefix("./")
                 .is_some_and(|word| word == last && !last.is_empty())
     })
-}
-
-/// The program a command line runs, without its folder.
-fn program(command: &str) -> &str {
-    let program = command.split(' ').next().unwrap_or_default();
-    program.rsplit('/').next().unwrap_or_default()
-}
-
-/// Whether a command line only looks: it changes nothing, whatever it names.
-fn looks(command: &str) -> bool {
-    let program = program(command);
-    // All that set rules of iptables are told the same.
-    let family = if program.starts_with("ip6tables") || program.starts_with("iptables-") {
-        "iptables"
-    } else {
-        program
-    };
-    let with = LOOKING.iter().find(|(name, _)| *name == family);
-    // What a shell sends elsewhere is in the words of the shell, which is none of these.
-    LOOKERS.contains(&program) || with.is_some_and(|(_, with)| command.split(' ').any(|word| with.contains(&word)))
 }
 
 /// Whether a command line holds `thing` as a word of its own, or before a value where it ends with `=`.
@@ -417,6 +367,13 @@ mod tests {
         // Another log of the same deed says more.
         witness.note(at(99), Deed::Installed, "bob by dnf-automatic", "foo");
         assert_eq!(who("foo", 110), Some(("bob by dnf-automatic".into(), Some(99))));
+        // Who only asked did nothing.
+        witness.note(at(98), Deed::Ran, "eve", "/usr/bin/rpm -qa");
+        assert_eq!(who("foo", 110), Some(("bob by dnf-automatic".into(), Some(99))));
+        // What a package brings comes with it, and not whenever it goes later.
+        let port = |after, secs| witness.who(&[Clue::Brought("foo".into())], Some(at(after)), at(secs), |_, _| false);
+        assert_eq!(port(90, 110), Some(("bob by dnf-automatic".into(), None)));
+        assert_eq!(port(1_000, 1_060), None);
         // It waits for the log of commands, too.
         let clue = [Clue::Package("foo".into())];
         witness.read(Deed::Installed, at(112));
@@ -451,6 +408,10 @@ mod tests {
         witness.note(at(500), Deed::Ran, "kim", "/usr/sbin/useradd eve");
         assert_eq!(who("/etc/subuid", 501).as_deref(), Some("kim"));
         assert_eq!(who("/etc/subuid", 900), None);
+        for n in 0..3_000 {
+            witness.note(at(9_990), Deed::Installed, "dpkg", &format!("lib{n}"));
+        }
+        assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("al"));
         for n in 0..3_000 {
             witness.note(at(n), Deed::Ran, "x", &"é".repeat(1_000));
         }
