@@ -2,6 +2,7 @@
 //!
 //! Live, replay, demo, tests and benchmarks call exactly [`step`].
 
+mod blame;
 mod promise;
 mod record;
 mod relearn;
@@ -21,7 +22,7 @@ pub use record::Step;
 use crate::{
     domain::{
         Batch, Claim, Comparison, Finding, Limit, Mark, Options, Prediction, Proposal, ProposalId, ProposalStatus,
-        Seen, SeriesId, Span, Timestamp, matches,
+        SeriesId, Span, Timestamp, matches,
     },
     drift::{Baseline, DriftState, Incident, incidents},
     propose::{Numbers, propose},
@@ -190,21 +191,8 @@ fn judge(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &
         state.ended.pop_front();
     }
     state.findings = held;
-    blame(state);
+    blame::blame(state, now);
     make_proposals(state, options, now, seed, out);
-}
-
-/// Tells the shadow of settings which changes are likelier the cause of a metric's departure than not.
-fn blame(state: &mut State) {
-    let off = state.findings.iter().filter(|finding| {
-        finding.comparison != Comparison::DeclaredActual && matches!(finding.seen, Seen::Metric { .. })
-    });
-    for finding in off.filter(|finding| !matches!(finding.mark, Mark::Stale | Mark::Muted)) {
-        let likely = finding.causes.iter().filter(|cause| cause.weight >= 0.5);
-        for setting in likely.filter_map(|cause| cause.series.as_ref()) {
-            state.shadows.settings.blame(setting, &finding.series[0], finding.since);
-        }
-    }
 }
 
 /// Proposals are made anew when the findings or the settings changed, and every five minutes.

@@ -242,7 +242,7 @@ impl<'a> Subject<'a> {
                 // The folders that hold the files of many say nothing.
                 let words = path.split('/').map(stem);
                 let words = words.filter(|word| word.len() > 2 && !COMMON.contains(word));
-                let key = key.replace('/', ".");
+                let dotted = key.replace('/', ".");
                 let of_all = path.starts_with("sysctl") && !key.is_empty();
                 // Jobs of `cron.daily` and its like are told by their folder.
                 let folder = path
@@ -251,8 +251,8 @@ impl<'a> Subject<'a> {
                 words
                     .map(str::to_owned)
                     .chain([format!("/etc/{path}")])
-                    .chain(of_all.then_some(key))
-                    .chain((*path == "fstab").then(|| self.key().to_owned()))
+                    .chain(of_all.then_some(dotted))
+                    .chain((*path == "fstab").then(|| (*key).to_owned()))
                     .chain(folder.map(|(folder, _)| format!("/etc/{folder}")))
                     .collect()
             }
@@ -293,13 +293,6 @@ impl<'a> Subject<'a> {
         };
         names.retain(|name| name.len() > 1 || name == "/");
         names
-    }
-
-    fn key(&self) -> &'a str {
-        match self {
-            Self::File { key, .. } => key,
-            _ => "",
-        }
     }
 
     /// The thing in words, without its part: `package bash`, `mount /data`, `/etc/hosts`.

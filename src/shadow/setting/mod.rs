@@ -38,7 +38,7 @@ pub struct SettingState {
     pub last_change: Option<Arc<SettingChange>>,
     /// Surprise of the last change, bits.
     pub bits: f64,
-    /// Whether the last change will be undone, as said when it was seen.
+    /// Whether the last change will be undone, as said when it was seen, and anew when a metric departed because of it.
     #[serde(default)]
     pub undoing: Option<Box<Undoing>>,
 }
@@ -52,12 +52,6 @@ pub struct Undoing {
     pub reasons: Vec<(Arc<str>, f64)>,
     /// For how long to watch it.
     pub watch: Span,
-    /// The metric that left its shadow because of it, as far as is known.
-    #[serde(default)]
-    pub blamed: Option<SeriesId>,
-    /// Whether it is known by now if it was undone in time.
-    #[serde(default)]
-    pub answered: bool,
 }
 
 /// All settings of all resources, as they are and as they should be.
@@ -310,6 +304,9 @@ impl SettingShadow {
         self.answer(change);
         stream::tell(change, false, |key, place, edit| self.learner.observe(key, place, edit));
         let undoing = (was_there && change.to.is_some()).then(|| Box::new(self.undoing()));
+        if undoing.is_some() {
+            self.may_be_undone(change);
+        }
         match &change.to {
             Some(value) => {
                 if !self.all.contains_key(&change.id) {
@@ -344,8 +341,6 @@ impl SettingShadow {
                 .map(|reason| (reason.what.into(), reason.by))
                 .collect(),
             watch: self.watch(probability),
-            blamed: None,
-            answered: false,
         }
     }
 

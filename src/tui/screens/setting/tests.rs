@@ -69,8 +69,6 @@ fn page(width: u16, height: u16) -> State {
         probability: 0.31,
         reasons: vec![("such changes were undone before".into(), 0.12)],
         watch: Span::from_hours(1),
-        blamed: None,
-        answered: false,
     }));
     row.outlook = Some(Arc::new(Outlook {
         next: vec![(Value::infer("8GB"), 0.61), (Value::infer("16GB"), 0.12)],
