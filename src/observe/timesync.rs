@@ -1,5 +1,4 @@
-//! How far the clock is from the time servers, as chrony, ntpd or systemd-timesyncd have it; without them, whether the kernel takes it for
-//! right.
+//! How far the clock is from the time servers, as chrony, ntpd or systemd-timesyncd have it.
 #![cfg(target_os = "linux")]
 
 use std::{
@@ -17,8 +16,6 @@ use crate::domain::{Batch, Span, Timestamp, Unit, text::visible};
 
 /// Time between two readings: the servers are asked every minute to every quarter of an hour.
 const EVERY: Span = Span::from_mins(2);
-/// Time between two questions to the kernel by way of systemd, which starts a service for each.
-const ASKS: Span = Span::from_mins(10);
 /// Folders that a running daemon has.
 const CHRONY: [&str; 2] = ["run/chrony", "var/run/chrony"];
 const NTPD: [&str; 3] = ["run/ntpd.pid", "var/run/ntpd.pid", "run/ntpsec"];
@@ -32,9 +29,6 @@ pub(super) struct TimeSync {
     offset: Channel,
     stratum: Channel,
     ago: Channel,
-    synced: Channel,
-    /// When the kernel was last asked, and what it said then.
-    asked: Option<(Timestamp, Answer)>,
     /// When timesyncd was last answered, and what it said then.
     answered: Option<SystemTime>,
     said: Answer,
@@ -48,8 +42,6 @@ impl TimeSync {
             offset: origin.channel("clock.offset_secs", Sort::Signed(Unit::Secs)),
             stratum: origin.channel("clock.stratum", COUNT),
             ago: origin.channel("clock.synced_ago_secs", Sort::Gauge(Unit::Secs)),
-            synced: origin.channel("clock.synced", COUNT),
-            asked: None,
             answered: None,
             said: Answer::default(),
             origin,
@@ -65,7 +57,6 @@ impl TimeSync {
             (&mut self.offset, told.offset),
             (&mut self.stratum, told.stratum),
             (&mut self.ago, told.ago),
-            (&mut self.synced, told.synced),
         ] {
             if let Some(number) = number {
                 channel.tell(now, number, out);
@@ -74,33 +65,12 @@ impl TimeSync {
     }
 }
 
-/// What a daemon says: offset in seconds, distance from a reference clock, seconds since the last answer of a server, and whether the clock
-/// is taken for right (1) or not (0).
+/// What a daemon says: offset in seconds, distance from a reference clock, seconds since the last answer of a server.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Answer {
     offset: Option<f64>,
     stratum: Option<f64>,
     ago: Option<f64>,
-    synced: Option<f64>,
-}
-
-impl Answer {
-    /// Nothing but whether the clock is taken for right.
-    fn only(synced: bool) -> Self {
-        Self {
-            synced: Some(f64::from(u8::from(synced))),
-            ..Self::default()
-        }
-    }
-}
-
-/// `timedatectl show --property=NTPSynchronized --value`: what adjtimex(2) says, `yes` or `no`.
-fn kernel(text: &str) -> Option<Answer> {
-    match text.trim() {
-        "yes" => Some(Answer::only(true)),
-        "no" => Some(Answer::only(false)),
-        _ => None,
-    }
 }
 
 /// `chronyc -c tracking`: reference, its name, stratum, time of the reference, offset, …, state of leap seconds.
@@ -108,17 +78,13 @@ fn chrony(text: &str, now: Timestamp) -> Answer {
     let fields: Vec<&str> = text.trim().split(',').collect();
     let number = |at: usize| fields.get(at)?.parse::<f64>().ok();
     // Without a server the numbers are zero and mean nothing.
-    if fields.len() < 14 {
+    if fields.last().is_none_or(|leap| *leap == "Not synchronised") || fields.len() < 14 {
         return Answer::default();
-    }
-    if fields.last() == Some(&"Not synchronised") {
-        return Answer::only(false);
     }
     Answer {
         offset: number(4),
         stratum: number(2),
         ago: number(3).map(|then| (now.0 as f64 / 1e6 - then).max(0.0)),
-        ..Answer::only(true)
     }
 }
 
@@ -130,15 +96,13 @@ fn ntpd(text: &str) -> Answer {
     };
     let stratum = number("stratum=");
     // 16 is no server at all.
-    match stratum {
-        None => return Answer::default(),
-        Some(stratum) if stratum >= 16.0 => return Answer::only(false),
-        Some(_) => {}
+    if stratum.is_none_or(|stratum| stratum >= 16.0) {
+        return Answer::default();
     }
     Answer {
         offset: number("offset=").map(|millis| millis / 1e3),
         stratum,
-        ..Answer::only(true)
+        ago: None,
     }
 }
 
@@ -149,7 +113,7 @@ fn timesyncd(text: &str) -> Answer {
     Answer {
         offset: field("Offset: ").and_then(|text| span(text.trim())),
         stratum,
-        ..Answer::default()
+        ago: None,
     }
 }
 
@@ -218,22 +182,9 @@ impl Source for TimeSync {
                 ..self.said
             }
         } else {
-            let absent = ObserveError::Absent {
+            return Err(ObserveError::Absent {
                 what: "a daemon that keeps the clock".into(),
-            };
-            // It is started by way of the bus where it does not run.
-            if !here || !self.runs(&["run/systemd/system"]) {
-                return Err(absent);
-            }
-            match self.asked {
-                Some((at, said)) if (Span::ZERO..ASKS).contains(&(now - at)) => said,
-                _ => {
-                    let output = ask("timedatectl", &["show", "--property=NTPSynchronized", "--value"])?;
-                    let said = kernel(&String::from_utf8_lossy(&output)).ok_or(absent)?;
-                    self.asked = Some((now, said));
-                    said
-                }
-            }
+            });
         };
         self.tell(now, answer, out);
         Ok(())
@@ -253,23 +204,16 @@ mod tests {
             offset: Some(-0.000_012),
             stratum: Some(4.0),
             ago: Some(59.5),
-            synced: Some(1.0),
         };
         assert_eq!(chrony(line, now), want);
         assert_eq!(
             chrony(&line.replace("Normal", "Not synchronised"), now),
-            Answer::only(false)
+            Answer::default()
         );
         assert_eq!(chrony("", now), Answer::default());
         let text = "associd=0 status=0615\nversion=\"x\", stratum=3, offset=-0.5,\nfrequency=1";
         assert_eq!(ntpd(text).offset, Some(-0.0005));
-        assert_eq!(ntpd(&text.replace("=3", "=16")), Answer::only(false));
-        assert_eq!(ntpd(""), Answer::default());
-        let synced = |text| kernel(text).and_then(|said| said.synced);
-        assert_eq!(
-            (synced("yes\n"), synced("no\n"), synced("ja\n")),
-            (Some(1.0), Some(0.0), None)
-        );
+        assert_eq!(ntpd(&text.replace("=3", "=16")), Answer::default());
     }
 
     /// As systemd 252 wrote it.
