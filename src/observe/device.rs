@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
@@ -17,7 +18,8 @@ const MOST_BYTES: u64 = 4 << 10;
 /// The devices of a host. What a device is stays the same while it is plugged in: only its driver is read again.
 pub(super) struct Devices {
     root: PathBuf,
-    known: BTreeMap<PathBuf, String>,
+    /// What stands at each path, and the number of its folder: a device that is plugged in anew has another.
+    known: BTreeMap<PathBuf, (u64, String)>,
     /// The modules of memory, which are looked for once.
     memory: Option<Vec<(String, Value)>>,
 }
@@ -80,7 +82,12 @@ impl Devices {
             if !wanted(&name) {
                 continue;
             }
-            let Some(is) = self.known.remove(&path).or_else(|| what(&path)) else {
+            // The folder itself, not the link to it.
+            let Ok(inode) = fs::metadata(&path).map(|meta| meta.ino()) else {
+                continue;
+            };
+            let known = self.known.remove(&path).filter(|(before, _)| *before == inode);
+            let Some(is) = known.map(|(_, is)| is).or_else(|| what(&path)) else {
                 continue;
             };
             let driver = fs::read_link(path.join("driver")).ok();
@@ -90,7 +97,7 @@ impl Devices {
                 None => is.clone(),
             };
             all.push((name, Value::text(&text)));
-            there.insert(path, is);
+            there.insert(path, (inode, is));
         }
         // What is left of this folder was unplugged.
         let folder = self.root.join(folder);
@@ -248,6 +255,14 @@ mod tests {
             shown(&devices.pci()),
             ["0000:00:1f.2: 8086:2922 class 0106 rev 02 driver vfio-pci"]
         );
+        // Another keyboard at the same port; the former folder stays, so that its number does.
+        fs::rename(tree.path("sys/bus/usb/devices/1-2"), tree.path("former")).unwrap();
+        tree.write("sys/bus/usb/devices/1-2/idVendor", "1532\n");
+        tree.write("sys/bus/usb/devices/1-2/idProduct", "0203\n");
+        assert_eq!(shown(&devices.usb()), ["1-2: 1532:0203"]);
+        // What stays plugged in is not read again.
+        tree.write("sys/bus/usb/devices/1-2/idProduct", "0204\n");
+        assert_eq!(shown(&devices.usb()), ["1-2: 1532:0203"]);
         fs::remove_dir_all(tree.path("sys/bus/usb/devices/1-2")).unwrap();
         assert_eq!(shown(&devices.usb()), Vec::<String>::new());
         assert_eq!(devices.known.len(), 1);

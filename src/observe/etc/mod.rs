@@ -334,22 +334,20 @@ impl Source for Etc {
         let mut before = std::mem::take(&mut self.known);
         let mut lines = self.lines;
         let first = !self.scope.known();
-        if first {
-            // So that after a restart the same files are the ones told by a hash.
-            found.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
-        }
+        // Which files are told by a hash follows from what there is, in order, so that they are the same after a restart.
+        found.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
         let mut more = 0;
         let mut changed = Vec::new();
         for (name, path, meta) in found {
             let mark = mark(&meta);
             let keep = lines >= meta.len();
+            let elsewhere = ELSEWHERE
+                .iter()
+                .any(|other| name == *other || (other.ends_with('/') && name.starts_with(other)));
+            let brief = !elsewhere && more >= MOST_MORE;
             let known = match before.remove(&name) {
-                Some(known) if known.mark == mark => known,
+                Some(known) if known.mark == mark && known.brief == brief => known,
                 old => {
-                    let elsewhere = ELSEWHERE
-                        .iter()
-                        .any(|other| name == *other || (other.ends_with('/') && name.starts_with(other)));
-                    let brief = old.as_ref().map_or(more >= MOST_MORE, |old| old.brief);
                     let content = match () {
                         () if elsewhere => Content::Elsewhere,
                         () if brief => Content::Brief,

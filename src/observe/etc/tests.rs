@@ -470,10 +470,28 @@ fn of_too_many_settings_the_rest_of_the_files_is_told_by_a_hash() {
     let shown = |name: &str| setting(&out, name).map(|value| value.to_string()).unwrap_or_default();
     assert_eq!(shown("etc.app/00.conf:key7"), "0");
     assert!(shown("etc.app/20.conf").starts_with("content=blake3 "));
+    let mut live = out.snapshots[0].settings.clone().unwrap();
     // A change in such a file is still a change, and it stays told as it was.
     tree.write("etc/app/39.conf", lines(7));
     let mut out = Batch::default();
     let _ = source.read(Timestamp::from_secs(60), &mut out);
     let changed: Vec<&str> = out.changes.iter().map(|change| &*change.id.name).collect();
     assert_eq!(changed, ["etc.app/39.conf"]);
+    // Where files come, grow and go, the bound holds, and the same files are told by a hash as after a restart.
+    tree.write("etc/app/05-new.conf", lines(1) + "more = 1\n");
+    tree.write("etc/app/03.conf", "key0 = 3\n");
+    for at in [120, 180].map(Timestamp::from_secs) {
+        let _ = source.read(at, &mut out);
+        for change in out.changes.drain(..) {
+            match change.to {
+                Some(to) => live.insert(change.id.name, to),
+                None => live.remove(&change.id.name),
+            };
+        }
+        let _ = Etc::new(&tree.host(), &Witness::default()).read(at, &mut out);
+        assert_eq!(out.snapshots.last().unwrap().settings.as_ref(), Some(&live));
+        assert!(live.len() < 10_600, "{}", live.len());
+        (0..3).for_each(|n| tree.write(&format!("etc/app/00-{n}.conf"), lines(n)));
+        let _ = fs::remove_file(tree.path("etc/app/10.conf"));
+    }
 }

@@ -18,6 +18,57 @@ use crate::{
 /// Most commands of dnf that are remembered until their steps are told, and how long one may run.
 const MOST_COMMANDS: usize = 500;
 const RUN: Span = Span::from_hours(6);
+/// Commands of dnf that change no package, by all their names; of `history` what else it may do is asked in [`changes`].
+const READS: [&str; 27] = [
+    "check",
+    "check-update",
+    "check-upgrade",
+    "clean",
+    "deplist",
+    "download",
+    "help",
+    "hist",
+    "history",
+    "if",
+    "info",
+    "list",
+    "ls",
+    "makecache",
+    "mc",
+    "prov",
+    "provides",
+    "repoinfo",
+    "repolist",
+    "repolists",
+    "repoquery",
+    "rq",
+    "se",
+    "search",
+    "updateinfo",
+    "whatprovides",
+    "wp",
+];
+/// Options of dnf that stand before a command and take the next word.
+const TAKES: [&str; 18] = [
+    "--color",
+    "--comment",
+    "--config",
+    "--debuglevel",
+    "--disablerepo",
+    "--enablerepo",
+    "--errorlevel",
+    "--exclude",
+    "--excludepkgs",
+    "--forcearch",
+    "--installroot",
+    "--releasever",
+    "--repo",
+    "--repoid",
+    "--setopt",
+    "-c",
+    "-d",
+    "-x",
+];
 
 /// Reads `/var/log/dnf.rpm.log`, or asks rpm.
 pub(in crate::observe) struct RpmHistory {
@@ -50,11 +101,11 @@ impl RpmHistory {
         }
     }
 
-    /// `2026-11-22T07:23:59+0000 DDEBUG Command: dnf -y install foo-1.0`; most of them change nothing.
+    /// `2026-11-22T07:23:59+0000 DDEBUG Command: dnf -y install foo-1.0`; those that change nothing are left out.
     fn note_commands(&mut self) {
         let command = |line: &String| {
             let (time, command) = line.split_once(" DDEBUG Command: ")?;
-            Some((time_of(time)?, command.to_owned()))
+            changes(command).then_some((time_of(time)?, command.to_owned()))
         };
         // Without it no command is told.
         let lines = self.dnf.lines().unwrap_or_default();
@@ -175,6 +226,20 @@ impl RpmHistory {
     }
 }
 
+/// Whether a command of dnf may change a package.
+fn changes(command: &str) -> bool {
+    let mut words = command.split_ascii_whitespace().skip(1);
+    while let Some(word) = words.next() {
+        if TAKES.contains(&word) {
+            words.next();
+        } else if !word.starts_with('-') {
+            let undoes = |word| matches!(word, "undo" | "redo" | "rollback" | "replay");
+            return !READS.contains(&word) || word.starts_with("hist") && words.any(undoes);
+        }
+    }
+    false
+}
+
 /// `foo-1.0-1.noarch` and `foo-1:1.0-1.noarch`: the name may hold hyphens, version and release hold none.
 pub(in crate::observe) fn name_and_version(package: &str) -> Option<(&str, &str)> {
     let (package, _) = package.rsplit_once('.')?;
@@ -268,6 +333,9 @@ mod tests {
             command("20:07:45", "repolist"),
             command("20:07:46", "upgrade foo"),
             "2026-11-21T20:07:46+0000 DDEBUG Base command: upgrade\n".to_owned(),
+            // While it ran, or the very second its steps were done.
+            command("20:07:46", "makecache --timer"),
+            command("20:07:47", "--enablerepo epel -q history list"),
         ]
         .concat();
         tree.write("var/log/dnf.log", log);
@@ -299,6 +367,29 @@ mod tests {
             by,
             [Some("dnf"), Some("dnf"), Some("alice by dnf"), Some("alice by dnf")]
         );
+    }
+
+    #[test]
+    fn only_what_may_change_a_package_is_a_cause() {
+        for command in [
+            "dnf makecache --timer",
+            "dnf -q --releasever 9 list installed",
+            "dnf help install",
+            "dnf history",
+            "dnf --version",
+        ] {
+            assert!(!changes(command), "{command}");
+        }
+        for command in [
+            "dnf install info",
+            "dnf -y --setopt=a=b upgrade",
+            "dnf history undo 5",
+            "dnf hist -y rollback 3",
+            "dnf --repo list install x",
+            "dnf frobnicate",
+        ] {
+            assert!(changes(command), "{command}");
+        }
     }
 
     #[test]

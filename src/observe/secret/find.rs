@@ -167,7 +167,7 @@ fn after_words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     found.into_iter()
 }
 
-/// The value in `password=x`, `"token": "x"`, `--api-key x`, `Authorization: Bearer x`.
+/// The value in `password=x`, `"token": "x"`, `--api-key x`, `Authorization: Bearer x`, and a digest in `password_hash=sha256:x`.
 fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     let name_char = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.');
     let mut from = 0;
@@ -180,9 +180,8 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             from = end;
             let name = &text[start..end];
             let scheme = matches!(name, "Bearer" | "Basic");
-            if !scheme && names_secret(&words(name)) != Some(true) {
-                continue;
-            }
+            let named = if scheme { Some(true) } else { names_secret(&words(name)) };
+            let Some(certain) = named else { continue };
             let rest = &text[end..];
             let value =
                 rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '=' | '!'));
@@ -196,7 +195,12 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             }
             let quote = between.chars().next_back().filter(|c| matches!(c, '"' | '\''));
             let stop = |c: char| quote.map_or(c.is_whitespace() || ",;&\"'}".contains(c), |quote| c == quote);
-            let value = &value[..value.find(stop).unwrap_or(value.len())];
+            // `{md5}` has a bracket that ends nothing.
+            let mark = DIGESTS.iter().find(|mark| value.starts_with(**mark));
+            let Some(past) = mark.map(|mark| mark.len()).or(certain.then_some(0)) else {
+                continue;
+            };
+            let value = &value[..value[past..].find(stop).map_or(value.len(), |len| past + len)];
             // `password: for user` in a sentence is told by its words, `Bearer token` has one that is long.
             if value.is_empty() || harmless(value) || scheme && value.len() < 8 {
                 continue;
@@ -227,8 +231,7 @@ fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
                 from = whole;
                 return Some(start..whole);
             }
-            let digest = || DIGESTS.iter().any(|mark| text[..start].ends_with(mark));
-            if is_token(word) && !digest() {
+            if is_token(word) && !(is_digest(word) && marks_digest(&text[..start])) {
                 // The padding of base64 stands behind the cut.
                 let padding = text[start + word.len()..].bytes().take_while(|b| *b == b'=').count();
                 return Some(start..start + word.len() + padding);
@@ -236,6 +239,23 @@ fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         }
         None
     })
+}
+
+/// Whether what ends so says that a digest follows; `hmac-sha256:` and `ssha256:` say that a secret went into it.
+fn marks_digest(before: &str) -> bool {
+    let ends = |mark: &&str| before.strip_suffix(*mark);
+    let mut befores = DIGESTS.iter().filter_map(ends);
+    befores.any(|before| !before.ends_with(|c: char| c.is_alphanumeric() || matches!(c, '-' | '_')))
+}
+
+/// Whether a word has the length of a digest from MD5 to SHA-512, in hexadecimal digits or in base64 without its padding.
+fn is_digest(word: &str) -> bool {
+    let base64 = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/');
+    match word.len() {
+        32 | 40 | 56 | 96 | 128 => word.bytes().all(|b| b.is_ascii_hexdigit()),
+        22 | 27 | 38 | 43 | 64 | 86 => word.bytes().all(base64),
+        _ => false,
+    }
 }
 
 fn is_token(word: &str) -> bool {

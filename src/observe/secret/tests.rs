@@ -334,10 +334,20 @@ fn digests_are_no_secrets_unless_a_name_says_so() {
     }
     for text in [
         format!("password=sha256:{hex}"),
+        format!("user eve created password_hash=sha256:{hex}"),
+        "{\"token_hash\":\"md5:5f4dcc3b5aa765d61d8327deb882cf99\"}".into(),
+        "password={md5}5f4dcc3b5aa765d61d8327deb882cf99".into(),
+        format!("token_hash: {{sha256}}{hex}"),
         format!("sha256 {hex}"),
+        format!("signed hmac-sha256:{hex}"),
+        format!("ssha256:{hex}"),
+        format!("sha256:{hex}{}", &hex[..8]),
+        "sha1:ghp_16C7e42F292c6912E7710c838347Ae178B4a".into(),
         "userPassword {MD5}Hk7QmWv1yT3xR8cN6fL4dGsK".into(),
     ] {
-        assert_ne!(scrub(&text), text);
+        let clean = scrub(&text);
+        assert!(clean.contains("***") && !clean.contains("5f4dcc3b"), "{clean}");
+        assert!(!clean.contains(&hex[..32]), "{clean}");
     }
 }
 
