@@ -485,6 +485,7 @@ fn snapshot() -> Snapshot {
         .into(),
         store: StoreRow {
             broken: false,
+            locked: false,
             ok: true,
             says: "".into(),
             path: "/var/lib/foreshadow/foreshadow.duckdb".into(),

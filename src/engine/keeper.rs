@@ -258,7 +258,7 @@ impl Thread {
                 let failed = error.to_string();
                 self.say(false, &failed);
                 if let Ok(mut row) = self.row.lock() {
-                    row.broken = broken;
+                    (row.broken, row.locked) = (broken, locked);
                 }
                 Opened {
                     failed: Some(failed),
@@ -331,6 +331,7 @@ impl Thread {
     fn say(&self, ok: bool, says: &str) {
         if let Ok(mut row) = self.row.lock() {
             row.ok = ok;
+            row.locked &= !ok;
             row.says = says.into();
             row.waiting = self.held.observations.len() as u64;
         }

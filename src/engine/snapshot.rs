@@ -314,6 +314,9 @@ pub struct StoreRow {
     /// Whether its file is no store, or that of a newer program: waiting does not heal it.
     #[serde(default)]
     pub broken: bool,
+    /// Whether another process holds its file.
+    #[serde(default)]
+    pub locked: bool,
     /// Its file; empty in memory.
     pub path: Arc<str>,
     /// Bytes it takes.

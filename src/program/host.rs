@@ -8,7 +8,11 @@ use crate::{
     cli::{EngineRun, Need, Record, Replay, Runtime, Setup, Terminal, Usage, When},
     config::{Paths, Scenario, sample_data},
     domain::{Options, ResourceId, Span, text::visible},
-    engine::{self, AnyLink, Engine, Link as _, Pace, Player, Scraped, SocketError, Sources, clock, connect, listen},
+    engine::{
+        self, AnyLink, Engine, Link as _, Pace, Player, Scraped, SocketError, Sources,
+        clock::{self, Stopwatch},
+        connect, listen,
+    },
     observe::recording::{self, Header, Recorder, Recording, Redaction},
     store::random_key,
 };
@@ -17,6 +21,10 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// An engine that listens and does not answer within this is passed over: a busy one answers at once, so it is stopped, or the host is choked.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// How long a store that another process holds is waited for, and how long between two looks: a command that reads it takes seconds.
+const LOCKED_FOR: Duration = Duration::from_secs(10);
+const LOCKED_LOOKS: Duration = Duration::from_millis(200);
 
 /// A recording that is played has its store in memory, for as many days as it holds, bytes.
 const REPLAY_MEMORY: u64 = 1 << 30;
@@ -105,21 +113,31 @@ pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Res
     Ok(None)
 }
 
-/// Starts an engine of this process, and waits for its first whole snapshot.
-async fn start(setup: engine::Setup) -> Result<AnyLink> {
-    let only_stored = setup.sources != Sources::Once;
-    let engine = Engine::start(setup, None).context("the engine cannot start")?;
-    let link = AnyLink::Local(Arc::new(engine));
-    let mut snapshots = link.snapshots();
-    let snapshot = snapshots
-        .wait_for(|snapshot| snapshot.number > 0)
-        .await
-        .context("the engine ended")?
-        .clone();
-    if snapshot.store.broken || (!snapshot.store.ok && only_stored) {
-        bail!(Usage(snapshot.store.says.to_string()));
+/// Starts an engine of this process, and waits for its first whole snapshot. A store that another process holds for a moment is waited for:
+/// without what it knows nothing would be told as off.
+async fn start(setup: impl Fn() -> engine::Setup) -> Result<AnyLink> {
+    let only_stored = setup().sources != Sources::Once;
+    let began = Stopwatch::start();
+    loop {
+        let engine = Engine::start(setup(), None).context("the engine cannot start")?;
+        let link = AnyLink::Local(Arc::new(engine));
+        let mut snapshots = link.snapshots();
+        let store = snapshots
+            .wait_for(|snapshot| snapshot.number > 0)
+            .await
+            .context("the engine ended")?
+            .store
+            .clone();
+        if store.locked && began.elapsed() < LOCKED_FOR {
+            drop(link);
+            tokio::time::sleep(LOCKED_LOOKS).await;
+            continue;
+        }
+        if store.broken || store.locked || (!store.ok && only_stored) {
+            bail!(Usage(store.says.to_string()));
+        }
+        return Ok(link);
     }
-    Ok(link)
 }
 
 /// Plays a recording at `speed` on an engine of this process that keeps nothing; one that comes with a story is held at its scenes.
@@ -246,9 +264,11 @@ impl Runtime for ThisHost {
             // Who only asks leaves nothing behind.
             (None, _) => (None, Sources::Once),
         };
-        let mut setup = engine_setup(setup, sources);
-        setup.store = store;
-        start(setup).await
+        let own = || engine::Setup {
+            store: store.clone(),
+            ..engine_setup(setup, sources)
+        };
+        start(own).await
     }
 
     async fn engine(&self, setup: &Setup, run: EngineRun, metrics: Option<SocketAddr>) -> Result<()> {
@@ -257,13 +277,6 @@ impl Runtime for ThisHost {
             Some(address) => Some(scraped(address).await?),
             None => None,
         };
-        let listening = match run {
-            EngineRun::Once => None,
-            _ => Some(
-                listen(&setup.paths.socket, !setup.options.allow.is_empty())
-                    .map_err(|error| Usage(error.to_string()))?,
-            ),
-        };
         let sources = if run == EngineRun::Once {
             Sources::Once
         } else {
@@ -271,20 +284,37 @@ impl Runtime for ThisHost {
         };
         // Before there is anything to end: an engine that is stopped while it opens its store leaves no socket behind.
         let mut stop = Stop::new()?;
-        let engine = Engine::start(engine_setup(setup, sources), listening).context("the engine cannot start")?;
-        let link = engine.link();
-        let settled = async {
-            let mut snapshots = link.snapshots();
-            let settled = |snapshot: &Arc<engine::Snapshot>| snapshot.number > 0 && &*snapshot.store.says != "opening";
-            let snapshot = snapshots.wait_for(settled).await;
-            snapshot.map(|snapshot| snapshot.store.clone())
-        };
-        let store = tokio::select! {
-            store = settled => store.context("the engine ended")?,
-            () = stop.within(None) => match run {
-                EngineRun::Once => bail!(Usage("stopped before it was done".into())),
-                _ => return Ok(()),
-            },
+        let began = Stopwatch::start();
+        let (engine, link, store) = loop {
+            let listening = match run {
+                EngineRun::Once => None,
+                _ => Some(
+                    listen(&setup.paths.socket, !setup.options.allow.is_empty())
+                        .map_err(|error| Usage(error.to_string()))?,
+                ),
+            };
+            let engine = Engine::start(engine_setup(setup, sources), listening).context("the engine cannot start")?;
+            let link = engine.link();
+            let settled = async {
+                let mut snapshots = link.snapshots();
+                let settled =
+                    |snapshot: &Arc<engine::Snapshot>| snapshot.number > 0 && &*snapshot.store.says != "opening";
+                let snapshot = snapshots.wait_for(settled).await;
+                snapshot.map(|snapshot| snapshot.store.clone())
+            };
+            let store = tokio::select! {
+                store = settled => store.context("the engine ended")?,
+                () = stop.within(None) => match run {
+                    EngineRun::Once => bail!(Usage("stopped before it was done".into())),
+                    _ => return Ok(()),
+                },
+            };
+            if !store.locked || began.elapsed() >= LOCKED_FOR {
+                break (engine, link, store);
+            }
+            // A command that reads the store holds it for a moment.
+            drop(engine);
+            tokio::time::sleep(LOCKED_LOOKS).await;
         };
         if !store.ok {
             // Without a console to say so, an engine that keeps nothing is of no use.

@@ -285,7 +285,11 @@ mod tests {
         // Nothing of the coarse grid's own passes: what the fine one left out does, as late as is known.
         assert!(ask(61, [0.1, 1.0], None) >= free - 0.01);
         let young = [60, 64, 66, 68, 72].map(|steps| ask(steps, [1.0, 1.0], Some(Span::from_mins(10))));
-        assert!(young.is_sorted() && young[4] < 0.9, "{young:?}");
+        // Up to what 400 paths are off by.
+        assert!(
+            young.windows(2).all(|pair| pair[1] > pair[0] - 0.08) && young[4] < 0.9,
+            "{young:?}"
+        );
     }
 
     #[test]
