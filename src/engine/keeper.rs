@@ -150,7 +150,7 @@ impl Keeper {
         let _ = self.orders.send(Order::Retry);
     }
 
-    /// Waits until all that was handed over is written, at most five seconds.
+    /// Waits until all that was handed over is written and the store is closed, at most five seconds. Nothing is taken after that.
     pub fn finish(&self) {
         let (done, wait) = sync_channel(1);
         if self.orders.send(Order::Finish(done)).is_ok() {
@@ -226,7 +226,10 @@ impl Thread {
                 }
                 Ok(Order::Finish(done)) => {
                     self.write();
+                    // Closed before anyone goes on to end the process: DuckDB folds its log in then, and must not be torn away from it.
+                    self.store = None;
                     let _ = done.send(());
+                    return;
                 }
                 Err(RecvTimeoutError::Disconnected) => return self.write(),
             }
