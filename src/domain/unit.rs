@@ -67,10 +67,11 @@ impl Unit {
     }
 }
 
-/// Three digits that matter, no trailing zeros: `4.1`, `0.04`, `1234`, `12`.
+/// Three digits that matter, no trailing zeros: `4.1`, `0.04`, `1234`, `12`, `1e20`.
 fn short(value: f64) -> String {
     let size = value.abs();
     let text = match size {
+        s if s >= 1e7 => return format!("{value:.1e}").replace(".0e", "e"),
         s if s >= 100.0 || s == 0.0 => return format!("{value:.0}"),
         s if s >= 10.0 => format!("{value:.1}"),
         s if s >= 1.0 => format!("{value:.2}"),
@@ -86,6 +87,10 @@ fn scaled(value: f64, base: f64) -> String {
     const STEPS: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
     // Counts below ten thousand are written out: 4096 says more than 4.1k.
     if base == 1000.0 && value.abs() < 10_000.0 {
+        return short(value);
+    }
+    // Beyond the last prefix a number is no quantity that anyone knows by name.
+    if value.abs() >= base.powi(STEPS.len() as i32) {
         return short(value);
     }
     let (mut shown, mut step) = (value, 0);
@@ -109,6 +114,20 @@ mod tests {
         assert_eq!(Unit::Count.show(1_500_000.0), "1.5M");
         assert_eq!(Unit::Secs.show(0.25), "250 ms");
         assert_eq!(Unit::None.show(f64::NAN), "-");
-        assert!(Unit::Bytes.show(1e300).len() < 320);
+        for value in [1e300, -1e300, f64::MAX, 1e18, 9.999e26, -123_456_789.0, 1e-300] {
+            for unit in [
+                Unit::Bytes,
+                Unit::BytesPerSec,
+                Unit::PerSec,
+                Unit::Hertz,
+                Unit::Percent,
+                Unit::Celsius,
+                Unit::None,
+            ] {
+                let shown = unit.show(value);
+                assert!(shown.len() <= 11, "{value}: {shown}");
+            }
+        }
+        assert_eq!(Unit::None.show(1e308), "1e308");
     }
 }

@@ -291,16 +291,16 @@ impl SourceRow {
 }
 
 impl SourceRow {
-    /// Whether it gave data before and gives none now. What this system never had is no loss.
+    /// Whether it gives no data though what it reads is there, or was. What this system never had is no loss.
     #[must_use]
     pub fn lost(&self) -> bool {
-        !self.ok && self.read.is_some()
+        !self.ok && self.there()
     }
 
-    /// Whether it gives data, or did before: the sources of which some may be lost.
+    /// Whether what it reads is there, or was: the sources of which some may be lost.
     #[must_use]
     pub fn there(&self) -> bool {
-        self.ok || self.lost()
+        self.ok || !self.absent || self.read.is_some()
     }
 }
 

@@ -207,7 +207,7 @@ fn no_secret_of_a_host_is_kept_or_told() {
             String::from_utf8_lossy(&output.stderr).into_owned(),
         ));
     }
-    for table in ["settings", "changes", "events"] {
+    for table in foreshadow::store::TABLES {
         let file = home.path(&format!("{table}.json"));
         let (code, _, err) = home.run(&["export", table, "--format", "json", file.to_str().unwrap()]);
         assert_eq!(code, Some(0), "{err}");

@@ -224,15 +224,7 @@ fn no_secret_of_any_fixture_is_told_stored_or_logged() {
         changes.contains("requirepass") || changes.contains("of-no-format"),
         "{changes}"
     );
-    for table in [
-        "settings",
-        "changes",
-        "events",
-        "findings",
-        "proposals",
-        "ledger",
-        "audit",
-    ] {
+    for table in foreshadow::store::TABLES {
         let file = home.path(&format!("{table}.csv"));
         leaks.run(&home, &["export", table, file.to_str().unwrap()]);
         leaks.look(table, &fs::read_to_string(file).unwrap());

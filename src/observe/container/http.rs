@@ -87,7 +87,7 @@ pub(super) fn json(path: &Path, target: &str) -> Result<Value, ObserveError> {
     let body = get(path, target)?;
     serde_json::from_str(&body).map_err(|why| ObserveError::Malformed {
         what: path.display().to_string(),
-        why: why.to_string(),
+        why: format!("the answer to {target} is no JSON: {why}"),
     })
 }
 

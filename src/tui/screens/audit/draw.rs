@@ -276,8 +276,11 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             let again = source
                 .next
                 .map_or_else(String::new, |at| format!(", again {}", minute(at)));
-            let since = source.read.map_or_else(String::new, |at| when(at, state.now()));
-            format!("{} lost since {since} ({}{again})", source.name, source.says)
+            let since = source.read.map_or_else(
+                || "never read".into(),
+                |at| format!("lost since {}", when(at, state.now())),
+            );
+            format!("{} {since} ({}{again})", source.name, source.says)
         })
         .collect();
     let there = sources.iter().filter(|source| source.there()).count();

@@ -223,7 +223,7 @@ fn turned_away(state: &State) -> Option<String> {
     Some(format!(" Turned away: {why}; this console reads by itself"))
 }
 
-/// Sources that gave data and give none now, at the right of the counts where there is room.
+/// Sources that give no data though what they read is there, at the right of the counts where there is room.
 fn put_sources(state: &State, row: Rect, buffer: &mut Buffer) {
     let sources = &state.shown.sources;
     let lost = sources.iter().filter(|source| source.lost()).count();
