@@ -36,7 +36,7 @@ use super::{
 use crate::{
     domain::{
         Comparison, DriftOptions, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Span, Subject,
-        Timestamp,
+        Timestamp, Value,
     },
     shadow::Shadows,
 };
@@ -330,7 +330,13 @@ fn finding(
     let first = members.iter().min_by_key(|member| (member.since, member.after));
     let (since, after) = first.map_or((now, now), |first| (first.since, first.after));
     let by = changes.get(&head.id).and_then(|change| change.by.as_deref());
-    let score = score::of_settings(bits, members.len());
+    // What had failed and runs again differs from the baseline and harms nobody.
+    let recovered = recovered(head);
+    let score = if recovered {
+        0.0
+    } else {
+        score::of_settings(bits, members.len())
+    };
     let level = score::level(score, &options.drift);
     let mut evidence: Vec<Arc<str>> = vec![report::line(format!(
         "baseline says {}, it is {}",
@@ -346,6 +352,9 @@ fn finding(
     evidence.push(report::line(format!(
         "a change this unlikely carries {bits:.1} bits of surprise"
     )));
+    if recovered {
+        evidence.push("it had failed when the baseline was taken, and runs again".into());
+    }
     for other in members.iter().skip(1).take(5) {
         let (from, to) = (
             report::value(other.difference.accepted.as_ref()),
@@ -382,4 +391,12 @@ fn finding(
         causes: Vec::new(),
         rule: None,
     }
+}
+
+/// Whether a unit that had failed is active.
+fn recovered(difference: &Difference) -> bool {
+    let is = |value: &Option<Value>, state: &str| matches!(value, Some(Value::Enum(is)) if **is == *state);
+    matches!(Subject::of(&difference.id.name), Subject::Unit { part: "state", .. })
+        && is(&difference.accepted, "failed")
+        && is(&difference.actual, "active")
 }

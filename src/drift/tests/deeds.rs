@@ -1,7 +1,7 @@
 //! Deeds, causes and coincidences on constructed shadows.
 
 use super::*;
-use crate::domain::{EventKind, SettingChange};
+use crate::domain::{EventKind, SettingChange, Severity};
 
 #[test]
 fn two_hundred_packages_at_once_are_one_finding() {
@@ -270,6 +270,21 @@ fn what_was_added_to_an_old_unit_does_not_make_it_new_and_near_edits_are_apart()
             .iter()
             .any(|row| row.starts_with("nginx.service failed"))
     );
+}
+
+#[test]
+fn a_unit_that_had_failed_and_runs_again_is_for_the_record() {
+    for (accepted, urgent) in [("failed", false), ("inactive", true)] {
+        let mut world = World::new(&[]);
+        sample::add_settings(&mut world.shadows, &[("unit.db.service:state", accepted)]);
+        world.baseline = Baseline::take(&world.shadows, at(world.second));
+        world.change("unit.db.service:state", Some("active"));
+        let findings = world.judge();
+        let [finding] = &findings[..] else {
+            panic!("{findings:?}")
+        };
+        assert_eq!(finding.severity != Severity::Notice, urgent, "{finding:?}");
+    }
 }
 
 #[test]

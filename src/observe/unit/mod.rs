@@ -43,6 +43,12 @@ struct UnitFile {
 /// Most units whose files are read.
 const MOST: usize = 1_000;
 
+/// systemd dates this folder when a service starts or stops: it holds a link for each that runs.
+const RUNNING: &str = "run/systemd/units";
+/// How often that folder is looked at, and how soon after a reading what it tells is reason for another, which costs systemd some milliseconds.
+const LOOKS: Span = Span::from_secs(5);
+const AGAIN: Span = Span::from_secs(15);
+
 /// A unit's files when they were last read, and what they said.
 struct Defined {
     files: Files,
@@ -60,6 +66,9 @@ pub(super) struct Units {
     settled: HashMap<String, String>,
     defined: BTreeMap<String, Defined>,
     restarts: Restarts,
+    /// When all was read last, and how the folder of what runs was before.
+    read_at: Timestamp,
+    running: Option<Mark>,
 }
 
 impl Units {
@@ -72,7 +81,20 @@ impl Units {
             settled: HashMap::new(),
             defined: BTreeMap::new(),
             restarts: Restarts::new(host),
+            read_at: Timestamp(0),
+            running: None,
         }
+    }
+
+    /// Whether all is to be read at `now`, the folder of what runs being as `running`: as often as settings are, and soon after a service started or stopped.
+    fn due(&self, now: Timestamp, running: Option<&Mark>) -> bool {
+        let since = now - self.read_at;
+        let fresh = if running == self.running.as_ref() {
+            self.every
+        } else {
+            AGAIN
+        };
+        !(self.scope.known() && (Span::ZERO..fresh.min(self.every)).contains(&since))
     }
 
     /// The same, which asks `witness` who made a change.
@@ -233,7 +255,7 @@ impl Source for Units {
     }
 
     fn every(&self) -> Span {
-        self.every
+        LOOKS.min(self.every)
     }
 
     fn soon(&self) -> Option<Span> {
@@ -247,9 +269,14 @@ impl Source for Units {
         if !self.root.join("run/systemd/system").is_dir() {
             return Err(ObserveError::Absent { what: "systemd".into() });
         }
+        let running = fs::metadata(self.root.join(RUNNING)).ok().map(|folder| mark(&folder));
+        if !self.due(now, running.as_ref()) {
+            return Ok(());
+        }
         let units = ask("systemctl", &["list-units", "--all", "--no-pager", "--output=json"])?;
         let files = self.unit_files()?;
         self.tell(now, &units, &files, out)?;
+        (self.read_at, self.running) = (now, running);
         self.restarts.read(now, out)
     }
 }
@@ -361,6 +388,35 @@ mod tests {
         std::fs::remove_file(tree.path(file)).unwrap();
         let (_, count) = told(120, b"[]", b"[]");
         assert_eq!(count, 0);
+    }
+
+    #[test]
+    fn a_service_that_starts_or_stops_is_read_soon_and_nothing_else_more_often() {
+        let tree = Tree::new();
+        let mut source = Units::new(&tree.host());
+        let running = |source: &Units| fs::metadata(source.root.join(RUNNING)).ok().map(|folder| mark(&folder));
+        tree.write("run/systemd/units/invocation:a.service", "");
+        assert!(source.due(Timestamp::from_secs(0), running(&source).as_ref()));
+        let mut out = Batch::default();
+        source
+            .tell(Timestamp::from_secs(0), &units("active"), FILES, &mut out)
+            .unwrap();
+        (source.read_at, source.running) = (Timestamp::from_secs(0), running(&source));
+        for (at, due) in [(5, false), (55, false), (60, true)] {
+            assert_eq!(
+                source.due(Timestamp::from_secs(at), running(&source).as_ref()),
+                due,
+                "{at}"
+            );
+        }
+        tree.write("run/systemd/units/invocation:b.service", "");
+        for (at, due) in [(5, false), (15, true)] {
+            assert_eq!(
+                source.due(Timestamp::from_secs(at), running(&source).as_ref()),
+                due,
+                "{at}"
+            );
+        }
     }
 
     #[test]
