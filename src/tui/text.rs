@@ -323,6 +323,14 @@ mod tests {
     }
 
     #[test]
+    fn a_unit_alone_is_no_name() {
+        let names = ["fs./var/lib/containers.used_pct", "cpu.steal_pct", "process.haproxy.rss"];
+        let fitted = fit_names(&names, 11);
+        assert!(fitted[0].contains('~') && fitted[0].contains("used"), "{fitted:?}");
+        assert_eq!(fitted[2], "haproxy.rss");
+    }
+
+    #[test]
     fn a_word_longer_than_a_line_is_not_lost() {
         assert_eq!(wrap("see https://a.b/c d", 6), ["see", "https:", "//a.b/", "c d"]);
         assert_eq!(wrap("東", 1), ["~"]);

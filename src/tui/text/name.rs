@@ -4,6 +4,9 @@ use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::{ahead, fit, shown};
 
+/// Ends of names that say a unit.
+const UNITS: [&str; 3] = ["_per_s", "_bytes", "_pct"];
+
 /// Makes a name safe and exactly `width` cells wide. One too long loses its unit, which stands behind the value anyway, and if that is
 /// not enough a part of its middle: names of one family differ at their ends. What is cut says so with `~`.
 #[must_use]
@@ -25,7 +28,7 @@ pub fn fit_name(name: &str, width: usize) -> String {
 /// does not fit so either.
 fn without_unit(name: &str, width: usize) -> Result<String, &str> {
     let mut short = name;
-    for unit in ["_per_s", "_bytes", "_pct"] {
+    for unit in UNITS {
         short = short.strip_suffix(unit).unwrap_or(short);
         if short.width() <= width && !short.is_empty() {
             return Ok(if short.width() < width {
@@ -81,7 +84,7 @@ pub fn fit_names(names: &[&str], width: usize) -> Vec<String> {
 }
 
 /// Dotted names without what they have in common: each keeps as many of its last parts as tell it from all others; a last part of so few
-/// letters that it tells nothing (`1`, `used`) is never alone.
+/// letters beside its unit that it tells nothing (`1`, `used_pct`) is never alone.
 #[must_use]
 pub fn telling(names: &[&str]) -> Vec<String> {
     let parts: Vec<Vec<&str>> = names.iter().map(|name| name.split('.').collect()).collect();
@@ -92,7 +95,13 @@ pub fn telling(names: &[&str]) -> Vec<String> {
             let same = parts.iter().filter(|other| end(other, *count) == end(name, *count));
             same.count() == 1
         };
-        let least = if name.last().is_some_and(|last| last.len() < 6) {
+        let bare = |last: &&str| {
+            UNITS
+                .iter()
+                .fold(*last, |last, unit| last.strip_suffix(unit).unwrap_or(last))
+                .len()
+        };
+        let least = if name.last().is_some_and(|last| bare(last) < 6) {
             2
         } else {
             1
