@@ -415,6 +415,9 @@ fn title(targets: &[Target], name: &str) -> String {
         (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"inactive" => {
             format!("stop {name}{and_rest}")
         }
+        (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"on demand" => {
+            format!("forget that {name} failed{and_rest}")
+        }
         _ => format!(
             "{name} {actual} -> {wanted}{}",
             match more {
