@@ -9,6 +9,7 @@ use std::{
 };
 
 use super::{
+    author,
     baseline::scope_of,
     deed::{self, TOGETHER},
     process, report,
@@ -79,6 +80,10 @@ pub(super) fn explain(
         }
         if by_calendar(&finding.series[0]) {
             finding.causes = brought(finding, &certificates);
+            continue;
+        }
+        if let Some(deed) = author::deed(finding, shadows) {
+            finding.causes = vec![deed];
             continue;
         }
         let asked = Asked {

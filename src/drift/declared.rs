@@ -35,8 +35,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Comparison, DriftOptions, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Span, Subject,
-        Timestamp, Value,
+        Comparison, DriftOptions, Finding, FindingId, Mark, Options, ResourceId, Seen, SeriesId, SettingChange, Span,
+        Subject, Timestamp, Value,
     },
     shadow::Shadows,
 };
@@ -103,9 +103,9 @@ impl Declared {
 
     fn compare(&mut self, shadows: &Shadows, baseline: &Baseline, options: &Options, now: Timestamp) {
         let mut differences = baseline.diff(shadows);
-        let switched = switched(&differences, baseline);
         differences.retain(|difference| !muted(&difference.id, options));
-        differences.retain(|difference| !follows_from_running(difference, &switched, shadows, baseline));
+        differences.retain(|difference| !idles(difference, baseline));
+        differences.retain(|difference| !follows_from_running(difference, shadows, baseline));
         let differing: BTreeSet<&SeriesId> = differences.iter().map(|difference| &difference.id).collect();
         self.began.retain(|id, _| differing.contains(id));
         let changes = last_changes(shadows, &differing);
@@ -179,70 +179,63 @@ impl Declared {
     }
 }
 
-/// Units that were there and no longer run, or start by themselves, as they did; with their resource.
-fn switched(differences: &[Difference], baseline: &Baseline) -> BTreeSet<SeriesId> {
-    let of = |difference: &Difference| match Subject::of(&difference.id.name) {
-        Subject::Unit {
-            name,
-            part: "state" | "enabled",
-        } => Some(name.to_owned()),
-        _ => None,
+/// Whether the unit `name` was there when the baseline was taken.
+fn known(baseline: &Baseline, resource: &ResourceId, name: &str) -> bool {
+    ["state", "enabled"].iter().any(|part| {
+        let id = SeriesId::new(resource, &format!("unit.{name}:{part}"));
+        baseline.values.contains_key(&id)
+    })
+}
+
+/// Whether it only tells that a unit stands still, which systemd remembers or not, or that one that comes and goes as it is needed runs, or
+/// does not.
+fn idles(difference: &Difference, baseline: &Baseline) -> bool {
+    let Subject::Unit { name, part: "state" } = Subject::of(&difference.id.name) else {
+        return false;
     };
-    let there = |unit: &SeriesId| {
-        let mut parts = ["state", "enabled"].into_iter();
-        parts.any(|part| {
-            baseline
-                .values
-                .contains_key(&SeriesId::new(&unit.resource, &format!("{}:{part}", unit.name)))
-        })
+    let is = |value: &Option<Value>, states: &[&str]| {
+        let state = value.as_ref().map(ToString::to_string).unwrap_or_default();
+        states.contains(&state.as_str())
     };
-    let units = differences.iter().filter_map(|difference| {
-        Some(SeriesId::new(
-            &difference.id.resource,
-            &format!("unit.{}", of(difference)?),
-        ))
-    });
-    units.filter(there).collect()
+    let sides = [&difference.accepted, &difference.actual];
+    let still = sides.iter().all(|side| is(side, &["", "inactive"]));
+    let demanded = sides.iter().any(|side| is(side, &["on demand"])) && !sides.iter().any(|side| is(side, &["failed"]));
+    (still || demanded) && known(baseline, &difference.id.resource, name)
 }
 
 /// Whether it is what a unit is made of, which is only read of units that run or start by themselves: all of it comes and goes as such a
 /// one is started or stopped, and none of it was changed.
-fn follows_from_running(
-    difference: &Difference,
-    switched: &BTreeSet<SeriesId>,
-    shadows: &Shadows,
-    baseline: &Baseline,
-) -> bool {
+fn follows_from_running(difference: &Difference, shadows: &Shadows, baseline: &Baseline) -> bool {
     let Subject::Unit { name, part } = Subject::of(&difference.id.name) else {
         return false;
     };
-    if matches!(part, "state" | "enabled") || difference.accepted.is_some() == difference.actual.is_some() {
+    let resource = &difference.id.resource;
+    let came = difference.accepted.is_none();
+    if matches!(part, "state" | "enabled") || came != difference.actual.is_some() || !known(baseline, resource, name) {
         return false;
     }
-    let resource = &difference.id.resource;
-    if !switched.contains(&SeriesId::new(resource, &format!("unit.{name}"))) {
+    // On the side that has nothing of it, it was not read.
+    let value = |id: &SeriesId| match came {
+        true => baseline.values.get(id),
+        false => shadows.settings.get(id).map(|state| &state.value),
+    };
+    let says = |part: &str, word: &str| {
+        let text = value(&SeriesId::new(resource, &format!("unit.{name}:{part}"))).map(ToString::to_string);
+        text.is_some_and(|text| text.starts_with(word))
+    };
+    if says("state", "active") || says("enabled", "enabled") {
         return false;
     }
     let from = SeriesId::new(resource, &format!("unit.{name}:"));
-    let made_of = |id: &&SeriesId| !id.name.ends_with(":state") && !id.name.ends_with(":enabled");
+    let made_of = |id: &SeriesId| !id.name.ends_with(":state") && !id.name.ends_with(":enabled");
     let of_unit = |id: &&SeriesId| id.resource == *resource && id.name.starts_with(&*from.name);
-    match difference.accepted {
-        None => baseline
-            .values
-            .range(&from..)
-            .map(|(id, _)| id)
+    match came {
+        true => !(baseline.values.range(&from..).map(|(id, _)| id))
             .take_while(of_unit)
-            .find(made_of)
-            .is_none(),
-        Some(_) => {
-            let mut now = shadows
-                .settings
-                .all()
-                .range(&from..)
-                .map(|(id, _)| id)
-                .take_while(of_unit);
-            now.find(made_of).is_none()
-        }
+            .any(made_of),
+        false => !(shadows.settings.all().range(&from..).map(|(id, _)| id))
+            .take_while(of_unit)
+            .any(made_of),
     }
 }
 

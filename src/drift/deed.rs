@@ -249,14 +249,17 @@ pub(super) fn explains(difference: &Difference) -> bool {
 
 /// Whether an event's text names one of the things concerned: the parameter, the package, the unit, the file.
 pub(super) fn names(series: &[SeriesId], text: &str) -> bool {
-    let word = |name: &str| {
-        text.match_indices(name).any(|(at, _)| {
-            let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
-            !part(text[..at].chars().next_back()) && !part(text[at + name.len()..].chars().next())
-        })
-    };
     series.iter().take(50).any(|id| {
         let subject = Subject::of(&id.name);
-        subject.names(None).iter().any(|name| name.len() > 2 && word(name))
+        let mut names = subject.names(None).into_iter();
+        names.any(|name| name.len() > 2 && word(text, &name))
+    })
+}
+
+/// Whether `text` holds `name` as a word of its own.
+pub(super) fn word(text: &str, name: &str) -> bool {
+    text.match_indices(name).any(|(at, _)| {
+        let part = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() || c == '_' || c == '-');
+        !part(text[..at].chars().next_back()) && !part(text[at + name.len()..].chars().next())
     })
 }

@@ -1,5 +1,6 @@
 //! The three comparisons: declared against actual, shadow against actual, shadow's future against a limit.
 
+mod author;
 mod baseline;
 mod cause;
 mod declared;

@@ -28,8 +28,8 @@ pub(super) struct Pacer {
     scopes: BTreeMap<Arc<str>, Arc<str>>,
     tempo: Tempo,
     decided: Option<Timestamp>,
-    /// Mean processor time of the engine, percent of one core.
-    used: Option<f64>,
+    /// Mean processor time of the engine, percent of one core, were all settings read as asked.
+    asked: Option<f64>,
 }
 
 impl Pacer {
@@ -53,9 +53,12 @@ impl Pacer {
             return None;
         }
         self.decided = Some(now);
-        let before = self.used.unwrap_or(usage.cpu_pct);
-        let used = *self.used.insert(before + RATE * (usage.cpu_pct - before));
         let sources: Vec<Measured> = self.measured.values().cloned().collect();
+        // What was spared since the last decision was spared by that: the mean is of what the engine would take without.
+        let spared = self.tempo.spared(&sources);
+        let whole = usage.cpu_pct + spared;
+        let before = self.asked.unwrap_or(whole);
+        let used = *self.asked.insert(before + RATE * (whole - before)) - spared;
         let other = self
             .tempo
             .decide(&sources, &attention(state, now), used, options.budget_pct, now);

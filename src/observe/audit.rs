@@ -12,7 +12,7 @@ use super::{
     history::name_and_version,
     secret::scrub,
     tail::Tail,
-    witness::{Deed, Witness},
+    witness::{Deed, LOOKS, Witness},
 };
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
 
@@ -54,7 +54,7 @@ impl Audit {
             root: host.root.clone(),
             log: Tail::new(host.root.join("var/log/audit/audit.log")),
             resource: host.resource.clone(),
-            every: Span::from_secs(10).max(host.interval),
+            every: LOOKS.max(host.interval),
             witness: witness.clone(),
             begun: false,
         }

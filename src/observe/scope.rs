@@ -18,7 +18,7 @@ use super::{
     clue::about,
     file::plain_file,
     secret::{holds_secret, mask_rule, redact, scrub},
-    witness::{Clue, Witness},
+    witness::{Clue, LOOKS, Witness},
 };
 use crate::domain::{
     Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value, packed,
@@ -29,7 +29,7 @@ use crate::domain::{
 pub(super) type When = (Option<Timestamp>, Timestamp);
 
 /// How soon a source with changes that wait is read again.
-const SOON: Span = Span::from_secs(5);
+const SOON: Span = LOOKS;
 
 /// Who made a change, and when where a log says so better.
 type Author = Option<(Arc<str>, Option<Timestamp>)>;

@@ -9,7 +9,7 @@ use super::{
     history::zone,
     log::{Line, sounds_wrong},
     tail::Tail,
-    witness::{Deed, Witness},
+    witness::{Deed, LOOKS, Witness},
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
@@ -44,7 +44,7 @@ impl Syslog {
             logs: [LOGS.map(tail).into(), LOGINS.map(tail).into(), CRON.map(tail).into()],
             resource: host.resource.clone(),
             zone: zone(host),
-            every: Span::from_secs(10).max(host.interval),
+            every: LOOKS.max(host.interval),
             begun: false,
             witness: witness.clone(),
         }

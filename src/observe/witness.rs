@@ -29,6 +29,8 @@ const EARLY: Span = Span::from_secs(-1);
 /// How long a change waits for a log to be read at most, and how long a log that is no longer read is waited for.
 const PATIENCE: Span = Span::from_secs(12);
 const SILENT: Span = Span::from_secs(30);
+/// How often logs of what people ran are looked at: a change that waits for one is told soon after.
+pub(super) const LOOKS: Span = Span::from_secs(2);
 
 /// Programs that change files they are not told by name, and where these begin.
 const HANDS: [(&[&str], &[&str]); 9] = [
@@ -117,6 +119,10 @@ struct Memory {
     logins: VecDeque<(Timestamp, String, bool)>,
     /// Of commands, and of packages.
     read: [Option<Timestamp>; 2],
+    /// Up to when the log of commands was read that is dear to read and has more, where there is one.
+    unread: Option<Timestamp>,
+    /// Whether a change waits for a log of commands.
+    awaited: bool,
 }
 
 /// What the logs saw of late. All copies share one memory.
@@ -130,13 +136,27 @@ impl Witness {
 
     /// Notes that a log that tells of `deed` was read to its end at `now`.
     pub(super) fn read(&self, deed: Deed, now: Timestamp) {
-        self.memory().read[usize::from(deed == Deed::Installed)] = Some(now);
+        let mut memory = self.memory();
+        memory.read[usize::from(deed == Deed::Installed)] = Some(now);
+        memory.awaited &= deed == Deed::Installed;
+    }
+
+    /// Notes that a log of commands has more than was read at `since`; `None` when it was read to its end.
+    pub(super) fn unread(&self, since: Option<Timestamp>) {
+        self.memory().unread = since;
+    }
+
+    /// Whether a change waits for a log of commands to be read.
+    pub(super) fn awaited(&self) -> bool {
+        self.memory().awaited
     }
 
     /// Whether a log that may explain the change at `at`, which was found at `found`, is about to be read beyond it. Where no log is read,
     /// nothing is waited for, and never longer than 12 s.
     pub(super) fn awaits(&self, clues: &[Clue], at: Timestamp, found: Timestamp, now: Timestamp) -> bool {
-        let read = self.memory().read;
+        let mut memory = self.memory();
+        let mut read = memory.read;
+        read[0] = read[0].map(|read| memory.unread.map_or(read, |unread| read.min(unread)));
         let behind =
             |read: Option<Timestamp>, until: Timestamp| read.is_some_and(|read| read < until && now - read <= SILENT);
         let package = clues
@@ -147,7 +167,9 @@ impl Witness {
         } else {
             behind(read[0], at + DELAY)
         };
-        late && !clues.is_empty() && (Span::ZERO..PATIENCE).contains(&(now - found))
+        let waits = late && !clues.is_empty() && (Span::ZERO..PATIENCE).contains(&(now - found));
+        memory.awaited |= waits;
+        waits
     }
 
     /// Who made the change that `clues` belong to, between `after` and `at`, and when where a log says so better. `owns` says whether a
@@ -382,6 +404,24 @@ mod tests {
         assert!(witness.awaits(&clue, at(110), at(110), at(112)));
         witness.read(Deed::Ran, at(112));
         assert!(!witness.awaits(&clue, at(110), at(110), at(112)));
+    }
+
+    #[test]
+    fn a_log_that_has_more_is_waited_for_though_another_was_read() {
+        let witness = Witness::default();
+        let at = Timestamp::from_secs;
+        let clue = [Clue::Named("/etc/motd".into())];
+        assert!(!witness.awaits(&clue, at(100), at(103), at(103)), "no log is kept");
+        witness.read(Deed::Ran, at(104));
+        assert!(!witness.awaits(&clue, at(100), at(103), at(104)) && !witness.awaited());
+        // One log was read to its end, and the other has more that nobody read since.
+        witness.unread(Some(at(96)));
+        assert!(witness.awaits(&clue, at(100), at(103), at(104)) && witness.awaited());
+        witness.read(Deed::Installed, at(105));
+        assert!(witness.awaited());
+        witness.unread(None);
+        witness.read(Deed::Ran, at(105));
+        assert!(!witness.awaits(&clue, at(100), at(103), at(105)) && !witness.awaited());
     }
 
     #[test]

@@ -32,7 +32,7 @@ const RAREST_BEYOND: i8 = 4;
 const APART: f64 = 0.75;
 /// The share of the budget below which settings must lie, read as asked, before they are again.
 const BACK: f64 = 0.9;
-/// The share of the budget that reading all settings as asked must take for them to be read as rarely as all else beyond it: where
+/// The share of the budget that reading settings as asked must take for them to be read as rarely as all else beyond it: where
 /// something else uses it up (many findings at once), that would only delay what they tell.
 const WORTH: f64 = 0.5;
 const CALM: u8 = 10;
@@ -57,6 +57,12 @@ impl Measured {
     fn share(&self) -> Option<f64> {
         let share = 100.0 * self.cost.max(0.0) / self.every.secs_f64().max(1e-3);
         share.is_finite().then_some(share)
+    }
+
+    /// The most doublings of the time between its reads.
+    fn rarest(&self, budget: f64) -> i8 {
+        let dear = self.share().is_some_and(|share| share > budget * WORTH);
+        if self.settings && !dear { RAREST } else { RAREST_BEYOND }
     }
 }
 
@@ -132,7 +138,8 @@ impl Tempo {
     ) -> bool {
         let budget = budget.max(0.01);
         if used.is_finite() {
-            let over = (used / budget).clamp(0.0, 2.0);
+            // What settings will yield anyhow is no reason to make all else dearer.
+            let over = ((used - self.yielding(sources, used, budget)) / budget).clamp(0.0, 2.0);
             // A tempo may double: below half of the budget nothing that follows is beyond it. In between the price stays.
             let by = match over {
                 ..0.5 => 0.8,
@@ -143,8 +150,6 @@ impl Tempo {
         }
         let beyond = self.price > 1.0;
         let asked = used + self.spared(sources);
-        let settings = sources.iter().filter(|source| source.settings);
-        let dear = settings.filter_map(Measured::share).sum::<f64>() > budget * WORTH;
         let mut other = false;
         for source in sources {
             let (attention, what) = attention
@@ -157,19 +162,14 @@ impl Tempo {
             } else {
                 0
             };
-            let slowed = self.paces.get(&source.name).is_some_and(|pace| pace.doublings > 0);
-            // Read as asked, settings would break the budget, and what this source takes is a part of it worth sparing.
-            let pays = beyond && share > 1.0 && asked > budget * if slowed { BACK } else { 1.0 };
-            let (attention, rarest) = if source.settings && !pays {
+            let pays = self.pays(source, sources, asked, budget);
+            let (attention, rarest) = if share <= 1.0 {
+                (attention, 0.0)
+            } else if source.settings && !pays {
                 (attention.max(1.0), 0.0)
             } else {
-                let most = if source.settings && !dear {
-                    RAREST
-                } else {
-                    RAREST_BEYOND
-                };
                 let rarest = f64::from(RAREST) + 0.5 * self.price.log2();
-                (attention, rarest.min(most.into()))
+                (attention, rarest.min(source.rarest(budget).into()))
             };
             let best = 0.5 * (share * self.price / attention).log2();
             let best = if best.is_finite() { best } else { f64::from(oftenest) };
@@ -182,7 +182,7 @@ impl Tempo {
             } else if apart >= APART {
                 pace.calm += 1;
                 // Over the budget nothing is waited for.
-                if pace.calm >= CALM || beyond && used > budget {
+                if pace.calm >= CALM || (beyond || source.settings) && used > budget {
                     (pace.doublings, pace.calm) = (pace.doublings + 1, 0);
                 }
             } else {
@@ -192,7 +192,7 @@ impl Tempo {
                 other = true;
                 let why = match pace.doublings {
                     ..=0 => what.to_owned(),
-                    _ if beyond => format!("the budget of {budget} % is used up"),
+                    _ if beyond || source.settings => format!("the budget of {budget} % is used up"),
                     _ => what.to_owned(),
                 };
                 pace.why = match pace.doublings {
@@ -211,7 +211,8 @@ impl Tempo {
     }
 
     /// Percent of one core that is spared by reading settings more rarely than asked.
-    fn spared(&self, sources: &[Measured]) -> f64 {
+    #[must_use]
+    pub fn spared(&self, sources: &[Measured]) -> f64 {
         let settings = sources.iter().filter(|source| source.settings);
         let spared = settings.filter_map(|source| {
             let doublings = self.paces.get(&source.name)?.doublings.max(0);
@@ -219,6 +220,36 @@ impl Tempo {
         });
         spared.sum()
     }
+
+    /// Whether the budget would be broken if the settings of `source` were read as asked, though all dearer ones were read as rarely as may
+    /// be; `asked` is what the engine takes where none is slowed.
+    fn pays(&self, source: &Measured, sources: &[Measured], asked: f64, budget: f64) -> bool {
+        let slowed = self.paces.get(&source.name).is_some_and(|pace| pace.doublings > 0);
+        asked - spared_by_dearer(source, sources, budget) > budget * if slowed { BACK } else { 1.0 }
+    }
+
+    /// Percent of one core that settings have yet to yield, at no higher price.
+    fn yielding(&self, sources: &[Measured], used: f64, budget: f64) -> f64 {
+        let asked = used + self.spared(sources);
+        let settings = sources.iter().filter(|source| source.settings);
+        let paying = settings.filter(|source| self.pays(source, sources, asked, budget));
+        let yielded = paying.filter_map(|source| {
+            let share = source.share()?;
+            let most = (0.5 * (share / (budget * FAIR)).log2()).round();
+            let now = self.paces.get(&source.name).map_or(0, |pace| pace.doublings.max(0));
+            Some(share * (f64::from(-now).exp2() - (-most.clamp(0.0, RAREST.into())).exp2()).max(0.0))
+        });
+        yielded.sum()
+    }
+}
+
+/// Percent of one core that is spared where all settings dearer than `source` are read as rarely as may be: the dearest yield first.
+fn spared_by_dearer(source: &Measured, sources: &[Measured], budget: f64) -> f64 {
+    let dearer = sources
+        .iter()
+        .filter(|other| other.settings && other.share() > source.share());
+    let spared = dearer.filter_map(|other| Some(other.share()? * (1.0 - f64::from(-other.rarest(budget)).exp2())));
+    spared.sum()
 }
 
 /// How much more than usual goes on in a source of settings.
@@ -270,172 +301,4 @@ pub fn attention(state: &State, now: Timestamp) -> BTreeMap<Arc<str>, (f64, &'st
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn source(name: &str, every: i64, cost_ms: f64) -> Measured {
-        Measured {
-            name: name.into(),
-            every: Span::from_secs(every),
-            cost: cost_ms / 1e3,
-            changed: None,
-            settings: false,
-        }
-    }
-
-    fn seen(all: &[(&str, f64)]) -> BTreeMap<Arc<str>, (f64, &'static str)> {
-        all.iter()
-            .map(|(name, rate)| ((*name).into(), (*rate, "test")))
-            .collect()
-    }
-
-    /// Percent of a core that `sources` take at the tempo in force.
-    fn taken(tempo: &Tempo, sources: &[Measured]) -> f64 {
-        let share = |source: &Measured| {
-            let doublings = tempo.paces.get(&source.name).map_or(0, |pace| pace.doublings);
-            100.0 * source.cost / Pace::of(doublings, source.every).secs_f64()
-        };
-        sources.iter().map(share).sum()
-    }
-
-    fn doublings(tempo: &Tempo, name: &str) -> i8 {
-        tempo.paces[name].doublings
-    }
-
-    #[test]
-    fn what_drifts_is_read_oftener_and_what_is_stable_and_dear_more_rarely() {
-        let sources = [
-            source("cheap", 2, 0.05),
-            source("dear", 2, 6.0),
-            source("drifting", 2, 0.3),
-        ];
-        let mut tempo = Tempo::default();
-        let rates = seen(&[("cheap", 0.25), ("dear", 0.25), ("drifting", 16.0)]);
-        for _ in 0..60 {
-            let used = taken(&tempo, &sources) + 0.2;
-            tempo.decide(&sources, &rates, used, 1.0, Timestamp(0));
-        }
-        assert_eq!(
-            ["cheap", "dear", "drifting"].map(|name| doublings(&tempo, name)),
-            [0, 2, -1]
-        );
-        assert!(
-            tempo.paces["drifting"]
-                .why
-                .starts_with("read every 1 s instead of 2 s: test")
-        );
-        assert_eq!(&*tempo.paces["cheap"].why, "");
-        // It is over: back to as asked.
-        for _ in 0..60 {
-            tempo.decide(&sources, &seen(&[("drifting", 1.0)]), 0.3, 1.0, Timestamp(0));
-        }
-        assert_eq!(doublings(&tempo, "drifting"), 0);
-    }
-
-    #[test]
-    fn the_budget_is_kept_and_nothing_flaps() {
-        let sources: Vec<Measured> = (0..20).map(|n| source(&n.to_string(), 2, 0.2 * f64::from(n))).collect();
-        let rates: BTreeMap<_, _> = sources
-            .iter()
-            .map(|source| (source.name.clone(), (1.0, "test")))
-            .collect();
-        let mut tempo = Tempo::default();
-        assert!(taken(&tempo, &sources) > 1.5);
-        let mut turns = 0;
-        for minute in 0..300 {
-            let used = taken(&tempo, &sources);
-            let other = tempo.decide(&sources, &rates, used, 1.0, Timestamp(0));
-            turns += usize::from(other && minute > 100);
-        }
-        assert!(taken(&tempo, &sources) <= 1.0, "{}", taken(&tempo, &sources));
-        assert!(taken(&tempo, &sources) > 0.3);
-        assert!(turns <= 3, "{turns}");
-        // The dear ones pay.
-        assert!(doublings(&tempo, "19") > doublings(&tempo, "2"));
-    }
-
-    #[test]
-    fn settings_that_just_changed_are_looked_at_again_soon() {
-        let mut source = source("etc", 60, 4.0);
-        source.settings = true;
-        let now = Timestamp::from_secs(1_000_000);
-        source.changed = Some(now - Span::from_mins(1));
-        let mut tempo = Tempo::default();
-        assert!(tempo.decide(std::slice::from_ref(&source), &seen(&[]), 0.1, 1.0, now));
-        assert_eq!(doublings(&tempo, "etc"), -1);
-        for minute in 0..30 {
-            tempo.decide(
-                std::slice::from_ref(&source),
-                &seen(&[]),
-                0.1,
-                1.0,
-                now + Span::from_mins(30 + minute),
-            );
-        }
-        assert_eq!(doublings(&tempo, "etc"), 0);
-    }
-
-    #[test]
-    fn settings_are_read_as_asked_while_the_budget_is_kept() {
-        let now = Timestamp::from_secs(1_000_000);
-        let settings = |name: &str, cost_ms: f64| Measured {
-            settings: true,
-            ..source(name, 60, cost_ms)
-        };
-        // Stable for a day, and dear: no reason to see a change later.
-        let dear = [settings("sysctl", 8.0), settings("unit", 90.0)];
-        let mut tempo = Tempo::default();
-        for _ in 0..60 {
-            tempo.decide(&dear, &seen(&[]), 0.6, 1.0, now);
-        }
-        assert_eq!(["sysctl", "unit"].map(|name| doublings(&tempo, name)), [0, 0]);
-        // Beyond the budget what is worth sparing is spared, and says so; a hundredth of it is not.
-        let rest = |tempo: &Tempo| 1.3 - 0.15 + taken(tempo, &dear);
-        for _ in 0..60 {
-            let used = rest(&tempo);
-            tempo.decide(&dear, &seen(&[]), used, 1.0, now);
-        }
-        assert_eq!(doublings(&tempo, "sysctl"), 0);
-        assert!(doublings(&tempo, "unit") > 0);
-        let why = &tempo.paces["unit"].why;
-        assert!(
-            why.contains("min instead of 60 s: the budget of 1 % is used up"),
-            "{why}"
-        );
-        // What uses it up is not they: no change waits for a quarter of an hour.
-        for _ in 0..60 {
-            tempo.decide(&dear, &seen(&[]), 3.0, 1.0, now);
-        }
-        assert_eq!(["sysctl", "unit"].map(|name| doublings(&tempo, name)), [0, RAREST]);
-        let heavy = [settings("sysctl", 8.0), settings("unit", 900.0)];
-        for _ in 0..60 {
-            tempo.decide(&heavy, &seen(&[]), 3.0, 1.0, now);
-        }
-        assert_eq!(doublings(&tempo, "unit"), RAREST_BEYOND);
-        // As soon as it would be kept again, they are read as asked, however long the price takes to fall.
-        for _ in 0..3 {
-            let used = 0.6 + taken(&tempo, &dear);
-            tempo.decide(&dear, &seen(&[]), used, 1.0, now);
-        }
-        assert_eq!((doublings(&tempo, "unit"), &*tempo.paces["unit"].why), (0, ""));
-    }
-
-    proptest! {
-        #[test]
-        fn any_figures_give_a_tempo_within_its_bounds(
-            cost in prop::num::f64::ANY, every in any::<i64>(), rate in 0.25..16.0, used in prop::num::f64::ANY,
-            budget in 0.0..100.0_f64, changed in any::<i64>(), settings in any::<bool>(), times in 1_usize..40,
-        ) {
-            let source = Measured { name: "a".into(), every: Span(every), cost, changed: Some(Timestamp(changed)), settings };
-            let mut tempo = Tempo::default();
-            for _ in 0..times {
-                tempo.decide(std::slice::from_ref(&source), &seen(&[("a", rate)]), used, budget, Timestamp(0));
-                prop_assert!((OFTENEST..=RAREST_BEYOND).contains(&doublings(&tempo, "a")));
-                prop_assert!((1.0..=Tempo::DEAREST).contains(&tempo.price));
-            }
-            prop_assert!(Pace::of(doublings(&tempo, "a"), Span(every.max(1))).0 > 0);
-        }
-    }
-}
+mod tests;

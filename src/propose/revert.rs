@@ -96,12 +96,24 @@ pub(super) fn drifted(
         "{:.0} % of changes like this one are undone within 14 days",
         undone * 100.0
     );
-    let way_back = back(targets, finding.bits + harm, wrong, why.clone(), sure);
+    let way_back = if fails(&targets) {
+        None
+    } else {
+        back(targets, finding.bits + harm, wrong, why.clone(), sure)
+    };
     let mut accept = adopt(finding, wrong, undone, why);
     if let Some(back) = &way_back {
         accept.factors = trust.ranked(accept.factors, back.factors.score());
     }
     way_back.into_iter().chain([accept]).collect()
+}
+
+/// Whether going back would be a unit's failure, which nobody wants.
+fn fails(targets: &[Target]) -> bool {
+    targets.first().is_some_and(|target| {
+        matches!(Subject::of(&target.id.name), Subject::Unit { part: "state", .. })
+            && matches!(&target.wanted, Some(Value::Enum(state)) if **state == *"failed")
+    })
 }
 
 /// What speaks for a change besides how often such changes are undone.
@@ -414,6 +426,9 @@ fn title(targets: &[Target], name: &str) -> String {
         }
         (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"inactive" => {
             format!("stop {name}{and_rest}")
+        }
+        (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"on demand" => {
+            format!("forget that {name} failed{and_rest}")
         }
         _ => format!(
             "{name} {actual} -> {wanted}{}",

@@ -420,6 +420,18 @@ fn drift(name: &str, bits: f64) -> Finding {
 }
 
 #[test]
+fn nobody_is_told_to_make_a_unit_fail_again() {
+    let is = |state: &str| Value::Enum(state.into());
+    let kinds = |declared: &str, actual: &str| -> Vec<ProposalKind> {
+        let world = world(&[("unit.app.service:state", is(declared), is(actual))]);
+        let proposals = ask(&[drift("unit.app.service:state", 10.0)], &world);
+        proposals.iter().map(|proposal| proposal.kind).collect()
+    };
+    assert_eq!(kinds("failed", "active"), [ProposalKind::Adopt]);
+    assert!(kinds("active", "failed").contains(&ProposalKind::Revert));
+}
+
+#[test]
 fn accepting_a_change_never_stands_before_what_mends_a_harm() {
     let inactive = || Value::text("inactive");
     let (mut shadows, baseline) = world(&[("unit.app.service:state", inactive(), inactive())]);

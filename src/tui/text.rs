@@ -324,7 +324,11 @@ mod tests {
 
     #[test]
     fn a_unit_alone_is_no_name() {
-        let names = ["fs./var/lib/containers.used_pct", "cpu.steal_pct", "process.haproxy.rss"];
+        let names = [
+            "fs./var/lib/containers.used_pct",
+            "cpu.steal_pct",
+            "process.haproxy.rss",
+        ];
         let fitted = fit_names(&names, 11);
         assert!(fitted[0].contains('~') && fitted[0].contains("used"), "{fitted:?}");
         assert_eq!(fitted[2], "haproxy.rss");

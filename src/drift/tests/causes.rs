@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::{
-    domain::EventKind,
+    domain::{EventKind, SettingChange},
     drift::sample::{self, at, setting},
 };
 
@@ -87,5 +87,78 @@ fn a_reload_for_a_change_is_a_part_of_it_and_any_other_is_a_cause() {
     assert!(
         hour[0].contains("Started haproxy"),
         "not for a change of five minutes before: {hour:?}"
+    );
+}
+
+#[test]
+fn whose_deed_is_known_is_the_cause_and_no_unit_that_started_meanwhile() {
+    let sudo = |who: &str, command: &str, second: i64| Event {
+        who: Some(who.into()),
+        ..event(
+            EventKind::Login,
+            &format!("sudo: {who} : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND={command}"),
+            second,
+        )
+    };
+    let first = |name: &str, by: Option<&str>, events: &[Event]| {
+        let mut world = World::new(&[]);
+        world.second += 600;
+        let second = world.second;
+        world.shadows.events.extend(events.iter().map(|event| Event {
+            at: event.at + Span::from_secs(second),
+            ..event.clone()
+        }));
+        world.shadows.events.push_back(event(
+            EventKind::Service,
+            "systemd: Started e2scrub.service.",
+            second - 1,
+        ));
+        world.shadows.settings.observe(&SettingChange {
+            id: setting(name),
+            at: at(second),
+            after: Some(at(second - 60)),
+            from: None,
+            to: Some(Value::infer("7")),
+            by: by.map(Into::into),
+            backfilled: false,
+        });
+        let findings = world.judge();
+        assert_eq!(findings.len(), 1);
+        let causes = &findings[0].causes;
+        let causes: Vec<String> = causes.iter().map(|cause| cause.what.to_string()).collect();
+        causes
+    };
+    let vim = "/usr/bin/vim /etc/motd";
+    let logged = [
+        sudo("alice", vim, -40),
+        sudo("alice", "/usr/bin/id", -20),
+        sudo("eve", vim, -10),
+    ];
+    let known = first("etc.motd:line", Some("alice"), &logged);
+    assert_eq!(known, ["alice ran /usr/bin/vim /etc/motd"]);
+    let rule = [
+        sudo("alice", "/usr/sbin/nft add rule ip f i drop", -40),
+        sudo("alice", "/usr/bin/id", -20),
+    ];
+    assert_eq!(
+        first("firewall.ip f i", Some("alice"), &rule),
+        ["alice ran /usr/sbin/nft add rule ip f i drop"]
+    );
+    let table = Event {
+        who: Some("root".into()),
+        ..event(EventKind::Login, "crontab: (root) REPLACE (bob)", -30)
+    };
+    assert_eq!(
+        first("cron.user bob:/bin/x", Some("root"), &[table]),
+        ["crontab: (root) REPLACE (bob) by root"]
+    );
+    // Nothing but who it was is known: of two commands neither is said to be the one.
+    let two = [sudo("alice", "/bin/a", -40), sudo("alice", "/bin/b", -20)];
+    assert_eq!(first("hw.kernel", Some("alice"), &two), ["done by alice"]);
+    assert_eq!(first("hw.kernel", Some("alice"), &two[..1]), ["alice ran /bin/a"]);
+    assert!(
+        !first("hw.kernel", None, &logged)
+            .iter()
+            .any(|what| what.contains("ran"))
     );
 }

@@ -322,7 +322,7 @@ fn a_unit_that_is_new_and_failed_says_both_and_a_definition_alone_is_a_change() 
     }
     assert_eq!(rows(&mut world), ["unit flaky.service is new: failed by root"]);
     let mut world = World::new(&[]);
-    sample::add_settings(&mut world.shadows, &[("unit.cups.service:enabled", "disabled")]);
+    sample::add_settings(&mut world.shadows, &[("unit.cups.service:state", "active")]);
     world.baseline = Baseline::take(&world.shadows, at(world.second));
     world.change("unit.cups.service:Service.ExecStart", Some("/usr/sbin/cupsd"));
     assert_eq!(
@@ -367,6 +367,38 @@ fn a_unit_that_is_started_or_stopped_is_not_made_of_anything_new() {
     assert_eq!(rows(&mut world), Vec::<String>::new());
     world.change("unit.backup.service:Service.Nice", Some("5"));
     assert_eq!(rows(&mut world).len(), 1);
+}
+
+#[test]
+fn units_that_come_and_go_by_themselves_are_no_drift() {
+    let mut world = World::new(&[]);
+    sample::add_settings(
+        &mut world.shadows,
+        &[
+            ("unit.idle.service:enabled", "static"),
+            ("unit.idle.service:state", "inactive"),
+            ("unit.bare.service:enabled", "disabled"),
+            ("unit.bus.service:enabled", "static"),
+            ("unit.bus.service:state", "active"),
+            ("unit.bus.service:Service.BusName", "org.bus"),
+            ("unit.cron.service:enabled", "enabled"),
+            ("unit.cron.service:state", "active"),
+        ],
+    );
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    // systemd forgets one, loads another, which ran meanwhile and was read; the third was seen to come as it is called.
+    world.change("unit.idle.service:state", None);
+    world.change("unit.bare.service:state", Some("inactive"));
+    world.change("unit.bare.service:Service.ExecStart", Some("/bin/bare"));
+    world.change("unit.bus.service:state", Some("on demand"));
+    world.change("unit.bus.service:Service.BusName", None);
+    assert_eq!(rows(&mut world), Vec::<String>::new());
+    world.change("unit.bus.service:state", Some("failed"));
+    world.change("unit.cron.service:state", Some("inactive"));
+    assert_eq!(
+        rows(&mut world),
+        ["bus.service failed by root", "cron.service stopped by root"]
+    );
 }
 
 #[test]

@@ -2,6 +2,7 @@
 #![cfg(target_os = "linux")]
 
 mod definition;
+mod demand;
 mod restart;
 
 use std::{
@@ -14,6 +15,7 @@ use serde::Deserialize;
 
 use self::{
     definition::{FOLDERS, Files},
+    demand::{Demand, template},
     restart::Restarts,
 };
 use super::{
@@ -40,6 +42,8 @@ struct UnitFile {
     state: String,
 }
 
+/// The state of a unit that comes and goes as it is needed: neither is news.
+const ON_DEMAND: &str = "on demand";
 /// Most units whose files are read.
 const MOST: usize = 1_000;
 
@@ -65,6 +69,7 @@ pub(super) struct Units {
     /// The last settled state of each unit.
     settled: HashMap<String, String>,
     defined: BTreeMap<String, Defined>,
+    demand: Demand,
     restarts: Restarts,
     /// When all was read last, and how the folder of what runs was before.
     read_at: Timestamp,
@@ -80,6 +85,7 @@ impl Units {
             files: None,
             settled: HashMap::new(),
             defined: BTreeMap::new(),
+            demand: Demand::new(host.root.clone()),
             restarts: Restarts::new(host),
             read_at: Timestamp(0),
             running: None,
@@ -130,6 +136,7 @@ impl Units {
         }
         let files = ask("systemctl", &["list-unit-files", "--no-pager", "--output=json"])?;
         self.files = Some((folders, files.clone()));
+        self.demand.forget();
         Ok(files)
     }
 
@@ -152,7 +159,6 @@ impl Units {
                 "reloading" | "refreshing" | "maintenance" => "active".into(),
                 _ => before.get(&unit.unit).cloned().unwrap_or_else(|| "inactive".into()),
             };
-            sheet.put(&format!("{}:state", unit.unit), Value::Enum(state.as_str().into()));
             self.settled.insert(unit.unit, state);
         }
         // systemd forgets a unit that stopped and that nobody needs: while its files are there, it is inactive.
@@ -163,10 +169,15 @@ impl Units {
         {
             // An instance of a connection comes once.
             if !unit.contains('@') && definition::has_own(&self.root, &unit) {
-                sheet.put(&format!("{unit}:state"), Value::Enum("inactive".into()));
                 self.settled.insert(unit, "inactive".into());
             }
         }
+        let enabled: BTreeSet<String> = files
+            .iter()
+            .filter(|file| file.state.starts_with("enabled"))
+            .map(|file| file.unit_file.clone())
+            .collect();
+        let called = self.states(&files, &enabled, &mut sheet);
         // Once read, a definition stays while there are files.
         let stays = |unit: &&String| !unit.contains('@') || self.settled.contains_key(*unit);
         let mut wanted: BTreeSet<String> = self.defined.keys().filter(stays).cloned().collect();
@@ -180,11 +191,50 @@ impl Units {
                 wanted.insert(file.unit_file);
             }
         }
-        let runs = |(name, state): (&String, &String)| (state != "inactive").then(|| name.clone());
+        let runs =
+            |(name, state): (&String, &String)| (state != "inactive" && !called.contains(name)).then(|| name.clone());
         wanted.extend(self.settled.iter().filter_map(runs));
+        // What runs on demand is defined whether it runs or not, or not at all.
+        for unit in called.iter().filter(|unit| !enabled.contains(*unit)) {
+            if !unit.contains('@') && self.demand.has_own(unit) {
+                wanted.insert(unit.clone());
+            } else {
+                wanted.remove(unit);
+            }
+        }
         self.define(wanted, &mut sheet);
         self.scope.tell(now, sheet, out);
         Ok(())
+    }
+
+    /// Puts down the state of each unit that is loaded or has a file. Returns those that run on demand.
+    fn states(&mut self, files: &[UnitFile], enabled: &BTreeSet<String>, sheet: &mut Sheet) -> BTreeSet<String> {
+        let active = self.settled.iter().filter(|(_, state)| *state == "active");
+        let triggered = self.demand.triggered(active.map(|(unit, _)| unit.as_str()));
+        // systemd loads and forgets a unit that stands still as it likes.
+        let forgotten = files
+            .iter()
+            .filter(|file| lasting(&file.unit_file) && !file.unit_file.contains('@') && file.state != "alias")
+            .map(|file| (file.unit_file.as_str(), "inactive"));
+        let mut states: BTreeMap<&str, &str> = forgotten.collect();
+        states.extend(self.settled.iter().map(|(unit, state)| (unit.as_str(), state.as_str())));
+        let mut called = BTreeSet::new();
+        for (unit, state) in states {
+            let starts = enabled.contains(unit) || template(unit).is_some_and(|of| enabled.contains(&of));
+            let on_demand = self.demand.called(unit, starts, &triggered);
+            if on_demand {
+                called.insert(unit.to_owned());
+            }
+            let told = match state {
+                "failed" => state,
+                // Of a template as many come as are needed.
+                _ if on_demand && unit.contains('@') => continue,
+                _ if on_demand => ON_DEMAND,
+                _ => state,
+            };
+            sheet.put(&format!("{unit}:state"), Value::Enum(told.into()));
+        }
+        called
     }
 
     /// Puts down what the files of `units` say; those that did not change are not read again.
@@ -282,158 +332,4 @@ impl Source for Units {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::observe::fixture::{Tree, setting};
-
-    const FILES: &[u8] = br#"[{"unit_file":"ssh.service","state":"enabled","preset":"enabled"},{"unit_file":"x@.service","state":"static","preset":null}]"#;
-
-    fn units(state: &str) -> Vec<u8> {
-        format!(
-            r#"[{{"unit":"ssh.service","load":"loaded","active":"{state}","sub":"running","description":"x"}},
-            {{"unit":"session-1.scope","load":"loaded","active":"active","sub":"running","description":""}},
-            {{"unit":"gone.service","load":"not-found","active":"inactive","sub":"dead","description":""}}]"#
-        )
-        .into()
-    }
-
-    #[test]
-    fn states_that_pass_are_no_change() {
-        let mut source = Units::new(&Tree::new().host());
-        let mut out = Batch::default();
-        for (at, state) in [(0, "active"), (60, "deactivating"), (120, "failed")] {
-            source
-                .tell(Timestamp::from_secs(at), &units(state), FILES, &mut out)
-                .unwrap();
-        }
-        assert!(out.snapshots[1].settings.is_none());
-        out.snapshots.remove(0);
-        assert_eq!(
-            setting(&out, "unit.ssh.service:state"),
-            Some(Value::Enum("failed".into()))
-        );
-        assert_eq!(
-            setting(&out, "unit.ssh.service:enabled"),
-            Some(Value::Enum("enabled".into()))
-        );
-        assert_eq!(out.snapshots[1].settings.as_ref().unwrap().len(), 3);
-        assert!(
-            source
-                .tell(Timestamp(0), b"Failed to connect to bus", FILES, &mut out)
-                .is_err()
-        );
-    }
-
-    #[test]
-    fn files_of_units_that_run_or_start_are_settings_without_secrets() {
-        let tree = Tree::new();
-        tree.write(
-            "usr/lib/systemd/system/ssh.service",
-            "[Service]\nRestart=on-failure\nMemoryMax=512M\nEnvironment=A=1\n",
-        );
-        tree.write(
-            "etc/systemd/system/ssh.service.d/x.conf",
-            "[Service]\nEnvironment=\"DB_PASSWORD=hunter2\"\n",
-        );
-        tree.write("usr/lib/systemd/system/idle.service", "[Service]\nRestart=no\n");
-        let mut source = Units::new(&tree.host());
-        let mut out = Batch::default();
-        source.tell(Timestamp(0), &units("active"), FILES, &mut out).unwrap();
-        let shown = |name: &str| setting(&out, name).map(|value| value.to_string());
-        assert_eq!(shown("unit.ssh.service:Service.Restart").as_deref(), Some("on-failure"));
-        assert_eq!(
-            shown("unit.ssh.service:files").as_deref(),
-            Some("/etc/systemd/system/ssh.service.d/x.conf")
-        );
-        let variables = shown("unit.ssh.service:Service.Environment").unwrap();
-        assert!(variables.starts_with("A=1 DB_PASSWORD=secret#"), "{variables}");
-        assert_eq!(shown("unit.idle.service:Service.Restart"), None);
-        assert!(!serde_json::to_string(&out).unwrap().contains("hunter2"));
-    }
-
-    #[test]
-    fn a_unit_that_leaves_memory_is_inactive_and_stays_defined() {
-        let tree = Tree::new();
-        let file = "usr/lib/systemd/system/ssh.service";
-        tree.write(
-            file,
-            "[Service]\nRestart=no\nEnvironment=\"X=1\" \"TOKEN=hunter2hunter2\"\n",
-        );
-        let mut source = Units::new(&tree.host());
-        let mut told = |at: i64, units: &[u8], files: &[u8]| {
-            let mut out = Batch::default();
-            source.tell(Timestamp::from_secs(at), units, files, &mut out).unwrap();
-            let shown = |name: &str| setting(&out, &format!("unit.ssh.service:{name}")).map(|value| value.to_string());
-            let all = ["state", "Service.Restart", "Service.Environment"].map(shown);
-            let count = out.snapshots[0].settings.as_ref().unwrap().len();
-            (all, count)
-        };
-        let ([state, restart, variables], count) = told(0, &units("active"), b"[]");
-        assert_eq!(
-            (state.as_deref(), restart.as_deref(), count),
-            (Some("active"), Some("no"), 3)
-        );
-        let secret = variables.as_deref().unwrap();
-        assert!(
-            secret.contains("X=1") && secret.contains("TOKEN=secret#") && !secret.contains("hunter2"),
-            "{secret}"
-        );
-        let ([state, restart, again], count) = told(60, b"[]", b"[]");
-        assert_eq!(
-            (state.as_deref(), restart.as_deref(), count),
-            (Some("inactive"), Some("no"), 3)
-        );
-        assert_eq!(again, variables);
-        // With its file it is gone.
-        std::fs::remove_file(tree.path(file)).unwrap();
-        let (_, count) = told(120, b"[]", b"[]");
-        assert_eq!(count, 0);
-    }
-
-    #[test]
-    fn a_service_that_starts_or_stops_is_read_soon_and_nothing_else_more_often() {
-        let tree = Tree::new();
-        let mut source = Units::new(&tree.host());
-        let running = |source: &Units| fs::metadata(source.root.join(RUNNING)).ok().map(|folder| mark(&folder));
-        tree.write("run/systemd/units/invocation:a.service", "");
-        assert!(source.due(Timestamp::from_secs(0), running(&source).as_ref()));
-        let mut out = Batch::default();
-        source
-            .tell(Timestamp::from_secs(0), &units("active"), FILES, &mut out)
-            .unwrap();
-        (source.read_at, source.running) = (Timestamp::from_secs(0), running(&source));
-        for (at, due) in [(5, false), (55, false), (60, true)] {
-            assert_eq!(
-                source.due(Timestamp::from_secs(at), running(&source).as_ref()),
-                due,
-                "{at}"
-            );
-        }
-        tree.write("run/systemd/units/invocation:b.service", "");
-        for (at, due) in [(5, false), (15, true)] {
-            assert_eq!(
-                source.due(Timestamp::from_secs(at), running(&source).as_ref()),
-                due,
-                "{at}"
-            );
-        }
-    }
-
-    #[test]
-    fn enabling_a_unit_dates_a_folder() {
-        let tree = Tree::new();
-        let source = Units::new(&tree.host());
-        tree.write("etc/systemd/system/multi-user.target.wants/a.service", "");
-        let before = source.folders();
-        assert_eq!(source.folders(), before);
-        tree.write("etc/systemd/system/graphical.target.wants/b.service", "");
-        assert_ne!(source.folders(), before);
-    }
-
-    #[test]
-    fn another_first_process_has_no_units() {
-        let tree = Tree::new();
-        let mut source = Units::new(&tree.host());
-        assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
-    }
-}
+mod tests;

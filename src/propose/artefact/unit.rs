@@ -71,6 +71,8 @@ pub(super) fn state(name: &str, was: Option<&Value>, value: &str) -> Option<Stri
         "inactive" => "stop",
         "enabled" => "enable",
         "masked" => "mask",
+        "on demand" if was.is_some_and(|was| plain(was) == "failed") => "reset-failed",
+        "on demand" => return None,
         _ if masked => "unmask",
         "disabled" => "disable",
         _ => return None,

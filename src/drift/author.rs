@@ -1,0 +1,129 @@
+//! Who made a change, where a log says so: then that deed is the cause, and nothing that only happened near it.
+
+use std::sync::Arc;
+
+use super::{baseline::scope_of, deed, report, score::CERTAIN};
+use crate::{
+    domain::{Cause, Comparison, Event, Finding, SeriesId, SettingChange, Span, Subject, text::visible},
+    shadow::Shadows,
+};
+
+/// How long before a change the command that made it may have begun: an editor stays open.
+const COMMAND: Span = Span::from_hours(1);
+/// How much later than the change a log may have its line.
+const LATE: Span = Span::from_secs(2);
+
+/// What changes settings of a scope whose names no command says: rules of the firewall, tables of cron.
+const TOOLS: [(&str, &[&str]); 2] = [
+    (
+        "firewall",
+        &[
+            "nft",
+            "nftables",
+            "iptables",
+            "ip6tables",
+            "ufw",
+            "firewall-cmd",
+            "firewalld",
+            "ip rule",
+        ],
+    ),
+    ("cron", &["crontab"]),
+];
+
+/// The deed that brought `finding` about, where its author is known: the line that a log has of it, else who it was.
+pub(super) fn deed(finding: &Finding, shadows: &Shadows) -> Option<Cause> {
+    if finding.comparison != Comparison::DeclaredActual || finding.stands() {
+        return None;
+    }
+    let head = finding.series.first()?;
+    let change = last_change(head, shadows)?;
+    let author = change.by.as_deref()?;
+    let (at, what) = match told(finding, change, author, shadows) {
+        Some(event) => (event.at.min(finding.since), in_words(event, author)),
+        None => (
+            change.at.min(finding.since),
+            report::line(format!("done by {}", visible(author))),
+        ),
+    };
+    Some(Cause {
+        series: None,
+        what,
+        at,
+        earliest: None,
+        lead: finding.since - at,
+        weight: CERTAIN,
+    })
+}
+
+/// The newest change of a setting; one that is gone has no state, its change is found among all.
+fn last_change<'a>(id: &SeriesId, shadows: &'a Shadows) -> Option<&'a SettingChange> {
+    let state = shadows.settings.get(id).map(|state| state.last_change.as_deref());
+    state.unwrap_or_else(|| shadows.settings.changes().iter().rev().find(|change| change.id == *id))
+}
+
+/// The line of a log that tells of the change: one of its author that names what was changed, or a tool that changes such things; else the
+/// only one of the time that the change was made in.
+fn told<'a>(finding: &Finding, change: &SettingChange, author: &str, shadows: &'a Shadows) -> Option<&'a Event> {
+    let from = change.earliest();
+    let recent = shadows.events.iter().rev();
+    let theirs: Vec<&Event> = recent
+        .take_while(|event| event.at >= from - COMMAND)
+        .filter(|event| event.resource == finding.resource && event.at <= change.at + LATE)
+        .filter(|event| event.who.as_deref().is_some_and(|who| is_part(author, who)))
+        .collect();
+    let named = |event: &&&Event| names(&finding.series, &event.what);
+    theirs.iter().find(named).copied().or_else(|| {
+        let mut near = theirs.iter().filter(|event| event.at >= from - LATE);
+        near.next().copied().filter(|_| near.next().is_none())
+    })
+}
+
+/// Whether `who` is one of those whom `author` says: `alice` of `alice by apt`, `dpkg` of `dpkg (ssh)`.
+fn is_part(author: &str, who: &str) -> bool {
+    author
+        .split(" by ")
+        .map(|one| one.split_once(" (").map_or(one, |(name, _)| name))
+        .any(|one| one == who)
+}
+
+/// Whether the text names one of the settings' things, their file by its last part, or a tool that changes such things.
+fn names(series: &[SeriesId], text: &str) -> bool {
+    let tool = || {
+        let tools = TOOLS.iter().filter(|(scope, _)| scope_of(&series[0]) == *scope);
+        tools.flat_map(|(_, tools)| *tools).any(|tool| deed::word(text, tool))
+    };
+    let file = || {
+        let file = Subject::of(&series[0].name).file();
+        file.is_some_and(|path| path.rsplit('/').next().is_some_and(|last| deed::word(text, last)))
+    };
+    deed::names(series, text) || tool() || file()
+}
+
+/// `alice ran /usr/bin/vim /etc/motd`, or the line as it stands.
+fn in_words(event: &Event, author: &str) -> Arc<str> {
+    let who = event.who.as_deref().unwrap_or(author);
+    report::line(match event.what.split_once("COMMAND=") {
+        Some((_, command)) => format!("{} ran {}", visible(who), command.trim()),
+        None => format!("{} by {}", event.what, visible(author)),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_author_is_whoever_is_named() {
+        for (author, who, fits) in [
+            ("alice", "alice", true),
+            ("alice by apt", "alice", true),
+            ("alice by apt", "apt", true),
+            ("dpkg (ssh)", "dpkg", true),
+            ("alice", "al", false),
+            ("dpkg (alice)", "alice", false),
+        ] {
+            assert_eq!(is_part(author, who), fits, "{author} {who}");
+        }
+    }
+}
