@@ -1,4 +1,4 @@
-//! `detect`: how surprising each value of a stream is, by the very detector that watches metrics.
+//! `detect`: how surprising each value of a stream is, in bits whose false alarms keep a budget.
 
 use std::{collections::HashMap, io::BufRead};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::{
-    cli::{Exit, Out, Usage},
+    cli::{Exit, Out, records},
     domain::Timestamp,
     shadow::anomaly::Detector,
 };
@@ -25,31 +25,28 @@ struct Score<'a> {
     series: &'a str,
     t: Number,
     score: f64,
+    /// What is found odd, where there is a score.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    why: Option<&'static str>,
 }
 
-/// Answers every line of `input` with one of scores: bits that say more than what was told of the series already.
+/// Answers every line of `input` with one of scores: bits that say more than what was told of the series already. A line that is no
+/// value is told on stderr and has no answer.
 pub(super) fn run(input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
     let mut detectors: HashMap<String, Detector> = HashMap::new();
-    for (place, line) in input.lines().enumerate() {
-        let line = line.map_err(|error| Usage(format!("stdin: {error}")))?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let value: Value = serde_json::from_str(&line).map_err(|error| {
-            Usage(format!(
-                "line {}: {error}; write {{\"series\":\"a\",\"t\":1441008960,\"v\":84}}",
-                place + 1
-            ))
-        })?;
+    let like = r#"{"series":"a","t":1441008960,"v":84}"#;
+    let (exit, _) = records::each(input, like, out, |value: Value, out| {
         let at = Timestamp(value.t.as_f64().map_or(0, |secs| (secs * 1e6) as i64));
         let detector = detectors.entry(value.series.clone()).or_default();
-        out.record(&Score {
+        let verdict = detector.observe(at, value.v.unwrap_or(f64::NAN));
+        Ok(out.record(&Score {
             series: &value.series,
             t: value.t,
-            score: detector.observe(at, value.v.unwrap_or(f64::NAN)).news,
-        })?;
-    }
-    Ok(Exit::Done)
+            score: verdict.news,
+            why: (verdict.news > 0.0).then(|| verdict.view.phrase()),
+        })?)
+    })?;
+    Ok(exit)
 }
 
 #[cfg(test)]
@@ -79,6 +76,31 @@ mod tests {
     }
 
     #[test]
+    fn what_is_told_is_named() {
+        let line = |k: i64, v: &str| format!("{{\"series\":\"a\",\"t\":{},\"v\":{v}}}\n", k * 300);
+        let usual = |k: i64| (k * 7919 % 13).to_string();
+        let told = |rest: &dyn Fn(i64) -> String| {
+            let stream: String = (0..2_000)
+                .map(|k| line(k, &usual(k)))
+                .chain((2_000..2_150).map(|k| line(k, &rest(k))))
+                .collect();
+            let answers = detect(&stream).1;
+            let answers = answers
+                .lines()
+                .skip(2_000)
+                .map(|line| serde_json::from_str(line).unwrap());
+            let odd = answers.filter(|answer: &serde_json::Value| answer["score"].as_f64().unwrap() > 7.0);
+            odd.map(|answer| answer["why"].as_str().unwrap().to_owned())
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        assert_eq!(told(&usual), "");
+        assert!(told(&|_| "7".into()).contains("a value that no longer moves"));
+        assert!(told(&|_| "null".into()).contains("no value for long"));
+        assert!(told(&|k| format!("{}", 60 + k * 7919 % 13)).contains("beyond all seen before"));
+    }
+
+    #[test]
     fn series_in_turn_are_judged_as_series_one_by_one() {
         let line = |series: &str, k: i64| {
             let value = if k == 900 { 50.0 } else { (k * 7919 % 13) as f64 };
@@ -96,9 +118,30 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_makes_no_sense_is_named() {
-        let (code, _, notes) = detect("{\"series\":\"a\",\"t\":60,\"v\":1}\n{\"series\":\"a\"}\n");
-        assert_eq!(code, 2);
-        assert!(notes.starts_with("foreshadow: line 2: missing field `t`"), "{notes}");
+    fn a_line_that_makes_no_sense_is_named_and_the_rest_is_answered() {
+        let good = "{\"series\":\"a\",\"t\":60,\"v\":1}\n";
+        let bad = [
+            "{\"series\":\"a\"}",
+            "{\"series\":\"a\",\"t\":60,\"v\":NaN}",
+            "{\"series\":\"a\",\"t\":60,\"v\":\"inf\"}",
+            "{\"series\":\"a\",\"t\":60,\"v\":1e999}",
+            "\u{1b}[31m",
+            "{\"series\":\"a",
+        ];
+        let stream: String = bad.iter().map(|bad| format!("{bad}\n{good}")).collect();
+        let (code, data, notes) = detect(&stream);
+        assert_eq!((code, data.lines().count()), (2, bad.len()), "{notes}");
+        assert!(
+            notes.starts_with("foreshadow: stdin, line 1: missing field `t` at column 14; write {"),
+            "{notes}"
+        );
+        let lines: Vec<String> = notes
+            .lines()
+            .map(|line| line.split(':').nth(1).unwrap().into())
+            .collect();
+        assert_eq!(
+            lines,
+            [1, 3, 5, 7, 9, 11].map(|number| format!(" stdin, line {number}"))
+        );
     }
 }

@@ -23,6 +23,7 @@ mod out;
 mod plain;
 mod proposals;
 mod record;
+mod records;
 mod replay;
 mod runtime;
 mod series;

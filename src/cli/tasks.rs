@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::BufRead};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::{Exit, Out, Usage},
+    cli::{Exit, Out, Usage, records},
     domain::{LEVELS, Quantiles, Span},
     engine::clock::Stopwatch,
     shadow::metric::{Chosen, Members, foretell},
@@ -40,27 +40,18 @@ enum Outcome {
     Error { id: String, error: String },
 }
 
-/// Forecasts every task of `tasks` by `members` from its own line alone.
+/// Forecasts every task of `tasks` by `members` from its own line alone. A line that is no task is told on stderr and has no answer.
 ///
 /// # Errors
-/// [`Usage`] with the line that is no task, or when there is none at all.
+/// [`Usage`] when there is none at all.
 pub(super) fn run(tasks: impl BufRead, members: Members, out: &mut Out) -> anyhow::Result<Exit> {
     let chosen = Chosen { members, network: None };
-    let mut none = true;
-    for (number, line) in tasks.lines().enumerate() {
-        let line = line.map_err(|error| Usage(format!("stdin, line {}: {error}", number + 1)))?;
-        if line.trim().is_empty() {
-            continue;
-        }
-        let task = serde_json::from_str(&line);
-        let task = task.map_err(|error| Usage(format!("stdin, line {}: not a forecast task: {error}", number + 1)))?;
-        out.line(&serde_json::to_string(&outcome(task, &chosen))?)?;
-        none = false;
-    }
-    if none {
+    let like = r#"{"id":"a","step_s":300,"h":12,"y":[7,null,6]}"#;
+    let (exit, lines) = records::each(tasks, like, out, |task, out| Ok(out.record(&outcome(task, &chosen))?))?;
+    if lines == 0 {
         return Err(nothing().into());
     }
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Neither a series was named nor a task handed over.
@@ -72,7 +63,7 @@ fn outcome(task: Task, chosen: &Chosen) -> Outcome {
     let Task { id, step_s, h, y } = task;
     let step = Span((step_s * 1e6) as i64);
     let error = if step <= Span::ZERO {
-        "step_s must be above 0".into()
+        "step_s must be a microsecond at least".into()
     } else if h > MOST {
         format!("h must be at most {MOST}")
     } else {
@@ -93,18 +84,19 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::cli::out::tests::Page;
+    use crate::cli::{code, out::tests::Page};
 
-    fn answers(tasks: &str) -> Result<Vec<Value>, String> {
-        let data = Page::default();
-        let mut out = Out::new(data.clone(), std::io::sink());
-        run(tasks.as_bytes(), Members::default(), &mut out).map_err(|error| error.to_string())?;
-        out.flush().unwrap();
-        Ok(data
+    fn answers(tasks: &str) -> (Vec<Value>, u8, String) {
+        let (data, notes) = (Page::default(), Page::default());
+        let mut out = Out::new(data.clone(), notes.clone());
+        let result = run(tasks.as_bytes(), Members::default(), &mut out);
+        let code = code(result, &mut out);
+        let answers = data
             .text()
             .lines()
             .map(|line| serde_json::from_str(line).unwrap())
-            .collect())
+            .collect();
+        (answers, code, notes.text())
     }
 
     #[test]
@@ -112,7 +104,7 @@ mod tests {
         let task = |y: &str| format!(r#"{{"id":"a","group":"g","start":null,"step_s":300,"h":3,"y":[{y}],"more":1}}"#);
         let short: Vec<String> = (0..40).map(|t| (t % 7).to_string()).collect();
         for y in ["", "null", "5", "5,null,7,null", "1e300,-1e300,0", &short.join(",")] {
-            let answers = answers(&task(y)).unwrap();
+            let (answers, ..) = answers(&task(y));
             let q = answers[0]["q"].as_object().unwrap();
             assert_eq!(q.len(), 13, "{y}");
             for step in 0..3 {
@@ -130,8 +122,8 @@ mod tests {
     fn what_cannot_be_forecast_is_told() {
         let impossible = r#"{"id":"b","step_s":0,"h":3,"y":[1]}"#;
         let endless = r#"{"id":"c","step_s":1,"h":4000000000,"y":[1]}"#;
-        let answers = answers(&format!("{impossible}\n\n{endless}\n")).unwrap();
-        assert_eq!(answers[0]["error"], "step_s must be above 0");
+        let (answers, ..) = answers(&format!("{impossible}\n\n{endless}\n"));
+        assert_eq!(answers[0]["error"], "step_s must be a microsecond at least");
         assert_eq!(
             (&answers[1]["id"], answers[1]["error"].is_string()),
             (&Value::from("c"), true)
@@ -139,9 +131,20 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_is_no_task_is_named() {
-        assert!(answers("\n").unwrap_err().starts_with("forecast what?"));
-        let error = answers("\n{\"id\":1}\n").unwrap_err();
-        assert!(error.starts_with("stdin, line 2: not a forecast task"), "{error}");
+    fn a_line_that_is_no_task_is_named_and_the_rest_is_forecast() {
+        let (_, code, notes) = answers("\n");
+        assert!(code == 2 && notes.starts_with("foreshadow: forecast what?"), "{notes}");
+        let good = r#"{"id":"\u0085\u202e","step_s":300,"h":1,"y":[1,2]}"#;
+        let (answers, code, notes) = answers(&format!("\n{{\"id\":1}}\n{good}\n{{\"id\":\"a\",\"y\":[NaN]}}\n{good}"));
+        assert_eq!((answers.len(), code, notes.lines().count()), (2, 2, 2), "{notes}");
+        assert!(
+            notes.starts_with(
+                "foreshadow: stdin, line 2: invalid type: integer `1`, expected a string at column 7; write {"
+            ),
+            "{notes}"
+        );
+        assert!(notes.contains("\nforeshadow: stdin, line 4: "), "{notes}");
+        // The name is the one that was handed over, whatever it would do to a terminal.
+        assert_eq!(answers[0]["id"], "\u{85}\u{202e}");
     }
 }

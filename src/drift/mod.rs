@@ -88,6 +88,15 @@ struct MetricWatch {
 }
 
 impl DriftState {
+    /// Someone says that where the metrics among `ids` are is fine: their departures are over, and such values are usual from now on.
+    pub fn accept(&mut self, ids: &[SeriesId]) {
+        for id in ids {
+            if let Some(watch) = self.metrics.get_mut(id) {
+                watch.surprise.accept();
+            }
+        }
+    }
+
     /// Compares all there is and returns the findings that hold at `now`, and those that ended in this step (with `ended` set),
     /// worst first (mark, time left, bits).
     pub fn judge(

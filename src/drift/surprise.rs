@@ -43,6 +43,9 @@ pub(super) struct SurpriseWatch {
     /// The newest value judged.
     seen: Option<Timestamp>,
     departure: Option<Departure>,
+    /// What someone said is fine: from the lowest to the highest value of the departures accepted.
+    #[serde(default)]
+    fine: Option<(f64, f64)>,
 }
 
 /// A time outside the shadow.
@@ -60,6 +63,9 @@ pub(super) struct Departure {
     pub band: (f64, f64),
     /// The end of what was usual, on the side it left by.
     edge: f64,
+    /// The value farthest out so far.
+    #[serde(default)]
+    far: f64,
     above: bool,
     /// How long it must last before it is told: all the time that was spent so far out before, where that was a good part of what is known.
     #[serde(default)]
@@ -97,6 +103,15 @@ impl SurpriseWatch {
         self.seen = Some(newest);
     }
 
+    /// Someone says that the departure told is fine: it is over, and values up to its farthest are usual from now on.
+    pub fn accept(&mut self) {
+        let Some(departure) = self.departure.take_if(|departure| departure.told) else {
+            return;
+        };
+        let (low, high) = self.fine.unwrap_or((departure.far, departure.far));
+        self.fine = Some((low.min(departure.far), high.max(departure.far)));
+    }
+
     /// The departure that holds and has lasted long enough to be told.
     pub fn told(&self) -> Option<&Departure> {
         self.departure.as_ref().filter(|departure| departure.told)
@@ -110,7 +125,7 @@ impl SurpriseWatch {
             let opened = SCALES
                 .iter()
                 .find(|scale| evidence(metric, place, **scale, OPEN).is_some())
-                .and_then(|scale| Departure::open(metric, place, *scale, least));
+                .and_then(|scale| Departure::open(metric, place, *scale, least, self.fine));
             if self.departure.is_none() || opened.as_ref().is_some_and(|opened| !waits(opened)) {
                 self.departure = opened;
                 return;
@@ -131,8 +146,8 @@ impl SurpriseWatch {
 
 impl Departure {
     /// A departure that the `scale` values up to `place` give evidence of, if the value there is out of all that was usual and
-    /// far enough out to matter.
-    fn open(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<Self> {
+    /// far enough out to matter. What is `fine` is as usual as what was.
+    fn open(metric: &Metric, place: usize, scale: usize, least: f64, fine: Option<(f64, f64)>) -> Option<Self> {
         let value = metric.recent[place];
         let (from, to) = metric.shadow.range()?;
         if to - from < YOUNG {
@@ -157,6 +172,7 @@ impl Departure {
         };
         let bits = evidence(metric, place, scale, OPEN)?;
         let edge = |(low, high): (f64, f64)| {
+            let (low, high) = fine.map_or((low, high), |fine| (low.min(fine.0), high.max(fine.1)));
             if above {
                 band[4].max(high + matters(metric.meta.unit, high).max(least))
             } else {
@@ -170,6 +186,7 @@ impl Departure {
             evidence: bits,
             band: (band[1], band[3]),
             edge: edge(range),
+            far: value.value,
             above,
             outlast: Span::ZERO,
             told: false,
@@ -200,6 +217,11 @@ impl Departure {
             self.outside = self.outside.saturating_add(1);
             self.inside = None;
             self.last = value.at;
+            self.far = if self.above {
+                self.far.max(value.value)
+            } else {
+                self.far.min(value.value)
+            };
             if value.at - self.stayed.1 >= APART {
                 self.stayed = (self.stayed.0.saturating_add(1), value.at);
             }
@@ -363,6 +385,37 @@ mod tests {
             told = feed(&mut metric, &mut watch, 5.0, 0.5);
         }
         assert!(!told);
+    }
+
+    #[test]
+    fn what_was_said_to_be_fine_is_usual_and_what_goes_beyond_is_not() {
+        let mut metric = sample::calm("cpu.busy_pct", 400);
+        let mut watch = SurpriseWatch::default();
+        let mut at = 800;
+        let mut feed = |metric: &mut Metric, watch: &mut SurpriseWatch, value, bits| {
+            sample::seen(metric, at, value, bits);
+            at += 2;
+            watch.look(metric, 20.0, 0.0);
+            watch.told().is_some()
+        };
+        let mut go = |metric: &mut Metric, watch: &mut SurpriseWatch, value| {
+            (0..15)
+                .map(|place| feed(metric, watch, value, if place == 0 { 40.0 } else { 1.0 }))
+                .last()
+        };
+        assert_eq!(go(&mut metric, &mut watch, 70.0), Some(true));
+        let mut kept = watch.clone();
+        watch.accept();
+        assert_eq!(watch.told(), None);
+        for (watch, told) in [(&mut kept, true), (&mut watch, false)] {
+            let mut metric = metric.clone();
+            for _ in 0..3 {
+                go(&mut metric, watch, 5.0);
+            }
+            assert_eq!(go(&mut metric, watch, 71.0), Some(told));
+        }
+        assert_eq!(go(&mut metric, &mut watch, 5.0), Some(false));
+        assert_eq!(go(&mut metric, &mut watch, 95.0), Some(true));
     }
 
     #[test]

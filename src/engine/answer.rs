@@ -235,11 +235,16 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         ))),
         Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),
         Query::BaselineAccept(ids) => {
-            engine.state.baseline.accept(&engine.state.shadows, &ids, now);
-            let named = if ids.is_empty() {
-                "all settings".into()
-            } else {
-                format!("{} settings", ids.len())
+            engine.state.accept(&ids, now);
+            let metrics = ids
+                .iter()
+                .filter(|id| engine.state.shadows.metrics.contains_key(*id))
+                .count();
+            let named = match (ids.len() - metrics, metrics) {
+                (0, 0) => "all settings".into(),
+                (settings, 0) => format!("{settings} settings"),
+                (0, metrics) => format!("{metrics} metrics"),
+                (settings, metrics) => format!("{settings} settings, {metrics} metrics"),
             };
             engine.audit(now, &who, "accept", ids.first().map_or("", |id| &id.name), &named);
             engine.publish(now);

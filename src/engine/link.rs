@@ -98,7 +98,7 @@ pub enum Query {
     Issues,
     /// Remember changes of before watching began, oldest first; who made them is kept as a hash.
     Remember(Vec<SettingChange>),
-    /// Accept the values now of these settings (all when empty) as good.
+    /// Accept the values now of these settings (all when empty) as good, and where these metrics went.
     BaselineAccept(Vec<SeriesId>),
     /// Dismiss a proposal, with a reason.
     Dismiss(ProposalId, String),

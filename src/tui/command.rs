@@ -172,7 +172,7 @@ pub const COMMANDS: &[Command] = &[
         "baseline",
         "diff | accept NAME|all",
         "",
-        "shows or accepts what differs",
+        "shows what differs; accepts it, or where a metric went",
         deed::baseline,
         deed::accepted,
     ),
@@ -431,6 +431,10 @@ mod tests {
         assert_eq!(
             asked("baseline accept vm.swappiness"),
             Query::BaselineAccept(vec![fixture::id("db-01/vm.swappiness")])
+        );
+        assert_eq!(
+            asked("baseline accept web-01/http.p99_ms"),
+            Query::BaselineAccept(vec![fixture::id("web-01/http.p99_ms")])
         );
         assert_eq!(asked("sql SELECT 1"), Query::Sql("SELECT 1".into()));
     }

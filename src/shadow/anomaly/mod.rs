@@ -9,6 +9,7 @@ mod heights;
 mod moments;
 mod peaks;
 mod profile;
+mod silence;
 mod stuck;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{Span, Timestamp};
 use peaks::Peaks;
+use silence::Silence;
 use stuck::Stuck;
 pub use view::View;
 use view::Views;
@@ -34,8 +36,11 @@ struct Watched {
     views: Views,
     peaks: Peaks,
     stuck: Stuck,
-    /// The bits told of the score and of being stuck, as they have faded since they were last reached.
-    told: [f64; 2],
+    silence: Silence,
+    /// The bits told of the score, of being stuck and of silence, as they have faded since they were last reached.
+    told: [f64; 3],
+    /// When that was.
+    asked: Timestamp,
 }
 
 /// How a value was judged.
@@ -79,46 +84,42 @@ impl Detector {
             .max(0.0)
     }
 
-    /// Judges the value at `at` by those before it, and learns it. Late values and those that are no number are neither judged nor
-    /// learnt; several of one time are.
+    /// Judges the value at `at` by those before it, and learns it. One that is no number says that none came by then: that is judged as
+    /// silence, and not learnt. Late values are neither judged nor learnt; several of one time are.
     pub fn observe(&mut self, at: Timestamp, value: f64) -> Verdict {
-        if !value.is_finite() {
+        if self.watched.is_none() && !value.is_finite() {
             return Verdict::NONE;
         }
-        let value = value.clamp(-Self::LARGEST, Self::LARGEST);
-        let watched = self.watched.get_or_insert_with(|| {
-            Box::new(Watched {
-                newest: at,
-                views: Views::new(at, value),
-                peaks: Peaks::new(at),
-                stuck: Stuck::new(at, value),
-                told: [0.0; 2],
-            })
-        });
+        let watched = self.watched.get_or_insert_with(|| Box::new(Watched::new(at, value)));
         let since = at - watched.newest;
+        if !value.is_finite() {
+            if since < Span::ZERO {
+                return Verdict::NONE;
+            }
+            let bits = watched.silence.bits(at, since);
+            if bits == 0.0 {
+                return Verdict::NONE;
+            }
+            return Verdict {
+                bits,
+                news: watched.news(at, [0.0, 0.0, bits]),
+                view: View::Silence,
+                z: 0.0,
+            };
+        }
         if since < Span::ZERO {
             if since.0 > -Self::SET_BACK.0 {
                 return Verdict::NONE;
             }
-            let back = Span(since.0.saturating_neg());
-            watched.views.set_back(back);
-            watched.peaks.set_back(back);
-            watched.stuck.set_back(back);
+            watched.set_back(Span(since.0.saturating_neg()));
         }
+        let value = value.clamp(-Self::LARGEST, Self::LARGEST);
         watched.newest = at;
-        let faded = (-since.secs_f64().max(0.0) / Self::FADE).exp();
+        watched.silence.ended(at, since);
         let score = watched.views.observe(at, value);
         let bits = hourly_bits(watched.peaks.observe(at, score.mean, Peaks::OWN));
         let stuck = watched.stuck.observe(at, value);
-        let mut news: f64 = 0.0;
-        for (told, bits) in watched.told.iter_mut().zip([bits, stuck]) {
-            if bits > *told + Self::MORE {
-                news = news.max(bits);
-            }
-            // What goes on, or grows little by little, is kept in mind and not told again, however rarely values come.
-            let left = *told * faded;
-            *told = if bits > left { told.max(bits) } else { left };
-        }
+        let news = watched.news(at, [bits, stuck, 0.0]);
         if stuck > bits {
             return Verdict {
                 bits: stuck,
@@ -133,6 +134,45 @@ impl Detector {
             view: score.view,
             z: score.z,
         }
+    }
+}
+
+impl Watched {
+    fn new(at: Timestamp, value: f64) -> Self {
+        Self {
+            newest: at,
+            views: Views::new(at, value.clamp(-Detector::LARGEST, Detector::LARGEST)),
+            peaks: Peaks::new(at),
+            stuck: Stuck::new(at, value),
+            silence: Silence::new(at),
+            told: [0.0; 3],
+            asked: at,
+        }
+    }
+
+    /// The clock went back by `back`.
+    fn set_back(&mut self, back: Span) {
+        self.views.set_back(back);
+        self.peaks.set_back(back);
+        self.stuck.set_back(back);
+        self.silence.set_back(back);
+        self.asked = Timestamp(self.asked.0.saturating_sub(back.0));
+    }
+
+    /// The most that `bits` say beyond what was told of each, which fades; then that is told.
+    fn news(&mut self, at: Timestamp, bits: [f64; 3]) -> f64 {
+        let faded = (-(at - self.asked).secs_f64().max(0.0) / Detector::FADE).exp();
+        self.asked = at;
+        let mut news: f64 = 0.0;
+        for (told, bits) in self.told.iter_mut().zip(bits) {
+            if bits > *told + Detector::MORE {
+                news = news.max(bits);
+            }
+            // What goes on, or grows little by little, is kept in mind and not told again, however rarely values come.
+            let left = *told * faded;
+            *told = if bits > left { told.max(bits) } else { left };
+        }
+        news
     }
 }
 

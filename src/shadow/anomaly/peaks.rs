@@ -95,15 +95,20 @@ impl Peaks {
         if (at - self.block).0 >= BLOCK.0 {
             self.close(at);
         }
-        if score <= 0.0 {
-            return f64::INFINITY;
+        let daily = self.daily(at, score, own);
+        if score > 0.0 && self.highest.is_none_or(|(highest, _)| score.ln() > highest) {
+            self.highest = Some((score.ln(), at));
         }
-        let height = score.ln();
-        let rate = self.rate(at, height, own);
-        if self.highest.is_none_or(|(highest, _)| height > highest) {
-            self.highest = Some((height, at));
+        daily
+    }
+
+    /// The same without learning it.
+    pub fn daily(&self, at: Timestamp, score: f64, own: f64) -> f64 {
+        if score > 0.0 {
+            self.rate(at, score.ln(), own)
+        } else {
+            f64::INFINITY
         }
-        rate
     }
 
     fn close(&mut self, at: Timestamp) {

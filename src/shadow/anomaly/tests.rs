@@ -102,6 +102,33 @@ fn silence_of_noise_is_seen() {
 }
 
 #[test]
+fn no_value_for_long_is_told_while_it_lasts_and_gaps_of_a_series_that_has_them_are_not() {
+    let told = |gaps: bool| {
+        let mut random = fastrand::Rng::with_seed(9);
+        let mut detector = Detector::default();
+        let verdicts = (0..21 * DAY).map(|place| {
+            let silent = (14 * DAY..14 * DAY + 100).contains(&place) || gaps && place % DAY < 80;
+            let value = if silent { f64::NAN } else { normal(&mut random) };
+            detector.observe(at(place), value)
+        });
+        let threshold = Detector::threshold(1.0, 1);
+        let odd = verdicts.enumerate().skip(7 * DAY as usize);
+        odd.filter(|(_, verdict)| verdict.news >= threshold)
+            .map(|(place, verdict)| (place as i64 - 14 * DAY, verdict.view))
+            .collect::<Vec<_>>()
+    };
+    let silence = told(false);
+    assert!(
+        silence
+            .iter()
+            .all(|(place, view)| (12..100).contains(place) && *view == View::Silence),
+        "{silence:?}"
+    );
+    assert!((1..=4).contains(&silence.len()), "{silence:?}");
+    assert_eq!(told(true), []);
+}
+
+#[test]
 fn what_goes_on_is_told_once_however_rarely_values_come() {
     let mut random = fastrand::Rng::with_seed(8);
     let mut detector = Detector::default();

@@ -40,6 +40,8 @@ pub enum View {
     Record,
     /// The value no longer moves. Judged by itself, it has no part in the score.
     Stuck,
+    /// No value came for long. Judged by itself too.
+    Silence,
 }
 
 impl View {
@@ -83,6 +85,7 @@ impl View {
             Self::Roughness | Self::LongRoughness => "how much it moves",
             Self::Record => "beyond all seen before",
             Self::Stuck => "a value that no longer moves",
+            Self::Silence => "no value for long",
         }
     }
 }

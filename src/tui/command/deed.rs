@@ -6,7 +6,7 @@ use super::{tag, time};
 use crossterm::event::KeyCode;
 
 use crate::{
-    domain::{Limit, Quantity, SeriesId, Side, Span, text::visible},
+    domain::{Limit, Mark, Quantity, SeriesId, Side, Span, text::visible},
     engine::{Pace, Query},
     store::{Format, TABLES},
     tui::{
@@ -237,10 +237,23 @@ pub(super) fn baseline(state: &mut State, text: &str) -> Vec<Effect> {
         ("accept", "all") => vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(Vec::new()))],
         ("accept", name) if !name.is_empty() => {
             let shown = Arc::clone(&state.shown);
-            match series(state, name.trim(), shown.settings.iter().map(|row| &row.id)) {
-                Some(id) => vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(vec![id]))],
-                None => unknown(state, "setting", name, shown.settings.iter().map(|row| &*row.id.name)),
+            let (settings, metrics) = (
+                shown.settings.iter().map(|row| &row.id),
+                shown.metrics.iter().map(|row| &row.id),
+            );
+            if let Some(id) = series(state, name.trim(), settings.clone()) {
+                return vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(vec![id]))];
             }
+            let Some(id) = series(state, name.trim(), metrics.clone()) else {
+                return unknown(
+                    state,
+                    "setting or metric",
+                    name,
+                    settings.chain(metrics).map(|id| &*id.name),
+                );
+            };
+            state.told = Some(("baseline", format!("where {} went is usual from now on", id.name)));
+            vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(vec![id]))]
         }
         _ => {
             state.message = Some("baseline diff, baseline accept NAME, or baseline accept all".into());
@@ -418,7 +431,12 @@ pub(super) fn accepted(state: &State, done: &[&str]) -> Vec<String> {
         [] => first(done, &["accept", "diff"]),
         ["accept"] => {
             let differing = state.shown.settings.iter().filter(|row| row.accepted.is_some());
-            let mut words = names(state, differing.map(|row| &row.id));
+            let departed = state
+                .shown
+                .metrics
+                .iter()
+                .filter(|row| matches!(row.mark, Mark::Odd | Mark::Drift));
+            let mut words = names(state, differing.map(|row| &row.id).chain(departed.map(|row| &row.id)));
             words.push("all".into());
             words
         }
