@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::{
-    cli::{Exit, Out, Usage},
+    cli::{Exit, Out, Usage, stdin},
     domain::Timestamp,
     shadow::anomaly::Detector,
 };
@@ -35,12 +35,9 @@ pub(super) fn run(input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
         if line.trim().is_empty() {
             continue;
         }
-        let value: Value = serde_json::from_str(&line).map_err(|error| {
-            Usage(format!(
-                "line {}: {error}; write {{\"series\":\"a\",\"t\":1441008960,\"v\":84}}",
-                place + 1
-            ))
-        })?;
+        let what = "write {\"series\":\"a\",\"t\":1441008960,\"v\":84}";
+        let value = serde_json::from_str(&line);
+        let value: Value = value.map_err(|error| stdin::malformed(place + 1, what, &error))?;
         let at = Timestamp(value.t.as_f64().map_or(0, |secs| (secs * 1e6) as i64));
         let detector = detectors.entry(value.series.clone()).or_default();
         out.record(&Score {
@@ -99,6 +96,7 @@ mod tests {
     fn a_line_that_makes_no_sense_is_named() {
         let (code, _, notes) = detect("{\"series\":\"a\",\"t\":60,\"v\":1}\n{\"series\":\"a\"}\n");
         assert_eq!(code, 2);
-        assert!(notes.starts_with("foreshadow: line 2: missing field `t`"), "{notes}");
+        assert!(notes.starts_with("foreshadow: stdin:2:14: write {"), "{notes}");
+        assert!(notes.ends_with("missing field `t`\n"), "{notes}");
     }
 }

@@ -31,6 +31,7 @@ mod settings_bench;
 mod setup;
 mod sql;
 mod status;
+mod stdin;
 mod tasks;
 #[cfg(test)]
 mod tests;

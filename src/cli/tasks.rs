@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::BufRead};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::{Exit, Out, Usage},
+    cli::{Exit, Out, Usage, stdin},
     domain::{LEVELS, Quantiles, Span},
     engine::clock::Stopwatch,
     shadow::metric::{Chosen, Members, foretell},
@@ -53,7 +53,7 @@ pub(super) fn run(tasks: impl BufRead, members: Members, out: &mut Out) -> anyho
             continue;
         }
         let task = serde_json::from_str(&line);
-        let task = task.map_err(|error| Usage(format!("stdin, line {}: not a forecast task: {error}", number + 1)))?;
+        let task = task.map_err(|error| stdin::malformed(number + 1, "not a forecast task", &error))?;
         out.line(&serde_json::to_string(&outcome(task, &chosen))?)?;
         none = false;
     }
@@ -142,6 +142,9 @@ mod tests {
     fn a_line_that_is_no_task_is_named() {
         assert!(answers("\n").unwrap_err().starts_with("forecast what?"));
         let error = answers("\n{\"id\":1}\n").unwrap_err();
-        assert!(error.starts_with("stdin, line 2: not a forecast task"), "{error}");
+        assert!(
+            error.starts_with("stdin:2:7: not a forecast task: invalid type"),
+            "{error}"
+        );
     }
 }
