@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::{
-    cli::{Exit, Out, records},
+    cli::{Exit, Out, stdin},
     domain::Timestamp,
     shadow::anomaly::Detector,
 };
@@ -35,7 +35,7 @@ struct Score<'a> {
 pub(super) fn run(input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
     let mut detectors: HashMap<String, Detector> = HashMap::new();
     let like = r#"{"series":"a","t":1441008960,"v":84}"#;
-    let (exit, _) = records::each(input, like, out, |value: Value, out| {
+    let (exit, _) = stdin::each(input, like, out, |value: Value, out| {
         let at = Timestamp(value.t.as_f64().map_or(0, |secs| (secs * 1e6) as i64));
         let detector = detectors.entry(value.series.clone()).or_default();
         let verdict = detector.observe(at, value.v.unwrap_or(f64::NAN));
@@ -132,16 +132,16 @@ mod tests {
         let (code, data, notes) = detect(&stream);
         assert_eq!((code, data.lines().count()), (2, bad.len()), "{notes}");
         assert!(
-            notes.starts_with("foreshadow: stdin, line 1: missing field `t` at column 14; write {"),
+            notes.starts_with("foreshadow: stdin:1:14: write {") && notes.contains("}: missing field `t`\n"),
             "{notes}"
         );
         let lines: Vec<String> = notes
             .lines()
-            .map(|line| line.split(':').nth(1).unwrap().into())
+            .map(|line| line.split(':').nth(2).unwrap().into())
             .collect();
         assert_eq!(
             lines,
-            [1, 3, 5, 7, 9, 11].map(|number| format!(" stdin, line {number}"))
+            [1, 3, 5, 7, 9, 11].map(|number| number.to_string())
         );
     }
 }

@@ -7,8 +7,8 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, findings::CrossingView, series, span},
-    domain::{LEVELS, Limit, SeriesId, Span, Timestamp, Unit},
-    engine::{Answer, ForecastView, Link, Query},
+    domain::{Finding, LEVELS, Limit, Mark, SeriesId, Span, Timestamp, Unit},
+    engine::{Answer, ForecastView, Link, MetricRow, Query},
     simulate::{steps, times},
 };
 
@@ -41,6 +41,8 @@ struct View<'a> {
     levels: [f64; 13],
     steps: Vec<Json>,
     limit: Option<&'a Limit>,
+    passed: bool,
+    passed_since: Option<Timestamp>,
     crossing: Option<CrossingView>,
     members: Vec<Member<'a>>,
     seasons_secs: Vec<f64>,
@@ -63,11 +65,8 @@ impl Report for Args {
         let ids = snapshot.metrics.iter().map(|row| &row.id);
         let name = self.series.as_deref().unwrap_or_default();
         let id = series::find(name, "metric", ids)?;
-        let unit = snapshot
-            .metrics
-            .iter()
-            .find(|row| row.id == id)
-            .map_or(Unit::None, |row| row.unit);
+        let row = snapshot.metrics.iter().find(|row| row.id == id);
+        let unit = row.map_or(Unit::None, |row| row.unit);
         let horizon = self.horizon.unwrap_or(snapshot.options.horizon);
         let query = Query::Forecast {
             id,
@@ -82,16 +81,31 @@ impl Report for Args {
                 _ => None,
             })
             .await?;
+        let passed = passed(&answer, row, &snapshot.findings);
         if context.json {
-            out.json(&view(&answer, unit, horizon))?;
+            out.json(&view(&answer, unit, horizon, passed))?;
         } else {
-            page(&answer, unit, horizon, context, out)?;
+            page(&answer, unit, horizon, passed, context, out)?;
         }
         Ok(Exit::Done)
     }
 }
 
-fn view(answer: &ForecastView, unit: Unit, horizon: Span) -> View<'_> {
+/// Whether the newest value is beyond the limit already, and since when where a finding tells of that very limit.
+fn passed(answer: &ForecastView, row: Option<&MetricRow>, findings: &[Arc<Finding>]) -> Option<Option<Timestamp>> {
+    let (limit, row) = answer.limit.as_ref().zip(row)?;
+    let (_, value) = row.now.filter(|(_, value)| limit.broken_by(*value))?;
+    let told = findings.iter().find(|finding| {
+        let in_force = row
+            .limit
+            .as_ref()
+            .is_some_and(|own| own.value == limit.value && own.broken_by(value));
+        finding.mark == Mark::Breach && in_force && finding.series.first() == Some(&row.id)
+    });
+    Some(told.map(|finding| finding.since))
+}
+
+fn view(answer: &ForecastView, unit: Unit, horizon: Span, passed: Option<Option<Timestamp>>) -> View<'_> {
     let forecast = answer.forecast.as_ref();
     View {
         id: &answer.id,
@@ -104,6 +118,8 @@ fn view(answer: &ForecastView, unit: Unit, horizon: Span) -> View<'_> {
         levels: LEVELS,
         steps: forecast.map(steps).unwrap_or_default(),
         limit: answer.limit.as_ref(),
+        passed: passed.is_some(),
+        passed_since: passed.flatten(),
         crossing: answer.crossing.as_ref().map(Into::into),
         members: answer
             .members
@@ -127,6 +143,7 @@ fn page<L: Link>(
     answer: &ForecastView,
     unit: Unit,
     horizon: Span,
+    passed: Option<Option<Timestamp>>,
     context: &Context<'_, L>,
     out: &mut Out,
 ) -> anyhow::Result<()> {
@@ -148,6 +165,11 @@ fn page<L: Link>(
     ))?;
     match (&answer.limit, &answer.crossing) {
         (None, _) => out.line("no limit")?,
+        (Some(limit), _) if let Some(since) = passed => out.line(&format!(
+            "limit {}: passed {}",
+            unit.show(limit.value),
+            since.map_or_else(|| "now".into(), |at| format!("since {}", context.when.show(at)))
+        ))?,
         (Some(limit), None) => out.line(&format!(
             "limit {}: not passed within {horizon}",
             unit.show(limit.value)

@@ -23,7 +23,6 @@ mod out;
 mod plain;
 mod proposals;
 mod record;
-mod records;
 mod replay;
 mod runtime;
 mod series;
@@ -32,6 +31,7 @@ mod settings_bench;
 mod setup;
 mod sql;
 mod status;
+mod stdin;
 mod tasks;
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    cli::{Exit, Out, Usage},
+    cli::{Exit, Out, Usage, stdin},
     shadow::{Class, Edit, Learner, Next, Op, Place},
 };
 
@@ -99,12 +99,9 @@ pub(super) fn run(args: &Args, input: impl BufRead, out: &mut Out) -> anyhow::Re
         if raw.trim().is_empty() {
             continue;
         }
-        let line: Line<'_> = serde_json::from_str(&raw).map_err(|error| {
-            Usage(format!(
-                "stdin, line {}: neither an event nor a question of a settings stream: {error}",
-                place + 1
-            ))
-        })?;
+        let what = "neither an event nor a question of a settings stream";
+        let line = serde_json::from_str(&raw);
+        let line: Line<'_> = line.map_err(|error| stdin::malformed(place + 1, what, &error))?;
         if let Some(measured) = &mut measured {
             measured.take(&mut learner, &line, &raw);
             continue;
@@ -287,7 +284,7 @@ mod tests {
         for line in ["{", r#"{"s":1}"#, r#"{"t":NaN}"#, r#"{"t":0,"q":"why","id":1}"#] {
             let (code, _, notes) = bench(&format!("\n{line}\n"));
             assert_eq!(code, 2);
-            assert!(notes.starts_with("foreshadow: stdin, line 2: neither"), "{notes}");
+            assert!(notes.starts_with("foreshadow: stdin:2:"), "{notes}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, io::BufRead};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    cli::{Exit, Out, Usage, records},
+    cli::{Exit, Out, Usage, stdin},
     domain::{LEVELS, Quantiles, Span},
     engine::clock::Stopwatch,
     shadow::metric::{Chosen, Members, foretell},
@@ -47,7 +47,7 @@ enum Outcome {
 pub(super) fn run(tasks: impl BufRead, members: Members, out: &mut Out) -> anyhow::Result<Exit> {
     let chosen = Chosen { members, network: None };
     let like = r#"{"id":"a","step_s":300,"h":12,"y":[7,null,6]}"#;
-    let (exit, lines) = records::each(tasks, like, out, |task, out| Ok(out.record(&outcome(task, &chosen))?))?;
+    let (exit, lines) = stdin::each(tasks, like, out, |task, out| Ok(out.record(&outcome(task, &chosen))?))?;
     if lines == 0 {
         return Err(nothing().into());
     }
@@ -138,12 +138,10 @@ mod tests {
         let (answers, code, notes) = answers(&format!("\n{{\"id\":1}}\n{good}\n{{\"id\":\"a\",\"y\":[NaN]}}\n{good}"));
         assert_eq!((answers.len(), code, notes.lines().count()), (2, 2, 2), "{notes}");
         assert!(
-            notes.starts_with(
-                "foreshadow: stdin, line 2: invalid type: integer `1`, expected a string at column 7; write {"
-            ),
+            notes.starts_with("foreshadow: stdin:2:7: write {") && notes.contains("}: invalid type: integer `1`"),
             "{notes}"
         );
-        assert!(notes.contains("\nforeshadow: stdin, line 4: "), "{notes}");
+        assert!(notes.contains("\nforeshadow: stdin:4:"), "{notes}");
         // The name is the one that was handed over, whatever it would do to a terminal.
         assert_eq!(answers[0]["id"], "\u{85}\u{202e}");
     }

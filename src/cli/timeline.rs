@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, Usage, findings, settings::ChangeView},
-    domain::{EventKind, Finding, Timestamp, Value},
+    domain::{Finding, Timestamp, Value, told_later},
     engine::{Answer, Link, Query, Timeline},
 };
 
@@ -74,7 +74,7 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
         rows.push((
             event.at,
             [
-                event_kind(event.kind).into(),
+                event.kind.word().into(),
                 event.resource.to_string(),
                 format!("{}{}{who}", told_later(event.backfilled), event.what),
             ],
@@ -105,11 +105,6 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
     Ok(())
 }
 
-/// What stands before what a log or a history told of later.
-fn told_later(backfilled: bool) -> &'static str {
-    if backfilled { "past: " } else { "" }
-}
-
 fn finding_row(finding: &Finding) -> [String; 3] {
     [
         finding.mark.to_string(),
@@ -120,16 +115,4 @@ fn finding_row(finding: &Finding) -> [String; 3] {
             bits => format!("{}, {bits} bits", finding.summary),
         },
     ]
-}
-
-fn event_kind(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Log => "log",
-        EventKind::Package => "package",
-        EventKind::Service => "service",
-        EventKind::Login => "login",
-        EventKind::Kernel => "kernel",
-        EventKind::Deploy => "deploy",
-        EventKind::Collector => "collector",
-    }
 }

@@ -204,6 +204,28 @@ pub enum EventKind {
     Collector,
 }
 
+impl EventKind {
+    /// Its word in lists and in data: that of its serialised form.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Log => "log",
+            Self::Package => "package",
+            Self::Service => "service",
+            Self::Login => "login",
+            Self::Kernel => "kernel",
+            Self::Deploy => "deploy",
+            Self::Collector => "collector",
+        }
+    }
+}
+
+/// What stands in lists before what a log or a history told of later, when nobody watched.
+#[must_use]
+pub const fn told_later(backfilled: bool) -> &'static str {
+    if backfilled { "past: " } else { "" }
+}
+
 /// Something that happened: who, what, when.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {

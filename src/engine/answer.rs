@@ -67,6 +67,8 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
     let direct = match query {
         Query::Chart { id, from, to, step } => return chart(engine, id, from, to, step, reply),
         Query::AsOf(at) => {
+            // What was seen a moment ago is part of the past that is asked for.
+            engine.commit(now);
             let options = engine.options.clone();
             return through(engine, reply, move |store| {
                 Ok(Answer::AsOf(Arc::new(past::snapshot(store, &options, at)?)))

@@ -4,11 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
     Health, MetricRow, SettingRow, Snapshot, SourceRow, StoreRow, Timeline, Usage,
-    publish::{crossings, hour_before, marks},
+    publish::{crossings, hour_before, marks, own},
     resources::resources,
 };
 use crate::{
-    domain::{Finding, Mark, Options, SeriesId, Span, Timestamp},
+    domain::{Finding, Mark, Options, Seen, SeriesId, Span, Timestamp},
     drift::incidents,
     pipeline::State,
     store::{Store, StoreError},
@@ -21,11 +21,10 @@ const ENTRIES: usize = 2_000;
 pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp) -> Result<Snapshot, StoreError> {
     let known = store.findings(at - Span::from_days(30), at + Span(1))?;
     let incidents = incidents(&known, options.drift.coincide).into();
-    let mut held: Vec<Finding> = known
+    let held: Vec<Finding> = known
         .into_iter()
         .filter(|finding| finding.since <= at && finding.ended.is_none_or(|ended| ended > at))
         .collect();
-    held.sort_by(Finding::worst_first);
     let (marks, crossings) = (marks(&held), crossings(&held));
     // Limits are not kept for every time: those of the options stand, without what a console set since.
     let rules = State::default();
@@ -33,29 +32,38 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
     let mut metrics: Vec<MetricRow> = store
         .metrics_as_of(at)?
         .into_iter()
-        .map(|(meta, bucket)| MetricRow {
-            mark: marks.get(&meta.id).copied().unwrap_or(match bucket.expected {
-                Some(_) => Mark::Ok,
-                None => Mark::Learning,
-            }),
-            now: Some((bucket.at, bucket.last)),
-            expected: bucket.expected,
-            bits: bucket.bits,
-            hour: hours.remove(&meta.id).unwrap_or_default(),
-            limit: rules.limit_of(&meta.id, meta.limit.as_ref(), options),
-            crossing: crossings.get(&meta.id).copied(),
-            points: 0,
-            from: None,
-            ready: None,
-            unit: meta.unit,
-            kind: meta.kind,
-            cadence: meta.cadence,
-            source: meta.source,
-            id: meta.id,
+        .map(|(meta, bucket)| {
+            let limit = rules.limit_of(&meta.id, meta.limit.as_ref(), options);
+            let told = marks.get(&meta.id).map(|mark| own(*mark, limit.as_ref()));
+            MetricRow {
+                mark: told.unwrap_or(match bucket.expected {
+                    Some(_) => Mark::Ok,
+                    None => Mark::Learning,
+                }),
+                now: Some((bucket.at, bucket.last)),
+                expected: bucket.expected,
+                bits: bucket.bits,
+                hour: hours.remove(&meta.id).unwrap_or_default(),
+                limit,
+                crossing: crossings.get(&meta.id).copied(),
+                points: 0,
+                from: None,
+                ready: None,
+                unit: meta.unit,
+                kind: meta.kind,
+                cadence: meta.cadence,
+                source: meta.source,
+                id: meta.id,
+            }
         })
         .collect();
     // Consoles search both lists by name.
     metrics.sort_by(|a, b| a.id.cmp(&b.id));
+    let mut findings = held.clone();
+    for finding in &mut findings {
+        follow(finding, &metrics, at);
+    }
+    findings.sort_by(Finding::worst_first);
     let mut settings: Vec<SettingRow> = store
         .settings_as_of(at)?
         .into_iter()
@@ -96,17 +104,16 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         held: store.held(at - Span::from_hours(1), at)?,
         ..Health::default()
     };
-    let newest = metrics.iter().filter_map(|row| row.now).map(|(at, _)| at).max();
     Ok(Snapshot {
         number: 0,
-        at: Some(newest.unwrap_or(at)),
+        at: Some(at),
         live: false,
         replay: None,
         options: options.clone(),
         resources,
         metrics: metrics.into(),
         settings: settings.into(),
-        findings: held.into_iter().map(Arc::new).collect(),
+        findings: findings.into_iter().map(Arc::new).collect(),
         proposals: proposals.into_iter().map(Arc::new).collect(),
         incidents,
         health,
@@ -119,6 +126,38 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
     })
 }
 
+/// Brings a finding, which is kept as it was when it was told, to the figures of `at`; its words stay those that were told.
+fn follow(finding: &mut Finding, metrics: &[MetricRow], at: Timestamp) {
+    let row = |id: &SeriesId| {
+        let place = metrics.binary_search_by(|row| row.id.cmp(id)).ok();
+        place.map(|place| &metrics[place])
+    };
+    let (Seen::Metric { now: Some(now), band }, Some(head)) = (&mut finding.seen, finding.series.first().and_then(row))
+    else {
+        return;
+    };
+    let Some((seen, value)) = head.now.filter(|(seen, _)| *seen > finding.last) else {
+        return;
+    };
+    // The band is the one it left: the shadow follows it since.
+    *band = band.or_else(|| head.expected.map(|expected| expected.band80()));
+    if *now != value {
+        *now = value;
+        finding.summary = format!("{} (as first told)", finding.summary).into();
+    }
+    finding.last = seen;
+    let (from, eighth) = hour_before(at);
+    let since = (finding.since - from).0.div_euclid(eighth.0).max(0) as usize;
+    let strongest = finding
+        .series
+        .iter()
+        .filter_map(row)
+        .flat_map(|row| &row.hour[since.min(8)..]);
+    finding.bits = strongest
+        .flatten()
+        .fold(finding.bits, |most, bits| most.max(f64::from(*bits)));
+}
+
 /// What happened from `from` to `to`.
 pub(super) fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Result<Timeline, StoreError> {
     let people = ["note", "what-if", "dismiss", "accept", "limit", "mute", "apply"];
@@ -128,11 +167,13 @@ pub(super) fn timeline(store: &mut Store, from: Timestamp, to: Timestamp) -> Res
         .filter(|entry| entry.at >= from && entry.at <= to && people.contains(&&*entry.what))
         .collect();
     notes.reverse();
+    // Both ends belong to it: what was seen at the time shown is shown.
+    let past = to + Span(1);
     Ok(Timeline {
         from,
         to,
-        changes: store.changes(from, to, ENTRIES)?,
-        events: store.events(from, to, ENTRIES)?,
+        changes: store.changes(from, past, ENTRIES)?,
+        events: store.events(from, past, ENTRIES)?,
         findings: store.told(from, to)?,
         notes,
     })
@@ -238,6 +279,16 @@ mod tests {
             findings.into_iter().collect()
         };
         assert_eq!(told(&past), told(&live));
+        // What was told when it began has gone on since.
+        for finding in past.findings.iter() {
+            let same = live.findings.iter().find(|same| same.id == finding.id).unwrap();
+            assert_eq!(
+                (&finding.seen, finding.last),
+                (&same.seen, same.last),
+                "{}",
+                finding.summary
+            );
+        }
         assert_eq!(
             (past.health.learnt, past.health.learning),
             (live.health.learnt, live.health.learning)

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use super::{Health, MetricRow, ReplayRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage, resources::resources};
 use crate::{
-    domain::{Crossing, Finding, Mark, Options, Proposal, Quantiles, SeriesId, Span, Timestamp, matches},
+    domain::{Crossing, Finding, Limit, Mark, Options, Proposal, Quantiles, SeriesId, Span, Timestamp, matches},
     drift::{Difference, Incident, Sources},
     pipeline::State,
     shadow::{Metric, MetricShadow, Seen},
@@ -84,7 +84,7 @@ impl Publisher {
         let resources = resources(&metrics, &self.settings, &marks, trend);
         Snapshot {
             number: self.number,
-            at: state.shadows.newest,
+            at: judged_at(state),
             live: true,
             replay: about.replay,
             options: self.options.clone(),
@@ -174,7 +174,7 @@ impl Publisher {
         let muted = self.options.mute.iter().any(|pattern| matches(pattern, &id.name));
         let mark = match marks.get(id) {
             _ if muted => Mark::Muted,
-            Some(mark) => *mark,
+            Some(mark) => own(*mark, metric.limit.as_ref()),
             None if gone => Mark::Removed,
             None if learning => Mark::Learning,
             None => Mark::Ok,
@@ -227,6 +227,12 @@ impl Publisher {
             baseline: state.baseline.taken_at,
         }
     }
+}
+
+/// The time a snapshot is of: that of the last step, which judged what is shown and is written beside it, or of data that are newer.
+fn judged_at(state: &State) -> Option<Timestamp> {
+    let newest = state.shadows.newest?;
+    Some(state.stepped_to().map_or(newest, |stepped| stepped.max(newest)))
 }
 
 /// Settings whose outlook is told: what changed in the last 30 days, what is not as accepted, what is likely to change; the newest
@@ -297,6 +303,14 @@ pub(super) fn marks<'a>(findings: impl IntoIterator<Item = &'a Finding>) -> BTre
         }
     }
     marks
+}
+
+/// The mark of a metric that a finding of this mark names: what goes with a passed limit and has none itself is odd.
+pub(super) fn own(mark: Mark, limit: Option<&Limit>) -> Mark {
+    match mark {
+        Mark::Breach | Mark::Cross if limit.is_none() => Mark::Odd,
+        mark => mark,
+    }
 }
 
 /// The crossings that findings tell of, by series.

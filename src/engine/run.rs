@@ -397,7 +397,8 @@ impl Loop {
 
     pub(super) fn save(&mut self, now: Timestamp) {
         self.saved = now;
-        if self.opened.is_some() {
+        // Nobody opens a store in memory again, and it gives nothing back of what it held before.
+        if self.opened.is_some() || self.setup.store.is_none() {
             return;
         }
         match saved::pack(&self.state) {

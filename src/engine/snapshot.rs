@@ -18,7 +18,7 @@ use crate::{
 pub struct Snapshot {
     /// Grows by one with every publication.
     pub number: u64,
-    /// When the newest data shown were seen; `None` before the first.
+    /// What is shown was so at this time: when it was last judged, never before the newest data; `None` before the first.
     pub at: Option<Timestamp>,
     /// `false` when it shows the past (made for an as-of query).
     pub live: bool,

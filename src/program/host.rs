@@ -9,7 +9,7 @@ use crate::{
     config::{Paths, Scenario, sample_data},
     domain::{Options, ResourceId, Span, text::visible},
     engine::{
-        self, AnyLink, Engine, Link as _, Pace, Player, Scraped, SocketError, Sources,
+        self, AnyLink, Engine, Link as _, Pace, Player, Scraped, SocketError, Sources, StoreRow,
         clock::{self, Stopwatch},
         connect, listen,
     },
@@ -113,31 +113,35 @@ pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Res
     Ok(None)
 }
 
-/// Starts an engine of this process, and waits for its first whole snapshot. A store that another process holds for a moment is waited for:
-/// without what it knows nothing would be told as off.
-async fn start(setup: impl Fn() -> engine::Setup) -> Result<AnyLink> {
-    let only_stored = setup().sources != Sources::Once;
+/// Starts an engine of this process by `begin`, and waits until it is known how its store is. One that another process holds for a moment is
+/// waited for, and the engine begun again: without what it knows nothing would be told as off.
+async fn start(begin: impl Fn() -> Result<Engine>) -> Result<(Engine, StoreRow)> {
     let began = Stopwatch::start();
     loop {
-        let engine = Engine::start(setup(), None).context("the engine cannot start")?;
-        let link = AnyLink::Local(Arc::new(engine));
-        let mut snapshots = link.snapshots();
+        let engine = begin()?;
+        let mut snapshots = engine.link().snapshots();
+        let settled = |snapshot: &Arc<engine::Snapshot>| snapshot.number > 0 && &*snapshot.store.says != "opening";
+        // Not held longer than it is looked at: the engine publishes into it while it ends.
         let store = snapshots
-            .wait_for(|snapshot| snapshot.number > 0)
+            .wait_for(settled)
             .await
             .context("the engine ended")?
             .store
             .clone();
-        if store.locked && began.elapsed() < LOCKED_FOR {
-            drop(link);
-            tokio::time::sleep(LOCKED_LOOKS).await;
-            continue;
+        if !store.locked || began.elapsed() >= LOCKED_FOR {
+            return Ok((engine, store));
         }
-        if store.broken || store.locked || (!store.ok && only_stored) {
-            bail!(Usage(store.says.to_string()));
-        }
-        return Ok(link);
+        drop(engine);
+        tokio::time::sleep(LOCKED_LOOKS).await;
     }
+}
+
+/// What is said where no recorded incident lies beside `program`.
+fn no_demo(program: &Path) -> String {
+    let folder = program.parent().unwrap_or(program).display();
+    format!(
+        "no demo is installed: no sample-data/ above {folder} nor here; `make install` brings it, or run it in a clone"
+    )
 }
 
 /// Plays a recording at `speed` on an engine of this process that keeps nothing; one that comes with a story is held at its scenes.
@@ -222,11 +226,7 @@ impl Runtime for ThisHost {
         let folders = sample_data(&program);
         let found = Scenario::all(&folders).map_err(Usage)?;
         if found.is_empty() {
-            let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
-            bail!(Usage(format!(
-                "no recorded incident is installed with this program; looked for in {}",
-                folders.join(", ")
-            )));
+            bail!(Usage(no_demo(&program)));
         }
         Ok(found)
     }
@@ -264,11 +264,18 @@ impl Runtime for ThisHost {
             // Who only asks leaves nothing behind.
             (None, _) => (None, Sources::Once),
         };
-        let own = || engine::Setup {
-            store: store.clone(),
-            ..engine_setup(setup, sources)
-        };
-        start(own).await
+        let (engine, store) = start(|| {
+            let setup = engine::Setup {
+                store: store.clone(),
+                ..engine_setup(setup, sources)
+            };
+            Engine::start(setup, None).context("the engine cannot start")
+        })
+        .await?;
+        if store.broken || store.locked || (!store.ok && sources != Sources::Once) {
+            bail!(Usage(store.says.to_string()));
+        }
+        Ok(AnyLink::Local(Arc::new(engine)))
     }
 
     async fn engine(&self, setup: &Setup, run: EngineRun, metrics: Option<SocketAddr>) -> Result<()> {
@@ -284,8 +291,7 @@ impl Runtime for ThisHost {
         };
         // Before there is anything to end: an engine that is stopped while it opens its store leaves no socket behind.
         let mut stop = Stop::new()?;
-        let began = Stopwatch::start();
-        let (engine, link, store) = loop {
+        let begin = || {
             let listening = match run {
                 EngineRun::Once => None,
                 _ => Some(
@@ -293,29 +299,16 @@ impl Runtime for ThisHost {
                         .map_err(|error| Usage(error.to_string()))?,
                 ),
             };
-            let engine = Engine::start(engine_setup(setup, sources), listening).context("the engine cannot start")?;
-            let link = engine.link();
-            let settled = async {
-                let mut snapshots = link.snapshots();
-                let settled =
-                    |snapshot: &Arc<engine::Snapshot>| snapshot.number > 0 && &*snapshot.store.says != "opening";
-                let snapshot = snapshots.wait_for(settled).await;
-                snapshot.map(|snapshot| snapshot.store.clone())
-            };
-            let store = tokio::select! {
-                store = settled => store.context("the engine ended")?,
-                () = stop.within(None) => match run {
-                    EngineRun::Once => bail!(Usage("stopped before it was done".into())),
-                    _ => return Ok(()),
-                },
-            };
-            if !store.locked || began.elapsed() >= LOCKED_FOR {
-                break (engine, link, store);
-            }
-            // A command that reads the store holds it for a moment.
-            drop(engine);
-            tokio::time::sleep(LOCKED_LOOKS).await;
+            Engine::start(engine_setup(setup, sources), listening).context("the engine cannot start")
         };
+        let (engine, store) = tokio::select! {
+            started = start(begin) => started?,
+            () = stop.within(None) => match run {
+                EngineRun::Once => bail!(Usage("stopped before it was done".into())),
+                _ => return Ok(()),
+            },
+        };
+        let link = engine.link();
         if !store.ok {
             // Without a console to say so, an engine that keeps nothing is of no use.
             bail!(Usage(store.says.to_string()));
@@ -404,5 +397,20 @@ impl Runtime for ThisHost {
             bail!(Usage(row.says.to_string()));
         }
         Ok(link)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_demo_that_is_not_installed_is_one_short_line() {
+        let says = no_demo(Path::new("/usr/local/bin/foreshadow"));
+        assert!(
+            says.contains("/usr/local/bin") && says.contains("make install"),
+            "{says}"
+        );
+        assert!(says.len() <= 120 && !says.contains('\n'), "{says}");
     }
 }

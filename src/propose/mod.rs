@@ -19,8 +19,8 @@ pub use number::Numbers;
 
 use crate::{
     domain::{
-        Artefact, Capacity, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalKind,
-        ProposalStatus, Severity, Span, Timestamp, text::visible,
+        Artefact, Capacity, Cause, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal,
+        ProposalKind, ProposalStatus, SeriesId, Severity, Span, Timestamp, text::visible,
     },
     drift::{Baseline, stable_hash},
     shadow::Shadows,
@@ -108,6 +108,9 @@ pub fn propose(
                 if candidate.changes.active().any(disk) {
                     effects.retain(|effect| finding.series.contains(&effect.series));
                 }
+                // First what is done to that which suffers: what moves most besides may be of no use to anybody.
+                let suffering = suffering(finding, &holding, &candidate.changes);
+                effects.sort_by_key(|effect| !suffering.contains(&&effect.series));
                 effects
             } else {
                 Vec::new()
@@ -131,6 +134,17 @@ pub fn propose(
             .then_with(|| a.id.cmp(&b.id))
     });
     proposals
+}
+
+/// What suffers and is to be helped by `changes`: what their finding is about, and what they are a likely cause of.
+fn suffering<'a>(finding: &'a Finding, holding: &[&'a Finding], changes: &ChangeSet) -> Vec<&'a SeriesId> {
+    let changed = |cause: &Cause| {
+        let mut changes = changes.active();
+        changes.any(|change| matches!(change, Change::Setting { id, .. } if cause.series.as_ref() == Some(id)))
+    };
+    let caused = holding.iter().filter(|other| other.causes.iter().any(changed));
+    let of = std::iter::once(&finding).chain(caused);
+    of.flat_map(|finding| &finding.series).collect()
 }
 
 /// Whether something suffers now, or will.

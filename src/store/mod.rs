@@ -1,6 +1,7 @@
 //! DuckDB: what was observed, when it was known, and what the console said then. One writer, on one thread.
 
 mod append;
+mod as_of;
 mod audit;
 mod cell;
 mod compact;

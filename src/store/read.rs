@@ -1,36 +1,14 @@
 //! What was known at a time, and what happened in a range.
 
-use std::collections::HashMap;
-
 use duckdb::Row;
 
-use super::{
-    Bucket, Db, Store, StoreError, StoreInfo,
-    cell::micros,
-    history::quantiles,
-    keys::unreadable,
-    rollup::{HOUR, LEVELS},
-};
+use super::{Db, Store, StoreError, StoreInfo, cell::micros, keys::unreadable, rollup::LEVELS};
 use crate::domain::{
-    Event, EventKind, Finding, MetricKind, MetricMeta, Proposal, Quantiles, ResourceId, SeriesId, SettingChange, Span,
-    Timestamp, Unit, Value, packed,
+    Event, EventKind, Finding, MetricKind, MetricMeta, Proposal, ResourceId, SeriesId, SettingChange, Span, Timestamp,
+    Unit, Value, packed,
 };
-
-/// A value older than this is not what a metric is.
-const FRESH: i64 = 600_000_000;
 
 impl Store {
-    /// For all metrics, the newest value known at `at`, its bits, and what was expected then.
-    ///
-    /// A value not older than ten minutes; where single values are gone, the last value of the newest roll-up that ended by then
-    /// (an hour and more back: of the last two hours). The expectation is the nearest one, at most ten minutes before or one after.
-    ///
-    /// # Errors
-    /// On a database error.
-    pub fn metrics_as_of(&mut self, at: Timestamp) -> Result<Vec<(MetricMeta, Bucket)>, StoreError> {
-        self.with(|db| Ok(db.metrics_as_of(micros(at))?))
-    }
-
     /// All settings as they were known at `at`, since when each was so, and the change that made it so (none: as first seen).
     ///
     /// # Errors
@@ -211,52 +189,6 @@ impl Store {
 }
 
 impl Db {
-    fn metrics_as_of(&self, at: i64) -> Result<Vec<(MetricMeta, Bucket)>, duckdb::Error> {
-        let level = self
-            .keys
-            .progress
-            .from
-            .iter()
-            .position(|from| at - FRESH >= *from)
-            .unwrap_or(LEVELS.len() - 1);
-        let (table, columns, length) = (LEVELS[level].table, LEVELS[level].columns, LEVELS[level].length);
-        let (last, first) = (at - length, at - FRESH.max(2 * length));
-        let mut expected = self.expected_at(at)?;
-        let mut statement = self.conn.prepare(&format!(
-            "SELECT series, max(observed_at), arg_max(n, observed_at)::BIGINT, arg_max(low, observed_at), arg_max(high, observed_at),
-               arg_max(mean, observed_at), arg_max(last, observed_at), arg_max(bits, observed_at)
-             FROM (SELECT {columns} FROM {table} WHERE observed_at BETWEEN {first} AND {last}) GROUP BY series ORDER BY series"
-        ))?;
-        let rows = statement.query_map([], |row| {
-            let series: i32 = row.get(0)?;
-            let known = &self.keys.known[series as usize];
-            let meta = known.meta.as_deref().cloned().unwrap_or_else(|| undescribed(&known.id));
-            let bucket = Bucket {
-                at: Timestamp(row.get(1)?),
-                count: row.get(2)?,
-                min: row.get(3)?,
-                max: row.get(4)?,
-                mean: row.get(5)?,
-                last: row.get(6)?,
-                bits: row.get(7)?,
-                expected: expected.remove(&series),
-            };
-            Ok((meta, bucket))
-        })?;
-        rows.collect()
-    }
-
-    fn expected_at(&self, at: i64) -> Result<HashMap<i32, Quantiles>, duckdb::Error> {
-        let (first, last) = (at - FRESH, at + HOUR / 60);
-        let mut statement = self.conn.prepare(&format!(
-            "SELECT series, q025, q10, q50, q90, q975 FROM expected WHERE expected_at BETWEEN {first} AND {last}
-             QUALIFY row_number() OVER (PARTITION BY series ORDER BY abs(expected_at - {at}), rowid DESC) = 1"
-        ))?;
-        statement
-            .query_map([], |row| Ok((row.get(0)?, quantiles(row, 1)?)))?
-            .collect()
-    }
-
     /// A change from the columns series, changed_at, previous, value, changed_by, backfilled.
     pub(super) fn change(&self, row: &Row<'_>) -> Result<SettingChange, duckdb::Error> {
         let value = |column| {

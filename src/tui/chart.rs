@@ -265,6 +265,8 @@ impl Canvas<'_> {
                 && at >= self.plot.from
             {
                 let column = ((at - self.plot.from).0 / self.plot.step.0.max(1)) as usize;
+                // What will be within the column of now stands beside its line, which would hide it.
+                let column = column.max(self.plot.now.map_or(0, |now| now + 1));
                 if column < self.columns {
                     self.set(buffer, column, row, "X", Role::Mark(crate::domain::Mark::Cross));
                 }

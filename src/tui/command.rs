@@ -107,7 +107,7 @@ pub const COMMANDS: &[Command] = &[
         "metric",
         "NAME",
         "",
-        "opens a metric on screen 2",
+        "opens a metric, or a setting, on screen 2",
         deed::metric,
         deed::metrics,
     ),
@@ -404,6 +404,22 @@ mod tests {
         assert_eq!(state.series, Some(fixture::id("web-01/http.p99_ms")));
         assert!(message("go web-99").contains("nearest is web-0"));
         assert!(message("metric pg.tpx").contains("pg.tps"));
+    }
+
+    #[test]
+    fn a_setting_named_as_a_metric_is_opened_and_said_to_be_one() {
+        let (mut state, _) = after("now");
+        let name = state.shown.settings[0].id.clone();
+        let end = name.name.split_once('.').unwrap().1.to_owned();
+        for typed in [name.name.to_string(), end] {
+            run(&mut state, &format!("metric {typed}"));
+            assert_eq!((state.screen, state.series.as_ref()), (Screen::Resource, Some(&name)));
+            assert!(
+                state.message.as_ref().unwrap().contains("is a setting"),
+                "{:?}",
+                state.message
+            );
+        }
     }
 
     #[test]

@@ -157,10 +157,59 @@ pub fn signed(unit: Unit, value: f64) -> String {
     format!("{sign}{}", unit.show(value))
 }
 
+/// How finely two figures of a unit are shown beside each other, so that neither is rounded to nothing: below 1 both with the decimals that
+/// give the larger two digits that matter.
+#[derive(Clone, Copy, Debug)]
+pub struct Fine {
+    unit: Unit,
+    /// Decimals, where both are small.
+    decimals: Option<usize>,
+}
+
+impl Fine {
+    /// For the figures `a` and `b`, and what stands beside them.
+    #[must_use]
+    pub fn of(unit: Unit, a: f64, b: f64) -> Self {
+        let most = a.abs().max(b.abs());
+        // Times and sizes have smaller units for that.
+        let scaled = matches!(unit, Unit::Secs | Unit::Bytes | Unit::BytesPerSec | Unit::Hertz);
+        let small = !scaled && (1e-5..1.0).contains(&most);
+        Self {
+            unit,
+            decimals: small.then(|| (1.0 - most.log10().floor()) as usize),
+        }
+    }
+
+    /// A figure with its unit: `0.0071 %`.
+    #[must_use]
+    pub fn show(self, value: f64) -> String {
+        let Some(decimals) = self.decimals.filter(|_| value.is_finite() && value.abs() < 1.0) else {
+            return self.unit.show(value);
+        };
+        let number = format!("{value:.decimals$}");
+        let number = number.trim_end_matches('0').trim_end_matches('.');
+        let number = if matches!(number, "-0" | "") { "0" } else { number };
+        match self.unit {
+            Unit::PerSec => format!("{number}/s"),
+            unit => format!("{number} {}", unit.suffix()).trim_end().to_owned(),
+        }
+    }
+
+    /// An interval of them, as [`between`].
+    #[must_use]
+    pub fn between(self, low: f64, high: f64) -> String {
+        interval((low, high), |value| self.show(value))
+    }
+}
+
 /// An interval, the unit once: `9.8-12.4 %`; `-3 to -1` where a bound is negative.
 #[must_use]
 pub fn between(unit: Unit, low: f64, high: f64) -> String {
-    let (low_text, high_text) = (unit.show(low), unit.show(high));
+    interval((low, high), |value| unit.show(value))
+}
+
+fn interval((low, high): (f64, f64), show: impl Fn(f64) -> String) -> String {
+    let (low_text, high_text) = (show(low), show(high));
     if low_text == high_text {
         return high_text;
     }
@@ -226,6 +275,28 @@ mod tests {
     #[test]
     fn only_the_first_line_has_the_label() {
         assert_eq!(labelled("WHY", "aa bb", 12), [" WHY     aa", "         bb"]);
+    }
+
+    #[test]
+    fn small_figures_beside_each_other_are_shown_as_finely() {
+        let told = |unit, a, b| {
+            let fine = Fine::of(unit, a, b);
+            (fine.show(a), fine.show(b), fine.between(a.min(b), a.max(b)))
+        };
+        let of = |a: &str, b: &str, both: &str| (a.to_owned(), b.to_owned(), both.to_owned());
+        let percent = Unit::Percent;
+        assert_eq!(
+            told(percent, 0.0071, 0.0004),
+            of("0.0071 %", "0.0004 %", "0.0004-0.0071 %")
+        );
+        assert_eq!(
+            told(percent, 0.0071, 0.0068),
+            of("0.0071 %", "0.0068 %", "0.0068-0.0071 %")
+        );
+        assert_eq!(told(percent, 0.5, 0.0), of("0.5 %", "0 %", "0-0.5 %"));
+        assert_eq!(told(percent, 12.3, 0.004), of("12.3 %", "0.004 %", "0.004-12.3 %"));
+        assert_eq!(told(Unit::PerSec, 0.25, 0.031), of("0.25/s", "0.03/s", "0.03-0.25/s"));
+        assert_eq!(told(Unit::Secs, 0.25, 0.0), of("250 ms", "0 s", "0-250 ms"));
     }
 
     #[test]

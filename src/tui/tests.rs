@@ -165,13 +165,22 @@ fn resource() {
 
 #[test]
 fn forecast() {
-    insta::assert_snapshot!("forecast_80x24", screen(Screen::Forecast, Charset::Ascii, 80, 24, ""));
+    insta::assert_snapshot!(
+        "forecast_80x24",
+        screen(Screen::Overview, Charset::Ascii, 80, 24, "j 3")
+    );
     insta::assert_snapshot!(
         "forecast_80x24_utf8",
-        screen(Screen::Forecast, Charset::Utf8, 80, 24, "")
+        screen(Screen::Overview, Charset::Utf8, 80, 24, "j 3")
     );
-    insta::assert_snapshot!("forecast_120x40", screen(Screen::Forecast, Charset::Ascii, 120, 40, ""));
-    insta::assert_snapshot!("forecast_40x12", screen(Screen::Forecast, Charset::Ascii, 40, 12, ""));
+    insta::assert_snapshot!(
+        "forecast_120x40",
+        screen(Screen::Overview, Charset::Ascii, 120, 40, "j 3")
+    );
+    insta::assert_snapshot!(
+        "forecast_40x12",
+        screen(Screen::Overview, Charset::Ascii, 40, 12, "j 3")
+    );
 }
 
 #[test]

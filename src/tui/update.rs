@@ -136,9 +136,11 @@ fn attached(state: &mut State, refused: String) -> Vec<Effect> {
 pub fn enter(state: &mut State, screen: Screen) -> Vec<Effect> {
     state.screen = screen;
     state.overlay = None;
-    if screen == Screen::Audit {
-        // Whoever comes here just after doing something wants to see it.
-        state.audit.forget();
+    // Whoever comes here just after doing something wants to see it.
+    match screen {
+        Screen::Timeline => state.timeline.forget(),
+        Screen::Audit => state.audit.forget(),
+        _ => {}
     }
     screens::refresh(state)
 }
@@ -294,7 +296,7 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('q') => quit(state),
         KeyCode::Char(digit @ '1'..='7') => {
             state.back.clear();
-            if digit == '2'
+            if matches!(digit, '2' | '3')
                 && state.screen == Screen::Overview
                 && let Some(id) = overview::under_cursor(state)
             {

@@ -168,7 +168,10 @@ fn a_bad_file_is_one_line_and_the_others_go_on() {
     );
     let found: Vec<serde_json::Value> = serde_json::from_str(&ran.data).unwrap();
     assert_eq!((ran.code, found.len()), (2, 7));
-    assert_eq!(ran.notes, "foreshadow: broken.json:1: cut off in the middle of JSON\n");
+    assert_eq!(
+        ran.notes,
+        "foreshadow: broken.json:1:6: cut off in the middle of JSON\n"
+    );
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    domain::{MetricKind, MetricMeta, Observation, Point, ResourceId, SeriesId, Unit},
-    engine::StoreRow,
+    domain::{MetricKind, MetricMeta, Observation, Point, ResourceId, SeriesId, SettingSnapshot, Unit, Value},
+    engine::{Answer, Query, StoreRow},
 };
 
 /// A value of the metric `name`, read now.
@@ -36,14 +36,13 @@ fn read(name: &str) -> Read {
     }
 }
 
-#[tokio::test]
-async fn what_waits_when_the_engine_ends_is_stepped() {
-    let home = tempfile::tempdir().unwrap();
+/// A loop whose store, in memory, is open; nothing reads for it.
+async fn opened(root: &std::path::Path) -> (Loop, watch::Receiver<Arc<Snapshot>>) {
     let setup = Setup {
         options: Options::default(),
         store: None,
         resource: ResourceId::new("host", "a"),
-        root: home.path().to_owned(),
+        root: root.to_owned(),
         sources: Sources::None,
         play: None,
         recorder: None,
@@ -54,6 +53,13 @@ async fn what_waits_when_the_engine_ends_is_stepped() {
     engine.begin();
     let opened = engine.opened.as_mut().unwrap().await.unwrap();
     engine.take_opened(opened).await;
+    (engine, snapshots)
+}
+
+#[tokio::test]
+async fn what_waits_when_the_engine_ends_is_stepped() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut engine, snapshots) = opened(home.path()).await;
     engine.joining.extend(["a.value_pct", "b.value_pct"].map(read));
     engine.waiting = read("c.value_pct").batch;
     let (_ask, questions) = mpsc::channel(1);
@@ -63,4 +69,41 @@ async fn what_waits_when_the_engine_ends_is_stepped() {
     let snapshot = snapshots.borrow();
     let names: Vec<&str> = snapshot.metrics.iter().map(|row| &*row.id.name).collect();
     assert_eq!(names, ["a.value_pct", "b.value_pct", "c.value_pct"]);
+}
+
+#[tokio::test]
+async fn the_world_as_of_the_time_shown_holds_what_was_just_told() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut engine, snapshots) = opened(home.path()).await;
+    let set = |value: i64, ago: i64| {
+        let mut read = read("a.value_pct");
+        read.at = clock::now() - Span::from_secs(ago);
+        read.batch.observations[0].point.at = read.at;
+        let settings = [("sysctl.vm.swappiness".into(), Value::Int(value))];
+        read.batch.snapshots.push(SettingSnapshot {
+            resource: ResourceId::new("host", "a"),
+            scope: "sysctl".into(),
+            at: read.at,
+            settings: Some(settings.into()),
+        });
+        read
+    };
+    engine.take(set(60, 30));
+    engine.take(set(1, 6));
+    let live = snapshots.borrow().clone();
+    assert_eq!(live.findings.len(), 1);
+    let (reply, answered) = oneshot::channel();
+    let asked = Asked {
+        query: Query::AsOf(live.at.unwrap()),
+        who: "t".into(),
+        trusted: true,
+        reply,
+    };
+    answer::answer(&mut engine, asked);
+    let Ok(Answer::AsOf(past)) = answered.await.unwrap() else {
+        panic!("no world as of then")
+    };
+    assert_eq!((past.at, past.settings.len()), (live.at, 1));
+    assert_eq!(past.settings[0].value, Some(Value::Int(1)));
+    assert_eq!(past.findings.len(), 1);
 }

@@ -7,6 +7,7 @@ mod ansible;
 #[cfg(test)]
 mod damage;
 mod env;
+mod fault;
 mod git;
 mod hide;
 mod json;
@@ -18,7 +19,6 @@ mod tests;
 mod yaml;
 
 use std::{
-    fmt,
     fs::File,
     io::{self, BufReader, Read, Seek},
     path::Path,
@@ -28,6 +28,7 @@ use serde::de::DeserializeSeed;
 
 use self::json::{Outline, Take, Top, Whole};
 use crate::domain::{Document, Tree};
+pub use fault::Fault;
 pub use git::{Told, history};
 
 /// Largest file of a format that has to be held as a whole, bytes.
@@ -105,63 +106,6 @@ pub enum Item {
         /// Whether the tool failed to set it right.
         failed: bool,
     },
-}
-
-/// What is wrong with a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The line, from 1, where one is to blame.
-    pub line: Option<usize>,
-    /// What is wrong.
-    pub what: String,
-}
-
-impl Fault {
-    fn at(line: usize, what: impl Into<String>) -> Self {
-        Self {
-            line: Some(line.max(1)),
-            what: what.into(),
-        }
-    }
-
-    fn of_file(what: impl Into<String>) -> Self {
-        Self {
-            line: None,
-            what: what.into(),
-        }
-    }
-}
-
-impl fmt::Display for Fault {
-    /// `line: what`, to be put behind the name of the file and a colon.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.line {
-            Some(line) => write!(f, "{line}: {}", self.what),
-            None => write!(f, " {}", self.what),
-        }
-    }
-}
-
-impl From<serde_json::Error> for Fault {
-    fn from(error: serde_json::Error) -> Self {
-        let text = error.to_string();
-        let what = text.split(" at line ").next().unwrap_or(&text);
-        // `invalid type: string "…", expected …` quotes what stands there, which may be a secret.
-        let what = match (what.find('"'), what.rfind("\", expected ")) {
-            (Some(from), Some(to)) if from < to => format!("{}…{}", &what[..=from], &what[to..]),
-            _ => what.to_owned(),
-        };
-        let what = if error.is_eof() {
-            "cut off in the middle of JSON".into()
-        } else {
-            format!("not JSON as expected: {what}")
-        };
-        if error.line() == 0 {
-            Self::of_file(what)
-        } else {
-            Self::at(error.line(), what)
-        }
-    }
 }
 
 /// Reads the file `path`; `key` hashes the secrets.

@@ -102,7 +102,7 @@ fn what_is_wrong_is_one_fault_with_its_place() {
         (
             "a.json",
             &b"{\"format_version\": \"1.2\",\n\"resource_drift\": [{\"address\""[..],
-            "2: cut off",
+            "2:29: cut off",
         ),
         (
             "a.json",
@@ -117,9 +117,9 @@ fn what_is_wrong_is_one_fault_with_its_place() {
         (
             "a.json",
             b"{\"a\": 1,\n \"a\": 2}",
-            "2: not JSON as expected: the key `a` comes twice",
+            ": not JSON as expected: the key `a` comes twice",
         ),
-        ("a.json", b"{\"a\": \n nonsense}", "2: not JSON"),
+        ("a.json", b"{\"a\": \n nonsense}", "2:3: not JSON"),
         (
             "a.json",
             b"{\"resource_changes\": \"hunter2\"}",

@@ -150,7 +150,12 @@ impl Recording {
         }
         serde_json::from_slice(&text)
             .map(Some)
-            .map_err(|error| self.malformed(&error.to_string()))
+            .map_err(|error: serde_json::Error| {
+                let why = error.to_string();
+                // The line stands before it already.
+                let why = why.split(" at line ").next().unwrap_or(&why);
+                self.malformed(&format!("{why} at column {}", error.column().max(1)))
+            })
     }
 
     fn malformed(&self, why: &str) -> RecordingError {

@@ -161,3 +161,34 @@ fn a_day_that_begins_is_named_on_the_axis() {
     assert_eq!(said("2026-03-15T00:00:00Z", 1), "15 Mar");
     assert_eq!(said("2026-03-14T12:00:00Z", 144), "14 Mar");
 }
+
+#[test]
+fn a_crossing_within_the_column_of_now_is_seen_beside_its_line() {
+    let mut values = [Some((10.0, 10.0, 10.0)); 30];
+    values[2] = Some((30.0, 30.0, 30.0));
+    let limit = Limit {
+        value: 20.0,
+        side: Side::Above,
+        by: "".into(),
+    };
+    let step = Span::from_mins(6);
+    let from = Timestamp::from_secs(0);
+    let crossing = crate::domain::Crossing {
+        at: [None, Some(from + step * 20 + Span::from_mins(3)), None],
+        ..fixture::crossing()
+    };
+    let plot = Plot {
+        from,
+        step,
+        actual: &values,
+        limit: Some(&limit),
+        now: Some(20),
+        crossing: Some(&crossing),
+        ..Plot::default()
+    };
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 40, 10));
+    let area = buffer.area;
+    chart(&plot, &look(Charset::Ascii), area, &mut buffer);
+    let text = fixture::text(&buffer);
+    assert!(text.contains("|X="), "{text}");
+}

@@ -93,14 +93,33 @@ fn series<'a>(state: &State, name: &str, rows: impl Iterator<Item = &'a SeriesId
     all.find(whole)
         .or_else(|| rows.clone().find(own))
         .or_else(|| rows.clone().find(any))
+        .or_else(|| {
+            // As people call a setting: without the scope that its name begins with.
+            let end = format!(".{name}");
+            let mut ends = rows.clone().filter(|id| id.name.ends_with(&end));
+            ends.next().filter(|_| ends.next().is_none())
+        })
         .cloned()
 }
 
 pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {
     let shown = Arc::clone(&state.shown);
-    match series(state, name, shown.metrics.iter().map(|row| &row.id)) {
-        Some(id) => open(state, Screen::Resource, id),
-        None => unknown(state, "metric", name, shown.metrics.iter().map(|row| &*row.id.name)),
+    let metrics = shown.metrics.iter().map(|row| &row.id);
+    let settings = shown.settings.iter().map(|row| &row.id);
+    if let Some(id) = series(state, name, metrics.clone()) {
+        return open(state, Screen::Resource, id);
+    }
+    match series(state, name, settings.clone()) {
+        Some(id) => {
+            state.message = Some(format!("{} is a setting: this is its history", id.name));
+            open(state, Screen::Resource, id)
+        }
+        None => unknown(
+            state,
+            "metric or setting",
+            name,
+            metrics.chain(settings).map(|id| &*id.name),
+        ),
     }
 }
 

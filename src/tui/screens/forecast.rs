@@ -16,7 +16,7 @@ pub use sight::{answer, refresh};
 
 use super::resource;
 use crate::{
-    domain::{Crossing, Limit, Quantity, SeriesId, Side, Span},
+    domain::{Crossing, Limit, Mark, Quantity, SeriesId, Side, Span},
     drift::prominence,
     engine::MetricRow,
     tui::{
@@ -24,6 +24,7 @@ use crate::{
         export::Shown,
         page,
         state::{Effect, KeyHint, Purpose, Screen, State},
+        text::began,
     },
 };
 
@@ -130,8 +131,17 @@ pub fn crumbs(state: &State) -> Vec<String> {
     focus(state).as_ref().map_or_else(Vec::new, resource::series_crumbs)
 }
 
-/// The metric shown: the one chosen, else the first to cross, else the one with a limit that is worth a look first.
+/// The metric shown: the one chosen, else the worst beyond its limit, else the first to cross, else the one with a limit that is worth a look
+/// first.
 fn focus(state: &State) -> Option<SeriesId> {
+    let breached = || {
+        let mut findings = state
+            .shown
+            .findings
+            .iter()
+            .filter(|finding| finding.mark == Mark::Breach);
+        findings.find_map(|finding| finding.series.iter().find(|id| state.metric(id).is_some()).cloned())
+    };
     let first = || crossings(state).first().map(|(row, _)| row.id.clone());
     let limited = || {
         let rows = state.shown.metrics.iter().filter(|row| row.limit.is_some());
@@ -142,16 +152,35 @@ fn focus(state: &State) -> Option<SeriesId> {
         .series
         .clone()
         .filter(|_| super::setting::focus(state).is_none())
+        .or_else(breached)
         .or_else(first)
         .or_else(limited)
         .or_else(|| resource::focus(state))
 }
 
+/// Says of a metric whose newest value is beyond the limit drawn since when that is so: `passed since 13:58`, `passed now`.
+fn passed(state: &State, row: &MetricRow) -> Option<String> {
+    let limit = limit(state, row)?;
+    row.now.filter(|(_, value)| limit.broken_by(*value))?;
+    // What was told is told of the limit in force.
+    let told = state.shown.findings.iter().find(|finding| {
+        let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
+        finding.mark == Mark::Breach && !own && finding.series.first() == Some(&row.id)
+    });
+    Some(told.map_or_else(
+        || "passed now".into(),
+        |finding| {
+            let since = began(finding.earliest, finding.since, state.now());
+            format!("passed since {since}")
+        },
+    ))
+}
+
 /// When a metric passes the limit drawn: of a limit of this view the forecast knows; else what is told of it everywhere, and before that
 /// what the forecast says. What is beyond its limit already passes none.
 fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
-    let limit = limit(state, row)?;
-    if row.now.is_some_and(|(_, value)| limit.broken_by(value)) {
+    limit(state, row)?;
+    if passed(state, row).is_some() {
         return None;
     }
     let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
@@ -206,7 +235,12 @@ fn limit(state: &State, row: &MetricRow) -> Option<Limit> {
     let own = state.forecast.limit.as_ref().filter(|(id, _)| *id == row.id);
     own.map(|(_, value)| Limit {
         value: *value,
-        side: row.limit.as_ref().map_or(Side::Above, |limit| limit.side),
+        // As the engine takes it: what it is beyond now it is to come back from.
+        side: match (&row.limit, row.now) {
+            (Some(limit), _) => limit.side,
+            (None, Some((_, now))) if now > *value => Side::Below,
+            (None, _) => Side::Above,
+        },
         by: "console".into(),
     })
     .or_else(|| row.limit.clone())

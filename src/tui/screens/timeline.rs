@@ -115,7 +115,7 @@ pub const KEYS: &[KeyHint] = &[
     },
 ];
 
-/// The incident looked at: the one that the time cursor is in, else the newest while it goes on.
+/// The incident looked at: the one that the time cursor is in, else the newest that goes on.
 fn incident(state: &State) -> Option<&Incident> {
     let incidents = &state.live.incidents;
     match state.at {
@@ -123,7 +123,7 @@ fn incident(state: &State) -> Option<&Incident> {
             .iter()
             .rev()
             .find(|incident| incident.from <= at && incident.to.is_none_or(|to| at <= to)),
-        None => incidents.last().filter(|incident| incident.to.is_none()),
+        None => incidents.iter().rev().find(|incident| incident.to.is_none()),
     }
 }
 

@@ -73,6 +73,24 @@ fn esc_goes_out_one_step_and_never_quits() {
 }
 
 #[test]
+fn from_the_overview_2_and_3_show_what_is_worst_and_not_what_was_looked_at_before() {
+    for (digit, screen) in [("2", Screen::Resource), ("3", Screen::Forecast)] {
+        let mut state = fixture::state(Charset::Ascii, 80, 24);
+        state.series = Some(fixture::id("db-01/pg.tps"));
+        press(&mut state, digit);
+        let worst = fixture::id("db-01/mem.available_pct");
+        assert_eq!((state.screen, state.series.clone()), (screen, Some(worst)));
+    }
+    // From where nothing is chosen, the same.
+    let mut state = fixture::on(Screen::Proposals, Charset::Ascii, 80, 24);
+    state.series = None;
+    press(&mut state, "3");
+    assert_eq!(state.series, Some(fixture::id("db-01/mem.available_pct")));
+    let shown = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(shown.contains("X breach   5 % passed since 13:58"), "{shown}");
+}
+
+#[test]
 fn a_paste_goes_only_into_an_open_line() {
     let mut state = fixture::state(Charset::Ascii, 80, 24);
     update(&mut state, Msg::Paste("q1\n".into()));

@@ -104,7 +104,10 @@ fn heading(state: &State, width: usize) -> String {
         seen => format!(", {} seen", grouped(seen)),
     };
     let said = format!(" filter: {filter}   {total} {entries}{seen}   {chain}");
-    let store = format!("   store {}", Unit::Bytes.show(state.shown.store.bytes as f64));
+    let store = match state.shown.store.bytes {
+        0 => "   store in memory".to_owned(),
+        bytes => format!("   store {}", Unit::Bytes.show(bytes as f64)),
+    };
     match said.len() + store.len() <= width {
         true => said + &store,
         false => said,
@@ -313,6 +316,7 @@ fn summary(state: &State, width: usize) -> Vec<String> {
     };
     let kept = match (store.ok, store.max_bytes) {
         (false, _) => format!("store: {}", store.says),
+        (true, _) if store.bytes == 0 => "store in memory".into(),
         // Nearly full: what then happens must be decided before it does.
         (true, max) if max > 0 && store.bytes >= max / 100 * 95 => format!(
             "store {} % full: :compact, or raise store.max_size",
@@ -325,6 +329,34 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             Unit::Bytes.show(max as f64)
         ),
     };
+    let mut cost = [
+        match state.shown.replay {
+            // What is played is played as fast as one likes.
+            Some(_) => format!("cpu {:.1} % of a core", usage.cpu_pct),
+            None => format!(
+                "cpu {:.1} % of a core, budget {} %",
+                usage.cpu_pct, state.shown.options.budget_pct
+            ),
+        },
+        // Measured for the first time ten seconds after the start.
+        match usage.rss_bytes {
+            0 => "rss -".into(),
+            bytes => format!("rss {}", Unit::Bytes.show(bytes as f64)),
+        },
+        kept,
+        match state.cost.key_secs {
+            None => "key -".into(),
+            Some(secs) => format!("key {:.1} ms", secs * 1e3),
+        },
+        match state.cost.frame_bytes {
+            None => "frame -".into(),
+            Some(bytes) => format!("frame {bytes} B"),
+        },
+    ];
+    if !store.ok {
+        // Whatever else there is no room for.
+        cost.swap(0, 2);
+    }
     let trust = format!(
         " SHADOW HEALTH   learnt {}   {held}{learning}",
         grouped(health.learnt.into())
@@ -339,24 +371,7 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             " PROMISES  {promises}   open {}   worst: {worst}",
             grouped(health.open.into())
         ),
-        format!(
-            " SELF  cpu {:.1} of {} %   rss {}   {kept}   frame {}   key {}",
-            usage.cpu_pct,
-            state.shown.options.budget_pct,
-            // Measured for the first time ten seconds after the start.
-            match usage.rss_bytes {
-                0 => "-".into(),
-                bytes => Unit::Bytes.show(bytes as f64),
-            },
-            state
-                .cost
-                .frame_bytes
-                .map_or_else(|| "-".into(), |bytes| format!("{bytes} B")),
-            state
-                .cost
-                .key_secs
-                .map_or_else(|| "-".into(), |secs| format!("{:.1} ms", secs * 1e3)),
-        ),
+        as_fits(" SELF", cost, width),
         format!(" SOURCES  {ok} of {there}{tempo}; {lost}{past}{never}"),
         as_fits(
             " ENGINE",

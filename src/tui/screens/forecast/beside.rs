@@ -32,7 +32,7 @@ pub(super) fn drawn(state: &State) -> Vec<SeriesId> {
     let fill = state.room() == Room::Large;
     let focus = focus(state);
     let limited = order::ordered(state).into_iter();
-    let limited = limited.filter(|row| fill && row.limit.is_some() && row.ready.is_none());
+    let limited = limited.filter(|row| fill && row.limit.is_some() && row.ready.is_none() && row.mark != Mark::Removed);
     let mut ids: Vec<SeriesId> = Vec::new();
     let soonest = crossings(state).into_iter().map(|(row, _)| row);
     for row in soonest.chain(limited) {
@@ -57,7 +57,7 @@ pub(super) fn view(state: &State, page: &mut Page<'_>) {
         ) {
             (None, _) => "loading".to_owned(),
             (Some(false), _) => "still learning".into(),
-            (Some(true), _) if row.mark == Mark::Breach => format!("beyond {limit} already"),
+            (Some(true), _) if let Some(passed) = super::passed(state, row) => format!("{limit} {passed}"),
             (Some(true), None) => format!("{limit} not passed"),
             (Some(true), Some(at)) => format!("{limit} at {}", text::when(at, state.now())),
         };

@@ -5,7 +5,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{
     beside, crossing, crossings, focus, horizon, limit,
     nearest::nearest,
-    place,
+    passed, place,
     sight::{lists, view_of},
 };
 use crate::{
@@ -111,18 +111,19 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let crossing = crossing(state, row);
     let limit = limit(state, row);
     let mut parts = Vec::new();
-    let broken = limit
-        .as_ref()
-        .zip(row.now)
-        .is_some_and(|(limit, (_, value))| limit.broken_by(value));
-    let mark = match (&crossing, broken) {
+    let passed = passed(state, row);
+    let mark = match (&crossing, passed.is_some()) {
         (_, true) => Mark::Breach,
         (Some(_), _) => Mark::Cross,
         (None, _) if row.expected.is_none() => Mark::Learning,
+        // What passes no limit may be off all the same.
+        (None, _) if matches!(row.mark, Mark::Odd | Mark::Drift | Mark::Stale | Mark::Muted) => row.mark,
         (None, _) => Mark::Ok,
     };
     match (&limit, &crossing) {
-        (Some(limit), _) if broken => parts.push(format!("beyond {} already", row.unit.show(limit.value))),
+        (Some(limit), _) if let Some(passed) = &passed => {
+            parts.push(format!("{} {passed}", row.unit.show(limit.value)));
+        }
         (Some(limit), Some(crossing)) => {
             let when = crossing.at[1].map_or("later".into(), |at| format!("at {}", text::when(at, state.now())));
             let sure = format!("(80 %: {})", interval(ends80(crossing), state.now()));
@@ -140,10 +141,12 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         && !crossing.is_some_and(|crossing| view.is_some_and(|view| beside_band(row, view, &crossing)))
     {
         let hours = forecast.step.secs_f64() * (forecast.steps.len() - 1) as f64 / 3_600.0;
-        parts.push(format!(
-            "trend {}/h",
-            signed(row.unit, (last.median() - first.median()) / hours.max(1e-9))
-        ));
+        let trend = (last.median() - first.median()) / hours.max(1e-9);
+        // Of what comes to its limit and falls back later, the way back is no trend to tell beside it.
+        let away = |crossing: &Crossing| row.now.is_some_and(|(_, now)| (crossing.limit - now) * trend < 0.0);
+        if !crossing.as_ref().is_some_and(away) {
+            parts.push(format!("trend {}/h", signed(row.unit, trend)));
+        }
     }
     if view.is_none() && state.forecast.sights.get(&row.id).is_some_and(|sight| sight.waiting) {
         parts.push("loading".into());

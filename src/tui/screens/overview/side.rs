@@ -40,7 +40,9 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     };
     let Some(id) = super::beside(state) else { return };
     let mut page = Page::new(&state.look, inner, buffer);
-    page.line(Role::Heading, &format!(" {} {}", id.resource.name(), id.name));
+    let host = format!(" {} ", id.resource.name());
+    let name = text::fit_name(&id.name, page.width().saturating_sub(text::width(&host)));
+    page.line(Role::Heading, &format!("{host}{name}"));
     match state.metric(&id) {
         Some(row) => metric(state, row, &mut page),
         None => setting(state, &id, &mut page),

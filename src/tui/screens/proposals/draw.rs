@@ -96,18 +96,12 @@ fn heading(width: usize, (host, change, effect): (usize, usize, usize)) -> Strin
     )
 }
 
-/// What the list says of a proposal's effect.
-fn told(proposal: &Proposal) -> String {
-    let first = proposal.effects.first();
-    first.map_or_else(|| "not known".into(), text::short_effect)
-}
-
 /// Draws the list in at most `rows` rows and tells how many it took.
 fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer, height: usize) -> u16 {
     let at = position(state, rows);
     let height = height.min(rows.len() + 1);
     let mut page = Page::new(&state.look, area, buffer);
-    let widest = rows.iter().map(|row| width(&told(row))).max().unwrap_or(0);
+    let widest = rows.iter().map(|row| width(&text::told(state, row))).max().unwrap_or(0);
     let (host, change, effect) = columns(state, page.width(), widest);
     page.line(Role::Heading, &heading(page.width(), (host, change, effect)));
     for place in page::window(rows.len(), at, height.saturating_sub(1)) {
@@ -126,7 +120,7 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
                 fit_right(&format!("{:.1}", row.factors.score()), 5),
                 state.host(&row.resource, host.saturating_sub(1)),
                 fit(&row.title, change.saturating_sub(1)) + " ",
-                fit(&told(row), effect),
+                fit(&text::told(state, row), effect),
             ),
         );
     }

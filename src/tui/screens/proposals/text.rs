@@ -1,10 +1,10 @@
 //! What is said of one proposal.
 
 use crate::{
-    domain::{Artefact, Change, Effect, Evidence, Proposal, Timestamp, Value},
+    domain::{Artefact, Change, Effect, Evidence, Finding, Proposal, SeriesId, Timestamp, Value},
     engine::SettingRow,
     tui::{
-        page::{between, labelled, signed},
+        page::{Fine, labelled, signed},
         state::State,
         text::{began, minute, telling, when},
     },
@@ -27,6 +27,35 @@ pub fn last_part(name: &str) -> &str {
     name.rsplit_once('.').map_or(name, |(_, last)| last)
 }
 
+/// The metric that suffers and that the proposal is to help: the one its finding is about, else the worst that the change is a likely cause
+/// of.
+fn suffering<'a>(state: &'a State, proposal: &Proposal) -> Option<&'a SeriesId> {
+    let findings = &state.shown.findings;
+    let metric = |finding: &'a Finding| finding.series.first().filter(|id| state.metric(id).is_some());
+    let own = findings.iter().find(|finding| finding.id == proposal.finding);
+    let changed = |id: &SeriesId| {
+        let mut changes = proposal.changes.active();
+        changes.any(|change| matches!(change, Change::Setting { id: changed, .. } if changed == id))
+    };
+    let caused = findings.iter().filter(|finding| {
+        let mut causes = finding.causes.iter().filter_map(|cause| cause.series.as_ref());
+        causes.any(changed)
+    });
+    own.into_iter().chain(caused).find_map(|finding| metric(finding))
+}
+
+/// What the list says of its effect: on the metric that suffers, whether or not that is known.
+pub(super) fn told(state: &State, proposal: &Proposal) -> String {
+    let effects = &proposal.effects;
+    match suffering(state, proposal).filter(|_| !effects.is_empty()) {
+        Some(id) => match effects.iter().find(|effect| effect.series == *id) {
+            Some(effect) => short_effect(effect),
+            None => format!("{} -?", telling(&[&id.name]).concat()),
+        },
+        None => effects.first().map_or_else(|| "not known".into(), short_effect),
+    }
+}
+
 /// `available_pct +6.9 %`.
 pub(super) fn short_effect(effect: &Effect) -> String {
     let change = signed(effect.unit, effect.difference[1]);
@@ -36,12 +65,13 @@ pub(super) fn short_effect(effect: &Effect) -> String {
 /// `mem.available_pct 4.1 -> 11 % (80 %: 9.8-12.2 %), seen before`.
 fn effect(effect: &Effect) -> String {
     let unit = effect.unit;
+    let fine = Fine::of(unit, effect.before[1], effect.after[1]);
     let mut text = format!(
         "{} {} -> {} (80 %: {})",
         effect.series.name,
-        unit.show(effect.before[1]),
-        unit.show(effect.after[1]),
-        between(unit, effect.after[0], effect.after[2]),
+        fine.show(effect.before[1]),
+        fine.show(effect.after[1]),
+        fine.between(effect.after[0], effect.after[2]),
     );
     if let Some((without, with)) = effect.crossing {
         text += &format!(", limit passed {:.0} -> {:.0} %", without * 100.0, with * 100.0);
@@ -80,11 +110,16 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
     }
     let anew = state.proposals.anew(proposal.id);
     let effects = anew.map_or(&proposal.effects, |outcome| &outcome.effects);
-    for (place, told) in effects.iter().enumerate() {
-        say(if place == 0 { "EFFECT" } else { " " }, &effect(told));
-    }
-    if effects.is_empty() {
-        say("EFFECT", "not known: nothing alike was ever seen");
+    let it = suffering(state, proposal);
+    let (on_it, besides): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| Some(&effect.series) == it);
+    let unknown = match it {
+        _ if effects.is_empty() => Some("not known: nothing alike was ever seen".to_owned()),
+        Some(id) if on_it.is_empty() => Some(format!("{}: not known; what moves besides:", id.name)),
+        _ => None,
+    };
+    let told = unknown.into_iter().chain(on_it.into_iter().chain(besides).map(effect));
+    for (place, told) in told.enumerate() {
+        say(if place == 0 { "EFFECT" } else { " " }, &told);
     }
     say("COST", &proposal.cost);
     say("SURE", &format!("{}{}", proposal.sure, replays(state, effects)));

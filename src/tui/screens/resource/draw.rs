@@ -122,7 +122,16 @@ pub(super) fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     if state.resource.tracks.get(&row.id).is_some_and(Track::loading) {
         parts.push("loading".into());
     }
-    let line = parts.join(wide);
+    // What does not fit is said without its bracket, or left out: nothing is cut in its middle.
+    let mut parts = parts.into_iter();
+    let mut line = parts.next().unwrap_or_default();
+    for part in parts {
+        let short = part.split_once(" (").map_or(&*part, |(short, _)| short);
+        let fits = |part: &&str| text::width(&line) + wide.len() + text::width(part) <= page.width();
+        if let Some(part) = [&*part, short].into_iter().find(fits) {
+            line = format!("{line}{wide}{part}");
+        }
+    }
     page.line(Role::Text, &line);
     page.paint(1, row.mark.word().len() + 2, Role::Mark(row.mark));
 }

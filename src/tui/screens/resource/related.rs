@@ -2,12 +2,12 @@
 
 use super::finding;
 use crate::{
-    domain::{SeriesId, Span},
+    domain::{Mark, SeriesId, Span},
     engine::MetricRow,
     tui::{state::State, text},
 };
 
-/// Other metrics of the same host, the most surprising first; among equals those of the same family.
+/// Other metrics of the same host: those that are off first, then the most surprising; among equals those of the same family.
 pub(super) fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow> {
     let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
     let mine = family(&id.name);
@@ -19,7 +19,9 @@ pub(super) fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow>
         .collect();
     // Whole bits only: rows must not change places with every wiggle.
     let rank = |row: &MetricRow| {
+        let off = matches!(row.mark, Mark::Breach | Mark::Cross | Mark::Odd | Mark::Drift);
         (
+            !off,
             std::cmp::Reverse(row.bits.max(0.0) as u32),
             row.mark,
             family(&row.id.name) != mine,

@@ -220,13 +220,12 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         for change in seen.into_iter().rev() {
             let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
             let by = change.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
+            // Settings of one file differ at the ends of their names.
+            page.line(Role::Text, &fit_name(&change.id.name, page.width()));
+            let began = text::began(change.after, change.at, now);
             page.line(
                 Role::Text,
-                &format!("{} {}", text::began(change.after, change.at, now), change.id.name),
-            );
-            page.line(
-                Role::Text,
-                &format!("  {} -> {}{by}", value(&change.from), value(&change.to)),
+                &format!("  {began} {} -> {}{by}", value(&change.from), value(&change.to)),
             );
         }
     }

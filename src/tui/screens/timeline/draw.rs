@@ -311,12 +311,15 @@ fn empty(state: &State, stretch: Stretch) -> String {
     }
     match (state.live.store.from, state.live.at) {
         (Some(from), Some(now)) if from > stretch.from => {
-            format!("Nothing changed and nothing was off. Data start {}.", when(from, now))
+            format!(
+                "Nothing changed and nothing new was off. Data start {}.",
+                when(from, now)
+            )
         }
-        _ => format!(
-            "Nothing changed and nothing was off from {} to {}.",
+        (_, now) => format!(
+            "Nothing changed and nothing new was off from {} to {}.",
             minute(stretch.from),
-            minute(stretch.to())
+            minute(now.map_or(stretch.to(), |now| stretch.to().min(now)))
         ),
     }
 }

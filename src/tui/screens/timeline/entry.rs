@@ -2,7 +2,7 @@
 
 use super::{by_departure, first_cause, incident};
 use crate::{
-    domain::{EventKind, Mark, Seen, SeriesId, SettingChange, Timestamp, Unit, Value, text::visible},
+    domain::{Mark, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value, text::visible, told_later},
     engine::{Snapshot, Timeline},
     tui::{
         page::between,
@@ -65,23 +65,6 @@ impl Entry {
     }
 }
 
-fn word(kind: EventKind) -> &'static str {
-    match kind {
-        EventKind::Log => "log",
-        EventKind::Package => "package",
-        EventKind::Service => "service",
-        EventKind::Login => "login",
-        EventKind::Kernel => "kernel",
-        EventKind::Deploy => "deploy",
-        EventKind::Collector => "collector",
-    }
-}
-
-/// What stands before what a log or a history told of later.
-fn told_later(backfilled: bool) -> &'static str {
-    if backfilled { "past: " } else { "" }
-}
-
 /// Everything of a range as one list, oldest first.
 pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
     let unit = |id: &SeriesId| {
@@ -111,7 +94,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
         Entry {
             at: event.at,
             earliest: None,
-            word: word(event.kind).into(),
+            word: event.kind.word().into(),
             place: event.resource.name().into(),
             text: format!("{}{}{who}", told_later(event.backfilled), event.what),
             bits: None,
@@ -178,15 +161,21 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
 /// What came first, in words.
 pub(super) fn first(state: &State) -> String {
     match first_cause(state) {
-        Some((cause, finding)) => format!(
-            "{}{} {}: {} before {} ({})",
-            about(cause.earliest, cause.at),
-            clock(cause.at),
-            cause.what,
-            cause.lead,
-            finding.series.first().map(|id| &*id.name).unwrap_or_default(),
-            finding.mark.word()
-        ),
+        // The cause last: it may be too long for the row.
+        Some((cause, finding)) => {
+            let lead = match cause.lead {
+                Span::ZERO => "with".to_owned(),
+                lead => format!("{lead} before"),
+            };
+            format!(
+                "{}{}, {lead} {} ({}): {}",
+                about(cause.earliest, cause.at),
+                clock(cause.at),
+                finding.series.first().map(|id| &*id.name).unwrap_or_default(),
+                finding.mark.word(),
+                cause.what
+            )
+        }
         None if incident(state).is_none() => "nothing: no incident is shown".into(),
         None => "no change before it is known to cause it".into(),
     }
@@ -262,16 +251,19 @@ pub(super) fn row(entry: &Entry, time: &str, chosen: bool, width: usize) -> Stri
             entry.text
         );
     }
-    let bits = entry.bits.map(|bits| format!("{bits:.1} bits")).unwrap_or_default();
     let place = if width >= 100 { 14 } else { 8 };
-    let text = width.saturating_sub(15 + time.len() + place + 11);
+    // A row without bits has their cells for its text.
+    let bits = entry
+        .bits
+        .map(|bits| format!(" {}", fit_right(&format!("{bits:.1} bits"), 10)))
+        .unwrap_or_default();
+    let text = width.saturating_sub(15 + time.len() + place + bits.len());
     format!(
-        "{cursor} {}{}  {} {} {} {}",
+        "{cursor} {}{}  {} {} {}{bits}",
         fit(about(entry.earliest, entry.at), 1),
         time,
         fit(&entry.word, 9),
         fit(&entry.place, place - 1),
         fit(&entry.text, text),
-        fit_right(&bits, 10)
     )
 }

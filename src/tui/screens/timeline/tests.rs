@@ -114,6 +114,22 @@ fn lanes_stay_in_their_order_while_the_stretch_moves() {
 }
 
 #[test]
+fn an_incident_that_goes_on_is_shown_though_a_later_one_is_over() {
+    let mut state = answered(80, 24);
+    let mut live = (*state.live).clone();
+    let going = live.incidents.last().unwrap().clone();
+    let later = crate::drift::Incident {
+        number: going.number + 1,
+        from: going.from + Span::from_mins(5),
+        to: Some(going.from + Span::from_mins(6)),
+        ..going.clone()
+    };
+    live.incidents = [going.clone(), later].into();
+    state.live = Arc::new(live);
+    assert_eq!(incident(&state), Some(&going));
+}
+
+#[test]
 fn lanes_of_another_incident_stand_in_its_own_order() {
     let mut state = answered(80, 24);
     let before = by_departure(&state);

@@ -11,10 +11,10 @@ use crate::{
     simulate::Outcome,
     tui::{
         look::Role,
-        page::{Page, between, coarse, in_rows, signed, window},
+        page::{Fine, Page, between, coarse, in_rows, signed, window},
         screens::proposals::{evidence, replays},
         state::State,
-        text::{clock, fit, fit_name, fit_right, when, wrap},
+        text::{clock, fit, fit_name, fit_right, telling, when, wrap},
     },
 };
 
@@ -63,7 +63,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let (part, buffer) = page.take(rows);
         charts::grid(state, part, buffer);
     } else {
-        let notes = usize::from(outcome_of(state).is_some_and(|outcome| !outcome.notes.is_empty()));
+        let notes = outcome_of(state).map_or(0, |outcome| notes(outcome, page.width(), NOTES).len());
         let below = 1 + table_rows(state, 4) + 4 + notes;
         let rows = page.left().saturating_sub(below);
         let (part, buffer) = page.take(rows);
@@ -113,11 +113,11 @@ pub(super) fn no_effect(scenario: &Scenario) -> String {
     )
 }
 
-/// Figures of a table: of sizes and times two digits say as much as is known; percentages keep a tenth.
+/// Figures of a table: of sizes and times two digits say as much as is known; percentages keep a tenth, and below 1 all they have.
 fn rounded(unit: Unit, value: f64) -> f64 {
     match unit {
-        Unit::Percent => (value * 10.0).round() / 10.0,
-        Unit::Count | Unit::None => value,
+        Unit::Percent if value.abs() >= 1.0 => (value * 10.0).round() / 10.0,
+        Unit::Percent | Unit::Count | Unit::None => value,
         _ => coarse(unit, value),
     }
 }
@@ -232,21 +232,22 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
             continue;
         };
         let unit = shown.unit;
+        let fine = Fine::of(unit, shown.before[1], shown.after[1]);
         let cell = |effect: Option<&Effect>, width: usize| match effect {
             Some(effect) => {
                 let [low, middle, high] = effect.after.map(|value| rounded(unit, value));
-                fit(&format!("{} ({})", unit.show(middle), between(unit, low, high)), width)
+                fit(&format!("{} ({})", fine.show(middle), fine.between(low, high)), width)
             }
             None => fit("no evidence", width),
         };
         let here = place == chosen && pane.outcome;
         let cursor = if place == chosen { '>' } else { ' ' };
         let label = format!("{cursor}{} ", fit_name(&named(id), name.saturating_sub(2)));
-        let as_is = fit(&unit.show(shown.before[1]), 9) + " ";
+        let as_is = fit(&fine.show(shown.before[1]), 9) + " ";
         page.item(
             here,
             &match (wide, second) {
-                (false, _) => format!("{label}{as_is}{}", unit.show(shown.after[1])),
+                (false, _) => format!("{label}{as_is}{}", fine.show(shown.after[1])),
                 (true, None) => format!(
                     "{label}{as_is}{} {} {}",
                     cell(Some(shown), 21),
@@ -293,6 +294,21 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     }
 }
 
+/// Rows that notes take at most beside a chart.
+const NOTES: usize = 3;
+
+/// The notes of an outcome in at most `rows` rows; what is cut ends in `~`.
+fn notes(outcome: &Outcome, width: usize, rows: usize) -> Vec<String> {
+    in_rows(
+        outcome.notes.iter().map(|note| &**note),
+        width.saturating_sub(LABEL),
+        rows,
+    )
+}
+
+/// Cells of the label before a line below the table.
+const LABEL: usize = 7;
+
 /// How sure, by which way, from how much.
 fn tail(state: &State, page: &mut Page<'_>) {
     let pane = &state.whatif;
@@ -308,9 +324,19 @@ fn tail(state: &State, page: &mut Page<'_>) {
                 "no: a value was never like this here; the band is a guess".into(),
             ),
         });
-        let notes = page.left().saturating_sub(4);
-        rows.extend(outcome.notes.iter().take(notes).map(|note| ("NOTE", note.to_string())));
-        rows.extend(path(outcome).map(|path| ("PATH", path)));
+        if page.width() >= 60 {
+            let notes = notes(outcome, page.width(), page.left().saturating_sub(4));
+            rows.extend(
+                notes
+                    .into_iter()
+                    .enumerate()
+                    .map(|(place, line)| (if place == 0 { "NOTE" } else { "" }, line)),
+            );
+        } else {
+            rows.extend(outcome.notes.iter().map(|note| ("NOTE", note.to_string())));
+        }
+        let path = path(outcome, page.width().saturating_sub(LABEL));
+        rows.extend(path.map(|path| ("PATH", path)));
         let rests = if state.at.is_some() && !outcome.actual {
             "learnt again from values kept"
         } else {
@@ -356,8 +382,8 @@ fn tail(state: &State, page: &mut Page<'_>) {
     }
 }
 
-/// From what is changed to what it moves.
-pub(super) fn path(outcome: &Outcome) -> Option<String> {
+/// From what is changed to what it moves; of names too long for `width` cells what tells them apart.
+pub(super) fn path(outcome: &Outcome, width: usize) -> Option<String> {
     // What was found to move nothing leads nowhere.
     let moves = |change: &&Change| match change {
         Change::Setting { id, .. } => !outcome.notes.iter().any(|note| {
@@ -382,7 +408,13 @@ pub(super) fn path(outcome: &Outcome) -> Option<String> {
         .take(4)
         .map(|effect| &*effect.series.name)
         .collect();
-    (!moved.is_empty()).then(|| format!("{} > {}", changed.join(", "), moved.join(", ")))
+    let told = |names: &[&str]| {
+        let whole = names.join(", ");
+        let apart = || telling(names).join(", ");
+        if whole.len() <= width / 2 { whole } else { apart() }
+    };
+    let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
+    (!moved.is_empty()).then(|| format!("{} > {}", told(&changed), told(&moved)))
 }
 
 /// Everything behind the outcome, a line each.

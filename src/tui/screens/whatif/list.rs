@@ -6,7 +6,7 @@ use crate::{
         look::Role,
         page::{Page, window},
         state::State,
-        text::{fit, when},
+        text::{fit, fit_name, when},
     },
 };
 
@@ -43,6 +43,8 @@ pub(super) fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
         60.. => "a setting, a load factor or a capacity",
         _ => "a change",
     };
+    // Settings of one file differ at the ends of their names; of few cells the beginning tells more.
+    let cut = if page.width() >= 60 { fit_name } else { fit };
     for place in window(steps.len() + 1, row, rows.max(1)) {
         let here = place == row && !pane.outcome;
         let cursor = if here { '>' } else { ' ' };
@@ -61,7 +63,7 @@ pub(super) fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
             &format!(
                 "{cursor}{:<2}{on} {}{}{}{}",
                 place + 1,
-                fit(&title, name.saturating_sub(1)) + " ",
+                cut(&title, name.saturating_sub(1)) + " ",
                 fit(&was, value - 1) + " ",
                 fit(&then, value - 1) + " ",
                 if page.width() >= 60 { &at } else { "" }

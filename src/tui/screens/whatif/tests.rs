@@ -456,9 +456,9 @@ fn a_change_that_was_found_to_do_nothing_leads_nowhere() {
         _ => None,
     });
     let first = first.unwrap();
-    assert!(draw::path(outcome).unwrap().starts_with(&first));
+    assert!(draw::path(outcome, 200).unwrap().starts_with(&first));
     outcome
         .notes
         .push(format!("{first}: no evidence, this setting never changed while metrics were watched").into());
-    assert!(!draw::path(outcome).unwrap().contains(&first));
+    assert!(!draw::path(outcome, 200).unwrap().contains(&first));
 }

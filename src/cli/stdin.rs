@@ -1,4 +1,4 @@
-//! Records of a stream on stdin, one JSON object a line.
+//! Records of a stream on stdin, one JSON object a line, and what is wrong with a line that is none.
 
 use std::io::BufRead;
 
@@ -18,10 +18,10 @@ pub(super) fn each<T: DeserializeOwned>(
     mut take: impl FnMut(T, &mut Out) -> anyhow::Result<()>,
 ) -> anyhow::Result<(Exit, u64)> {
     let (mut exit, mut lines, mut line) = (Exit::Done, 0, Vec::new());
-    for number in 1_u64.. {
+    for number in 1_usize.. {
         line.clear();
         let read = input.read_until(b'\n', &mut line);
-        if read.map_err(|error| Usage(format!("stdin, line {number}: {error}")))? == 0 {
+        if read.map_err(|error| Usage(format!("stdin:{number}: {error}")))? == 0 {
             break;
         }
         if line.trim_ascii().is_empty() {
@@ -32,26 +32,17 @@ pub(super) fn each<T: DeserializeOwned>(
             Ok(record) => take(record, out)?,
             Err(error) => {
                 exit = Exit::Faults;
-                out.note(&format!(
-                    "foreshadow: stdin, line {number}: {}; write {like}",
-                    fault(&error)
-                ));
+                out.note(&format!("foreshadow: {}", malformed(number, &format!("write {like}"), &error)));
             }
         }
     }
     Ok((exit, lines))
 }
 
-/// What is wrong, and where in its line.
-fn fault(error: &serde_json::Error) -> String {
-    let (said, at) = (
-        error.to_string(),
-        format!(" at line {} column {}", error.line(), error.column()),
-    );
-    let said = said.strip_suffix(&at).unwrap_or(&said);
-    // A line feed ends a line, so only what is cut off lies beyond its first.
-    match error.is_eof() {
-        true => said.into(),
-        false => format!("{said} at column {}", error.column()),
-    }
+/// `stdin:LINE:COLUMN: WHAT: why`, of the line `number` from 1.
+pub(super) fn malformed(number: usize, what: &str, error: &serde_json::Error) -> Usage {
+    let why = error.to_string();
+    // Each line is read by itself: it is no line 1 to whoever wrote it.
+    let why = why.split(" at line ").next().unwrap_or(&why);
+    Usage(format!("stdin:{number}:{}: {what}: {why}", error.column().max(1)))
 }
