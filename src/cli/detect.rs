@@ -139,9 +139,6 @@ mod tests {
             .lines()
             .map(|line| line.split(':').nth(2).unwrap().into())
             .collect();
-        assert_eq!(
-            lines,
-            [1, 3, 5, 7, 9, 11].map(|number| number.to_string())
-        );
+        assert_eq!(lines, [1, 3, 5, 7, 9, 11].map(|number| number.to_string()));
     }
 }

@@ -32,7 +32,10 @@ pub(super) fn each<T: DeserializeOwned>(
             Ok(record) => take(record, out)?,
             Err(error) => {
                 exit = Exit::Faults;
-                out.note(&format!("foreshadow: {}", malformed(number, &format!("write {like}"), &error)));
+                out.note(&format!(
+                    "foreshadow: {}",
+                    malformed(number, &format!("write {like}"), &error)
+                ));
             }
         }
     }

@@ -7,7 +7,7 @@ use crate::{
     domain::{Crossing, Finding, Limit, Mark, Options, Proposal, Quantiles, SeriesId, Span, Timestamp, matches},
     drift::{Difference, Incident, Sources},
     pipeline::State,
-    shadow::{Metric, MetricShadow, Seen},
+    shadow::{Metric, MetricShadow, Seen, SettingShadow},
 };
 
 /// Builds snapshots and keeps what did not change since the last one.
@@ -15,7 +15,9 @@ pub(super) struct Publisher {
     options: Arc<Options>,
     number: u64,
     settings: Arc<[SettingRow]>,
-    settings_for: (u64, Option<Timestamp>, Timestamp),
+    settings_for: (u64, usize, Option<Timestamp>, Timestamp),
+    /// Up to when settings were gone through whose outlook was not worth telling first, and up to which.
+    told: (Timestamp, usize),
     findings: Arc<[Arc<Finding>]>,
     proposals: Arc<[Arc<Proposal>]>,
     incidents: Arc<[Incident]>,
@@ -38,7 +40,8 @@ impl Publisher {
             options,
             number: 0,
             settings: Arc::default(),
-            settings_for: (u64::MAX, None, Timestamp(0)),
+            settings_for: (u64::MAX, 0, None, Timestamp(0)),
+            told: (Timestamp(0), 0),
             findings: Arc::default(),
             proposals: Arc::default(),
             incidents: Arc::default(),
@@ -106,12 +109,14 @@ impl Publisher {
         // Hazards and marks move slowly: every ten minutes is often enough when nothing changed.
         let key = (
             settings.generation(),
+            settings.all().len(),
             state.baseline.taken_at,
             now.floor(Span::from_mins(10)),
         );
-        if self.settings_for == key && self.settings.len() == settings.all().len() {
-            return;
+        if self.settings_for == key {
+            return self.tell_further(settings, now);
         }
+        let turn = self.settings_for.3 != key.3;
         self.settings_for = key;
         let accepted: BTreeMap<SeriesId, Difference> = state
             .baseline
@@ -159,8 +164,42 @@ impl Publisher {
             });
         }
         rows.sort_by(|a, b| a.id.cmp(&b.id));
-        for place in worth_a_look(&rows, now) {
+        for row in &mut rows {
+            let before = self.settings.binary_search_by(|before| before.id.cmp(&row.id));
+            let before = before.ok().map(|place| &self.settings[place]);
+            let same = before.filter(|before| (&before.value, &before.last_change) == (&row.value, &row.last_change));
+            row.outlook = same.and_then(|before| before.outlook.clone());
+        }
+        let mut places = worth_a_look(&rows, now);
+        if turn {
+            // What others hold moves on while a setting stays: each is told anew in its turn.
+            let from = if self.told.1 < rows.len() { self.told.1 } else { 0 };
+            self.told.1 = from + OUTLOOKS;
+            places.extend((from..rows.len()).take(OUTLOOKS));
+        }
+        for place in places {
             rows[place].outlook = settings.outlook(&rows[place].id, now).map(Arc::new);
+        }
+        self.settings = rows.into();
+    }
+
+    /// Tells the outlook of settings that have none yet, some each minute.
+    fn tell_further(&mut self, settings: &SettingShadow, now: Timestamp) {
+        let minute = now.floor(Span::from_mins(1));
+        if std::mem::replace(&mut self.told.0, minute) == minute {
+            return;
+        }
+        let lacks = |row: &&mut SettingRow| row.value.is_some() && row.outlook.is_none();
+        if !self
+            .settings
+            .iter()
+            .any(|row| row.value.is_some() && row.outlook.is_none())
+        {
+            return;
+        }
+        let mut rows = self.settings.to_vec();
+        for row in rows.iter_mut().filter(lacks).take(OUTLOOKS) {
+            row.outlook = settings.outlook(&row.id, now).map(Arc::new);
         }
         self.settings = rows.into();
     }
@@ -235,10 +274,12 @@ fn judged_at(state: &State) -> Option<Timestamp> {
     Some(state.stepped_to().map_or(newest, |stepped| stepped.max(newest)))
 }
 
-/// Settings whose outlook is told: what changed in the last 30 days, what is not as accepted, what is likely to change; the newest
+/// Outlooks made at one time, of settings that are worth it and of the rest.
+const OUTLOOKS: usize = 300;
+
+/// Settings whose outlook is told first: what changed in the last 30 days, what is not as accepted, what is likely to change; the newest
 /// changes and the likeliest first.
 fn worth_a_look(rows: &[SettingRow], now: Timestamp) -> Vec<usize> {
-    const MOST: usize = 300;
     let changed = |row: &SettingRow| {
         let change = row.last_change.as_ref().map(|change| change.at);
         change.filter(|at| now - *at < Span::from_days(30))
@@ -253,7 +294,7 @@ fn worth_a_look(rows: &[SettingRow], now: Timestamp) -> Vec<usize> {
         let (a, b) = (&rows[*a], &rows[*b]);
         changed(b).cmp(&changed(a)).then_with(|| b.week.total_cmp(&a.week))
     });
-    places.truncate(MOST);
+    places.truncate(OUTLOOKS);
     places
 }
 
@@ -403,5 +444,60 @@ pub(super) fn columns_in_memory(metric: &Metric, from: Timestamp, step: Span, co
     }
     for (place, column) in cells {
         columns[place] = column;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{ResourceId, SettingSnapshot, Value};
+
+    #[test]
+    fn every_setting_has_its_outlook_told_in_its_turn_and_keeps_it() {
+        let start: Timestamp = "2026-03-14T13:00:00Z".parse().unwrap();
+        let tell = |state: &mut State, at: Timestamp, first: i64| {
+            let settings = (0..1_000).map(|n| {
+                (
+                    format!("sysctl.s{n}").into(),
+                    Value::Int(if n == 0 { first } else { n }),
+                )
+            });
+            state.shadows.settings.snapshot(&SettingSnapshot {
+                resource: ResourceId::new("host", "web-1"),
+                scope: "sysctl".into(),
+                at,
+                settings: Some(settings.collect()),
+            });
+        };
+        let mut state = State::default();
+        tell(&mut state, start, 1);
+        let mut publisher = Publisher::new(Arc::new(Options::default()));
+        let mut told = |state: &State, at: Timestamp| {
+            let about = About {
+                usage: Usage::default(),
+                sources: Arc::default(),
+                store: StoreRow::default(),
+                replay: None,
+            };
+            publisher.snapshot(state, about, at).settings
+        };
+        let count = |rows: &Arc<[SettingRow]>| rows.iter().filter(|row| row.outlook.is_some()).count();
+        let mut counts = Vec::new();
+        for second in 0..240 {
+            counts.push(count(&told(&state, start + Span::from_secs(second))));
+        }
+        assert!(
+            counts
+                .windows(2)
+                .all(|two| two[1] >= two[0] && two[1] - two[0] <= OUTLOOKS),
+            "{counts:?}"
+        );
+        assert_eq!(counts.last(), Some(&1_000));
+
+        tell(&mut state, start + Span::from_mins(5), 2);
+        let rows = told(&state, start + Span::from_mins(5));
+        assert_eq!(count(&rows), 1_000, "what did not change keeps it");
+        let changed = rows.iter().find(|row| &*row.id.name == "sysctl.s0").unwrap();
+        assert_eq!(changed.value, Some(Value::Int(2)));
     }
 }

@@ -179,7 +179,7 @@ pub struct SettingRow {
     pub bits: f32,
     /// Whether its last change will be undone; `None` when none was seen, or it came or went.
     pub undoing: Option<Arc<Undoing>>,
-    /// What it will be and what others like it are; `None` for most that stay as they are.
+    /// What it will be and what others like it are; `None` until it has been its turn, a quarter of an hour on a host.
     pub outlook: Option<Arc<Outlook>>,
     /// Its last change.
     pub last_change: Option<Arc<SettingChange>>,

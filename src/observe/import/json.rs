@@ -8,8 +8,17 @@ use std::{
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::yaml::MOST_VALUES;
+use super::{Fault, yaml::MOST_VALUES};
 use crate::domain::Tree;
+
+/// The text that `bytes` are; else the line that is none.
+pub(super) fn utf8(bytes: &[u8]) -> Result<&str, Fault> {
+    std::str::from_utf8(bytes).map_err(|error| {
+        let before = bytes[..error.valid_up_to()].iter();
+        let line = before.filter(|byte| **byte == b'\n').count() + 1;
+        Fault::at(line, "not UTF-8 text")
+    })
+}
 
 /// What to do with the value of a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -197,35 +197,30 @@ fn read_file(
         Source::Bytes(bytes)
     };
     if json {
+        if let Source::Bytes(bytes) = &source {
+            json::utf8(bytes)?;
+        }
         match source.outline() {
             Ok(outline) => return read_json(&mut source, &outline, size, name, key, each, fault),
-            // Several objects one after the other, or YAML in its flow style.
-            Err(error) if error.is_syntax() && error.line() > 0 => match &source {
-                Source::Bytes(bytes) => {
-                    if let Some(format) = read_several(bytes, name, key, each, fault) {
-                        return Ok(format);
-                    }
-                    if !name.ends_with(".yaml") && !name.ends_with(".yml") {
-                        return Err(error.into());
-                    }
+            Err(error) => {
+                // Several objects one after the other, or YAML in its flow style.
+                let bytes = match &source {
+                    Source::Bytes(bytes) if error.is_syntax() && error.line() > 0 => bytes,
+                    _ => return Err(error.into()),
+                };
+                if let Some(format) = read_several(bytes, name, key, each, fault) {
+                    return Ok(format);
                 }
-                Source::File(_) => return Err(error.into()),
-            },
-            Err(error) => return Err(error.into()),
+                if !name.ends_with(".yaml") && !name.ends_with(".yml") {
+                    return Err(error.into());
+                }
+            }
         }
     }
     let Source::Bytes(bytes) = source else {
         return Err(too_large(size));
     };
-    let text = std::str::from_utf8(&bytes).map_err(|error| {
-        let line = bytes[..error.valid_up_to()]
-            .iter()
-            .filter(|byte| **byte == b'\n')
-            .count()
-            + 1;
-        Fault::at(line, "not UTF-8 text")
-    })?;
-    read_text(text, name, key, each, fault)
+    read_text(json::utf8(&bytes)?, name, key, each, fault)
 }
 
 fn too_large(size: u64) -> Fault {

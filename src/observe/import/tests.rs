@@ -126,6 +126,11 @@ fn what_is_wrong_is_one_fault_with_its_place() {
             "string \"…\", expected a list at `resource_changes`",
         ),
         ("a.yaml", b"a: 1\nb: \xff\xfe\n", "2: not UTF-8"),
+        (
+            "a.json",
+            b"{\"version\": 4, \"serial\": 1,\n \"x\": \xff\xfe}",
+            "2: not UTF-8",
+        ),
         ("a.yaml", b"a: 1\nb: [1, 2\n", "not YAML"),
         ("a.yaml", b"a: 1\nb: 2\na: 3\n", "3: the key `a` comes twice"),
         ("plan", b"PK\x03\x04zip", "terraform show -json"),

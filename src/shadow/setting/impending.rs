@@ -45,6 +45,30 @@ pub struct Impending {
     pub times: (u32, u32),
 }
 
+/// What became of an expectation.
+#[derive(Clone, Debug)]
+pub(super) struct Answered {
+    /// The setting that was expected to change, and the one whose change spoke for it.
+    pub id: SeriesId,
+    pub other: SeriesId,
+    /// Why, since when, and whether it came true.
+    pub ground: Ground,
+    pub since: Timestamp,
+    pub came: bool,
+}
+
+impl Answered {
+    fn new(one: Impending, came: bool) -> Self {
+        Self {
+            id: one.id,
+            other: one.other,
+            ground: one.ground,
+            since: one.since,
+            came,
+        }
+    }
+}
+
 /// What is expected, and how often such expectations came true.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Expected {
@@ -95,28 +119,35 @@ impl Expected {
         (*due, *true_) = (*due * 0.98 + 1.0, *true_ * 0.98 + f64::from(u8::from(came)));
     }
 
-    /// Takes a change: what was expected of that setting has come.
-    pub fn changed(&mut self, change: &SettingChange) {
-        let came = |one: &Impending| one.id == change.id && change.at > one.since && change.at <= one.due;
-        let came: Vec<Ground> = self.open.iter().filter(|one| came(one)).map(|one| one.ground).collect();
-        self.open.retain(|one| one.id != change.id);
-        for ground in came {
-            self.prove(ground, true);
+    /// Takes out the expectations that are `over`, `came` telling whether they came true.
+    fn answer(&mut self, over: impl Fn(&Impending) -> bool, came: bool) -> Vec<Answered> {
+        if !self.open.iter().any(&over) {
+            return Vec::new();
         }
+        let (over, open): (Vec<Impending>, _) = std::mem::take(&mut self.open).into_iter().partition(over);
+        self.open = open;
+        for one in &over {
+            self.prove(one.ground, came);
+        }
+        over.into_iter().map(|one| Answered::new(one, came)).collect()
     }
 
-    /// Looks at the changes that were made since the last time, and at what did not come.
-    pub fn look(&mut self, all: &BTreeMap<SeriesId, SettingState>, changes: &VecDeque<SettingChange>, now: Timestamp) {
-        let over: Vec<Ground> = self
-            .open
-            .iter()
-            .filter(|one| one.due < now)
-            .map(|one| one.ground)
-            .collect();
-        self.open.retain(|one| one.due >= now);
-        for ground in over {
-            self.prove(ground, false);
-        }
+    /// Takes a change: what was expected of that setting has come.
+    pub fn changed(&mut self, change: &SettingChange) -> Vec<Answered> {
+        let came = |one: &Impending| one.id == change.id && change.at > one.since && change.at <= one.due;
+        let came = self.answer(came, true);
+        self.open.retain(|one| one.id != change.id);
+        came
+    }
+
+    /// Looks at the changes that were made since the last time, and at what did not come, which is given back.
+    pub fn look(
+        &mut self,
+        all: &BTreeMap<SeriesId, SettingState>,
+        changes: &VecDeque<SettingChange>,
+        now: Timestamp,
+    ) -> Vec<Answered> {
+        let late = self.answer(|one| one.due < now, false);
         let to = now - WAITS;
         let from = self.looked.unwrap_or(to);
         self.looked = Some(to.max(from));
@@ -126,6 +157,7 @@ impl Expected {
             self.along(all, changes, change, now);
             self.peers(all, change, now);
         }
+        late
     }
 
     fn expect(&mut self, one: Impending) {

@@ -299,7 +299,8 @@ impl SettingShadow {
     }
 
     fn take(&mut self, change: &SettingChange, bits: f64) {
-        self.expected.changed(change);
+        let came = self.expected.changed(change);
+        self.went_along(came);
         let was_there = self.all.contains_key(&change.id);
         self.answer(change);
         stream::tell(change, false, |key, place, edit| self.learner.observe(key, place, edit));
@@ -357,7 +358,9 @@ impl SettingShadow {
             self.learn_anew();
         }
         self.learn_what_was();
-        self.expected.look(&self.all, &self.changes, now);
+        let late = self.expected.look(&self.all, &self.changes, now);
+        self.went_along(late);
+        self.see_who_followed(now);
         self.answer_old(now);
         self.learner.pass(stream::days(now));
         self.learner.refit();

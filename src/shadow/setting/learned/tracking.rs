@@ -25,9 +25,8 @@ pub struct Tracker {
     worth: Vec<u32>,
     worked_out: Option<f64>,
     stale: bool,
-    /// What is looked at this hour, the next one last, and how much it was.
-    hot: Vec<u32>,
-    planned: usize,
+    /// What is looked at this hour and when (days), the next one last.
+    hot: Vec<(f64, u32)>,
     /// Where the turn of all stands, and looks for its sake that are due.
     turn: usize,
     turns: f64,
@@ -145,7 +144,8 @@ impl Tracker {
     /// Begins the minute of `at` (days) of which an hour brings `budget` looks.
     pub fn begin(&mut self, learner: &Learner, at: f64, budget: f64) {
         self.meet(learner, at);
-        self.minute = (at * 1_440.0).floor() as i64;
+        // Days are no whole binary fractions: what is a hair before a minute is in it.
+        self.minute = (at * 1_440.0 + 1e-6).floor() as i64;
         let hour = self.minute.div_euclid(60);
         if hour != self.hour || self.worked_out.is_none() {
             self.hour = hour;
@@ -168,10 +168,8 @@ impl Tracker {
             None
         };
         let next = next.or_else(|| {
-            let gone = (self.minute - self.hour * 60 + 1) as f64;
-            let due = (self.planned as f64 * gone / 60.0).ceil() as usize;
-            let is_due = self.saved >= 1.0 && self.planned - self.hot.len() < due;
-            if is_due { self.hot.pop() } else { None }
+            let due = |(due, _): &(f64, u32)| self.saved >= 1.0 && *due * 1_440.0 <= self.minute as f64 + 0.5;
+            self.hot.pop_if(|hot| due(hot)).map(|(_, setting)| setting)
         });
         let next = next.or_else(|| {
             let is_due = self.saved >= 1.0 && self.turns >= 1.0;
@@ -241,14 +239,22 @@ impl Tracker {
         }
         let most = (self.saved / SPENT * self.share()).min(self.saved * 0.7) as usize;
         let alive = |place: &u32| learner.table.settings[*place as usize].alive;
-        self.hot = self.worth.iter().copied().filter(alive).take(most).collect();
-        self.planned = self.hot.len();
-        // Oldest look first, so that each is looked at an hour after the last time.
-        self.hot.sort_by(|a, b| {
-            self.looked[*b as usize]
-                .total_cmp(&self.looked[*a as usize])
-                .then(a.cmp(b))
-        });
+        // What was looked at in the last hour is due when it is over: sooner tells less, later misses what happens meanwhile. The rest is
+        // spread over the hour.
+        let start = self.hour as f64 / 24.0;
+        let hot: Vec<u32> = self.worth.iter().copied().filter(alive).take(most).collect();
+        let again = |place: u32| Some(self.looked[place as usize] + HOUR).filter(|due| *due >= start - HOUR / 120.0);
+        let rest = hot.iter().filter(|place| again(**place).is_none()).count() as f64;
+        let mut spread = 0.0;
+        let due = |place: u32| {
+            let due = again(place).unwrap_or_else(|| {
+                spread += 1.0;
+                start + HOUR * spread / (rest + 1.0)
+            });
+            (due, place)
+        };
+        self.hot = hot.into_iter().map(due).collect();
+        self.hot.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     }
 
     /// Works out what is worth a look: by the probability to change, less where one like it comes before, for whose change the others would
@@ -425,71 +431,4 @@ impl Tracker {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{
-        super::{Class, Edit, Op, Place},
-        *,
-    };
-
-    fn learner() -> Learner {
-        let mut learner = Learner::default();
-        for key in 0..400_u64 {
-            let resource = format!("folder-{}/file-{}", key / 100, key / 10);
-            let place = Place {
-                resource: &resource,
-                path: &format!("/spec/k{key}"),
-                class: Class::Number,
-            };
-            let edit = Edit {
-                at: 0.0,
-                commit: None,
-                who: None,
-                op: Op::Init,
-                new: Some("1"),
-                added: 0,
-                removed: 0,
-                length: 0,
-            };
-            learner.observe(key, &place, &edit);
-        }
-        learner
-    }
-
-    /// The looks from one minute to another, days; nothing is found.
-    fn looks(tracker: &mut Tracker, learner: &Learner, minutes: std::ops::Range<i32>) -> Vec<u32> {
-        let mut looks = Vec::new();
-        for minute in minutes {
-            let at = f64::from(minute) / 1_440.0;
-            tracker.begin(learner, at, 20.0);
-            while let Some(place) = tracker.next(learner, at) {
-                tracker.found(learner, place, None);
-                looks.push(place);
-            }
-        }
-        looks
-    }
-
-    #[test]
-    fn no_more_is_looked_at_than_is_granted() {
-        let (learner, mut tracker) = (learner(), Tracker::default());
-        let week = looks(&mut tracker, &learner, 0..7 * 1_440).len();
-        assert!((20 * 24 * 5..=20 * 24 * 7 + 20).contains(&week), "{week}");
-    }
-
-    #[test]
-    fn what_stands_near_a_change_or_what_came_is_looked_at_at_once() {
-        let learner = learner();
-        for came in [false, true] {
-            let (mut tracker, when) = (Tracker::default(), 359.5 / 1_440.0);
-            looks(&mut tracker, &learner, 0..6 * 60);
-            if came {
-                tracker.came(&learner, 35, when);
-            } else {
-                tracker.found(&learner, 35, Some((when, 0)));
-            }
-            let next = looks(&mut tracker, &learner, 360..361);
-            let near = (30..40).filter(|place| *place != 35 && next.contains(place)).count();
-            assert_eq!(near, 9, "{next:?}");
-        }
-    }
-}
+mod tests;

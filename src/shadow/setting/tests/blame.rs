@@ -145,3 +145,74 @@ fn changes_that_nobody_could_blame_teach_nothing() {
     shadow.settle(start() + DAY * 30);
     assert_eq!(format!("{:?}", shadow.blames), learnt);
 }
+
+/// What is said of the newest change of `name`.
+fn told(shadow: &SettingShadow, name: &SeriesId) -> Undoing {
+    *shadow.get(name).unwrap().undoing.clone().unwrap()
+}
+
+#[test]
+fn a_change_without_the_one_that_comes_along_is_likelier_to_be_undone() {
+    let mut shadow = watched(1);
+    let (first, second) = (id("sysctl.s1"), "sysctl.s2");
+    let mut at = start();
+    for round in 1..=5 {
+        at = start() + DAY * 5 * round;
+        let (from, to) = (round.to_string(), (round + 1).to_string());
+        shadow.observe(&change("sysctl.s1", at, &from, &to));
+        shadow.settle(at + MINUTE * 3);
+        if round < 5 {
+            shadow.observe(&change(second, at + MINUTE * 10, &from, &to));
+            shadow.settle(at + MINUTE * 11);
+        }
+    }
+    let before = told(&shadow, &first);
+    shadow.settle(at + MINUTE * 15);
+    assert_eq!(told(&shadow, &first), before, "it may yet come");
+    shadow.settle(at + MINUTE * 25);
+    let after = told(&shadow, &first);
+    assert!(after.probability > before.probability, "{before:?} {after:?}");
+    let why = after
+        .reasons
+        .iter()
+        .find(|(what, _)| &**what == "sysctl.s2 did not change along");
+    assert!(why.is_some_and(|(_, by)| *by > 0.0), "{after:?}");
+    shadow.settle(at + MINUTE * 50);
+    assert_eq!(told(&shadow, &first), after, "once is enough");
+}
+
+#[test]
+fn a_change_that_no_peer_follows_is_likelier_to_be_undone() {
+    let of = |number: u32| {
+        SeriesId::new(
+            &ResourceId::new("host", &format!("web-{number}")),
+            "sysctl.vm.swappiness",
+        )
+    };
+    let after_a_day = |follows: bool| {
+        let mut shadow = SettingShadow::default();
+        for number in 0..6 {
+            let mut first = snapshot("sysctl", start(), &[("sysctl.vm.swappiness", "60")]);
+            first.resource = of(number).resource;
+            shadow.snapshot(&first);
+        }
+        let moved = |number: u32, at: Timestamp| SettingChange {
+            id: of(number),
+            ..change("", at, "60", "10")
+        };
+        shadow.observe(&moved(0, start() + DAY));
+        let before = told(&shadow, &of(0));
+        if follows {
+            shadow.observe(&moved(1, start() + DAY + MINUTE));
+        }
+        shadow.settle(start() + DAY * 2 - MINUTE);
+        assert_eq!(told(&shadow, &of(0)), before, "they may yet follow");
+        shadow.settle(start() + DAY * 2 + MINUTE);
+        (before, told(&shadow, &of(0)))
+    };
+    let (before, after) = after_a_day(false);
+    assert!(after.probability > before.probability, "{before:?} {after:?}");
+    assert!(after.reasons.iter().any(|(what, _)| what.contains("peers followed")));
+    let (before, after) = after_a_day(true);
+    assert_eq!(before, after);
+}
