@@ -2,12 +2,12 @@
 
 use super::State;
 use crate::{
-    domain::{Claim, Comparison, Mark, Prediction, Seen, Span, Timestamp},
+    domain::{Claim, Comparison, Mark, Prediction, Seen, SettingChange, Span, Timestamp},
     shadow::SettingShadow,
 };
 
 /// Tells the shadow of settings which changes are likelier the cause of a metric's departure than not. What is said anew of a change
-/// goes to the ledger, as a claim of its own beside the one made when it was seen.
+/// goes to the ledger, as a claim of its own beside the one made when it was seen; so does what is said where something did not follow.
 pub(super) fn blame(state: &mut State, now: Timestamp) {
     let off = state.findings.iter().filter(|finding| {
         finding.comparison != Comparison::DeclaredActual
@@ -21,17 +21,27 @@ pub(super) fn blame(state: &mut State, now: Timestamp) {
             let Some(change) = settings.blame(setting, &finding.series[0], finding.since) else {
                 continue;
             };
-            state.ledger.predict(Prediction {
-                series: change.id.clone(),
-                made_at: now,
-                // The claim made when it was seen is due a microsecond later, and stands.
-                due: change.at + SettingShadow::UNDONE_WITHIN - Span(1),
-                claim: Claim::Undone {
-                    to: change.from.clone(),
-                    probability: settings.undone(&change, now, SettingShadow::UNDONE_WITHIN),
-                },
-            });
+            // The claim made when it was seen is due a microsecond later, and stands.
+            let claim = claim(settings, &change, now, Span(1));
+            state.ledger.predict(claim);
         }
+    }
+    for change in settings.newly_doubted() {
+        let claim = claim(settings, &change, now, Span(2));
+        state.ledger.predict(claim);
+    }
+}
+
+/// What is said now of `change`, to be scored so long before its time is over.
+fn claim(settings: &SettingShadow, change: &SettingChange, now: Timestamp, before: Span) -> Prediction {
+    Prediction {
+        series: change.id.clone(),
+        made_at: now,
+        due: change.at + SettingShadow::UNDONE_WITHIN - before,
+        claim: Claim::Undone {
+            to: change.from.clone(),
+            probability: settings.undone(change, now, SettingShadow::UNDONE_WITHIN),
+        },
     }
 }
 

@@ -125,15 +125,20 @@ impl SettingShadow {
         newest
             .filter(|open| in_time && open.at == change.at && !open.blamed)?
             .blamed = true;
-        self.likelier(setting, change.at, factor, &format!("{} left its shadow", metric.name))?;
-        Some(change)
+        self.likelier(setting, change.at, factor, &format!("{} left its shadow", metric.name))
     }
 
-    /// Makes what is said of the newest change of `setting` likelier by `factor`, if it was made at `at`; nothing happens otherwise.
-    fn likelier(&mut self, setting: &SeriesId, at: Timestamp, factor: f64, why: &str) -> Option<()> {
+    /// The changes of which more was said since this was last asked, because something did not follow: for the ledger.
+    pub fn newly_doubted(&mut self) -> Vec<Arc<SettingChange>> {
+        std::mem::take(&mut self.doubted)
+    }
+
+    /// Makes what is said of the newest change of `setting` likelier by `factor`, if it was made at `at`, and gives it back; nothing happens
+    /// otherwise.
+    fn likelier(&mut self, setting: &SeriesId, at: Timestamp, factor: f64, why: &str) -> Option<Arc<SettingChange>> {
         let state = self.all.get(setting)?;
         let before = state.undoing.as_deref()?;
-        state.last_change.as_ref().filter(|change| change.at == at)?;
+        let change = state.last_change.clone().filter(|change| change.at == at)?;
         let odds = factor * before.probability / (1.0 - before.probability).max(1e-9);
         let probability = odds / (1.0 + odds);
         let by = probability - before.probability;
@@ -144,7 +149,7 @@ impl SettingShadow {
         told.reasons.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
         told.reasons.truncate(3);
         self.generation += 1;
-        Some(())
+        Some(change)
     }
 
     /// Takes whether what was expected to change along with others did.
@@ -157,7 +162,9 @@ impl SettingShadow {
             let before = open.alone.replace(!one.came || open.alone == Some(true));
             if !one.came && before != Some(true) {
                 let (at, factor) = (open.at, self.blames.along.factor(ALONG));
-                self.likelier(&one.other, at, factor, &format!("{} did not change along", one.id.name));
+                let why = format!("{} did not change along", one.id.name);
+                let change = self.likelier(&one.other, at, factor, &why);
+                self.doubted.extend(change);
             }
         }
     }
@@ -188,7 +195,8 @@ impl SettingShadow {
             }
             if peers == Peers::Lacking {
                 let factor = self.blames.peers.factor(PEERS);
-                self.likelier(&id, at, factor, "none of its peers followed within a day");
+                let change = self.likelier(&id, at, factor, "none of its peers followed within a day");
+                self.doubted.extend(change);
             }
         }
     }

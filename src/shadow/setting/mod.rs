@@ -79,6 +79,9 @@ pub struct SettingShadow {
     bound: BTreeMap<u64, SeriesId>,
     #[serde(default)]
     blames: blame::Blames,
+    /// Changes of which more was said because something did not follow.
+    #[serde(skip)]
+    doubted: Vec<Arc<SettingChange>>,
     /// Up to when metrics were looked at for their regimes.
     #[serde(default)]
     looked: Option<Timestamp>,

@@ -177,6 +177,8 @@ fn a_change_without_the_one_that_comes_along_is_likelier_to_be_undone() {
         .iter()
         .find(|(what, _)| &**what == "sysctl.s2 did not change along");
     assert!(why.is_some_and(|(_, by)| *by > 0.0), "{after:?}");
+    let doubted = shadow.newly_doubted();
+    assert_eq!(doubted.iter().map(|change| &change.id).collect::<Vec<_>>(), [&first]);
     shadow.settle(at + MINUTE * 50);
     assert_eq!(told(&shadow, &first), after, "once is enough");
 }
