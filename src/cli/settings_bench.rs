@@ -275,7 +275,8 @@ mod tests {
         );
         let looks = measure(Policy::Looks);
         assert_eq!(looks["changes"], 80);
-        assert!(looks["seen"].as_f64() > Some(0.5), "{looks}");
+        // A look an hour sees one of the two at least.
+        assert!(looks["seen"].as_f64() >= Some(0.5), "{looks}");
         assert!(looks["looks"].as_u64() <= Some(60 * 24 * 2 + 48), "{looks}");
     }
 
