@@ -24,11 +24,12 @@ pub(super) fn each<T: DeserializeOwned>(
         if read.map_err(|error| Usage(format!("stdin, line {number}: {error}")))? == 0 {
             break;
         }
-        if line.trim_ascii().is_empty() {
+        let text = line.trim_ascii_end();
+        if text.is_empty() {
             continue;
         }
         lines += 1;
-        match serde_json::from_slice(&line) {
+        match serde_json::from_slice(text) {
             Ok(record) => take(record, out)?,
             Err(error) => {
                 exit = Exit::Faults;
@@ -49,7 +50,7 @@ fn fault(error: &serde_json::Error) -> String {
         format!(" at line {} column {}", error.line(), error.column()),
     );
     let said = said.strip_suffix(&at).unwrap_or(&said);
-    // A line feed ends a line, so only what is cut off lies beyond its first.
+    // What is cut off is wrong at its end.
     match error.is_eof() {
         true => said.into(),
         false => format!("{said} at column {}", error.column()),
