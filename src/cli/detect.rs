@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Number;
 
 use crate::{
-    cli::{Exit, Out, stdin},
+    cli::{Exit, Out, Usage, stdin},
     domain::Timestamp,
     shadow::anomaly::Detector,
 };
@@ -32,10 +32,13 @@ struct Score<'a> {
 
 /// Answers every line of `input` with one of scores: bits that say more than what was told of the series already. A line that is no
 /// value is told on stderr and has no answer.
+///
+/// # Errors
+/// [`Usage`] when there is none at all.
 pub(super) fn run(input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
     let mut detectors: HashMap<String, Detector> = HashMap::new();
     let like = r#"{"series":"a","t":1441008960,"v":84}"#;
-    let (exit, _) = stdin::each(input, like, out, |value: Value, out| {
+    let (exit, lines) = stdin::each(input, like, out, |value: Value, out| {
         let at = Timestamp(value.t.as_f64().map_or(0, |secs| (secs * 1e6) as i64));
         let detector = detectors.entry(value.series.clone()).or_default();
         let verdict = detector.observe(at, value.v.unwrap_or(f64::NAN));
@@ -46,6 +49,9 @@ pub(super) fn run(input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
             why: (verdict.news > 0.0).then(|| verdict.view.phrase()),
         })?)
     })?;
+    if lines == 0 {
+        return Err(Usage(format!("detect what? Hand over values on stdin, one a line: {like}")).into());
+    }
     Ok(exit)
 }
 
@@ -115,6 +121,13 @@ mod tests {
             .map(str::to_owned)
             .collect::<Vec<_>>();
         assert_eq!(of_a, detect(&alone).1.lines().collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn nothing_at_all_is_told() {
+        let (code, data, notes) = detect("\n");
+        assert_eq!((code, data.as_str()), (2, ""));
+        assert!(notes.starts_with("foreshadow: detect what?"), "{notes}");
     }
 
     #[test]

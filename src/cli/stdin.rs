@@ -24,11 +24,12 @@ pub(super) fn each<T: DeserializeOwned>(
         if read.map_err(|error| Usage(format!("stdin:{number}: {error}")))? == 0 {
             break;
         }
-        if line.trim_ascii().is_empty() {
+        let text = line.trim_ascii_end();
+        if text.is_empty() {
             continue;
         }
         lines += 1;
-        match serde_json::from_slice(&line) {
+        match serde_json::from_slice(text) {
             Ok(record) => take(record, out)?,
             Err(error) => {
                 exit = Exit::Faults;

@@ -76,6 +76,16 @@ impl Sshd {
     }
 }
 
+/// A server that does not run, or only when somebody calls, may have no folder to live in; it answers nothing without.
+fn unless_stopped(error: ObserveError) -> ObserveError {
+    if error.to_string().contains("privilege separation directory") {
+        return ObserveError::Absent {
+            what: "a running SSH server".into(),
+        };
+    }
+    error
+}
+
 impl Source for Sshd {
     fn name(&self) -> &'static str {
         "sshd"
@@ -107,7 +117,7 @@ impl Source for Sshd {
             self.scope.confirm(now, out);
             return Ok(());
         }
-        let answer = ask(&program.to_string_lossy(), &["-T"])?;
+        let answer = ask(&program.to_string_lossy(), &["-T"]).map_err(unless_stopped)?;
         self.tell(now, &answer, out);
         self.marks = marks;
         Ok(())
@@ -134,6 +144,11 @@ mod tests {
         assert_eq!(shown("port").as_deref(), Some("22 2222"));
         assert_eq!(shown("permitrootlogin").as_deref(), Some("no"));
         assert_eq!(shown("macs").as_deref(), Some("a b"));
+        let missing = ObserveError::Malformed {
+            what: "/usr/sbin/sshd".into(),
+            why: "Missing privilege separation directory: /run/sshd".into(),
+        };
+        assert!(matches!(unless_stopped(missing), ObserveError::Absent { .. }));
         tree.write("etc/ssh/sshd_config", "");
         let before = source.marks(Path::new("/nowhere"));
         tree.write("etc/ssh/sshd_config.d/a.conf", "");

@@ -4,6 +4,7 @@ mod beside;
 mod draw;
 mod nearest;
 mod sight;
+mod times;
 
 use std::collections::BTreeMap;
 

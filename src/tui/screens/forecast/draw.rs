@@ -7,9 +7,10 @@ use super::{
     nearest::nearest,
     passed, place,
     sight::{lists, view_of},
+    times::{ends80, ends95, hours, interval, until},
 };
 use crate::{
-    domain::{Crossing, Mark, Span, Timestamp},
+    domain::{Crossing, Mark, Span},
     engine::{ForecastView, MetricRow},
     tui::{
         chart::{self, GUTTER, Plot},
@@ -57,14 +58,20 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         Room::Tiny => {}
         Room::Small => {
             main_chart(state, &row, &mut page);
-            crossing_rows(state, &mut page, 1);
+            crossing_rows(state, &mut page, 1, 0);
         }
         Room::Normal => {
             main_chart(state, &row, &mut page);
             heading(state, &mut page);
-            let rows = page.left().saturating_sub(2);
-            crossing_rows(state, &mut page, rows);
+            // Where there are few crossings, what makes the forecast is said too.
+            let few = (1..3).contains(&crossings(state).len());
+            let below = if few { 3 } else { 2 };
+            let rows = page.left().saturating_sub(below);
+            crossing_rows(state, &mut page, rows, below);
             held(state, &row, &mut page);
+            if let Some((who, when)) = rests_on(state, &row).filter(|_| few) {
+                page.line(Role::Text, &format!("{when} {who}"));
+            }
         }
         Room::Large => {
             let below = Rect {
@@ -126,8 +133,12 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         }
         (Some(limit), Some(crossing)) => {
             let when = crossing.at[1].map_or("later".into(), |at| format!("at {}", text::when(at, state.now())));
-            let sure = format!("(80 %: {})", interval(ends80(crossing), state.now()));
-            parts.push(format!("{} {when} {sure}", row.unit.show(limit.value)));
+            let sure = crossing.probability * 100.0;
+            let between = interval(ends80(crossing), state.now());
+            parts.push(format!(
+                "{} {when}, {sure:.0} % sure (80 %: {between})",
+                row.unit.show(limit.value)
+            ));
         }
         (Some(limit), None) => parts.push(format!("{} not passed", row.unit.show(limit.value))),
         (None, _) => {
@@ -144,8 +155,11 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         let trend = (last.median() - first.median()) / hours.max(1e-9);
         // Of what comes to its limit and falls back later, the way back is no trend to tell beside it.
         let away = |crossing: &Crossing| row.now.is_some_and(|(_, now)| (crossing.limit - now) * trend < 0.0);
-        if !crossing.as_ref().is_some_and(away) {
-            parts.push(format!("trend {}/h", signed(row.unit, trend)));
+        let shown = format!("trend {}/h", signed(row.unit, trend));
+        // It is drawn, too: where it has no room it is left out, not cut.
+        let fits = text::width(&format!(" {mark}   {}   {shown}", parts.join("   "))) <= page.width();
+        if fits && !crossing.as_ref().is_some_and(away) {
+            parts.push(shown);
         }
     }
     if view.is_none() && state.forecast.sights.get(&row.id).is_some_and(|sight| sight.waiting) {
@@ -257,7 +271,7 @@ fn name_cells(page: &Page<'_>) -> usize {
     14 + page.width().saturating_sub(80)
 }
 
-fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
+fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize, below: usize) {
     let found = crossings(state);
     let at = place(state, &found);
     let width = page.width();
@@ -306,7 +320,7 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize) {
         }
     }
     if rows > 1 {
-        while page.left() > 2 {
+        while page.left() > below {
             page.line(Role::Text, "");
         }
     }
@@ -363,8 +377,14 @@ fn held(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         return;
     }
     let (held80, held95) = (held.held80 * 100.0, held.held95 * 100.0);
-    let scored = text::grouped(held.scored);
-    let rest = format!(", {scored} values)  80 % band {held80:.1} %  95 % band {held95:.1} %");
+    // What is older than a week hardly counts.
+    let week = row.from.is_some_and(|from| state.now() - from >= Span::from_days(7));
+    let over = if week {
+        "7 d".into()
+    } else {
+        format!("{} values", text::grouped(held.scored))
+    };
+    let rest = format!(", {over})  80 % band {held80:.1} %  95 % band {held95:.1} %");
     page.line(Role::Text, &name(&rest, page.width()));
     let (error, naive) = (row.unit.show(held.error), row.unit.show(held.naive_error));
     page.line(
@@ -414,11 +434,11 @@ fn side_list(state: &State, page: &mut Page<'_>) {
 }
 
 /// What makes the forecast: members with their weights, and seasons.
-fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
-    let Some(view) = view_of(state, &row.id) else { return };
-    let members: Vec<String> = view
-        .members
-        .iter()
+fn rests_on(state: &State, row: &MetricRow) -> Option<(String, String)> {
+    let view = view_of(state, &row.id)?;
+    // Who carries hardly any weight is told by `x`.
+    let carrying = view.members.iter().filter(|(_, weight)| *weight >= 0.02);
+    let members: Vec<String> = carrying
         .map(|(name, weight)| format!("{name} {:.0} %", weight * 100.0))
         .collect();
     let seasons: Vec<String> = view.seasons.iter().map(|season| hours(*season)).collect();
@@ -427,10 +447,18 @@ fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     } else {
         seasons.join("  ")
     };
-    page.line(
-        Role::Text,
-        &format!(" MEMBERS  {}   SEASONS  {seasons}", members.join("  ")),
-    );
+    Some((
+        format!(" MEMBERS  {}", members.join("  ")),
+        format!(" SEASONS  {seasons}"),
+    ))
+}
+
+/// The same in two rows, with what it is from and whether crossings came.
+fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    let (Some(view), Some((who, when))) = (view_of(state, &row.id), rests_on(state, row)) else {
+        return;
+    };
+    page.line(Role::Text, &who);
     let points = view.forecast.as_ref().map_or(0, |forecast| forecast.points);
     let (hits, due) = view.hits;
     let hits = match due {
@@ -439,47 +467,6 @@ fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     };
     page.line(
         Role::Text,
-        &format!(" RESTS ON {} values; {hits}", text::grouped(points)),
+        &format!("{when}   RESTS ON {} values; {hits}", text::grouped(points)),
     );
-}
-
-/// One end of an interval of times: a clock time within a day, else how long until then.
-fn ends(at: Option<Timestamp>, now: Timestamp) -> String {
-    match at {
-        None => "never".into(),
-        Some(at) if at - now < Span::from_hours(24) => text::minute(at),
-        Some(at) => (at - now).to_string(),
-    }
-}
-
-type Ends = [Option<Timestamp>; 2];
-
-fn ends80(crossing: &Crossing) -> Ends {
-    [crossing.at[0], crossing.at[2]]
-}
-
-fn ends95(crossing: &Crossing) -> Ends {
-    crossing.at95
-}
-
-/// An interval of times; what lies beyond the horizon is `never`.
-fn interval(of: Ends, now: Timestamp) -> String {
-    // What is past already is said once.
-    match of.map(|at| ends(at, now)) {
-        [from, to] if from == to => from,
-        [from, to] => format!("{from}-{to}"),
-    }
-}
-
-fn until(at: Option<Timestamp>, now: Timestamp) -> String {
-    at.map_or("-".into(), |at| (at - now).to_string())
-}
-
-/// A round length of time: `6 h`, `7 d`.
-fn hours(span: Span) -> String {
-    match span.0 / 3_600_000_000 {
-        0 => span.to_string(),
-        hours if hours >= 48 && hours % 24 == 0 => format!("{} d", hours / 24),
-        hours => format!("{hours} h"),
-    }
 }
