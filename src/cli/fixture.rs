@@ -173,6 +173,7 @@ fn forecast(id: SeriesId, horizon: Span, value: Option<f64>) -> ForecastView {
         forecast: Some(some_forecast()),
         limit: Some(value.map_or_else(limit, |value| Limit { value, ..limit() })),
         crossing: Some(Crossing { horizon, ..crossing() }),
+        passed: None,
         members: vec![("seasonal naive".into(), 0.75), ("level".into(), 0.25)],
         seasons: vec![Span::from_days(1)],
         held: Held {
