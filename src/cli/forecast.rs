@@ -91,7 +91,7 @@ impl Report for Args {
     }
 }
 
-/// Whether the newest value is beyond the limit already, and since when where a finding tells of that very limit.
+/// Whether the newest value is beyond the limit already, and since when, as a finding of that very limit or the values held know.
 fn passed(answer: &ForecastView, row: Option<&MetricRow>, findings: &[Arc<Finding>]) -> Option<Option<Timestamp>> {
     let (limit, row) = answer.limit.as_ref().zip(row)?;
     let (_, value) = row.now.filter(|(_, value)| limit.broken_by(*value))?;
@@ -102,7 +102,7 @@ fn passed(answer: &ForecastView, row: Option<&MetricRow>, findings: &[Arc<Findin
             .is_some_and(|own| own.value == limit.value && own.broken_by(value));
         finding.mark == Mark::Breach && in_force && finding.series.first() == Some(&row.id)
     });
-    Some(told.map(|finding| finding.since))
+    Some(told.map(|finding| finding.since).into_iter().chain(answer.passed).min())
 }
 
 fn view(answer: &ForecastView, unit: Unit, horizon: Span, passed: Option<Option<Timestamp>>) -> View<'_> {

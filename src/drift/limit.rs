@@ -176,6 +176,24 @@ pub fn crossing(metric: &Metric, limit: &Limit, horizon: Span, seed: u64) -> Opt
     running.filter(surer).or(foreseen)
 }
 
+/// Since when `metric` is beyond `limit` without a break: the time of the first such value, or of the first minute all of which was, as far back
+/// as values are held. `None` where the newest value is not beyond it.
+#[must_use]
+pub fn passed(metric: &Metric, limit: &Limit) -> Option<Timestamp> {
+    let beyond = metric
+        .recent
+        .iter()
+        .rev()
+        .take_while(|seen| limit.broken_by(seen.value));
+    let first = beyond.last()?.at;
+    if metric.recent.front().is_none_or(|oldest| oldest.at < first) {
+        return Some(first);
+    }
+    let before = metric.minutes.iter().rev().skip_while(|minute| minute.at >= first);
+    let whole = before.take_while(|minute| limit.broken_by(minute.min) && limit.broken_by(minute.max));
+    Some(whole.last().map_or(first, |minute| minute.at))
+}
+
 /// Whether too little was seen to tell a burst from a trend at one look.
 fn young(metric: &Metric) -> bool {
     metric.shadow.range().is_none_or(|(from, to)| to - from < YOUNG)
@@ -199,6 +217,29 @@ mod tests {
         domain::Unit,
         drift::sample::{self, above, at},
     };
+
+    #[test]
+    fn a_limit_is_passed_since_the_first_value_beyond_it_without_a_break() {
+        let mut metric = sample::metric("mem.used_pct", Unit::Percent);
+        let limit = above(90.0).unwrap();
+        assert_eq!(passed(&metric, &limit), None);
+        for (second, value) in [(0, 50.0), (2, 95.0), (4, 60.0), (6, 91.0), (8, 99.0)] {
+            sample::seen(&mut metric, second, value, 0.0);
+        }
+        assert_eq!(passed(&metric, &limit), Some(at(6)));
+        // Longer than single values are held: by minutes.
+        for second in 5..3_000 {
+            sample::seen(&mut metric, second * 2, 99.0, 0.0);
+        }
+        assert!(metric.recent.front().unwrap().at > at(600));
+        assert_eq!(
+            passed(&metric, &limit),
+            Some(at(60)),
+            "of the minute before a part was not"
+        );
+        sample::seen(&mut metric, 6_000, 50.0, 0.0);
+        assert_eq!(passed(&metric, &limit), None);
+    }
 
     #[test]
     fn a_young_shadow_is_believed_when_it_says_the_same_some_minutes_later() {

@@ -47,7 +47,7 @@ pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
 use limit::LimitWatch;
 pub(crate) use limit::REACH;
-pub use limit::crossing;
+pub use limit::{crossing, passed};
 pub use stale::Sources;
 use surprise::SurpriseWatch;
 

@@ -402,6 +402,7 @@ fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits
         crossing: limit
             .as_ref()
             .and_then(|limit| drift::crossing(metric, limit, horizon, super::SEED)),
+        passed: limit.as_ref().and_then(|limit| drift::passed(metric, limit)),
         limit,
         members: members.map(|(name, weight)| (name.into(), weight)).collect(),
         seasons: metric.shadow.seasons(),

@@ -249,6 +249,9 @@ pub struct ForecastView {
     pub limit: Option<Limit>,
     /// When it is passed.
     pub crossing: Option<Crossing>,
+    /// Since when the newest value is beyond the limit without a break, as far as values are held (three hours); `None` where it is not.
+    #[serde(default)]
+    pub passed: Option<Timestamp>,
     /// Members and weights.
     pub members: Vec<(Arc<str>, f64)>,
     /// Seasons found.

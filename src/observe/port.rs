@@ -2,8 +2,9 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fs,
+    os::unix::fs::MetadataExt as _,
     path::PathBuf,
 };
 
@@ -14,7 +15,7 @@ use super::{
     socket::{CLOSE, LISTEN, Socket, sockets_in},
     witness::Witness,
 };
-use crate::domain::{Batch, Span, Timestamp, Value};
+use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp, Value};
 
 /// Most programs whose package is remembered, and most bytes of a package's list of files.
 const MOST_PROGRAMS: usize = 1_000;
@@ -30,6 +31,10 @@ pub(super) struct Ports {
     /// Where dpkg keeps which file belongs to which package, and what was found out about programs there.
     lists: PathBuf,
     packages: HashMap<String, String>,
+    /// The file that names users, and the ports of the last reading.
+    users: PathBuf,
+    open: Option<BTreeSet<String>>,
+    resource: ResourceId,
 }
 
 /// Who listens; what could not be found out is empty.
@@ -41,6 +46,9 @@ struct Program {
     file: String,
     /// The service or container it runs in.
     unit: String,
+    /// Its process, and whose that is.
+    pid: u32,
+    user: String,
 }
 
 impl Ports {
@@ -52,6 +60,9 @@ impl Ports {
             programs: HashMap::new(),
             lists: host.root.join("var/lib/dpkg/info"),
             packages: HashMap::new(),
+            users: host.root.join("etc/passwd"),
+            open: None,
+            resource: host.resource.clone(),
         }
     }
 
@@ -98,7 +109,10 @@ impl Ports {
             return;
         }
         let processes = fs::read_dir(&self.proc).into_iter().flatten().flatten();
-        for process in processes.filter(|entry| entry.file_name().to_string_lossy().parse::<u32>().is_ok()) {
+        let numbered =
+            processes.filter_map(|entry| Some((entry.file_name().to_string_lossy().parse::<u32>().ok()?, entry)));
+        let users = small(&self.users).unwrap_or_default();
+        for (pid, process) in numbered {
             let Ok(files) = fs::read_dir(process.path().join("fd")) else {
                 continue;
             };
@@ -117,6 +131,8 @@ impl Ports {
                         // What was replaced while it runs is called so.
                         file: file.trim_end_matches(" (deleted)").to_owned(),
                         unit: unit(&small(&path.join("cgroup")).unwrap_or_default()),
+                        pid,
+                        user: fs::metadata(&path).map_or_else(|_| String::new(), |meta| user(&users, meta.uid())),
                     };
                     self.programs.insert(inode, program);
                 }
@@ -130,6 +146,29 @@ impl Ports {
 }
 
 impl Ports {
+    /// Tells of each port that was opened since the last reading which process of whom listens, as far as that may be seen.
+    fn opened(&mut self, now: Timestamp, ports: &BTreeMap<String, Program>, out: &mut Batch) {
+        let before = self.open.replace(ports.keys().cloned().collect());
+        let Some(before) = before else { return };
+        let new = ports
+            .iter()
+            .filter(|(port, program)| program.pid > 0 && !before.contains(*port));
+        out.events.extend(new.map(|(port, program)| {
+            Event {
+                at: now,
+                resource: self.resource.clone(),
+                kind: EventKind::Log,
+                what: format!(
+                    "port {port} is open: {}, pid {}, user {}",
+                    program.name, program.pid, program.user
+                )
+                .into(),
+                who: None,
+                backfilled: false,
+            }
+        }));
+    }
+
     /// The package that brought the program `file`. The lists are some megabytes: each program is looked up once.
     fn package(&mut self, file: &str) -> String {
         if let Some(known) = self.packages.get(file) {
@@ -157,6 +196,17 @@ impl Ports {
         self.packages.insert(file.to_owned(), package.clone());
         package
     }
+}
+
+/// The name of the user with that number in the lines of `/etc/passwd`, else the number.
+fn user(users: &str, number: u32) -> String {
+    let number = number.to_string();
+    let mut lines = users.lines().map(|line| line.split(':'));
+    let name = lines.find_map(|mut fields| {
+        let name = fields.next()?;
+        (fields.nth(1)? == number).then(|| name.to_owned())
+    });
+    name.unwrap_or(number)
 }
 
 /// The unit in the lines of `/proc/PID/cgroup`: `0::/system.slice/nginx.service`.
@@ -195,6 +245,7 @@ impl Source for Ports {
                 *known = program;
             }
         }
+        self.opened(now, &ports, out);
         let mut sheet = self.scope.sheet();
         for (port, program) in ports {
             let name = if program.name.is_empty() {
@@ -257,10 +308,32 @@ mod tests {
         assert_eq!(setting(&batch, "port.udp/0.0.0.0:53"), Some(Value::text("unknown")));
         let own = setting(&batch, "port.tcp/127.0.0.1:40000");
         assert_eq!(own, None, "a port for itself, another one each time");
+        assert!(batch.events.is_empty(), "what was open is no news");
         let shown = |name: &str| setting(&batch, &format!("port.tcp/0.0.0.0:22:{name}")).map(|value| value.to_string());
         assert_eq!(shown("program").as_deref(), Some("/usr/sbin/sshd"));
         assert_eq!(shown("unit").as_deref(), Some("ssh.service"));
         assert_eq!(shown("package").as_deref(), Some("openssh-server"));
         assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 6);
+    }
+
+    #[test]
+    fn a_port_that_is_opened_says_by_which_process_of_whom() {
+        let tree = Tree::new();
+        tree.write("proc/net/tcp", line(22, LISTEN, 500));
+        let mut source = Ports::new(&tree.host());
+        tree.read(&mut source, 0).unwrap();
+        tree.write("proc/net/tcp", line(22, LISTEN, 500) + &line(8080, LISTEN, 600));
+        tree.write("proc/812/comm", "python3\n");
+        fs::create_dir_all(tree.path("proc/812/fd")).unwrap();
+        std::os::unix::fs::symlink("socket:[600]", tree.path("proc/812/fd/3")).unwrap();
+        let owner = fs::metadata(tree.path("proc/812")).unwrap().uid();
+        tree.write(
+            "etc/passwd",
+            format!("bin:x:{}:0::/:/bin/sh\nalice:x:{owner}:0::/:/bin/sh\n", owner + 1),
+        );
+        let batch = tree.read(&mut source, 60).unwrap();
+        let told: Vec<&str> = batch.events.iter().map(|event| &*event.what).collect();
+        assert_eq!(told, ["port tcp/0.0.0.0:8080 is open: python3, pid 812, user alice"]);
+        assert!(tree.read(&mut source, 120).unwrap().events.is_empty());
     }
 }

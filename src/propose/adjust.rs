@@ -248,7 +248,7 @@ impl Case<'_> {
             cost: way.cost.into(),
             sure: "the share used is halved by identity".into(),
             risk: "what leaks goes on leaking, with more room".into(),
-            undo: format!("set {sysctl} to {number} again"),
+            undo: format!("sysctl -w {sysctl}={number}"),
             artefact: way.artefact,
             ..base
         })

@@ -2,8 +2,11 @@
 
 mod account;
 mod aside;
+mod firewall;
 mod interface;
 mod package;
+mod port;
+mod sysctl;
 mod thing;
 mod unit;
 
@@ -119,6 +122,20 @@ pub(super) fn set(settings: &[Wanted<'_>]) -> Option<Way> {
         effort: 1.0 + by_hand.min(20) as f64,
         cost,
     })
+}
+
+/// The same in one line, commands first, where that is no more than three steps.
+pub(super) fn in_a_line(settings: &[Wanted<'_>]) -> Option<String> {
+    let text = set(settings)?.artefact.text;
+    let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let steps = text.lines().filter_map(|line| line.strip_prefix("# by hand: "));
+    let all: Vec<String> = Some(commands.join(" && "))
+        .into_iter()
+        .filter(|line| !line.is_empty())
+        .chain(steps.map(str::to_owned))
+        .collect();
+    let count = commands.len() + all.len() - usize::from(!commands.is_empty());
+    (1..=3).contains(&count).then(|| all.join("; "))
 }
 
 /// The command that makes the baseline say what is.

@@ -23,8 +23,8 @@ pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now
     let about = wanted.first()?.id.name.strip_prefix("sysctl.").and_then(known::sysctl);
     let restart = about.map_or("", |known| known.restart);
     let says: Vec<String> = fix.active().map(ToString::to_string).collect();
-    let undo = fix.active().filter_map(Change::taken_back);
-    let undo: Vec<String> = undo.map(|change| change.to_string()).collect();
+    let back: Vec<Change> = fix.active().filter_map(Change::taken_back).collect();
+    let undo = artefact::in_a_line(&back.iter().filter_map(Wanted::by).collect::<Vec<_>>());
     Some(Candidate {
         kind: ProposalKind::Adjust,
         key: says.iter().map(|change| format!("{change}\n")).collect(),
@@ -50,7 +50,7 @@ pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now
             Some(risk) if !risk.is_empty() => risk.into(),
             _ => "someone may have chosen it for a reason that no rule knows".into(),
         },
-        undo: undo.join(", "),
+        undo: undo.unwrap_or_else(|| back.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
         artefact: way.artefact,
         changes: fix,
     })

@@ -113,9 +113,11 @@ fn impact(outcome: &Outcome) -> f64 {
 }
 
 fn undone(change: &Change) -> String {
-    change
-        .taken_back()
-        .map_or_else(|| format!("take back {change}"), |back| back.to_string())
+    let Some(back) = change.taken_back() else {
+        return format!("take back {change}");
+    };
+    let command = Wanted::by(&back).and_then(|back| artefact::in_a_line(&[back]));
+    command.unwrap_or_else(|| back.to_string())
 }
 
 #[cfg(test)]
@@ -163,7 +165,7 @@ mod tests {
             "{}",
             made.artefact.text
         );
-        assert_eq!(&*made.undo, "sysctl.vm.swappiness 60 -> 1");
+        assert_eq!(&*made.undo, "sysctl -w vm.swappiness=1");
         assert!((made.factors.success - 0.7).abs() < 1e-9 && (made.factors.impact - 8.0).abs() < 1e-9);
         assert_eq!(made.made_at, Timestamp(5));
     }

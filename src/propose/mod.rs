@@ -90,6 +90,7 @@ pub fn propose(
         answers.push((finding, candidates));
     }
     give_way(&mut answers);
+    keep_mounted(&mut answers);
     let mut proposals = Vec::new();
     for (place, (finding, candidates)) in answers.into_iter().enumerate() {
         for candidate in candidates {
@@ -173,6 +174,33 @@ fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
         };
         let waits = |one: &&mut Candidate| one.kind == ProposalKind::Adopt || !harm(finding);
         for candidate in candidates.iter_mut().filter(waits) {
+            candidate.factors.impact *= most / score;
+        }
+    }
+}
+
+/// Puts unmounting a file system behind making room on it: what fills it stays where it is, and its programs lose it.
+fn keep_mounted(answers: &mut [(&Finding, Vec<Candidate>)]) {
+    let full = answers.iter().filter(|(finding, _)| harm(finding));
+    let rooms: Vec<(&Finding, f64)> = full
+        .filter_map(|(finding, candidates)| {
+            let room = candidates.iter().find(|one| matches!(&*one.key, "room" | "inodes"))?;
+            Some((*finding, room.factors.score()))
+        })
+        .collect();
+    for candidate in answers.iter_mut().flat_map(|(_, candidates)| candidates) {
+        let takes = |finding: &Finding| {
+            candidate.changes.active().any(
+                |change| matches!(change, Change::Setting { id, to: None, .. } if revert::is_mount_of(id, finding)),
+            )
+        };
+        let least = rooms
+            .iter()
+            .filter(|(finding, _)| takes(finding))
+            .map(|(_, score)| *score)
+            .reduce(f64::min);
+        let (score, most) = (candidate.factors.score(), least.unwrap_or(f64::INFINITY) / PLAINLY);
+        if score > most {
             candidate.factors.impact *= most / score;
         }
     }

@@ -72,7 +72,10 @@ pub(super) fn drifted(
         .iter()
         .filter(|other| other.comparison != Comparison::DeclaredActual)
         .filter_map(|other| {
-            let named = |series: &Option<SeriesId>| series.as_ref().is_some_and(|id| finding.series.contains(id));
+            let named = |series: &Option<SeriesId>| {
+                let mut id = series.iter();
+                id.any(|id| finding.series.contains(id) && !is_mount_of(id, other))
+            };
             let cause = other.causes.iter().find(|cause| named(&cause.series))?;
             Some((*other, cause.weight))
         })
@@ -91,6 +94,7 @@ pub(super) fn drifted(
     } else if finding.severity == Severity::Critical {
         why.push("it coincides with a metric that left its shadow".into());
     }
+    why.extend(listener(finding, shadows));
     why.extend(trust.why().map(str::to_owned));
     let sure = format!(
         "{:.0} % of changes like this one are undone within 14 days",
@@ -114,6 +118,17 @@ fn fails(targets: &[Target]) -> bool {
         matches!(Subject::of(&target.id.name), Subject::Unit { part: "state", .. })
             && matches!(&target.wanted, Some(Value::Enum(state)) if **state == *"failed")
     })
+}
+
+/// Which process of whom listens on a port that was opened, as it was seen then.
+fn listener(finding: &Finding, shadows: &Shadows) -> Option<String> {
+    let Subject::Port { name, .. } = Subject::of(&finding.series[0].name) else {
+        return None;
+    };
+    let opened = format!("port {name} is open: ");
+    let mut events = shadows.events.iter().rev();
+    let event = events.find(|event| event.resource == finding.resource && event.what.starts_with(&opened))?;
+    Some(format!("{} listens on it", event.what.strip_prefix(&opened)?))
 }
 
 /// What speaks for a change besides how often such changes are undone.
@@ -205,7 +220,10 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
             .any(|other| other.comparison == Comparison::DeclaredActual && other.series.contains(id))
     };
     let named = finding.causes.iter().filter_map(|cause| {
-        let id = cause.series.as_ref().filter(|id| !told(id))?;
+        let id = cause
+            .series
+            .as_ref()
+            .filter(|id| !told(id) && !is_mount_of(id, finding))?;
         let change = shadows
             .settings
             .changes()
@@ -249,6 +267,21 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
     back(vec![target], finding.bits.max(finding.score), wrong, why, sure)
         .into_iter()
         .collect()
+}
+
+/// Whether a setting is of the very file system that `finding` is about: to unmount it makes no room on it.
+pub(super) fn is_mount_of(id: &SeriesId, finding: &Finding) -> bool {
+    let Subject::Mount { point, .. } = Subject::of(&id.name) else {
+        return false;
+    };
+    let of = |metric: &SeriesId| {
+        let rest = metric
+            .name
+            .strip_prefix("fs.")
+            .and_then(|rest| rest.strip_prefix(point));
+        metric.resource == id.resource && rest.is_some_and(|rest| rest.starts_with('.'))
+    };
+    finding.series.iter().any(of)
 }
 
 /// P(the last change of `id` is undone within 14 days); one in ten where it is not known.
@@ -353,7 +386,7 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
     }
 }
 
-/// How a way back is itself undone: the command, where one line does it, else in words.
+/// How a way back is itself undone: the commands, where one line holds them, else in words.
 fn undo(targets: &[Target]) -> String {
     // Where nothing but one file was moved aside.
     if let [head, rest @ ..] = targets
@@ -369,20 +402,12 @@ fn undo(targets: &[Target]) -> String {
         return command;
     }
     let again: Vec<Wanted<'_>> = targets.iter().map(Target::again).collect();
-    let text = artefact::set(&again).map(|way| way.artefact.text).unwrap_or_default();
-    let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
-    let by_hand: Vec<&str> = text
-        .lines()
-        .filter_map(|line| line.strip_prefix("# by hand: "))
-        .collect();
-    match (commands.as_slice(), by_hand.as_slice()) {
-        ([command], []) => (*command).to_owned(),
-        ([], [step]) => (*step).to_owned(),
-        _ => format!(
+    artefact::in_a_line(&again).unwrap_or_else(|| {
+        format!(
             "set the {} settings to what they are now; the store keeps these values",
             targets.len()
-        ),
-    }
+        )
+    })
 }
 
 /// What is done, short: the deed undone where it has a word, else the values.

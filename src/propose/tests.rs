@@ -463,3 +463,44 @@ fn accepting_a_change_never_stands_before_what_mends_a_harm() {
         "what is trusted stays before its way back"
     );
 }
+
+#[test]
+fn a_file_system_that_fills_is_given_room_and_not_unmounted() {
+    let (mut shadows, baseline) = world(&[]);
+    for (part, value) in [("device", "/dev/sdb1"), ("fstype", "ext4")] {
+        shadows.settings.observe(&SettingChange {
+            id: id(&format!("mount./var:{part}")),
+            at: now() - Span::from_mins(6),
+            from: None,
+            to: Some(Value::text(value)),
+            by: None,
+            after: None,
+            backfilled: false,
+        });
+    }
+    let metric = disk(0.3);
+    shadows.metrics.insert(metric.meta.id.clone(), metric);
+    let world = (shadows, baseline);
+    let mut mounted = finding(
+        Comparison::DeclaredActual,
+        Mark::Drift,
+        &["mount./var:device", "mount./var:fstype"],
+        25.0,
+    );
+    mounted.severity = Severity::Critical;
+    let mut fills = finding(Comparison::FutureLimit, Mark::Cross, &["fs./var.used_pct"], 30.0);
+    fills.causes.push(Cause {
+        series: Some(id("mount./var:device")),
+        what: "/var is mounted from /dev/sdb1".into(),
+        at: fills.since,
+        earliest: None,
+        lead: Span::ZERO,
+        weight: 0.9,
+    });
+    for findings in [vec![fills.clone(), mounted], vec![fills]] {
+        let proposals = ask(&findings, &world);
+        assert!(proposals[0].title.starts_with("make room on /var"), "{proposals:#?}");
+        let away = |one: &&Proposal| one.finding == findings[0].id && one.artefact.text.contains("umount");
+        assert_eq!(proposals.iter().find(away), None);
+    }
+}

@@ -109,13 +109,14 @@ fn number(found: &Match) -> FindingId {
     FindingId(stable_hash(&parts))
 }
 
-/// Since when it holds: the newest change of its settings, where one was seen.
+/// Since when it holds, as far as was watched: the newest change of its settings, or when they were first seen. That the engine started
+/// is no change.
 fn began(found: &Match, shadows: &Shadows, now: Timestamp) -> Timestamp {
-    let changes = found.series.iter().filter_map(|id| {
-        let change = shadows.settings.get(id)?.last_change.as_ref()?;
-        Some(change.at)
+    let times = found.series.iter().filter_map(|id| {
+        let state = shadows.settings.get(id)?;
+        Some(state.last_change.as_ref().map_or(state.since, |change| change.at))
     });
-    changes.max().map_or(now, |at| at.min(now))
+    times.max().map_or(now, |at| at.min(now))
 }
 
 #[expect(clippy::too_many_arguments)]

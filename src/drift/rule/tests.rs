@@ -67,6 +67,9 @@ fn a_known_issue_is_a_finding_of_its_own_level_and_number() {
     assert_eq!(finding.comparison, Comparison::DeclaredActual);
     assert_eq!(&*finding.summary, "it is so: sysctl.vm.swappiness is 60");
     assert!(finding.stands() && finding.since == T0);
+    // That it is looked at for the first time later is no change of it.
+    let late = DriftState::default().judge(&shadows, &baseline, &options, T0 + MINUTE * 9, 7);
+    assert_eq!(late[0].since, T0);
     assert!(
         finding
             .evidence

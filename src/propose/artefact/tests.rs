@@ -171,7 +171,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload && systemctl try-restart -- nginx.service\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[
@@ -182,7 +182,7 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
                     None,
                 ),
             ],
-            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload && systemctl try-restart -- nginx.service\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[("unit.nginx.service:state", Some("active"), None)],
@@ -370,7 +370,9 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         // Ports.
         (
             &[("port.tcp/0.0.0.0:8080", Some("python3"), None)],
-            "# by hand: tcp/0.0.0.0:8080 is `python3`: stop that program's service, or close the port; `ss -lntup` shows who listens\n",
+            "# python3 listens on tcp/0.0.0.0:8080\n\
+             # its process and user: ps -o pid,user,lstart,args -p \"$(ss -Hlntp 'sport = :8080' | sed -n 's/.*\"python3\",pid=\\([0-9]*\\).*/\\1/p' | head -n 1)\"\n\
+             kill \"$(ss -Hlntp 'sport = :8080' | sed -n 's/.*\"python3\",pid=\\([0-9]*\\).*/\\1/p' | head -n 1)\"\n",
         ),
         // The machine.
         (
@@ -402,6 +404,115 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
 }
 
 #[test]
+fn rules_of_a_firewall_are_taken_out_and_put_back_one_by_one() {
+    let list = |rules: &[&str]| Value::list(rules.iter().map(|rule| ((*rule).into(), Value::Bool(true))).collect());
+    let text = |name: &str, was: Option<&[&str]>, wants: Option<&[&str]>| {
+        let id = SeriesId::new(&ResourceId::new("host", "a"), &format!("firewall.{name}"));
+        let order = SeriesId::new(&ResourceId::new("host", "a"), &format!("firewall.{name}:order"));
+        let (was, value) = (was.map(list), wants.map(list));
+        let orders = [Value::text("blake3 1"), Value::text("blake3 2")];
+        let all = [
+            Wanted {
+                id: &id,
+                was: was.as_ref(),
+                value: value.as_ref(),
+            },
+            Wanted {
+                id: &order,
+                was: Some(&orders[0]),
+                value: Some(&orders[1]),
+            },
+        ];
+        set(&all).unwrap().artefact.text
+    };
+    let base = ["type filter hook input priority filter", "policy drop"];
+    let with = |rule| [base[0], base[1], rule];
+    let came = text(
+        "inet filter input",
+        Some(&with("tcp dport { 22, 80 } accept")),
+        Some(&base),
+    );
+    assert!(
+        came.starts_with("nft delete rule inet filter input handle \"$(nft -s -a list chain inet filter input | rule='tcp dport { 22, 80 } accept' awk '"),
+        "{came}"
+    );
+    assert_eq!(came.lines().count(), 1, "{came}");
+    let went = text("inet filter input", Some(&base), Some(&with("ip saddr 10.0.0.9 drop")));
+    assert!(
+        went.starts_with("nft 'add rule inet filter input ip saddr 10.0.0.9 drop'\n# it comes last"),
+        "{went}"
+    );
+    assert_eq!(
+        text("inet filter input", Some(&[base[0], "policy accept"]), Some(&base)),
+        "nft 'chain inet filter input { policy drop ; }'\n"
+    );
+    assert_eq!(
+        text("inet filter mine", Some(&["drop"]), None),
+        "nft flush chain inet filter mine && nft delete chain inet filter mine\n"
+    );
+    assert_eq!(
+        text(
+            "set inet filter ban",
+            Some(&["type ipv4_addr", "10.0.0.1"]),
+            Some(&["type ipv4_addr", "10.0.0.2"])
+        ),
+        "nft 'delete element inet filter ban { 10.0.0.1 }'\nnft 'add element inet filter ban { 10.0.0.2 }'\n"
+    );
+    assert_eq!(
+        text(
+            "ip filter INPUT",
+            Some(&["policy DROP", "-p tcp --dport 80 -j ACCEPT"]),
+            Some(&["policy DROP"])
+        ),
+        "iptables -t filter -D INPUT -p tcp --dport 80 -j ACCEPT\n"
+    );
+    assert_eq!(
+        text("ip6 routing", Some(&["100 from fd00::/8 lookup 5"]), Some(&[])),
+        "ip -6 rule del priority 100 from fd00::/8 lookup 5\n"
+    );
+    let forged = text(
+        "ip filter INPUT",
+        Some(&["-m comment --comment \"$(reboot)\" -j ACCEPT"]),
+        Some(&[]),
+    );
+    assert!(forged.starts_with("# by hand: "), "{forged}");
+}
+
+#[test]
+fn a_service_that_listens_is_stopped_and_the_line_of_a_parameter_put_back() {
+    for (settings, wants) in [
+        (
+            &[
+                ("port.tcp/0.0.0.0:80", Some("nginx"), None),
+                ("port.tcp/0.0.0.0:80:program", Some("/usr/sbin/nginx"), None),
+                ("port.tcp/0.0.0.0:80:unit", Some("nginx.service"), None),
+            ][..],
+            "# nginx (/usr/sbin/nginx) in nginx.service listens on tcp/0.0.0.0:80\n\
+             systemctl stop -- nginx.service\n\
+             # to keep it from coming back: systemctl disable -- nginx.service\n",
+        ),
+        (
+            &[
+                ("sysctl.vm.swappiness", Some("1"), Some("60")),
+                ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), Some("60")),
+            ],
+            "sysctl -w vm.swappiness=60\n\
+             sed -i 's|^\\([[:space:]]*-\\{0,1\\}vm\\.swappiness[[:space:]]*=\\).*|\\1 60|' /etc/sysctl.d/99-x.conf && sysctl --system\n",
+        ),
+        (
+            &[("etc.sysctl.conf:vm.swappiness", Some("1"), None)],
+            "sed -i '\\|^[[:space:]]*-\\{0,1\\}vm\\.swappiness[[:space:]]*=|d' /etc/sysctl.conf && sysctl --system\n",
+        ),
+        (
+            &[("etc.sysctl.conf:vm.swappiness", None, Some("1"))],
+            "printf '%s\\n' 'vm.swappiness = 1' >> /etc/sysctl.conf && sysctl --system\n",
+        ),
+    ] {
+        assert_eq!(text(settings).as_deref(), Some(wants));
+    }
+}
+
+#[test]
 fn a_secret_is_never_in_an_artefact() {
     let secret = Value::Secret(SecretHash::of(&[7; 32], b"hunter2"));
     for name in [
@@ -428,7 +539,7 @@ fn a_secret_is_never_in_an_artefact() {
 
 proptest! {
     #[test]
-    fn no_value_makes_a_second_command(value in ".{0,60}", name in "(sysctl.a|pkg.a|unit.a:state|mount./a:options|mount./a:device|etc.a:b|etc.a:line|etc.a|limits.session.a:b:c|net.eth0.mtu|net.eth0.addresses|net.route.a@b|net.hosts.a|hw.timezone|hw.swap.a)", list in any::<bool>()) {
+    fn no_value_makes_a_second_command(value in ".{0,60}", name in "(sysctl.a|pkg.a|unit.a:state|mount./a:options|mount./a:device|etc.a:b|etc.a:line|etc.a|limits.session.a:b:c|net.eth0.mtu|net.eth0.addresses|net.route.a@b|net.hosts.a|hw.timezone|hw.swap.a|firewall.ip a b|firewall.ip routing|firewall.set ip a b|etc.sysctl.d/x:a.b|port.tcp/1.1.1.1:80)", list in any::<bool>()) {
         let value = if list {
             Value::list([(std::sync::Arc::from(value.as_str()), Value::text(&value))].into())
         } else {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{
     Line, Wanted, account,
     aside::{self, aside, vital},
-    interface, package, plain, quote, secret, unit,
+    firewall, interface, package, plain, port, quote, secret, sysctl, unit,
 };
 use crate::domain::{Subject, Value, holds_accounts, unit_of};
 
@@ -43,6 +43,19 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
             _ => {}
         }
     }
+    let runs = settings.iter().any(|wanted| {
+        matches!(
+            wanted.subject(),
+            Subject::Unit {
+                part: "state" | "enabled",
+                ..
+            }
+        )
+    });
+    let rules = settings
+        .iter()
+        .filter_map(|wanted| wanted.id.name.strip_prefix("firewall."));
+    let chains: BTreeSet<&str> = rules.collect();
     // What the server says follows from its files, and so do what a unit is made of, jobs and certificates; the files of accounts
     // follow from the accounts, a mount's unit from the mount, and the links that make a unit start from its being enabled.
     let follows = |wanted: &&Wanted<'_>| match wanted.subject() {
@@ -63,6 +76,11 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
         Subject::Unit { name, .. } => units.contains(name),
         Subject::Cron { table, .. } => files.iter().any(|file| file.starts_with(table)),
         Subject::Certificate { path, .. } => files.contains(path),
+        // Who listens stops with its unit; the order of rules follows from the rules.
+        Subject::Port { .. } => runs,
+        Subject::Other(name) if wanted.id.name.starts_with("firewall.") => {
+            firewall::order_of(name).is_some_and(|chain| chains.contains(chain))
+        }
         Subject::Account { kind: "sudo", .. } => files.iter().any(|file| file.starts_with("/etc/sudoers")),
         _ => false,
     };
@@ -82,7 +100,7 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
     });
     // One reload for all that was edited, each once, after the last of its files: in the same line, or a shell that asks something
     // takes the next line for the answer.
-    let mut reloads: Vec<(&str, usize)> = Vec::new();
+    let mut reloads: Vec<(String, usize)> = Vec::new();
     for (_, parts) in &things {
         let own = of(parts);
         if own.is_empty() {
@@ -130,6 +148,8 @@ fn of(parts: &[Wanted<'_>]) -> Vec<Line> {
         Subject::Interface { name, .. } => interface::lines(name, parts),
         Subject::Unit { name, .. } => unit::lines(name, parts),
         Subject::Account { kind, name, .. } => account::lines(kind, name, parts),
+        Subject::Port { name, .. } => port::lines(name, parts),
+        Subject::Other(name) if first.id.name.starts_with("firewall.") => firewall::lines(name, first),
         _ => None,
     };
     whole.unwrap_or_else(|| parts.iter().filter_map(part).collect())
@@ -214,6 +234,10 @@ pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
             "limit {name} of process 1 {now}, was {target}: it comes from how the system was started; services have theirs from \
              DefaultLimit... in /etc/systemd/system.conf"
         ),
+        Subject::Other(name) if wanted.id.name.starts_with("firewall.") => match firewall::order_of(name) {
+            Some(chain) => format!("put the rules of {chain} back into their order: {RELOAD}"),
+            None => format!("put the rules of {name} back to {target}; it {now}: {RELOAD}"),
+        },
         Subject::Port { name: port, .. } => match wanted.value {
             None => {
                 format!("{port} {now}: stop that program's service, or close the port; `ss -lntup` shows who listens")
@@ -256,6 +280,9 @@ pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
     }
 }
 
+/// How all rules of the firewall are loaded again, where they come from a file.
+const RELOAD: &str = "`nft -c -f /etc/nftables.conf && systemctl reload nftables` loads all of that file again";
+
 pub(super) fn target(value: Option<&Value>) -> String {
     match value {
         Some(value) if secret(value) => "the secret it was (only its hash is known here)".into(),
@@ -272,11 +299,18 @@ pub(super) fn now(wanted: &Wanted<'_>) -> String {
     }
 }
 
-fn reload_of(wanted: &Wanted<'_>) -> Option<&'static str> {
-    match wanted.subject() {
-        Subject::File { path, .. } => reload(path),
-        _ => None,
-    }
+fn reload_of(wanted: &Wanted<'_>) -> Option<String> {
+    let Subject::File { path, .. } = wanted.subject() else {
+        return None;
+    };
+    let how = reload(path)?;
+    // What was added to a service counts once that was started anew.
+    let added = unit_of(path).filter(|_| path.contains(".service.d/"));
+    Some(
+        added
+            .and_then(unit::restart)
+            .map_or_else(|| how.to_owned(), |restart| format!("{how} && {restart}")),
+    )
 }
 
 /// How what reads a file in `/etc` is told of it.
@@ -401,6 +435,10 @@ fn file(path: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
                 let word = quote(&plain(value))?;
                 lines.push(Line::Command(format!("printf '%s\\n' {word} > {full}")));
             }
+            (key, value) if path.starts_with("sysctl") => match sysctl::line(&full, key, wanted.was, value) {
+                Some(command) => lines.push(Line::Command(command)),
+                None => lines.extend(part(wanted)),
+            },
             _ => lines.extend(part(wanted)),
         }
     }

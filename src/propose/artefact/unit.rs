@@ -35,13 +35,17 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
     let defines = |wanted: &&Wanted<'_>| !is("state", wanted) && !is("enabled", wanted);
     if let Some(defined) = parts.iter().find(defines) {
         let files = parts.iter().find(|wanted| is("files", wanted));
-        lines.push(files.and_then(added).unwrap_or_else(|| Line::ByHand(by_hand(defined))));
+        lines.push(
+            files
+                .and_then(|files| added(name, files))
+                .unwrap_or_else(|| Line::ByHand(by_hand(defined))),
+        );
     }
     Some(lines)
 }
 
 /// The command that moves aside the files that were added to a unit, where that is all that happened to them.
-fn added(files: &Wanted<'_>) -> Option<Line> {
+fn added(unit: &str, files: &Wanted<'_>) -> Option<Line> {
     let Some(Value::List(now)) = files.was else { return None };
     let empty = BTreeMap::new();
     let before = match files.value {
@@ -57,10 +61,17 @@ fn added(files: &Wanted<'_>) -> Option<Line> {
         .map(|path| path.strip_prefix("/etc/").filter(|path| !vital(path)).and_then(aside))
         .collect();
     let moved = moved.filter(|moved| !moved.is_empty())?;
+    let restart = restart(unit).map_or_else(String::new, |restart| format!(" && {restart}"));
     Some(Line::Command(format!(
-        "{} && systemctl daemon-reload",
+        "{} && systemctl daemon-reload{restart}",
         moved.join(" && ")
     )))
+}
+
+/// The command with which what the files of a service say counts: it is started anew where it runs.
+pub(super) fn restart(name: &str) -> Option<String> {
+    let service = name.ends_with(".service") && !name.contains("@.");
+    Some(format!("systemctl try-restart -- {}", quote(name).filter(|_| service)?))
 }
 
 /// The command that brings a unit into that state; `None` where none does.

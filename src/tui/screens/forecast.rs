@@ -168,13 +168,14 @@ fn passed(state: &State, row: &MetricRow) -> Option<String> {
         let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
         finding.mark == Mark::Breach && !own && finding.series.first() == Some(&row.id)
     });
-    Some(told.map_or_else(
-        || "passed now".into(),
-        |finding| {
-            let since = began(finding.earliest, finding.since, state.now());
-            format!("passed since {since}")
-        },
-    ))
+    let since = match told {
+        Some(finding) => Some(began(finding.earliest, finding.since, state.now())),
+        None => {
+            let seen = view_of(state, &row.id).and_then(|view| view.passed);
+            seen.map(|at| when(at, state.now()))
+        }
+    };
+    Some(since.map_or_else(|| "passed now".into(), |since| format!("passed since {since}")))
 }
 
 /// When a metric passes the limit drawn: of a limit of this view the forecast knows; else what is told of it everywhere, and before that
