@@ -84,7 +84,7 @@ impl Publisher {
         let resources = resources(&metrics, &self.settings, &marks, trend);
         Snapshot {
             number: self.number,
-            at: judged_at(state),
+            at: judged_at(state, self.options.interval),
             live: true,
             replay: about.replay,
             options: self.options.clone(),
@@ -229,10 +229,11 @@ impl Publisher {
     }
 }
 
-/// The time a snapshot is of: that of the last step, which judged what is shown and is written beside it, or of data that are newer.
-fn judged_at(state: &State) -> Option<Timestamp> {
+/// The time a snapshot is of: that of the last step, which judged what is shown and is written beside it. When data stop coming it stops soon.
+fn judged_at(state: &State, interval: Span) -> Option<Timestamp> {
     let newest = state.shadows.newest?;
-    Some(state.stepped_to().map_or(newest, |stepped| stepped.max(newest)))
+    let soon = (interval * 3).max(Span::from_secs(10));
+    Some(state.stepped_to().unwrap_or(newest).clamp(newest, newest + soon))
 }
 
 /// Settings whose outlook is told: what changed in the last 30 days, what is not as accepted, what is likely to change; the newest
