@@ -10,7 +10,7 @@ use crate::{
 fn cadence(engine: &Loop, source: &str) -> Option<String> {
     let row = engine.sources.get(source)?;
     let why = if row.why.is_empty() { "as asked" } else { &row.why };
-    Some(format!("cadence  {why}; takes {:.1} ms", row.cost_ms))
+    Some(format!("cadence  {why}; the last took {:.1} ms", row.cost_ms))
 }
 
 /// Least probability that is told as a number, per cent.

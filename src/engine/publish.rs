@@ -87,7 +87,7 @@ impl Publisher {
         let resources = resources(&metrics, &self.settings, &marks, trend);
         Snapshot {
             number: self.number,
-            at: judged_at(state),
+            at: judged_at(state, self.options.interval),
             live: true,
             replay: about.replay,
             options: self.options.clone(),
@@ -268,10 +268,11 @@ impl Publisher {
     }
 }
 
-/// The time a snapshot is of: that of the last step, which judged what is shown and is written beside it, or of data that are newer.
-fn judged_at(state: &State) -> Option<Timestamp> {
+/// The time a snapshot is of: that of the last step, which judged what is shown and is written beside it. When data stop coming it stops soon.
+fn judged_at(state: &State, interval: Span) -> Option<Timestamp> {
     let newest = state.shadows.newest?;
-    Some(state.stepped_to().map_or(newest, |stepped| stepped.max(newest)))
+    let soon = (interval * 3).max(Span::from_secs(10));
+    Some(state.stepped_to().unwrap_or(newest).clamp(newest, newest + soon))
 }
 
 /// Outlooks made at one time, of settings that are worth it and of the rest.

@@ -188,11 +188,19 @@ impl Fine {
         };
         let number = format!("{value:.decimals$}");
         let number = number.trim_end_matches('0').trim_end_matches('.');
-        let number = if matches!(number, "-0" | "") { "0" } else { number };
+        let number = if number == "-0" { "0" } else { number };
         match self.unit {
             Unit::PerSec => format!("{number}/s"),
             unit => format!("{number} {}", unit.suffix()).trim_end().to_owned(),
         }
+    }
+
+    /// A difference of them with its sign.
+    #[must_use]
+    pub fn signed(self, value: f64) -> String {
+        let shown = self.show(value);
+        let sign = if value > 0.0 && split(&shown).0 != "0" { "+" } else { "" };
+        format!("{sign}{shown}")
     }
 
     /// An interval of them, as [`between`].

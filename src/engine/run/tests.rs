@@ -106,4 +106,27 @@ async fn the_world_as_of_the_time_shown_holds_what_was_just_told() {
     assert_eq!((past.at, past.settings.len()), (live.at, 1));
     assert_eq!(past.settings[0].value, Some(Value::Int(1)));
     assert_eq!(past.findings.len(), 1);
+    // When data stop coming, the time shown stops too.
+    let later = clock::now() + Span::from_hours(1);
+    engine.step(&Batch::default(), later);
+    engine.publish(later);
+    let shown = snapshots.borrow().at.unwrap();
+    assert!(
+        shown >= live.at.unwrap() && later - shown > Span::from_mins(59),
+        "{shown}"
+    );
+}
+
+#[tokio::test]
+async fn what_was_learnt_is_kept_only_where_it_is_read_again() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut engine, _snapshots) = opened(home.path()).await;
+    engine.save(clock::now());
+    assert!(
+        engine.write.state.is_empty(),
+        "in memory nobody reads it again, and it is held for good"
+    );
+    engine.setup.store = Some(home.path().join("store.duckdb"));
+    engine.save(clock::now());
+    assert_eq!(engine.write.state.len(), 1);
 }

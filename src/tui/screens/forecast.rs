@@ -25,7 +25,7 @@ use crate::{
         export::Shown,
         page,
         state::{Effect, KeyHint, Purpose, Screen, State},
-        text::began,
+        text::{began, when},
     },
 };
 

@@ -15,7 +15,7 @@ use crate::{
     tui::{
         chart::{self, GUTTER, Plot},
         look::{Look, Role},
-        page::{Page, signed, window},
+        page::{Page, coarse, signed, window},
         state::{Room, State},
         text::{self, fit, fit_name, put},
     },
@@ -146,20 +146,11 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         }
     }
     parts.push(format!("horizon {}", hours(horizon(state))));
-    if let Some(forecast) = view.and_then(|view| view.forecast.as_ref())
-        && let (Some(first), Some(last)) = (forecast.steps.first(), forecast.steps.last())
-        && forecast.steps.len() > 1
-        && !crossing.is_some_and(|crossing| view.is_some_and(|view| beside_band(row, view, &crossing)))
-    {
-        let hours = forecast.step.secs_f64() * (forecast.steps.len() - 1) as f64 / 3_600.0;
-        let trend = (last.median() - first.median()) / hours.max(1e-9);
-        // Of what comes to its limit and falls back later, the way back is no trend to tell beside it.
-        let away = |crossing: &Crossing| row.now.is_some_and(|(_, now)| (crossing.limit - now) * trend < 0.0);
-        let shown = format!("trend {}/h", signed(row.unit, trend));
+    if let Some(trend) = trend(state, row, crossing.as_ref()) {
+        let trend = format!("trend {}/h", signed(row.unit, coarse(row.unit, trend)));
         // It is drawn, too: where it has no room it is left out, not cut.
-        let fits = text::width(&format!(" {mark}   {}   {shown}", parts.join("   "))) <= page.width();
-        if fits && !crossing.as_ref().is_some_and(away) {
-            parts.push(shown);
+        if text::width(&format!(" {mark}   {}   {trend}", parts.join("   "))) <= page.width() {
+            parts.push(trend);
         }
     }
     if view.is_none() && state.forecast.sights.get(&row.id).is_some_and(|sight| sight.waiting) {
@@ -167,6 +158,22 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     }
     page.line(Role::Text, &format!(" {}   {}", mark, parts.join("   ")));
     page.paint(1, mark.word().len() + 2, Role::Mark(mark));
+}
+
+/// How fast it goes, in its unit an hour: to the limit where it is to pass one, else over the horizon.
+fn trend(state: &State, row: &MetricRow, crossing: Option<&Crossing>) -> Option<f64> {
+    let (from, to, within) = match (crossing, row.now) {
+        (Some(crossing), Some((_, now))) => (now, crossing.limit, crossing.at[1]? - state.now()),
+        _ => {
+            let forecast = view_of(state, &row.id)?.forecast.as_ref()?;
+            let [first, .., last] = &forecast.steps[..] else {
+                return None;
+            };
+            let within = forecast.step * (forecast.steps.len() - 1) as i64;
+            (first.median(), last.median(), within)
+        }
+    };
+    (within > Span::ZERO).then(|| (to - from) / (within.secs_f64() / 3_600.0))
 }
 
 fn main_chart(state: &State, row: &MetricRow, page: &mut Page<'_>) {

@@ -143,6 +143,10 @@ fn detail(state: &State, proposal: &Proposal, area: Rect, buffer: &mut Buffer) {
             proposal.id.0
         ));
     }
+    if !state.shown.live {
+        let told = when(proposal.made_at, state.now());
+        lines.push(format!(" Score and effect are as first told at {told}."));
+    }
     lines.extend(text::sections(state, proposal, width));
     let cut = lines.len() > page.left();
     let room = if cut {

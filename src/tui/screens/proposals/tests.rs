@@ -179,6 +179,41 @@ fn no_answer_covers_the_commands_that_a_name_is_typed_for() {
 }
 
 #[test]
+fn what_suffers_is_told_first_known_or_not() {
+    let mut state = state(80, 24);
+    change(&mut state, |rows| {
+        rows.truncate(1);
+        let besides = crate::domain::Effect {
+            series: fixture::id("db-01/pg.tps"),
+            ..rows[0].effects[0].clone()
+        };
+        rows[0].effects.insert(0, besides);
+    });
+    let lines = |state: &State| -> Vec<String> {
+        let text = drawn(state, 80, 24);
+        text.lines().map(str::to_owned).collect()
+    };
+    let effect = |lines: &[String]| lines.iter().find(|line| line.starts_with(" EFFECT")).unwrap().clone();
+    let shown = lines(&state);
+    assert!(shown[1].ends_with("+6.9 % available_pct"), "{}", shown[1]);
+    assert!(effect(&shown).contains("mem.available_pct 4.1 %"), "{shown:?}");
+    change(&mut state, |rows| rows[0].effects.truncate(1));
+    let shown = lines(&state);
+    assert!(shown[1].ends_with("available_pct -?"), "{}", shown[1]);
+    assert!(effect(&shown).contains("mem.available_pct: not known"), "{shown:?}");
+}
+
+#[test]
+fn in_the_past_its_figures_are_said_to_be_those_first_told() {
+    let mut state = state(80, 24);
+    let mut then = (*state.shown).clone();
+    then.live = false;
+    state.shown = Arc::new(then);
+    let text = drawn(&state, 80, 20);
+    assert!(text.contains("as first told at 14:32"), "{text}");
+}
+
+#[test]
 fn stale_ones_cannot_be_applied() {
     let mut state = state(80, 24);
     state.operate = true;

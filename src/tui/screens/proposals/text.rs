@@ -4,7 +4,7 @@ use crate::{
     domain::{Artefact, Change, Effect, Evidence, Finding, Proposal, SeriesId, Timestamp, Value},
     engine::SettingRow,
     tui::{
-        page::{Fine, labelled, signed},
+        page::{Fine, labelled},
         state::State,
         text::{began, minute, telling, when},
     },
@@ -58,7 +58,8 @@ pub(super) fn told(state: &State, proposal: &Proposal) -> String {
 
 /// `available_pct +6.9 %`.
 pub(super) fn short_effect(effect: &Effect) -> String {
-    let change = signed(effect.unit, effect.difference[1]);
+    let fine = Fine::of(effect.unit, effect.before[1], effect.after[1]);
+    let change = fine.signed(effect.difference[1]);
     format!("{change} {}", telling(&[&effect.series.name]).concat())
 }
 

@@ -221,11 +221,16 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
             let by = change.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
             // Settings of one file differ at the ends of their names.
-            page.line(Role::Text, &fit_name(&change.id.name, page.width()));
-            let began = text::began(change.after, change.at, now);
+            let at = format!(
+                "{}{} ",
+                text::about(change.after, change.at),
+                text::when(change.at, now)
+            );
+            let cells = page.width().saturating_sub(text::width(&at));
+            page.line(Role::Text, &format!("{at}{}", fit_name(&change.id.name, cells)));
             page.line(
                 Role::Text,
-                &format!("  {began} {} -> {}{by}", value(&change.from), value(&change.to)),
+                &format!("  {} -> {}{by}", value(&change.from), value(&change.to)),
             );
         }
     }

@@ -251,7 +251,7 @@ pub(super) fn row(entry: &Entry, time: &str, chosen: bool, width: usize) -> Stri
             entry.text
         );
     }
-    let place = if width >= 100 { 14 } else { 8 };
+    let place = if width >= 100 { 14 } else { 9 };
     // A row without bits has their cells for its text.
     let bits = entry
         .bits

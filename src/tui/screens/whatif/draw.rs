@@ -11,7 +11,7 @@ use crate::{
     simulate::Outcome,
     tui::{
         look::Role,
-        page::{Fine, Page, between, coarse, in_rows, signed, window},
+        page::{Fine, Page, between, coarse, in_rows, window},
         screens::proposals::{evidence, replays},
         state::State,
         text::{clock, fit, fit_name, fit_right, telling, when, wrap},
@@ -236,7 +236,15 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
         let cell = |effect: Option<&Effect>, width: usize| match effect {
             Some(effect) => {
                 let [low, middle, high] = effect.after.map(|value| rounded(unit, value));
-                fit(&format!("{} ({})", fine.show(middle), fine.between(low, high)), width)
+                let (middle, band) = (fine.show(middle), fine.between(low, high));
+                // The unit stands before it already.
+                let bare = band.trim_end_matches(" %");
+                let band = if middle.len() + band.len() + 3 > width {
+                    bare
+                } else {
+                    &band
+                };
+                fit(&format!("{middle} ({band})"), width)
             }
             None => fit("no evidence", width),
         };
@@ -251,13 +259,13 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 (true, None) => format!(
                     "{label}{as_is}{} {} {}",
                     cell(Some(shown), 21),
-                    fit(&signed(unit, shown.difference[1]), 10),
+                    fit(&fine.signed(shown.difference[1]), 10),
                     evidence(shown.evidence)
                 ),
                 (true, Some(b)) => {
                     let (a, b) = (effect(Some(&pane.a), id), effect(Some(b), id));
                     let apart = match (a, b) {
-                        (Some(a), Some(b)) => signed(unit, b.after[1] - a.after[1]),
+                        (Some(a), Some(b)) => fine.signed(b.after[1] - a.after[1]),
                         _ => "-".into(),
                     };
                     format!(
@@ -338,7 +346,7 @@ fn tail(state: &State, page: &mut Page<'_>) {
         let path = path(outcome, page.width().saturating_sub(LABEL));
         rows.extend(path.map(|path| ("PATH", path)));
         let rests = if state.at.is_some() && !outcome.actual {
-            "learnt again from values kept"
+            "relearnt from values kept"
         } else {
             "no system was touched"
         };

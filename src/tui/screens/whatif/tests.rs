@@ -135,6 +135,19 @@ fn every_size_shows_changes_and_outcome() {
 }
 
 #[test]
+fn a_long_note_is_wrapped_and_small_figures_keep_their_digits() {
+    let mut state = seeded(80, 24);
+    let outcome = state.whatif.a.outcome.as_mut().unwrap();
+    let note = "pg.shared_buffers: no evidence, something else was done within minutes of its earlier changes: whose the effect is cannot be told";
+    outcome.notes = vec![note.into()];
+    (outcome.effects[0].before, outcome.effects[0].after) = ([0.005, 0.007, 0.009], [0.0003, 0.0004, 0.0005]);
+    let text = drawn(&state, 80, 20);
+    let words: Vec<&str> = text.split_whitespace().collect();
+    assert!(words.join(" ").contains(note), "{text}");
+    assert!(text.contains("0.007 %") && text.contains("0.0004 % (0.0003-"), "{text}");
+}
+
+#[test]
 fn two_scenarios_stand_side_by_side() {
     let mut state = seeded(120, 40);
     insta::assert_snapshot!("120x40", drawn(&state, 120, 36));
