@@ -255,6 +255,17 @@ fn the_head_of_the_forecast_says_what_its_list_says() {
 }
 
 #[test]
+fn of_a_time_that_does_not_fit_its_day_is_told() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let mut shown = fixture::snapshot();
+    shown.health.ready = Some(fixture::now() + Span::from_hours(14));
+    state.shown = std::sync::Arc::new(shown);
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    let line = text.lines().nth(2).unwrap();
+    assert!(line.ends_with("223 learning (ready 15 Mar)"), "{line}");
+}
+
+#[test]
 fn what_a_file_tells_is_listed_over_the_screen_until_esc() {
     let mut state = fixture::state(Charset::Ascii, 80, 24);
     let lines = ["a.b", "HIGH      (all of it)  missing"].map(String::from).to_vec();

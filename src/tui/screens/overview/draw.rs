@@ -133,8 +133,12 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     );
     if health.learning > 0 {
         says.push_str(&format!(", {} learning", grouped(u64::from(health.learning))));
-        if let Some(ready) = health.ready {
-            says.push_str(&format!(" (ready {})", text::when(ready, state.now())));
+        // Where the time of another day does not fit, its day does.
+        let told = |ready| [text::when(ready, state.now()), text::day(ready)].map(|at| format!(" (ready {at})"));
+        let room = page.width().saturating_sub(text::width(&says));
+        let fits = |told: &String| text::width(told) <= room;
+        if let Some(told) = health.ready.and_then(|ready| told(ready).into_iter().find(fits)) {
+            says.push_str(&told);
         }
     }
     page.line(Role::Text, &says);
