@@ -95,6 +95,8 @@ const NEAR: [(Near, f64); 6] = [
 ];
 /// In so many hours what is saved would be spent on what is likeliest, and so many looks of an hour's go in turn.
 const SPENT: f64 = 12.0;
+/// The least of what an hour brings that is spent on what is likeliest.
+const INCOME: f64 = 0.5;
 const TURN: f64 = 0.05;
 /// Hours' looks that can be saved.
 const SAVED: f64 = 24.0;
@@ -237,7 +239,9 @@ impl Tracker {
         if std::mem::take(&mut self.stale) || old {
             self.work_out(learner, at);
         }
-        let most = (self.saved / SPENT * self.share()).min(self.saved * 0.7) as usize;
+        // What is likely is not left alone while what was saved is used up.
+        let most = (self.saved / SPENT * self.share()).max(self.budget * INCOME);
+        let most = most.min(self.saved * 0.7) as usize;
         let alive = |place: &u32| learner.table.settings[*place as usize].alive;
         // What was looked at in the last hour is due when it is over: sooner tells less, later misses what happens meanwhile. The rest is
         // spread over the hour.

@@ -53,8 +53,8 @@ fn no_more_is_looked_at_than_is_granted() {
 #[test]
 fn what_stays_likely_is_looked_at_within_the_hour_however_much_is_added() {
     let (learner, mut tracker) = (learner(), Tracker::default());
-    let (mut last, mut hours) = (BTreeMap::new(), [0; 12]);
-    for minute in 0..12 * 60 {
+    let (mut last, mut hours) = (BTreeMap::new(), [0; 24]);
+    for minute in 0..24 * 60 {
         for place in looks(&mut tracker, &learner, minute..minute + 1) {
             hours[minute as usize / 60] += 1;
             let before = last.insert(place, minute).unwrap_or(minute);
@@ -65,7 +65,7 @@ fn what_stays_likely_is_looked_at_within_the_hour_however_much_is_added() {
             );
         }
     }
-    assert!(hours[11] > hours[1], "{hours:?}");
+    assert!(hours[23] > hours[2], "{hours:?}");
 }
 
 #[test]
