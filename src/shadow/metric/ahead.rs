@@ -297,7 +297,29 @@ fn most_of(told: &[Told<'_>], at: usize) -> usize {
 
 /// Quantiles by the share of the way from `one` to `other`, all of it exactly `other`.
 fn between(one: &Quantiles, other: &Quantiles, share: f64) -> Quantiles {
-    Quantiles(std::array::from_fn(|level| {
-        other.0[level] - (1.0 - share) * (other.0[level] - one.0[level])
-    }))
+    let mixed = std::array::from_fn(|level| other.0[level] - (1.0 - share) * (other.0[level] - one.0[level]));
+    // Of huge numbers what is rounded off may turn them round.
+    Quantiles(mixed).tidy(f64::MIN, f64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn between_two_distributions_quantiles_never_fall(
+            one in prop::array::uniform13(-1e30..1e30f64), lower in prop::array::uniform13(-1.0..1.0f64), tiny in 0..20,
+        ) {
+            let share = 0.1_f64.powi(tiny);
+            let one = Quantiles(one).tidy(f64::MIN, f64::MAX);
+            for other in [Quantiles(lower).tidy(f64::MIN, f64::MAX), Quantiles::certain(lower[0])] {
+                for found in [between(&one, &other, share), between(&other, &one, share)] {
+                    prop_assert!(found.0.windows(2).all(|pair| pair[0] <= pair[1]), "{found:?}");
+                }
+            }
+        }
+    }
 }
