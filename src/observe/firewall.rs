@@ -16,7 +16,7 @@ use super::{
 use crate::domain::{Batch, Span, Timestamp, Value};
 
 /// Time between two readings: the kernel gives no cheap sign that a rule changed, so its rules must be asked for.
-const EVERY: Span = Span::from_mins(5);
+const EVERY: Span = Span::from_mins(2);
 /// Most chains and sets that are told of, and most rules of one.
 const MOST_CHAINS: usize = 500;
 const MOST_RULES: usize = 2_000;

@@ -32,6 +32,7 @@ const BATCH: usize = 500;
 struct Process {
     name: String,
     state: u8,
+    parent: u32,
     /// Processor time in ticks, user and system.
     ticks: u64,
     /// Ticks from boot to its start: tells it from a later process of the same number.
@@ -41,7 +42,7 @@ struct Process {
 }
 
 impl Process {
-    /// Six of the 52 fields of proc_pid_stat(5). The name may hold any byte, parentheses too.
+    /// Seven of the 52 fields of proc_pid_stat(5). The name may hold any byte, parentheses too.
     fn parse(line: &[u8]) -> Option<Self> {
         const KERNEL_THREAD: u64 = 0x0020_0000;
         let open = line.iter().position(|b| *b == b'(')?;
@@ -57,6 +58,7 @@ impl Process {
         Some(Self {
             name: stem.to_owned(),
             state: *fields.first()?.as_bytes().first()?,
+            parent: number(4).and_then(|parent| parent.try_into().ok()).unwrap_or(0),
             ticks: number(14)?.saturating_add(number(15)?),
             start: number(22)?,
             pages: number(24).unwrap_or(0),
@@ -208,6 +210,10 @@ impl Source for Processes {
                 process.ticks.saturating_sub(before.get(&key).copied().unwrap_or(0))
             });
             ticks.insert(key, process.ticks);
+            // A program that this one asks bears its thread's name, and all its memory, until it has begun.
+            if process.parent == std::process::id() {
+                continue;
+            }
             let sum = taken.entry(process.name).or_default();
             sum.ticks = sum.ticks.saturating_add(grown);
             sum.pages = sum.pages.saturating_add(process.pages);
@@ -264,12 +270,12 @@ mod tests {
         assert_eq!(
             (
                 process.name.as_str(),
-                process.state,
+                (process.state, process.parent),
                 process.ticks,
                 process.start,
                 process.pages
             ),
-            ("a) R (b", b'S', 5, 9, 4)
+            ("a) R (b", (b'S', 1), 5, 9, 4)
         );
         let kernel = Process::parse(&line("kworker/0:1-ev", 'I', 0x0020_8040, 5, 9, 0)).unwrap();
         assert_eq!(kernel.name, "kworker");

@@ -46,15 +46,21 @@ impl SettingShadow {
     #[must_use]
     pub fn chances(&self, at: Timestamp) -> BTreeMap<&SeriesId, (f32, f32)> {
         let all = self.learner.chances(stream::days(at)).into_iter();
-        let chances: BTreeMap<u64, (f32, f32)> = all.map(|(key, day, week)| (key, (day as f32, week as f32))).collect();
+        let chances: BTreeMap<u64, (f32, f32)> = all
+            .map(|(key, day, week)| (key, (day as f32, day.max(week) as f32)))
+            .collect();
         let of = |id: &SeriesId| chances.get(&stream::key(id)).copied().unwrap_or_default();
         self.all.keys().map(|id| (id, of(id))).collect()
     }
 
-    /// P(`id` changes within seven days of `at`); 0 for one that is not there.
+    /// P(`id` changes within seven days of `at`), no less than within one: what changed again and again of late may be about to, of which
+    /// the week's model knows little; 0 for one that is not there.
     #[must_use]
     pub fn week(&self, id: &SeriesId, at: Timestamp) -> f64 {
-        self.learner.week(stream::key(id), stream::days(at)).unwrap_or(0.0)
+        let (key, now) = (stream::key(id), stream::days(at));
+        let [day, week] =
+            [self.learner.within(key, now, 1.0), self.learner.week(key, now)].map(|chance| chance.unwrap_or(0.0));
+        day.max(week)
     }
 
     /// What is to be said of `id` at `at`; `None` for one that is not there. It costs some ten microseconds.

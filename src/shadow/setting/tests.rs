@@ -221,6 +221,26 @@ fn what_was_remembered_of_the_past_is_learnt_when_no_more_of_it_comes() {
 }
 
 #[test]
+fn a_week_is_never_less_likely_than_a_day() {
+    let mut shadow = watched(1);
+    for minute in 1..7 {
+        let (from, to) = (minute % 2, (minute + 1) % 2);
+        let flaps = change(
+            "sysctl.s1",
+            start() + MINUTE * minute,
+            &from.to_string(),
+            &to.to_string(),
+        );
+        shadow.observe(&flaps);
+    }
+    let now = start() + MINUTE * 10;
+    for (id, (day, week)) in shadow.chances(now) {
+        assert!(day <= week, "{id}: {day} {week}");
+        assert_eq!(week, shadow.week(id, now) as f32);
+    }
+}
+
+#[test]
 fn models_that_were_not_kept_are_learnt_from_the_changes_that_were() {
     let mut shadow = watched(1);
     for day in 2..9 {
