@@ -209,14 +209,16 @@ fn user(users: &str, number: u32) -> String {
     name.unwrap_or(number)
 }
 
-/// The unit in the lines of `/proc/PID/cgroup`: `0::/system.slice/nginx.service`.
+/// The system's unit in the lines of `/proc/PID/cgroup`: `0::/system.slice/nginx.service`.
 fn unit(text: &str) -> String {
-    let mut parts = text
+    let parts = text
         .lines()
         .filter_map(|line| line.rsplit_once(':'))
         .flat_map(|(_, path)| path.split('/'));
-    let found = parts.rfind(|part| part.ends_with(".service") || part.ends_with(".scope"));
-    found.unwrap_or_default().to_owned()
+    let mut units = parts.filter(|part| part.ends_with(".service") || part.ends_with(".scope"));
+    // The units of a user are unknown to the system's manager, which may have one of the same name.
+    let users = units.clone().find(|part| part.starts_with("user@"));
+    users.or_else(|| units.next_back()).unwrap_or_default().to_owned()
 }
 
 impl Source for Ports {

@@ -129,13 +129,14 @@ pub(super) fn in_a_line(settings: &[Wanted<'_>]) -> Option<String> {
     let text = set(settings)?.artefact.text;
     let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let steps = text.lines().filter_map(|line| line.strip_prefix("# by hand: "));
-    let all: Vec<String> = Some(commands.join(" && "))
-        .into_iter()
-        .filter(|line| !line.is_empty())
-        .chain(steps.map(str::to_owned))
-        .collect();
-    let count = commands.len() + all.len() - usize::from(!commands.is_empty());
-    (1..=3).contains(&count).then(|| all.join("; "))
+    let steps: Vec<&str> = steps.collect();
+    let all = match (commands.is_empty(), steps.is_empty()) {
+        (true, _) => steps.join("; "),
+        (false, true) => commands.join(" && "),
+        // Behind commands a shell must not take it for one: it quotes values.
+        (false, false) => format!("{} # by hand: {}", commands.join(" && "), steps.join("; ")),
+    };
+    (1..=3).contains(&(commands.len() + steps.len())).then_some(all)
 }
 
 /// The command that makes the baseline say what is.

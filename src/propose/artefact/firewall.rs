@@ -58,6 +58,10 @@ pub(super) fn lines(name: &str, wanted: &Wanted<'_>) -> Option<Vec<Line>> {
         rules.iter().map(|rule| line(rule).map(Line::Command)).collect()
     };
     if second == "routing" && third.is_empty() {
+        // All of them came or went: they were not told of before, or no longer.
+        if wanted.was.is_none() || wanted.value.is_none() {
+            return None;
+        }
         let ip = if first == "ip6" { "ip -6 rule" } else { "ip rule" };
         let rule = |deed: &str, rule: &str| {
             let words: Option<Vec<String>> = rule.split_whitespace().map(quote).collect();
@@ -148,15 +152,24 @@ fn program(family: &str) -> &'static str {
     if family == "ip6" { "ip6tables" } else { "iptables" }
 }
 
-/// A chain that came goes with its rules.
+/// A chain that came goes with its rules; one that was always there, as its policy says, is empty again and lets all through.
 fn chain_goes(family: &str, table: &str, chain: &str, rules: &[Arc<str>]) -> Option<Vec<Line>> {
-    let [family, table, chain] = [family, table, chain].map(quote);
-    let (family, table, chain) = (family?, table?, chain?);
-    let command = if rules.iter().any(|rule| is_iptables(rule)) {
-        let program = program(&family);
-        format!("{program} -t {table} -F {chain} && {program} -t {table} -X {chain}")
+    let named = |name: &str| !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
+    if ![family, table, chain].into_iter().all(named) {
+        return None;
+    }
+    if !rules.iter().any(|rule| is_iptables(rule)) {
+        // At once: between the two the policy alone would decide.
+        let both = quote(&format!(
+            "flush chain {family} {table} {chain}; delete chain {family} {table} {chain}"
+        ))?;
+        return Some(vec![Line::Command(format!("nft {both}"))]);
+    }
+    let (program, table, chain) = (program(family), quote(table)?, quote(chain)?);
+    let command = if rules.iter().any(|rule| is_policy(rule)) {
+        format!("{program} -t {table} -P {chain} ACCEPT && {program} -t {table} -F {chain}")
     } else {
-        format!("nft flush chain {family} {table} {chain} && nft delete chain {family} {table} {chain}")
+        format!("{program} -t {table} -F {chain} && {program} -t {table} -X {chain}")
     };
     Some(vec![Line::Command(command)])
 }

@@ -26,19 +26,31 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
     let unit = was("unit");
     let within = unit.as_ref().map_or_else(String::new, |unit| format!(" in {unit}"));
     let known = Line::Note(format!("{who}{file}{within} listens on {name}"));
-    if let Some(unit) = unit.filter(service) {
-        let unit = quote(&unit)?;
-        let lasting = Line::Note(format!("to keep it from coming back: systemctl disable -- {unit}"));
-        return Some(vec![known, Line::Command(format!("systemctl stop -- {unit}")), lasting]);
+    // A service that came with its port is stopped as that; one that was there does more than listen here.
+    if let Some(unit) = unit.as_ref().filter(|unit| service(unit)) {
+        let unit = quote(unit)?;
+        let opened = format!(
+            "{unit} opened it: take out what does from its configuration; `systemctl stop -- {unit}` would end all it does"
+        );
+        return Some(vec![known, Line::ByHand(opened)]);
     }
     let (protocol, address) = name.split_once('/')?;
     let (_, port) = address.rsplit_once(':')?;
     let plain_name = !who.is_empty() && who.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
-    if !port.bytes().all(|b| b.is_ascii_digit()) || !plain_name || who == "unknown" {
+    // What systemd listens on for another is no process to be ended.
+    let first = matches!(&*who, "systemd" | "init" | "unknown") || unit.as_deref() == Some("init.scope");
+    let plain_address = address.chars().all(|c| c.is_ascii_hexdigit() || "[]:.*%".contains(c));
+    if !port.bytes().all(|b| b.is_ascii_digit()) || !plain_name || !plain_address || first {
         return None;
     }
     let kind = if protocol == "udp" { 'u' } else { 't' };
-    let sockets = format!("ss -Hln{kind}p 'sport = :{port}'");
+    // For all addresses of both versions ss writes a star.
+    let any = if address.starts_with("[::]") {
+        format!(r#" || $4 == "*:{port}""#)
+    } else {
+        String::new()
+    };
+    let sockets = format!(r#"ss -Hln{kind}p 'sport = :{port}' | awk '$4 == "{address}"{any}'"#);
     // The kernel's name of a program is a word of a pattern by what was just asked of it.
     let pattern = who.replace('.', r"\.");
     let pid = format!(r#"{sockets} | sed -n 's/.*"{pattern}",pid=\([0-9]*\).*/\1/p' | head -n 1"#);

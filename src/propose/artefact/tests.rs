@@ -371,9 +371,11 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
         (
             &[("port.tcp/0.0.0.0:8080", Some("python3"), None)],
             "# python3 listens on tcp/0.0.0.0:8080\n\
-             # its process and user: ps -o pid,user,lstart,args -p \"$(ss -Hlntp 'sport = :8080' | sed -n 's/.*\"python3\",pid=\\([0-9]*\\).*/\\1/p' | head -n 1)\"\n\
-             kill \"$(ss -Hlntp 'sport = :8080' | sed -n 's/.*\"python3\",pid=\\([0-9]*\\).*/\\1/p' | head -n 1)\"\n",
+             # its process and user: ps -o pid,user,lstart,args -p \"$(ss -Hlntp 'sport = :8080' | awk '$4 == \"0.0.0.0:8080\"' | sed -n 's/.*\"python3\",pid=\\([0-9]*\\).*/\\1/p' | head -n 1)\"\n\
+             kill \"$(ss -Hlntp 'sport = :8080' | awk '$4 == \"0.0.0.0:8080\"' | sed -n 's/.*\"python3\",pid=\\([0-9]*\\).*/\\1/p' | head -n 1)\"\n",
         ),
+        // What systemd listens on for another.
+        (&[("port.tcp/[::]:22", Some("systemd"), None)], "# by hand: PORT\n"),
         // The machine.
         (
             &[("hw.timezone", Some("UTC"), Some("Europe/Berlin"))],
@@ -448,8 +450,19 @@ fn rules_of_a_firewall_are_taken_out_and_put_back_one_by_one() {
     );
     assert_eq!(
         text("inet filter mine", Some(&["drop"]), None),
-        "nft flush chain inet filter mine && nft delete chain inet filter mine\n"
+        "nft 'flush chain inet filter mine; delete chain inet filter mine'\n"
     );
+    // A chain that is always there must not be left with a policy that lets nobody in.
+    assert_eq!(
+        text(
+            "ip filter INPUT",
+            Some(&["policy DROP", "-p tcp --dport 22 -j ACCEPT"]),
+            None
+        ),
+        "iptables -t filter -P INPUT ACCEPT && iptables -t filter -F INPUT\n"
+    );
+    let all = text("ip6 routing", Some(&["0 from all lookup local"]), None);
+    assert!(all.starts_with("# by hand: "), "{all}");
     assert_eq!(
         text(
             "set inet filter ban",
@@ -479,7 +492,7 @@ fn rules_of_a_firewall_are_taken_out_and_put_back_one_by_one() {
 }
 
 #[test]
-fn a_service_that_listens_is_stopped_and_the_line_of_a_parameter_put_back() {
+fn a_service_that_listens_is_not_ended_for_a_port_and_the_line_of_a_parameter_is_put_back() {
     for (settings, wants) in [
         (
             &[
@@ -488,8 +501,7 @@ fn a_service_that_listens_is_stopped_and_the_line_of_a_parameter_put_back() {
                 ("port.tcp/0.0.0.0:80:unit", Some("nginx.service"), None),
             ][..],
             "# nginx (/usr/sbin/nginx) in nginx.service listens on tcp/0.0.0.0:80\n\
-             systemctl stop -- nginx.service\n\
-             # to keep it from coming back: systemctl disable -- nginx.service\n",
+             # by hand: nginx.service opened it: take out what does from its configuration; `systemctl stop -- nginx.service` would end all it does\n",
         ),
         (
             &[
