@@ -375,7 +375,10 @@ fn each_kind_of_setting_has_what_an_administrator_would_do() {
              kill \"$(ss -Hlntp 'sport = :8080' | awk '$4 == \"0.0.0.0:8080\"' | sed -n 's/.*\"python3\",pid=\\([0-9]*\\).*/\\1/p' | head -n 1)\"\n",
         ),
         // What systemd listens on for another.
-        (&[("port.tcp/[::]:22", Some("systemd"), None)], "# by hand: PORT\n"),
+        (
+            &[("port.tcp/[::]:22", Some("systemd"), None)],
+            "# by hand: tcp/[::]:22 is `systemd`: stop that program's service, or close the port; `ss -lntup` shows who listens\n",
+        ),
         // The machine.
         (
             &[("hw.timezone", Some("UTC"), Some("Europe/Berlin"))],
