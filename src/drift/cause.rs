@@ -105,7 +105,29 @@ pub(super) fn explain(
             candidates.extend(asked.departures(&departures));
         }
         candidates.extend(process::takers(shadows, finding));
+        let declared = asked.effect.declared;
         finding.causes = shares(candidates);
+        if let Some(before) = held.get(&finding.id).filter(|_| !declared) {
+            keep(&mut finding.causes, before, finding.since);
+        }
+    }
+}
+
+/// Keeps the likeliest cause that was told `before` of a metric's departure, which began at `since`, unless a likelier one is known now:
+/// what else happened since makes it less sure, and not untrue.
+fn keep(causes: &mut Vec<Cause>, before: &Finding, since: Timestamp) {
+    let Some(old) = before.causes.first().filter(|old| old.at <= since) else {
+        return;
+    };
+    let same = |new: &Cause| match (&old.series, &new.series) {
+        (Some(old), Some(new)) => old == new,
+        (None, None) => old.what == new.what && old.at == new.at,
+        _ => false,
+    };
+    let better = |new: &Cause| same(new) || new.weight > old.weight;
+    if !causes.iter().any(better) {
+        causes.insert(0, old.clone());
+        causes.truncate(NAMED.0);
     }
 }
 
@@ -249,12 +271,12 @@ impl Asked<'_> {
         let near = changes.take_while(move |change| change.at >= since - BEFORE);
         near.filter(move |change| {
             let here = change.id.resource == *self.effect.resource && !self.effect.series.contains(&change.id);
-            let from = earliest(change);
             // Of two settings that changed between the same readings nobody knows which was first.
             let before = if self.effect.declared {
-                change.at < since && from < self.effect.earliest.unwrap_or(since)
+                change.at < since && earliest(change) < self.effect.earliest.unwrap_or(since)
             } else {
-                from < since && (change.after.is_some() || change.at <= since + SEEN_LATE)
+                // A change whose time is known came first, or is no cause.
+                change.earliest() <= since
             };
             here && before
         })

@@ -113,8 +113,8 @@ pub(super) fn crossing_confidence(metric: &Metric, probability: f64) -> f64 {
     (probability * honest).clamp(0.0, CERTAIN)
 }
 
-/// Drift of a setting and a departure of a metric of the same resource that begin close to each other are critical, when that is
-/// hardly chance (what is worth no more than a line is no proof): closer than `span`, and so close by chance less than once in ten such times, as often as settings change here.
+/// Drift of a setting and a departure of a metric of the same resource that begin close to each other, the setting's first as far as is
+/// known, are critical, when that is hardly chance (what is worth no more than a line is no proof): closer than `span`, and so close by chance less than once in ten such times, as often as settings change here.
 ///
 /// `known` holds the pairs, as setting and metric: they stay critical for as long as both findings hold.
 pub(super) fn coincide(
@@ -139,14 +139,12 @@ pub(super) fn coincide(
                 continue;
             }
             let apart = |from: Timestamp, to: Timestamp| from.max(to) - from.min(to);
-            // The setting may have changed at any time since it was last confirmed.
-            let nearest = setting
-                .since
-                .min(metric.since.max(setting.earliest.unwrap_or(setting.since)));
-            let farthest =
-                apart(setting.since, metric.since).max(apart(setting.earliest.unwrap_or(setting.since), metric.since));
+            // The setting may have changed at any time since it was last confirmed; after the departure is no cause of it.
+            let earliest = setting.earliest.unwrap_or(setting.since);
+            let nearest = setting.since.min(metric.since.max(earliest));
+            let farthest = apart(setting.since, metric.since).max(apart(earliest, metric.since));
             let chance = || cause::by_chance(shadows, &setting.resource, setting.since, farthest);
-            if apart(nearest, metric.since) <= span && chance() < CHANCE {
+            if earliest <= metric.since && apart(nearest, metric.since) <= span && chance() < CHANCE {
                 known.insert(pair);
             }
         }

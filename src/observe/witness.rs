@@ -19,7 +19,9 @@ const LONGEST: usize = 400;
 const COMMAND: Span = Span::from_hours(1);
 /// How far a package's log and its files may lie apart, and how long a program that keeps files may take.
 const PACKAGE: Span = Span::from_mins(2);
-/// How far the audit log and the file's own time may lie apart.
+/// How long a command that names a file, and is no editor, may take until it writes it; its end stands in no log.
+const WORKS: Span = Span::from_mins(1);
+/// How far the audit log and the file's own time may lie apart, and two writes of one command.
 const AUDIT: Span = Span::from_secs(5);
 /// How far two logs of one login may lie apart; one of them has whole seconds.
 const LOGIN: Span = Span::from_secs(3);
@@ -31,6 +33,36 @@ const PATIENCE: Span = Span::from_secs(12);
 const SILENT: Span = Span::from_secs(30);
 /// How often logs of what people ran are looked at: a change that waits for one is told soon after.
 pub(super) const LOOKS: Span = Span::from_secs(2);
+
+/// Programs that stay open: what they are told the name of they may write much later.
+const EDITORS: [&str; 26] = [
+    "ed",
+    "ex",
+    "vi",
+    "vim",
+    "vim.basic",
+    "vim.nox",
+    "vim.tiny",
+    "nvim",
+    "nano",
+    "pico",
+    "emacs",
+    "emacs-nox",
+    "mg",
+    "joe",
+    "jed",
+    "ne",
+    "micro",
+    "mc",
+    "mcedit",
+    "hx",
+    "helix",
+    "kak",
+    "sudoedit",
+    "vigr",
+    "vipw",
+    "visudo",
+];
 
 /// Programs that change files they are not told by name, and where these begin.
 const HANDS: [(&[&str], &[&str]); 9] = [
@@ -91,6 +123,31 @@ struct Seen {
     deed: Deed,
     who: Arc<str>,
     what: String,
+    /// The files it was said to have changed, each with when it did first: what changes one of them later may be another's deed.
+    changed: Vec<(String, Timestamp)>,
+}
+
+impl Seen {
+    /// Whether it is a command that names the file, and may still have been at it at `at`.
+    fn may_write(&self, path: &str, at: Timestamp) -> bool {
+        let edits = EDITORS.contains(&program(&self.what));
+        let within = if edits { COMMAND } else { WORKS };
+        // An editor saves again and again; beyond a minute it may as well have been closed and another come after it.
+        let again = if edits { WORKS } else { AUDIT };
+        (EARLY..=within).contains(&(at - self.at))
+            && self
+                .changed
+                .iter()
+                .all(|(of, first)| of != path || apart(at, *first) <= again)
+            && names(&self.what, path)
+    }
+
+    /// Notes that it was said to have changed the file at `at`.
+    fn credit(&mut self, path: &str, at: Timestamp) {
+        if self.changed.iter().all(|(of, _)| of != path) {
+            self.changed.push((path.to_owned(), at));
+        }
+    }
 }
 
 /// What may tell who made a change.
@@ -184,13 +241,17 @@ impl Witness {
         let from = after.unwrap_or(at - COMMAND) - DELAY * 5;
         clues.iter().find_map(|clue| match clue {
             Clue::File(path) => Some((self.who_changed(path, at, |package| owns(package, path))?, None)),
-            Clue::Named(path) => self.last(|seen| match seen.deed {
-                Deed::Wrote => seen.what == *path && apart(at, seen.at) <= AUDIT,
-                Deed::Ran => {
-                    (EARLY..=COMMAND).contains(&(at - seen.at)) && !looks(&seen.what) && names(&seen.what, path)
-                }
-                Deed::Installed => false,
-            }),
+            Clue::Named(path) => {
+                let mut memory = self.memory();
+                let fits = |seen: &&mut Seen| match seen.deed {
+                    Deed::Wrote => seen.what == *path && apart(at, seen.at) <= AUDIT,
+                    Deed::Ran => !looks(&seen.what) && seen.may_write(path, at),
+                    Deed::Installed => false,
+                };
+                let seen = memory.seen.iter_mut().filter(fits).max_by_key(|seen| seen.at)?;
+                seen.credit(path, at);
+                Some((seen.who.clone(), None))
+            }
             Clue::Command(programs, words) => self.last(|seen| {
                 seen.deed == Deed::Ran
                     && (from..=at + DELAY).contains(&seen.at)
@@ -270,31 +331,35 @@ impl Witness {
             deed,
             who: visible(who).into(),
             what: what[..end].to_owned(),
+            changed: Vec::new(),
         });
     }
 
     /// Who changed the file `path` of the host at `at`, as far as a log says: the best evidence, and of equal evidence the
-    /// latest. `owns` says whether a package brought the file.
+    /// latest. `owns` says whether a package brought the file. A command that was said to have changed it before is not said to
+    /// have done so again later.
     pub(super) fn who_changed(&self, path: &str, at: Timestamp, owns: impl Fn(&str) -> bool) -> Option<Arc<str>> {
-        let memory = self.memory();
-        let fits = |seen: &&Seen| match seen.deed {
+        let mut memory = self.memory();
+        let fits = |seen: &&mut Seen| match seen.deed {
             Deed::Wrote => seen.what == path && apart(at, seen.at) <= AUDIT,
             Deed::Ran => {
                 // The times first: thousands of changes at once are each held against all that was seen.
                 let since = at - seen.at;
                 (EARLY..=COMMAND).contains(&since)
                     && !looks(&seen.what)
-                    && (since <= PACKAGE && works_on(&seen.what, path) || names(&seen.what, path))
+                    && (since <= PACKAGE && works_on(&seen.what, path) || seen.may_write(path, at))
             }
             Deed::Installed => apart(at, seen.at) <= PACKAGE && owns(&seen.what),
         };
         // Of equal ones `max_by_key` takes the last, so the strongest deed must compare as greatest.
-        let all = memory.installed.iter().chain(&memory.seen);
-        let best = all.filter(fits).max_by_key(|seen| std::cmp::Reverse(seen.deed));
-        best.map(|seen| match seen.deed {
-            Deed::Installed => format!("{} ({})", seen.who, visible(&seen.what)).into(),
-            _ => seen.who.clone(),
-        })
+        let Memory { installed, seen, .. } = &mut *memory;
+        let all = installed.iter_mut().chain(seen);
+        let best = all.filter(fits).max_by_key(|seen| std::cmp::Reverse(seen.deed))?;
+        if best.deed == Deed::Installed {
+            return Some(format!("{} ({})", best.who, visible(&best.what)).into());
+        }
+        best.credit(path, at);
+        Some(best.who.clone())
     }
 
     /// Notes that a log told of a login of `who`, empty where it did not say whose, or of one that failed.
@@ -368,93 +433,4 @@ fn works_on(command: &str, path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_package_manager_that_names_only_itself_was_run_by_someone() {
-        let witness = Witness::default();
-        let at = Timestamp::from_secs;
-        let who = |package: &str, secs| {
-            let told = witness.who(&[Clue::Package(package.into())], None, at(secs), |_, _| false);
-            told.map(|(who, at)| (who.to_string(), at.map(|at| at.secs())))
-        };
-        witness.note(at(100), Deed::Installed, "dnf", "foo");
-        assert_eq!(who("foo", 110), Some(("dnf".into(), Some(100))));
-        // The two logs are not read at the same moment.
-        witness.note(at(90), Deed::Ran, "alice", "/usr/bin/dnf -y install foo");
-        witness.note(at(105), Deed::Ran, "eve", "/usr/bin/dnf -y install bar");
-        assert_eq!(who("foo", 110), Some(("alice by dnf".into(), Some(100))));
-        assert_eq!(who("bar", 110), None);
-        // Another log of the same deed says more.
-        witness.note(at(99), Deed::Installed, "bob by dnf-automatic", "foo");
-        assert_eq!(who("foo", 110), Some(("bob by dnf-automatic".into(), Some(99))));
-        // Who only asked did nothing.
-        witness.note(at(98), Deed::Ran, "eve", "/usr/bin/rpm -qa");
-        assert_eq!(who("foo", 110), Some(("bob by dnf-automatic".into(), Some(99))));
-        // What a package brings comes with it, and not whenever it goes later.
-        let port = |after, secs| witness.who(&[Clue::Brought("foo".into())], Some(at(after)), at(secs), |_, _| false);
-        assert_eq!(port(90, 110), Some(("bob by dnf-automatic".into(), None)));
-        assert_eq!(port(1_000, 1_060), None);
-        // It waits for the log of commands, too.
-        let clue = [Clue::Package("foo".into())];
-        witness.read(Deed::Installed, at(112));
-        assert!(!witness.awaits(&clue, at(110), at(110), at(112)));
-        witness.read(Deed::Ran, at(105));
-        assert!(witness.awaits(&clue, at(110), at(110), at(112)));
-        witness.read(Deed::Ran, at(112));
-        assert!(!witness.awaits(&clue, at(110), at(110), at(112)));
-    }
-
-    #[test]
-    fn a_log_that_has_more_is_waited_for_though_another_was_read() {
-        let witness = Witness::default();
-        let at = Timestamp::from_secs;
-        let clue = [Clue::Named("/etc/motd".into())];
-        assert!(!witness.awaits(&clue, at(100), at(103), at(103)), "no log is kept");
-        witness.read(Deed::Ran, at(104));
-        assert!(!witness.awaits(&clue, at(100), at(103), at(104)) && !witness.awaited());
-        // One log was read to its end, and the other has more that nobody read since.
-        witness.unread(Some(at(96)));
-        assert!(witness.awaits(&clue, at(100), at(103), at(104)) && witness.awaited());
-        witness.read(Deed::Installed, at(105));
-        assert!(witness.awaited());
-        witness.unread(None);
-        witness.read(Deed::Ran, at(105));
-        assert!(!witness.awaits(&clue, at(100), at(103), at(105)) && !witness.awaited());
-    }
-
-    #[test]
-    fn the_best_evidence_says_who() {
-        let witness = Witness::default();
-        let at = Timestamp::from_secs;
-        let who = |path: &str, secs| {
-            let who = witness
-                .clone()
-                .who_changed(path, at(secs), |package| package == "ssh" && path.contains("ssh"));
-            who.map(|who| who.to_string())
-        };
-        assert_eq!(who("/etc/ssh/sshd_config", 100), None);
-        witness.note(at(90), Deed::Installed, "dpkg", "ssh");
-        assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("dpkg (ssh)"));
-        assert_eq!(who("/etc/motd", 100), None);
-        witness.note(at(10), Deed::Ran, "eve", "/usr/bin/vim /etc/ssh/sshd_config");
-        witness.note(at(20), Deed::Ran, "bob\u{1b}", "/usr/bin/vim sshd_config");
-        witness.note(at(200), Deed::Ran, "late", "/usr/bin/vim sshd_config");
-        assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("bob\\u{1b}"));
-        assert_eq!(who("/etc/ssh/sshd_config", 9_000), None);
-        witness.note(at(99), Deed::Wrote, "al", "/etc/ssh/sshd_config");
-        assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("al"));
-        witness.note(at(500), Deed::Ran, "kim", "/usr/sbin/useradd eve");
-        assert_eq!(who("/etc/subuid", 501).as_deref(), Some("kim"));
-        assert_eq!(who("/etc/subuid", 900), None);
-        for n in 0..3_000 {
-            witness.note(at(9_990), Deed::Installed, "dpkg", &format!("lib{n}"));
-        }
-        assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("al"));
-        for n in 0..3_000 {
-            witness.note(at(n), Deed::Ran, "x", &"é".repeat(1_000));
-        }
-        assert_eq!(witness.memory().seen.len(), MOST);
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 pub(super) use aside::{returned, vital};
 
-use super::shell::quote;
+use super::{known, shell::quote};
 use crate::domain::{Artefact, Change, SeriesId, Subject, Value};
 
 /// What a change of settings takes: its text, and what it costs.
@@ -79,11 +79,21 @@ fn cost(subject: Subject<'_>) -> (f64, &'static str) {
         Subject::Unit { .. } => (0.5, "the service has to be restarted before it counts"),
         Subject::Account { .. } => (0.5, "who it belongs to can no longer, or again, log in"),
         Subject::Package { .. } => (2.0, "packages are exchanged, their services restart"),
+        Subject::File { path, .. } if path.starts_with("sudoers") => (0.1, "counts at once, for the next sudo"),
+        subject if restarts(subject) => (
+            1.0,
+            "PostgreSQL has to be restarted before it counts, and its connections end",
+        ),
         Subject::File { .. } => (0.5, "the service that reads the file has to be reloaded"),
         Subject::HostName(_) | Subject::Resolver(_) => (0.1, "counts for the next look-up"),
         Subject::Interface { .. } | Subject::Route { .. } => (0.5, "connections may be interrupted for a moment"),
         _ => (0.5, "depends on what has to be reloaded"),
     }
+}
+
+/// Whether a setting counts only after its program was started anew, whatever else is reloaded.
+fn restarts(subject: Subject<'_>) -> bool {
+    matches!(subject, Subject::File { path, key } if path.starts_with("postgresql/") && known::postmaster(key))
 }
 
 /// The way to give `settings` the values wanted; `None` when nothing can: hardware.
@@ -112,7 +122,8 @@ pub(super) fn set(settings: &[Wanted<'_>]) -> Option<Way> {
         Line::ByHand(step) => format!("# by hand: {step}\n"),
         Line::Note(note) => format!("# {note}\n"),
     });
-    let (disruption, cost) = cost(first);
+    let dearest = settings.iter().map(Wanted::subject).find(|subject| restarts(*subject));
+    let (disruption, cost) = cost(dearest.unwrap_or(first));
     Some(Way {
         artefact: Artefact {
             format: if settings.iter().all(sysctl) { "sysctl" } else { "shell" }.into(),

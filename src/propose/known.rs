@@ -1,5 +1,5 @@
-//! What is known of some kernel parameters, from the kernel's own documentation (Documentation/admin-guide/sysctl,
-//! Documentation/networking/ip-sysctl.rst).
+//! What is known of some settings: of kernel parameters from the kernel's own documentation (Documentation/admin-guide/sysctl,
+//! Documentation/networking/ip-sysctl.rst), of PostgreSQL's from its view `pg_settings`.
 
 /// One kernel parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,4 +93,88 @@ const KNOWN: &[Known] = &[
 /// What is known of the kernel parameter `name` (without `sysctl.`).
 pub(super) fn sysctl(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name == name)
+}
+
+/// Settings of PostgreSQL whose context is `postmaster` (versions 14 to 18), sorted: they are read when the server starts.
+const POSTMASTER: [&str; 63] = [
+    "archive_mode",
+    "autovacuum_freeze_max_age",
+    "autovacuum_multixact_freeze_max_age",
+    "autovacuum_worker_slots",
+    "bonjour",
+    "bonjour_name",
+    "cluster_name",
+    "commit_timestamp_buffers",
+    "data_directory",
+    "dynamic_shared_memory_type",
+    "event_source",
+    "external_pid_file",
+    "hba_file",
+    "hot_standby",
+    "huge_page_size",
+    "huge_pages",
+    "ident_file",
+    "io_max_concurrency",
+    "io_method",
+    "jit_provider",
+    "listen_addresses",
+    "logging_collector",
+    "max_active_replication_origins",
+    "max_connections",
+    "max_files_per_process",
+    "max_locks_per_transaction",
+    "max_logical_replication_workers",
+    "max_notify_queue_pages",
+    "max_pred_locks_per_transaction",
+    "max_prepared_transactions",
+    "max_replication_slots",
+    "max_wal_senders",
+    "max_worker_processes",
+    "min_dynamic_shared_memory",
+    "multixact_member_buffers",
+    "multixact_offset_buffers",
+    "notify_buffers",
+    "port",
+    "recovery_target",
+    "recovery_target_action",
+    "recovery_target_inclusive",
+    "recovery_target_lsn",
+    "recovery_target_name",
+    "recovery_target_time",
+    "recovery_target_timeline",
+    "recovery_target_xid",
+    "reserved_connections",
+    "serializable_buffers",
+    "shared_buffers",
+    "shared_memory_type",
+    "shared_preload_libraries",
+    "subtransaction_buffers",
+    "superuser_reserved_connections",
+    "track_activity_query_size",
+    "track_commit_timestamp",
+    "transaction_buffers",
+    "unix_socket_directories",
+    "unix_socket_group",
+    "unix_socket_permissions",
+    "wal_buffers",
+    "wal_decode_buffer_size",
+    "wal_level",
+    "wal_log_hints",
+];
+
+/// Whether PostgreSQL reads its setting `name` only when it starts.
+pub(super) fn postmaster(name: &str) -> bool {
+    POSTMASTER.binary_search(&name).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_searched_is_sorted() {
+        assert!(POSTMASTER.is_sorted());
+        assert!(postmaster("max_connections") && postmaster("wal_level") && postmaster("archive_mode"));
+        assert!(!postmaster("work_mem") && !postmaster(""));
+    }
 }

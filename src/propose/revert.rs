@@ -91,8 +91,8 @@ pub(super) fn drifted(
             other.summary,
             weight * 100.0
         ));
-    } else if finding.severity == Severity::Critical {
-        why.push("it coincides with a metric that left its shadow".into());
+    } else if let Some(line) = coincides(finding) {
+        why.push(format!("it {line}"));
     }
     why.extend(listener(finding, shadows));
     why.extend(trust.why().map(str::to_owned));
@@ -131,6 +131,12 @@ fn listener(finding: &Finding, shadows: &Shadows) -> Option<String> {
     Some(format!("{} listens on it", event.what.strip_prefix(&opened)?))
 }
 
+/// What was told of a metric that left its shadow close to it: `coincides with cpu.busy_pct, 4 s later`.
+fn coincides(finding: &Finding) -> Option<&str> {
+    let mut lines = finding.evidence.iter().map(|line| &**line);
+    lines.find(|line| line.starts_with("coincides with "))
+}
+
 /// What speaks for a change besides how often such changes are undone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Trust {
@@ -138,8 +144,12 @@ enum Trust {
     Known,
     /// Nobody knows who made it.
     Unknown,
-    /// It bears on who gets in, is known to do harm, or something suffers since.
-    Harm,
+    /// Something suffers since, which is told for itself.
+    Suffers,
+    /// It is known to do harm.
+    Issue,
+    /// It bears on who gets in.
+    Opens,
 }
 
 impl Trust {
@@ -148,15 +158,16 @@ impl Trust {
         match self {
             Self::Known => 0.0,
             Self::Unknown => 0.3,
-            Self::Harm => 0.6,
+            Self::Suffers | Self::Issue | Self::Opens => 0.6,
         }
     }
 
     fn why(self) -> Option<&'static str> {
         match self {
-            Self::Known => None,
+            Self::Known | Self::Suffers => None,
             Self::Unknown => Some("nobody knows who made the change"),
-            Self::Harm => Some("it bears on who gets in, is a known issue, or something suffers since"),
+            Self::Issue => Some("what it is set to is a known issue"),
+            Self::Opens => Some("it bears on who gets in"),
         }
     }
 
@@ -165,7 +176,7 @@ impl Trust {
         let score = accept.score();
         let wanted = match self {
             Self::Known => score.max(back * PLAINLY),
-            Self::Unknown | Self::Harm => score.min(back / PLAINLY),
+            _ => score.min(back / PLAINLY),
         };
         if score > 0.0 && wanted.is_finite() {
             accept.impact *= wanted / score;
@@ -175,14 +186,23 @@ impl Trust {
 }
 
 fn trust(finding: &Finding, shadows: &Shadows, blamed: bool) -> Trust {
-    let suffers = blamed || finding.severity == Severity::Critical || finding.rule.is_some();
+    if blamed || coincides(finding).is_some() {
+        return Trust::Suffers;
+    }
+    if finding.rule.is_some() {
+        return Trust::Issue;
+    }
     let package = finding
         .series
         .iter()
         .any(|id| matches!(Subject::of(&id.name), Subject::Package { part: "", .. }));
     // Packages bring accounts of their own, which let nobody in.
-    if suffers || (!package && finding.series.iter().any(|id| opens(&Subject::of(&id.name)))) {
-        return Trust::Harm;
+    if !package && finding.series.iter().any(|id| opens(&Subject::of(&id.name))) {
+        return Trust::Opens;
+    }
+    // As urgent as that nothing else makes it.
+    if finding.severity == Severity::Critical {
+        return Trust::Suffers;
     }
     let by = finding.series.iter().any(|id| {
         let state = shadows.settings.get(id);

@@ -321,7 +321,7 @@ fn old_data_and_ended_findings_offer_nothing_to_apply() {
 
 #[test]
 fn a_trusted_change_is_accepted_first_and_one_that_lets_people_in_is_put_back_first() {
-    let first = |name: &str, who: Option<&str>, by_rule: Severity| {
+    let told = |name: &str, who: Option<&str>, urgent: Severity, evidence: &str| {
         let mut world = world(&[(name, Value::Bool(false), Value::Bool(false))]);
         world.0.settings.observe(&SettingChange {
             id: id(name),
@@ -333,9 +333,11 @@ fn a_trusted_change_is_accepted_first_and_one_that_lets_people_in_is_put_back_fi
             backfilled: false,
         });
         let mut drift = finding(Comparison::DeclaredActual, Mark::Drift, &[name], 14.0);
-        drift.severity = by_rule;
-        ask(&[drift], &world)[0].kind
+        drift.severity = urgent;
+        drift.evidence.push(evidence.into());
+        ask(&[drift], &world).remove(0)
     };
+    let first = |name: &str, who: Option<&str>, urgent: Severity| told(name, who, urgent, "").kind;
     let file = "etc.app.conf:cache";
     assert_eq!(first(file, Some("ann"), Severity::Warning), ProposalKind::Adopt);
     assert_eq!(
@@ -350,6 +352,12 @@ fn a_trusted_change_is_accepted_first_and_one_that_lets_people_in_is_put_back_fi
     );
     let root = "etc.ssh/sshd_config:PermitRootLogin";
     assert_eq!(first(root, Some("ann"), Severity::Warning), ProposalKind::Revert);
+    // The reason that holds is told, and no other.
+    let why = told(root, Some("ann"), Severity::Warning, "").why;
+    assert_eq!(&*why[1], "it bears on who gets in");
+    let near = "coincides with cpu.busy_pct, 4 s later";
+    let why = told(file, Some("ann"), Severity::Critical, near).why;
+    assert_eq!((why.len(), &*why[1]), (2, "it coincides with cpu.busy_pct, 4 s later"));
 }
 
 #[test]

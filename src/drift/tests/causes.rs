@@ -41,6 +41,43 @@ fn causes_weigh_what_is_near_and_leave_room_for_the_unseen() {
 }
 
 #[test]
+fn a_cause_that_was_told_stays_unless_a_better_one_is_known() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let now = world.second;
+    let restarted = event(EventKind::Service, "nginx restarted", now - 2);
+    world.shadows.events.push_back(restarted);
+    let told = world.steps(12, &["cpu.busy_pct"], 50.0)[0].causes.clone();
+    assert_eq!(&*told[0].what, "nginx restarted");
+    // A log that is read late tells that such things happen all the time.
+    for place in 2..30 {
+        let often = event(EventKind::Service, "cron restarted", now - 120 * place);
+        world.shadows.events.push_front(often);
+    }
+    assert_eq!(world.steps(1, &["cpu.busy_pct"], 50.0)[0].causes, told);
+    world.change("mount./data:options", Some("ro"));
+    assert_eq!(world.steps(1, &["cpu.busy_pct"], 50.0)[0].causes, told, "it came after");
+    let better = event(EventKind::Deploy, "app 1.2 -> 1.3", now - 1);
+    world.shadows.events.push_back(better);
+    let causes = &world.steps(1, &["cpu.busy_pct"], 50.0)[0].causes;
+    assert_eq!(&*causes[0].what, "app 1.2 -> 1.3");
+}
+
+#[test]
+fn what_changed_after_a_departure_began_is_neither_cause_nor_coincidence() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    world.steps(12, &["cpu.busy_pct"], 50.0);
+    world.change("etc.postgresql/15/main/postgresql.conf:max_connections", Some("300"));
+    let findings = world.steps(3, &["cpu.busy_pct"], 50.0);
+    assert_eq!(findings.len(), 2, "{findings:?}");
+    assert!(
+        findings.iter().all(|finding| finding.severity == Severity::Warning),
+        "{findings:?}"
+    );
+    let odd = findings.iter().find(|finding| finding.mark == Mark::Odd).unwrap();
+    assert_eq!(odd.causes, []);
+}
+
+#[test]
 fn where_settings_change_all_the_time_a_change_is_no_cause_and_no_coincidence() {
     let mut world = World::new(&["cpu.busy_pct"]);
     for minute in 0..25 {

@@ -42,7 +42,8 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
             }
         }
     }
-    // Notes come first: apt asks, and takes the next line that is pasted for the answer.
+    // Apt is let ask, and never told yes: who runs it sees first what else it takes along. Without a terminal it reads no answer and aborts,
+    // which changes nothing. Notes come first, for it takes the next line that is pasted for the answer.
     let (mut commands, lines): (Vec<Line>, Vec<Line>) =
         lines.into_iter().partition(|line| matches!(line, Line::Note(_)));
     if rest > 0 {

@@ -1,9 +1,10 @@
 //! Ports that are listened on: who listens is stopped, or started again.
 
-use super::{Line, Wanted, plain, quote};
+use super::{Line, Wanted, plain, quote, thing::by_hand};
 use crate::domain::Subject;
 
-/// Stops who listens on the port `name` (`tcp/0.0.0.0:8080`), or starts the service that did; `None` where neither is known.
+/// Stops who listens on the port `name` (`tcp/0.0.0.0:8080`), or starts the service that did, by hand where that is not known; `None` where
+/// nobody knows how to stop it.
 pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
     let of = |what: &str| {
         parts
@@ -15,8 +16,13 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
     let closed = of("").is_some_and(|wanted| wanted.was.is_none() && wanted.value.is_some());
     let service = |unit: &String| unit.ends_with(".service") && !unit.starts_with("user@");
     if closed {
-        let unit = of("unit").and_then(|wanted| wanted.value).map(plain).filter(service)?;
-        return Some(vec![Line::Command(format!("systemctl start -- {}", quote(&unit)?))]);
+        let unit = of("unit").and_then(|wanted| wanted.value).map(plain).filter(service);
+        let start = unit.and_then(|unit| Some(Line::Command(format!("systemctl start -- {}", quote(&unit)?))));
+        // Who listens comes back with the port: it takes no step of its own.
+        return Some(vec![match start {
+            Some(start) => start,
+            None => Line::ByHand(by_hand(of("")?)),
+        }]);
     }
     if !opened {
         return None;

@@ -508,6 +508,26 @@ fn a_service_that_listens_is_not_ended_for_a_port_and_the_line_of_a_parameter_is
         ),
         (
             &[
+                ("unit.redis-server.service:state", Some("inactive"), Some("active")),
+                ("port.tcp/127.0.0.1:6390", None, Some("redis-server")),
+                ("port.tcp/127.0.0.1:6390:package", None, Some("redis-tools")),
+                ("port.tcp/[::1]:6390", None, Some("redis-server")),
+                ("port.tcp/[::1]:6390:package", None, Some("redis-tools")),
+                ("port.tcp/[::1]:6390:program", None, Some("/usr/bin/redis-check-rdb")),
+                ("port.tcp/[::1]:6390:unit", None, Some("redis-server.service")),
+            ],
+            "systemctl start -- redis-server.service\n",
+        ),
+        (
+            &[
+                ("port.tcp/[::1]:6390", None, Some("redis-server")),
+                ("port.tcp/[::1]:6390:package", None, Some("redis-tools")),
+                ("port.tcp/[::1]:6390:program", None, Some("/usr/bin/redis-check-rdb")),
+            ],
+            "# by hand: tcp/[::1]:6390 is missing, should be `redis-server`: start that program's service; `ss -lntup` shows who listens\n",
+        ),
+        (
+            &[
                 ("sysctl.vm.swappiness", Some("1"), Some("60")),
                 ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), Some("60")),
             ],
@@ -525,6 +545,25 @@ fn a_service_that_listens_is_not_ended_for_a_port_and_the_line_of_a_parameter_is
     ] {
         assert_eq!(text(settings).as_deref(), Some(wants));
     }
+}
+
+#[test]
+fn a_change_costs_the_restart_that_it_takes_and_no_other() {
+    let costs = |name: &str| {
+        let id = SeriesId::new(&ResourceId::new("host", "a"), name);
+        let (was, value) = (Value::Int(200), Value::Int(100));
+        let wanted = Wanted {
+            id: &id,
+            was: Some(&was),
+            value: Some(&value),
+        };
+        set(&[wanted]).unwrap().cost
+    };
+    let of = |key: &str| costs(&format!("etc.postgresql/15/main/postgresql.conf:{key}"));
+    assert!(of("max_connections").contains("restarted"));
+    assert!(of("work_mem").contains("reloaded"));
+    assert!(costs("etc.sudoers.d/ana:ana").contains("at once"));
+    assert!(costs("etc.app.conf:max_connections").contains("reloaded"));
 }
 
 #[test]

@@ -1,0 +1,121 @@
+//! Who made a change, by what the logs saw.
+
+use super::*;
+
+#[test]
+fn a_package_manager_that_names_only_itself_was_run_by_someone() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    let who = |package: &str, secs| {
+        let told = witness.who(&[Clue::Package(package.into())], None, at(secs), |_, _| false);
+        told.map(|(who, at)| (who.to_string(), at.map(|at| at.secs())))
+    };
+    witness.note(at(100), Deed::Installed, "dnf", "foo");
+    assert_eq!(who("foo", 110), Some(("dnf".into(), Some(100))));
+    // The two logs are not read at the same moment.
+    witness.note(at(90), Deed::Ran, "alice", "/usr/bin/dnf -y install foo");
+    witness.note(at(105), Deed::Ran, "eve", "/usr/bin/dnf -y install bar");
+    assert_eq!(who("foo", 110), Some(("alice by dnf".into(), Some(100))));
+    assert_eq!(who("bar", 110), None);
+    // Another log of the same deed says more.
+    witness.note(at(99), Deed::Installed, "bob by dnf-automatic", "foo");
+    assert_eq!(who("foo", 110), Some(("bob by dnf-automatic".into(), Some(99))));
+    // Who only asked did nothing.
+    witness.note(at(98), Deed::Ran, "eve", "/usr/bin/rpm -qa");
+    assert_eq!(who("foo", 110), Some(("bob by dnf-automatic".into(), Some(99))));
+    // What a package brings comes with it, and not whenever it goes later.
+    let port = |after, secs| witness.who(&[Clue::Brought("foo".into())], Some(at(after)), at(secs), |_, _| false);
+    assert_eq!(port(90, 110), Some(("bob by dnf-automatic".into(), None)));
+    assert_eq!(port(1_000, 1_060), None);
+    // It waits for the log of commands, too.
+    let clue = [Clue::Package("foo".into())];
+    witness.read(Deed::Installed, at(112));
+    assert!(!witness.awaits(&clue, at(110), at(110), at(112)));
+    witness.read(Deed::Ran, at(105));
+    assert!(witness.awaits(&clue, at(110), at(110), at(112)));
+    witness.read(Deed::Ran, at(112));
+    assert!(!witness.awaits(&clue, at(110), at(110), at(112)));
+}
+
+#[test]
+fn a_log_that_has_more_is_waited_for_though_another_was_read() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    let clue = [Clue::Named("/etc/motd".into())];
+    assert!(!witness.awaits(&clue, at(100), at(103), at(103)), "no log is kept");
+    witness.read(Deed::Ran, at(104));
+    assert!(!witness.awaits(&clue, at(100), at(103), at(104)) && !witness.awaited());
+    // One log was read to its end, and the other has more that nobody read since.
+    witness.unread(Some(at(96)));
+    assert!(witness.awaits(&clue, at(100), at(103), at(104)) && witness.awaited());
+    witness.read(Deed::Installed, at(105));
+    assert!(witness.awaited());
+    witness.unread(None);
+    witness.read(Deed::Ran, at(105));
+    assert!(!witness.awaits(&clue, at(100), at(103), at(105)) && !witness.awaited());
+}
+
+#[test]
+fn a_command_that_was_over_is_not_said_to_have_changed_the_file_again() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    let path = "/etc/nginx/nginx.conf";
+    let both = |secs: i64| {
+        let named = witness.who(&[Clue::Named(path.into())], None, at(secs), |_, _| false);
+        let whose = witness.who_changed(path, at(secs), |_| false);
+        assert_eq!(named.map(|(who, _)| who), whose, "{secs}");
+        whose.map(|who| who.to_string())
+    };
+    witness.note(
+        at(100),
+        Deed::Ran,
+        "ana",
+        "/usr/bin/sed -i s/1/2/ /etc/nginx/nginx.conf",
+    );
+    assert_eq!(both(101).as_deref(), Some("ana"));
+    // All settings of the file, and what the same command writes once more.
+    assert_eq!(both(102).as_deref(), Some("ana"));
+    assert_eq!(both(130), None, "someone else put it back");
+    witness.note(at(800), Deed::Ran, "ana", "/usr/bin/cp /etc/nginx/nginx.conf /root/x");
+    witness.note(at(850), Deed::Ran, "ana", "/usr/bin/systemctl stop redis-server");
+    assert_eq!(both(940), None, "it was over long ago");
+    // An editor stays open.
+    witness.note(at(2_000), Deed::Ran, "bob", "/usr/bin/vim /etc/nginx/nginx.conf");
+    assert_eq!(both(2_600).as_deref(), Some("bob"));
+    assert_eq!(both(2_640).as_deref(), Some("bob"));
+    assert_eq!(both(3_000), None);
+}
+
+#[test]
+fn the_best_evidence_says_who() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    let who = |path: &str, secs| {
+        let who = witness
+            .clone()
+            .who_changed(path, at(secs), |package| package == "ssh" && path.contains("ssh"));
+        who.map(|who| who.to_string())
+    };
+    assert_eq!(who("/etc/ssh/sshd_config", 100), None);
+    witness.note(at(90), Deed::Installed, "dpkg", "ssh");
+    assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("dpkg (ssh)"));
+    assert_eq!(who("/etc/motd", 100), None);
+    witness.note(at(10), Deed::Ran, "eve", "/usr/bin/vim /etc/ssh/sshd_config");
+    witness.note(at(20), Deed::Ran, "bob\u{1b}", "/usr/bin/vim sshd_config");
+    witness.note(at(200), Deed::Ran, "late", "/usr/bin/vim sshd_config");
+    assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("bob\\u{1b}"));
+    assert_eq!(who("/etc/ssh/sshd_config", 9_000), None);
+    witness.note(at(99), Deed::Wrote, "al", "/etc/ssh/sshd_config");
+    assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("al"));
+    witness.note(at(500), Deed::Ran, "kim", "/usr/sbin/useradd eve");
+    assert_eq!(who("/etc/subuid", 501).as_deref(), Some("kim"));
+    assert_eq!(who("/etc/subuid", 900), None);
+    for n in 0..3_000 {
+        witness.note(at(9_990), Deed::Installed, "dpkg", &format!("lib{n}"));
+    }
+    assert_eq!(who("/etc/ssh/sshd_config", 100).as_deref(), Some("al"));
+    for n in 0..3_000 {
+        witness.note(at(n), Deed::Ran, "x", &"é".repeat(1_000));
+    }
+    assert_eq!(witness.memory().seen.len(), MOST);
+}
