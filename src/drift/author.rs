@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::{baseline::scope_of, deed, report, score::CERTAIN};
 use crate::{
     domain::{Cause, Comparison, Event, Finding, SeriesId, SettingChange, Span, Subject, text::visible},
+    observe::looks,
     shadow::Shadows,
 };
 
@@ -71,6 +72,8 @@ fn told<'a>(finding: &Finding, change: &SettingChange, author: &str, shadows: &'
         .take_while(|event| event.at >= from - COMMAND)
         .filter(|event| event.resource == finding.resource && event.at <= change.at + LATE)
         .filter(|event| event.who.as_deref().is_some_and(|who| is_part(author, who)))
+        // Whoever read the file again after it was written did not write it.
+        .filter(|event| !command(event).is_some_and(looks))
         .collect();
     let named = |event: &&&Event| names(&finding.series, &event.what);
     theirs.iter().find(named).copied().or_else(|| {
@@ -100,11 +103,16 @@ fn names(series: &[SeriesId], text: &str) -> bool {
     deed::names(series, text) || tool() || file()
 }
 
+/// The command that a line of sudo has.
+fn command(event: &Event) -> Option<&str> {
+    event.what.split_once("COMMAND=").map(|(_, command)| command.trim())
+}
+
 /// `alice ran /usr/bin/vim /etc/motd`, or the line as it stands.
 fn in_words(event: &Event, author: &str) -> Arc<str> {
     let who = event.who.as_deref().unwrap_or(author);
-    report::line(match event.what.split_once("COMMAND=") {
-        Some((_, command)) => format!("{} ran {}", visible(who), command.trim()),
+    report::line(match command(event) {
+        Some(command) => format!("{} ran {command}", visible(who)),
         None => format!("{} by {}", event.what, visible(author)),
     })
 }

@@ -353,7 +353,12 @@ impl Asked<'_> {
         let mut groups: BTreeMap<(u8, i64), Vec<&Event>> = BTreeMap::new();
         // What only puts a change into force is a part of that deed and no cause beside it.
         let changes: Vec<&SettingChange> = self.changes().filter(|_| !self.effect.declared).collect();
-        for event in self.events_within(self.watched.max(BEFORE)) {
+        // That a port is open now is a thing that was done, and no setting changes because of it.
+        let opening = |event: &&Event| self.effect.declared && opens(event);
+        for event in self
+            .events_within(self.watched.max(BEFORE))
+            .filter(|event| !opening(event))
+        {
             let slot = event.at.floor(TOGETHER).0;
             slots.entry(event.kind as u8).or_default().insert(slot);
             if event.at >= since - BEFORE && !changes.iter().any(|change| applies(event, change)) {
@@ -430,6 +435,16 @@ fn applies(event: &Event, change: &SettingChange) -> bool {
         && event.at - change.at <= TOGETHER
         && !follows()
         && deed::names(std::slice::from_ref(&change.id), &event.what)
+}
+
+/// Whether an event tells that a port is open: `port tcp/0.0.0.0:8080 is open: python3, pid 7, user bob`.
+fn opens(event: &Event) -> bool {
+    let port = event
+        .what
+        .strip_prefix("port ")
+        .filter(|_| event.kind == EventKind::Log);
+    port.and_then(|rest| rest.split_once(' '))
+        .is_some_and(|(_, rest)| rest.starts_with("is open:"))
 }
 
 /// The thing a metric is measured on, where its name tells: a mount, an interface, a disk.

@@ -323,7 +323,7 @@ fn finding(
     let first = members.iter().min_by_key(|member| (member.since, member.after));
     let (since, after) = first.map_or((now, now), |first| (first.since, first.after));
     let by = changes.get(&head.id).and_then(|change| change.by.as_deref());
-    // What had failed and runs again differs from the baseline and harms nobody.
+    // What had failed and is well again differs from the baseline and harms nobody.
     let recovered = recovered(head);
     let score = if recovered {
         0.0
@@ -346,7 +346,7 @@ fn finding(
         "a change this unlikely carries {bits:.1} bits of surprise"
     )));
     if recovered {
-        evidence.push("it had failed when the baseline was taken, and runs again".into());
+        evidence.push("it had failed when the baseline was taken, and is well again".into());
     }
     for other in members.iter().skip(1).take(5) {
         let (from, to) = (
@@ -386,10 +386,12 @@ fn finding(
     }
 }
 
-/// Whether a unit that had failed is active.
+/// Whether a unit that had failed is active, or waits to be needed.
 fn recovered(difference: &Difference) -> bool {
     let is = |value: &Option<Value>, state: &str| matches!(value, Some(Value::Enum(is)) if **is == *state);
     matches!(Subject::of(&difference.id.name), Subject::Unit { part: "state", .. })
         && is(&difference.accepted, "failed")
-        && is(&difference.actual, "active")
+        && ["active", "on demand"]
+            .iter()
+            .any(|state| is(&difference.actual, state))
 }

@@ -2,6 +2,7 @@
 
 mod causes;
 mod deeds;
+mod surprise;
 
 use super::{
     sample::{self, CADENCE, T0, above, at, calm, host, seen, setting},

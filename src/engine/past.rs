@@ -1,6 +1,9 @@
 //! The world as it was known at a time, read back from the store.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use super::{
     Health, MetricRow, SettingRow, Snapshot, SourceRow, StoreRow, Timeline, Usage,
@@ -26,6 +29,11 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         .filter(|finding| finding.since <= at && finding.ended.is_none_or(|ended| ended > at))
         .collect();
     let (marks, crossings) = (marks(&held), crossings(&held));
+    let limited: BTreeSet<&SeriesId> = held
+        .iter()
+        .filter(|finding| matches!(finding.mark, Mark::Breach | Mark::Cross))
+        .filter_map(|finding| finding.series.first())
+        .collect();
     // Limits are not kept for every time: those of the options stand, without what a console set since.
     let rules = State::default();
     let mut hours = hours(store, at)?;
@@ -34,7 +42,11 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         .into_iter()
         .map(|(meta, bucket)| {
             let limit = rules.limit_of(&meta.id, meta.limit.as_ref(), options);
-            let told = marks.get(&meta.id).map(|mark| own(*mark, limit.as_ref()));
+            // What a finding of a limit is about has one, known here or not.
+            let told = marks.get(&meta.id).map(|mark| match limited.contains(&meta.id) {
+                true => *mark,
+                false => own(*mark, limit.as_ref()),
+            });
             MetricRow {
                 mark: told.unwrap_or(match bucket.expected {
                     Some(_) => Mark::Ok,
@@ -210,7 +222,7 @@ fn eight_minutes(store: &mut Store, id: &SeriesId, at: Timestamp) -> Result<[Opt
 mod tests {
     use super::*;
     use crate::{
-        domain::{Batch, MetricKind, MetricMeta, Observation, Point, Unit},
+        domain::{Batch, Limit, MetricKind, MetricMeta, Observation, Point, Side, Unit},
         engine::publish::{About, Publisher},
         pipeline,
     };
@@ -304,5 +316,41 @@ mod tests {
             assert_eq!((&past.id, past.mark, &past.worst), (&live.id, live.mark, &live.worst));
             assert!(past.cpu.is_some_and(|(_, trend)| trend.iter().all(Option::is_some)));
         }
+    }
+
+    #[test]
+    fn a_limit_that_a_console_set_was_passed_in_the_past_too() {
+        let options = Arc::new(Options::default());
+        let (mut state, mut store) = (State::default(), Store::in_memory(&options.store).unwrap());
+        let pool = meta("pool.used", Unit::Count);
+        let begin: Timestamp = "2026-03-14T13:00:00Z".parse().unwrap();
+        let mut now = begin;
+        for number in 0..60 {
+            now = begin + Span::from_secs(10) * number;
+            if number == 40 {
+                let limit = Limit {
+                    value: 12.0,
+                    side: Side::Above,
+                    by: "alice".into(),
+                };
+                state.set_limit(&pool.id, Some(limit));
+            }
+            let point = Point { at: now, value: 13.0 };
+            let batch = Batch {
+                metrics: vec![pool.clone()],
+                observations: vec![Observation {
+                    id: pool.id.clone(),
+                    point,
+                }],
+                ..Batch::default()
+            };
+            let step = pipeline::step(&mut state, &batch, &options, now, 7);
+            store.append(&step.write).unwrap();
+        }
+        let past = snapshot(&mut store, &options, now).unwrap();
+        assert_eq!(
+            (past.findings[0].mark, past.metrics[0].mark),
+            (Mark::Breach, Mark::Breach)
+        );
     }
 }

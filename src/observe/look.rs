@@ -133,8 +133,8 @@ pub(super) fn program(command: &str) -> &str {
     program.rsplit('/').next().unwrap_or_default()
 }
 
-/// Whether a command line only looks: it changes nothing, whatever it names.
-pub(super) fn looks(command: &str) -> bool {
+/// Tells whether a command line (a program, its folder or not, and its words) only looks: it changes nothing, whatever it names.
+pub fn looks(command: &str) -> bool {
     let program = program(command);
     let mut words = command.split(' ').filter(|word| !word.is_empty()).skip(1);
     // All that set rules of iptables are told the same; `L`, `S` and `C` may stand among other letters.

@@ -72,6 +72,7 @@ use std::path::PathBuf;
 
 #[cfg(target_os = "linux")]
 pub use integrity::{Effort, Integrity, Swept};
+pub use look::looks;
 pub use prometheus::{PROMETHEUS, prometheus_group, selected};
 
 use crate::domain::{Batch, ResourceId, Span, Timestamp};

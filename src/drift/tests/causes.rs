@@ -173,6 +173,11 @@ fn whose_deed_is_known_is_the_cause_and_no_unit_that_started_meanwhile() {
     ];
     let known = first("etc.motd:line", Some("alice"), &logged);
     assert_eq!(known, ["alice ran /usr/bin/vim /etc/motd"]);
+    // To read it again is no deed; where nothing else is known, only who it was is said.
+    let read = sudo("alice", "/usr/bin/cat /etc/motd", -5);
+    let both = [sudo("alice", vim, -40), read.clone()];
+    assert_eq!(first("etc.motd:line", Some("alice"), &both), known);
+    assert_eq!(first("etc.motd:line", Some("alice"), &[read]), ["done by alice"]);
     let rule = [
         sudo("alice", "/usr/sbin/nft add rule ip f i drop", -40),
         sudo("alice", "/usr/bin/id", -20),
@@ -198,4 +203,26 @@ fn whose_deed_is_known_is_the_cause_and_no_unit_that_started_meanwhile() {
             .iter()
             .any(|what| what.contains("ran"))
     );
+}
+
+#[test]
+fn that_a_port_is_open_is_not_the_cause_of_its_opening() {
+    let mut world = World::new(&["cpu.busy_pct"]);
+    let second = world.second;
+    world.shadows.events.push_back(event(
+        EventKind::Log,
+        "port tcp/0.0.0.0:8080 is open: python3, pid 7, user bob",
+        second,
+    ));
+    world.shadows.settings.observe(&SettingChange {
+        id: setting("port.tcp/0.0.0.0:8080"),
+        at: at(second),
+        after: Some(at(second - 60)),
+        from: None,
+        to: Some(Value::infer("python3")),
+        by: None,
+        backfilled: false,
+    });
+    let findings = world.judge();
+    assert_eq!((findings.len(), &findings[0].causes[..]), (1, &[][..]));
 }

@@ -274,11 +274,24 @@ fn what_was_added_to_an_old_unit_does_not_make_it_new_and_near_edits_are_apart()
 
 #[test]
 fn a_unit_that_had_failed_and_runs_again_is_for_the_record() {
-    for (accepted, urgent) in [("failed", false), ("inactive", true)] {
+    for (accepted, is, urgent) in [
+        ("failed", "active", false),
+        ("failed", "on demand", false),
+        ("failed", "inactive", true),
+        ("inactive", "active", true),
+    ] {
         let mut world = World::new(&[]);
         sample::add_settings(&mut world.shadows, &[("unit.db.service:state", accepted)]);
         world.baseline = Baseline::take(&world.shadows, at(world.second));
-        world.change("unit.db.service:state", Some("active"));
+        world.shadows.settings.observe(&SettingChange {
+            id: setting("unit.db.service:state"),
+            at: at(world.second),
+            after: None,
+            from: None,
+            to: Some(Value::Enum(is.into())),
+            by: Some("root".into()),
+            backfilled: false,
+        });
         let findings = world.judge();
         let [finding] = &findings[..] else {
             panic!("{findings:?}")

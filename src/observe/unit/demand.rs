@@ -58,6 +58,11 @@ impl Demand {
         self.ways.clear();
     }
 
+    /// Forgets what the files of `unit` said: one of them was written anew.
+    pub(super) fn forget_of(&mut self, unit: &str) {
+        self.ways.remove(unit);
+    }
+
     /// The units that those of `active` start when they are needed; of an instance its template.
     pub(super) fn triggered<'a>(&mut self, active: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
         let started = active.filter_map(|unit| {

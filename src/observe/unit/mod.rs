@@ -245,7 +245,12 @@ impl Units {
             if files.is_empty() {
                 continue;
             }
-            let defined = match before.remove(&unit) {
+            let known = before.remove(&unit);
+            // A file that is written anew in its place dates no folder.
+            if known.as_ref().is_some_and(|known| known.files != files) {
+                self.demand.forget_of(&unit);
+            }
+            let defined = match known {
                 Some(known) if known.files == files => known,
                 _ => Defined {
                     settings: definition::settings(&files),

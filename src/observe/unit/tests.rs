@@ -177,6 +177,25 @@ fn what_runs_on_demand_is_no_news_unless_it_failed() {
 }
 
 #[test]
+fn a_unit_file_written_anew_in_its_place_says_anew_when_the_unit_runs() {
+    let tree = Tree::new();
+    let file = "etc/systemd/system/job.service";
+    tree.write(file, "[Service]\nType=oneshot\n");
+    let mut source = Units::new(&tree.host());
+    let mut state = |at: i64| {
+        let units = br#"[{"unit":"job.service","load":"loaded","active":"active"}]"#;
+        let files = br#"[{"unit_file":"job.service","state":"static"}]"#;
+        let mut out = Batch::default();
+        source.tell(Timestamp::from_secs(at), units, files, &mut out).unwrap();
+        setting(&out, "unit.job.service:state").map(|value| value.to_string())
+    };
+    assert_eq!(state(0).as_deref(), Some("on demand"));
+    tree.write(file, "[Service]\nType=simple\nRestart=always\n");
+    state(60);
+    assert_eq!(state(120).as_deref(), Some("active"));
+}
+
+#[test]
 fn enabling_a_unit_dates_a_folder() {
     let tree = Tree::new();
     let source = Units::new(&tree.host());
