@@ -175,6 +175,8 @@ pub struct InputLine {
     pub purpose: Purpose,
     /// What was typed.
     pub input: Input,
+    /// From which byte on the text is only offered: the first character typed takes its place.
+    pub offered: Option<usize>,
     /// The words that may follow, shown after Tab when there are several.
     pub words: Vec<String>,
 }

@@ -199,6 +199,10 @@ fn with_no_crossing_the_nearest_is_named() {
         text.contains("No crossing within 6 h. The nearest: web-03 fs./.used_pct in 3h10."),
         "{text}"
     );
+    // Of a shorter look ahead its own length is told.
+    press(&mut state, "--");
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(text.contains("No crossing within 1 h. The nearest"), "{text}");
 }
 
 #[test]

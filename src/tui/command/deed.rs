@@ -181,6 +181,10 @@ pub(super) fn limit(state: &mut State, text: &str) -> Vec<Effect> {
         state.message = Some(format!("{text} is no limit: write 90, 5 low, or off"));
         return Vec::new();
     };
+    if let Some(why) = screens::forecast::out_of_range(row, value) {
+        state.message = Some(why);
+        return Vec::new();
+    }
     let side = side
         .or(row.limit.as_ref().map(|limit| limit.side))
         .unwrap_or(Side::Above);

@@ -17,7 +17,7 @@ pub use sight::{answer, refresh};
 
 use super::resource;
 use crate::{
-    domain::{Crossing, Limit, Mark, Quantity, SeriesId, Side, Span},
+    domain::{Crossing, Limit, Mark, MetricKind, Quantity, SeriesId, Side, Span},
     drift::prominence,
     engine::MetricRow,
     tui::{
@@ -348,15 +348,31 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     refresh(state)
 }
 
+/// Why a metric can have no such limit; `None` when it can.
+pub(in crate::tui) fn out_of_range(row: &MetricRow, limit: f64) -> Option<String> {
+    let MetricKind::Bounded { lo, hi } = row.kind else {
+        return None;
+    };
+    let show = |value| row.unit.show(value);
+    (!(lo..=hi).contains(&limit)).then(|| format!("no limit: {} is not in {} to {}", show(limit), show(lo), show(hi)))
+}
+
 /// What was typed into a line this screen opened, when Enter is pressed: a limit, or a file.
 pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> {
     match purpose {
         Purpose::Export => tui::export_to(state, text),
         Purpose::Limit => {
             let Some(id) = focus(state) else { return Vec::new() };
+            let row = state.metric(&id);
             state.forecast.limit = match (text.trim(), text.parse::<Quantity>()) {
                 ("", _) => None,
-                (_, Ok(limit)) => Some((id, limit.base())),
+                (_, Ok(limit)) => match row.and_then(|row| out_of_range(row, limit.base())) {
+                    None => Some((id, limit.base())),
+                    Some(why) => {
+                        state.message = Some(why);
+                        return Vec::new();
+                    }
+                },
                 (_, Err(error)) => {
                     state.message = Some(format!("limit: {error}"));
                     return Vec::new();

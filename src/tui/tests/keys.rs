@@ -102,6 +102,42 @@ fn a_paste_goes_only_into_an_open_line() {
 }
 
 #[test]
+fn what_a_line_offers_gives_way_to_what_is_typed() {
+    let typed = |state: &State| state.input.as_ref().map(|line| line.input.value().to_owned());
+    let mut state = fixture::on(Screen::Forecast, Charset::Ascii, 80, 24);
+    state.series = Some(fixture::id("db-01/mem.available_pct"));
+    press(&mut state, "L");
+    assert_eq!(typed(&state).as_deref(), Some("5"));
+    press(&mut state, "12");
+    assert_eq!(typed(&state).as_deref(), Some("12"));
+    press(&mut state, "Esc L");
+    // Whoever moves in it wants to keep it.
+    update(&mut state, key(KeyCode::End));
+    press(&mut state, "4");
+    assert_eq!(typed(&state).as_deref(), Some("54"));
+    press(&mut state, "54 Enter");
+    assert_eq!(
+        state.message.as_deref(),
+        Some("no limit: 5454 % is not in 0 % to 100 %")
+    );
+    press(&mut state, "L");
+    update(&mut state, key(KeyCode::Backspace));
+    assert_eq!(typed(&state).as_deref(), Some(""));
+    press(&mut state, "Esc e");
+    update(&mut state, Msg::Paste("mine.csv".into()));
+    assert_eq!(typed(&state).as_deref(), Some("mine.csv"));
+    // Of a change the name stays.
+    let mut state = fixture::on(Screen::WhatIf, Charset::Ascii, 80, 24);
+    press(&mut state, "+vm.swappiness=10 Enter");
+    press(&mut state, "Enter 30");
+    assert!(
+        typed(&state).is_some_and(|text| text.ends_with("vm.swappiness = 30")),
+        "{:?}",
+        typed(&state)
+    );
+}
+
+#[test]
 fn a_row_keeps_the_cursor_when_the_order_changes() {
     let mut state = fixture::state(Charset::Ascii, 80, 24);
     press(&mut state, "jjj");

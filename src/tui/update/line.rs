@@ -11,13 +11,28 @@ use crate::{
     },
 };
 
-/// Opens a line for `purpose` with `text` in it.
+/// Opens a line for `purpose` with `text` in it. What is only offered there (a limit, a file, the value of a change) gives way to the
+/// first character typed; a key that moves in it or deletes keeps it.
 pub(crate) fn open_line(state: &mut State, purpose: Purpose, text: &str) {
+    let offered = match purpose {
+        Purpose::Limit | Purpose::Export => Some(0),
+        Purpose::Change(Some(_)) => text.rfind(" = ").map(|at| at + 3),
+        _ => None,
+    };
     state.input = Some(InputLine {
         purpose,
         input: Input::new(text.to_owned()),
+        offered: offered.filter(|at| *at < text.len()),
         words: Vec::new(),
     });
+}
+
+/// Drops what is only offered: something else is being typed.
+fn replace(line: &mut InputLine) {
+    if let Some(from) = line.offered.take() {
+        let kept = line.input.value()[..from].to_owned();
+        line.input = Input::new(kept);
+    }
 }
 
 /// Takes pasted text, if a line is open that may take it.
@@ -28,6 +43,7 @@ pub(super) fn paste(state: &mut State, text: &str) {
             Some("a pasted name is refused: type it, so that hand and eye agree".into())
         }
         Some(line) => {
+            replace(line);
             // Line ends become spaces: a paste never presses Enter.
             for c in text.chars().take(4_096).map(|c| if c.is_control() { ' ' } else { c }) {
                 line.input.handle(InputRequest::InsertChar(c));
@@ -88,6 +104,10 @@ pub(super) fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         _ => {}
     }
     if let Some(request) = request(key) {
+        if matches!(request, InputRequest::InsertChar(_)) {
+            replace(line);
+        }
+        line.offered = None;
         line.input.handle(request);
         if let Purpose::Palette(row) = &mut line.purpose {
             *row = 0;

@@ -341,8 +341,21 @@ fn nothing(state: &State) -> String {
     if state.shown.health.learnt == 0 {
         return " Forecasts start when the first shadows are learnt; live charts on 2.".into();
     }
-    let none = format!(" No crossing within {}.", hours(state.shown.options.horizon));
-    match nearest(state) {
+    // What is told of everywhere reaches so far; beyond it the metrics are asked one by one.
+    let known = state.shown.options.horizon;
+    let soonest = nearest(state).filter(|_| state.at.is_none());
+    let beyond = match soonest {
+        Some(Some((_, crossing))) => crossing.at[1].is_some_and(|at| at - state.now() > horizon(state)),
+        Some(None) => true,
+        None => false,
+    };
+    let sure = if beyond {
+        horizon(state)
+    } else {
+        known.min(horizon(state))
+    };
+    let none = format!(" No crossing within {}.", hours(sure));
+    match soonest {
         // Of the past it is not looked for.
         _ if state.at.is_some() => none,
         None => format!("{none} Looking farther ahead."),
@@ -358,10 +371,11 @@ fn nothing(state: &State) -> String {
         }
         Some(None) => format!("{none} Nor is a limit likely to be passed within 90 d."),
         Some(Some((id, crossing))) => format!(
-            "{none} The nearest: {} {} in {}. Press + for a longer horizon.",
+            "{none} The nearest: {} {} in {}.{}",
             id.resource.name(),
             id.name,
-            until(crossing.at[1], state.now())
+            until(crossing.at[1], state.now()),
+            if beyond { " Press + for a longer horizon." } else { "" }
         ),
     }
 }
