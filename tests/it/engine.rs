@@ -123,23 +123,29 @@ async fn what_someone_accepted_survives_kill_9() {
     let link = attach(&home.socket()).await;
     let mut snapshots = link.snapshots();
     let settled = snapshots.wait_for(|snapshot| snapshot.settings.len() > 50 && snapshot.store.written > 0);
-    let id = tokio::time::timeout(PATIENCE, settled)
-        .await
-        .expect("settings")
-        .unwrap()
-        .settings[0]
-        .id
-        .clone();
+    let (id, usual) = {
+        let settled = tokio::time::timeout(PATIENCE, settled)
+            .await
+            .expect("settings")
+            .unwrap();
+        (settled.settings[0].id.clone(), metric(&settled, "mem.used_pct"))
+    };
     link.ask(Query::BaselineAccept(vec![id])).await.unwrap();
+    let refused = link
+        .ask(Query::BaselineAccept(vec![usual]))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("off"), "{refused}");
     link.ask(Query::Note("before the storm".into())).await.unwrap();
     // An answer from the store comes after all that was handed to it before.
     let Answer::Audit { entries, .. } = link.ask(Query::Audit(50)).await.unwrap() else {
         panic!("another answer")
     };
+    // What was refused stands in no audit.
+    let accepted: Vec<_> = entries.iter().filter(|entry| entry.what == "accept").collect();
     assert!(
-        entries
-            .iter()
-            .any(|entry| entry.what == "accept" && entry.who.ends_with("@pty")),
+        matches!(accepted[..], [entry] if entry.who.ends_with("@pty")),
         "{entries:?}"
     );
     engine.kill();

@@ -96,10 +96,16 @@ fn series<'a>(state: &State, name: &str, rows: impl Iterator<Item = &'a SeriesId
         .or_else(|| {
             // As people call a setting: without the scope that its name begins with.
             let end = format!(".{name}");
-            let mut ends = rows.clone().filter(|id| id.name.ends_with(&end));
-            ends.next().filter(|_| ends.next().is_none())
+            let ends = rows.clone().filter(|id| id.name.ends_with(&end));
+            let own = only(ends.clone().filter(|id| Some(&id.resource) == here));
+            own.or_else(|| only(ends))
         })
         .cloned()
+}
+
+/// The one there is; `None` of several.
+fn only<'a>(mut ids: impl Iterator<Item = &'a SeriesId>) -> Option<&'a SeriesId> {
+    ids.next().filter(|_| ids.next().is_none())
 }
 
 pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {
@@ -251,6 +257,8 @@ pub(super) fn explain(state: &mut State, _: &str) -> Vec<Effect> {
 }
 
 pub(super) fn baseline(state: &mut State, text: &str) -> Vec<Effect> {
+    // What an earlier one would have said: it may have been refused.
+    state.told = None;
     match text.split_once(' ').unwrap_or((text, "")) {
         ("diff", "") => vec![Effect::Ask(tag("baseline"), Query::BaselineDiff)],
         ("accept", "all") => vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(Vec::new()))],
