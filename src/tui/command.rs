@@ -2,6 +2,7 @@
 
 mod complete;
 mod deed;
+mod named;
 mod time;
 
 pub use complete::{candidates, complete};
@@ -305,8 +306,6 @@ fn tag(what: &'static str) -> Tag {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::{
         domain::{Side, Timestamp},
@@ -455,37 +454,6 @@ mod tests {
             Query::BaselineAccept(vec![fixture::id("web-01/http.p99_ms")])
         );
         assert_eq!(asked("sql SELECT 1"), Query::Sql("SELECT 1".into()));
-    }
-
-    #[test]
-    fn a_short_name_is_looked_for_on_the_host_in_focus_first() {
-        let mut state = fixture::on(Screen::Resource, Charset::Ascii, 80, 24);
-        let mut shown = (*state.shown).clone();
-        let mut rows = shown.settings.to_vec();
-        let mut other = rows
-            .iter()
-            .find(|row| &*row.id.name == "vm.swappiness")
-            .unwrap()
-            .clone();
-        other.id = fixture::id("web-01/vm.swappiness");
-        rows.push(other);
-        shown.settings = rows.into();
-        state.shown = Arc::new(shown);
-        for host in ["db-01", "web-01"] {
-            state.series = Some(fixture::id(&format!("{host}/cpu.busy_pct")));
-            let effects = run(&mut state, "baseline accept swappiness");
-            let wanted = fixture::id(&format!("{host}/vm.swappiness"));
-            assert!(
-                matches!(&effects[..], [Effect::Ask(_, Query::BaselineAccept(ids))] if *ids == [wanted]),
-                "{effects:?}"
-            );
-        }
-        state.series = Some(fixture::id("log-02/cpu.busy_pct"));
-        assert_eq!(
-            run(&mut state, "baseline accept swappiness"),
-            [],
-            "two hosts have it, and neither is meant"
-        );
     }
 
     #[test]

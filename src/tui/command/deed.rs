@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{tag, time};
+use super::{named::series, tag, time};
 use crossterm::event::KeyCode;
 
 use crate::{
@@ -81,31 +81,6 @@ pub(super) fn go(state: &mut State, name: &str) -> Vec<Effect> {
             Vec::new()
         }
     }
-}
-
-/// A series by its whole name, by host and name, or by its name on the host in focus, else on any.
-fn series<'a>(state: &State, name: &str, rows: impl Iterator<Item = &'a SeriesId> + Clone) -> Option<SeriesId> {
-    let here = state.resource();
-    let whole = |id: &&SeriesId| id.to_string() == name || format!("{}/{}", id.resource.name(), id.name) == name;
-    let own = |id: &&SeriesId| *id.name == *name && Some(&id.resource) == here;
-    let any = |id: &&SeriesId| *id.name == *name;
-    let mut all = rows.clone();
-    all.find(whole)
-        .or_else(|| rows.clone().find(own))
-        .or_else(|| rows.clone().find(any))
-        .or_else(|| {
-            // As people call a setting: without the scope that its name begins with.
-            let end = format!(".{name}");
-            let ends = rows.clone().filter(|id| id.name.ends_with(&end));
-            let own = only(ends.clone().filter(|id| Some(&id.resource) == here));
-            own.or_else(|| only(ends))
-        })
-        .cloned()
-}
-
-/// The one there is; `None` of several.
-fn only<'a>(mut ids: impl Iterator<Item = &'a SeriesId>) -> Option<&'a SeriesId> {
-    ids.next().filter(|_| ids.next().is_none())
 }
 
 pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {

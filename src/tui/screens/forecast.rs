@@ -168,12 +168,16 @@ fn passed(state: &State, row: &MetricRow) -> Option<String> {
         let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
         finding.mark == Mark::Breach && !own && finding.series.first() == Some(&row.id)
     });
+    let of = |seen: &Limit| (seen.value, seen.side) == (limit.value, limit.side);
+    let seen = view_of(state, &row.id)
+        .filter(|view| view.limit.as_ref().is_some_and(of))
+        .and_then(|view| view.passed);
+    // The earlier of the two: the values held may reach farther back than when it was told, and less far.
     let since = match told {
-        Some(finding) => Some(began(finding.earliest, finding.since, state.now())),
-        None => {
-            let seen = view_of(state, &row.id).and_then(|view| view.passed);
-            seen.map(|at| when(at, state.now()))
+        Some(finding) if seen.is_none_or(|seen| seen >= finding.since) => {
+            Some(began(finding.earliest, finding.since, state.now()))
         }
+        _ => seen.map(|at| when(at, state.now())),
     };
     Some(since.map_or_else(|| "passed now".into(), |since| format!("passed since {since}")))
 }
