@@ -16,7 +16,7 @@ use super::{
     whatif::Question,
 };
 use crate::{
-    domain::{Limit, SeriesId, Side, Span, Timestamp, text::visible},
+    domain::{Limit, SeriesId, Span, Timestamp, text::visible},
     drift::{self, matching},
     shadow::Metric,
     store::{Store, StoreError},
@@ -396,22 +396,8 @@ fn not_off(metric: &Metric) -> String {
     }
 }
 
-fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits: (u64, u64)) -> ForecastView {
-    let limit = match (limit, &metric.limit) {
-        (Some(value), set) => {
-            let side = match (set, metric.newest()) {
-                (Some(set), _) => set.side,
-                (None, Some(seen)) if seen.value > value => Side::Below,
-                (None, _) => Side::Above,
-            };
-            Some(Limit {
-                value,
-                side,
-                by: "view".into(),
-            })
-        }
-        (None, set) => set.clone(),
-    };
+fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<Limit>, hits: (u64, u64)) -> ForecastView {
+    let limit = limit.or_else(|| metric.limit.clone());
     let members = metric.shadow.members().into_iter();
     ForecastView {
         id: metric.meta.id.clone(),
@@ -447,7 +433,7 @@ fn forecast_then(
     id: SeriesId,
     horizon: Span,
     steps: u32,
-    limit: Option<f64>,
+    limit: Option<Limit>,
     at: Timestamp,
     reply: Reply,
 ) {

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use foreshadow::{
-    domain::{Change, ChangeSet, SeriesId, Span, StoreOptions},
+    domain::{Change, ChangeSet, Limit, SeriesId, Side, Span, StoreOptions},
     engine::{Answer, Link, Query, Snapshot, SocketLink, connect},
     store::Store,
 };
@@ -179,7 +179,11 @@ async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
         id: id.clone(),
         horizon: Span::from_hours(1),
         steps: 10,
-        limit: Some(99.0),
+        limit: Some(Limit {
+            value: 99.0,
+            side: Side::Above,
+            by: "view".into(),
+        }),
         at: Some(at),
     };
     let Answer::Forecast(view) = link.ask(forecast).await.unwrap() else {

@@ -17,7 +17,7 @@ pub use sight::{answer, refresh};
 
 use super::resource;
 use crate::{
-    domain::{Crossing, Limit, Mark, Quantity, SeriesId, Side, Span},
+    domain::{Crossing, Limit, Mark, Quantity, SeriesId, Span},
     drift::prominence,
     engine::MetricRow,
     tui::{
@@ -40,7 +40,7 @@ pub struct Pane {
     /// The crossing under the cursor.
     row: Option<SeriesId>,
     /// The limit looked at instead of the one in force, and of which metric.
-    limit: Option<(SeriesId, f64)>,
+    limit: Option<(SeriesId, Limit)>,
     /// What was and what will be, of every metric drawn.
     sights: BTreeMap<SeriesId, Sight>,
     /// Counts the turns that the charts beside the main one take.
@@ -239,17 +239,7 @@ fn step(state: &State) -> Span {
 /// The limit drawn: the one of this view, else the one in force.
 fn limit(state: &State, row: &MetricRow) -> Option<Limit> {
     let own = state.forecast.limit.as_ref().filter(|(id, _)| *id == row.id);
-    own.map(|(_, value)| Limit {
-        value: *value,
-        // As the engine takes it: what it is beyond now it is to come back from.
-        side: match (&row.limit, row.now) {
-            (Some(limit), _) => limit.side,
-            (None, Some((_, now))) if now > *value => Side::Below,
-            (None, _) => Side::Above,
-        },
-        by: "console".into(),
-    })
-    .or_else(|| row.limit.clone())
+    own.map(|(_, limit)| limit.clone()).or_else(|| row.limit.clone())
 }
 
 /// The forecast's numbers.
@@ -360,7 +350,11 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
             let Some(id) = focus(state) else { return Vec::new() };
             state.forecast.limit = match (text.trim(), text.parse::<Quantity>()) {
                 ("", _) => None,
-                (_, Ok(limit)) => Some((id, limit.base())),
+                // Its side stays as it is now: then what passes it is seen to.
+                (_, Ok(limit)) => state
+                    .metric(&id)
+                    .map(|row| row.trial(limit.base(), "console"))
+                    .map(|limit| (id, limit)),
                 (_, Err(error)) => {
                     state.message = Some(format!("limit: {error}"));
                     return Vec::new();

@@ -3,7 +3,7 @@
 use crossterm::event::KeyCode;
 
 use crate::{
-    domain::Span,
+    domain::{Side, Span},
     engine::{Answer, ForecastView, Query},
     tui::{
         fixture::{self, key},
@@ -70,4 +70,43 @@ fn members_are_named_while_they_fit() {
     });
     let line = text.lines().find(|line| line.contains("MEMBERS")).unwrap_or_default();
     assert!(line.ends_with(" 31 %") && !line.contains("as it was"), "{line}");
+}
+
+#[test]
+fn a_limit_tried_keeps_its_side_and_is_seen_to_be_passed() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let id = fixture::id("web-01/http.p99_ms");
+    let set = |state: &mut State, value: f64| {
+        let mut snapshot = (*state.shown).clone();
+        let mut rows = snapshot.metrics.to_vec();
+        let row = rows.iter_mut().find(|row| row.id == id).unwrap();
+        (row.limit, row.crossing) = (None, None);
+        row.now = row.now.map(|(at, _)| (at, value));
+        snapshot.metrics = rows.into();
+        snapshot.number += 1;
+        update(state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+        fixture::text(&view_to_buffer(state, 80, 24))
+            .lines()
+            .nth(2)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    state.series = Some(id.clone());
+    let _ = crate::tui::enter(&mut state, Screen::Forecast);
+    for (now, limit, side, then) in [(80.0, "100", Side::Above, 120.0), (120.0, "100", Side::Below, 80.0)] {
+        set(&mut state, now);
+        state.forecast = Default::default();
+        let sent = crate::tui::screens::forecast::entered(&mut state, &crate::tui::state::Purpose::Limit, limit);
+        assert!(
+            sent.iter().any(
+                |effect| matches!(effect, Effect::Ask(_, Query::Forecast { limit: Some(limit), .. })
+                if limit.value == 100.0 && limit.side == side)
+            ),
+            "{sent:?}"
+        );
+        let text = set(&mut state, now);
+        assert!(text.contains("not passed"), "{text}");
+        let text = set(&mut state, then);
+        assert!(text.contains("passed now"), "{text}");
+    }
 }
