@@ -73,14 +73,15 @@ impl State {
     pub const EVENTS: usize = 1_000;
 
     /// Accepts what is now of the settings and metrics named, or of all settings where none is: the baseline holds those values, and where a
-    /// metric went is usual from now on.
-    pub fn accept(&mut self, ids: &[SeriesId], now: Timestamp) {
-        self.drift.accept(ids);
+    /// metric went is usual from now on. Gives how many metrics had gone anywhere.
+    pub fn accept(&mut self, ids: &[SeriesId], now: Timestamp) -> usize {
+        let taken = self.drift.accept(ids);
         let setting = |id: &&SeriesId| !self.shadows.metrics.contains_key(*id);
         let settings: Vec<SeriesId> = ids.iter().filter(setting).cloned().collect();
         if ids.is_empty() || !settings.is_empty() {
             self.baseline.accept(&self.shadows, &settings, now);
         }
+        taken
     }
 
     /// The time of the last step; `None` before the first.

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, findings::CrossingView, series, span},
-    domain::{Finding, LEVELS, Limit, Mark, SeriesId, Span, Timestamp, Unit},
+    domain::{Finding, LEVELS, Limit, Mark, SeriesId, Side, Span, Timestamp, Unit},
     engine::{Answer, ForecastView, Link, MetricRow, Query},
     simulate::{steps, times},
 };
@@ -21,7 +21,8 @@ pub struct Args {
     /// How far ahead (default: the option `horizon`).
     #[arg(long, value_name = "SPAN", value_parser = span)]
     horizon: Option<Span>,
-    /// Another limit than the one in force, in the metric's unit.
+    /// Another limit than the one in force, in the metric's unit. It is passed on the side that its own limit is; without one, on the side
+    /// where the value is not now.
     #[arg(long, value_name = "VALUE", allow_negative_numbers = true)]
     limit: Option<f64>,
     /// How many steps to show at most.
@@ -72,7 +73,7 @@ impl Report for Args {
             id,
             horizon,
             steps: self.steps,
-            limit: self.limit,
+            limit: self.limit.zip(row).map(|(value, row)| row.trial(value, "view")),
             at: None,
         };
         let answer = context
@@ -85,7 +86,8 @@ impl Report for Args {
         if context.json {
             out.json(&view(&answer, unit, horizon, passed))?;
         } else {
-            page(&answer, unit, horizon, passed, context, out)?;
+            let back = self.limit.is_some() && row.is_some_and(|row| row.limit.is_none());
+            page(&answer, unit, horizon, passed, back, context, out)?;
         }
         Ok(Exit::Done)
     }
@@ -144,6 +146,7 @@ fn page<L: Link>(
     unit: Unit,
     horizon: Span,
     passed: Option<Option<Timestamp>>,
+    back: bool,
     context: &Context<'_, L>,
     out: &mut Out,
 ) -> anyhow::Result<()> {
@@ -163,24 +166,27 @@ fn page<L: Link>(
         "{}, next {horizon}, from {} values{sure}",
         answer.id, forecast.points
     ))?;
+    let beyond = |limit: &Limit| match limit.side {
+        Side::Above => format!("above {}", unit.show(limit.value)),
+        // A limit tried on what is above it.
+        Side::Below if back => format!("back below {}", unit.show(limit.value)),
+        Side::Below => format!("below {}", unit.show(limit.value)),
+    };
     match (&answer.limit, &answer.crossing) {
         (None, _) => out.line("no limit")?,
         (Some(limit), _) if let Some(since) = passed => out.line(&format!(
             "limit {}: passed {}",
-            unit.show(limit.value),
+            beyond(limit),
             since.map_or_else(|| "now".into(), |at| format!("since {}", context.when.show(at)))
         ))?,
-        (Some(limit), None) => out.line(&format!(
-            "limit {}: not passed within {horizon}",
-            unit.show(limit.value)
-        ))?,
-        (Some(_), Some(crossing)) => {
+        (Some(limit), None) => out.line(&format!("limit {}: not passed within {horizon}", beyond(limit)))?,
+        (Some(limit), Some(crossing)) => {
             let [few, half, most] = crossing
                 .at
                 .map(|at| at.map_or_else(|| "not within it".into(), |at| format!("by {}", context.when.show(at))));
             out.line(&format!(
                 "limit {}: passed within {} with {:.0} %; 10 % of all paths {few}, 50 % {half}, 90 % {most}",
-                unit.show(crossing.limit),
+                beyond(limit),
                 crossing.horizon,
                 crossing.probability * 100.0
             ))?;

@@ -94,13 +94,13 @@ struct Ways {
 pub(super) fn run(args: &Args, input: impl BufRead, out: &mut Out) -> anyhow::Result<Exit> {
     let mut learner = Learner::default();
     let mut measured = args.measure.map(Measured::new);
-    for (place, line) in input.lines().enumerate() {
-        let raw = line.map_err(|error| Usage(format!("stdin, line {}: {error}", place + 1)))?;
-        if raw.trim().is_empty() {
+    for (place, line) in input.split(b'\n').enumerate() {
+        let raw = line.map_err(|error| Usage(format!("stdin:{}: {error}", place + 1)))?;
+        if raw.trim_ascii().is_empty() {
             continue;
         }
         let what = "neither an event nor a question of a settings stream";
-        let line = serde_json::from_str(&raw);
+        let line = serde_json::from_slice(&raw);
         let line: Line<'_> = line.map_err(|error| stdin::malformed(place + 1, what, &error))?;
         if let Some(measured) = &mut measured {
             measured.take(&mut learner, &line, &raw);
@@ -187,10 +187,10 @@ mod tests {
     use super::*;
     use crate::cli::{code, out::tests::Page};
 
-    fn bench(input: &str) -> (u8, Vec<Value>, String) {
+    fn bench(input: impl AsRef<[u8]>) -> (u8, Vec<Value>, String) {
         let (data, notes) = (Page::default(), Page::default());
         let mut out = Out::new(data.clone(), notes.clone());
-        let result = run(&Args::default(), input.as_bytes(), &mut out);
+        let result = run(&Args::default(), input.as_ref(), &mut out);
         let code = code(result, &mut out);
         let answers = data.text();
         let answers = answers.lines().map(|line| serde_json::from_str(line).unwrap());
@@ -287,5 +287,8 @@ mod tests {
             assert_eq!(code, 2);
             assert!(notes.starts_with("foreshadow: stdin:2:"), "{notes}");
         }
+        let (code, _, notes) = bench(b"{\"t\":0,\"op\":\"init\"}\n{\"t\":0,\"op\":\"\xff\"}\n");
+        assert_eq!(code, 2);
+        assert!(notes.starts_with("foreshadow: stdin:2:"), "{notes}");
     }
 }

@@ -47,6 +47,24 @@ pub(super) fn each<T: DeserializeOwned>(
 pub(super) fn malformed(number: usize, what: &str, error: &serde_json::Error) -> Usage {
     let why = error.to_string();
     // Each line is read by itself: it is no line 1 to whoever wrote it.
-    let why = why.split(" at line ").next().unwrap_or(&why);
+    let why = match (error.line(), why.rsplit_once(" at line ")) {
+        (1.., Some((why, _))) => why,
+        _ => &why,
+    };
     Usage(format!("stdin:{number}:{}: {what}: {why}", error.column().max(1)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_is_told_whole_whatever_the_data_say() {
+        let error = serde_json::from_str::<u8>(r#""cut at line 3 of it""#).unwrap_err();
+        let told = malformed(7, "no number", &error).to_string();
+        assert!(
+            told.starts_with("stdin:7:") && told.contains("cut at line 3 of it") && !told.contains("at line 1"),
+            "{told}"
+        );
+    }
 }

@@ -89,12 +89,14 @@ struct MetricWatch {
 
 impl DriftState {
     /// Someone says that where the metrics among `ids` are is fine: their departures are over, and such values are usual from now on.
-    pub fn accept(&mut self, ids: &[SeriesId]) {
+    /// Gives how many had one that was told.
+    pub fn accept(&mut self, ids: &[SeriesId]) -> usize {
+        let mut taken = 0;
         for id in ids {
-            if let Some(watch) = self.metrics.get_mut(id) {
-                watch.surprise.accept();
-            }
+            let watch = self.metrics.get_mut(id);
+            taken += usize::from(watch.is_some_and(|watch| watch.surprise.accept()));
         }
+        taken
     }
 
     /// Compares all there is and returns the findings that hold at `now`, and those that ended in this step (with `ended` set),

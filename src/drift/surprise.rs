@@ -107,13 +107,15 @@ impl SurpriseWatch {
         self.seen = Some(newest);
     }
 
-    /// Someone says that the departure told is fine: it is over, and values up to its farthest are usual from now on.
-    pub fn accept(&mut self) {
+    /// Someone says that the departure told is fine: it is over, and values up to its farthest are usual from now on. `false` where none is
+    /// told: nothing is changed then.
+    pub fn accept(&mut self) -> bool {
         let Some(departure) = self.departure.take_if(|departure| departure.told) else {
-            return;
+            return false;
         };
         let (low, high) = self.fine.unwrap_or((departure.far, departure.far));
         self.fine = Some((low.min(departure.far), high.max(departure.far)));
+        true
     }
 
     /// The departure that holds and has lasted long enough to be told.
@@ -409,7 +411,8 @@ mod tests {
         };
         assert_eq!(go(&mut metric, &mut watch, 70.0), Some(true));
         let mut kept = watch.clone();
-        watch.accept();
+        assert!(watch.accept());
+        assert!(!watch.accept(), "what is no longer told can be accepted again");
         assert_eq!(watch.told(), None);
         for (watch, told) in [(&mut kept, true), (&mut watch, false)] {
             let mut metric = metric.clone();

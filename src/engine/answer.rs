@@ -16,7 +16,7 @@ use super::{
     whatif::Question,
 };
 use crate::{
-    domain::{Limit, SeriesId, Side, Span, Timestamp, text::visible},
+    domain::{Limit, SeriesId, Span, Timestamp, text::visible},
     drift::{self, matching},
     shadow::Metric,
     store::{Store, StoreError},
@@ -237,12 +237,19 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         ))),
         Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),
         Query::BaselineAccept(ids) => {
-            engine.state.accept(&ids, now);
-            let metrics = ids
+            let metrics: Vec<_> = ids
                 .iter()
-                .filter(|id| engine.state.shadows.metrics.contains_key(*id))
-                .count();
-            let named = match (ids.len() - metrics, metrics) {
+                .filter_map(|id| engine.state.shadows.metrics.get(id))
+                .collect();
+            let settings = ids.len() - metrics.len();
+            // Told where nothing is to be accepted.
+            let why = metrics.first().map(|metric| not_off(metric));
+            let taken = engine.state.accept(&ids, now);
+            if let Some(why) = why.filter(|_| settings + taken == 0) {
+                let _ = reply.send(Err(refused(why)));
+                return;
+            }
+            let named = match (settings, taken) {
                 (0, 0) => "all settings".into(),
                 (settings, 0) => format!("{settings} settings"),
                 (0, metrics) => format!("{metrics} metrics"),
@@ -379,22 +386,18 @@ fn chart(engine: &Loop, id: SeriesId, from: Timestamp, to: Timestamp, step: Span
     });
 }
 
-fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<f64>, hits: (u64, u64)) -> ForecastView {
-    let limit = match (limit, &metric.limit) {
-        (Some(value), set) => {
-            let side = match (set, metric.newest()) {
-                (Some(set), _) => set.side,
-                (None, Some(seen)) if seen.value > value => Side::Below,
-                (None, _) => Side::Above,
-            };
-            Some(Limit {
-                value,
-                side,
-                by: "view".into(),
-            })
-        }
-        (None, set) => set.clone(),
-    };
+/// Why there is nothing to accept of a metric of which no departure is told.
+fn not_off(metric: &Metric) -> String {
+    let name = &metric.meta.id.name;
+    let beyond = metric.limit.as_ref().zip(metric.newest());
+    match beyond.is_some_and(|(limit, seen)| limit.broken_by(seen.value)) {
+        true => format!("{name} has only passed its limit: `:limit` changes that, nothing else of it is off"),
+        false => format!("{name} is not off: there is nothing to accept"),
+    }
+}
+
+fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<Limit>, hits: (u64, u64)) -> ForecastView {
+    let limit = limit.or_else(|| metric.limit.clone());
     let members = metric.shadow.members().into_iter();
     ForecastView {
         id: metric.meta.id.clone(),
@@ -430,7 +433,7 @@ fn forecast_then(
     id: SeriesId,
     horizon: Span,
     steps: u32,
-    limit: Option<f64>,
+    limit: Option<Limit>,
     at: Timestamp,
     reply: Reply,
 ) {

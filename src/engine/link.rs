@@ -42,7 +42,7 @@ pub enum Query {
         /// How many steps at most.
         steps: u32,
         /// Another limit than the one in force.
-        limit: Option<f64>,
+        limit: Option<Limit>,
         /// From then, learnt again from what was known at that time; `None` is now.
         at: Option<Timestamp>,
     },

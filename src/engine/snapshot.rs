@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     domain::{
         Crossing, Finding, Limit, Mark, MetricKind, Options, Proposal, Quantiles, Record, ResourceId, SeriesId,
-        SettingChange, Span, Timestamp, Unit, Value,
+        SettingChange, Side, Span, Timestamp, Unit, Value,
     },
     drift::Incident,
     shadow::{Outlook, Undoing},
@@ -158,6 +158,24 @@ pub struct MetricRow {
     pub cadence: Span,
     /// Who reads it.
     pub source: Arc<str>,
+}
+
+impl MetricRow {
+    /// A limit to try, in the metric's unit, by whom it is tried. Trouble lies on the side of the metric's own limit if it has one, else
+    /// beyond it; what is beyond it now is to come back below it.
+    #[must_use]
+    pub fn trial(&self, value: f64, by: &str) -> Limit {
+        let side = match (&self.limit, self.now) {
+            (Some(own), _) => own.side,
+            (None, Some((_, now))) if now > value => Side::Below,
+            (None, _) => Side::Above,
+        };
+        Limit {
+            value,
+            side,
+            by: by.into(),
+        }
+    }
 }
 
 /// One setting.

@@ -2,6 +2,7 @@
 
 mod complete;
 mod deed;
+mod named;
 mod time;
 
 pub use complete::{candidates, complete};

@@ -1,5 +1,6 @@
 //! The world of the mock-ups, keys, and what the screen shows then.
 
+mod forecast;
 mod frames;
 mod keys;
 

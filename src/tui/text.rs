@@ -262,6 +262,22 @@ pub fn began(earliest: Option<Timestamp>, at: Timestamp, now: Timestamp) -> Stri
     }
 }
 
+/// A label, with the blanks after it, and as many of `parts` behind it as fit into `width` cells, `gap` between them: the first ones, and
+/// always the first.
+#[must_use]
+pub fn as_fits(label: &str, parts: &[String], gap: &str, width: usize) -> String {
+    let mut line = label.to_owned();
+    for (place, part) in parts.iter().enumerate() {
+        let gap = if place == 0 { "" } else { gap };
+        if place > 0 && self::width(&line) + gap.len() + self::width(part) > width {
+            break;
+        }
+        line += gap;
+        line += part;
+    }
+    line
+}
+
 /// A local day: `12 Mar`.
 #[must_use]
 pub fn day(at: Timestamp) -> String {

@@ -3,7 +3,7 @@
 use std::{fs, path::Path, sync::Arc, time::Duration};
 
 use foreshadow::{
-    domain::{Change, ChangeSet, SeriesId, Span, StoreOptions},
+    domain::{Change, ChangeSet, Limit, SeriesId, Side, Span, StoreOptions},
     engine::{Answer, Link, Query, Snapshot, SocketLink, connect},
     store::Store,
 };
@@ -123,23 +123,29 @@ async fn what_someone_accepted_survives_kill_9() {
     let link = attach(&home.socket()).await;
     let mut snapshots = link.snapshots();
     let settled = snapshots.wait_for(|snapshot| snapshot.settings.len() > 50 && snapshot.store.written > 0);
-    let id = tokio::time::timeout(PATIENCE, settled)
-        .await
-        .expect("settings")
-        .unwrap()
-        .settings[0]
-        .id
-        .clone();
+    let (id, usual) = {
+        let settled = tokio::time::timeout(PATIENCE, settled)
+            .await
+            .expect("settings")
+            .unwrap();
+        (settled.settings[0].id.clone(), metric(&settled, "mem.used_pct"))
+    };
     link.ask(Query::BaselineAccept(vec![id])).await.unwrap();
+    let refused = link
+        .ask(Query::BaselineAccept(vec![usual]))
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(refused.contains("off"), "{refused}");
     link.ask(Query::Note("before the storm".into())).await.unwrap();
     // An answer from the store comes after all that was handed to it before.
     let Answer::Audit { entries, .. } = link.ask(Query::Audit(50)).await.unwrap() else {
         panic!("another answer")
     };
+    // What was refused stands in no audit.
+    let accepted: Vec<_> = entries.iter().filter(|entry| entry.what == "accept").collect();
     assert!(
-        entries
-            .iter()
-            .any(|entry| entry.what == "accept" && entry.who.ends_with("@pty")),
+        matches!(accepted[..], [entry] if entry.who.ends_with("@pty")),
         "{entries:?}"
     );
     engine.kill();
@@ -173,7 +179,11 @@ async fn forecasts_and_what_ifs_of_the_past_know_only_what_was_known_then() {
         id: id.clone(),
         horizon: Span::from_hours(1),
         steps: 10,
-        limit: Some(99.0),
+        limit: Some(Limit {
+            value: 99.0,
+            side: Side::Above,
+            by: "view".into(),
+        }),
         at: Some(at),
     };
     let Answer::Forecast(view) = link.ask(forecast).await.unwrap() else {

@@ -57,7 +57,7 @@ impl Measured {
     }
 
     /// Takes a line of the stream, as read and as it stands there.
-    pub(super) fn take(&mut self, learner: &mut Learner, line: &Line<'_>, raw: &str) {
+    pub(super) fn take(&mut self, learner: &mut Learner, line: &Line<'_>, raw: &[u8]) {
         match self {
             Self::Watch(watch) => watch.take(learner, line),
             Self::Looks(looks) => looks.take(learner, line, raw),
@@ -146,14 +146,14 @@ pub(super) struct Looks {
     /// The minute up to which looks were made, since 1970.
     minute: Option<i64>,
     /// By place of the setting its changes that no look has found: when, the line, and whether it counts.
-    unseen: HashMap<u32, Vec<(f64, String, bool)>>,
+    unseen: HashMap<u32, Vec<(f64, Vec<u8>, bool)>>,
     changes: usize,
     seen: usize,
     looks: u64,
 }
 
 impl Looks {
-    fn take(&mut self, learner: &mut Learner, line: &Line<'_>, raw: &str) {
+    fn take(&mut self, learner: &mut Learner, line: &Line<'_>, raw: &[u8]) {
         if line.q.is_some() {
             self.asked = true;
             return;
@@ -215,7 +215,7 @@ impl Looks {
             // What is learnt is what is seen: the newest value, when it is seen.
             if let Some(line) = found
                 .last()
-                .and_then(|(_, raw, _)| serde_json::from_str::<Line<'_>>(raw).ok())
+                .and_then(|(_, raw, _)| serde_json::from_slice::<Line<'_>>(raw).ok())
             {
                 observe(
                     learner,

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{tag, time};
+use super::{named::series, tag, time};
 use crossterm::event::KeyCode;
 
 use crate::{
@@ -81,25 +81,6 @@ pub(super) fn go(state: &mut State, name: &str) -> Vec<Effect> {
             Vec::new()
         }
     }
-}
-
-/// A series by its whole name, by host and name, or by its name on the host in focus, else on any.
-fn series<'a>(state: &State, name: &str, rows: impl Iterator<Item = &'a SeriesId> + Clone) -> Option<SeriesId> {
-    let here = state.resource();
-    let whole = |id: &&SeriesId| id.to_string() == name || format!("{}/{}", id.resource.name(), id.name) == name;
-    let own = |id: &&SeriesId| *id.name == *name && Some(&id.resource) == here;
-    let any = |id: &&SeriesId| *id.name == *name;
-    let mut all = rows.clone();
-    all.find(whole)
-        .or_else(|| rows.clone().find(own))
-        .or_else(|| rows.clone().find(any))
-        .or_else(|| {
-            // As people call a setting: without the scope that its name begins with.
-            let end = format!(".{name}");
-            let mut ends = rows.clone().filter(|id| id.name.ends_with(&end));
-            ends.next().filter(|_| ends.next().is_none())
-        })
-        .cloned()
 }
 
 pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {
@@ -255,6 +236,8 @@ pub(super) fn explain(state: &mut State, _: &str) -> Vec<Effect> {
 }
 
 pub(super) fn baseline(state: &mut State, text: &str) -> Vec<Effect> {
+    // What an earlier one would have said: it may have been refused.
+    state.told = None;
     match text.split_once(' ').unwrap_or((text, "")) {
         ("diff", "") => vec![Effect::Ask(tag("baseline"), Query::BaselineDiff)],
         ("accept", "all") => vec![Effect::Ask(tag("baseline"), Query::BaselineAccept(Vec::new()))],

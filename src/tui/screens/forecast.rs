@@ -17,7 +17,7 @@ pub use sight::{answer, refresh};
 
 use super::resource;
 use crate::{
-    domain::{Crossing, Limit, Mark, MetricKind, Quantity, SeriesId, Side, Span},
+    domain::{Crossing, Limit, Mark, MetricKind, Quantity, SeriesId, Span},
     drift::prominence,
     engine::MetricRow,
     tui::{
@@ -40,7 +40,7 @@ pub struct Pane {
     /// The crossing under the cursor.
     row: Option<SeriesId>,
     /// The limit looked at instead of the one in force, and of which metric.
-    limit: Option<(SeriesId, f64)>,
+    limit: Option<(SeriesId, Limit)>,
     /// What was and what will be, of every metric drawn.
     sights: BTreeMap<SeriesId, Sight>,
     /// Counts the turns that the charts beside the main one take.
@@ -168,12 +168,16 @@ fn passed(state: &State, row: &MetricRow) -> Option<String> {
         let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
         finding.mark == Mark::Breach && !own && finding.series.first() == Some(&row.id)
     });
+    let of = |seen: &Limit| (seen.value, seen.side) == (limit.value, limit.side);
+    let seen = view_of(state, &row.id)
+        .filter(|view| view.limit.as_ref().is_some_and(of))
+        .and_then(|view| view.passed);
+    // The earlier of the two: the values held may reach farther back than when it was told, and less far.
     let since = match told {
-        Some(finding) => Some(began(finding.earliest, finding.since, state.now())),
-        None => {
-            let seen = view_of(state, &row.id).and_then(|view| view.passed);
-            seen.map(|at| when(at, state.now()))
+        Some(finding) if seen.is_none_or(|seen| seen >= finding.since) => {
+            Some(began(finding.earliest, finding.since, state.now()))
         }
+        _ => seen.map(|at| when(at, state.now())),
     };
     Some(since.map_or_else(|| "passed now".into(), |since| format!("passed since {since}")))
 }
@@ -235,17 +239,7 @@ fn step(state: &State) -> Span {
 /// The limit drawn: the one of this view, else the one in force.
 fn limit(state: &State, row: &MetricRow) -> Option<Limit> {
     let own = state.forecast.limit.as_ref().filter(|(id, _)| *id == row.id);
-    own.map(|(_, value)| Limit {
-        value: *value,
-        // As the engine takes it: what it is beyond now it is to come back from.
-        side: match (&row.limit, row.now) {
-            (Some(limit), _) => limit.side,
-            (None, Some((_, now))) if now > *value => Side::Below,
-            (None, _) => Side::Above,
-        },
-        by: "console".into(),
-    })
-    .or_else(|| row.limit.clone())
+    own.map(|(_, limit)| limit.clone()).or_else(|| row.limit.clone())
 }
 
 /// The forecast's numbers.
@@ -366,8 +360,11 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
             let row = state.metric(&id);
             state.forecast.limit = match (text.trim(), text.parse::<Quantity>()) {
                 ("", _) => None,
+                // Its side stays as it is now: then what passes it is seen to.
                 (_, Ok(limit)) => match row.and_then(|row| out_of_range(row, limit.base())) {
-                    None => Some((id, limit.base())),
+                    None => row
+                        .map(|row| row.trial(limit.base(), "console"))
+                        .map(|limit| (id, limit)),
                     Some(why) => {
                         state.message = Some(why);
                         return Vec::new();

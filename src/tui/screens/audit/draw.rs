@@ -11,7 +11,7 @@ use crate::{
         look::Role,
         page::{Page, in_rows, labelled, window},
         state::State,
-        text::{self, clock, cut, fit, fit_name, grouped, minute, when, wrap},
+        text::{self, as_fits, clock, cut, fit, fit_name, grouped, minute, when, wrap},
     },
 };
 
@@ -25,7 +25,12 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if small && state.audit.health {
         let mut page = Page::new(&state.look, area, buffer);
         let width = page.width().saturating_sub(2);
-        let lines = summary(state, usize::MAX);
+        let mut lines = summary(state, usize::MAX);
+        let all: usize = lines.iter().map(|line| wrap(line.trim(), width).len()).sum();
+        if all > page.left() {
+            // They are wrapped as far as there are rows: what must stay in one is as long as that.
+            lines = summary(state, width + 1);
+        }
         for line in in_rows(lines.iter().map(|line| line.trim()), width, page.left()) {
             page.line(Role::Text, &format!(" {line}"));
         }
@@ -105,13 +110,20 @@ fn heading(state: &State, width: usize) -> String {
     };
     let said = format!(" filter: {filter}   {total} {entries}{seen}   {chain}");
     let store = match state.shown.store.bytes {
-        0 => "   store in memory".to_owned(),
+        0 if in_memory(state) => "   store in memory".to_owned(),
+        0 => String::new(),
         bytes => format!("   store {}", Unit::Bytes.show(bytes as f64)),
     };
     match said.len() + store.len() <= width {
         true => said + &store,
         false => said,
     }
+}
+
+/// Whether what is seen is kept in no file. Before the first snapshot, and of the past, that is not known.
+fn in_memory(state: &State) -> bool {
+    let (shown, store) = (&state.shown, &state.shown.store);
+    shown.live && shown.number > 0 && store.ok && store.path.is_empty()
 }
 
 fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
@@ -253,7 +265,7 @@ fn summary(state: &State, width: usize) -> Vec<String> {
     };
     let learning = match (health.learning, health.ready, state.shown.at) {
         (0, ..) => String::new(),
-        _ if width < 100 => String::new(),
+        _ if (60..100).contains(&width) => String::new(),
         (count, Some(ready), Some(now)) => {
             format!("   learning {} (ready {})", grouped(count.into()), when(ready, now))
         }
@@ -316,7 +328,9 @@ fn summary(state: &State, width: usize) -> Vec<String> {
     };
     let kept = match (store.ok, store.max_bytes) {
         (false, _) => format!("store: {}", store.says),
-        (true, _) if store.bytes == 0 => "store in memory".into(),
+        (true, _) if in_memory(state) => "store in memory".into(),
+        // Not measured yet.
+        (true, _) if store.bytes == 0 => "store -".into(),
         // Nearly full: what then happens must be decided before it does.
         (true, max) if max > 0 && store.bytes >= max / 100 * 95 => format!(
             "store {} % full: :compact, or raise store.max_size",
@@ -333,6 +347,10 @@ fn summary(state: &State, width: usize) -> Vec<String> {
         match state.shown.replay {
             // What is played is played as fast as one likes.
             Some(_) => format!("cpu {:.1} % of a core", usage.cpu_pct),
+            None if width < 60 => format!(
+                "cpu {:.1} %, budget {} %",
+                usage.cpu_pct, state.shown.options.budget_pct
+            ),
             None => format!(
                 "cpu {:.1} % of a core, budget {} %",
                 usage.cpu_pct, state.shown.options.budget_pct
@@ -371,11 +389,11 @@ fn summary(state: &State, width: usize) -> Vec<String> {
             " PROMISES  {promises}   open {}   worst: {worst}",
             grouped(health.open.into())
         ),
-        as_fits(" SELF", cost, width),
+        as_fits(" SELF  ", &cost, "   ", width),
         format!(" SOURCES  {ok} of {there}{tempo}; {lost}{past}{never}"),
         as_fits(
-            " ENGINE",
-            [
+            " ENGINE  ",
+            &[
                 format!("pid {}", usage.pid),
                 format!(
                     "since {}",
@@ -390,21 +408,10 @@ fn summary(state: &State, width: usize) -> Vec<String> {
                     Some(at) => format!("baseline {}", when(at, state.now())),
                 },
             ],
+            "   ",
             width,
         ),
     ]
-}
-
-/// A label and as many of the parts behind it as fit into `width` cells, the first ones.
-fn as_fits<const PARTS: usize>(label: &str, parts: [String; PARTS], width: usize) -> String {
-    let mut line = format!("{label}  {}", parts[0]);
-    for part in &parts[1..] {
-        if text::width(&line) + 3 + text::width(part) > width {
-            break;
-        }
-        line = format!("{line}   {part}");
-    }
-    line
 }
 
 /// How many consoles there are, and that this is one of them. An engine counts those that came over its socket: one in the same process

@@ -171,3 +171,27 @@ fn entries_are_exported_a_line_each() {
         "what was seen is there too"
     );
 }
+
+#[test]
+fn a_store_in_memory_is_told_where_it_is_so() {
+    let shown = |edit: fn(&mut crate::engine::Snapshot)| {
+        let mut state = state(120, 40);
+        let mut snapshot = (*state.shown).clone();
+        snapshot.store.bytes = 0;
+        edit(&mut snapshot);
+        state.shown = Arc::new(snapshot);
+        drawn(&state, 120, 36)
+    };
+    let memory = |snapshot: &mut crate::engine::Snapshot| (snapshot.store.ok, snapshot.store.path) = (true, "".into());
+    assert!(shown(memory).contains("store in memory"));
+    let others: [fn(&mut crate::engine::Snapshot); 4] = [
+        |snapshot| (snapshot.store.ok, snapshot.store.path) = (true, "/var/lib/foreshadow/store".into()),
+        |snapshot| (snapshot.store.ok, snapshot.store.path) = (false, "".into()),
+        |snapshot| (snapshot.store.path, snapshot.number) = ("".into(), 0),
+        |snapshot| (snapshot.store.path, snapshot.live) = ("".into(), false),
+    ];
+    for edit in others {
+        let text = shown(edit);
+        assert!(!text.contains("in memory"), "{text}");
+    }
+}

@@ -70,7 +70,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
             crossing_rows(state, &mut page, rows, below);
             held(state, &row, &mut page);
             if let Some((who, when)) = rests_on(state, &row).filter(|_| few) {
-                page.line(Role::Text, &format!("{when} {who}"));
+                let line = text::as_fits(&format!("{when}  MEMBERS  "), &who, "  ", page.width());
+                page.line(Role::Text, &line);
             }
         }
         Room::Large => {
@@ -117,7 +118,6 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let view = view_of(state, &row.id);
     let crossing = crossing(state, row);
     let limit = limit(state, row);
-    let mut parts = Vec::new();
     let passed = passed(state, row);
     let mark = match (&crossing, passed.is_some()) {
         (_, true) => Mark::Breach,
@@ -127,37 +127,45 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         (None, _) if matches!(row.mark, Mark::Odd | Mark::Drift | Mark::Stale | Mark::Muted) => row.mark,
         (None, _) => Mark::Ok,
     };
-    match (&limit, &crossing) {
-        (Some(limit), _) if let Some(passed) = &passed => {
-            parts.push(format!("{} {passed}", row.unit.show(limit.value)));
-        }
+    let far = format!("horizon {}", hours(horizon(state)));
+    let mut first = match (&limit, &crossing) {
+        (Some(limit), _) if let Some(passed) = &passed => format!("{} {passed}", row.unit.show(limit.value)),
         (Some(limit), Some(crossing)) => {
             let when = crossing.at[1].map_or("later".into(), |at| format!("at {}", text::when(at, state.now())));
-            let sure = crossing.probability * 100.0;
-            let between = interval(ends80(crossing), state.now());
-            parts.push(format!(
-                "{} {when}, {sure:.0} % sure (80 %: {between})",
-                row.unit.show(limit.value)
-            ));
+            format!("{} {when}, {}", row.unit.show(limit.value), sure(state, row, crossing))
         }
-        (Some(limit), None) => parts.push(format!("{} not passed", row.unit.show(limit.value))),
-        (None, _) => {
-            parts.push("no limit: :limit 90, or L for this view".into());
-        }
-    }
-    parts.push(format!("horizon {}", hours(horizon(state))));
-    if let Some(trend) = trend(state, row, crossing.as_ref()) {
-        let trend = format!("trend {}/h", signed(row.unit, coarse(row.unit, trend)));
-        // It is drawn, too: where it has no room it is left out, not cut.
-        if text::width(&format!(" {mark}   {}   {trend}", parts.join("   "))) <= page.width() {
-            parts.push(trend);
+        (Some(limit), None) => format!("{} not passed", row.unit.show(limit.value)),
+        (None, _) => "no limit: :limit 90, or L for this view".into(),
+    };
+    if let (Some(crossing), None) = (&crossing, &passed) {
+        // What does not fit is said without its bracket: nothing is cut in its middle.
+        let between = format!(" (80 %: {})", interval(ends80(crossing), state.now()));
+        if text::width(&format!(" {mark}   {first}{between}   {far}")) <= page.width() {
+            first += &between;
         }
     }
-    if view.is_none() && state.forecast.sights.get(&row.id).is_some_and(|sight| sight.waiting) {
-        parts.push("loading".into());
-    }
-    page.line(Role::Text, &format!(" {}   {}", mark, parts.join("   ")));
+    let mut parts = vec![first, far];
+    let waits = view.is_none() && state.forecast.sights.get(&row.id).is_some_and(|sight| sight.waiting);
+    parts.extend(waits.then(|| "loading".to_owned()));
+    // It is drawn, too.
+    let trend = trend(state, row, crossing.as_ref());
+    parts.extend(trend.map(|trend| format!("trend {}/h", signed(row.unit, coarse(row.unit, trend)))));
+    let line = text::as_fits(&format!(" {mark}   "), &parts, "   ", page.width());
+    page.line(Role::Text, &line);
     page.paint(1, mark.word().len() + 2, Role::Mark(mark));
+}
+
+/// How likely it is within the horizon shown, else within which other: what is told everywhere is told for the option's.
+fn sure(state: &State, row: &MetricRow, told: &Crossing) -> String {
+    let shown = horizon(state);
+    let seen = view_of(state, &row.id).and_then(|view| view.crossing);
+    let of = |crossing: &Crossing| crossing.horizon == shown && crossing.limit == told.limit;
+    let percent = |crossing: &Crossing| format!("{:.0} % sure", crossing.probability * 100.0);
+    match seen.filter(of) {
+        _ if told.horizon == shown => percent(told),
+        Some(seen) => percent(&seen),
+        None => format!("{} within {}", percent(told), hours(told.horizon)),
+    }
 }
 
 /// How fast it goes, in its unit an hour: to the limit where it is to pass one, else over the horizon.
@@ -455,7 +463,7 @@ fn side_list(state: &State, page: &mut Page<'_>) {
 }
 
 /// What makes the forecast: members with their weights, and seasons.
-fn rests_on(state: &State, row: &MetricRow) -> Option<(String, String)> {
+fn rests_on(state: &State, row: &MetricRow) -> Option<(Vec<String>, String)> {
     let view = view_of(state, &row.id)?;
     // Who carries hardly any weight is told by `x`.
     let carrying = view.members.iter().filter(|(_, weight)| *weight >= 0.02);
@@ -468,10 +476,7 @@ fn rests_on(state: &State, row: &MetricRow) -> Option<(String, String)> {
     } else {
         seasons.join("  ")
     };
-    Some((
-        format!(" MEMBERS  {}", members.join("  ")),
-        format!(" SEASONS  {seasons}"),
-    ))
+    Some((members, format!(" SEASONS  {seasons}")))
 }
 
 /// The same in two rows, with what it is from and whether crossings came.
@@ -479,7 +484,7 @@ fn members(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let (Some(view), Some((who, when))) = (view_of(state, &row.id), rests_on(state, row)) else {
         return;
     };
-    page.line(Role::Text, &who);
+    page.line(Role::Text, &text::as_fits(" MEMBERS  ", &who, "  ", page.width()));
     let points = view.forecast.as_ref().map_or(0, |forecast| forecast.points);
     let (hits, due) = view.hits;
     let hits = match due {

@@ -2,7 +2,7 @@
 
 use super::{HORIZONS, beside, draw, focus, horizon, limit, nearest, step};
 use crate::{
-    domain::{Quantiles, SeriesId, Span, Timestamp},
+    domain::{Limit, Quantiles, SeriesId, Span, Timestamp},
     engine::{Answer, ForecastView, LinkError, MetricRow, Query},
     tui::{
         chart::{Lists, Plot, Track},
@@ -31,7 +31,7 @@ pub(super) struct Sight {
 #[derive(Clone, Debug, PartialEq)]
 struct Asked {
     horizon: usize,
-    limit: Option<f64>,
+    limit: Option<Limit>,
     /// Start of the column it was asked in: a forecast is asked anew once a column.
     column: Timestamp,
     /// The time cursor.
@@ -136,7 +136,7 @@ fn look(state: &mut State, id: &SeriesId, rows: usize) -> Vec<Effect> {
     let own = state.forecast.limit.as_ref().filter(|(own, _)| own == id);
     let wanted = Asked {
         horizon: state.forecast.horizon,
-        limit: own.map(|(_, value)| *value),
+        limit: own.map(|(_, limit)| limit.clone()),
         column: newest.floor(step),
         at: state.at,
     };
@@ -154,7 +154,7 @@ fn look(state: &mut State, id: &SeriesId, rows: usize) -> Vec<Effect> {
             id: id.clone(),
             horizon,
             steps: DETAIL,
-            limit: wanted.limit,
+            limit: wanted.limit.clone(),
             at,
         };
         sight.asked = Some(wanted);

@@ -1,0 +1,77 @@
+//! Finds what a name typed stands for.
+
+use crate::{domain::SeriesId, tui::state::State};
+
+/// A series by its whole name, by host and name, or by its name on the host in focus, else on any.
+pub(super) fn series<'a>(
+    state: &State,
+    name: &str,
+    rows: impl Iterator<Item = &'a SeriesId> + Clone,
+) -> Option<SeriesId> {
+    let here = state.resource();
+    let whole = |id: &&SeriesId| id.to_string() == name || format!("{}/{}", id.resource.name(), id.name) == name;
+    let own = |id: &&SeriesId| *id.name == *name && Some(&id.resource) == here;
+    let any = |id: &&SeriesId| *id.name == *name;
+    let mut all = rows.clone();
+    all.find(whole)
+        .or_else(|| rows.clone().find(own))
+        .or_else(|| rows.clone().find(any))
+        .or_else(|| {
+            // As people call a setting: without the scope that its name begins with.
+            let end = format!(".{name}");
+            let ends = rows.clone().filter(|id| id.name.ends_with(&end));
+            let own = only(ends.clone().filter(|id| Some(&id.resource) == here));
+            own.or_else(|| only(ends))
+        })
+        .cloned()
+}
+
+/// The one there is; `None` of several.
+fn only<'a>(mut ids: impl Iterator<Item = &'a SeriesId>) -> Option<&'a SeriesId> {
+    ids.next().filter(|_| ids.next().is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::{
+        engine::Query,
+        tui::{
+            command, fixture,
+            look::Charset,
+            state::{Effect, Screen},
+        },
+    };
+
+    #[test]
+    fn a_short_name_is_looked_for_on_the_host_in_focus_first() {
+        let mut state = fixture::on(Screen::Resource, Charset::Ascii, 80, 24);
+        let mut shown = (*state.shown).clone();
+        let mut rows = shown.settings.to_vec();
+        let mut other = rows
+            .iter()
+            .find(|row| &*row.id.name == "vm.swappiness")
+            .unwrap()
+            .clone();
+        other.id = fixture::id("web-01/vm.swappiness");
+        rows.push(other);
+        shown.settings = rows.into();
+        state.shown = Arc::new(shown);
+        for host in ["db-01", "web-01"] {
+            state.series = Some(fixture::id(&format!("{host}/cpu.busy_pct")));
+            let effects = command::run(&mut state, "baseline accept swappiness");
+            let wanted = fixture::id(&format!("{host}/vm.swappiness"));
+            assert!(
+                matches!(&effects[..], [Effect::Ask(_, Query::BaselineAccept(ids))] if *ids == [wanted]),
+                "{effects:?}"
+            );
+        }
+        state.series = Some(fixture::id("log-02/cpu.busy_pct"));
+        assert_eq!(
+            command::run(&mut state, "baseline accept swappiness"),
+            [],
+            "two hosts have it, and neither is meant"
+        );
+    }
+}
