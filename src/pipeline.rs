@@ -111,7 +111,12 @@ impl State {
         rule.map(|rule| Limit {
             value: rule.value,
             side: rule.side,
-            by: "config".into(),
+            by: if Options::default().limits.contains(rule) {
+                "default"
+            } else {
+                "config"
+            }
+            .into(),
         })
         .or_else(|| own.cloned())
     }

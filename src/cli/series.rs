@@ -17,7 +17,8 @@ pub fn chosen(pattern: Option<&str>, id: &SeriesId) -> bool {
     }
 }
 
-/// Finds the one series meant by `name`: `resource/name`, the name alone, or its end after a dot (`vm.swappiness`).
+/// Finds the one series meant by `name`: `resource/name`, the name alone, its end after a dot (`vm.swappiness`), or a part of it that
+/// no other has (`max_conn`).
 ///
 /// # Errors
 /// None or several are meant; names the nearest, or the several. `sort` is the word for them (`metric`).
@@ -29,6 +30,15 @@ pub fn find<'a>(name: &str, sort: &str, ids: impl Iterator<Item = &'a SeriesId> 
     let mut meant: Vec<&SeriesId> = ids.clone().filter(|id| *id.name == *name).collect();
     if meant.is_empty() {
         meant = ids.clone().filter(|id| ends(id)).collect();
+    }
+    let part = |id: &SeriesId| {
+        let of = format!("{}/", id.resource);
+        let part = name.strip_prefix(&of).unwrap_or(name);
+        !part.is_empty() && id.name.contains(part)
+    };
+    let whole = !meant.is_empty();
+    if !whole {
+        meant = ids.clone().filter(|id| part(id)).collect();
     }
     match meant.as_slice() {
         [id] => Ok((*id).clone()),
@@ -50,9 +60,10 @@ pub fn find<'a>(name: &str, sort: &str, ids: impl Iterator<Item = &'a SeriesId> 
             )))
         }
         several => {
-            let names: Vec<String> = several.iter().take(4).map(|id| id.to_string()).collect();
+            let names: Vec<String> = several.iter().take(3).map(|id| id.to_string()).collect();
+            let is = if whole { "is the name" } else { "is part of the name" };
             Err(Usage(format!(
-                "`{name}` is the name of {} {sort}s; write one of {}",
+                "`{name}` {is} of {} {sort}s; write one of {}",
                 several.len(),
                 names.join(", ")
             )))
@@ -88,6 +99,15 @@ mod tests {
         assert_eq!(
             find("vm.swapiness").unwrap_err().0,
             "no metric `vm.swapiness` is watched; did you mean host:a/sysctl.vm.swappiness? `foreshadow metrics` lists them"
+        );
+        // A part is enough where no other name has it.
+        assert_eq!(find("swapp").unwrap(), "host:a/sysctl.vm.swappiness");
+        assert_eq!(find("host:b/busy").unwrap(), "host:b/cpu.busy_pct");
+        assert!(
+            find("busy")
+                .unwrap_err()
+                .0
+                .starts_with("`busy` is part of the name of 2 metrics; write one of host:a/cpu.busy_pct, host:b")
         );
         assert!(!find("zzz").unwrap_err().0.contains("did you mean"));
         assert!(find("").is_err());

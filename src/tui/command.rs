@@ -405,6 +405,15 @@ mod tests {
         assert_eq!(state.series, Some(fixture::id("web-01/http.p99_ms")));
         assert!(message("go web-99").contains("nearest is web-0"));
         assert!(message("metric pg.tpx").contains("pg.tps"));
+        // A part that one name has is enough, and comes before what is only spelt alike.
+        let (state, _) = after("metric swappi");
+        assert_eq!(state.series, Some(fixture::id("db-01/vm.swappiness")));
+        assert!(message("metric p99").is_empty(), "{}", message("metric p99"));
+        assert!(
+            message("metric pct").contains("it is part of"),
+            "{}",
+            message("metric pct")
+        );
     }
 
     #[test]
@@ -479,6 +488,8 @@ mod tests {
         assert_eq!(done("export p").as_deref(), Some("export parquet"));
         assert_eq!(done("export csv aud").as_deref(), Some("export csv audit"));
         assert_eq!(done("metric pg.t").as_deref(), Some("metric pg.tps"));
+        assert_eq!(done("metric g.tp").as_deref(), Some("metric pg.tps"));
+        assert_eq!(done("metric _pct"), None);
         assert_eq!(done("nosuch x"), None);
         assert_eq!(done("").as_deref(), None);
     }

@@ -207,6 +207,38 @@ fn with_no_crossing_the_nearest_is_named() {
 }
 
 #[test]
+fn the_filter_of_what_is_off_looks_at_all_that_a_finding_tells() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let finding = std::sync::Arc::clone(&state.shown.findings[0]);
+    state.filter = finding.summary.to_lowercase();
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(text.contains("WHAT IS OFF (1)"), "{text}");
+    state.filter = "no such thing".into();
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(text.contains("Nothing off matches"), "{text}");
+}
+
+#[test]
+fn a_host_that_is_ok_names_no_worst_metric() {
+    let mut snapshot = fixture::snapshot();
+    snapshot.findings = std::sync::Arc::default();
+    let mut rows = snapshot.metrics.to_vec();
+    rows.iter_mut().for_each(|row| row.mark = crate::domain::Mark::Ok);
+    let mut hosts = snapshot.resources.to_vec();
+    let id = rows[0].id.clone();
+    let told = |bits, hosts: &mut Vec<crate::engine::ResourceRow>| {
+        let mut state = fixture::state(Charset::Ascii, 80, 24);
+        hosts.iter_mut().for_each(|row| row.worst = Some((id.clone(), bits)));
+        let mut snapshot = snapshot.clone();
+        (snapshot.metrics, snapshot.resources) = (rows.clone().into(), hosts.clone().into());
+        update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+        fixture::text(&view_to_buffer(&state, 80, 24)).contains(&format!(" {bits:.1} "))
+    };
+    assert!(told(7.3, &mut hosts));
+    assert!(!told(3.3, &mut hosts));
+}
+
+#[test]
 fn the_head_of_the_forecast_says_what_its_list_says() {
     let answered = |crossing, told: bool| {
         let mut state = fixture::state(Charset::Ascii, 80, 24);

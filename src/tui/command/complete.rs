@@ -8,6 +8,10 @@ use crate::tui::state::State;
 pub fn complete(state: &State, line: &str) -> Option<String> {
     let (done, last, fitting) = fitting(state, line)?;
     let first = fitting.first()?;
+    // Of words that only have it as a part one alone is sure.
+    if fitting.len() > 1 && !first.starts_with(last) {
+        return None;
+    }
     let common = fitting.iter().fold(first.as_str(), |common, word| {
         let same = common.char_indices().zip(word.chars()).find(|((_, a), b)| a != b);
         &common[..same.map_or(common.len().min(word.len()), |((at, _), _)| at)]
@@ -30,7 +34,7 @@ pub fn candidates(state: &State, line: &str) -> Vec<String> {
     several.unwrap_or_default()
 }
 
-/// How many words stand before the last one, the last one, and what it may become.
+/// How many words stand before the last one, the last one, and what it may become: the words that begin so, else those that have it as a part.
 fn fitting<'a>(state: &State, line: &'a str) -> Option<(usize, &'a str, Vec<String>)> {
     let words: Vec<&str> = line.split_whitespace().collect();
     let open = line.is_empty() || line.ends_with(char::is_whitespace);
@@ -42,7 +46,11 @@ fn fitting<'a>(state: &State, line: &'a str) -> Option<(usize, &'a str, Vec<Stri
         None => COMMANDS.iter().map(|command| command.name.to_owned()).collect(),
         Some((name, args)) => (find(name)?.words)(state, args),
     };
-    candidates.retain(|word| word.starts_with(last));
+    let begins = candidates.iter().any(|word| word.starts_with(last));
+    candidates.retain(|word| match begins || done.is_empty() {
+        true => word.starts_with(last),
+        false => word.contains(last),
+    });
     candidates.dedup();
     Some((done.len(), last, candidates))
 }

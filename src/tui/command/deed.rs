@@ -2,11 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{named::series, tag, time};
+use super::{
+    named::{names, part, series, unknown},
+    tag, time,
+};
 use crossterm::event::KeyCode;
 
 use crate::{
-    domain::{Limit, Mark, Quantity, SeriesId, Side, Span, text::visible},
+    domain::{Limit, Mark, Quantity, Side, Span, text::visible},
     engine::{Pace, Query},
     store::{Format, TABLES},
     tui::{
@@ -50,18 +53,6 @@ pub(super) fn audit(state: &mut State, _: &str) -> Vec<Effect> {
     enter(state, Screen::Audit)
 }
 
-/// Says that there is no such name, and which known one is nearest.
-fn unknown<'a>(state: &mut State, sort: &str, name: &str, known: impl Iterator<Item = &'a str>) -> Vec<Effect> {
-    let nearest = known
-        .map(|other| (strsim::jaro_winkler(other, name), other))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    state.message = Some(match nearest {
-        Some((_, nearest)) => format!("no {sort} {name}; the nearest is {nearest}"),
-        None => format!("no {sort} {name}: none is known yet"),
-    });
-    Vec::new()
-}
-
 pub(super) fn go(state: &mut State, name: &str) -> Vec<Effect> {
     let shown = Arc::clone(&state.shown);
     let found = shown
@@ -90,9 +81,13 @@ pub(super) fn metric(state: &mut State, name: &str) -> Vec<Effect> {
     if let Some(id) = series(state, name, metrics.clone()) {
         return open(state, Screen::Resource, id);
     }
-    match series(state, name, settings.clone()) {
+    let found =
+        series(state, name, settings.clone()).or_else(|| part(state, name, metrics.clone().chain(settings.clone())));
+    match found {
         Some(id) => {
-            state.message = Some(format!("{} is a setting: this is its history", id.name));
+            if shown.settings.iter().any(|row| row.id == id) {
+                state.message = Some(format!("{} is a setting: this is its history", id.name));
+            }
             open(state, Screen::Resource, id)
         }
         None => unknown(
@@ -403,19 +398,6 @@ fn first(done: &[&str], words: &[&str]) -> Vec<String> {
 pub(super) fn hosts(state: &State, done: &[&str]) -> Vec<String> {
     let names: Vec<&str> = state.shown.resources.iter().map(|row| row.id.name()).collect();
     first(done, &names)
-}
-
-/// The names on the host in focus; others stand as `host/name`.
-fn names<'a>(state: &State, ids: impl Iterator<Item = &'a SeriesId>) -> Vec<String> {
-    let here = state.resource();
-    let mut names: Vec<String> = ids
-        .map(|id| match Some(&id.resource) == here {
-            true => id.name.to_string(),
-            false => format!("{}/{}", id.resource.name(), id.name),
-        })
-        .collect();
-    names.sort();
-    names
 }
 
 pub(super) fn metrics(state: &State, done: &[&str]) -> Vec<String> {

@@ -1,6 +1,34 @@
-//! Finds what a name typed stands for.
+//! Which series a name typed means.
 
-use crate::{domain::SeriesId, tui::state::State};
+use crate::{
+    domain::SeriesId,
+    tui::state::{Effect, State},
+};
+
+/// Says that there is no such name, and which known ones have it as a part, at most three; else which is nearest.
+pub(super) fn unknown<'a>(
+    state: &mut State,
+    sort: &str,
+    name: &str,
+    known: impl Iterator<Item = &'a str> + Clone,
+) -> Vec<Effect> {
+    let mut having: Vec<&str> = known.clone().filter(|other| other.contains(name)).collect();
+    having.sort_unstable();
+    having.dedup();
+    let nearest = known
+        .map(|other| (strsim::jaro_winkler(other, name), other))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    state.message = Some(match (having.len(), nearest) {
+        (0, None) => format!("no {sort} {name}: none is known yet"),
+        (0, Some((_, nearest))) => format!("no {sort} {name}; the nearest is {nearest}"),
+        (1..=3, _) => format!("no {sort} {name}; it is part of {}", having.join(", ")),
+        (many, _) => format!(
+            "no {sort} {name}; it is part of {many} names: {}, ...",
+            having[..3].join(", ")
+        ),
+    });
+    Vec::new()
+}
 
 /// A series by its whole name, by host and name, or by its name on the host in focus, else on any.
 pub(super) fn series<'a>(
@@ -29,6 +57,28 @@ pub(super) fn series<'a>(
 /// The one there is; `None` of several.
 fn only<'a>(mut ids: impl Iterator<Item = &'a SeriesId>) -> Option<&'a SeriesId> {
     ids.next().filter(|_| ids.next().is_none())
+}
+
+/// The series whose name alone has `name` as a part; of several hosts that have it the one in focus.
+pub(super) fn part<'a>(state: &State, name: &str, rows: impl Iterator<Item = &'a SeriesId>) -> Option<SeriesId> {
+    let having: Vec<&SeriesId> = rows.filter(|id| id.name.contains(name)).collect();
+    let first = having.first()?;
+    let here = having.iter().find(|id| Some(&id.resource) == state.resource());
+    let same = having.iter().all(|id| id.name == first.name);
+    same.then(|| SeriesId::clone(here.unwrap_or(first)))
+}
+
+/// The names on the host in focus; others stand as `host/name`.
+pub(super) fn names<'a>(state: &State, ids: impl Iterator<Item = &'a SeriesId>) -> Vec<String> {
+    let here = state.resource();
+    let mut names: Vec<String> = ids
+        .map(|id| match Some(&id.resource) == here {
+            true => id.name.to_string(),
+            false => format!("{}/{}", id.resource.name(), id.name),
+        })
+        .collect();
+    names.sort();
+    names
 }
 
 #[cfg(test)]

@@ -18,8 +18,7 @@ use crate::{
         self,
         chart::{self, Track},
         export::Shown,
-        order::{self, NOTABLE},
-        page,
+        order, page,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
         text,
     },
@@ -112,8 +111,26 @@ pub fn crumbs(state: &State) -> Vec<String> {
 /// The findings that pass the filter, worst first.
 fn findings(state: &State) -> Vec<&Arc<Finding>> {
     let rows = state.shown.findings.iter();
-    rows.filter(|finding| state.passes(&finding.resource, &name(state, finding)))
+    rows.filter(|finding| state.filter.is_empty() || state.passes(&finding.resource, &told(state, finding)))
         .collect()
+}
+
+/// All that a finding is told by, for the filter: its row, its summary, its series and its causes.
+fn told(state: &State, finding: &Finding) -> String {
+    let (now, expected) = compared(state, finding);
+    let mut told = format!(
+        "{} {} {now} {expected} {}",
+        finding.mark,
+        name(state, finding),
+        finding.summary
+    );
+    for id in finding.series.iter() {
+        told.push_str(&format!(" {}", id.name));
+    }
+    for cause in &finding.causes {
+        told.push_str(&format!(" {}", cause.what));
+    }
+    told
 }
 
 /// The hosts that pass the filter, worst first.
@@ -160,7 +177,13 @@ fn worst_of<'a>(state: &'a State, host: &'a ResourceRow) -> Option<(&'a SeriesId
         let id = metrics.find(is_metric)?;
         Some((id, finding.bits))
     });
-    let surprising = || host.worst.as_ref().filter(|(_, bits)| *bits >= NOTABLE);
+    // One of hundreds is always beyond its 80 % band: it would be another one with every look.
+    let moderate = state.shown.options.drift.moderate;
+    let stands_out = |id: &SeriesId| state.metric(id).is_some_and(|row| row.mark < Mark::Learning);
+    let surprising = || {
+        let worst = host.worst.as_ref();
+        worst.filter(|(id, bits)| *bits >= moderate || stands_out(id))
+    };
     found.or_else(|| surprising().map(|(id, bits)| (id, *bits)))
 }
 

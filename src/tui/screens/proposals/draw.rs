@@ -104,7 +104,12 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
     let widest = rows.iter().map(|row| width(&text::told(state, row))).max().unwrap_or(0);
     let (host, change, effect) = columns(state, page.width(), widest);
     page.line(Role::Heading, &heading(page.width(), (host, change, effect)));
-    for place in page::window(rows.len(), at, height.saturating_sub(1)) {
+    // What does not fit is told in a row of its own, where the rest has room.
+    let all = rows.len() < height;
+    let fits = height.saturating_sub(if all || height < 4 { 1 } else { 2 });
+    let seen = page::window(rows.len(), at, fits);
+    let (above, below) = (seen.start, rows.len() - seen.end);
+    for place in seen {
         let row = rows[place];
         let status = if page.width() >= 45 {
             fit(if row.id == KEPT { "kept" } else { word(row.status) }, 8)
@@ -123,6 +128,14 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
                 fit(&text::told(state, row), effect),
             ),
         );
+    }
+    if !all && height >= 4 {
+        let more = match (above, below) {
+            (0, below) => format!("{below} more"),
+            (above, 0) => format!("{above} more above"),
+            (above, below) => format!("{above} more above, {below} below"),
+        };
+        page.line(Role::Dim, &format!("   {more}"));
     }
     height as u16
 }

@@ -38,6 +38,31 @@ fn every_size_shows_the_best_first() {
 }
 
 #[test]
+fn what_the_list_hides_is_told() {
+    let mut state = state(80, 24);
+    change(&mut state, |proposals| {
+        let first = proposals[0].clone();
+        proposals.clear();
+        for number in 1..=9 {
+            let mut other = first.clone();
+            other.id = crate::domain::ProposalId(number);
+            proposals.push(other);
+        }
+    });
+    assert!(
+        drawn(&state, 80, 20).contains("   4 more\n"),
+        "{}",
+        drawn(&state, 80, 20)
+    );
+    press(&mut state, KeyCode::Char('G'));
+    assert!(
+        drawn(&state, 80, 20).contains("   4 more above"),
+        "{}",
+        drawn(&state, 80, 20)
+    );
+}
+
+#[test]
 fn wide_screens_chart_the_change() {
     let mut state = state(120, 40);
     let effects = refresh(&mut state);

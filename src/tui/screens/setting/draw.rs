@@ -49,8 +49,11 @@ pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let rows = moved(state, id);
     let most = if state.room() == Room::Large { 10 } else { 4 };
     let below = if rows.is_empty() { 0 } else { rows.len().min(most) + 1 };
-    let told = told(state, id, row, &changes, page.width());
     let room = page.left().saturating_sub(below);
+    // Where there is room nothing is cut.
+    let lines = |more| told(state, id, row, &changes, page.width(), more);
+    let whole = [8, 2, 1].into_iter().map(lines).find(|lines| lines.len() <= room);
+    let told = whole.unwrap_or_else(|| lines(0));
     for line in told.into_iter().take(room) {
         page.line(Role::Text, &line);
         page.paint(1, 8, Role::Heading);
@@ -204,18 +207,19 @@ fn lanes(held: &[Option<Option<Value>>], changes: &[SettingChange], most: usize)
     lanes
 }
 
-/// What is to be said of it, a line each.
+/// What is to be said of it, a line each, and `more` where one is too long.
 fn told(
     state: &State,
     id: &SeriesId,
     row: Option<&SettingRow>,
     changes: &[SettingChange],
     width: usize,
+    more: usize,
 ) -> Vec<String> {
     let now = state.now();
     let mut lines = Vec::new();
     let mut say = |label: &str, text: &str, most: usize| {
-        lines.extend(labelled(label, text, width).into_iter().take(most));
+        lines.extend(labelled(label, text, width).into_iter().take(most + more));
     };
     let listed = if state.room() == Room::Large { 10 } else { 3 };
     for (place, change) in changes.iter().rev().take(listed).enumerate() {

@@ -7,7 +7,7 @@ use crate::{
     tui::{
         page::between,
         state::State,
-        text::{about, clock, day, fit, fit_right, minute, telling},
+        text::{self, about, clock, day, fit, fit_right, minute, telling},
     },
 };
 
@@ -145,8 +145,8 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
         word: note.what.clone(),
         place: note.who.clone(),
         text: match note.resource.is_empty() {
-            true => note.result.clone(),
-            false => format!("{}: {}", note.resource, note.result),
+            true => text::local_times(&note.result, note.at),
+            false => format!("{}: {}", note.resource, text::local_times(&note.result, note.at)),
         },
         bits: None,
         series: note.resource.parse().ok(),

@@ -182,6 +182,17 @@ fn what_people_did_stands_among_the_changes() {
         at: fixture::at("14:05:00"),
         ..apply.clone()
     };
+    let mute = crate::store::AuditEntry {
+        what: "mute".into(),
+        result: "until 2026-03-14T15:22:58.000879Z".into(),
+        ..apply.clone()
+    };
+    let told = Timeline {
+        notes: vec![mute],
+        ..fixture::timeline()
+    };
+    let told = entry::of(&told, &state.shown);
+    assert!(told.iter().any(|entry| entry.text.ends_with("until 15:22")), "{told:?}");
     data.notes.extend([apply, what_if]);
     let text = drawn(&state, 80, 20);
     let lane = text.lines().find(|line| line.starts_with(" set note act")).unwrap();

@@ -58,20 +58,32 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     }
     changes(state, &mut page, if area.height > 30 { 8 } else { 4 });
+    let mut most = 4;
     if area.width >= 110 && area.height >= 30 {
         let rows = page.left().saturating_sub(12);
         let (part, buffer) = page.take(rows);
         charts::grid(state, part, buffer);
     } else {
         let notes = outcome_of(state).map_or(0, |outcome| notes(outcome, page.width(), NOTES).len());
-        let below = 1 + table_rows(state, 4) + 4 + notes;
-        let rows = page.left().saturating_sub(below);
-        let (part, buffer) = page.take(rows);
-        charts::one(state, part, buffer);
+        let below = |most| 1 + table_rows(state, most) + 4 + notes;
+        let left = page.left();
+        let rows = left.saturating_sub(below(4));
+        if rows >= CHART || outcome_of(state).is_none_or(|outcome| outcome.effects.is_empty()) {
+            let (part, buffer) = page.take(rows);
+            charts::one(state, part, buffer);
+        } else {
+            most = (most..=left)
+                .take_while(|most| below(*most) <= left)
+                .last()
+                .unwrap_or(most);
+        }
     }
-    outcome(state, &mut page, 4);
+    outcome(state, &mut page, most);
     tail(state, &mut page);
 }
+
+/// Rows of the least chart that tells something: its heading, the times, and the values.
+const CHART: usize = 5;
 
 /// A horizon in hours or days: `6 h`, `30 d`; one that is no round number of them as it is.
 fn far(horizon: Span) -> String {

@@ -23,10 +23,17 @@ pub(super) fn read(state: &State, text: &str) -> Result<Change, String> {
     let end = format!(".{}", id.name);
     let exact = of_host().find(|row| row.id == id);
     let mut by_end = of_host().filter(|row| row.id.name.ends_with(&end));
+    // A part of the name is enough where no other has it.
+    let having = || of_host().filter(|row| row.id.name.contains(&*id.name));
     let row = match (exact, by_end.next(), by_end.next()) {
         (Some(row), ..) | (None, Some(row), None) => row,
         (None, Some(one), Some(other)) => {
             return Err(format!("{} could be {} or {}", id.name, one.id.name, other.id.name));
+        }
+        (None, None, _) if having().count() == 1 => having().next().ok_or("no such setting")?,
+        (None, None, _) if having().next().is_some() => {
+            let names: Vec<&str> = having().take(3).map(|row| &*row.id.name).collect();
+            return Err(format!("{} is part of {}", id.name, names.join(", ")));
         }
         (None, None, _) => {
             let near = of_host()
