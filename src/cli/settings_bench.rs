@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn a_line_that_makes_no_sense_is_named() {
         for line in ["{", r#"{"s":1}"#, r#"{"t":NaN}"#, r#"{"t":0,"q":"why","id":1}"#] {
-            let (code, _, notes) = bench(&format!("\n{line}\n"));
+            let (code, _, notes) = bench(format!("\n{line}\n"));
             assert_eq!(code, 2);
             assert!(notes.starts_with("foreshadow: stdin:2:"), "{notes}");
         }
