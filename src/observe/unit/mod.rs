@@ -151,7 +151,7 @@ impl Units {
         let before = std::mem::take(&mut self.settled);
         for unit in units
             .into_iter()
-            .filter(|unit| lasting(&unit.unit) && unit.load != "not-found")
+            .filter(|unit| stands(&unit.unit) && unit.load != "not-found")
         {
             // On its way from one state to another it counts as where it was.
             let state = match unit.active.as_str() {
@@ -214,7 +214,7 @@ impl Units {
         // systemd loads and forgets a unit that stands still as it likes.
         let forgotten = files
             .iter()
-            .filter(|file| lasting(&file.unit_file) && !file.unit_file.contains('@') && file.state != "alias")
+            .filter(|file| stands(&file.unit_file) && !file.unit_file.contains('@') && file.state != "alias")
             .map(|file| (file.unit_file.as_str(), "inactive"));
         let mut states: BTreeMap<&str, &str> = forgotten.collect();
         states.extend(self.settled.iter().map(|(unit, state)| (unit.as_str(), state.as_str())));
@@ -302,6 +302,11 @@ fn lasting(unit: &str) -> bool {
     .iter()
     .any(|start| unit.starts_with(start));
     !passing_end && !passing_start
+}
+
+/// Whether it says something of the host's set-up that a unit runs: targets are only how far the start has come.
+fn stands(unit: &str) -> bool {
+    lasting(unit) && !unit.ends_with(".target")
 }
 
 impl Source for Units {

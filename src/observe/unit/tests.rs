@@ -8,6 +8,7 @@ const FILES: &[u8] = br#"[{"unit_file":"ssh.service","state":"enabled","preset":
 fn units(state: &str) -> Vec<u8> {
     format!(
         r#"[{{"unit":"ssh.service","load":"loaded","active":"{state}","sub":"running","description":"x"}},
+        {{"unit":"multi-user.target","load":"loaded","active":"{state}","sub":"active","description":""}},
         {{"unit":"session-1.scope","load":"loaded","active":"active","sub":"running","description":""}},
         {{"unit":"gone.service","load":"not-found","active":"inactive","sub":"dead","description":""}}]"#
     )
