@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, Usage, findings, settings::ChangeView},
-    domain::{Finding, Timestamp, Value, told_later},
+    domain::{Finding, Timestamp, Value, and_more, by_thing, told_later},
     engine::{Answer, Link, Query, Timeline},
 };
 
@@ -63,10 +63,12 @@ fn json(timeline: &Timeline) -> serde_json::Value {
 /// All of it in one list, oldest first; of the same time, changes come before what may follow from them.
 fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<()> {
     let mut rows: Vec<(Timestamp, [String; 3])> = Vec::new();
-    for change in &timeline.changes {
+    for parts in by_thing(&timeline.changes) {
+        let change = parts[0];
         let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
         let between = Value::change(change.from.as_ref(), change.to.as_ref());
-        let what = format!("{}{} {between}{by}", told_later(change.backfilled), change.id.name);
+        let (later, more) = (told_later(change.backfilled), and_more(&parts));
+        let what = format!("{later}{} {between}{more}{by}", change.id.name);
         rows.push((change.at, ["setting".into(), change.id.resource.to_string(), what]));
     }
     for event in &timeline.events {

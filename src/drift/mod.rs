@@ -4,6 +4,7 @@ mod author;
 mod baseline;
 mod cause;
 mod declared;
+mod declares;
 mod deed;
 mod family;
 mod group;
@@ -42,7 +43,10 @@ pub use declared::{
     Compared, Departure, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
 };
 
+pub use declares::{Unmet, unmet};
+
 use declared::Declared;
+use declares::Declares;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
 use limit::LimitWatch;
@@ -72,6 +76,9 @@ pub struct DriftState {
     /// When each finding that holds was first told.
     #[serde(default)]
     told: BTreeMap<FindingId, Timestamp>,
+    /// Declarations that are not in force.
+    #[serde(skip)]
+    declares: Declares,
     /// Known issues.
     #[serde(default)]
     known: rule::Known,
@@ -127,6 +134,7 @@ impl DriftState {
         let coincide = options.drift.coincide;
         cause::explain(&mut findings, &self.held, &self.told, shadows, coincide, now);
         score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
+        self.declares.tell(&mut findings, shadows, options, now);
         // After the causes and coincidences: that a setting is known to do harm is no change of it.
         self.known.tell(&mut findings, shadows, options, now);
         self.judged = Some(now);

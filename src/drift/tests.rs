@@ -1,8 +1,10 @@
 //! The comparisons on constructed shadows.
 
 mod causes;
+mod coincidences;
 mod deeds;
 mod surprise;
+mod units;
 
 use super::{
     sample::{self, CADENCE, T0, above, at, calm, host, seen, setting},
@@ -89,6 +91,14 @@ fn event(kind: EventKind, what: &str, second: i64) -> Event {
         who: None,
         backfilled: false,
     }
+}
+
+/// The rows that hold, in words, sorted.
+fn rows(world: &mut World) -> Vec<String> {
+    let held = world.judge().into_iter().filter(|finding| finding.ended.is_none());
+    let mut rows: Vec<String> = held.map(|finding| finding.summary.to_string()).collect();
+    rows.sort();
+    rows
 }
 
 #[test]

@@ -73,8 +73,6 @@ pub struct Opened {
     pub key: Option<[u8; 32]>,
     /// Why it could not be opened.
     pub failed: Option<String>,
-    /// Whether another process holds it.
-    pub locked: bool,
 }
 
 impl Keeper {
@@ -265,7 +263,6 @@ impl Thread {
                 }
                 Opened {
                     failed: Some(failed),
-                    locked,
                     ..Opened::default()
                 }
             }

@@ -65,17 +65,17 @@ impl Pacer {
         other.then(|| Arc::new(self.tempo.paces().clone()))
     }
 
-    /// How often the source `name` is to be read, where `pace` is put on it.
-    pub(super) fn every(&self, name: &str, pace: &Pace) -> Option<Span> {
-        Some(Pace::of(pace.doublings, self.measured.get(name)?.every))
+    /// How often the source `name` is to be read; `None` of one that was not measured or has no pace.
+    pub(super) fn every(&self, name: &str) -> Option<Span> {
+        let asked = self.measured.get(name)?.every;
+        Some(Pace::of(self.tempo.paces().get(name)?.doublings, asked))
     }
 
     /// The metrics that are not told at the cadence they were said to have, with the one they have now.
     pub(super) fn cadences(&self, state: &State) -> Vec<MetricMeta> {
         let metas = state.shadows.metrics.values().map(|metric| &metric.meta);
         let other = metas.filter_map(|meta| {
-            let asked = self.measured.get(&meta.source)?.every;
-            let cadence = Pace::of(self.tempo.paces().get(&meta.source)?.doublings, asked);
+            let cadence = self.every(&meta.source)?;
             (meta.cadence != cadence).then(|| MetricMeta {
                 cadence,
                 ..meta.clone()

@@ -1,23 +1,23 @@
 //! Makes the snapshot a console sees from the pipeline's state.
 
+mod settings;
+
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::{Health, MetricRow, ReplayRow, SettingRow, Snapshot, SourceRow, StoreRow, Usage, resources::resources};
+use self::settings::Settings;
+use super::{Health, MetricRow, ReplayRow, Snapshot, SourceRow, StoreRow, Usage, resources::resources};
 use crate::{
     domain::{Crossing, Finding, Limit, Mark, Options, Proposal, Quantiles, SeriesId, Span, Timestamp, matches},
-    drift::{Difference, Incident, Sources},
+    drift::{Incident, Sources},
     pipeline::State,
-    shadow::{Metric, MetricShadow, Seen, SettingShadow},
+    shadow::{Metric, MetricShadow, Seen},
 };
 
 /// Builds snapshots and keeps what did not change since the last one.
 pub(super) struct Publisher {
     options: Arc<Options>,
     number: u64,
-    settings: Arc<[SettingRow]>,
-    settings_for: (u64, usize, Option<Timestamp>, Timestamp),
-    /// Up to when settings were gone through whose outlook was not worth telling first, and up to which.
-    told: (Timestamp, usize),
+    settings: Settings,
     findings: Arc<[Arc<Finding>]>,
     proposals: Arc<[Arc<Proposal>]>,
     incidents: Arc<[Incident]>,
@@ -39,9 +39,7 @@ impl Publisher {
         Self {
             options,
             number: 0,
-            settings: Arc::default(),
-            settings_for: (u64::MAX, 0, None, Timestamp(0)),
-            told: (Timestamp(0), 0),
+            settings: Settings::default(),
             findings: Arc::default(),
             proposals: Arc::default(),
             incidents: Arc::default(),
@@ -54,7 +52,7 @@ impl Publisher {
     pub(super) fn snapshot(&mut self, state: &State, about: About, now: Timestamp) -> Snapshot {
         self.number += 1;
         let marks = marks(&state.findings);
-        self.refresh_settings(state, &marks, now);
+        let settings = self.settings.refresh(state, &marks, now);
         refresh(&mut self.findings, &state.findings);
         refresh(&mut self.proposals, &state.proposals);
         let incidents_for = (state.findings.len(), state.ended.len(), now.floor(Span::from_mins(1)));
@@ -84,7 +82,7 @@ impl Publisher {
             let metric = state.shadows.metrics.get(id);
             metric.map_or([None; 8], |metric| eight_minutes(metric, now))
         };
-        let resources = resources(&metrics, &self.settings, &marks, trend);
+        let resources = resources(&metrics, &settings, &marks, trend);
         Snapshot {
             number: self.number,
             at: judged_at(state, self.options.interval),
@@ -94,7 +92,7 @@ impl Publisher {
             health: self.health(state, &metrics),
             resources,
             metrics,
-            settings: self.settings.clone(),
+            settings,
             findings: self.findings.clone(),
             proposals: self.proposals.clone(),
             incidents: self.incidents.clone(),
@@ -102,106 +100,6 @@ impl Publisher {
             sources: about.sources,
             store: about.store,
         }
-    }
-
-    fn refresh_settings(&mut self, state: &State, marks: &BTreeMap<&SeriesId, Mark>, now: Timestamp) {
-        let settings = &state.shadows.settings;
-        // Hazards and marks move slowly: every ten minutes is often enough when nothing changed.
-        let key = (
-            settings.generation(),
-            settings.all().len(),
-            state.baseline.taken_at,
-            now.floor(Span::from_mins(10)),
-        );
-        if self.settings_for == key {
-            return self.tell_further(settings, now);
-        }
-        let turn = self.settings_for.3 != key.3;
-        self.settings_for = key;
-        let accepted: BTreeMap<SeriesId, Difference> = state
-            .baseline
-            .diff(&state.shadows)
-            .into_iter()
-            .map(|difference| (difference.id.clone(), difference))
-            .collect();
-        let chances = settings.chances(now);
-        let chance = |id: &SeriesId| chances.get(id).copied().unwrap_or_default();
-        let mut rows: Vec<SettingRow> = settings
-            .all()
-            .iter()
-            .map(|(id, setting)| SettingRow {
-                id: id.clone(),
-                mark: marks.get(id).copied().unwrap_or(if accepted.contains_key(id) {
-                    Mark::Drift
-                } else {
-                    Mark::Ok
-                }),
-                value: Some(setting.value.clone()),
-                accepted: accepted.get(id).map(|difference| difference.accepted.clone()),
-                hazard: chance(id).0,
-                week: chance(id).1,
-                undoing: setting.undoing.as_deref().cloned().map(Arc::new),
-                outlook: None,
-                bits: setting.bits as f32,
-                last_change: setting.last_change.clone(),
-                since: setting.since,
-            })
-            .collect();
-        for (id, difference) in accepted.iter().filter(|(_, difference)| difference.actual.is_none()) {
-            let gone = settings.changes().iter().rev().find(|change| change.id == *id);
-            rows.push(SettingRow {
-                id: id.clone(),
-                mark: Mark::Drift,
-                value: None,
-                accepted: Some(difference.accepted.clone()),
-                hazard: 0.0,
-                week: 0.0,
-                undoing: None,
-                outlook: None,
-                bits: 0.0,
-                since: gone.map_or(now, |change| change.at),
-                last_change: gone.cloned().map(Arc::new),
-            });
-        }
-        rows.sort_by(|a, b| a.id.cmp(&b.id));
-        for row in &mut rows {
-            let before = self.settings.binary_search_by(|before| before.id.cmp(&row.id));
-            let before = before.ok().map(|place| &self.settings[place]);
-            let same = before.filter(|before| (&before.value, &before.last_change) == (&row.value, &row.last_change));
-            row.outlook = same.and_then(|before| before.outlook.clone());
-        }
-        let mut places = worth_a_look(&rows, now);
-        if turn {
-            // What others hold moves on while a setting stays: each is told anew in its turn.
-            let from = if self.told.1 < rows.len() { self.told.1 } else { 0 };
-            self.told.1 = from + OUTLOOKS;
-            places.extend((from..rows.len()).take(OUTLOOKS));
-        }
-        for place in places {
-            rows[place].outlook = settings.outlook(&rows[place].id, now).map(Arc::new);
-        }
-        self.settings = rows.into();
-    }
-
-    /// Tells the outlook of settings that have none yet, some each minute.
-    fn tell_further(&mut self, settings: &SettingShadow, now: Timestamp) {
-        let minute = now.floor(Span::from_mins(1));
-        if std::mem::replace(&mut self.told.0, minute) == minute {
-            return;
-        }
-        let lacks = |row: &&mut SettingRow| row.value.is_some() && row.outlook.is_none();
-        if !self
-            .settings
-            .iter()
-            .any(|row| row.value.is_some() && row.outlook.is_none())
-        {
-            return;
-        }
-        let mut rows = self.settings.to_vec();
-        for row in rows.iter_mut().filter(lacks).take(OUTLOOKS) {
-            row.outlook = settings.outlook(&row.id, now).map(Arc::new);
-        }
-        self.settings = rows.into();
     }
 
     fn metric(&self, metric: &Metric, marks: &BTreeMap<&SeriesId, Mark>, gone: bool, now: Timestamp) -> MetricRow {
@@ -218,7 +116,6 @@ impl Publisher {
             None if learning => Mark::Learning,
             None => Mark::Ok,
         };
-        let missing = i64::try_from(MetricShadow::WARM.saturating_sub(points)).unwrap_or(0);
         MetricRow {
             id: id.clone(),
             unit: metric.meta.unit,
@@ -232,7 +129,7 @@ impl Publisher {
             crossing: None,
             points,
             from: range.map(|(from, _)| from),
-            ready: learning.then(|| now + metric.meta.cadence * missing.max(1)),
+            ready: learning.then(|| warm(metric, now)),
             cadence: metric.meta.cadence,
             source: metric.meta.source.clone(),
         }
@@ -275,35 +172,21 @@ fn judged_at(state: &State, interval: Span) -> Option<Timestamp> {
     Some(state.stepped_to().unwrap_or(newest).clamp(newest, newest + soon))
 }
 
-/// Outlooks made at one time, of settings that are worth it and of the rest.
-const OUTLOOKS: usize = 300;
-
-/// Settings whose outlook is told first: what changed in the last 30 days, what is not as accepted, what is likely to change; the newest
-/// changes and the likeliest first.
-fn worth_a_look(rows: &[SettingRow], now: Timestamp) -> Vec<usize> {
-    let changed = |row: &SettingRow| {
-        let change = row.last_change.as_ref().map(|change| change.at);
-        change.filter(|at| now - *at < Span::from_days(30))
-    };
-    let mut places: Vec<usize> = (0..rows.len())
-        .filter(|place| {
-            let row = &rows[*place];
-            row.value.is_some() && (changed(row).is_some() || row.accepted.is_some() || row.week >= 0.01)
-        })
-        .collect();
-    places.sort_by(|a, b| {
-        let (a, b) = (&rows[*a], &rows[*b]);
-        changed(b).cmp(&changed(a)).then_with(|| b.week.total_cmp(&a.week))
-    });
-    places.truncate(OUTLOOKS);
-    places
+/// When a metric that learns has the values that a shadow needs, if they go on coming as often: counted from its newest, so that it stays the
+/// same from one value to the next.
+fn warm(metric: &Metric, now: Timestamp) -> Timestamp {
+    let cadence = metric.meta.cadence;
+    let missing = MetricShadow::WARM.saturating_sub(metric.shadow.points()).max(1);
+    let newest = metric.newest().map_or(now, |seen| seen.at.max(now - cadence));
+    newest + cadence * i64::try_from(missing).unwrap_or(i64::from(u8::MAX))
 }
 
-/// When nine in ten of those that learn will have learnt: the slowest few would make the answer useless.
+/// When nine in ten of all metrics will have learnt, `None` when they have. Of those that still learn the same share would be another time
+/// whenever the quick ones are done, and the slowest few would make the answer useless.
 fn most_ready(metrics: &[MetricRow]) -> Option<Timestamp> {
-    let mut ready: Vec<Timestamp> = metrics.iter().filter_map(|row| row.ready).collect();
+    let mut ready: Vec<Option<Timestamp>> = metrics.iter().map(|row| row.ready).collect();
     ready.sort_unstable();
-    ready.get((ready.len() * 9).div_ceil(10).checked_sub(1)?).copied()
+    *ready.get((ready.len() * 9).div_ceil(10).checked_sub(1)?)?
 }
 
 /// Fills the five levels kept into the thirteen: between them linear, which is how charts draw them.
@@ -450,55 +333,59 @@ pub(super) fn columns_in_memory(metric: &Metric, from: Timestamp, step: Span, co
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use super::*;
-    use crate::domain::{ResourceId, SettingSnapshot, Value};
+    use crate::domain::{MetricKind, MetricMeta, Point, ResourceId, Unit};
+
+    const START: Timestamp = Timestamp::from_secs(1_700_000_400);
+
+    fn state(cadences: &[(&str, i64)], until: i64) -> State {
+        let mut state = State::default();
+        for (name, secs) in cadences {
+            let meta = MetricMeta {
+                id: SeriesId::new(&ResourceId::new("host", "a"), name),
+                unit: Unit::Percent,
+                kind: MetricKind::Rate,
+                cadence: Span::from_secs(*secs),
+                source: "x".into(),
+                limit: None,
+            };
+            let mut metric = Metric {
+                shadow: MetricShadow::new(&meta),
+                meta,
+                limit: None,
+                recent: VecDeque::new(),
+                minutes: VecDeque::new(),
+            };
+            for second in (0..=until).step_by(*secs as usize) {
+                let (at, value) = (START + Span::from_secs(second), (second % 7) as f64);
+                metric.shadow.observe(Point { at, value });
+                metric.recent.push_back(Seen {
+                    at,
+                    value,
+                    band: None,
+                    bits: 0.0,
+                });
+            }
+            state.shadows.metrics.insert(metric.meta.id.clone(), metric);
+        }
+        state
+    }
 
     #[test]
-    fn every_setting_has_its_outlook_told_in_its_turn_and_keeps_it() {
-        let start: Timestamp = "2026-03-14T13:00:00Z".parse().unwrap();
-        let tell = |state: &mut State, at: Timestamp, first: i64| {
-            let settings = (0..1_000).map(|n| {
-                (
-                    format!("sysctl.s{n}").into(),
-                    Value::Int(if n == 0 { first } else { n }),
-                )
-            });
-            state.shadows.settings.snapshot(&SettingSnapshot {
-                resource: ResourceId::new("host", "web-1"),
-                scope: "sysctl".into(),
-                at,
-                settings: Some(settings.collect()),
-            });
+    fn when_a_shadow_is_ready_stays_the_same_from_look_to_look() {
+        let state = state(&[("slow", 600)], 1_200);
+        let ready = |second: i64| {
+            warm(
+                &state.shadows.metrics.values().next().unwrap(),
+                START + Span::from_secs(second),
+            )
         };
-        let mut state = State::default();
-        tell(&mut state, start, 1);
-        let mut publisher = Publisher::new(Arc::new(Options::default()));
-        let mut told = |state: &State, at: Timestamp| {
-            let about = About {
-                usage: Usage::default(),
-                sources: Arc::default(),
-                store: StoreRow::default(),
-                replay: None,
-            };
-            publisher.snapshot(state, about, at).settings
-        };
-        let count = |rows: &Arc<[SettingRow]>| rows.iter().filter(|row| row.outlook.is_some()).count();
-        let mut counts = Vec::new();
-        for second in 0..240 {
-            counts.push(count(&told(&state, start + Span::from_secs(second))));
-        }
-        assert!(
-            counts
-                .windows(2)
-                .all(|two| two[1] >= two[0] && two[1] - two[0] <= OUTLOOKS),
-            "{counts:?}"
+        assert_eq!(ready(1_200), ready(1_500));
+        assert_eq!(
+            ready(1_200),
+            START + Span::from_mins(10) * (MetricShadow::WARM as i64 - 1)
         );
-        assert_eq!(counts.last(), Some(&1_000));
-
-        tell(&mut state, start + Span::from_mins(5), 2);
-        let rows = told(&state, start + Span::from_mins(5));
-        assert_eq!(count(&rows), 1_000, "what did not change keeps it");
-        let changed = rows.iter().find(|row| &*row.id.name == "sysctl.s0").unwrap();
-        assert_eq!(changed.value, Some(Value::Int(2)));
     }
 }

@@ -10,7 +10,7 @@ use tokio::sync::mpsc::Sender;
 
 use super::{SourceRow, clock};
 use crate::{
-    domain::{Batch, Span, Timestamp},
+    domain::{Batch, Span, Timestamp, text::visible},
     observe::{Group, ObserveError, Source},
     pipeline::tempo::{Measured, Pace},
 };
@@ -311,34 +311,17 @@ impl Scheduled {
     }
 
     fn take(&mut self, result: Result<(), ObserveError>, now: Timestamp) {
-        match result {
-            Ok(()) => {
-                (self.failures, self.row.absent) = (0, false);
-                self.row.ok = true;
-                self.row.says = "".into();
-                self.row.read = Some(now);
-            }
-            // All was read, and no failure is told of: the row alone says what is odd.
-            Err(error @ ObserveError::Remark { .. }) => {
-                (self.failures, self.row.absent) = (0, false);
-                self.row.ok = true;
-                self.row.says = crate::domain::text::visible(&error.to_string()).into();
-                self.row.read = Some(now);
-            }
-            // Read as far as it can be: no reason to read it less often.
-            Err(error @ ObserveError::Partly { .. }) => {
-                (self.failures, self.row.absent) = (0, false);
-                self.row.ok = false;
-                self.row.says = crate::domain::text::visible(&error.to_string()).into();
-                self.row.read = Some(now);
-            }
-            Err(error) => {
-                self.row.absent = matches!(error, ObserveError::Absent { .. });
-                self.failures += 1;
-                self.row.ok = false;
-                self.row.says = crate::domain::text::visible(&error.to_string()).into();
-            }
+        let error = result.err();
+        // A remark is of what was read whole. What was read as far as it can be is no reason to read it less often.
+        let whole = matches!(error, None | Some(ObserveError::Remark { .. }));
+        let read = whole || matches!(error, Some(ObserveError::Partly { .. }));
+        self.failures = if read { 0 } else { self.failures + 1 };
+        if read {
+            self.row.read = Some(now);
         }
+        self.row.absent = matches!(error, Some(ObserveError::Absent { .. }));
+        self.row.ok = whole;
+        self.row.says = error.map_or_else(|| "".into(), |error| visible(&error.to_string()).into());
         self.schedule(now);
     }
 

@@ -326,7 +326,7 @@ impl Loop {
     /// Shows at once how often `order` has each source read: its reader may tell its row only minutes later.
     fn show_paces(&mut self, order: &Order) {
         for (name, pace) in order.iter() {
-            if let (Some(row), Some(every)) = (self.sources.get_mut(name), self.pacer.every(name, pace))
+            if let (Some(row), Some(every)) = (self.sources.get_mut(name), self.pacer.every(name))
                 && row.ok
             {
                 row.next = row.next.map(|next| next - row.every + every);

@@ -274,6 +274,9 @@ pub fn setting_groups(host: &Host) -> Vec<Group> {
             ],
         },
     ];
+    if let Some(vendor) = etc::Etc::vendor(host, &witness) {
+        groups[0].sources.push(Box::new(vendor));
+    }
     // It reads much, a little at a time.
     groups.push(Group {
         name: "integrity",

@@ -2,6 +2,7 @@
 
 mod adjust;
 mod artefact;
+mod declared;
 mod issue;
 mod kept;
 mod known;
@@ -22,7 +23,7 @@ use crate::{
         Artefact, Capacity, Cause, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal,
         ProposalKind, ProposalStatus, SeriesId, Severity, Span, Timestamp, text::visible,
     },
-    drift::{Baseline, stable_hash},
+    drift::{Baseline, stable_hash, unmet},
     shadow::Shadows,
     simulate::what_if,
 };
@@ -72,6 +73,7 @@ pub fn propose(
         .filter(|finding| finding.ended.is_none() && !matches!(finding.mark, Mark::Muted | Mark::Stale))
         .collect();
     let old = shadows.newest.is_none_or(|newest| now - newest > OLD);
+    let not_in_force = unmet(shadows, now);
     let mut answers: Vec<(&Finding, Vec<Candidate>)> = Vec::new();
     for finding in &holding {
         let mut candidates = match finding.comparison {
@@ -84,9 +86,13 @@ pub fn propose(
                 both
             }
         };
-        // Putting a value back may be the very thing that the rule says.
-        let fixed = issue::fixed(finding, shadows, options, now);
-        candidates.extend(fixed.filter(|fixed| candidates.iter().all(|other| other.changes != fixed.changes)));
+        // Putting a value back may be the very thing that the rule says, or the file.
+        let declared = declared::brought(finding, &not_in_force);
+        for fixed in issue::fixed(finding, shadows, options, now).into_iter().chain(declared) {
+            if candidates.iter().all(|other| other.changes != fixed.changes) {
+                candidates.push(fixed);
+            }
+        }
         answers.push((finding, candidates));
     }
     give_way(&mut answers);

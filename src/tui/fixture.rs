@@ -397,17 +397,11 @@ pub fn snapshot() -> Snapshot {
         },
         sources: [("proc", true, ""), ("log-02", false, "ssh: timeout")]
             .map(|(name, ok, says)| SourceRow {
-                name: name.into(),
                 ok,
-                absent: false,
                 says: says.into(),
                 read: Some(if ok { now() } else { at("14:11:00") }),
                 cost_ms: 1.1,
-                every: Span::from_secs(30),
-                next: None,
-                pace: 0,
-                why: "".into(),
-                progress: None,
+                ..SourceRow::new(name, Span::from_secs(30))
             })
             .into(),
         store: StoreRow {

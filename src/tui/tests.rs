@@ -118,69 +118,57 @@ fn settings_of_a_resource() {
     assert_eq!(under(&state), Some(fixture::id("db-01/mem.available_pct")));
 }
 
+/// Pictures of a console that begins on the overview: behind `name` what each is called, its characters, its size, and the keys pressed.
+fn pictures(name: &str, all: &[(&str, Charset, (u16, u16), &str)]) {
+    for (which, charset, (width, height), keys) in all {
+        let drawn = screen(Screen::Overview, *charset, *width, *height, keys);
+        insta::assert_snapshot!(format!("{name}_{which}"), drawn);
+    }
+}
+
+const SMALL: (u16, u16) = (80, 24);
+const LARGE: (u16, u16) = (120, 40);
+const TINY: (u16, u16) = (40, 12);
+
 #[test]
 fn overview() {
-    insta::assert_snapshot!("overview_80x24", screen(Screen::Overview, Charset::Ascii, 80, 24, ""));
-    insta::assert_snapshot!(
-        "overview_80x24_utf8",
-        screen(Screen::Overview, Charset::Utf8, 80, 24, "")
-    );
-    insta::assert_snapshot!(
-        "overview_120x40",
-        screen(Screen::Overview, Charset::Ascii, 120, 40, "j k")
-    );
-    insta::assert_snapshot!("overview_40x12", screen(Screen::Overview, Charset::Ascii, 40, 12, ""));
-    insta::assert_snapshot!(
-        "overview_filtered",
-        screen(Screen::Overview, Charset::Ascii, 80, 24, "/web-0 Enter Tab j")
+    pictures(
+        "overview",
+        &[
+            ("80x24", Charset::Ascii, SMALL, ""),
+            ("80x24_utf8", Charset::Utf8, SMALL, ""),
+            ("120x40", Charset::Ascii, LARGE, "j k"),
+            ("40x12", Charset::Ascii, TINY, ""),
+            ("filtered", Charset::Ascii, SMALL, "/web-0 Enter Tab j"),
+        ],
     );
 }
 
 #[test]
 fn resource() {
-    insta::assert_snapshot!(
-        "resource_80x24",
-        screen(Screen::Overview, Charset::Ascii, 80, 24, "Enter")
-    );
-    insta::assert_snapshot!(
-        "resource_80x24_utf8",
-        screen(Screen::Overview, Charset::Utf8, 80, 24, "Enter")
-    );
-    insta::assert_snapshot!(
-        "resource_120x40",
-        screen(Screen::Overview, Charset::Ascii, 120, 40, "Enter")
-    );
-    insta::assert_snapshot!(
-        "resource_40x12",
-        screen(Screen::Overview, Charset::Ascii, 40, 12, "Enter")
-    );
-    insta::assert_snapshot!(
-        "resource_two_marked",
-        screen(Screen::Overview, Charset::Ascii, 80, 24, "Space j Space Enter")
-    );
-    insta::assert_snapshot!(
-        "resource_learning",
-        screen(Screen::Overview, Charset::Ascii, 80, 24, "/web-04 Enter Tab Enter")
+    pictures(
+        "resource",
+        &[
+            ("80x24", Charset::Ascii, SMALL, "Enter"),
+            ("80x24_utf8", Charset::Utf8, SMALL, "Enter"),
+            ("120x40", Charset::Ascii, LARGE, "Enter"),
+            ("40x12", Charset::Ascii, TINY, "Enter"),
+            ("two_marked", Charset::Ascii, SMALL, "Space j Space Enter"),
+            ("learning", Charset::Ascii, SMALL, "/web-04 Enter Tab Enter"),
+        ],
     );
 }
 
 #[test]
 fn forecast() {
-    insta::assert_snapshot!(
-        "forecast_80x24",
-        screen(Screen::Overview, Charset::Ascii, 80, 24, "j 3")
-    );
-    insta::assert_snapshot!(
-        "forecast_80x24_utf8",
-        screen(Screen::Overview, Charset::Utf8, 80, 24, "j 3")
-    );
-    insta::assert_snapshot!(
-        "forecast_120x40",
-        screen(Screen::Overview, Charset::Ascii, 120, 40, "j 3")
-    );
-    insta::assert_snapshot!(
-        "forecast_40x12",
-        screen(Screen::Overview, Charset::Ascii, 40, 12, "j 3")
+    pictures(
+        "forecast",
+        &[
+            ("80x24", Charset::Ascii, SMALL, "j 3"),
+            ("80x24_utf8", Charset::Utf8, SMALL, "j 3"),
+            ("120x40", Charset::Ascii, LARGE, "j 3"),
+            ("40x12", Charset::Ascii, TINY, "j 3"),
+        ],
     );
 }
 

@@ -13,11 +13,12 @@ use std::{collections::BTreeSet, ops::Bound::Excluded, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 pub use object::{Issue, issues};
+pub(super) use scene::{Here, Scene};
 pub(super) use tell::Known;
 
 use self::{
     glob::{Bound, filled, fit, stem, whole},
-    scene::{Example, Here, Scene},
+    scene::Example,
     test::{behaves, passes},
 };
 use crate::{
@@ -39,7 +40,7 @@ pub struct Match {
     pub resource: ResourceId,
     /// The settings and metrics it rests on, the telling one first; never empty.
     pub series: Vec<SeriesId>,
-    /// What each of them is: `sysctl.vm.swappiness is 60`.
+    /// What they are, and what is not there: `sysctl.vm.swappiness is 60`; the telling one first.
     pub says: Vec<Arc<str>>,
     /// What puts it right; empty where no setting does.
     pub fix: ChangeSet,
@@ -49,8 +50,20 @@ pub struct Match {
 #[derive(Clone, Default)]
 struct Gathered {
     bound: Bound,
-    series: Vec<Box<str>>,
-    says: Vec<Arc<str>>,
+    /// What was looked at: its name, where it is one setting or metric, and what it is.
+    telling: Vec<(Option<Box<str>>, Arc<str>)>,
+    /// What only had to be there.
+    beside: Vec<(Option<Box<str>>, Arc<str>)>,
+}
+
+impl Gathered {
+    fn all(&self) -> impl Iterator<Item = &(Option<Box<str>>, Arc<str>)> {
+        self.telling.iter().chain(&self.beside)
+    }
+
+    fn series(&self) -> impl Iterator<Item = &str> {
+        self.all().filter_map(|(name, _)| name.as_deref())
+    }
 }
 
 /// All matches on all resources at `now`, by resource, then by the order of the rules.
@@ -91,7 +104,7 @@ pub fn tried(rules: &Rules, rule: &Rule, example: &crate::domain::Tree) -> Optio
 }
 
 /// Every resource that has settings or metrics.
-fn resources(shadows: &Shadows) -> BTreeSet<ResourceId> {
+pub(super) fn resources(shadows: &Shadows) -> BTreeSet<ResourceId> {
     let mut all = BTreeSet::new();
     // No name begins with the last character there is, so each step leaves a resource behind.
     let past = |resource: &ResourceId| SeriesId::new(resource, "\u{10ffff}");
@@ -121,17 +134,16 @@ fn on(rules: &Rules, rule: &Rule, resource: &ResourceId, scene: &dyn Scene, now:
         return Vec::new();
     }
     let mut seen = BTreeSet::new();
-    found.retain(|one| !one.series.is_empty() && seen.insert(one.series.clone()));
+    found.retain(|one| {
+        let series: Vec<Box<str>> = one.series().map(Into::into).collect();
+        !series.is_empty() && seen.insert(series)
+    });
     let told = |gathered: Gathered| Match {
         rule: rule.id.clone(),
         resource: resource.clone(),
         fix: fix(rule, resource, scene, &gathered.bound),
-        series: gathered
-            .series
-            .iter()
-            .map(|name| SeriesId::new(resource, name))
-            .collect(),
-        says: gathered.says,
+        series: gathered.series().map(|name| SeriesId::new(resource, name)).collect(),
+        says: gathered.all().map(|(_, says)| says.clone()).collect(),
     };
     found.into_iter().map(told).collect()
 }
@@ -174,10 +186,12 @@ fn gather(
     let with = |bound: Bound, name: Option<&str>, says: String| {
         let mut next = so_far.clone();
         next.bound = bound;
-        if let Some(name) = name {
-            next.series.push(name.into());
-            next.says.push(super::report::line(says));
-        }
+        let part = if condition.tests.is_empty() {
+            &mut next.beside
+        } else {
+            &mut next.telling
+        };
+        part.push((name.map(Into::into), super::report::line(says)));
         next
     };
     match &condition.what {
@@ -216,7 +230,8 @@ fn gather(
                 }
             }
             if !any && passes(condition, None, scene, &so_far.bound) {
-                gather(rules, rest, scene, now, so_far, found);
+                let says = said(&pattern, None, condition);
+                gather(rules, rest, scene, now, with(so_far.bound.clone(), None, says), found);
             }
         }
         What::Metric(pattern) => {

@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// One resource, as rules look at it.
-pub(super) trait Scene {
+pub(in crate::drift) trait Scene {
     fn setting(&self, name: &str) -> Option<&Value>;
     /// Settings whose names begin so.
     fn settings(&self, stem: &str) -> Vec<(&str, &Value)>;
@@ -19,7 +19,7 @@ pub(super) trait Scene {
 }
 
 /// A resource among the shadows.
-pub(super) struct Here<'a> {
+pub(in crate::drift) struct Here<'a> {
     pub shadows: &'a Shadows,
     pub resource: &'a ResourceId,
 }

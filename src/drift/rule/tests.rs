@@ -140,6 +140,29 @@ fn conditions_share_what_their_holes_stand_for() {
 }
 
 #[test]
+fn what_is_missing_tells_and_not_what_only_had_to_be_there() {
+    let there = Condition {
+        tests: Vec::new(),
+        ..condition("etc.nginx/nginx.conf:events.worker_connections", Test::Absent(false))
+    };
+    let says = |missing: &str| {
+        let when = vec![there.clone(), condition(missing, Test::Absent(true))];
+        let rules = Rules {
+            facts: Vec::new(),
+            rules: vec![rule("open", Some(Level::Low), when, &[])],
+        };
+        let shadows = sample::settings(&[("etc.nginx/nginx.conf:events.worker_connections", "768")]);
+        matching(&rules, &shadows, T0).remove(0)
+    };
+    let one = says("etc.nginx/nginx.conf:http.server_tokens");
+    assert_eq!(&*one.says[0], "etc.nginx/nginx.conf:http.server_tokens is not set");
+    assert_eq!(one.series[0], setting("etc.nginx/nginx.conf:http.server_tokens"));
+    let any = says("etc.nginx/*:http.server_tokens");
+    assert_eq!(&*any.says[0], "etc.nginx/*:http.server_tokens is not set");
+    assert_eq!(any.series, [setting("etc.nginx/nginx.conf:events.worker_connections")]);
+}
+
+#[test]
 fn a_metric_must_behave_so_for_all_of_the_time() {
     let busy = Condition {
         what: What::Metric("cpu.busy_pct".into()),

@@ -33,6 +33,8 @@ const MOST_MORE: usize = 10_000;
 /// Time between two times it is asked whether the system told of a change.
 const LISTENS: Span = Span::from_secs(5);
 
+/// Files of packages and of the running system that are read among those of `/etc`, by name: which of them counts, all together say.
+const VENDOR: [&str; 3] = ["/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
 /// Files and folders whose content another source tells; how they may be changed is told here.
 const ELSEWHERE: [&str; 7] = [
     "crontab",
@@ -157,6 +159,13 @@ impl Etc {
         let mut named = Self::of(host, witness, "file", host.paths.iter().map(top).collect());
         named.lines = if host.keep_lines { MOST_LINES } else { 0 };
         named
+    }
+
+    /// The folders outside of `/etc` whose files say what the kernel is to have; `None` where there are none.
+    pub(super) fn vendor(host: &Host, witness: &Witness) -> Option<Self> {
+        let top = |path: &str| (host.root.join(path.trim_start_matches('/')), path.to_owned());
+        let tops: Vec<_> = VENDOR.into_iter().map(top).filter(|(top, _)| top.is_dir()).collect();
+        (!tops.is_empty()).then(|| Self::of(host, witness, "vendor", tops))
     }
 
     fn of(host: &Host, witness: &Witness, name: &'static str, tops: Vec<(PathBuf, String)>) -> Self {

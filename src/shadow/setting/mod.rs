@@ -452,6 +452,13 @@ impl SettingShadow {
         (ever * (by(within) - passed).max(0.0) / (1.0 - ever * passed).max(1e-9)).clamp(0.0, 1.0)
     }
 
+    /// When all settings of the source that tells of `id` were last read; `None` where it told of none yet.
+    #[must_use]
+    pub fn read_at(&self, id: &SeriesId) -> Option<Timestamp> {
+        let scope = id.name.split('.').next().unwrap_or_default();
+        self.scopes.get(&SeriesId::new(&id.resource, scope)).copied()
+    }
+
     /// Scopes and when each was last confirmed.
     #[must_use]
     pub fn scopes(&self) -> Vec<(ResourceId, Arc<str>, Timestamp)> {

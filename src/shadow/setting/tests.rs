@@ -1,6 +1,7 @@
 //! What a user would miss if the shadow of settings did not do it.
 
 mod blame;
+mod expected;
 
 use proptest::prelude::*;
 
@@ -303,102 +304,6 @@ fn models_kept_in_another_form_are_learnt_anew_and_those_in_this_one_are_not() {
 }
 
 #[test]
-fn what_comes_is_told_with_what_peers_hold_and_who_moved_first() {
-    let mut shadow = SettingShadow::default();
-    let of = |host: &str, value: &str, at| SettingSnapshot {
-        resource: ResourceId::new("host", host),
-        ..snapshot("sysctl", at, &[("sysctl.vm.swappiness", value)])
-    };
-    for host in ["a", "b", "c", "d"] {
-        shadow.snapshot(&of(host, "60", start()));
-    }
-    for (host, day) in [("b", 1), ("c", 2), ("a", 3)] {
-        shadow.snapshot(&of(host, "10", start() + DAY * day));
-    }
-    let last = SeriesId::new(&ResourceId::new("host", "d"), "sysctl.vm.swappiness");
-    let outlook = shadow.outlook(&last, start() + DAY * 4).unwrap();
-    assert_eq!((outlook.others, outlook.peers.len()), (3, 1));
-    let peer = &outlook.peers[0];
-    assert_eq!((&peer.value, peer.count), (&Value::Int(10), 3));
-    assert_eq!(peer.first, Some((ResourceId::new("host", "b"), start() + DAY)));
-    let (low, high) = outlook.interval.unwrap();
-    assert!(low.number() <= high.number());
-    assert_eq!(shadow.outlook(&id("sysctl.none"), start()), None);
-}
-
-#[test]
-fn what_follows_another_change_is_expected_once_that_has_proved_good() {
-    let mut shadow = watched(0);
-    let mut told = Vec::new();
-    for week in 1..14 {
-        let at = start() + DAY * 7 * week;
-        let values = [(week + 9).to_string(), (week + 10).to_string()];
-        shadow.observe(&change("sysctl.s1", at, &values[0], &values[1]));
-        for minute in 3..8 {
-            shadow.settle(at + MINUTE * minute);
-        }
-        let now: Vec<(SeriesId, Timestamp)> = shadow.impending().map(|one| (one.id.clone(), one.due)).collect();
-        assert_eq!(shadow.newly_expected().len(), usize::from(week > 3), "{week}");
-        told.push(now.len());
-        assert!(
-            now.iter()
-                .all(|(id, due)| &*id.name == "sysctl.s2" && *due == at + MINUTE * 120),
-            "{now:?}"
-        );
-        // It follows after an hour, and what was expected is over.
-        shadow.observe(&change("sysctl.s2", at + Span::from_hours(1), &values[0], &values[1]));
-        assert_eq!(shadow.impending().count(), 0);
-    }
-    assert_eq!((told[..8].iter().sum::<usize>(), told[12]), (0, 1), "{told:?}");
-    // It stops following: a few times later nothing is told any more.
-    for week in 14..22 {
-        let at = start() + DAY * 7 * week;
-        shadow.observe(&change(
-            "sysctl.s1",
-            at,
-            &(week + 9).to_string(),
-            &(week + 10).to_string(),
-        ));
-        shadow.settle(at + MINUTE * 5);
-        shadow.settle(at + DAY * 2);
-    }
-    let at = start() + DAY * 7 * 22;
-    shadow.observe(&change("sysctl.s1", at, "31", "32"));
-    shadow.settle(at + MINUTE * 5);
-    assert_eq!(shadow.impending().count(), 0);
-}
-
-#[test]
-fn the_last_of_the_peers_is_expected_to_move() {
-    let mut shadow = SettingShadow::default();
-    let of = |host: usize, value: i64, at| SettingSnapshot {
-        resource: ResourceId::new("host", &format!("h{host}")),
-        ..snapshot("sysctl", at, &[("sysctl.vm.swappiness", &value.to_string())])
-    };
-    for host in 0..6 {
-        shadow.snapshot(&of(host, 0, start()));
-    }
-    let mut told = 0;
-    for round in 1..12 {
-        for host in 0..6 {
-            let at = start() + DAY * (30 * round + 2 * host as i64);
-            shadow.snapshot(&of(host, round, at));
-            shadow.settle(at + MINUTE * 3);
-            for one in shadow.impending() {
-                assert_eq!(
-                    (one.expected.clone(), one.now.clone()),
-                    (Some(Value::Int(round)), Some(Value::Int(round - 1)))
-                );
-                assert!(one.times.0 >= 3 && one.probability > 0.6, "{one:?}");
-                told += 1;
-            }
-        }
-        assert_eq!(shadow.impending().count(), 0);
-    }
-    assert!(told > 10, "{told}");
-}
-
-#[test]
 fn one_change_told_twice_is_one() {
     let mut shadow = watched(1);
     let at = start() + DAY;
@@ -452,56 +357,4 @@ proptest! {
         let id = id("sysctl.s1");
         prop_assert_eq!(stored.hazard(&id, now, DAY), shadow.hazard(&id, now, DAY));
     }
-}
-
-/// A host with ten packages, of which an upgrade is pending each month and comes two days later, as often as `comes` says.
-fn upgraded(comes: impl Fn(i64) -> bool) -> SettingShadow {
-    let mut shadow = SettingShadow::default();
-    let versions = |month: i64| (0..10).map(move |n| (format!("pkg.p{n}:amd64"), format!("1.0.{month}")));
-    let told = |shadow: &mut SettingShadow, scope: &str, at, settings: &[(String, String)]| {
-        let settings: Vec<(&str, &str)> = settings.iter().map(|(name, value)| (&**name, &**value)).collect();
-        shadow.snapshot(&snapshot(scope, at, &settings))
-    };
-    told(&mut shadow, "pkg", start(), &versions(0).collect::<Vec<_>>());
-    for month in 1..=4 {
-        let at = start() + DAY * 30 * month;
-        let pending: Vec<(String, String)> = versions(month)
-            .map(|(name, version)| (name.replace("pkg.", "upgrade.security:"), version))
-            .collect();
-        assert_eq!(told(&mut shadow, "upgrade", at, &pending), []);
-        shadow.settle(at);
-        if month < 4 && comes(month) {
-            told(&mut shadow, "pkg", at + DAY * 2, &versions(month).collect::<Vec<_>>());
-        }
-        shadow.settle(at + MINUTE);
-        if month < 4 {
-            shadow.settle(at + DAY * 8);
-        }
-    }
-    shadow
-}
-
-#[test]
-fn a_pending_upgrade_is_expected_once_such_have_come() {
-    let shadow = upgraded(|_| true);
-    let one = shadow.impending().find(|one| one.id == id("pkg.p3:amd64")).unwrap();
-    assert_eq!(
-        (one.ground, &one.expected),
-        (Ground::Security, &Some(Value::infer("1.0.4")))
-    );
-    assert!(one.probability > 0.9 && one.due > one.since, "{one:?}");
-    assert_eq!(shadow.impending().count(), 10);
-    assert!(shadow.all().keys().all(|id| !id.name.starts_with("upgrade")));
-}
-
-#[test]
-fn upgrades_that_nobody_installs_are_not_told_of() {
-    assert_eq!(upgraded(|_| false).impending().count(), 0);
-    let mut shadow = upgraded(|_| true);
-    shadow.snapshot(&snapshot(
-        "upgrade",
-        start() + DAY * 121,
-        &[("upgrade.security:p3:amd64", "1.0.4")],
-    ));
-    assert_eq!(shadow.impending().count(), 1);
 }

@@ -147,8 +147,12 @@ pub fn next(state: &State) -> String {
         "Esc clears the filter; e exports what is listed".into()
     } else if listed(state).is_empty() {
         "Tab, then Enter shows every figure of the shadow's health".into()
-    } else {
+    } else if listed(state).iter().any(|entry| entry.what == "apply") {
         "Enter shows the whole entry; / what:apply lists changes made from here".into()
+    } else {
+        let first = listed(state).first().map(|entry| entry.what.clone());
+        let what = first.unwrap_or_default();
+        format!("Enter shows the whole entry; / what:{what} lists such entries alone")
     }
 }
 

@@ -191,9 +191,19 @@ pub fn next(state: &State) -> String {
             )
         }
         Some(_) => format!("{replay}; Enter opens 2 at this time"),
-        None if state.live.incidents.is_empty() => format!("{replay}; :at 13:00 goes anywhere"),
+        None if state.live.incidents.is_empty() => match elsewhere(state) {
+            Some(key) => format!("{replay}; {key}"),
+            None => replay,
+        },
         None => format!("{replay}; {{ goes to the incident before"),
     }
+}
+
+/// How to go to a time, by one of which there are data; `None` while there are hardly any.
+fn elsewhere(state: &State) -> Option<String> {
+    let (from, now) = state.live.store.from.zip(state.live.at)?;
+    let back = Span((now - from).0 / 2).min(Span::from_hours(1));
+    (back >= Span::from_mins(1)).then(|| format!(":at {} goes to that time", minute(now - back)))
 }
 
 fn tag(what: &'static str, series: Option<SeriesId>) -> Tag {

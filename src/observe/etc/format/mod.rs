@@ -37,6 +37,8 @@ pub(super) fn content(path: &str, text: &str) -> Option<Content> {
             table::hba(text)
         }
         "postgresql.conf" | "postgresql.auto.conf" => postgresql(text),
+        "sysctl.conf" => table::parameters(text),
+        _ if below("sysctl.d/") && ends(&[".conf"]) => table::parameters(text),
         _ if below("pam.d/") => {
             ordered = true;
             table::pam(text)

@@ -1,6 +1,6 @@
 //! Files whose lines are rows: fstab, PAM, PostgreSQL's client authentication, apt's sources.
 
-use super::{Pair, lines};
+use super::{Pair, is_key, lines};
 
 /// Columns between blanks; the one at `key` names the line.
 pub(super) fn table(text: &str, key: usize) -> Option<Vec<Pair>> {
@@ -76,4 +76,24 @@ pub(super) fn entries(text: &str) -> Option<Vec<Pair>> {
         )
     };
     Some(lines(text).iter().map(entry).collect())
+}
+
+/// sysctl.d(5): parameters and their values, of one that comes several times the last, which counts. A `-` before a name only says that it
+/// may fail; alone it takes the parameter out of a pattern.
+pub(super) fn parameters(text: &str) -> Option<Vec<Pair>> {
+    let mut found: Vec<Pair> = Vec::new();
+    for line in lines(text) {
+        let (key, value) = line.split_once('=').unwrap_or((&line, ""));
+        let (key, value) = (key.trim(), value.trim());
+        let key = match line.contains('=') {
+            true => key.trim_start_matches('-').trim_start(),
+            false => key,
+        };
+        if !is_key(key) || key.contains(' ') {
+            return None;
+        }
+        found.retain(|(known, _)| known != key);
+        found.push((key.to_owned(), value.to_owned()));
+    }
+    Some(found)
 }

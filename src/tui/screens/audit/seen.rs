@@ -2,7 +2,7 @@
 //! The chain of hashes covers the audit alone; these entries say so.
 
 use crate::{
-    domain::{EventKind, Mark, Span, Timestamp, Value},
+    domain::{EventKind, Mark, Span, Timestamp, Value, and_more, by_thing},
     engine::{Query, Timeline},
     store::AuditEntry,
     tui::{
@@ -56,14 +56,20 @@ fn of(data: &Timeline) -> Vec<AuditEntry> {
             .as_ref()
             .map_or_else(|| "(absent)".to_owned(), ToString::to_string)
     };
-    let changes = data.changes.iter().map(|change| {
+    let changes = by_thing(&data.changes).into_iter().map(|parts| {
+        let change = parts[0];
         let by = change.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
         AuditEntry {
             at: change.at,
             who: "seen".into(),
             what: "setting".into(),
             resource: format!("{} {}", change.id.resource.name(), change.id.name),
-            result: format!("{} -> {}{by}", value(&change.from), value(&change.to)),
+            result: format!(
+                "{} -> {}{}{by}",
+                value(&change.from),
+                value(&change.to),
+                and_more(&parts)
+            ),
         }
     });
     let crossings = data.findings.iter().filter(|finding| finding.mark == Mark::Cross);

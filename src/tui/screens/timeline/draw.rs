@@ -3,7 +3,7 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    by_departure, entries,
+    by_departure, elsewhere, entries,
     entry::{self, Entry},
     incident, position,
     stretch::{Stretch, label_width, stretch},
@@ -75,7 +75,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     if !small {
         page.line(Role::Text, &format!(" FIRST  {}", entry::first(state)));
         page.paint(1, 5, Role::Heading);
-        page.line(Role::Text, &format!(" LINKED {}", entry::linked(state, &lanes)));
+        let room = page.width().saturating_sub(9);
+        page.line(Role::Text, &format!(" LINKED {}", entry::linked(state, &lanes, room)));
         page.paint(1, 6, Role::Heading);
     }
 }
@@ -124,7 +125,8 @@ fn heading(state: &State, page: &mut Page<'_>) {
                 .zip(state.live.at)
                 .filter(|(from, now)| *now - *from < Span::from_days(30));
             let back = young.map_or_else(|| "in 30 d".into(), |(from, now)| format!("since {}", when(from, now)));
-            format!(" No incident {back}; the worst surprise now is {worst:.1} bits; :at 13:00 goes anywhere")
+            let there = elsewhere(state).map_or_else(String::new, |key| format!("; {key}"));
+            format!(" No incident {back}; the worst surprise now is {worst:.1} bits{there}")
         }
         _ => format!(" no incident now; {total} in 30 d: {{ goes to the last one"),
     };

@@ -2,7 +2,10 @@
 
 use super::{by_departure, first_cause, incident};
 use crate::{
-    domain::{Mark, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value, text::visible, told_later},
+    domain::{
+        Mark, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value, and_more, by_thing, text::visible,
+        told_later,
+    },
     engine::{Snapshot, Timeline},
     tui::{
         page::between,
@@ -27,6 +30,8 @@ pub(super) struct Entry {
     pub series: Option<SeriesId>,
     /// The change it is.
     pub change: Option<SettingChange>,
+    /// What else came or went with it, of the same thing.
+    pub parts: Vec<SettingChange>,
 }
 
 impl Entry {
@@ -58,6 +63,10 @@ impl Entry {
             lines.extend(went.iter().map(|item| format!("     - {item}")));
             lines.extend(came.iter().map(|item| format!("     + {item}")));
         }
+        for part in &self.parts {
+            let to = Value::change(part.from.as_ref(), part.to.as_ref());
+            lines.push(format!("also   {} {to}", part.id.name));
+        }
         if let Some(by) = self.change.as_ref().and_then(|change| change.by.as_ref()) {
             lines.push(format!("by     {by}"));
         }
@@ -71,7 +80,8 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
         let row = snapshot.metrics.iter().find(|row| row.id == *id);
         row.map_or(Unit::None, |row| row.unit)
     };
-    let changes = data.changes.iter().map(|change| {
+    let changes = by_thing(&data.changes).into_iter().map(|parts| {
+        let change = parts[0];
         let by = change.by.as_ref().map(|by| format!(" ({by})")).unwrap_or_default();
         Entry {
             at: change.at,
@@ -79,14 +89,16 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             word: "setting".into(),
             place: change.id.resource.name().into(),
             text: format!(
-                "{}{} {}{by}",
+                "{}{} {}{}{by}",
                 told_later(change.backfilled),
                 change.id.name,
-                Value::change(change.from.as_ref(), change.to.as_ref())
+                Value::change(change.from.as_ref(), change.to.as_ref()),
+                and_more(&parts)
             ),
             bits: None,
             series: Some(change.id.clone()),
             change: Some(change.clone()),
+            parts: parts[1..].iter().map(|part| (*part).clone()).collect(),
         }
     });
     let events = data.events.iter().map(|event| {
@@ -100,6 +112,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             bits: None,
             series: None,
             change: None,
+            parts: Vec::new(),
         }
     });
     // A setting's finding says what its change says already.
@@ -137,6 +150,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             bits: (finding.bits > 0.0).then_some(finding.bits),
             series: id.cloned(),
             change: None,
+            parts: Vec::new(),
         }
     });
     let notes = data.notes.iter().map(|note| Entry {
@@ -151,6 +165,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
         bits: None,
         series: note.resource.parse().ok(),
         change: None,
+        parts: Vec::new(),
     });
     let mut entries: Vec<Entry> = changes.chain(events).chain(findings).chain(notes).collect();
     // Stable: what happened at one time stays in the order change, event, finding, note.
@@ -181,21 +196,29 @@ pub(super) fn first(state: &State) -> String {
     }
 }
 
-/// The lanes in the order drawn, in words; a host is named where it is another one than before.
-pub(super) fn linked(state: &State, ids: &[SeriesId]) -> String {
+/// The lanes in the order drawn, in words: by their whole names where those fit into `width` cells, else by what tells them apart. A host is
+/// named where it is another one than before.
+pub(super) fn linked(state: &State, ids: &[SeriesId], width: usize) -> String {
     if incident(state).is_none() {
         return "nothing: no incident is shown".into();
     }
+    let line = |names: Vec<String>| {
+        let mut before = None;
+        let told = ids.iter().zip(names).map(|(id, name)| {
+            let host = id.resource.name();
+            match before.replace(host) == Some(host) {
+                true => name,
+                false => format!("{host} {name}"),
+            }
+        });
+        told.collect::<Vec<_>>().join(" > ")
+    };
     let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
-    let mut before = None;
-    let told = ids.iter().zip(telling(&names)).map(|(id, name)| {
-        let host = id.resource.name();
-        match before.replace(host) == Some(host) {
-            true => name,
-            false => format!("{host} {name}"),
-        }
-    });
-    told.collect::<Vec<_>>().join(" > ")
+    let whole = line(names.iter().map(|name| (*name).to_owned()).collect());
+    match text::width(&whole) <= width {
+        true => whole,
+        false => line(telling(&names)),
+    }
 }
 
 /// The walkthrough as Markdown.
@@ -212,7 +235,7 @@ pub(super) fn walkthrough(state: &State) -> String {
     text += &format!(
         "- First: {}\n- Linked: {}\n\n",
         visible(&first(state)),
-        visible(&linked(state, &by_departure(state)))
+        visible(&linked(state, &by_departure(state), usize::MAX))
     );
     text += "| time | what | where | | bits |\n|---|---|---|---|---|\n";
     let cell = |text: &str| visible(text).replace('|', "\\|");

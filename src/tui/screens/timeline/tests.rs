@@ -90,7 +90,10 @@ fn lanes_stand_in_the_order_in_which_they_departed() {
     settle(&mut state);
     let after = by_departure(&state);
     assert_eq!((&after[0], &after[after.len() - 1]), (&last, &first));
-    let linked = entry::linked(&state, &after);
+    // Whole names where they fit: `available_pct` alone does not say of what.
+    let linked = entry::linked(&state, &after, usize::MAX);
+    assert!(linked.ends_with(&*first.name), "{linked}");
+    let linked = entry::linked(&state, &after, 20);
     assert!(linked.ends_with(&*telling_end(&first)), "{linked}");
     state.timeline.lanes.remove(&first);
     state.timeline.order = Order::default();

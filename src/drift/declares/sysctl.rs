@@ -1,0 +1,130 @@
+//! Files of kernel parameters against the kernel (sysctl.d(5), sysctl.conf(5)).
+
+use std::collections::BTreeMap;
+
+use super::{Here, Unmet};
+use crate::{
+    domain::{SeriesId, Value},
+    drift::{report, rule::Scene as _},
+};
+
+/// The folders of such files as settings name them, those that hide files of the same name in the others first.
+const FOLDERS: [&str; 4] = [
+    "etc.sysctl.d/",
+    "vendor./run/sysctl.d/",
+    "vendor./usr/local/lib/sysctl.d/",
+    "vendor./usr/lib/sysctl.d/",
+];
+/// The file of old: systemd reads it by a link among the others, sysctl(8) of procps after all of them.
+const OLD: &str = "etc.sysctl.conf";
+/// Comes after every name.
+const LAST: &str = "\u{10ffff}";
+
+/// A file: the place of its folder, and the names, keys and values of its lines.
+type File<'a> = (usize, Vec<(&'a str, &'a str, &'a Value)>);
+
+/// The last line that sets each parameter, by the order in which the files are read when the system starts: by name, whatever the folder.
+fn lines<'a>(here: &'a Here<'_>) -> BTreeMap<String, (&'a str, &'a Value)> {
+    let mut files: BTreeMap<&str, File<'_>> = BTreeMap::new();
+    let mut old = LAST;
+    for (place, folder) in FOLDERS.iter().enumerate() {
+        for (name, value) in here.settings(folder) {
+            let (file, key) = name[folder.len()..]
+                .split_once(':')
+                .unwrap_or((&name[folder.len()..], ""));
+            if !file.ends_with(".conf") {
+                continue;
+            }
+            let to_old =
+                matches!(value, Value::Text(to) if ["-> ../sysctl.conf", "-> /etc/sysctl.conf"].contains(&&**to));
+            if key.is_empty() && to_old {
+                old = file;
+            }
+            let (of, lines) = files.entry(file).or_insert_with(|| (place, Vec::new()));
+            if *of == place && !key.is_empty() {
+                lines.push((name, key, value));
+            }
+        }
+    }
+    let of_old = here.settings(OLD).into_iter().filter_map(|(name, value)| {
+        let key = name.strip_prefix(OLD)?.strip_prefix(':')?;
+        Some((name, key, value))
+    });
+    files.entry(old).or_default().1.extend(of_old);
+    let mut last = BTreeMap::new();
+    for (name, key, value) in files.into_values().flat_map(|(_, lines)| lines) {
+        if let Some(parameter) = parameter(key) {
+            last.insert(parameter, (name, value));
+        }
+    }
+    last
+}
+
+/// The parameter as the kernel's are named: of a name with a slash before any dot, the two change places. `None` for a pattern, which says
+/// nothing of a parameter that another line names.
+fn parameter(key: &str) -> Option<String> {
+    if key.starts_with('-') || key.contains(['*', '?', '[']) {
+        return None;
+    }
+    let first = key.find(['.', '/'])?;
+    let swap = |c| match c {
+        '/' => '.',
+        '.' => '/',
+        other => other,
+    };
+    Some(match key[first..].starts_with('/') {
+        true => key.chars().map(swap).collect(),
+        false => key.to_owned(),
+    })
+}
+
+/// Whether the kernel has what was written: numbers as C reads them, and of several as many as were written.
+fn holds(declared: &Value, actual: &Value) -> bool {
+    let (wrote, has) = (declared.to_string(), actual.to_string());
+    let (mut wrote, mut has) = (wrote.split_whitespace(), has.split_whitespace());
+    !declared.differs(actual)
+        || wrote.all(|wrote| {
+            has.next()
+                .is_some_and(|has| wrote == has || number(wrote).is_some_and(|wrote| number(has) == Some(wrote)))
+        })
+}
+
+fn number(text: &str) -> Option<i128> {
+    let (sign, text) = text.strip_prefix('-').map_or((1, text), |text| (-1, text));
+    let digits = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => i128::from_str_radix(hex, 16),
+        None if text.len() > 1 && text.starts_with('0') => i128::from_str_radix(text, 8),
+        None => text.parse(),
+    };
+    digits.ok().map(|number| sign * number)
+}
+
+/// Parameters that the kernel has otherwise than a file of this host says. What packages bring below `/usr` is left to them: where no
+/// system was started (a container) nobody loaded it.
+pub(super) fn unmet(here: &Here<'_>) -> Vec<Unmet> {
+    let of = |(parameter, (name, declared)): (String, (&str, &Value))| {
+        let id = SeriesId::new(here.resource, &format!("sysctl.{parameter}"));
+        let actual = here.setting(&id.name)?;
+        let secret = [declared, actual]
+            .iter()
+            .any(|value| matches!(value, Value::Secret(_) | Value::List(_)));
+        let own = name.starts_with("etc.") && !declared.to_string().is_empty();
+        if secret || !own || holds(declared, actual) {
+            return None;
+        }
+        let path = name.split(':').next()?;
+        let file = path.rsplit('/').next()?.trim_start_matches("etc.");
+        Some(Unmet {
+            by: SeriesId::new(here.resource, name),
+            of: id,
+            declared: declared.clone(),
+            actual: Some(actual.clone()),
+            says: [
+                parameter,
+                format!("{file} says {}", report::value(Some(declared))),
+                format!("the kernel has {}", report::value(Some(actual))),
+            ],
+        })
+    };
+    lines(here).into_iter().filter_map(of).collect()
+}
