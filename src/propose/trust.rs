@@ -37,6 +37,16 @@ const ADDRESSES: [&str; 6] = [
     "ListenAddress",
 ];
 const ALL: [&str; 4] = ["0.0.0.0", "*", "::*", "[::]"];
+/// Services that do nothing but protect the host.
+const GUARDS: [&str; 7] = [
+    "apparmor",
+    "auditd",
+    "fail2ban",
+    "firewalld",
+    "iptables",
+    "nftables",
+    "ufw",
+];
 /// Rights that more people than before have by: to write for the group, anything for others, to run as the owner.
 const WIDER: u32 = 0o6027;
 
@@ -192,6 +202,14 @@ fn weakens(subject: &Subject<'_>, now: Option<&Value>, before: Option<&Value>) -
             let interface = name.strip_prefix("net.").is_some() && WEAKER_ON.iter().any(|end| name.ends_with(end));
             order == Some(Less) && WEAKER_BELOW.contains(name)
                 || order == Some(Greater) && (interface || WEAKER_ABOVE.contains(name))
+        }
+        Subject::Unit {
+            name,
+            part: "state" | "enabled",
+        } => {
+            let guard = name.strip_suffix(".service").is_some_and(|name| GUARDS.contains(&name));
+            let on = |value: &Value| matches!(&*value.to_string(), "active" | "enabled");
+            guard && on(before) && !on(now)
         }
         Subject::File { key: "", .. } => {
             let mode = |value: &Value| match value {

@@ -207,6 +207,7 @@ fn what_protects_the_host_is_put_back_first_whoever_took_it_away() {
     let on = |value: &str| Value::infer(value);
     for (name, strong, weak) in [
         ("sysctl.kernel.kptr_restrict", on("2"), on("0")),
+        ("unit.fail2ban.service:enabled", on("enabled"), on("disabled")),
         ("sysctl.net.ipv4.conf.eth0.accept_redirects", on("0"), on("1")),
         ("etc.app.conf", mode("0640"), mode("0644")),
         ("etc.app.conf", mode("0644"), mode("0666")),
