@@ -219,6 +219,8 @@ impl Run {
 }
 
 #[cfg(test)]
+mod edits;
+#[cfg(test)]
 mod tests {
     use std::{fs, path::Path};
 

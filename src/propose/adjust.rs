@@ -3,7 +3,7 @@
 use super::{
     Candidate,
     artefact::{self, Wanted},
-    known,
+    known, seen,
     shell::quote,
 };
 use crate::{
@@ -226,11 +226,19 @@ impl Case<'_> {
         let Value::Int(number) = now else { return None };
         let raised = number.checked_mul(2).filter(|raised| *raised <= most && number > 0)?;
         let to = Value::Int(raised);
-        let way = artefact::set(&[Wanted {
+        let wanted = Wanted {
             id: &id,
             was: Some(&now),
             value: Some(&to),
-        }])?;
+        };
+        let back = Wanted {
+            was: wanted.value,
+            value: wanted.was,
+            ..wanted
+        };
+        let seen = seen(self.shadows);
+        let way = artefact::set(&[wanted], &seen)?;
+        let undo = artefact::in_a_line(&[back], &seen).unwrap_or_default();
         why.extend(known::sysctl(sysctl).map(|known| format!("{sysctl} is {}", known.what)));
         let base = self.candidate(sysctl, format!("{sysctl} {number} -> {raised}"), why);
         Some(Candidate {
@@ -248,7 +256,7 @@ impl Case<'_> {
             cost: way.cost.into(),
             sure: "the share used is halved by identity".into(),
             risk: "what leaks goes on leaking, with more room".into(),
-            undo: format!("sysctl -w {sysctl}={number}"),
+            undo,
             artefact: way.artefact,
             ..base
         })

@@ -2,18 +2,28 @@
 
 mod account;
 mod aside;
+mod by_hand;
+mod edit;
+mod file;
 mod firewall;
+mod form;
+mod hardware;
+mod host;
 mod interface;
+mod mount;
 mod package;
 mod port;
-mod sysctl;
+mod reload;
+mod sed;
+mod table;
 mod thing;
 mod unit;
 
 use std::sync::Arc;
 
-pub(super) use aside::{returned, vital};
+pub(super) use host::Look;
 
+use self::host::Host;
 use super::{known, shell::quote};
 use crate::domain::{Artefact, Change, SeriesId, Subject, Value};
 
@@ -28,6 +38,8 @@ pub(super) struct Way {
     pub effort: f64,
     /// The cost in words.
     pub cost: &'static str,
+    /// The command that brings back what it moves aside, where that is all it does.
+    returned: Option<String>,
 }
 
 /// A setting with its value now and the value it is to get; `None` is "not there".
@@ -53,6 +65,12 @@ impl<'a> Wanted<'a> {
 
     pub fn subject(&self) -> Subject<'a> {
         Subject::of(&self.id.name)
+    }
+
+    /// Path and key of a setting in a file that the user named.
+    pub fn named_file(&self) -> Option<(&'a str, &'a str)> {
+        let (path, key) = self.id.name.strip_prefix("file.")?.split_once(':')?;
+        path.starts_with('/').then_some((path, key))
     }
 }
 
@@ -84,6 +102,12 @@ fn cost(subject: Subject<'_>) -> (f64, &'static str) {
             1.0,
             "PostgreSQL has to be restarted before it counts, and its connections end",
         ),
+        Subject::File { path, .. } if path.starts_with("redis/") || path.starts_with("valkey/") => (
+            1.0,
+            "the server has to be restarted before it counts, and its connections end, or be told by CONFIG SET",
+        ),
+        Subject::Cron { .. } => (0.1, "counts at once, for the next run"),
+        Subject::SessionLimit { .. } => (0.1, "counts for the next login"),
         Subject::File { .. } => (0.5, "the service that reads the file has to be reloaded"),
         Subject::HostName(_) | Subject::Resolver(_) => (0.1, "counts for the next look-up"),
         Subject::Interface { .. } | Subject::Route { .. } => (0.5, "connections may be interrupted for a moment"),
@@ -96,15 +120,19 @@ fn restarts(subject: Subject<'_>) -> bool {
     matches!(subject, Subject::File { path, key } if path.starts_with("postgresql/") && known::postmaster(key))
 }
 
-/// The way to give `settings` the values wanted; `None` when nothing can: hardware.
+/// The way to give `settings` the values wanted on a host whose settings `look` tells; `None` when nothing can: hardware.
 ///
 /// Settings of one deed are undone by its head: packages bring and take their files, units and ports.
-pub(super) fn set(settings: &[Wanted<'_>]) -> Option<Way> {
-    let first = settings.first()?.subject();
-    let mut lines = if settings.iter().any(package::is_version) {
-        package::lines(settings)
-    } else {
-        thing::lines(settings)
+pub(super) fn set(settings: &[Wanted<'_>], look: Look<'_>) -> Option<Way> {
+    let head = settings.first()?;
+    let (first, host) = (head.subject(), Host::new(&head.id.resource, look));
+    let packages = settings.iter().find(|wanted| package::is_version(wanted));
+    let mut lines = match packages {
+        Some(package) => match host.read_only("/usr") {
+            Some(point) => vec![Line::ByHand(by_hand::refused(package, &point))],
+            None => package::lines(settings),
+        },
+        None => thing::lines(settings, &host),
     };
     if lines.is_empty() {
         return None;
@@ -116,28 +144,42 @@ pub(super) fn set(settings: &[Wanted<'_>]) -> Option<Way> {
         lines.push(Line::Note(note.into()));
     }
     let by_hand = lines.iter().filter(|line| matches!(line, Line::ByHand(_))).count();
-    let text = lines.iter().map(|line| match line {
-        Line::Command(command) => format!("{command}\n"),
-        // Nothing in it can end the comment, for values shown hold no line ends.
-        Line::ByHand(step) => format!("# by hand: {step}\n"),
-        Line::Note(note) => format!("# {note}\n"),
-    });
+    let text: String = lines
+        .iter()
+        .map(|line| match line {
+            Line::Command(command) => format!("{command}\n"),
+            // Nothing in it can end the comment, for values shown hold no line ends.
+            Line::ByHand(step) => format!("# by hand: {step}\n"),
+            Line::Note(note) => format!("# {note}\n"),
+        })
+        .collect();
+    let returned = match lines.iter().filter(|line| matches!(line, Line::Command(_))).count() {
+        1 if by_hand == 0 => thing::returned(settings, &lines, &host),
+        _ => None,
+    };
     let dearest = settings.iter().map(Wanted::subject).find(|subject| restarts(*subject));
     let (disruption, cost) = cost(dearest.unwrap_or(first));
     Some(Way {
         artefact: Artefact {
             format: if settings.iter().all(sysctl) { "sysctl" } else { "shell" }.into(),
-            text: text.collect(),
+            text,
         },
         disruption,
         effort: 1.0 + by_hand.min(20) as f64,
         cost,
+        returned,
     })
 }
 
-/// The same in one line, commands first, where that is no more than three steps.
-pub(super) fn in_a_line(settings: &[Wanted<'_>]) -> Option<String> {
-    let text = set(settings)?.artefact.text;
+/// How `way`, which gives `settings` their values, is itself undone, in one line; `None` where no line holds it. `again` is the way from what
+/// is wanted to what is.
+pub(super) fn undo(way: &Way, again: &[Wanted<'_>], look: Look<'_>) -> Option<String> {
+    way.returned.clone().or_else(|| in_a_line(again, look))
+}
+
+/// [`set`] in one line, commands first, where that is no more than three steps.
+pub(super) fn in_a_line(settings: &[Wanted<'_>], look: Look<'_>) -> Option<String> {
+    let text = set(settings, look)?.artefact.text;
     let commands: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     let steps = text.lines().filter_map(|line| line.strip_prefix("# by hand: "));
     let steps: Vec<&str> = steps.collect();

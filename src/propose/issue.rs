@@ -3,7 +3,7 @@
 use super::{
     Candidate,
     artefact::{self, Wanted},
-    known,
+    known, seen,
 };
 use crate::{
     domain::{Change, Factors, Finding, Options, ProposalKind, Timestamp},
@@ -19,12 +19,13 @@ pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now
     let rule = options.rules.get(finding.rule.as_deref()?)?;
     let fix = found(&options.rules, &rule.id, &finding.series, shadows, now)?.fix;
     let wanted: Vec<Wanted<'_>> = fix.active().filter_map(Wanted::by).collect();
-    let way = artefact::set(&wanted)?;
+    let way = artefact::set(&wanted, &seen(shadows))?;
     let about = wanted.first()?.id.name.strip_prefix("sysctl.").and_then(known::sysctl);
     let restart = about.map_or("", |known| known.restart);
     let says: Vec<String> = fix.active().map(ToString::to_string).collect();
     let back: Vec<Change> = fix.active().filter_map(Change::taken_back).collect();
-    let undo = artefact::in_a_line(&back.iter().filter_map(Wanted::by).collect::<Vec<_>>());
+    let again: Vec<Wanted<'_>> = back.iter().filter_map(Wanted::by).collect();
+    let undo = artefact::undo(&way, &again, &seen(shadows));
     Some(Candidate {
         kind: ProposalKind::Adjust,
         key: says.iter().map(|change| format!("{change}\n")).collect(),

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::artefact::{self, Wanted};
 use crate::{
     domain::{
-        Artefact, Change, Evidence, Factors, FindingId, Proposal, ProposalId, ProposalKind, ProposalStatus, Timestamp,
-        text::visible,
+        Artefact, Change, Evidence, Factors, FindingId, Proposal, ProposalId, ProposalKind, ProposalStatus, SeriesId,
+        Timestamp, Value, text::visible,
     },
     simulate::Outcome,
 };
@@ -16,13 +16,18 @@ const BREACH: f64 = 10.0;
 
 /// A what-if as a proposal of number `id`, made at `now`; it answers no finding (number 0). `None` when no change is on.
 ///
-/// Its chance to work is that of its weakest evidence, its impact the breach it takes away.
+/// `look` tells what is known of the host's settings. Its chance to work is that of its weakest evidence, its impact the breach it takes away.
 #[must_use]
-pub fn kept(outcome: &Outcome, id: ProposalId, now: Timestamp) -> Option<Proposal> {
+pub fn kept(
+    outcome: &Outcome,
+    id: ProposalId,
+    now: Timestamp,
+    look: &dyn Fn(&SeriesId) -> Option<Value>,
+) -> Option<Proposal> {
     let active: Vec<&Change> = outcome.changes.active().collect();
     let first = active.first()?;
     let wanted: Vec<Wanted<'_>> = active.iter().copied().filter_map(Wanted::by).collect();
-    let way = artefact::set(&wanted);
+    let way = artefact::set(&wanted, look);
     let by_hand = active
         .iter()
         .filter(|change| !matches!(change, Change::Setting { .. }))
@@ -73,7 +78,7 @@ pub fn kept(outcome: &Outcome, id: ProposalId, now: Timestamp) -> Option<Proposa
         undo: line(
             active
                 .iter()
-                .map(|change| undone(change))
+                .map(|change| undone(change, look))
                 .collect::<Vec<_>>()
                 .join(", "),
         ),
@@ -112,18 +117,18 @@ fn impact(outcome: &Outcome) -> f64 {
         .fold(0.0, f64::max)
 }
 
-fn undone(change: &Change) -> String {
+fn undone(change: &Change, look: artefact::Look<'_>) -> String {
     let Some(back) = change.taken_back() else {
         return format!("take back {change}");
     };
-    let command = Wanted::by(&back).and_then(|back| artefact::in_a_line(&[back]));
+    let command = Wanted::by(&back).and_then(|back| artefact::in_a_line(&[back], look));
     command.unwrap_or_else(|| back.to_string())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{ChangeSet, Effect, Span, Unit, Value};
+    use crate::domain::{ChangeSet, Effect, Span, Unit};
 
     fn outcome(change: Change, crossing: Option<(f64, f64)>) -> Outcome {
         Outcome {
@@ -158,7 +163,13 @@ mod tests {
 
     #[test]
     fn a_kept_what_if_has_its_command_its_undo_and_a_score() {
-        let made = kept(&outcome(swappiness(), Some((0.9, 0.1))), ProposalId(0), Timestamp(5)).unwrap();
+        let made = kept(
+            &outcome(swappiness(), Some((0.9, 0.1))),
+            ProposalId(0),
+            Timestamp(5),
+            &|_| None,
+        )
+        .unwrap();
         assert_eq!(&*made.title, "sysctl.vm.swappiness 1 -> 60");
         assert!(
             made.artefact.text.contains("vm.swappiness=60"),
@@ -176,11 +187,17 @@ mod tests {
             resource: "host:a".parse().unwrap(),
             factor: 0.5,
         };
-        let made = kept(&outcome(traffic, Some((0.1, 0.4))), ProposalId(0), Timestamp(0)).unwrap();
+        let made = kept(
+            &outcome(traffic, Some((0.1, 0.4))),
+            ProposalId(0),
+            Timestamp(0),
+            &|_| None,
+        )
+        .unwrap();
         assert_eq!(made.artefact.text, "# by hand: traffic x0.5\n");
         assert!(made.risk.contains("mem.available_pct"));
         let mut off = outcome(swappiness(), None);
         off.changes.steps[0].on = false;
-        assert_eq!(kept(&off, ProposalId(0), Timestamp(0)), None);
+        assert_eq!(kept(&off, ProposalId(0), Timestamp(0), &|_| None), None);
     }
 }

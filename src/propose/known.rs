@@ -95,10 +95,13 @@ pub(super) fn sysctl(name: &str) -> Option<&'static Known> {
     KNOWN.iter().find(|known| known.name == name)
 }
 
-/// Settings of PostgreSQL whose context is `postmaster` (versions 14 to 18), sorted: they are read when the server starts.
-const POSTMASTER: [&str; 63] = [
+/// Settings of PostgreSQL that are read when the server starts, sorted: those that `select name from pg_settings where context = 'postmaster'`
+/// names in any of the versions 14 to 18. The server itself is not asked, for that takes an account; `postgres --describe-config` and the
+/// comments of its sample file leave some out.
+const POSTMASTER: [&str; 69] = [
     "archive_mode",
     "autovacuum_freeze_max_age",
+    "autovacuum_max_workers",
     "autovacuum_multixact_freeze_max_age",
     "autovacuum_worker_slots",
     "bonjour",
@@ -106,6 +109,8 @@ const POSTMASTER: [&str; 63] = [
     "cluster_name",
     "commit_timestamp_buffers",
     "data_directory",
+    "data_sync_retry",
+    "debug_io_direct",
     "dynamic_shared_memory_type",
     "event_source",
     "external_pid_file",
@@ -114,6 +119,8 @@ const POSTMASTER: [&str; 63] = [
     "huge_page_size",
     "huge_pages",
     "ident_file",
+    "ignore_invalid_pages",
+    "io_max_combine_limit",
     "io_max_concurrency",
     "io_method",
     "jit_provider",
@@ -134,6 +141,7 @@ const POSTMASTER: [&str; 63] = [
     "multixact_member_buffers",
     "multixact_offset_buffers",
     "notify_buffers",
+    "old_snapshot_threshold",
     "port",
     "recovery_target",
     "recovery_target_action",

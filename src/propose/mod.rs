@@ -12,6 +12,7 @@ mod revert;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::sync::Arc;
 
@@ -21,7 +22,7 @@ pub use number::Numbers;
 use crate::{
     domain::{
         Artefact, Capacity, Cause, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal,
-        ProposalKind, ProposalStatus, SeriesId, Severity, Span, Timestamp, text::visible,
+        ProposalKind, ProposalStatus, SeriesId, Severity, Span, Timestamp, Value, text::visible,
     },
     drift::{Baseline, stable_hash, unmet},
     shadow::Shadows,
@@ -141,6 +142,11 @@ pub fn propose(
             .then_with(|| a.id.cmp(&b.id))
     });
     proposals
+}
+
+/// What is known of settings, for texts that depend on the host.
+fn seen(shadows: &Shadows) -> impl Fn(&SeriesId) -> Option<Value> + '_ {
+    move |id: &SeriesId| shadows.settings.get(id).map(|state| state.value.clone())
 }
 
 /// What suffers and is to be helped by `changes`: what their finding is about, and what they are a likely cause of.

@@ -39,8 +39,8 @@ pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
             let lines = vec![
                 format!("ps -C {word} -o {columns} --sort={order}"),
                 "# if it may wait, others go first:".into(),
-                format!("pgrep -x {word} | xargs -r renice -n 10 -p"),
-                format!("# if it should not run: pkill -TERM -x {word}"),
+                format!("pgrep -x -- {word} | xargs -r renice -n 10 -p"),
+                format!("# if it should not run: pkill -TERM -x -- {word}"),
             ];
             let factors = Factors {
                 success: 0.8 * cause.weight,

@@ -1,14 +1,15 @@
 //! Putting settings back, or making what is the declared.
 
 use super::{
-    Candidate, PLAINLY,
+    Candidate,
     artefact::{self, Wanted},
-    known,
+    known, seen,
+    trust::{Trust, coincides},
 };
 use crate::{
     domain::{
-        Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, SettingChange, Severity, Span, Step,
-        Subject, Timestamp, Value, holds_accounts,
+        Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, SettingChange, Span, Step, Subject,
+        Timestamp, Value,
     },
     drift::Baseline,
     shadow::Shadows,
@@ -81,7 +82,7 @@ pub(super) fn drifted(
         })
         .max_by(|a, b| a.1.total_cmp(&b.1));
     let (guilt, harm) = blamed.map_or((0.0, 0.0), |(other, weight)| (weight, other.bits.max(other.score)));
-    let trust = trust(finding, shadows, blamed.is_some());
+    let trust = Trust::of(finding, shadows, baseline, blamed.is_some());
     let wrong = 1.0 - (1.0 - undone) * (1.0 - guilt) * (1.0 - trust.doubt());
 
     let mut why = vec![finding.summary.to_string()];
@@ -103,7 +104,7 @@ pub(super) fn drifted(
     let way_back = if fails(&targets) {
         None
     } else {
-        back(targets, finding.bits + harm, wrong, why.clone(), sure)
+        back(targets, shadows, finding.bits + harm, wrong, why.clone(), sure)
     };
     let mut accept = adopt(finding, wrong, undone, why);
     if let Some(back) = &way_back {
@@ -129,108 +130,6 @@ fn listener(finding: &Finding, shadows: &Shadows) -> Option<String> {
     let mut events = shadows.events.iter().rev();
     let event = events.find(|event| event.resource == finding.resource && event.what.starts_with(&opened))?;
     Some(format!("{} listens on it", event.what.strip_prefix(&opened)?))
-}
-
-/// What was told of a metric that left its shadow close to it: `coincides with cpu.busy_pct, 4 s later`.
-fn coincides(finding: &Finding) -> Option<&str> {
-    let mut lines = finding.evidence.iter().map(|line| &**line);
-    lines.find(|line| line.starts_with("coincides with "))
-}
-
-/// What speaks for a change besides how often such changes are undone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trust {
-    /// It is known who made it, nothing suffers, and it opens nothing.
-    Known,
-    /// Nobody knows who made it.
-    Unknown,
-    /// Something suffers since, which is told for itself.
-    Suffers,
-    /// It is known to do harm.
-    Issue,
-    /// It bears on who gets in.
-    Opens,
-}
-
-impl Trust {
-    /// P(nobody wants it), by this alone; by hand, until the ledger can tell.
-    fn doubt(self) -> f64 {
-        match self {
-            Self::Known => 0.0,
-            Self::Unknown => 0.3,
-            Self::Suffers | Self::Issue | Self::Opens => 0.6,
-        }
-    }
-
-    fn why(self) -> Option<&'static str> {
-        match self {
-            Self::Known | Self::Suffers => None,
-            Self::Unknown => Some("nobody knows who made the change"),
-            Self::Issue => Some("what it is set to is a known issue"),
-            Self::Opens => Some("it bears on who gets in"),
-        }
-    }
-
-    /// The factors of accepting a change whose way back scores `back`: before it where the change is trusted, else behind it.
-    fn ranked(self, mut accept: Factors, back: f64) -> Factors {
-        let score = accept.score();
-        let wanted = match self {
-            Self::Known => score.max(back * PLAINLY),
-            _ => score.min(back / PLAINLY),
-        };
-        if score > 0.0 && wanted.is_finite() {
-            accept.impact *= wanted / score;
-        }
-        accept
-    }
-}
-
-fn trust(finding: &Finding, shadows: &Shadows, blamed: bool) -> Trust {
-    if blamed || coincides(finding).is_some() {
-        return Trust::Suffers;
-    }
-    if finding.rule.is_some() {
-        return Trust::Issue;
-    }
-    let package = finding
-        .series
-        .iter()
-        .any(|id| matches!(Subject::of(&id.name), Subject::Package { part: "", .. }));
-    // Packages bring accounts of their own, which let nobody in.
-    if !package && finding.series.iter().any(|id| opens(&Subject::of(&id.name))) {
-        return Trust::Opens;
-    }
-    // As urgent as that nothing else makes it.
-    if finding.severity == Severity::Critical {
-        return Trust::Suffers;
-    }
-    let by = finding.series.iter().any(|id| {
-        let state = shadows.settings.get(id);
-        let change = state.and_then(|state| state.last_change.as_ref());
-        change.is_some_and(|change| change.by.is_some())
-    });
-    // A line of a log that names what was changed tells who did it, too.
-    let logged = finding
-        .causes
-        .iter()
-        .any(|cause| cause.series.is_none() && cause.weight >= 0.5);
-    if package || by || logged {
-        Trust::Known
-    } else {
-        Trust::Unknown
-    }
-}
-
-/// Whether a setting decides who gets in, or as whom.
-fn opens(subject: &Subject<'_>) -> bool {
-    match subject {
-        Subject::Sshd(_) | Subject::Account { .. } => true,
-        Subject::File { path, .. } => {
-            let folder = ["ssh/", "sudoers", "pam.d/", "security/access"];
-            folder.iter().any(|start| path.starts_with(start)) || holds_accounts(path)
-        }
-        _ => false,
-    }
 }
 
 /// Revert of a change that is named as the cause of a departure and is itself no finding (it was accepted meanwhile).
@@ -284,7 +183,7 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
         "from the order and the surprise of what happened: {:.0} %",
         cause.weight * 100.0
     );
-    back(vec![target], finding.bits.max(finding.score), wrong, why, sure)
+    back(vec![target], shadows, finding.bits.max(finding.score), wrong, why, sure)
         .into_iter()
         .collect()
 }
@@ -317,9 +216,16 @@ fn undone(shadows: &Shadows, id: &SeriesId, now: Timestamp) -> f64 {
     }
 }
 
-fn back(targets: Vec<Target>, impact: f64, wrong: f64, mut why: Vec<String>, sure: String) -> Option<Candidate> {
+fn back(
+    targets: Vec<Target>,
+    shadows: &Shadows,
+    impact: f64,
+    wrong: f64,
+    mut why: Vec<String>,
+    sure: String,
+) -> Option<Candidate> {
     let settings: Vec<Wanted<'_>> = targets.iter().map(Target::back).collect();
-    let way = artefact::set(&settings)?;
+    let way = artefact::set(&settings, &seen(shadows))?;
     let changes = ChangeSet {
         steps: targets
             .iter()
@@ -374,7 +280,7 @@ fn back(targets: Vec<Target>, impact: f64, wrong: f64, mut why: Vec<String>, sur
         cost,
         sure,
         risk,
-        undo: undo(&targets),
+        undo: undo(&way, &targets, shadows),
         artefact: way.artefact,
         changes,
     })
@@ -406,23 +312,10 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
     }
 }
 
-/// How a way back is itself undone: the commands, where one line holds them, else in words.
-fn undo(targets: &[Target]) -> String {
-    // Where nothing but one file was moved aside.
-    if let [head, rest @ ..] = targets
-        && let Subject::File { path, key: "" } = Subject::of(&head.id.name)
-        && rest
-            .iter()
-            .all(|part| matches!(Subject::of(&part.id.name), Subject::File { path: of, .. } if of == path))
-        && !artefact::vital(path)
-        && head.actual.is_some()
-        && head.wanted.is_none()
-        && let Some(command) = artefact::returned(path)
-    {
-        return command;
-    }
+/// How `way` is itself undone: the commands, where one line holds them, else in words.
+fn undo(way: &artefact::Way, targets: &[Target], shadows: &Shadows) -> String {
     let again: Vec<Wanted<'_>> = targets.iter().map(Target::again).collect();
-    artefact::in_a_line(&again).unwrap_or_else(|| {
+    artefact::undo(way, &again, &seen(shadows)).unwrap_or_else(|| {
         format!(
             "set the {} settings to what they are now; the store keeps these values",
             targets.len()

@@ -35,7 +35,9 @@ pub(super) fn plan(
         if let Some(law) = law {
             touched = true;
             plan.add(id, law, Evidence::Identity, from);
-            saturated(plan, shadows, id);
+            if what == Capacity::Cpu {
+                full(plan, shadows, id, factor);
+            }
         }
     }
     match what {
@@ -118,15 +120,40 @@ pub(super) fn level(shadows: &Shadows, beside: &SeriesId, name: &str) -> Option<
     middle.or_else(|| metric.newest().map(|seen| seen.value))
 }
 
-/// At the ceiling the demand is not seen, only that it is at least so much.
-fn saturated(plan: &mut Plan, shadows: &Shadows, id: &SeriesId) {
+/// What can be said of a processor at its ceiling: the demand is not seen there, only that it is at least what is served. So `factor` times
+/// as much is busy for at least 1/factor of the time, and for no more than all of it (utilisation law), and between these the load average
+/// alone says where.
+fn full(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor: f64) {
+    if &*id.name != "cpu.busy_pct" {
+        return;
+    }
     let newest = shadows.metrics.get(id).and_then(|metric| metric.newest());
     let high = |value: f64| value >= 100.0 * CEILING;
-    let seen = newest.is_some_and(|seen| high(seen.value)) || level(shadows, id, &id.name).is_some_and(high);
-    if id.name.ends_with("busy_pct") && seen {
-        plan.note(format!(
-            "{} is at its ceiling: demand may be greater than what is seen, and the relief smaller",
-            id.name
-        ));
+    let usual = level(shadows, id, &id.name);
+    if !newest.is_some_and(|seen| high(seen.value)) && !usual.is_some_and(high) {
+        return;
     }
+    let there = f64::from(cores(shadows, &id.resource));
+    let load = level(shadows, id, "load.1").or_else(|| level(shadows, id, "load.5"));
+    let load = load.map(|load| load * plan.times_the_load());
+    let least = (100.0 / factor).min(100.0);
+    if factor <= 1.0 {
+        return plan
+            .note("cpu.busy_pct is at its ceiling and stays there: less is done in the same time, and more waits");
+    }
+    plan.note(match load {
+        Some(load) if load / (there * factor) >= FULL => format!(
+            "cpu.busy_pct is at its ceiling and most likely stays there: {load:.1} run or wait (the load) where {there} can run at once, then {}; up to \
+             x{factor} the work is done. Were no more asked than is done now, it would be {least:.0} %: it is between that and 100 %",
+            there * factor
+        ),
+        Some(load) => format!(
+            "cpu.busy_pct is at its ceiling, where what is asked is not seen, only that it is at least what is done: then it is between {least:.0} and \
+             100 %. The figure takes what runs or waits now ({load:.1}, the load) for what is asked"
+        ),
+        None => format!(
+            "cpu.busy_pct is at its ceiling, where what is asked is not seen, only that it is at least what is done: then it is between {least:.0} and \
+             100 %, and the figure is the least"
+        ),
+    });
 }

@@ -348,12 +348,36 @@ fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
         pressure.is_none_or(|(before, after)| (after - before).abs() < 5.0),
         "{pressure:?}"
     );
+    // What is asked is not seen: both bounds are told where no figure can be.
+    let outcome = ask(&world, &["cpu x2"]);
+    assert!(after(&outcome, "cpu.busy_pct").is_none_or(|(_, after)| after > 95.0));
+    let told = |outcome: &Outcome, what: &str| outcome.notes.iter().any(|note| note.contains(what));
+    assert!(
+        told(&outcome, "6.0 run or wait (the load) where 2 can run at once, then 4;"),
+        "{:?}",
+        outcome.notes
+    );
+    assert!(
+        told(&outcome, "it would be 50 %: it is between that and 100 %"),
+        "{:?}",
+        outcome.notes
+    );
+    let outcome = ask(&world, &["cpu x0.5"]);
+    assert!(told(&outcome, "stays there: less is done"), "{:?}", outcome.notes);
     // With eight times as much there is room, and all three say so.
     let outcome = ask(&world, &["traffic x1.5", "cpu x8"]);
     for name in ["cpu.busy_pct", "psi.cpu.some_pct", "load.1"] {
         let (before, after) = after(&outcome, name).unwrap();
         assert!(after < 0.7 * before, "{name}: {before} -> {after}");
     }
+    assert!(
+        told(
+            &outcome,
+            "between 12 and 100 %. The figure takes what runs or waits now (9.0, the load)"
+        ),
+        "{:?}",
+        outcome.notes
+    );
 }
 
 #[test]

@@ -180,6 +180,15 @@ impl Fine {
         }
     }
 
+    /// With a digit less of small figures.
+    #[must_use]
+    pub fn coarser(self) -> Self {
+        Self {
+            decimals: self.decimals.map(|decimals| decimals.saturating_sub(1)),
+            ..self
+        }
+    }
+
     /// A figure with its unit: `0.0071 %`.
     #[must_use]
     pub fn show(self, value: f64) -> String {

@@ -50,5 +50,15 @@ pub(super) fn lines(kind: &str, name: &str, parts: &[Wanted<'_>]) -> Option<Vec<
             format!("usermod --shell {shell} -- {word}")
         }
     };
-    Some(vec![Line::Command(command)])
+    let mut lines = vec![Line::Command(command)];
+    match find(id).filter(|_| kind == "user").map(|wanted| wanted.value.is_some()) {
+        Some(true) => lines.push(Line::Note(format!(
+            "it has no password until someone sets one: passwd {word}"
+        ))),
+        Some(false) => lines.push(Line::Note(
+            "its home and files stay; its password and groups are gone with it".into(),
+        )),
+        None => {}
+    }
+    Some(lines)
 }

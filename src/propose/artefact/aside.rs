@@ -6,6 +6,9 @@ use crate::domain::{holds_accounts, matches};
 /// Where they are moved to, each under its path below `/etc`: in `/etc` itself some programs read all that lies in a folder.
 pub(super) const ASIDE: &str = "/var/backups/foreshadow";
 
+/// What stands in the name of a file that was moved aside.
+pub(super) const MOVED: &str = ".aside-$(";
+
 /// Files and folders in `/etc` by which people get in, names are found, programs are loaded, or the machine and its network start. That the
 /// baseline does not know of such a file is as likely its own fault, and no command takes a way back that it then needs itself.
 const VITAL: [&str; 70] = [
@@ -87,7 +90,7 @@ const VITAL: [&str; 70] = [
 ];
 
 /// Whether the file at `path` below `/etc` is one that people or the system may depend on.
-pub(in crate::propose) fn vital(path: &str) -> bool {
+pub(super) fn vital(path: &str) -> bool {
     holds_accounts(path) || VITAL.iter().any(|pattern| matches(pattern, path))
 }
 
@@ -104,7 +107,7 @@ pub(super) fn aside(path: &str) -> Option<String> {
 }
 
 /// How a file that was moved aside comes back: as it was last, unless there is one in its place.
-pub(in crate::propose) fn returned(path: &str) -> Option<String> {
+pub(super) fn returned(path: &str) -> Option<String> {
     let (kept, file) = (quote(&format!("{ASIDE}/{path}"))?, quote(&format!("/etc/{path}"))?);
     Some(format!("mv -n -- \"$(ls -d {kept}.aside-* | tail -n 1)\" {file}"))
 }

@@ -83,19 +83,24 @@ pub(super) fn lines(name: &str, wanted: &Wanted<'_>) -> Option<Vec<Line>> {
             return Some(vec![Line::ByHand(how)]);
         }
         let legacy = was.iter().chain(&wants).any(|rule| is_iptables(rule));
-        let mut lines = if legacy {
-            of(&gone, &|rule| iptables(first, second, third, rule, false))?
-        } else {
-            of(&gone, &|rule| nft_goes(name, rule, &back))?
+        let go = |rules: &[&str]| match legacy {
+            true => of(rules, &|rule| iptables(first, second, third, rule, false)),
+            false => of(rules, &|rule| nft_goes(name, rule, &back)),
         };
+        let come = |rules: &[&str]| match legacy {
+            true => of(rules, &|rule| iptables(first, second, third, rule, true)),
+            false => of(rules, &|rule| nft_comes(name, rule)),
+        };
+        // Whoever types it must not be cut off between two of them: what lets all through comes first, what lets nothing through last.
+        let opens = |rule: &&str| is_policy(rule) && rule.to_ascii_lowercase().ends_with("accept");
+        let part =
+            |wanted: &dyn Fn(&&str) -> bool| back.iter().copied().filter(|rule| wanted(rule)).collect::<Vec<_>>();
+        let mut lines = come(&part(&opens))?;
+        lines.extend(go(&gone)?);
+        lines.extend(come(&part(&|rule| !is_policy(rule)))?);
+        lines.extend(come(&part(&|rule| is_policy(rule) && !opens(rule)))?);
         lines.retain(|line| !matches!(line, Line::Command(command) if command.is_empty()));
-        let again = if legacy {
-            of(&back, &|rule| iptables(first, second, third, rule, true))?
-        } else {
-            of(&back, &|rule| nft_comes(name, rule))?
-        };
         let rules = back.iter().any(|rule| !is_policy(rule));
-        lines.extend(again);
         if rules {
             let list = if legacy {
                 format!("{} -t {second} -S {third}", program(first))

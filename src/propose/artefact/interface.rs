@@ -3,8 +3,9 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use super::{
-    Line, Wanted, plain, quote, secret,
-    thing::{now, target},
+    Line, Wanted,
+    by_hand::{now, target},
+    plain, quote, secret,
 };
 use crate::domain::{Subject, Value};
 

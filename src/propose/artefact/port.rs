@@ -1,6 +1,6 @@
 //! Ports that are listened on: who listens is stopped, or started again.
 
-use super::{Line, Wanted, plain, quote, thing::by_hand};
+use super::{Line, Wanted, by_hand::by_hand, plain, quote};
 use crate::domain::Subject;
 
 /// Stops who listens on the port `name` (`tcp/0.0.0.0:8080`), or starts the service that did, by hand where that is not known; `None` where

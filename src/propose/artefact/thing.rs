@@ -3,14 +3,18 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Line, Wanted, account,
-    aside::{self, aside, vital},
-    firewall, interface, package, plain, port, quote, secret, sysctl, unit,
+    Line, Wanted, account, aside,
+    by_hand::{self, by_hand},
+    edit, file, firewall, hardware,
+    host::Host,
+    interface, mount, package, plain, port, quote,
+    reload::{self, Reload},
+    secret, table, unit,
 };
 use crate::domain::{Subject, Value, holds_accounts, unit_of};
 
 /// Lines for all of `settings`, a thing at a time, in their order.
-pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
+pub(super) fn lines(settings: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
     let mut lines = Vec::new();
     let mut things: Vec<(String, Vec<Wanted<'_>>)> = Vec::new();
     let of_ssh =
@@ -27,6 +31,12 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
     };
     let accounts = settings.iter().any(account);
     let files: BTreeSet<String> = settings.iter().filter_map(|wanted| wanted.subject().file()).collect();
+    // Files that came or went as a whole.
+    let whole = |wanted: &Wanted<'_>| match wanted.subject() {
+        subject @ Subject::File { key: "", .. } if wanted.was.is_none() || wanted.value.is_none() => subject.file(),
+        _ => None,
+    };
+    let whole: BTreeSet<String> = settings.iter().filter_map(whole).collect();
     let units: BTreeSet<&str> = settings
         .iter()
         .filter_map(|wanted| match wanted.subject() {
@@ -74,14 +84,14 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
             ..
         } => false,
         Subject::Unit { name, .. } => units.contains(name),
-        Subject::Cron { table, .. } => files.iter().any(|file| file.starts_with(table)),
+        Subject::Cron { table, .. } => whole.iter().any(|file| file.starts_with(table)),
         Subject::Certificate { path, .. } => files.contains(path),
         // Who listens stops with its unit; the order of rules follows from the rules.
         Subject::Port { .. } => runs,
         Subject::Other(name) if wanted.id.name.starts_with("firewall.") => {
             firewall::order_of(name).is_some_and(|chain| chains.contains(chain))
         }
-        Subject::Account { kind: "sudo", .. } => files.iter().any(|file| file.starts_with("/etc/sudoers")),
+        Subject::Account { kind: "sudo", .. } => whole.iter().any(|file| file.starts_with("/etc/sudoers")),
         _ => false,
     };
     for wanted in settings.iter().filter(|wanted| !follows(wanted)) {
@@ -100,35 +110,64 @@ pub(super) fn lines(settings: &[Wanted<'_>]) -> Vec<Line> {
     });
     // One reload for all that was edited, each once, after the last of its files: in the same line, or a shell that asks something
     // takes the next line for the answer.
-    let mut reloads: Vec<(String, usize)> = Vec::new();
+    let mut reloads: Vec<(Reload, usize, bool)> = Vec::new();
     for (_, parts) in &things {
-        let own = of(parts);
+        let own = of(parts, host);
         if own.is_empty() {
             continue;
         }
         lines.extend(own);
-        if let Some(how) = reload_of(&parts[0]) {
-            reloads.retain(|(known, _)| *known != how);
-            reloads.push((how, lines.len() - 1));
-        }
+        let told = |line: &Line| matches!(line, Line::Note(_));
+        let place = lines.iter().rposition(|line| !told(line)).unwrap_or_default();
+        let Subject::File { path, .. } = parts[0].subject() else {
+            continue;
+        };
+        let keys = parts.iter().filter_map(|wanted| match wanted.subject() {
+            Subject::File { key, .. } if !key.is_empty() => Some(key),
+            _ => None,
+        });
+        let how = reload::of(path, &keys.collect::<Vec<_>>(), host);
+        let alone = reloads.iter().all(|(known, ..)| *known != how);
+        reloads.retain(|(known, ..)| *known != how);
+        reloads.push((how, place, alone));
     }
     let mut notes = Vec::new();
-    for (how, place) in reloads {
+    for (how, place, alone) in reloads {
+        let commands = how.commands();
         match &mut lines[place] {
-            Line::Command(command) => *command = format!("{command} && {how}"),
-            _ => notes.push(Line::Note(format!("then: {how}"))),
+            _ if commands.is_empty() => {}
+            Line::Command(command) => {
+                // What one edit broke is taken back; of several nobody knows which it was.
+                let taken_back = alone && edit::edits(command) && !how.check.is_empty();
+                let rest = match taken_back {
+                    true if how.act.is_empty() => edit::checked(&how.check),
+                    true => format!("{} && {}", edit::checked(&how.check), how.act),
+                    false => commands,
+                };
+                *command = format!("{command} && {rest}");
+            }
+            _ => notes.push(Line::Note(format!("then: {commands}"))),
+        }
+        if !how.note.is_empty() {
+            notes.push(Line::Note(how.note));
         }
     }
     lines.extend(notes);
     if moves(&lines) {
         lines.push(Line::Note(aside::note()));
     }
+    if lines
+        .iter()
+        .any(|line| matches!(line, Line::Command(command) if edit::edits(command)))
+    {
+        lines.push(Line::Note(edit::NOTE.into()));
+    }
     lines
 }
 
 /// Whether a file is moved aside.
 fn moves(lines: &[Line]) -> bool {
-    let moves = |line: &Line| matches!(line, Line::Command(command) if command.contains(aside::ASIDE));
+    let moves = |line: &Line| matches!(line, Line::Command(command) if command.contains(aside::MOVED));
     lines.iter().any(moves)
 }
 
@@ -137,22 +176,84 @@ fn things_are_few(settings: &[Wanted<'_>]) -> bool {
     settings.len() <= 1_000
 }
 
+/// The command that undoes the one command in `lines`, where that moves one file aside: the file comes back as it was, with all that it said.
+pub(super) fn returned(settings: &[Wanted<'_>], lines: &[Line], host: &Host<'_>) -> Option<String> {
+    let command = lines.iter().find_map(|line| match line {
+        Line::Command(command) => Some(command),
+        _ => None,
+    })?;
+    let mut paths: BTreeSet<&str> = BTreeSet::new();
+    for wanted in settings {
+        match (wanted.subject(), wanted.was) {
+            (Subject::File { path, key: "" }, Some(_)) => paths.extend([path]),
+            (Subject::Unit { part: "files", .. }, Some(Value::List(files))) => {
+                paths.extend(files.keys().filter_map(|file| file.strip_prefix("/etc/")));
+            }
+            _ => {}
+        }
+    }
+    let moved = |path: &&str| aside::aside(path).is_some_and(|aside| command.contains(&aside));
+    let mut moved = paths.into_iter().filter(moved);
+    let (path, None) = (moved.next()?, moved.next()) else {
+        return None;
+    };
+    // Before it was moved a unit of its own was stopped.
+    if !command.starts_with(&aside::aside(path)?) {
+        return None;
+    }
+    let reload = reload::of(path, &[], host).commands();
+    let back = aside::returned(path)?;
+    Some(match reload.is_empty() {
+        true => back,
+        false => format!("{back} && {reload}"),
+    })
+}
+
 /// Lines for the settings of one thing.
-fn of(parts: &[Wanted<'_>]) -> Vec<Line> {
+fn of(parts: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
     let Some(first) = parts.first() else {
         return Vec::new();
     };
     let whole: Option<Vec<Line>> = match first.subject() {
-        Subject::Mount { point, .. } => mount(point, parts),
-        Subject::File { path, .. } => file(path, parts),
+        Subject::Mount { point, .. } => mount::lines(point, parts),
+        Subject::File { path, .. } => file::lines(path, parts),
         Subject::Interface { name, .. } => interface::lines(name, parts),
         Subject::Unit { name, .. } => unit::lines(name, parts),
-        Subject::Account { kind, name, .. } => account::lines(kind, name, parts),
+        Subject::Account { kind, name, .. } if kind != "sudo" => account::lines(kind, name, parts),
         Subject::Port { name, .. } => port::lines(name, parts),
+        Subject::Cron { table, .. } => table::jobs(table, parts).map(|command| vec![Line::Command(command)]),
         Subject::Other(name) if first.id.name.starts_with("firewall.") => firewall::lines(name, first),
         _ => None,
     };
-    whole.unwrap_or_else(|| parts.iter().filter_map(part).collect())
+    let lines = whole.unwrap_or_else(|| parts.iter().filter_map(part).collect());
+    match refused(&first.subject(), host) {
+        Some(point) if lines.iter().any(|line| matches!(line, Line::Command(_))) => {
+            vec![Line::ByHand(by_hand::refused(first, &point))]
+        }
+        _ => lines,
+    }
+}
+
+/// The mount that is read-only here, where what belongs to `subject` would be written.
+fn refused(subject: &Subject<'_>, host: &Host<'_>) -> Option<String> {
+    let path = match subject {
+        Subject::Sysctl(_) => "/proc/sys",
+        Subject::Hardware(name)
+            if name.starts_with("disk.") || name.starts_with("memory.") || name.starts_with("cpu.") =>
+        {
+            "/sys"
+        }
+        Subject::Hardware("timezone" | "hostname") => "/etc",
+        Subject::File { path, .. } => return host.read_only(&format!("/etc/{path}")),
+        Subject::HostName(_) => "/etc/hosts",
+        Subject::Other(name) if name.starts_with('/') => name.split_once(':').map_or(*name, |(path, _)| path),
+        Subject::SessionLimit { .. } | Subject::Account { .. } | Subject::Unit { part: "enabled", .. } => "/etc",
+        Subject::Cron { table, .. } if table.starts_with('/') => table,
+        Subject::Cron { .. } => "/var/spool/cron",
+        Subject::Package { .. } => "/usr",
+        _ => return None,
+    };
+    host.read_only(path)
 }
 
 /// The line for a setting by itself; `None` where there is nothing to do.
@@ -170,340 +271,14 @@ pub(super) fn part(wanted: &Wanted<'_>) -> Option<Line> {
             },
             Some(value),
         ) => unit::state(name, wanted.was, &plain(value)),
-        (Subject::Route { to, interface }, value) => route(to, interface, wanted.was, value),
-        (Subject::Hardware(name), value) => match hardware(name, value) {
+        (Subject::Route { to, interface }, value) => hardware::route(to, interface, wanted.was, value),
+        (Subject::Hardware(name), value) => match hardware::set(name, value) {
             Some(command) => command,
-            None => return hardware_by_hand(name, wanted),
+            None => return hardware::by_hand(name, wanted),
         },
         (Subject::Package { name, part }, value) => return package::part_of(name, part, value),
-        _ => None,
+        (Subject::Other(_), _) => edit::elsewhere(wanted),
+        _ => table::line(wanted),
     };
     Some(command.map_or_else(|| Line::ByHand(by_hand(wanted)), Line::Command))
-}
-
-/// What a person has to do where no command is safe or known.
-pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
-    let (now, target) = (now(wanted), target(wanted.value));
-    match wanted.subject() {
-        Subject::File { path, key: "content" } => {
-            let now = if wanted.was.is_some() {
-                "its content is another one"
-            } else {
-                "it is missing"
-            };
-            format!("put /etc/{path} back from a copy (a package's own: apt-get install --reinstall); {now} now")
-        }
-        Subject::File { path, key } => match wanted.value {
-            Some(value) if path.starts_with("ssh/") && !secret(value) => {
-                // sshd knows no `true`.
-                let value = match value {
-                    Value::Bool(on) => if *on { "yes" } else { "no" }.into(),
-                    other => other.to_string(),
-                };
-                format!("in /etc/{path} the line `{key} {value}` again; it {now}")
-            }
-            Some(_) => format!("in /etc/{path} set {key} to {target}; it {now}"),
-            None => format!("in /etc/{path} remove {key}; it {now}"),
-        },
-        Subject::HostName(name) => {
-            let addresses = |value: Option<&Value>| value.map(ToString::to_string);
-            match (addresses(wanted.was), addresses(wanted.value)) {
-                (Some(was), Some(wants)) => format!("in /etc/hosts the line `{wants} {name}` again; it has {was}"),
-                (Some(was), None) => format!("in /etc/hosts remove {name} from the line of {was}"),
-                (None, Some(wants)) => format!("in /etc/hosts add the line `{wants} {name}`"),
-                (None, None) => format!("in /etc/hosts look at {name}"),
-            }
-        }
-        Subject::Resolver(key) => format!(
-            "in /etc/resolv.conf (or where the program that writes it is set up) {}; it {now}",
-            match wanted.value {
-                Some(_) => format!("set {key} to {target}"),
-                None => format!("remove {key}"),
-            }
-        ),
-        Subject::SessionLimit { domain, item, kind } => match wanted.value {
-            Some(value) => format!(
-                "in /etc/security/limits.conf or limits.d/ write `{domain} {kind} {item} {}`; it {now}",
-                if secret(value) { "...".into() } else { value.to_string() }
-            ),
-            None => {
-                format!("in /etc/security/limits.conf or limits.d/ remove the line `{domain} {kind} {item}`; it {now}")
-            }
-        },
-        Subject::FirstLimit(name) => format!(
-            "limit {name} of process 1 {now}, was {target}: it comes from how the system was started; services have theirs from \
-             DefaultLimit... in /etc/systemd/system.conf"
-        ),
-        Subject::Other(name) if wanted.id.name.starts_with("firewall.") => match firewall::order_of(name) {
-            Some(chain) => format!("put the rules of {chain} back into their order: {RELOAD}"),
-            None => format!("put the rules of {name} back to {target}; it {now}: {RELOAD}"),
-        },
-        Subject::Port { name: port, .. } => match wanted.value {
-            None => {
-                format!("{port} {now}: stop that program's service, or close the port; `ss -lntup` shows who listens")
-            }
-            Some(_) => {
-                format!("{port} {now}, should be {target}: start that program's service; `ss -lntup` shows who listens")
-            }
-        },
-        Subject::Sshd(key) => format!(
-            "in /etc/ssh/sshd_config (or sshd_config.d/) see to it that {key} comes to {target}; it {now}; then sshd -t && systemctl \
-             reload ssh"
-        ),
-        Subject::Sysctl(name) if wanted.value.is_none() => {
-            format!("{name} came with a kernel module or an interface, and goes with it; it {now}")
-        }
-        Subject::Unit { name, part } if !matches!(part, "state" | "enabled") => {
-            format!(
-                "{part} of {name} {now}, was {target}: put its files back (`systemctl cat {name}` names them), then systemctl daemon-reload"
-            )
-        }
-        Subject::Unit { name, .. } if wanted.was.is_none() => {
-            format!("unit {name} is missing: bring its file back, then `systemctl daemon-reload`")
-        }
-        Subject::Cron { table, command } if wanted.value.is_none() => {
-            format!("in {table} remove the line of `{command}`; it {now}")
-        }
-        Subject::Cron { table, command } => format!("in {table} run `{command}` at {target}; it {now}"),
-        Subject::Certificate { path, part } => {
-            format!("put the certificate {path} back from a copy: its {part} {now}, was {target}")
-        }
-        Subject::Account { part, .. } => {
-            let of = if part.is_empty() {
-                String::new()
-            } else {
-                format!("{part} of ")
-            };
-            format!("set {of}{} to {target}; it {now}", wanted.subject().thing())
-        }
-        subject => format!("set {} to {target}; it {now}", subject.thing()),
-    }
-}
-
-/// How all rules of the firewall are loaded again, where they come from a file.
-const RELOAD: &str = "`nft -c -f /etc/nftables.conf && systemctl reload nftables` loads all of that file again";
-
-pub(super) fn target(value: Option<&Value>) -> String {
-    match value {
-        Some(value) if secret(value) => "the secret it was (only its hash is known here)".into(),
-        Some(value) => format!("`{value}`"),
-        None => "nothing (remove it)".into(),
-    }
-}
-
-pub(super) fn now(wanted: &Wanted<'_>) -> String {
-    match wanted.was {
-        Some(was) if secret(was) => "holds a secret".into(),
-        Some(was) => format!("is `{was}`"),
-        None => "is missing".into(),
-    }
-}
-
-fn reload_of(wanted: &Wanted<'_>) -> Option<String> {
-    let Subject::File { path, .. } = wanted.subject() else {
-        return None;
-    };
-    let how = reload(path)?;
-    // What was added to a service counts once that was started anew.
-    let added = unit_of(path).filter(|_| path.contains(".service.d/"));
-    Some(
-        added
-            .and_then(unit::restart)
-            .map_or_else(|| how.to_owned(), |restart| format!("{how} && {restart}")),
-    )
-}
-
-/// How what reads a file in `/etc` is told of it.
-fn reload(path: &str) -> Option<&'static str> {
-    const READERS: [(&str, &str); 9] = [
-        ("ssh/sshd_config", "sshd -t && systemctl reload ssh"),
-        ("systemd/system", "systemctl daemon-reload"),
-        ("sysctl", "sysctl --system"),
-        ("fstab", "findmnt --verify && systemctl daemon-reload"),
-        ("nginx/", "nginx -t && systemctl reload nginx"),
-        ("apache2/", "apachectl configtest && systemctl reload apache2"),
-        ("sudoers", "visudo -c"),
-        ("modprobe.d/", "update-initramfs -u"),
-        ("default/grub", "update-grub"),
-    ];
-    READERS
-        .iter()
-        .find(|(start, _)| path.starts_with(start))
-        .map(|(_, how)| *how)
-}
-
-/// A mount that came, went, or changed as a whole; `None` when only its options did.
-fn mount(point: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
-    let part = |name: &str| {
-        parts
-            .iter()
-            .find(|wanted| matches!(wanted.subject(), Subject::Mount { part, .. } if part == name))
-    };
-    let at = quote(point)?;
-    let mut lines = Vec::new();
-    if let Some(device) = part("device").or(part("fstype")) {
-        if device.was.is_some() {
-            lines.push(Line::Command(format!("umount {at}")));
-        }
-        let wanted = |name: &str| part(name).and_then(|wanted| wanted.value);
-        if device.value.is_some() {
-            let word = |name: &str| wanted(name).filter(|value| !secret(value)).map(plain);
-            let kind = match word("fstype") {
-                Some(kind) => format!("-t {} ", quote(&kind)?),
-                None => String::new(),
-            };
-            let options = wanted("options").filter(|value| !secret(value)).map(options);
-            let options = match options {
-                Some(options) => format!("-o {} ", quote(&options)?),
-                None => String::new(),
-            };
-            let device = quote(&word("device").unwrap_or_else(|| "none".into()))?;
-            lines.push(Line::Command(format!("mount {kind}{options}{device} {at}")));
-        }
-        return Some(lines);
-    }
-    let options = part("options")?.value.filter(|value| !secret(value)).map(options)?;
-    let options = quote(&format!("remount,{options}"))?;
-    Some(vec![Line::Command(format!("mount -o {options} {at}"))])
-}
-
-/// Mount options as mount(8) takes them.
-fn options(value: &Value) -> String {
-    match value {
-        Value::List(items) => {
-            let items = items.iter().map(|(key, value)| match value {
-                Value::Bool(true) => key.to_string(),
-                other => format!("{key}={}", plain(other)),
-            });
-            items.collect::<Vec<_>>().join(",")
-        }
-        other => plain(other).replace(' ', ","),
-    }
-}
-
-/// A file that came or went, its mode and owner, its target, or its only line; `None` when a person has to edit it.
-fn file(path: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
-    let full = quote(&format!("/etc/{path}"))?;
-    if matches!(path, "passwd" | "group") {
-        return None;
-    }
-    let itself = parts
-        .iter()
-        .find(|wanted| matches!(wanted.subject(), Subject::File { key: "", .. }));
-    match itself.map(|wanted| (wanted.was, wanted.value)) {
-        Some((Some(_), None)) if vital(path) => {
-            let look = format!(
-                "/etc/{path} was not there when the baseline was taken, and people or the system may depend on it: look at it"
-            );
-            return Some(vec![Line::ByHand(look)]);
-        }
-        Some((Some(_), None)) => return Some(vec![Line::Command(aside(path)?)]),
-        Some((None, Some(Value::List(_)))) => {
-            let back = format!("put /etc/{path} back from a copy");
-            let package = format!(
-                "if it is a package's own: apt-get install --reinstall -o Dpkg::Options::=--force-confmiss \
-                 \"$(dpkg -S {full} | cut -d: -f1)\""
-            );
-            return Some(vec![Line::ByHand(back), Line::Note(package)]);
-        }
-        _ => {}
-    }
-    let mut lines = Vec::new();
-    for wanted in parts {
-        let Subject::File { key, .. } = wanted.subject() else {
-            continue;
-        };
-        match (key, wanted.value) {
-            ("", Some(Value::List(access))) => {
-                let same = |what: &str| match wanted.was {
-                    Some(Value::List(was)) => was.get(what) == access.get(what),
-                    _ => false,
-                };
-                for (what, command) in [("owner", "chown"), ("mode", "chmod")] {
-                    let word = access
-                        .get(what)
-                        .filter(|_| !same(what))
-                        .and_then(|value| quote(&plain(value)));
-                    lines.extend(word.map(|word| Line::Command(format!("{command} {word} {full}"))));
-                }
-            }
-            ("", Some(Value::Text(text))) => {
-                let to = quote(text.strip_prefix("-> ")?)?;
-                lines.push(Line::Command(format!("ln -sfn {to} {full}")));
-            }
-            ("line", Some(value)) if !secret(value) => {
-                let word = quote(&plain(value))?;
-                lines.push(Line::Command(format!("printf '%s\\n' {word} > {full}")));
-            }
-            (key, value) if path.starts_with("sysctl") => match sysctl::line(&full, key, wanted.was, value) {
-                Some(command) => lines.push(Line::Command(command)),
-                None => lines.extend(part(wanted)),
-            },
-            _ => lines.extend(part(wanted)),
-        }
-    }
-    Some(lines)
-}
-
-fn route(to: &str, interface: &str, was: Option<&Value>, value: Option<&Value>) -> Option<String> {
-    let part = |name: &str| match value.or(was) {
-        Some(Value::List(items)) => items.get(name).map(plain),
-        _ => None,
-    };
-    let mut command = format!(
-        "ip {}route {} {}",
-        if to.contains(':') { "-6 " } else { "" },
-        if value.is_some() { "replace" } else { "del" },
-        quote(to)?
-    );
-    for name in ["via", "metric"] {
-        if let Some(word) = part(name).filter(|word| word != "0") {
-            command += &format!(" {name} {}", quote(&word)?);
-        }
-    }
-    Some(format!("{command} dev {}", quote(interface)?))
-}
-
-/// What of the machine and its kernel a command sets; the outer `None` is "nothing", the inner one "not written for a shell".
-fn hardware(name: &str, value: Option<&Value>) -> Option<Option<String>> {
-    let switch = |value: &Value| match value {
-        Value::Bool(true) => "on".to_owned(),
-        Value::Bool(false) => "off".to_owned(),
-        other => plain(other),
-    };
-    let word = || {
-        value
-            .filter(|value| !secret(value))
-            .and_then(|value| quote(&switch(value)))
-    };
-    let into = |path: String| Some(format!("echo {} > {}", word()?, quote(&path)?));
-    let mut parts = name.splitn(2, '.');
-    let (kind, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
-    Some(match (kind, rest, value) {
-        ("timezone", ..) => word().map(|zone| format!("timedatectl set-timezone {zone}")),
-        ("hostname", ..) => word().map(|name| format!("hostnamectl set-hostname {name}")),
-        ("module", module, Some(_)) => quote(module).map(|module| format!("modprobe {module}")),
-        ("module", module, None) => quote(module).map(|module| format!("modprobe -r {module}")),
-        ("swap", path, Some(_)) => quote(path).map(|path| format!("swapon {path}")),
-        ("swap", path, None) if path != "total" => quote(path).map(|path| format!("swapoff {path}")),
-        ("cpu", "governor", _) => word().map(|governor| format!("cpupower frequency-set --governor {governor}")),
-        ("cpu", "smt", _) => into("/sys/devices/system/cpu/smt/control".into()),
-        ("memory", thp, _) if thp.starts_with("thp_") => {
-            into(format!("/sys/kernel/mm/transparent_hugepage/{}", &thp["thp_".len()..]))
-        }
-        ("disk", disk, Some(_)) => match disk.rsplit_once('.') {
-            Some((disk, what @ ("scheduler" | "read_ahead_kb" | "nr_requests"))) => {
-                into(format!("/sys/block/{disk}/queue/{what}"))
-            }
-            _ => return None,
-        },
-        _ => return None,
-    })
-}
-
-fn hardware_by_hand(name: &str, wanted: &Wanted<'_>) -> Option<Line> {
-    (name == "kernel.cmdline").then(|| {
-        let line = "in /etc/default/grub set GRUB_CMDLINE_LINUX to what it was, then `update-grub` and restart";
-        Line::ByHand(format!("{line}; it {}", now(wanted)))
-    })
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use super::{
     Line, Wanted,
     aside::{aside, vital},
+    by_hand::by_hand,
     plain, quote,
-    thing::{by_hand, part},
+    thing::part,
 };
 use crate::domain::{Subject, Value};
 
@@ -31,6 +32,10 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
         return Some(lines);
     }
     let set = |wanted: &&Wanted<'_>| (is("state", wanted) || is("enabled", wanted)) && wanted.value.is_some();
+    let failed = |wanted: &&Wanted<'_>| is("state", wanted) && wanted.was.is_some_and(|was| plain(was) == "failed");
+    if parts.iter().filter(set).any(|wanted| failed(&wanted)) {
+        lines.push(Line::Note(format!("why it failed: journalctl -n 30 -u {unit}")));
+    }
     lines.extend(parts.iter().filter(set).filter_map(part));
     let defines = |wanted: &&Wanted<'_>| !is("state", wanted) && !is("enabled", wanted);
     if let Some(defined) = parts.iter().find(defines) {

@@ -180,7 +180,12 @@ pub(super) fn keep(state: &mut State, outcome: &Outcome) {
         state.proposals.selected = Some(known.id);
         return;
     }
-    let Some(kept) = propose::kept(outcome, KEPT, state.now()) else {
+    let settings = &state.shown.settings;
+    let look = |id: &SeriesId| {
+        let row = settings.binary_search_by(|row| row.id.cmp(id)).ok()?;
+        settings[row].value.clone()
+    };
+    let Some(kept) = propose::kept(outcome, KEPT, state.now(), &look) else {
         return;
     };
     state.message = Some("kept as #0 for as long as this console is open; e writes it to a file".into());

@@ -3,6 +3,7 @@
 mod actual;
 mod charts;
 mod draw;
+mod figure;
 mod keys;
 mod list;
 mod running;

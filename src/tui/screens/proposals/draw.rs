@@ -101,7 +101,11 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
     let at = position(state, rows);
     let height = height.min(rows.len() + 1);
     let mut page = Page::new(&state.look, area, buffer);
-    let widest = rows.iter().map(|row| width(&text::told(state, row))).max().unwrap_or(0);
+    let widest = rows
+        .iter()
+        .map(|row| width(&text::told(state, row, usize::MAX)))
+        .max()
+        .unwrap_or(0);
     let (host, change, effect) = columns(state, page.width(), widest);
     page.line(Role::Heading, &heading(page.width(), (host, change, effect)));
     // What does not fit is told in a row of its own, where the rest has room.
@@ -125,7 +129,7 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
                 fit_right(&format!("{:.1}", row.factors.score()), 5),
                 state.host(&row.resource, host.saturating_sub(1)),
                 fit(&row.title, change.saturating_sub(1)) + " ",
-                fit(&text::told(state, row), effect),
+                fit(&text::told(state, row, effect), effect),
             ),
         );
     }
@@ -149,17 +153,7 @@ fn detail(state: &State, proposal: &Proposal, area: Rect, buffer: &mut Buffer) {
         proposal.resource.name(),
         proposal.title
     )];
-    if let Some((at, now)) = text::outdated(state, proposal).zip(state.shown.at) {
-        let again = when(at, now);
-        lines.push(format!(
-            " #{} is out of date: the setting changed again at {again}. r computes it anew.",
-            proposal.id.0
-        ));
-    }
-    if !state.shown.live {
-        let told = when(proposal.made_at, state.now());
-        lines.push(format!(" Score and effect are as first told at {told}."));
-    }
+    lines.extend(text::remarks(state, proposal, width));
     lines.extend(text::sections(state, proposal, width));
     let cut = lines.len() > page.left();
     let room = if cut {

@@ -226,6 +226,15 @@ fn what_suffers_is_told_first_known_or_not() {
     let shown = lines(&state);
     assert!(shown[1].ends_with("available_pct -?"), "{}", shown[1]);
     assert!(effect(&shown).contains("mem.available_pct: not known"), "{shown:?}");
+    // The mark of what is not known is not cut, however few cells there are.
+    let row = selected(&state).unwrap();
+    for cells in [5, 13, 16] {
+        let told = super::text::told(&state, &row, cells);
+        assert!(
+            told.ends_with(" -?") && crate::tui::text::width(&told) <= cells,
+            "{told}"
+        );
+    }
 }
 
 #[test]
@@ -236,6 +245,11 @@ fn in_the_past_its_figures_are_said_to_be_those_first_told() {
     state.shown = Arc::new(then);
     let text = drawn(&state, 80, 20);
     assert!(text.contains("as first told at 14:32"), "{text}");
+    // Small screens have it with the whole text.
+    state.size = (40, 12);
+    let whole = super::text::whole(&state, &selected(&state).unwrap()).join("\n");
+    let words: Vec<&str> = whole.split_whitespace().collect();
+    assert!(words.join(" ").contains("as first told at 14:32"), "{whole}");
 }
 
 #[test]

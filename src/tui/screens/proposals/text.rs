@@ -6,7 +6,7 @@ use crate::{
     tui::{
         page::{Fine, labelled},
         state::State,
-        text::{began, minute, telling, when},
+        text::{began, fit_name, minute, telling, when, width, wrap},
     },
 };
 
@@ -44,13 +44,18 @@ fn suffering<'a>(state: &'a State, proposal: &Proposal) -> Option<&'a SeriesId> 
     own.into_iter().chain(caused).find_map(|finding| metric(finding))
 }
 
-/// What the list says of its effect: on the metric that suffers, whether or not that is known.
-pub(super) fn told(state: &State, proposal: &Proposal) -> String {
+/// What the list says of its effect, in at most `cells` where it is not known: on the metric that suffers.
+pub(super) fn told(state: &State, proposal: &Proposal, cells: usize) -> String {
     let effects = &proposal.effects;
     match suffering(state, proposal).filter(|_| !effects.is_empty()) {
         Some(id) => match effects.iter().find(|effect| effect.series == *id) {
             Some(effect) => short_effect(effect),
-            None => format!("{} -?", telling(&[&id.name]).concat()),
+            None => {
+                // The mark is what it says; of a long name enough is left to know it by.
+                let (name, room) = (telling(&[&id.name]).concat(), cells.saturating_sub(3));
+                let short = (width(&name) > room).then(|| fit_name(&name, room));
+                format!("{} -?", short.as_deref().unwrap_or(&name).trim_end())
+            }
         },
         None => effects.first().map_or_else(|| "not known".into(), short_effect),
     }
@@ -79,6 +84,9 @@ fn effect(effect: &Effect) -> String {
     }
     format!("{text}, {}", evidence(effect.evidence))
 }
+
+/// Steps to be done by hand that are told beside the rest.
+const SHOWN: usize = 3;
 
 /// The lines of an artefact that do something: no blank ones, no comments.
 fn commands(artefact: &Artefact) -> Vec<&str> {
@@ -138,6 +146,14 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
         more => format!("  (y copies all {more})"),
     };
     say("STEPS", &format!("{}{copies}", numbered.join("  ")));
+    let by_hand = proposal.artefact.text.lines();
+    let by_hand: Vec<&str> = by_hand.filter_map(|line| line.strip_prefix("# by hand: ")).collect();
+    for (place, step) in by_hand.iter().take(SHOWN).enumerate() {
+        say(if place == 0 { "BY HAND" } else { " " }, step);
+    }
+    if by_hand.len() > SHOWN {
+        say(" ", &format!("and {} more: Enter shows all", by_hand.len() - SHOWN));
+    }
     say("SEEN", &seen(state, proposal));
     say("WHEN", &best_time(state, proposal));
     say("NOT", &not(state, proposal));
@@ -249,11 +265,30 @@ fn not(state: &State, proposal: &Proposal) -> String {
     }
 }
 
+/// What is to be known before anything else is read: that a setting changed since, and that its figures are old ones.
+pub(super) fn remarks(state: &State, proposal: &Proposal, width: usize) -> Vec<String> {
+    let mut told = Vec::new();
+    if let Some((at, now)) = outdated(state, proposal).zip(state.shown.at) {
+        told.push(format!(
+            "#{} is out of date: the setting changed again at {}. r computes it anew.",
+            proposal.id.0,
+            when(at, now)
+        ));
+    }
+    if !state.shown.live {
+        let at = when(proposal.made_at, state.now());
+        told.push(format!("Score and effect are as first told at {at}."));
+    }
+    let lines = told.iter().flat_map(|text| wrap(text, width.saturating_sub(2)));
+    lines.map(|line| format!(" {line}")).collect()
+}
+
 /// Everything, with the text to run as it is.
 pub(super) fn whole(state: &State, proposal: &Proposal) -> Vec<String> {
     let mut lines = vec![format!("{} {}", proposal.resource, proposal.title), String::new()];
     // Narrow enough to be read in any overlay.
     let width = usize::from(state.size.0).clamp(30, 100) - 2;
+    lines.extend(remarks(state, proposal, width));
     lines.extend(sections(state, proposal, width));
     lines.push(String::new());
     lines.extend(score(proposal));

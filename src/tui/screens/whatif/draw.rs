@@ -4,14 +4,15 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     Scenario, charts,
+    figure::{figure, rounded},
     list::{changes, heading, parts},
 };
 use crate::{
-    domain::{Change, Effect, SeriesId, Span, Unit},
+    domain::{Change, Effect, SeriesId, Span},
     simulate::Outcome,
     tui::{
         look::Role,
-        page::{Fine, Page, between, coarse, in_rows, window},
+        page::{Fine, Page, between, in_rows, window},
         screens::proposals::{evidence, replays},
         state::State,
         text::{clock, fit, fit_name, fit_right, telling, when, wrap},
@@ -82,6 +83,9 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     tail(state, &mut page);
 }
 
+/// Cells of a figure with its band and the gap behind it.
+const CELL: usize = 23;
+
 /// Rows of the least chart that tells something: its heading, the times, and the values.
 const CHART: usize = 5;
 
@@ -111,27 +115,22 @@ pub(super) fn pending(scenario: &Scenario) -> Option<String> {
 
 /// Why an outcome has no rows.
 pub(super) fn no_effect(scenario: &Scenario) -> String {
-    let names: Vec<String> = scenario
+    let settings: Vec<&str> = scenario
         .changes
         .active()
-        .map(|change| match change {
-            Change::Setting { id, .. } => id.name.to_string(),
-            other => other.to_string(),
+        .filter_map(|change| match change {
+            Change::Setting { id, .. } => Some(&*id.name),
+            Change::Capacity { .. } | Change::Traffic { .. } => None,
         })
         .collect();
+    // What a law has to say of capacity and load is in its notes.
+    if settings.len() < scenario.changes.active().count() {
+        return "No metric that is watched would show a difference: the notes say what is known.".into();
+    }
     format!(
         "No path from {} to any metric was learnt: no effect can be told (x says what was tried).",
-        names.join(", ")
+        settings.join(", ")
     )
-}
-
-/// Figures of a table: of sizes and times two digits say as much as is known; percentages keep a tenth, and below 1 all they have.
-fn rounded(unit: Unit, value: f64) -> f64 {
-    match unit {
-        Unit::Percent if value.abs() >= 1.0 => (value * 10.0).round() / 10.0,
-        Unit::Percent | Unit::Count | Unit::None => value,
-        _ => coarse(unit, value),
-    }
 }
 
 /// The effect of a scenario on a series.
@@ -174,13 +173,13 @@ fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<S
         return None;
     }
     let cell = |[least, middle, most]: [i64; 3]| match least == most {
-        true => fit(&middle.to_string(), 22),
-        false => fit(&format!("{middle} ({least}-{most})"), 22),
+        true => fit(&middle.to_string(), CELL),
+        false => fit(&format!("{middle} ({least}-{most})"), CELL),
     };
     let label = fit("   minutes beyond limit", name) + &fit(&before[1].to_string(), 10);
     if let (true, Some(b)) = (second, &pane.b) {
         let (a, b) = (found(&pane.a), found(b));
-        let told = |found: Option<([i64; 3], [i64; 3])>| found.map_or_else(|| fit("-", 22), |(_, after)| cell(after));
+        let told = |found: Option<([i64; 3], [i64; 3])>| found.map_or_else(|| fit("-", CELL), |(_, after)| cell(after));
         return Some(label + &told(a) + &told(b));
     }
     let likely = effect.crossing.map_or_else(String::new, |(without, with)| {
@@ -198,8 +197,11 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let pane = &state.whatif;
     let width = page.width();
     let wide = width >= 60;
-    let name = if wide { width / 3 } else { width.saturating_sub(22) };
     let second = pane.b.as_ref().filter(|_| width >= 100);
+    let name = match wide {
+        true => width / 3 - 1 - usize::from(second.is_some()),
+        false => width.saturating_sub(22),
+    };
     let letter = if pane.on_b { "B" } else { "A" };
     // The figures of before stay in sight until the new ones are there.
     let again = pane.current().job.is_some() && pane.current().outcome.is_some();
@@ -222,15 +224,15 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 "{}{}{}{}evidence",
                 fit(&title, name),
                 fit(as_it_is, 10),
-                fit(&with(letter), 22),
+                fit(&with(letter), CELL),
                 fit("difference", 11)
             ),
             (true, Some(_)) => format!(
                 "{}{}{}{}{}evidence",
                 fit(&title, name),
                 fit(as_it_is, 10),
-                fit(&with("A"), 22),
-                fit(&with("B"), 22),
+                fit(&with("A"), CELL),
+                fit(&with("B"), CELL),
                 fit("B minus A", 11)
             ),
         },
@@ -247,16 +249,8 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
         let fine = Fine::of(unit, shown.before[1], shown.after[1]);
         let cell = |effect: Option<&Effect>, width: usize| match effect {
             Some(effect) => {
-                let [low, middle, high] = effect.after.map(|value| rounded(unit, value));
-                let (middle, band) = (fine.show(middle), fine.between(low, high));
-                // The unit stands before it already.
-                let bare = band.trim_end_matches(" %");
-                let band = if middle.len() + band.len() + 3 > width {
-                    bare
-                } else {
-                    &band
-                };
-                fit(&format!("{middle} ({band})"), width)
+                let after = effect.after.map(|value| rounded(unit, value));
+                fit(&figure(fine, after, width), width)
             }
             None => fit("no evidence", width),
         };
@@ -270,7 +264,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 (false, _) => format!("{label}{as_is}{}", fine.show(shown.after[1])),
                 (true, None) => format!(
                     "{label}{as_is}{} {} {}",
-                    cell(Some(shown), 21),
+                    cell(Some(shown), CELL - 1),
                     fit(&fine.signed(shown.difference[1]), 10),
                     evidence(shown.evidence)
                 ),
@@ -282,8 +276,8 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                     };
                     format!(
                         "{label}{as_is}{} {} {} {}",
-                        cell(a, 21),
-                        cell(b, 21),
+                        cell(a, CELL - 1),
+                        cell(b, CELL - 1),
                         fit(&apart, 10),
                         evidence(shown.evidence)
                     )
@@ -303,7 +297,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 "{}{}{}",
                 fit("   passes its limit", name),
                 fit(&without, 10),
-                fit(&with, 22)
+                fit(&with, CELL)
             );
             page.line(Role::Dim, &format!("{line}{apart}"));
         }

@@ -144,7 +144,31 @@ fn a_long_note_is_wrapped_and_small_figures_keep_their_digits() {
     let text = drawn(&state, 80, 20);
     let words: Vec<&str> = text.split_whitespace().collect();
     assert!(words.join(" ").contains(note), "{text}");
-    assert!(text.contains("0.007 %") && text.contains("0.0004 % (0.0003-"), "{text}");
+    assert!(
+        text.contains("0.007 %") && text.contains("0.0004 (0.0003-0.0005) "),
+        "{text}"
+    );
+}
+
+#[test]
+fn where_a_full_processor_has_no_figure_the_notes_are_pointed_to() {
+    let mut state = seeded(80, 24);
+    let outcome = state.whatif.a.outcome.as_mut().unwrap();
+    outcome.effects.clear();
+    outcome.bands.clear();
+    outcome.notes = vec!["cpu.busy_pct is at its ceiling".into()];
+    let changes = ChangeSet::of(Change::Capacity {
+        resource: fixture::id("db-01/x").resource,
+        what: crate::domain::Capacity::Cpu,
+        factor: 2.0,
+    });
+    outcome.changes = changes.clone();
+    state.whatif.a.changes = changes;
+    let text = drawn(&state, 80, 20);
+    assert!(
+        text.contains("the notes say what is") && text.contains("at its ceiling"),
+        "{text}"
+    );
 }
 
 #[test]
