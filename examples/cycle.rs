@@ -78,6 +78,7 @@ fn host(root: &Path, memory: &Path) -> Host {
         keep_lines: false,
         dns: String::new(),
         memory: Some(memory.into()),
+        known: Default::default(),
     }
 }
 

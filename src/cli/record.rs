@@ -257,6 +257,7 @@ mod tests {
             };
             if number == 0 {
                 batch.snapshots.push(SettingSnapshot {
+                    reach: None,
                     resource: host(),
                     scope: "sysctl".into(),
                     at,

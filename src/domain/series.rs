@@ -160,6 +160,30 @@ pub struct SettingSnapshot {
     pub at: Timestamp,
     /// Name (with the scope's prefix) and value; `None` when nothing changed since the last snapshot of this scope.
     pub settings: Option<BTreeMap<Arc<str>, Value>>,
+    /// What was looked for, where that is known and they are told; `None` is taken for the same as the last time.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
+}
+
+/// What the reader of a scope looks for. What is new, or missing, because this is not what it was is no change of the system.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reach {
+    /// How it reads: with another word, other settings of the same things.
+    pub reader: Arc<str>,
+    /// Begins of the names that are looked for, up to their end, a `/` or a `:`; none is all of the scope.
+    pub within: Vec<Arc<str>>,
+}
+
+impl Reach {
+    /// Whether who looks for this finds the setting `name` where who looks for `other` does.
+    #[must_use]
+    pub fn finds(&self, name: &str, other: &Self) -> bool {
+        let begins = |begin: &Arc<str>| {
+            let rest = name.strip_prefix(&**begin);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['/', ':']))
+        };
+        self.reader == other.reader && (self.within.is_empty() || self.within.iter().any(begins))
+    }
 }
 
 /// A change of one setting, seen at a time.

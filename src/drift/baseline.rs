@@ -1,9 +1,6 @@
 //! What was accepted as good.
 
-use std::{
-    cmp::Ordering,
-    collections::{BTreeMap, BTreeSet},
-};
+use std::{cmp::Ordering, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,23 +55,17 @@ impl Baseline {
         self.taken_at = Some(now);
     }
 
-    /// Takes over the settings of scopes that were first read after the baseline was taken (a source that came late), and
-    /// returns how many. Settings that appeared in a scope already known are left: they are drift.
-    pub fn extend(&mut self, shadows: &Shadows) -> usize {
-        if self.taken_at.is_none() {
-            return 0;
+    /// Takes over settings that were first looked for after the baseline was taken (a source that came late, a newer version), and lets go
+    /// of those that nobody looks for any more. Settings that appeared where they were looked for are drift.
+    pub fn follow(&mut self, first: &[(SeriesId, Value)], left: &[SeriesId]) {
+        for id in left {
+            self.values.remove(id);
         }
-        let scope = |id: &SeriesId| (id.resource.clone(), scope_of(id).to_owned());
-        let known: BTreeSet<_> = self.values.keys().map(scope).collect();
-        let late: Vec<_> = (shadows.settings.all().iter())
-            .filter(|(id, state)| {
-                !self.values.contains_key(*id) && state.last_change.is_none() && !known.contains(&scope(id))
-            })
-            .map(|(id, state)| (id.clone(), state.value.clone()))
-            .collect();
-        let count = late.len();
-        self.values.extend(late);
-        count
+        if self.taken_at.is_some() {
+            for (id, value) in first {
+                self.values.entry(id.clone()).or_insert_with(|| value.clone());
+            }
+        }
     }
 
     /// What differs, by name. Nothing differs before a baseline was taken.
@@ -166,7 +157,11 @@ mod tests {
         let mut baseline = Baseline::take(&first, T0);
         let both = sample::settings(&[("sysctl.a", "1"), ("pkg.bash", "5.2.15")]);
         assert!(baseline.diff(&both).is_empty());
-        assert_eq!(baseline.extend(&both), 1);
-        assert!(baseline.values.contains_key(&SeriesId::new(&host(), "pkg.bash")));
+        let bash = SeriesId::new(&host(), "pkg.bash");
+        let version = both.settings.get(&bash).unwrap().value.clone();
+        baseline.follow(&[(bash.clone(), version)], &[]);
+        assert!(baseline.values.contains_key(&bash) && baseline.diff(&both).is_empty());
+        baseline.follow(&[], &[bash]);
+        assert!(baseline.diff(&first).is_empty(), "what is no longer read is not gone");
     }
 }

@@ -146,6 +146,7 @@ pub fn add_settings(shadows: &mut Shadows, values: &[(&str, &str)]) {
     }
     for (scope, settings) in scopes {
         shadows.settings.snapshot(&SettingSnapshot {
+            reach: None,
             resource: host(),
             scope: scope.into(),
             at: T0,

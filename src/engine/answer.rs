@@ -24,6 +24,8 @@ use crate::{
 
 /// Columns a chart may have.
 const COLUMNS: i64 = 4_096;
+/// Decisions that wait for the store at most; more are refused.
+const MOST_DECIDED: usize = 64;
 /// Rows a statement may return.
 const ROWS: usize = 10_000;
 
@@ -64,6 +66,19 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             | Query::Note(_)
             | Query::Apply { .. }
     );
+    if engine.opened.is_some() && (decides || matches!(query, Query::Remember(_))) {
+        if engine.decided.len() >= MOST_DECIDED {
+            let _ = reply.send(Err(refused("the store is being opened; try it again in a moment")));
+        } else {
+            engine.decided.push(Asked {
+                query,
+                who,
+                trusted,
+                reply,
+            });
+        }
+        return;
+    }
     let direct = match query {
         Query::Chart { id, from, to, step } => return chart(engine, id, from, to, step, reply),
         Query::AsOf(at) => {

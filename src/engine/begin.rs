@@ -1,10 +1,13 @@
 //! How the loop begins: the store is opened, what it held is taken, and the readers are started.
 
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 
 use tokio::time::Duration;
 
-use super::{Opened, Reader, Sources, clock, run::Loop};
+use super::{
+    Opened, Reader, Sources, answer, clock,
+    run::{Loop, OPENS},
+};
 use crate::{
     domain::{Batch, Timestamp},
     observe::{Group, Host, METRICS, PROMETHEUS, metric_groups, past_groups, prometheus_group, setting_groups},
@@ -24,6 +27,18 @@ impl Loop {
             keep_lines: self.options.keep_lines,
             dns: self.options.dns.to_string(),
             memory: self.setup.store.as_ref().map(|store| store.with_extension("files")),
+            known: Arc::default(),
+        }
+    }
+
+    /// `host` with the settings that were told of it before.
+    fn knowing(&self, host: Host) -> Host {
+        let all = self.state.shadows.settings.all().iter();
+        let own = all.filter(|(id, _)| id.resource == host.resource);
+        let known = own.map(|(id, setting)| (id.name.clone(), setting.value.clone()));
+        Host {
+            known: Arc::new(known.collect()),
+            ..host
         }
     }
 
@@ -65,7 +80,8 @@ impl Loop {
     /// One full cycle of every source; the metrics twice, a second apart, because rates need two readings.
     async fn cycle(&mut self, secret_key: [u8; 32]) {
         let host = self.host(secret_key);
-        let others: Vec<Group> = setting_groups(&host).into_iter().chain(self.prometheus(true)).collect();
+        let groups = setting_groups(&self.knowing(host.clone()));
+        let others: Vec<Group> = groups.into_iter().chain(self.prometheus(true)).collect();
         let readers = |groups: Vec<Group>| -> Vec<Reader> {
             groups
                 .into_iter()
@@ -88,7 +104,23 @@ impl Loop {
         }
     }
 
-    pub(super) async fn take_opened(&mut self, found: Opened) {
+    /// Waits for a store that is not open yet when all ends, so that what was seen until then is written too.
+    pub(super) async fn keep_early(&mut self) {
+        if self.early.is_empty() {
+            return;
+        }
+        let Some(opened) = &mut self.opened else { return };
+        if self.late.take().is_some() {
+            self.keeper.open();
+        }
+        match tokio::time::timeout(OPENS, opened).await {
+            Ok(found) => self.restore(found.unwrap_or_default()),
+            Err(_) => tracing::warn!("the store was not open in time: what was seen until then is lost"),
+        }
+    }
+
+    /// Takes what the store held, and steps what was seen meanwhile on it.
+    fn restore(&mut self, found: Opened) {
         self.opened = None;
         // Known issues were read before the store was opened, on its thread.
         self.options = self.full.clone();
@@ -123,15 +155,20 @@ impl Loop {
         if self.setup.sources == Sources::Live {
             self.audit(now, &self.setup.who.clone(), "session", "", "engine started");
         }
+    }
+
+    pub(super) async fn take_opened(&mut self, found: Opened) {
+        let key = found.key;
+        self.restore(found);
         // Without the store's key, secrets are hashed under one that lives as long as this process.
-        let key = found
-            .key
-            .unwrap_or_else(|| *blake3::hash(&now.0.to_le_bytes()).as_bytes());
+        let key = key.unwrap_or_else(|| *blake3::hash(&self.now().0.to_le_bytes()).as_bytes());
         self.key = key;
         match self.setup.sources {
             Sources::Live => {
                 let host = self.host(key);
-                let groups = setting_groups(&host).into_iter().chain(past_groups(&host));
+                let groups = setting_groups(&self.knowing(host.clone()))
+                    .into_iter()
+                    .chain(past_groups(&host));
                 let prometheus = self.prometheus(false);
                 self.start_readers(groups.chain(prometheus));
             }
@@ -143,6 +180,9 @@ impl Loop {
         }
         // Whoever waits for one cycle waits for this.
         self.ready = true;
+        for asked in std::mem::take(&mut self.decided) {
+            answer::answer(self, asked);
+        }
         self.publish(self.now());
     }
 

@@ -166,6 +166,7 @@ fn first_snapshots(
     scopes
         .into_iter()
         .map(move |((resource, scope), settings)| SettingSnapshot {
+            reach: None,
             resource,
             scope,
             at: begin,

@@ -198,6 +198,7 @@ mod tests {
         };
         if number % 30 == 0 {
             batch.snapshots.push(SettingSnapshot {
+                reach: None,
                 resource: resource.clone(),
                 scope: "etc".into(),
                 at,

@@ -37,6 +37,8 @@ use crate::{
 const FIRST_SCREEN: Duration = Duration::from_millis(20);
 /// How long what was read ahead of the metrics waits for them; they may be read more rarely than it, or not at all.
 const JOIN: Duration = Duration::from_millis(300);
+/// How long an engine that ends waits for a store that is being opened, for the sake of what was seen meanwhile.
+pub(super) const OPENS: Duration = Duration::from_secs(5);
 
 pub(super) struct Loop {
     pub setup: Setup,
@@ -64,6 +66,8 @@ pub(super) struct Loop {
     pub key: [u8; 32],
     /// What was seen before the store was open; it is stepped again on the state that the store held.
     pub early: Vec<(Batch, Timestamp)>,
+    /// Decisions that were made before: they hold for the state that the store held.
+    pub decided: Vec<Asked>,
     committed: Timestamp,
     saved: Timestamp,
     saves: u32,
@@ -117,6 +121,7 @@ impl Loop {
             opened: Some(opened),
             key: [0; 32],
             early: Vec::new(),
+            decided: Vec::new(),
             committed: now,
             saved: now,
             saves: 0,
@@ -217,6 +222,7 @@ impl Loop {
         while !self.waiting.is_empty() {
             self.advance(Batch::default(), self.now());
         }
+        self.keep_early().await;
         if let Some(recorder) = self.setup.recorder.take()
             && let Err(error) = recorder.finish()
         {

@@ -59,6 +59,7 @@ mod tests {
                     },
                 }],
                 snapshots: vec![SettingSnapshot {
+                    reach: None,
                     resource: meta.id.resource.clone(),
                     scope: "sysctl".into(),
                     at,

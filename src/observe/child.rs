@@ -19,8 +19,6 @@ const MOST_BYTES: u64 = 32 << 20;
 /// Most bytes of its complaints that are looked at, and most characters that are passed on.
 const MOST_COMPLAINT: u64 = 4 << 10;
 const LONGEST_COMPLAINT: usize = 200;
-/// How long a complaint is waited for once the output has ended.
-const COMPLAINT_LIMIT: Duration = Duration::from_secs(if cfg!(test) { 30 } else { 1 });
 
 /// Runs `program` with `args` in the C locale and gives what it wrote to its standard output.
 ///
@@ -101,7 +99,7 @@ fn first_line(program: &str, stderr: &mut ChildStderr) -> String {
 /// Why a program that said nothing ended, if it failed.
 fn failure(program: &str, child: &mut Child, complaint: &mpsc::Receiver<String>) -> Option<ObserveError> {
     // Both outputs end as it ends, so that it is not killed before its status stands.
-    let complaint = complaint.recv_timeout(COMPLAINT_LIMIT).unwrap_or_default();
+    let complaint = complaint.recv_timeout(LIMIT).unwrap_or_default();
     let status = child.kill().and_then(|()| child.wait()).ok()?;
     status.code().filter(|code| *code != 0)?;
     Some(fault(

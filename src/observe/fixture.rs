@@ -40,6 +40,7 @@ impl Tree {
             keep_lines: false,
             dns: "localhost".into(),
             memory: None,
+            known: Default::default(),
         }
     }
 

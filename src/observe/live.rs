@@ -16,6 +16,7 @@ fn this_host() -> Host {
         keep_lines: false,
         dns: String::new(),
         memory: None,
+        known: Default::default(),
     }
 }
 

@@ -68,14 +68,14 @@ mod fixture;
 #[cfg(all(test, target_os = "linux"))]
 mod live;
 
-use std::path::PathBuf;
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 #[cfg(target_os = "linux")]
 pub use integrity::{Effort, Integrity, Swept};
 pub use look::looks;
 pub use prometheus::{PROMETHEUS, prometheus_group, selected};
 
-use crate::domain::{Batch, ResourceId, Span, Timestamp};
+use crate::domain::{Batch, ResourceId, Span, Timestamp, Value};
 
 /// The name of the group that is read at every interval.
 pub const METRICS: &str = "metrics";
@@ -158,6 +158,8 @@ pub struct Host {
     pub dns: String,
     /// The file in which the files of programs are remembered; `None` forgets them when the program ends.
     pub memory: Option<PathBuf>,
+    /// Its settings as they were told last, before this program was started.
+    pub known: Arc<BTreeMap<Arc<str>, Value>>,
 }
 
 /// Sources that run one after another on one thread of the engine, so that a hung mount or a slow child of one group does

@@ -21,7 +21,7 @@ use super::{
     witness::{Clue, LOOKS, Witness},
 };
 use crate::domain::{
-    Batch, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value, packed,
+    Batch, Reach, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value, packed,
     text::visible,
 };
 
@@ -50,6 +50,7 @@ pub(super) struct Scope {
     key: [u8; 32],
     /// Fingerprint of the settings told last.
     told: Option<blake3::Hash>,
+    reach: Reach,
     root: PathBuf,
     witness: Witness,
     /// Whether it asks who made the changes between two sheets.
@@ -68,6 +69,10 @@ impl Scope {
             name: name.into(),
             key: host.secret_key,
             told: None,
+            reach: Reach {
+                reader: "1".into(),
+                within: Vec::new(),
+            },
             root: host.root.clone(),
             witness: Witness::default(),
             asks: false,
@@ -86,6 +91,17 @@ impl Scope {
     /// The same, which asks `witness` who made the changes that [`Scope::changed`] puts down.
     pub(super) fn heeding(mut self, witness: &Witness) -> Self {
         self.witness = witness.clone();
+        self
+    }
+
+    /// The same, of which only settings below the names `within` (none: all) are looked for, read as the word `how` says: a version that reads
+    /// other settings of the same things than the one before takes another word, so that they are no news of a host that was watched before.
+    pub(super) fn reaching(mut self, within: impl IntoIterator<Item = String>, how: &str) -> Self {
+        let within = within.into_iter().map(|name| format!("{}.{name}", self.name));
+        self.reach = Reach {
+            reader: how.into(),
+            within: within.map(|name| visible(&name).into()).collect(),
+        };
         self
     }
 
@@ -245,6 +261,7 @@ impl Scope {
 
     fn snapshot(&self, at: Timestamp, settings: Option<BTreeMap<Arc<str>, Value>>) -> SettingSnapshot {
         SettingSnapshot {
+            reach: settings.is_some().then(|| self.reach.clone()),
             resource: self.resource.clone(),
             scope: self.name.clone(),
             at,

@@ -71,6 +71,7 @@ mod tests {
     fn read(state: &mut State, minute: i64, value: i64) -> Step {
         let batch = Batch {
             snapshots: vec![SettingSnapshot {
+                reach: None,
                 resource: ResourceId::new("host", "a"),
                 scope: "sysctl".into(),
                 at: at(minute),

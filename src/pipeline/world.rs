@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{State, Step};
 use crate::{
     domain::{
-        Batch, Claim, Event, Observation, Options, Point, Prediction, Quantiles, SeriesId, SettingChange, Span,
-        Timestamp,
+        Batch, Claim, Event, EventKind, Observation, Options, Point, Prediction, Quantiles, SeriesId, SettingChange,
+        SettingSnapshot, Span, Timestamp,
     },
     drift::Sources,
-    shadow::{Judged, Metric, MetricShadow, Minute, Seen, SettingShadow},
+    shadow::{Judged, Metric, MetricShadow, Minute, Seen, SettingShadow, setting::Told},
     store::Backfill,
 };
 
@@ -17,6 +17,8 @@ use crate::{
 const REFITS: usize = 2;
 /// A metric of a thing that was gone for this long is forgotten.
 const FORGOTTEN: Span = Span::from_hours(24);
+/// Settings that an event names.
+const NAMED: usize = 3;
 /// A history's time of a change and the time it was seen at lie no farther apart.
 const NEAR: Span = Span::from_mins(1);
 
@@ -151,36 +153,28 @@ pub(super) fn follow_the_clock(state: &mut State, now: Timestamp) {
 
 pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, out: &mut Step) {
     for snapshot in &batch.snapshots {
-        let settings = &mut state.shadows.settings;
-        let known = settings
-            .scopes()
-            .iter()
-            .any(|(resource, scope, _)| *resource == snapshot.resource && *scope == snapshot.scope);
-        let changes = settings.snapshot(snapshot);
+        let told = state.shadows.settings.told(snapshot);
         let newest = state
             .shadows
             .newest
             .map_or(snapshot.at, |newest| newest.max(snapshot.at));
         state.shadows.newest = Some(newest);
-        if !known && snapshot.settings.is_some() {
-            let prefix = format!("{}.", snapshot.scope);
-            let first: Vec<_> = state
-                .shadows
-                .settings
-                .all()
-                .iter()
-                .filter(|(id, _)| id.resource == snapshot.resource && id.name.starts_with(&prefix))
-                .map(|(id, setting)| (id.clone(), snapshot.at, setting.value.clone()))
-                .collect();
-            // What is there when watching begins is what is good, until someone says otherwise.
-            if state.baseline.taken_at.is_none() {
-                state.baseline.accept(&state.shadows, &[], now);
-            } else {
-                state.baseline.extend(&state.shadows);
-            }
-            out.write.initial.extend(first);
+        // What is there when watching begins is what is good, until someone says otherwise.
+        if !told.known && snapshot.settings.is_some() && state.baseline.taken_at.is_none() {
+            state.baseline.accept(&state.shadows, &[], now);
+        } else {
+            state.baseline.follow(&told.first, &told.left);
         }
-        for change in changes {
+        if told.known {
+            for event in other_reach(snapshot, &told) {
+                take_event(state, &event, out);
+            }
+        }
+        let first = told.first.into_iter().map(|(id, value)| (id, Some(value)));
+        let left = told.left.into_iter().map(|id| (id, None));
+        let both = first.chain(left).map(|(id, value)| (id, snapshot.at, value));
+        out.write.initial.extend(both);
+        for change in told.changes {
             changed(state, change, now, out);
         }
     }
@@ -211,6 +205,31 @@ pub(super) fn take_settings(state: &mut State, batch: &Batch, now: Timestamp, ou
         state.shadows.settings.observe(change);
         changed(state, change.clone(), now, out);
     }
+}
+
+/// Says that other settings are read of a scope than before: a newer version does, or the options were changed.
+fn other_reach(snapshot: &SettingSnapshot, told: &Told) -> Vec<Event> {
+    let event = |ids: Vec<&SeriesId>, reads: &str, more: &str| {
+        let shown: Vec<&str> = ids.iter().take(NAMED).map(|id| &*id.name).collect();
+        let shown = match ids.len().saturating_sub(NAMED) {
+            0 => shown.join(", "),
+            rest => format!("{} and {rest} more", shown.join(", ")),
+        };
+        let settings = if ids.len() == 1 { "setting" } else { "settings" };
+        let scope = &snapshot.scope;
+        (!ids.is_empty()).then(|| Event {
+            at: snapshot.at,
+            resource: snapshot.resource.clone(),
+            kind: EventKind::Collector,
+            what: format!("{scope} {reads} {} {settings}{more}: {shown}", ids.len()).into(),
+            who: None,
+            backfilled: false,
+        })
+    };
+    let first = told.first.iter().map(|(id, _)| id).collect();
+    let first = event(first, "now reads", " that it did not read before, accepted as they are");
+    let left = event(told.left.iter().collect(), "no longer reads", "");
+    first.into_iter().chain(left).collect()
 }
 
 fn changed(state: &mut State, change: SettingChange, now: Timestamp, out: &mut Step) {
@@ -284,7 +303,7 @@ pub(super) fn refit(state: &mut State, now: Timestamp) -> Vec<SeriesId> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{EventKind, ResourceId};
+    use crate::domain::ResourceId;
 
     fn event(at: i64, what: &str) -> Event {
         Event {
@@ -331,6 +350,7 @@ mod tests {
         };
         let mut batch = Batch {
             snapshots: vec![SettingSnapshot {
+                reach: None,
                 resource,
                 scope: "etc".into(),
                 at: Timestamp::from_secs(100),
@@ -352,6 +372,57 @@ mod tests {
             setting.last_change.as_ref().map(|last| last.at),
             Some(Timestamp::from_secs(50))
         );
+    }
+
+    #[test]
+    fn what_a_newer_reader_reads_joins_the_baseline_with_one_event() {
+        use crate::domain::{Reach, SettingSnapshot, Value};
+        let (mut state, options) = (State::default(), Options::default());
+        let resource = ResourceId::new("host", "a");
+        let mut read = |reach: Option<&str>, secs: i64, settings: &[&str]| {
+            let at = Timestamp::from_secs(secs);
+            let batch = Batch {
+                snapshots: vec![SettingSnapshot {
+                    reach: reach.map(|reader| Reach {
+                        reader: reader.into(),
+                        within: Vec::new(),
+                    }),
+                    resource: resource.clone(),
+                    scope: "unit".into(),
+                    at,
+                    settings: Some(settings.iter().map(|name| ((*name).into(), Value::Int(1))).collect()),
+                }],
+                ..Batch::default()
+            };
+            let step = crate::pipeline::step(&mut state, &batch, &options, at, 7);
+            let told: Vec<String> = step.write.events.iter().map(|event| event.what.to_string()).collect();
+            (
+                told,
+                step.write.initial.len(),
+                step.write.changes.len(),
+                state.findings.len(),
+            )
+        };
+        assert_eq!(
+            read(None, 100, &["unit.a:state", "unit.a.target:state"]),
+            (vec![], 2, 0, 0)
+        );
+        let newer = [
+            "unit.a:state",
+            "unit.a:b",
+            "unit.a:c",
+            "unit.a:d",
+            "unit.a:e",
+            "unit.a:f",
+        ];
+        let told = [
+            "unit now reads 5 settings that it did not read before, accepted as they are: unit.a:b, unit.a:c, unit.a:d and 2 more",
+            "unit no longer reads 1 setting: unit.a.target:state",
+        ];
+        assert_eq!(read(Some("1"), 200, &newer), (told.map(str::to_owned).into(), 6, 0, 0));
+        // From then on what comes and goes is news.
+        let (told, initial, changes, findings) = read(Some("1"), 300, &newer[..5]);
+        assert_eq!((told.len(), initial, changes, findings), (0, 0, 1, 1));
     }
 
     #[test]

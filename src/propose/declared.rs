@@ -177,6 +177,7 @@ mod tests {
                 .iter()
                 .filter(|(name, _)| name.split('.').next() == Some(scope));
             shadows.settings.snapshot(&SettingSnapshot {
+                reach: None,
                 resource: ResourceId::new("host", "a"),
                 scope: scope.into(),
                 at: T0 + Span::from_mins(minute),

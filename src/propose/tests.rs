@@ -43,6 +43,7 @@ fn world(settings: &[(&str, Value, Value)]) -> (Shadows, Baseline) {
     }
     for (scope, settings) in scopes {
         shadows.settings.snapshot(&SettingSnapshot {
+            reach: None,
             resource: host(),
             scope: scope.into(),
             at: T0,

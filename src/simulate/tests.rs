@@ -330,6 +330,7 @@ fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
         metric("load.1", Unit::Count, |minute| 6.0 + 0.1 * noise(minute, 3)),
     ]);
     world.settings.snapshot(&crate::domain::SettingSnapshot {
+        reach: None,
         resource: host(),
         scope: "hw".into(),
         at: now(),

@@ -239,9 +239,9 @@ fn settings(conn: &Connection, keys: &mut Keys, fresh: &mut Fresh, write: &Write
             micros(*at),
             true,
             &none,
-            json(value)?,
+            value.as_ref().map(json).transpose()?,
             &none,
-            value.to_string(),
+            value.as_ref().map(Value::to_string),
             &none,
             false,
         ))

@@ -46,8 +46,8 @@ pub struct Write {
     pub observations: Vec<(Observation, f32)>,
     /// What had been expected, about once a minute a metric: (series, the time it was expected for, quantiles).
     pub expected: Vec<(SeriesId, Timestamp, Quantiles)>,
-    /// Settings of a first snapshot: their state when watching began (no change happened).
-    pub initial: Vec<(SeriesId, Timestamp, Value)>,
+    /// Settings as they were when watching them began, or `None` where it ended (no change happened).
+    pub initial: Vec<(SeriesId, Timestamp, Option<Value>)>,
     /// What of the values came from archives, by metric: the values themselves stand among the observations.
     pub backfills: Vec<Backfill>,
     /// Changes of settings.

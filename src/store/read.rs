@@ -264,7 +264,7 @@ mod tests {
             Some(written.changes[0].clone())
         )));
         let (secret, since, value) = written.initial[1].clone();
-        assert!(settings.contains(&(secret, value, since, None)));
+        assert!(settings.contains(&(secret, value.unwrap(), since, None)));
         assert_eq!(store.changes(T0, after(60), 10).unwrap(), written.changes);
         assert_eq!(store.events(T0, after(60), 10).unwrap(), written.events);
         assert_eq!(store.findings(T0, after(60)).unwrap(), written.findings);

@@ -18,20 +18,20 @@ impl Store {
     /// On a database error.
     pub fn recorded(&mut self, from: Timestamp, to: Timestamp, begin: bool) -> Result<Batch, StoreError> {
         let mut batch = self.values(from, to)?;
+        let (after, before) = (micros(from) + i64::from(begin), micros(to));
+        let mut settings = Vec::new();
         if begin {
-            let known = self.states(&format!(
+            settings = self.states(&format!(
                 "changed_at <= {} AND NOT backfilled
                  QUALIFY row_number() OVER (PARTITION BY series ORDER BY changed_at DESC, rowid DESC) = 1",
                 micros(from)
             ))?;
-            let known = known.into_iter().map(|(id, _, value)| (id, from, value));
-            batch.snapshots = snapshots(known);
+            // What was first looked for later was there before, as far as anyone knows.
+            settings.extend(self.first(&format!("begun < {after}"), after)?);
+            settings.iter_mut().for_each(|(_, at, _)| *at = from);
         }
-        let (after, before) = (micros(from) + i64::from(begin), micros(to));
-        let first = self.states(&format!(
-            "initial AND changed_at >= {after} AND changed_at < {before} ORDER BY changed_at"
-        ))?;
-        batch.snapshots.extend(snapshots(first.into_iter()));
+        settings.extend(self.first(&format!("begun >= {after} AND begun < {before}"), after)?);
+        batch.snapshots = snapshots(settings);
         let changes = self.changes(from, to, MOST)?;
         let later = |at: Timestamp| !begin || at > from;
         for change in changes {
@@ -85,6 +85,18 @@ impl Store {
         })
     }
 
+    /// Settings that were first looked for from `after` on, in scopes of which it is so that `scopes` when they `begun`.
+    fn first(&mut self, scopes: &str, after: i64) -> Result<Vec<(SeriesId, Timestamp, Value)>, StoreError> {
+        self.states(&format!(
+            "initial AND value IS NOT NULL AND changed_at >= {after} AND series IN (
+               SELECT s.key FROM series s JOIN (
+                 SELECT t.resource, split_part(t.name, '.', 1) AS scope, min(c.changed_at) AS begun
+                 FROM setting_change c JOIN series t ON t.key = c.series WHERE NOT c.backfilled GROUP BY ALL
+               ) o ON o.resource = s.resource AND o.scope = split_part(s.name, '.', 1) WHERE {scopes}
+             ) QUALIFY row_number() OVER (PARTITION BY series ORDER BY changed_at, rowid) = 1"
+        ))
+    }
+
     /// Settings with their values and times, of the rows that `which` says; those that were gone then are left out.
     fn states(&mut self, which: &str) -> Result<Vec<(SeriesId, Timestamp, Value)>, StoreError> {
         self.with(|db| {
@@ -104,28 +116,35 @@ impl Store {
     }
 }
 
-/// Settings by resource, time and scope: the part of their names before the first dot.
-fn snapshots(settings: impl Iterator<Item = (SeriesId, Timestamp, Value)>) -> Vec<SettingSnapshot> {
-    type Scope = (Timestamp, ResourceId, Arc<str>);
-    let mut scopes: BTreeMap<Scope, BTreeMap<Arc<str>, Value>> = BTreeMap::new();
+/// A snapshot for each resource and scope (the part of the settings' names before the first dot), at the first of its settings' times. Of a
+/// setting that comes twice the first value counts.
+fn snapshots(settings: Vec<(SeriesId, Timestamp, Value)>) -> Vec<SettingSnapshot> {
+    type Scope = (ResourceId, Arc<str>);
+    let mut scopes: BTreeMap<Scope, (Timestamp, BTreeMap<Arc<str>, Value>)> = BTreeMap::new();
     for (id, at, value) in settings {
         let scope = id.name.split('.').next().unwrap_or_default().into();
-        let scope = scopes.entry((at, id.resource, scope)).or_default();
-        scope.insert(id.name, value);
+        let (first, settings) = scopes
+            .entry((id.resource, scope))
+            .or_insert_with(|| (at, BTreeMap::new()));
+        *first = at.min(*first);
+        settings.entry(id.name).or_insert(value);
     }
-    let snapshot = |((at, resource, scope), settings)| SettingSnapshot {
+    let snapshot = |((resource, scope), (at, settings))| SettingSnapshot {
         resource,
         scope,
         at,
         settings: Some(settings),
+        reach: None,
     };
-    scopes.into_iter().map(snapshot).collect()
+    let mut all: Vec<SettingSnapshot> = scopes.into_iter().map(snapshot).collect();
+    all.sort_by_key(|snapshot| snapshot.at);
+    all
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::sample::*;
+    use crate::store::{Write, sample::*};
 
     #[test]
     fn a_stretch_is_told_as_its_sources_told_it() {
@@ -150,6 +169,37 @@ mod tests {
         let rest = store.recorded(after(5), after(60), false).unwrap();
         assert_eq!((rest.snapshots.len(), rest.changes.len()), (0, 1));
         assert!(store.recorded(after(60), after(0), false).unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_was_first_looked_for_later_is_part_of_its_scopes_first_snapshot() {
+        let mut store = memory();
+        let first = |name: &str, secs: i64| (id(name), after(secs), Some(Value::Int(secs)));
+        store
+            .append(&Write {
+                initial: vec![first("unit.a:x", 0), first("unit.a:y", 20), first("pkg.b", 20)],
+                ..Write::default()
+            })
+            .unwrap();
+        let mut told = |from: i64, to: i64, begin: bool| -> Vec<(String, Timestamp, usize)> {
+            let batch = store.recorded(after(from), after(to), begin).unwrap();
+            let one = |one: &SettingSnapshot| (one.scope.to_string(), one.at, one.settings.as_ref().unwrap().len());
+            batch.snapshots.iter().map(one).collect()
+        };
+        let (unit, pkg) = (("unit".to_owned(), after(0), 2), ("pkg".to_owned(), after(20), 1));
+        assert_eq!(told(-10, 10, true), std::slice::from_ref(&unit));
+        assert_eq!(told(10, 30, false), std::slice::from_ref(&pkg));
+        assert_eq!(told(-10, 30, true), [unit, pkg.clone()]);
+        assert_eq!(told(10, 30, true), [("unit".to_owned(), after(10), 2), pkg]);
+        // What is no longer looked for is not gone, and no longer known.
+        store
+            .append(&Write {
+                initial: vec![(id("unit.a:y"), after(40), None)],
+                ..Write::default()
+            })
+            .unwrap();
+        assert_eq!(store.settings_as_of(after(50)).unwrap().len(), 2);
+        assert_eq!(store.changes(after(-10), after(60), 10).unwrap(), []);
     }
 
     #[test]

@@ -148,11 +148,11 @@ pub(super) fn everything() -> Write {
             Quantiles(LEVELS.map(|level| level * 10.0)),
         )],
         initial: vec![
-            (id("sysctl.vm.swappiness"), after(0), Value::Int(60)),
+            (id("sysctl.vm.swappiness"), after(0), Some(Value::Int(60))),
             (
                 id("etc.secret"),
                 after(0),
-                Value::Secret(SecretHash::of(&[7; 32], b"hunter2")),
+                Some(Value::Secret(SecretHash::of(&[7; 32], b"hunter2"))),
             ),
         ],
         backfills: vec![Backfill {

@@ -120,6 +120,7 @@ impl Host {
                     let of = |name: &&Arc<str>| name.starts_with(&format!("{scope}."));
                     let settings = self.settings.iter().filter(|(name, _)| of(name));
                     SettingSnapshot {
+                        reach: None,
                         resource: host(),
                         scope: scope.into(),
                         at: self.now,

@@ -29,6 +29,7 @@ fn every_source_has_its_name_in_the_list() {
         keep_lines: false,
         dns: "localhost".into(),
         memory: None,
+        known: Default::default(),
     };
     let groups = [metric_groups(&host), setting_groups(&host), past_groups(&host)];
     for source in groups.iter().flatten().flat_map(|group| &group.sources) {

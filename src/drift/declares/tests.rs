@@ -20,6 +20,7 @@ fn told(values: &[(&str, &str)]) -> Vec<String> {
 /// The settings of a scope are read, and are as before.
 fn read(shadows: &mut Shadows, scope: &str, at: Timestamp) {
     shadows.settings.snapshot(&SettingSnapshot {
+        reach: None,
         resource: sample::host(),
         scope: scope.into(),
         at,

@@ -174,6 +174,7 @@ mod tests {
                 )
             });
             state.shadows.settings.snapshot(&SettingSnapshot {
+                reach: None,
                 resource: ResourceId::new("host", "web-1"),
                 scope: "sysctl".into(),
                 at,

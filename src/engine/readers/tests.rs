@@ -70,6 +70,7 @@ fn what_waits_to_be_told_is_read_at_its_own_pace_however_slow_the_tempo() {
         fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
             self.0 += 1;
             out.snapshots.push(crate::domain::SettingSnapshot {
+                reach: None,
                 resource: crate::domain::ResourceId::new("host", "a"),
                 scope: "settings".into(),
                 at: now,

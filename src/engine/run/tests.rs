@@ -36,20 +36,29 @@ fn read(name: &str) -> Read {
     }
 }
 
-/// A loop whose store, in memory, is open; nothing reads for it.
-async fn opened(root: &std::path::Path) -> (Loop, watch::Receiver<Arc<Snapshot>>) {
+/// A loop of the host at `root`, with its store in `store` or in memory, which is not open yet.
+fn starting(
+    root: &std::path::Path,
+    store: Option<std::path::PathBuf>,
+    sources: Sources,
+) -> (Loop, watch::Receiver<Arc<Snapshot>>) {
     let setup = Setup {
         options: Options::default(),
-        store: None,
+        store,
         resource: ResourceId::new("host", "a"),
         root: root.to_owned(),
-        sources: Sources::None,
+        sources,
         play: None,
         recorder: None,
         who: "t".into(),
     };
     let (publish, snapshots) = watch::channel(Arc::new(Snapshot::empty(Arc::default(), StoreRow::default())));
-    let mut engine = Loop::new(setup, Arc::new(Options::default()), publish);
+    (Loop::new(setup, Arc::new(Options::default()), publish), snapshots)
+}
+
+/// A loop whose store, in memory, is open; nothing reads for it.
+async fn opened(root: &std::path::Path) -> (Loop, watch::Receiver<Arc<Snapshot>>) {
+    let (mut engine, snapshots) = starting(root, None, Sources::None);
     engine.begin();
     let opened = engine.opened.as_mut().unwrap().await.unwrap();
     engine.take_opened(opened).await;
@@ -72,6 +81,57 @@ async fn what_waits_when_the_engine_ends_is_stepped() {
 }
 
 #[tokio::test]
+async fn what_is_seen_before_the_store_is_open_is_kept_when_the_engine_ends_just_then() {
+    let home = tempfile::tempdir().unwrap();
+    let store = home.path().join("store.duckdb");
+    // The second time the store holds what was learnt the first time.
+    for name in ["a.value_pct", "b.value_pct"] {
+        let (mut engine, _snapshots) = starting(home.path(), Some(store.clone()), Sources::Live);
+        engine.take(read(name));
+        let (_ask, questions) = mpsc::channel(1);
+        let (stop, stopped) = oneshot::channel();
+        stop.send(()).unwrap();
+        engine.run(questions, stopped).await;
+    }
+    let mut store = crate::store::Store::open(&store, &Options::default().store).unwrap();
+    let seen = store
+        .recorded(Timestamp(0), clock::now() + Span::from_hours(1), false)
+        .unwrap();
+    let names: Vec<&str> = seen.observations.iter().map(|seen| &*seen.id.name).collect();
+    assert_eq!(names, ["a.value_pct", "b.value_pct"]);
+    let state = crate::engine::saved::unpack(&store.state("pipeline").unwrap().unwrap()).unwrap();
+    assert_eq!(state.shadows.metrics.len(), 2);
+}
+
+#[tokio::test]
+async fn what_is_decided_before_the_store_is_open_holds_for_what_it_held() {
+    let home = tempfile::tempdir().unwrap();
+    let store = home.path().join("store.duckdb");
+    let id = SeriesId::new(&ResourceId::new("host", "a"), "a.value_pct");
+    for _ in 0..2 {
+        let (mut engine, _snapshots) = starting(home.path(), Some(store.clone()), Sources::Live);
+        engine.take(read("a.value_pct"));
+        let (reply, answered) = oneshot::channel();
+        let asked = Asked {
+            query: Query::SetLimit(id.clone(), None),
+            who: "t".into(),
+            trusted: true,
+            reply,
+        };
+        answer::answer(&mut engine, asked);
+        engine.begin();
+        let opened = engine.opened.as_mut().unwrap().await.unwrap();
+        engine.take_opened(opened).await;
+        assert!(matches!(answered.await, Ok(Ok(Answer::Done))));
+        assert_eq!(engine.state.limits.get(&id), Some(&None));
+        engine.state.limits.clear();
+        engine.save(clock::now());
+        engine.commit(clock::now());
+        engine.keeper.finish();
+    }
+}
+
+#[tokio::test]
 async fn the_world_as_of_the_time_shown_holds_what_was_just_told() {
     let home = tempfile::tempdir().unwrap();
     let (mut engine, snapshots) = opened(home.path()).await;
@@ -81,6 +141,7 @@ async fn the_world_as_of_the_time_shown_holds_what_was_just_told() {
         read.batch.observations[0].point.at = read.at;
         let settings = [("sysctl.vm.swappiness".into(), Value::Int(value))];
         read.batch.snapshots.push(SettingSnapshot {
+            reach: None,
             resource: ResourceId::new("host", "a"),
             scope: "sysctl".into(),
             at: read.at,

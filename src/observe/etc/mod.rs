@@ -157,7 +157,14 @@ impl Etc {
             (host.root.join(path.strip_prefix("/").unwrap_or(path)), name)
         };
         let mut named = Self::of(host, witness, "file", host.paths.iter().map(top).collect());
-        named.lines = if host.keep_lines { MOST_LINES } else { 0 };
+        let (lines, how) = if host.keep_lines {
+            (MOST_LINES, "lines")
+        } else {
+            (0, "hashes")
+        };
+        named.lines = lines;
+        let names = named.tops.iter().map(|(_, name)| name.clone());
+        named.scope = Scope::new(host, "file").heeding(witness).reaching(names, how);
         named
     }
 

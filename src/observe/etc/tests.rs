@@ -378,6 +378,10 @@ fn lines_are_told_where_that_is_asked_for_and_hold_no_secret() {
     );
     let batch = tree.read(&mut source, 0).unwrap();
     assert_eq!(setting(&batch, "file./srv/app/rules:lines"), None);
+    // What is looked for says so.
+    let [lines, hashes] = [&first, &batch].map(|batch| batch.snapshots[0].reach.clone().unwrap());
+    assert!(hashes.finds("file./srv/app/rules:content", &hashes) && !hashes.finds("file./srv/app/rules:lines", &lines));
+    assert!(!hashes.finds("file./srv/apple:content", &hashes));
 }
 
 #[test]

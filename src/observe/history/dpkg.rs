@@ -297,6 +297,43 @@ mod tests {
     }
 
     #[test]
+    fn a_packed_log_that_is_cut_off_gives_its_beginning_and_the_rest_is_told() {
+        let tree = Tree::new();
+        let line = |hour: u64| {
+            format!(
+                "2026-09-20 {:02}:{:02}:00 install p{hour}:amd64 <none> {hour}.1\n",
+                hour / 60,
+                hour % 60
+            )
+        };
+        let mut packed = GzEncoder::new(Vec::new(), Compression::fast());
+        packed
+            .write_all((0..1_000).map(line).collect::<String>().as_bytes())
+            .unwrap();
+        let packed = packed.finish().unwrap();
+        let now: Timestamp = "2026-09-22T12:00:00Z".parse().unwrap();
+        let told = |length: usize| {
+            tree.write("var/log/dpkg.log.1.gz", &packed[..length]);
+            tree.write(
+                "var/log/dpkg.log",
+                "2026-09-22 10:00:00 remove nano:amd64 7.2-1 <none>\n",
+            );
+            let mut source = PackageHistory::new(&tree.host(), &Witness::default());
+            tree.read(&mut source, now.secs()).unwrap().events
+        };
+        for (length, least, most) in [
+            (0, 1, 1),
+            (5, 1, 1),
+            (packed.len() / 2, 100, 999),
+            (packed.len(), 1_001, 1_001),
+        ] {
+            let events = told(length);
+            assert!((least..=most).contains(&events.len()), "{length}: {}", events.len());
+            assert_eq!(&*events.last().unwrap().what, "remove nano 7.2-1");
+        }
+    }
+
+    #[test]
     fn a_host_without_dpkg() {
         let tree = Tree::new();
         let mut source = PackageHistory::new(&tree.host(), &Witness::default());

@@ -1,6 +1,6 @@
 //! What rpm did: dnf's log of it, and where there is none the times at which packages were installed.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use super::{Step, Teller};
 use crate::{
@@ -72,7 +72,7 @@ const TAKES: [&str; 18] = [
 
 /// Reads `/var/log/dnf.rpm.log`, or asks rpm.
 pub(in crate::observe) struct RpmHistory {
-    host: Host,
+    root: PathBuf,
     tail: Tail,
     /// dnf's other log, which has its commands, and those of which no step was told yet, oldest first.
     dnf: Tail,
@@ -97,7 +97,7 @@ impl RpmHistory {
             begun: false,
             asked: Vec::new(),
             newest: None,
-            host: host.clone(),
+            root: host.root.clone(),
         }
     }
 
@@ -181,7 +181,7 @@ impl RpmHistory {
     fn database(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let there = DATABASES.iter().filter(|(_, kind)| *kind == Kind::Rpm);
         let marks: Vec<Mark> = there
-            .filter_map(|(path, _)| Some(mark(&fs::metadata(self.host.root.join(path)).ok()?)))
+            .filter_map(|(path, _)| Some(mark(&fs::metadata(self.root.join(path)).ok()?)))
             .collect();
         if marks.is_empty() {
             return Err(ObserveError::Absent {
@@ -191,7 +191,7 @@ impl RpmHistory {
         if marks == self.asked {
             return Ok(());
         }
-        let root = self.host.root.display().to_string();
+        let root = self.root.display().to_string();
         let format = "%{INSTALLTIME} %{NAME} %|EPOCH?{%{EPOCH}:}|%{VERSION}-%{RELEASE}\\n";
         let output = ask("rpm", &all_of_rpm(&root, format))?;
         self.asked = marks;

@@ -60,7 +60,8 @@ impl Packages {
             every: host.settings_interval,
             scope: Scope::new(host, "pkg"),
             read: Vec::new(),
-            told: 0,
+            // A database that was cut off while nobody looked is not believed either.
+            told: host.known.keys().filter(|name| name.starts_with("pkg.")).count(),
             pending: Pending::new(host),
         }
     }
@@ -216,7 +217,7 @@ impl Source for Packages {
             .max()
             .unwrap_or_default();
         let age = now - i64::try_from(newest / 1_000).map_or(now, Timestamp);
-        if self.scope.known() && sheet.len() < self.told / 2 && (Span::ZERO..SETTLES).contains(&age) {
+        if sheet.len() < self.told / 2 && (Span::ZERO..SETTLES).contains(&age) {
             return Err(ObserveError::Malformed {
                 what: "the database of packages".into(),
                 why: format!(
@@ -278,8 +279,20 @@ mod tests {
             tree.read(&mut source, cut),
             Err(ObserveError::Malformed { .. })
         ));
-        let batch = tree.read(&mut source, cut + 700).unwrap();
-        assert!(batch.snapshots[0].settings.as_ref().unwrap().is_empty());
+        // Nor by a program that was started since.
+        let known = ["bash", "libc6:i386", "half"].map(|name| (format!("pkg.{name}").into(), Value::Int(1)));
+        let mut restarted = Packages::new(&Host {
+            known: std::sync::Arc::new(known.into()),
+            ..tree.host()
+        });
+        assert!(matches!(
+            tree.read(&mut restarted, cut),
+            Err(ObserveError::Malformed { .. })
+        ));
+        for source in [&mut source, &mut restarted] {
+            let batch = tree.read(source, cut + 700).unwrap();
+            assert!(batch.snapshots[0].settings.as_ref().unwrap().is_empty());
+        }
     }
 
     #[test]

@@ -69,6 +69,7 @@ impl Redaction {
             settings.iter().map(one).collect::<BTreeMap<_, _>>()
         });
         SettingSnapshot {
+            reach: None,
             resource: self.resource(&snapshot.resource),
             scope: snapshot.scope.clone(),
             at: snapshot.at,

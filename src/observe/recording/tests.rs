@@ -89,6 +89,7 @@ fn everything() -> Vec<(Batch, Timestamp)> {
         ],
         metrics: vec![a.clone(), b.clone()],
         snapshots: vec![SettingSnapshot {
+            reach: None,
             resource: host(),
             scope: "etc".into(),
             at: Timestamp(1_500_000),

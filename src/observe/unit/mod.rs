@@ -54,6 +54,7 @@ const LOOKS: Span = Span::from_secs(5);
 const AGAIN: Span = Span::from_secs(15);
 
 /// A unit's files when they were last read, and what they said.
+#[derive(Default)]
 struct Defined {
     files: Files,
     settings: BTreeMap<String, BTreeSet<String>>,
@@ -77,14 +78,28 @@ pub(super) struct Units {
 }
 
 impl Units {
+    /// Asks for the units of `host`. What a unit that no longer runs is made of stays told where it was told before.
     pub(super) fn new(host: &Host) -> Self {
+        let (mut settled, mut defined) = (HashMap::new(), BTreeMap::new());
+        for (name, value) in host.known.iter() {
+            let told = name.strip_prefix("unit.").and_then(|rest| rest.rsplit_once(':'));
+            match told {
+                Some((unit, "state")) if *value != Value::Enum(ON_DEMAND.into()) => {
+                    settled.insert(unit.to_owned(), value.to_string());
+                }
+                None | Some((_, "state" | "enabled")) => {}
+                Some((unit, _)) => {
+                    defined.insert(unit.to_owned(), Defined::default());
+                }
+            }
+        }
         Self {
             root: host.root.clone(),
             every: host.settings_interval,
             scope: Scope::new(host, "unit"),
             files: None,
-            settled: HashMap::new(),
-            defined: BTreeMap::new(),
+            settled,
+            defined,
             demand: Demand::new(host.root.clone()),
             restarts: Restarts::new(host),
             read_at: Timestamp(0),

@@ -1,5 +1,7 @@
 //! Units that run, stop, and come and go.
 
+use std::sync::Arc;
+
 use super::*;
 use crate::observe::fixture::{Tree, setting};
 
@@ -106,6 +108,38 @@ fn a_unit_that_leaves_memory_is_inactive_and_stays_defined() {
     std::fs::remove_file(tree.path(file)).unwrap();
     let (_, count) = told(120, b"[]", b"[]");
     assert_eq!(count, 0);
+}
+
+#[test]
+fn what_a_stopped_unit_is_made_of_stays_told_after_a_restart() {
+    let tree = Tree::new();
+    tree.write(
+        "usr/lib/systemd/system/ssh.service",
+        "[Service]\nRestart=no\nMemoryMax=512M\n",
+    );
+    tree.write("usr/lib/systemd/system/idle.service", "[Service]\nRestart=no\n");
+    let files = br#"[{"unit_file":"ssh.service","state":"disabled"},{"unit_file":"idle.service","state":"disabled"}]"#;
+    let told = |known: BTreeMap<Arc<str>, Value>, units: &[u8]| {
+        let mut out = Batch::default();
+        let mut source = Units::new(&Host {
+            known: Arc::new(known),
+            ..tree.host()
+        });
+        source.tell(Timestamp(0), units, files, &mut out).unwrap();
+        out.snapshots.remove(0).settings.unwrap()
+    };
+    let before = told(BTreeMap::new(), &units("active"));
+    assert!(before.contains_key("unit.ssh.service:Service.MemoryMax"));
+    // It was stopped while nobody looked.
+    let mut after = told(before.clone(), b"[]");
+    assert_eq!(
+        after.insert("unit.ssh.service:state".into(), Value::Enum("active".into())),
+        Some(Value::Enum("inactive".into()))
+    );
+    assert_eq!(after, before);
+    // And one that was just about to start when it was looked at again has not stopped.
+    let starting = told(before.clone(), &units("activating"));
+    assert_eq!(starting, before);
 }
 
 #[test]

@@ -23,7 +23,7 @@ pub use self::{
     outlook::{Outlook, PeerValue},
     together::{Stands, Together},
 };
-use crate::domain::{ResourceId, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value};
+use crate::domain::{Reach, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value};
 
 /// One setting as it is, with what is known about it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -62,6 +62,9 @@ pub struct SettingShadow {
     generation: u64,
     /// When each scope (its name as that of a series of the resource) was last confirmed.
     scopes: BTreeMap<SeriesId, Timestamp>,
+    /// What was looked for in each scope when it was last told.
+    #[serde(default)]
+    reaches: BTreeMap<SeriesId, Reach>,
     #[serde(default)]
     learner: Learner,
     /// The form of the texts and paths that the models learnt.
@@ -85,6 +88,19 @@ pub struct SettingShadow {
     /// Up to when metrics were looked at for their regimes.
     #[serde(default)]
     looked: Option<Timestamp>,
+}
+
+/// What came of a snapshot.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Told {
+    /// Whether its scope was told of before.
+    pub known: bool,
+    /// What changed in the system.
+    pub changes: Vec<SettingChange>,
+    /// Settings that nobody looked for before, as they are.
+    pub first: Vec<(SeriesId, Value)>,
+    /// Settings that nobody looks for any more.
+    pub left: Vec<SeriesId>,
 }
 
 /// Whether two values, present or not, mean the same.
@@ -111,8 +127,14 @@ impl SettingShadow {
 
     /// Compares a snapshot with what is known, takes over what is new, and returns the changes.
     ///
-    /// The first snapshot of a scope makes no changes. A later one that lacks a setting reports it gone.
+    /// The first snapshot of a scope makes no changes. A later one that lacks a setting reports it gone. What comes or goes because its reader
+    /// looks for more or less than the last time makes none either.
     pub fn snapshot(&mut self, snapshot: &SettingSnapshot) -> Vec<SettingChange> {
+        self.told(snapshot).changes
+    }
+
+    /// The same, with what else came of it.
+    pub fn told(&mut self, snapshot: &SettingSnapshot) -> Told {
         self.learn_what_was();
         if &*snapshot.scope == Self::UPGRADES {
             let told = snapshot.settings.iter().flatten();
@@ -121,7 +143,7 @@ impl SettingShadow {
                 self.expected
                     .pending(&self.all, &snapshot.resource, upgrades, snapshot.at);
             }
-            return Vec::new();
+            return Told::default();
         }
         let scope = SeriesId {
             resource: snapshot.resource.clone(),
@@ -130,10 +152,13 @@ impl SettingShadow {
         let confirmed = self.scopes.get(&scope).copied();
         let known = confirmed.is_some();
         if !known && snapshot.settings.is_none() {
-            return Vec::new();
+            return Told::default();
         }
         let members = self.members(&scope);
-        let (mut changes, mut first) = (Vec::new(), Vec::new());
+        let (mut changes, mut first, mut left) = (Vec::new(), Vec::new(), Vec::new());
+        // An earlier version did not say what it looked for: this one may read all otherwise.
+        let was = self.reaches.get(&scope).cloned().unwrap_or_default();
+        let is = snapshot.reach.as_ref().unwrap_or(&was);
         if let Some(settings) = &snapshot.settings {
             let change = |id: SeriesId, from: Option<Value>, to: Option<Value>| SettingChange {
                 id,
@@ -145,12 +170,14 @@ impl SettingShadow {
                 backfilled: false,
             };
             for id in &members {
-                if !settings.contains_key(&id.name) {
-                    changes.push(change(
-                        id.clone(),
-                        self.all.get(id).map(|state| state.value.clone()),
-                        None,
-                    ));
+                if settings.contains_key(&id.name) {
+                    continue;
+                }
+                if is.finds(&id.name, &was) {
+                    let value = self.all.get(id).map(|state| state.value.clone());
+                    changes.push(change(id.clone(), value, None));
+                } else {
+                    left.push(id.clone());
                 }
             }
             for (name, value) in settings {
@@ -167,7 +194,7 @@ impl SettingShadow {
                         }
                     }
                     Some(state) => changes.push(change(id, Some(state.value.clone()), Some(value.clone()))),
-                    None if known => changes.push(change(id, None, Some(value.clone()))),
+                    None if known && was.finds(name, is) => changes.push(change(id, None, Some(value.clone()))),
                     None => first.push((id, value.clone())),
                 }
             }
@@ -178,8 +205,14 @@ impl SettingShadow {
                 }
             }
         }
+        if let Some(reach) = &snapshot.reach {
+            self.reaches.insert(scope.clone(), reach.clone());
+        }
         self.scopes.insert(scope, snapshot.at);
-        for (id, value) in first {
+        for id in &left {
+            self.all.remove(id);
+        }
+        for (id, value) in first.iter().cloned() {
             let begins = SettingChange {
                 id: id.clone(),
                 at: snapshot.at,
@@ -197,7 +230,12 @@ impl SettingShadow {
         for (change, bits) in changes.iter().zip(bits) {
             self.take(change, bits);
         }
-        changes
+        Told {
+            known,
+            changes,
+            first,
+            left,
+        }
     }
 
     /// Settings that were kept without their models, or with models of another form (by an earlier version), are learnt from the changes
@@ -457,14 +495,5 @@ impl SettingShadow {
     pub fn read_at(&self, id: &SeriesId) -> Option<Timestamp> {
         let scope = id.name.split('.').next().unwrap_or_default();
         self.scopes.get(&SeriesId::new(&id.resource, scope)).copied()
-    }
-
-    /// Scopes and when each was last confirmed.
-    #[must_use]
-    pub fn scopes(&self) -> Vec<(ResourceId, Arc<str>, Timestamp)> {
-        self.scopes
-            .iter()
-            .map(|(scope, at)| (scope.resource.clone(), scope.name.clone(), *at))
-            .collect()
     }
 }

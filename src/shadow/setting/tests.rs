@@ -6,6 +6,7 @@ mod expected;
 use proptest::prelude::*;
 
 use super::*;
+use crate::domain::ResourceId;
 
 const MINUTE: Span = Span::from_mins(1);
 const DAY: Span = Span::from_days(1);
@@ -28,6 +29,7 @@ fn snapshot(scope: &str, at: Timestamp, settings: &[(&str, &str)]) -> SettingSna
         .map(|(name, value)| (Arc::from(*name), Value::infer(value)))
         .collect();
     SettingSnapshot {
+        reach: None,
         resource: host(),
         scope: scope.into(),
         at,
@@ -45,6 +47,68 @@ fn change(name: &str, at: Timestamp, from: &str, to: &str) -> SettingChange {
         backfilled: false,
         after: None,
     }
+}
+
+#[test]
+fn what_a_reader_looks_for_anew_is_no_change_of_the_host() {
+    let mut shadow = SettingShadow::default();
+    let told = |shadow: &mut SettingShadow, minute: i64, reader: &str, within: &[&str], settings: &[(&str, &str)]| {
+        let reach = Reach {
+            reader: reader.into(),
+            within: within.iter().map(|name| Arc::from(*name)).collect(),
+        };
+        let told = shadow.told(&SettingSnapshot {
+            reach: Some(reach),
+            ..snapshot("file", start() + MINUTE * minute, settings)
+        });
+        let names = |ids: &mut dyn Iterator<Item = SeriesId>| ids.map(|id| id.name.to_string()).collect::<Vec<_>>();
+        [
+            names(&mut told.changes.iter().map(|change| change.id.clone())),
+            names(&mut told.first.iter().map(|(id, _)| id.clone())),
+            names(&mut told.left.iter().cloned()),
+        ]
+    };
+    let none: [Vec<String>; 3] = Default::default();
+    let all = |names: &[&str]| names.iter().map(ToString::to_string).collect::<Vec<_>>();
+    // What an earlier version knew.
+    shadow.snapshot(&snapshot("file", start(), &[("file./a:x", "1"), ("file./a:old", "1")]));
+    let now = [("file./a:x", "2"), ("file./a:y", "1")];
+    assert_eq!(
+        told(&mut shadow, 1, "1", &["file./a"], &now),
+        [all(&["file./a:x"]), all(&["file./a:y"]), all(&["file./a:old"])]
+    );
+    assert_eq!(told(&mut shadow, 2, "1", &["file./a"], &now), none);
+    // Another folder is named, and at the same time a setting comes in the first one.
+    let more = [
+        now[0],
+        now[1],
+        ("file./a:z", "1"),
+        ("file./ab:x", "1"),
+        ("file./ab/c:x", "1"),
+    ];
+    assert_eq!(
+        told(&mut shadow, 3, "1", &["file./a", "file./ab"], &more),
+        [all(&["file./a:z"]), all(&["file./ab/c:x", "file./ab:x"]), vec![]]
+    );
+    // The first one is named no more; one of the other goes.
+    assert_eq!(
+        told(&mut shadow, 4, "1", &["file./ab"], &more[4..]),
+        [
+            all(&["file./ab:x"]),
+            vec![],
+            all(&["file./a:x", "file./a:y", "file./a:z"])
+        ]
+    );
+    // A newer reader reads more of the same.
+    let newer = [more[4], ("file./ab/c:y", "1")];
+    assert_eq!(
+        told(&mut shadow, 5, "2", &["file./ab"], &newer),
+        [vec![], all(&["file./ab/c:y"]), vec![]]
+    );
+    assert_eq!(
+        told(&mut shadow, 6, "2", &["file./ab"], &newer[..1]),
+        [all(&["file./ab/c:y"]), vec![], vec![]]
+    );
 }
 
 /// A host with a hundred settings in `sysctl`, watched every minute for `days`.
@@ -101,11 +165,12 @@ fn scopes_do_not_touch_each_other() {
     assert_eq!(changes[0].id, id("etc.hosts"));
     assert_eq!(shadow.all().len(), 2);
     let other = SettingSnapshot {
+        reach: None,
         resource: ResourceId::new("host", "web-2"),
         ..snapshot("etc.ssh", start(), &[("etc.ssh.port", "2222")])
     };
     assert_eq!(shadow.snapshot(&other), []);
-    assert_eq!(shadow.scopes().len(), 4);
+    assert_eq!(shadow.scopes.len(), 4);
     assert_eq!(shadow.get(&id("etc.ssh.port")).unwrap().value, Value::Int(22));
 }
 

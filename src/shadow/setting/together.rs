@@ -199,6 +199,7 @@ mod tests {
                 ),
             ];
             shadow.snapshot(&SettingSnapshot {
+                reach: None,
                 resource: host(number),
                 scope: "sysctl".into(),
                 at: at(0),

@@ -16,6 +16,7 @@ fn changed_before() -> Shadows {
     ]);
     let settings: BTreeMap<Arc<str>, Value> = [("sysctl.vm.swappiness".into(), Value::Int(60))].into();
     world.settings.snapshot(&SettingSnapshot {
+        reach: None,
         resource: host(),
         scope: "sysctl".into(),
         at: T0,

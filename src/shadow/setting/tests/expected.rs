@@ -6,6 +6,7 @@ use super::*;
 fn what_comes_is_told_with_what_peers_hold_and_who_moved_first() {
     let mut shadow = SettingShadow::default();
     let of = |host: &str, value: &str, at| SettingSnapshot {
+        reach: None,
         resource: ResourceId::new("host", host),
         ..snapshot("sysctl", at, &[("sysctl.vm.swappiness", value)])
     };
@@ -72,6 +73,7 @@ fn what_follows_another_change_is_expected_once_that_has_proved_good() {
 fn the_last_of_the_peers_is_expected_to_move() {
     let mut shadow = SettingShadow::default();
     let of = |host: usize, value: i64, at| SettingSnapshot {
+        reach: None,
         resource: ResourceId::new("host", &format!("h{host}")),
         ..snapshot("sysctl", at, &[("sysctl.vm.swappiness", &value.to_string())])
     };
