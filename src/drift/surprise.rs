@@ -14,7 +14,7 @@ const OPEN: f64 = 6.0;
 /// The most surprise that is said, bits, as of a single value.
 const MOST: f64 = 60.0;
 /// What every further value outside is worth, bits: its probability is at most 2.5 % on the side it left by.
-const STAYING: f64 = 5.3;
+pub(super) const STAYING: f64 = 5.3;
 /// Values closer than this are not independent and count once.
 const APART: Span = Span::from_secs(10);
 /// Such times a departure needs before it is told, so that a burst of some seconds is not.
@@ -35,7 +35,7 @@ const START: Span = Span::from_mins(30);
 /// After this long outside it is drift, no longer odd.
 const DRIFT_AFTER: Span = Span::from_mins(30);
 /// After this long outside the level is what is normal now.
-const SETTLED: Span = Span::from_hours(12);
+pub(super) const SETTLED: Span = Span::from_hours(12);
 
 /// What is remembered of one metric against its shadow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -110,12 +110,22 @@ impl SurpriseWatch {
     /// Someone says that the departure told is fine: it is over, and values up to its farthest are usual from now on. `false` where none is
     /// told: nothing is changed then.
     pub fn accept(&mut self) -> bool {
-        let Some(departure) = self.departure.take_if(|departure| departure.told) else {
-            return false;
-        };
-        let (low, high) = self.fine.unwrap_or((departure.far, departure.far));
-        self.fine = Some((low.min(departure.far), high.max(departure.far)));
-        true
+        let departure = self.departure.take_if(|departure| departure.told);
+        if let Some(departure) = &departure {
+            self.allow(departure.far);
+        }
+        departure.is_some()
+    }
+
+    /// Values up to `far` are usual from now on.
+    pub fn allow(&mut self, far: f64) {
+        let (low, high) = self.fine.unwrap_or((far, far));
+        self.fine = Some((low.min(far), high.max(far)));
+    }
+
+    /// What someone said is fine, from the lowest to the highest.
+    pub const fn fine(&self) -> Option<(f64, f64)> {
+        self.fine
     }
 
     /// The departure that holds and has lasted long enough to be told.
@@ -328,7 +338,7 @@ fn rises(minutes: &[f64], level: f64, valley: f64) -> usize {
 }
 
 /// How far beyond `edge` a value must be for a person to care: a tenth of it, and a least amount by unit.
-fn matters(unit: Unit, edge: f64) -> f64 {
+pub(super) fn matters(unit: Unit, edge: f64) -> f64 {
     let least = match unit {
         Unit::Percent | Unit::Celsius => 2.0,
         Unit::Count => 5.0,
