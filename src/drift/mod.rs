@@ -23,6 +23,7 @@ mod score;
 mod slow;
 mod stale;
 mod surprise;
+mod usual;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,8 +50,8 @@ use group::{Departed, Groups};
 use limit::LimitWatch;
 pub(crate) use limit::REACH;
 pub use limit::{crossing, passed};
-pub use stale::Sources;
 use slow::SlowWatch;
+pub use stale::Sources;
 use surprise::SurpriseWatch;
 
 /// A week: the time false alarms are counted over.
@@ -192,7 +193,9 @@ impl DriftState {
                 let least = worth(shadows, metric);
                 watch.surprise.look(metric, level, least);
                 if watch.slow.due(metric) {
-                    watch.slow.look(metric, slow.of(&id.resource), least, watch.surprise.fine());
+                    watch
+                        .slow
+                        .look(metric, slow.of(&id.resource), least, watch.surprise.fine());
                 }
             }
             let silent = stale::silent(metric, now);

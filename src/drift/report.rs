@@ -312,7 +312,7 @@ fn slowly(head: &Departed, slow: Slow, unit: Unit, now: Timestamp) -> String {
         What::Moves { now, usual } => {
             let way = if now > usual { "more" } else { "less" };
             format!(
-                "{name} moves {way} than on the days before: by {} from five minutes to five, usually {}",
+                "{name} moves {way} than on the days before: by {} at a time, usually {}",
                 unit.show(now),
                 unit.show(usual)
             )
@@ -359,7 +359,7 @@ fn evidence(head: &Departed, members: &[Departed], metric: &Metric) -> Vec<Arc<s
         lines.push(line(format!("{:.1} bits of surprise", head.bits)));
     }
     if head.slow.is_some() {
-        lines.push("told by means of five minutes, set against the days before".into());
+        lines.push("found by setting hours against the days before, a mean of five minutes at a time".into());
     }
     if let (Mark::Breach, Some(limit)) = (head.mark, &metric.limit) {
         lines.push(line(format!(

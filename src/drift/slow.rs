@@ -8,7 +8,11 @@ use std::{cell::OnceCell, collections::BTreeMap};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SCALES, surprise::{SETTLED, STAYING, matters}};
+use super::{
+    SCALES,
+    surprise::{SETTLED, STAYING},
+    usual::{matters, on_other_days},
+};
 use crate::{
     domain::{DriftOptions, ResourceId, Span, Timestamp},
     shadow::{
@@ -17,8 +21,8 @@ use crate::{
     },
 };
 
-/// History a metric needs on this scale: it compares days.
-const YOUNG: Span = Span::from_days(1);
+/// History a metric needs on this scale: it compares days, and two tell whether there is a rhythm of a day.
+const YOUNG: Span = Span::from_days(3);
 /// The detector's bits from which a departure is looked at.
 const OPEN: f64 = 6.0;
 /// Times outside closer than this count once: the bits are of an hour.
@@ -221,15 +225,13 @@ impl SlowDeparture {
             return None;
         }
         let worth = matters(metric.meta.unit, mean.value).max(least);
-        let is_fine = fine.is_some_and(|(low, high)| {
-            !moves
-                && if above {
-                    mean.value <= high + worth
-                } else {
-                    mean.value >= low - worth
-                }
-        });
-        if is_fine {
+        // What someone said is fine, and what came at this time on two other days.
+        let known = [fine, on_other_days(metric, mean.at)];
+        let within = |(low, high): &(f64, f64)| match above {
+            true => mean.value <= high + worth,
+            false => mean.value >= low - worth,
+        };
+        if !moves && known.iter().flatten().any(within) {
             return None;
         }
         let (lo, hi) = metric.meta.range();

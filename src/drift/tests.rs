@@ -2,6 +2,7 @@
 
 mod causes;
 mod deeds;
+mod slow;
 mod surprise;
 
 use super::{

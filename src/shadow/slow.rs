@@ -65,8 +65,9 @@ impl Slow {
     }
 
     fn judge(&mut self, at: Timestamp, value: f64) {
+        let late = |newest: &Mean| at < newest.at && newest.at - at < Detector::SET_BACK;
         // Of values at both ends of what there is the difference is none.
-        if value.is_finite() {
+        if value.is_finite() && !self.judged.as_ref().is_some_and(late) {
             let verdict = self.detector.observe(at, value);
             self.judged = Some(Mean { at, value, verdict });
         }
@@ -126,6 +127,23 @@ mod tests {
         }
         let newest = slow.newest().unwrap();
         assert!(newest.value.is_finite() && newest.verdict.bits.is_finite());
+    }
+
+    #[test]
+    fn it_goes_on_after_a_restart_bit_for_bit() {
+        let mut slow = Slow::default();
+        let value = |place: i64| (place * 7_919 % 101) as f64 / 7.0;
+        for place in 0..9_000 {
+            slow.observe(point(place * 60, value(place)), Span::from_mins(1));
+        }
+        let stored = crate::domain::packed::pack(&slow).unwrap();
+        assert!(stored.len() < 7_000, "{} bytes", stored.len());
+        let mut again: Slow = crate::domain::packed::unpack(&stored).unwrap();
+        for place in 9_000..9_500 {
+            slow.observe(point(place * 60, value(place)), Span::from_mins(1));
+            again.observe(point(place * 60, value(place)), Span::from_mins(1));
+            assert_eq!(slow, again);
+        }
     }
 
     #[test]

@@ -85,7 +85,7 @@ impl Detector {
     /// Bits by which more must be said than was told, to be news.
     const MORE: f64 = 0.15;
     /// A value this much older than the newest says that the clock was set back; a younger one is late.
-    const SET_BACK: Span = Span::from_days(1);
+    pub(super) const SET_BACK: Span = Span::from_days(1);
 
     /// The news, bits, that `budget` false alarms a week ask for among `series` of them.
     #[must_use]

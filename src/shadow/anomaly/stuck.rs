@@ -26,7 +26,8 @@ pub(super) struct Stuck {
 /// How a series stands still.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Still {
-    /// −log2 of the probability that an hour holds so long a run of equal values; 0 or more.
+    /// −log2 of the probability that an hour holds so long a run of equal values, 0 or more: by the share of repeats, by how often runs come and how
+    /// they go on, and by the lengths of those before. Nothing is believed beforehand of how long they may be, so that one of many series can be told.
     pub bits: f64,
     /// Since when the value is the same.
     pub since: Timestamp,
@@ -41,13 +42,14 @@ impl Stuck {
     const WARM: u32 = 200;
     /// What is believed of the share of repeats: a quarter, as if of so many values.
     const PRIOR: (f64, f64) = (5.0, 20.0);
-    /// Repeats that a run is measured in where a quarter of the values or more repeat, so that its peaks are of the height of other scores;
-    /// fewer where it is rarer.
+    /// Repeats that a run is measured in, so that its peaks are of the height of other scores.
     const MEASURE: f64 = 20.0;
     /// It is worth whole multiples of this, so that it is told anew only as it grows much.
     const STEP: f64 = 2.0;
     /// The most it is worth, bits: longer is no odder.
-    const MOST: f64 = 24.0;
+    const MOST: f64 = 12.0;
+    /// The same of one among many series.
+    const MOST_OF_MANY: f64 = 30.0;
 
     pub fn new(at: Timestamp, value: f64) -> Self {
         Self {
@@ -81,9 +83,8 @@ impl Stuck {
         }
     }
 
-    /// Takes a value; −log2 of the probability that an hour holds so long a run of repeats, bits: the least of what the share of repeats says (a
-    /// geometric run), what the rate and the lengths of the runs before say (they may come in runs at night only), and what the longest of
-    /// them say.
+    /// Takes a value; −log2 of the probability that it repeats so often, bits: the lesser of what the share of repeats says (a
+    /// geometric run) and what the runs before say, since repeats come in runs (nights, weekends).
     pub fn observe(&mut self, at: Timestamp, value: f64) -> f64 {
         if value == self.last {
             self.run = self.run.saturating_add(1);
@@ -102,17 +103,19 @@ impl Stuck {
             self.run = 0;
             self.goes_on = 0.0;
         }
-        let share = (f64::from(self.repeats) + Self::PRIOR.0) / (f64::from(self.values) + Self::PRIOR.1);
-        let measure = 1.0 + (Self::MEASURE - 1.0) * (4.0 * share).min(1.0);
-        let by_lengths = hourly_bits(self.lengths.observe(at, f64::from(self.run) / measure, 0.0));
+        let length = f64::from(self.run) / Self::MEASURE;
+        let by_lengths = hourly_bits(self.lengths.observe(at, length, 0.0));
         self.bits = 0.0;
-        if self.run > Self::FREE && self.values >= Self::WARM {
-            let by_share = f64::from(self.run - Self::FREE) * -share.min(1.0).log2();
-            let days = (self.since - self.first).secs_f64().max(0.0) / 86_400.0;
-            let by_runs = hourly_bits((f64::from(self.runs) + 0.5) / (days + 1.0 / 24.0) * (-self.goes_on).exp());
-            let bits = by_share.min(by_runs).min(by_lengths).clamp(0.0, Self::MOST);
-            self.bits = (bits / Self::STEP).floor() * Self::STEP;
+        if self.run <= Self::FREE || self.values < Self::WARM {
+            return 0.0;
         }
-        self.bits
+        let share = (f64::from(self.repeats) + Self::PRIOR.0) / (f64::from(self.values) + Self::PRIOR.1);
+        let by_share = f64::from(self.run - Self::FREE) * -share.min(1.0).log2();
+        let days = (self.since - self.first).secs_f64().max(0.0) / 86_400.0;
+        let by_runs = hourly_bits((f64::from(self.runs) + 0.5) / (days + 1.0 / 24.0) * (-self.goes_on).exp());
+        let by_seen = hourly_bits(self.lengths.seen(at, length));
+        let whole = |bits: f64, most: f64| (bits.clamp(0.0, most) / Self::STEP).floor() * Self::STEP;
+        self.bits = whole(by_share.min(by_runs).min(by_seen), Self::MOST_OF_MANY);
+        whole(by_share.min(by_lengths), Self::MOST)
     }
 }
