@@ -99,6 +99,12 @@ impl MetricMeta {
         }
     }
 
+    /// Whether it is what one process takes. Processes come and go.
+    #[must_use]
+    pub fn of_process(&self) -> bool {
+        self.id.name.starts_with("top.")
+    }
+
     /// Whether it counts nothing but trouble (waiting, failing, being refused or ended), so that less of it is only better.
     #[must_use]
     pub fn counts_trouble(&self) -> bool {

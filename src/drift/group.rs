@@ -11,12 +11,20 @@ use super::{
     cause::{self, Effect},
     family::{STALE, detail, family, telling},
     limit::LimitWatch,
+    slow::{SlowDeparture, SlowWatch, What},
     surprise::SurpriseWatch,
 };
 use crate::{
     domain::{Cause, Comparison, Crossing, FindingId, Mark, ResourceId, SeriesId, Span, Timestamp},
     shadow::{Metric, Shadows},
 };
+
+/// What the slow scale tells, and the newest mean that it is told of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Slow {
+    pub what: What,
+    pub value: f64,
+}
 
 /// A metric that is off now.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,8 +35,11 @@ pub(super) struct Departed {
     /// When it was last so.
     pub last: Timestamp,
     pub bits: f64,
-    /// Bits held against the level of the false-alarm budget.
+    /// Bits held against the level of the false-alarm budget, and that level.
     pub evidence: f64,
+    pub from: f64,
+    /// What days before say of it, where it is the slow scale that tells it.
+    pub slow: Option<Slow>,
     /// The 80 % band that was expected when it left, where it left one.
     pub band: Option<(f64, f64)>,
     pub crossing: Option<Crossing>,
@@ -43,20 +54,31 @@ impl Departed {
             last: since,
             bits: 0.0,
             evidence: 0.0,
+            from: 0.0,
+            slow: None,
             band: None,
             crossing: None,
         }
     }
 
-    /// The worst that is said of one metric: breach, cross, odd, drift.
-    pub fn worst(metric: &Metric, limit: &LimitWatch, surprise: &SurpriseWatch, now: Timestamp) -> Option<Self> {
-        let departure = surprise.told();
-        let (mark, since) = match (&limit.breach, &limit.cross, departure) {
-            (Some(breach), _, _) => (Mark::Breach, breach.since),
-            (None, Some((since, _)), _) => (Mark::Cross, *since),
-            (None, None, Some(departure)) if departure.drifted(now) => (Mark::Drift, departure.since),
-            (None, None, Some(departure)) => (Mark::Odd, departure.since),
-            (None, None, None) => return None,
+    /// The worst that is said of one metric: breach, cross, odd, drift; of what both scales tell the fast one says it, `level` being what it
+    /// tells from.
+    pub fn worst(
+        metric: &Metric,
+        limit: &LimitWatch,
+        surprise: &SurpriseWatch,
+        slow: &SlowWatch,
+        level: f64,
+        now: Timestamp,
+    ) -> Option<Self> {
+        let (departure, slow) = (surprise.told(), slow.told());
+        let (mark, since) = match (&limit.breach, &limit.cross, departure, slow) {
+            (Some(breach), ..) => (Mark::Breach, breach.since),
+            (None, Some((since, _)), ..) => (Mark::Cross, *since),
+            (None, None, Some(departure), _) if departure.drifted(now) => (Mark::Drift, departure.since),
+            (None, None, Some(departure), _) => (Mark::Odd, departure.since),
+            (None, None, None, Some(slow)) => return Some(Self::slow(metric, slow)),
+            (None, None, None, None) => return None,
         };
         // A value may be surprising without being a departure yet.
         let seen = metric.recent.iter().rev().take_while(|seen| seen.at >= since);
@@ -68,12 +90,33 @@ impl Departed {
             last: departure.map_or(now, |departure| departure.last),
             bits: departure.map_or(strongest.max(limit.bits), |departure| departure.bits),
             evidence: departure.map_or(0.0, |departure| departure.evidence),
+            from: level,
+            slow: None,
             band: departure.map(|departure| departure.band),
             crossing: limit
                 .cross
                 .map(|(_, crossing)| crossing)
                 .filter(|_| mark == Mark::Cross),
         })
+    }
+
+    /// What days before say against: it was so for a while, or it were not told.
+    fn slow(metric: &Metric, departure: &SlowDeparture) -> Self {
+        Self {
+            id: metric.meta.id.clone(),
+            mark: Mark::Drift,
+            since: departure.since,
+            last: departure.last,
+            bits: departure.bits,
+            evidence: departure.evidence,
+            from: departure.from,
+            slow: Some(Slow {
+                what: departure.what,
+                value: departure.value,
+            }),
+            band: departure.band,
+            crossing: None,
+        }
     }
 
     /// Whether it is worth a finding of its own, and not only a line beneath another.

@@ -21,8 +21,10 @@ mod rule;
 #[cfg(test)]
 mod sample;
 mod score;
+mod slow;
 mod stale;
 mod surprise;
+mod usual;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +54,7 @@ use group::{Departed, Groups};
 use limit::LimitWatch;
 pub(crate) use limit::REACH;
 pub use limit::{crossing, passed};
+use slow::SlowWatch;
 pub use stale::Sources;
 use surprise::SurpriseWatch;
 
@@ -88,10 +91,23 @@ pub struct DriftState {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 struct MetricWatch {
     surprise: SurpriseWatch,
+    #[serde(default)]
+    slow: SlowWatch,
     limit: LimitWatch,
     /// Whether it was ever read when it was new. What is read of the past is no silence.
     #[serde(default)]
     live: bool,
+}
+
+impl MetricWatch {
+    /// Someone says that where the metric is is fine; whether it had gone anywhere.
+    fn accept(&mut self) -> bool {
+        let slow = self.slow.accept();
+        if let Some(far) = slow {
+            self.surprise.allow(far);
+        }
+        self.surprise.accept() || slow.is_some()
+    }
 }
 
 impl DriftState {
@@ -100,8 +116,7 @@ impl DriftState {
     pub fn accept(&mut self, ids: &[SeriesId]) -> usize {
         let mut taken = 0;
         for id in ids {
-            let watch = self.metrics.get_mut(id);
-            taken += usize::from(watch.is_some_and(|watch| watch.surprise.accept()));
+            taken += usize::from(self.metrics.get_mut(id).is_some_and(MetricWatch::accept));
         }
         taken
     }
@@ -127,7 +142,7 @@ impl DriftState {
         let mut findings: Vec<Finding> = groups
             .iter()
             .filter(|(_, members)| members.iter().any(Departed::speaks))
-            .map(|(id, members)| report::metric(*id, members, shadows, options, level, now))
+            .map(|(id, members)| report::metric(*id, members, shadows, options, now))
             .chain(declared)
             .chain(impending::findings(shadows, options, now))
             .collect();
@@ -166,6 +181,7 @@ impl DriftState {
         let watching = self.watching.unwrap_or(now);
         let sources = Sources::of(shadows);
         let rare = limit::rarity(shadows, self.passed);
+        let slow = slow::Levels::new(&options.drift, shadows);
         let mut departed = Vec::new();
         for (id, metric) in &shadows.metrics {
             if !self.metrics.contains_key(id) {
@@ -179,10 +195,16 @@ impl DriftState {
                 continue;
             }
             // What one process takes is told as a cause: processes come and go, and matter by what they take from the machine.
-            if id.name.starts_with("top.") {
+            if metric.meta.of_process() {
                 watch.surprise = SurpriseWatch::default();
             } else {
-                watch.surprise.look(metric, level, worth(shadows, metric));
+                let least = worth(shadows, metric);
+                watch.surprise.look(metric, level, least);
+                if watch.slow.due(metric) {
+                    watch
+                        .slow
+                        .look(metric, slow.of(&id.resource), least, watch.surprise.fine());
+                }
             }
             let silent = stale::silent(metric, now);
             watch.live |= !silent;
@@ -191,7 +213,7 @@ impl DriftState {
                 _ if silent => None,
                 _ => {
                     watch.limit.look(metric, options, rare, now, seed);
-                    Departed::worst(metric, &watch.limit, &watch.surprise, now)
+                    Departed::worst(metric, &watch.limit, &watch.surprise, &watch.slow, level, now)
                 }
             };
             departed.extend(off.filter(|_| !muted(id, options)));
@@ -237,20 +259,27 @@ pub fn odd_bits(options: &DriftOptions, series: usize, cadence: Span) -> f64 {
     bits_for(options, values)
 }
 
-/// The level of evidence for the metrics there are, each at its own cadence; the scales looked at share the accepted alarms.
+/// Scales that share the accepted alarms: those of the newest values, and the slow one.
+const SCALES: f64 = surprise::SCALES.len() as f64 + 1.0;
+
+/// The level of evidence for the metrics there are, each at its own cadence.
 fn level(options: &DriftOptions, shadows: &Shadows) -> f64 {
     let values: f64 = shadows
         .metrics
         .values()
         .map(|metric| WEEK.secs_f64() / metric.meta.cadence.secs_f64().max(0.1))
         .sum();
-    bits_for(options, values * surprise::SCALES.len() as f64)
+    bits_for(options, values * SCALES)
 }
 
 fn bits_for(options: &DriftOptions, values: f64) -> f64 {
+    (values.max(1.0) / accepted(options)).log2().max(4.0)
+}
+
+/// False alarms accepted a week; above 0.
+fn accepted(options: &DriftOptions) -> f64 {
     let accepted = options.false_alarms_per_week;
-    let accepted = if accepted.is_finite() { accepted.max(1e-6) } else { 1.0 };
-    (values.max(1.0) / accepted).log2().max(4.0)
+    if accepted.is_finite() { accepted.max(1e-6) } else { 1.0 }
 }
 
 /// The least that matters to a person besides what its unit says: a share of all there is, of the time that work stood still a

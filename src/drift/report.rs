@@ -5,15 +5,16 @@ use std::sync::Arc;
 use super::{
     baseline::{Difference, scope_of},
     family::detail,
-    group::Departed,
+    group::{Departed, Slow},
     room, score,
+    slow::What,
 };
 use crate::{
     domain::{
         Crossing, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Side, Span, Subject, Timestamp,
         Unit, Value, text::visible,
     },
-    shadow::{Metric, Shadows},
+    shadow::{Metric, Shadows, anomaly::By},
 };
 
 /// A line of text, safe to show.
@@ -174,7 +175,6 @@ pub(super) fn metric(
     members: &[Departed],
     shadows: &Shadows,
     options: &Options,
-    odd_from: f64,
     now: Timestamp,
 ) -> Finding {
     let head = &members[0];
@@ -199,7 +199,7 @@ pub(super) fn metric(
     let confidence = match head.mark {
         Mark::Breach | Mark::Stale => score::CERTAIN,
         Mark::Cross => score::crossing_confidence(metric, probability),
-        _ => score::confidence(metric, head.evidence, odd_from, &options.drift),
+        _ => score::confidence(metric, head.evidence, head.from, &options.drift),
     };
     let expected = newest
         .and_then(|seen| seen.band)
@@ -218,7 +218,7 @@ pub(super) fn metric(
         resource: head.id.resource.clone(),
         series: members.iter().map(|member| member.id.clone()).collect(),
         summary: summary(head, members.len(), metric, shadows, now),
-        evidence: evidence(head, members, metric, odd_from),
+        evidence: evidence(head, members, metric),
         seen,
         since,
         earliest: earliest(&shadows.metrics[&began.id], since),
@@ -280,6 +280,7 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
                 _ => line(format!("no data of {count} of {all} metrics")),
             };
         }
+        _ if let Some(slow) = head.slow => slowly(head, slow, unit, now),
         _ => match head.band {
             Some((low, high)) if newest.is_some_and(|seen| seen.at > head.last) => {
                 let (lasted, low_shown, high_shown) = (head.last - head.since, unit.show(low), unit.show(high));
@@ -300,6 +301,39 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
     line(text + &more)
 }
 
+/// What the slow scale tells.
+fn slowly(head: &Departed, slow: Slow, unit: Unit, now: Timestamp) -> String {
+    let (name, value) = (&head.id.name, unit.show(slow.value));
+    match slow.what {
+        What::Stuck { moved } => format!(
+            "{name} is stuck at {value} for {}: it moves every {moved} usually",
+            now - head.since
+        ),
+        What::Moves { now, usual } => {
+            let way = if now > usual { "more" } else { "less" };
+            format!(
+                "{name} moves {way} than on the days before: by {} at a time, usually {}",
+                unit.show(now),
+                unit.show(usual)
+            )
+        }
+        What::Level { by, above } => {
+            let way = if above { "higher" } else { "lower" };
+            let than = match by {
+                By::Level => "on the days before",
+                By::Day => "at this hour on other days",
+                By::Week => "at this hour of other weeks",
+            };
+            let (low, high) = head.band.unwrap_or((slow.value, slow.value));
+            format!(
+                "{name} {value}, {way} than {than}: {} to {}",
+                unit.show(low),
+                unit.show(high)
+            )
+        }
+    }
+}
+
 /// `90 % in 3h10 (probability 0.72)`.
 fn ahead(crossing: &Crossing, unit: Unit, now: Timestamp) -> String {
     let when = match crossing.at[1] {
@@ -314,15 +348,18 @@ fn ahead(crossing: &Crossing, unit: Unit, now: Timestamp) -> String {
     )
 }
 
-fn evidence(head: &Departed, members: &[Departed], metric: &Metric, odd_from: f64) -> Vec<Arc<str>> {
+fn evidence(head: &Departed, members: &[Departed], metric: &Metric) -> Vec<Arc<str>> {
     let mut lines = Vec::new();
     if head.evidence > 0.0 {
         lines.push(line(format!(
-            "{:.1} bits of surprise, {:.0} of evidence as it stays; told from {odd_from:.0}",
-            head.bits, head.evidence
+            "{:.1} bits of surprise, {:.0} of evidence as it stays; told from {:.0}",
+            head.bits, head.evidence, head.from
         )));
     } else if head.bits > 0.0 {
         lines.push(line(format!("{:.1} bits of surprise", head.bits)));
+    }
+    if head.slow.is_some() {
+        lines.push("found by setting hours against the days before, a mean of five minutes at a time".into());
     }
     if let (Mark::Breach, Some(limit)) = (head.mark, &metric.limit) {
         lines.push(line(format!(

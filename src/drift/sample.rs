@@ -46,6 +46,7 @@ pub fn metric(name: &str, unit: Unit) -> Metric {
         limit: None,
         recent: Default::default(),
         minutes: Default::default(),
+        slow: Default::default(),
     }
 }
 

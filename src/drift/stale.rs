@@ -100,7 +100,7 @@ const GONE: Span = Span::from_hours(24);
 pub(super) fn since(metric: &Metric, watching: Timestamp, now: Timestamp) -> Option<Timestamp> {
     let newest = metric.newest()?.at;
     let waited = now - newest.max(watching);
-    (waited > patience(metric) && now - newest < GONE && !metric.meta.id.name.starts_with("top.")).then_some(newest)
+    (waited > patience(metric) && now - newest < GONE && !metric.meta.of_process()).then_some(newest)
 }
 
 /// Whether nothing came for so long that its newest value says nothing about `now`.

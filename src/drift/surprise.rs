@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::usual::{SHARE, matters, on_other_days, spent_above, usual};
 use crate::{
-    domain::{Span, Timestamp, Unit},
+    domain::{Span, Timestamp},
     shadow::{Metric, Seen},
 };
 
@@ -14,7 +15,7 @@ const OPEN: f64 = 6.0;
 /// The most surprise that is said, bits, as of a single value.
 const MOST: f64 = 60.0;
 /// What every further value outside is worth, bits: its probability is at most 2.5 % on the side it left by.
-const STAYING: f64 = 5.3;
+pub(super) const STAYING: f64 = 5.3;
 /// Values closer than this are not independent and count once.
 const APART: Span = Span::from_secs(10);
 /// Such times a departure needs before it is told, so that a burst of some seconds is not.
@@ -27,15 +28,12 @@ const CALM: (u32, Span) = (5, Span::from_secs(60));
 const DROP: u32 = 2;
 /// History a shadow needs before anything it says can be odd.
 const YOUNG: Span = Span::from_mins(5);
-/// Times a metric came to a level that make it a habit, and the share of its minutes there that makes it its own.
-const HABIT: usize = 2;
-const SHARE: f64 = 0.3;
 /// A fall needs this much history.
 const START: Span = Span::from_mins(30);
 /// After this long outside it is drift, no longer odd.
 const DRIFT_AFTER: Span = Span::from_mins(30);
 /// After this long outside the level is what is normal now.
-const SETTLED: Span = Span::from_hours(12);
+pub(super) const SETTLED: Span = Span::from_hours(12);
 
 /// What is remembered of one metric against its shadow.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -110,12 +108,22 @@ impl SurpriseWatch {
     /// Someone says that the departure told is fine: it is over, and values up to its farthest are usual from now on. `false` where none is
     /// told: nothing is changed then.
     pub fn accept(&mut self) -> bool {
-        let Some(departure) = self.departure.take_if(|departure| departure.told) else {
-            return false;
-        };
-        let (low, high) = self.fine.unwrap_or((departure.far, departure.far));
-        self.fine = Some((low.min(departure.far), high.max(departure.far)));
-        true
+        let departure = self.departure.take_if(|departure| departure.told);
+        if let Some(departure) = &departure {
+            self.allow(departure.far);
+        }
+        departure.is_some()
+    }
+
+    /// Values up to `far` are usual from now on.
+    pub fn allow(&mut self, far: f64) {
+        let (low, high) = self.fine.unwrap_or((far, far));
+        self.fine = Some((low.min(far), high.max(far)));
+    }
+
+    /// What someone said is fine, from the lowest to the highest.
+    pub const fn fine(&self) -> Option<(f64, f64)> {
+        self.fine
     }
 
     /// The departure that holds and has lasted long enough to be told.
@@ -176,8 +184,11 @@ impl Departure {
             None if metric.meta.cadence > Span::from_mins(1) => (band[0], band[4]),
             None => return None,
         };
+        // What came at this time on two other days is as usual as what came twice in the last hours.
+        let days = on_other_days(metric, begin.at).unwrap_or(range);
         let bits = evidence(metric, place, scale, OPEN)?;
         let edge = |(low, high): (f64, f64)| {
+            let (low, high) = (low.min(days.0), high.max(days.1));
             let (low, high) = fine.map_or((low, high), |fine| (low.min(fine.0), high.max(fine.1)));
             if above {
                 band[4].max(high + matters(metric.meta.unit, high).max(least))
@@ -273,79 +284,10 @@ fn evidence(metric: &Metric, place: usize, scale: usize, least: f64) -> Option<f
     (bits >= least).then_some(bits.min(MOST))
 }
 
-/// The range of what was usual in the minutes before `before`, and half as wide again on each side (fences as Tukey 1977 sets them
-/// about quartiles; wider for few minutes). `None` for fewer than five.
-///
-/// A level is usual when the metric spent `share` of its minutes there, or came there from elsewhere at least twice. So what
-/// recurs is usual soon; what was there when watching began (a build, a start) and is over is not, nor is one hog.
-fn usual(metric: &Metric, before: Timestamp, share: f64) -> Option<(f64, f64)> {
-    let past = metric.minutes.iter();
-    let past = past.filter(|minute| minute.at + Span::from_mins(1) <= before);
-    let lasts: Vec<f64> = past.map(|minute| minute.last).collect();
-    if lasts.len() < 5 {
-        return None;
-    }
-    let high = reached(&lasts, share);
-    let low = -reached(&lasts.iter().map(|value| -value).collect::<Vec<f64>>(), SHARE);
-    let fence = (0.5 + 5.0 / lasts.len() as f64) * (high - low).abs();
-    Some((low.min(high) - fence, high.max(low) + fence))
-}
-
-/// The time that `metric` spent above `level` in the minutes before `before`.
-fn spent_above(metric: &Metric, level: f64, before: Timestamp) -> Span {
-    let minute = Span::from_mins(1);
-    let past = metric.minutes.iter().filter(|known| known.at + minute <= before);
-    minute * past.filter(|minute| minute.last > level).count() as i64
-}
-
-/// The highest usual level of `minutes`, oldest first, not empty.
-fn reached(minutes: &[f64], least: f64) -> f64 {
-    let mut levels = minutes.to_vec();
-    levels.sort_by(|a, b| b.total_cmp(a));
-    let median = levels[levels.len() / 2];
-    let usual = |(count, level): &(usize, &f64)| {
-        let share = (count + 1) as f64 / minutes.len() as f64;
-        share >= least || rises(minutes, **level, f64::midpoint(**level, median)) >= HABIT
-    };
-    levels
-        .iter()
-        .enumerate()
-        .find(usual)
-        .map_or(median, |(_, level)| *level)
-}
-
-/// How often `minutes` rose to `level` from below `valley`. Being there at the first minute is no rise: nobody saw it come.
-fn rises(minutes: &[f64], level: f64, valley: f64) -> usize {
-    let (mut rises, mut came, mut below) = (0, false, false);
-    for value in minutes {
-        if *value <= valley && *value < level {
-            (came, below) = (false, true);
-        } else if *value >= level && below && !came {
-            (rises, came) = (rises + 1, true);
-        }
-    }
-    rises
-}
-
-/// How far beyond `edge` a value must be for a person to care: a tenth of it, and a least amount by unit.
-fn matters(unit: Unit, edge: f64) -> f64 {
-    let least = match unit {
-        Unit::Percent | Unit::Celsius => 2.0,
-        Unit::Count => 5.0,
-        Unit::None | Unit::Cores => 0.25,
-        Unit::PerSec => 5.0,
-        Unit::Bytes => 4_194_304.0,
-        Unit::BytesPerSec => 65_536.0,
-        Unit::Secs => 1e-3,
-        Unit::Hertz => 1e6,
-    };
-    f64::max(least, 0.1 * edge.abs())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::drift::sample;
+    use crate::{domain::Unit, drift::sample};
 
     #[test]
     fn summed_surprise_is_judged_by_its_own_distribution() {
@@ -459,33 +401,5 @@ mod tests {
             watch.look(&metric, 20.0, 0.0);
         }
         assert!(watch.told().is_none());
-    }
-
-    #[test]
-    fn a_level_is_usual_by_habit_or_by_share_and_not_by_having_been_there_first() {
-        let calm = |count: usize| (0..count).map(|place| 2.0 + (place % 3) as f64);
-        let busy = [88.0, 99.0, 83.0];
-        let first: Vec<f64> = busy.into_iter().chain(calm(10)).collect();
-        assert!(
-            reached(&first, SHARE) < 6.0,
-            "a build at the start: {}",
-            reached(&first, SHARE)
-        );
-        let once: Vec<f64> = calm(20).chain(busy).chain(calm(20)).collect();
-        assert!(reached(&once, SHARE) < 6.0, "one hog: {}", reached(&once, SHARE));
-        let twice: Vec<f64> = once.iter().copied().chain(busy).chain(calm(20)).collect();
-        assert!(reached(&twice, SHARE) >= 83.0, "a habit: {}", reached(&twice, SHARE));
-        let long: Vec<f64> = busy.into_iter().cycle().take(9).chain(calm(20)).collect();
-        assert!(
-            reached(&long, SHARE) >= 83.0,
-            "three tenths of the time: {}",
-            reached(&long, SHARE)
-        );
-        assert!(
-            reached(&long, f64::INFINITY) < 6.0,
-            "one spell is no habit: {}",
-            reached(&long, f64::INFINITY)
-        );
-        assert_eq!(reached(&[7.0; 5], SHARE), 7.0);
     }
 }

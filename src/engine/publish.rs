@@ -357,6 +357,7 @@ mod tests {
                 limit: None,
                 recent: VecDeque::new(),
                 minutes: VecDeque::new(),
+                slow: Default::default(),
             };
             for second in (0..=until).step_by(*secs as usize) {
                 let (at, value) = (START + Span::from_secs(second), (second % 7) as f64);

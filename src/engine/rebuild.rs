@@ -17,7 +17,7 @@ use crate::{
     domain::{
         MetricMeta, Point, Quantiles, ResourceId, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value,
     },
-    shadow::{Metric, MetricShadow, Minute, Seen, Shadows},
+    shadow::{Metric, MetricShadow, Minute, Seen, Shadows, Slow},
     store::{Bucket, Store, StoreError},
 };
 
@@ -138,6 +138,7 @@ fn learnt(meta: MetricMeta, values: &[Bucket], minutes: &[Bucket], at: Timestamp
         shadow,
         recent,
         minutes: minutes.iter().map(minute).collect(),
+        slow: Slow::default(),
         meta,
     }
 }

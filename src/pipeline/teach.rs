@@ -83,6 +83,7 @@ mod tests {
                 shadow,
                 recent: Default::default(),
                 minutes: Default::default(),
+                slow: Default::default(),
             };
             state.shadows.metrics.insert(id, metric);
         }

@@ -9,7 +9,7 @@ use crate::{
         SettingSnapshot, Span, Timestamp,
     },
     drift::Sources,
-    shadow::{Judged, Metric, MetricShadow, Minute, Seen, SettingShadow, setting::Told},
+    shadow::{Judged, Metric, MetricShadow, Minute, Seen, SettingShadow, Slow, setting::Told},
     store::Backfill,
 };
 
@@ -41,6 +41,7 @@ pub(super) fn take_metrics(state: &mut State, batch: &Batch, options: &Options, 
                     shadow: MetricShadow::new(meta),
                     recent: VecDeque::new(),
                     minutes: VecDeque::new(),
+                    slow: Slow::default(),
                 };
                 state.shadows.metrics.insert(meta.id.clone(), metric);
             }
@@ -92,6 +93,9 @@ pub(super) fn take_metrics(state: &mut State, batch: &Batch, options: &Options, 
 fn remember(metric: &mut Metric, point: Point, judged: &Judged) -> bool {
     if metric.recent.back().is_some_and(|last| point.at <= last.at) {
         return false;
+    }
+    if !metric.meta.of_process() {
+        metric.slow.observe(point, metric.meta.cadence);
     }
     let band = judged.expected.map(five);
     let seen = Seen {

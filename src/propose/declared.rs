@@ -2,7 +2,7 @@
 
 use super::{
     Candidate, PLAINLY,
-    artefact::{self, Wanted},
+    artefact::{self, Look, Wanted},
     known,
     shell::quote,
 };
@@ -15,7 +15,7 @@ use crate::{
 const WANTED: f64 = 0.8;
 
 /// The two ways for the declarations that the finding tells of; none where it tells of none.
-pub(super) fn brought(finding: &Finding, all: &[Unmet]) -> Vec<Candidate> {
+pub(super) fn brought(finding: &Finding, all: &[Unmet], look: Look<'_>) -> Vec<Candidate> {
     let told: Vec<&Unmet> = all
         .iter()
         .filter(|one| finding.series.contains(&one.by) || finding.series.contains(&one.of))
@@ -23,9 +23,9 @@ pub(super) fn brought(finding: &Finding, all: &[Unmet]) -> Vec<Candidate> {
     if told.is_empty() {
         return Vec::new();
     }
-    load(finding, &told)
+    load(finding, &told, look)
         .into_iter()
-        .chain(written(finding, &told))
+        .chain(written(finding, &told, look))
         .collect()
 }
 
@@ -41,7 +41,7 @@ fn changes(all: impl Iterator<Item = Change>) -> ChangeSet {
 }
 
 /// What is, made what is declared.
-fn load(finding: &Finding, told: &[&Unmet]) -> Option<Candidate> {
+fn load(finding: &Finding, told: &[&Unmet], look: Look<'_>) -> Option<Candidate> {
     let wanted: Vec<Wanted<'_>> = told
         .iter()
         .map(|one| Wanted {
@@ -50,7 +50,7 @@ fn load(finding: &Finding, told: &[&Unmet]) -> Option<Candidate> {
             value: Some(&one.declared),
         })
         .collect();
-    let way = artefact::set(&wanted)?;
+    let way = artefact::set(&wanted, look)?;
     let commands: Option<Vec<String>> = told.iter().map(|one| command(one)).collect();
     let mut commands = commands?;
     commands.dedup();
@@ -87,7 +87,7 @@ fn load(finding: &Finding, told: &[&Unmet]) -> Option<Candidate> {
         cost: way.cost.into(),
         sure: "it is what the host gets at its next start".into(),
         risk: risk.unwrap_or("someone may have left it out on purpose").into(),
-        undo: artefact::in_a_line(&back).unwrap_or_else(|| "by hand".into()),
+        undo: artefact::in_a_line(&back, look).unwrap_or_else(|| "by hand".into()),
         artefact: artefact::shell(&commands),
         changes: set,
     })
@@ -107,7 +107,7 @@ fn command(one: &Unmet) -> Option<String> {
 }
 
 /// What is declared, made what is: the next start changes nothing.
-fn written(finding: &Finding, told: &[&Unmet]) -> Option<Candidate> {
+fn written(finding: &Finding, told: &[&Unmet], look: Look<'_>) -> Option<Candidate> {
     let disabled = Value::Enum("disabled".into());
     let line = |one: &&Unmet| match Subject::of(&one.of.name) {
         Subject::Sysctl(_) => Some((one.by.clone(), one.declared.clone(), one.actual.clone()?)),
@@ -132,7 +132,7 @@ fn written(finding: &Finding, told: &[&Unmet]) -> Option<Candidate> {
             value: Some(from),
         })
         .collect();
-    let way = artefact::set(&there)?;
+    let way = artefact::set(&there, look)?;
     let set = changes(lines.iter().map(|(id, from, to)| Change::Setting {
         id: id.clone(),
         from: Some(from.clone()),
@@ -153,7 +153,7 @@ fn written(finding: &Finding, told: &[&Unmet]) -> Option<Candidate> {
         cost: "nothing changes now; the next start keeps what is".into(),
         sure: "whoever set it otherwise may want it to stay so".into(),
         risk: "what was declared is given up".into(),
-        undo: artefact::in_a_line(&back).unwrap_or_else(|| "by hand".into()),
+        undo: artefact::in_a_line(&back, look).unwrap_or_else(|| "by hand".into()),
         artefact: way.artefact,
         changes: set,
     })

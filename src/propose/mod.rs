@@ -88,7 +88,7 @@ pub fn propose(
             }
         };
         // Putting a value back may be the very thing that the rule says, or the file.
-        let declared = declared::brought(finding, &not_in_force);
+        let declared = declared::brought(finding, &not_in_force, &seen(shadows));
         for fixed in issue::fixed(finding, shadows, options, now).into_iter().chain(declared) {
             if candidates.iter().all(|other| other.changes != fixed.changes) {
                 candidates.push(fixed);

@@ -121,6 +121,7 @@ fn disk(value_per_minute: f64) -> Metric {
         }),
         recent: Default::default(),
         minutes: Default::default(),
+        slow: Default::default(),
     };
     for minute in 0..60 {
         let (at, value) = (T0 + Span::from_mins(minute), 70.0 + value_per_minute * minute as f64);

@@ -5,6 +5,7 @@ pub mod gru;
 pub mod ledger;
 pub mod metric;
 pub mod setting;
+mod slow;
 
 use std::{
     collections::{BTreeMap, VecDeque},
@@ -19,6 +20,7 @@ pub use setting::{
     Ground, Impending, Outlook, PeerValue, SettingShadow, SettingState, Stands, Together, Undoing,
     learned::{Class, Edit, Learner, Next, Op, Place, Tracker},
 };
+pub use slow::{Mean, Slow};
 
 use crate::domain::{Event, Limit, MetricMeta, SeriesId, Timestamp};
 
@@ -31,6 +33,9 @@ pub struct Metric {
     pub limit: Option<Limit>,
     /// Its model.
     pub shadow: MetricShadow,
+    /// What it does over minutes and hours.
+    #[serde(default)]
+    pub slow: Slow,
     /// The newest values as they were judged, oldest first, at most [`Metric::RECENT`].
     pub recent: VecDeque<Seen>,
     /// The newest minutes, oldest first, at most [`Metric::MINUTES`]; the last one may be unfinished.

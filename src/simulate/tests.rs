@@ -45,6 +45,7 @@ fn metric(name: &str, unit: Unit, of: impl Fn(i64) -> f64) -> Metric {
         limit: None,
         recent: Default::default(),
         minutes: Default::default(),
+        slow: Default::default(),
     };
     for minute in 0..MINUTES {
         let (at, value) = (T0 + Span::from_mins(minute), of(minute));

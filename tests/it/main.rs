@@ -3,6 +3,7 @@
 
 mod architecture;
 mod cli;
+mod days;
 mod deeds;
 mod demo;
 mod docs;

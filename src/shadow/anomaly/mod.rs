@@ -20,9 +20,10 @@ use serde::{Deserialize, Serialize};
 use crate::domain::{Span, Timestamp};
 use peaks::Peaks;
 use silence::Silence;
+pub use stuck::Still;
 use stuck::Stuck;
-pub use view::View;
 use view::Views;
+pub use view::{By, Usual, View};
 
 /// What is known of one series to judge its next value: some four kilobytes.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -54,6 +55,8 @@ pub struct Verdict {
     pub view: View,
     /// How far, in that view's standard deviations, signed.
     pub z: f64,
+    /// What was usual when the value came.
+    pub usual: Usual,
 }
 
 impl Verdict {
@@ -63,6 +66,14 @@ impl Verdict {
         news: 0.0,
         view: View::Level,
         z: 0.0,
+        usual: Usual {
+            value: 0.0,
+            by: By::Level,
+            spread: 0.0,
+            moves: 0.0,
+            usual_moves: 0.0,
+            moves_spread: 0.0,
+        },
     };
 }
 
@@ -74,7 +85,7 @@ impl Detector {
     /// Bits by which more must be said than was told, to be news.
     const MORE: f64 = 0.15;
     /// A value this much older than the newest says that the clock was set back; a younger one is late.
-    const SET_BACK: Span = Span::from_days(1);
+    pub(super) const SET_BACK: Span = Span::from_days(1);
 
     /// The news, bits, that `budget` false alarms a week ask for among `series` of them.
     #[must_use]
@@ -82,6 +93,12 @@ impl Detector {
         (168.0 * series.max(1) as f64 / budget.max(f64::MIN_POSITIVE))
             .log2()
             .max(0.0)
+    }
+
+    /// How the newest value stands still; `None` before the first.
+    #[must_use]
+    pub fn still(&self) -> Option<Still> {
+        self.watched.as_ref().map(|watched| watched.stuck.still())
     }
 
     /// Judges the value at `at` by those before it, and learns it. One that is no number says that none came by then: that is judged as
@@ -104,7 +121,7 @@ impl Detector {
                 bits,
                 news: watched.news(at, [0.0, 0.0, bits]),
                 view: View::Silence,
-                z: 0.0,
+                ..Verdict::NONE
             };
         }
         if since < Span::ZERO {
@@ -126,6 +143,7 @@ impl Detector {
                 news,
                 view: View::Stuck,
                 z: 0.0,
+                usual: score.usual,
             };
         }
         Verdict {
@@ -133,6 +151,7 @@ impl Detector {
             news,
             view: score.view,
             z: score.z,
+            usual: score.usual,
         }
     }
 }

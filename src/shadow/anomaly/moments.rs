@@ -24,6 +24,11 @@ impl Moments {
         }
     }
 
+    /// The mean and the standard deviation.
+    pub fn usual(&self) -> (f64, f64) {
+        (self.mean, self.variance.sqrt())
+    }
+
     /// How many standard deviations `value` lies from the mean before it, signed, the deviation being at least `floor`; 0 while
     /// warming up. Then learns it, forgetting as a window of `span` values would; `seen` were before it.
     pub fn observe(&mut self, value: f64, floor: f64, seen: u32, span: f64) -> f64 {
@@ -92,8 +97,13 @@ impl Robust {
         if self.seen < WARM {
             return 0.0;
         }
+        out(value - self.mean, self.spread(floor))
+    }
+
+    /// What lies one scale out of the mean, at least `floor`.
+    pub const fn spread(&self, floor: f64) -> f64 {
         let least = Self::LEAST * self.plain * Self::NORMAL;
-        out(value - self.mean, self.scale().max(floor).max(least))
+        self.scale().max(floor).max(least)
     }
 
     /// Learns a value.

@@ -132,14 +132,22 @@ impl Peaks {
         self.block = at;
     }
 
+    /// The same by what was seen alone, whatever is believed before: 0 where nothing was.
+    pub fn seen(&self, at: Timestamp, score: f64) -> f64 {
+        let since = days(at - self.until).max(0.0);
+        self.as_high(score.ln()) / (self.days + since + 1.0 / 24.0)
+    }
+
+    /// Peaks seen at `height` or above.
+    fn as_high(&self, height: f64) -> f64 {
+        let bins = self.counts.iter().enumerate().filter(|(_, count)| **count > 0.0);
+        bins.map(|(bin, count)| f64::from(*count) * counts_as(FIRST + (bin as f64 + 0.5) * BIN, height))
+            .sum()
+    }
+
     fn rate(&self, at: Timestamp, height: f64, own: f64) -> f64 {
-        let as_high = |peak: f64| 1.0 / (1.0 + (SHARPNESS * (height - peak)).exp());
-        let mut peaks = 0.0;
-        for (bin, count) in self.counts.iter().enumerate() {
-            if *count > 0.0 {
-                peaks += f64::from(*count) * as_high(FIRST + (bin as f64 + 0.5) * BIN);
-            }
-        }
+        let as_high = |peak: f64| counts_as(peak, height);
+        let peaks = self.as_high(height);
         let daily = DAILY.ln() + own * self.above.max(0.0);
         let prior = (-EXPONENT * (height - daily)).exp();
         let since = days(at - self.until).max(0.0);
@@ -155,6 +163,11 @@ impl Peaks {
         let habit = TRUST * habit / (self.days.min(HABIT) + 2.0) / (2.0 * NEAR);
         usual.max(habit)
     }
+}
+
+/// What a peak counts for as one of `height`, 0 to 1.
+fn counts_as(peak: f64, height: f64) -> f64 {
+    1.0 / (1.0 + (SHARPNESS * (height - peak)).exp())
 }
 
 /// Whole minutes since 1970; a float to integer cast saturates.

@@ -90,6 +90,35 @@ impl View {
     }
 }
 
+/// By what a value is expected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum By {
+    /// The level of the last 300 values.
+    #[default]
+    Level,
+    /// What is usual at this time of the day.
+    Day,
+    /// What is usual at this time of the week.
+    Week,
+}
+
+/// What was usual when a value came, as known before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Usual {
+    /// The value, in the series' unit.
+    pub value: f64,
+    /// What tells it.
+    pub by: By,
+    /// A standard deviation of what values lie off it.
+    pub spread: f64,
+    /// The mean change from value to value over the last 16.
+    pub moves: f64,
+    /// What that usually is.
+    pub usual_moves: f64,
+    /// A standard deviation of it.
+    pub moves_spread: f64,
+}
+
 /// What is kept of a series to look at it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Views {
@@ -102,7 +131,7 @@ pub(super) struct Views {
     seen: u32,
     /// The mean of the last twenty or so.
     recent: f64,
-    usual: Robust,
+    level: Robust,
     day: Profile,
     week: Profile,
     /// Mean misses of the usual level, the day and the week.
@@ -120,6 +149,7 @@ pub(super) struct Score {
     pub view: View,
     /// Signed standard deviations in that view.
     pub z: f64,
+    pub usual: Usual,
 }
 
 impl Views {
@@ -152,7 +182,7 @@ impl Views {
             range: (value, value),
             seen: 0,
             recent: 0.0,
-            usual: Robust::new(Self::SPAN),
+            level: Robust::new(Self::SPAN),
             day: Profile::new(Span::from_days(1), 48, 0.1),
             week: Profile::new(Span::from_days(7), 168, 0.3),
             misses: [Robust::new(500.0); 3],
@@ -170,19 +200,21 @@ impl Views {
 
     /// Looks at a finite value of at most 10³⁰, then learns it.
     pub fn observe(&mut self, at: Timestamp, value: f64) -> Score {
-        let floor = Self::ROUNDING * self.usual.mean().abs();
-        let residual = self.residual(at, value);
+        let floor = Self::ROUNDING * self.level.mean().abs();
+        let (expected, by) = self.expected(at, value);
+        let residual = value - expected;
         push(&mut self.residuals, Self::RESIDUALS, residual);
         if self.seen > 0 {
             push(&mut self.changes, Self::CHANGES, (value - self.last).abs());
         }
         self.heights.turn(at);
+        let usual = self.usual(expected, by, floor);
         let mut sum = 0.0;
         let mut weights = 0.0;
         let mut most = (0.0, View::Level, 0.0);
         for (place, view) in View::ALL.into_iter().enumerate() {
             let z = match view {
-                View::UsualLevel => self.usual.z(value, floor),
+                View::UsualLevel => self.level.z(value, floor),
                 View::UsualSeason => self.residual.z(residual, floor),
                 View::Record => self.plain(place, view, self.beyond(value), 0.01),
                 view => self.plain(place, view, self.statistic(view, value, residual), floor),
@@ -199,7 +231,27 @@ impl Views {
             mean: sum / weights,
             view: most.1,
             z: most.2,
+            usual,
         }
+    }
+
+    /// What is usual, where `expected` is what level or season say.
+    fn usual(&self, expected: f64, by: By, floor: f64) -> Usual {
+        let place = View::ALL.iter().position(|view| *view == View::Roughness);
+        let moves = place.map_or((0.0, 0.0), |place| self.plain[place][1].usual());
+        Usual {
+            value: expected + self.residual.mean(),
+            by,
+            spread: self.residual.spread(floor),
+            moves: self.moves(),
+            usual_moves: moves.0,
+            moves_spread: moves.1.max(floor),
+        }
+    }
+
+    /// The mean change from value to value over 16.
+    fn moves(&self) -> f64 {
+        mean(self.changes.iter().rev().take(16))
     }
 
     /// The mean of how far out `statistic` lies by each span: no span fits all.
@@ -221,7 +273,7 @@ impl Views {
             View::Short => newest(4),
             View::Long => newest(64),
             View::Drift => newest(Self::RESIDUALS),
-            View::Roughness => mean(self.changes.iter().rev().take(16)),
+            View::Roughness => self.moves(),
             View::LongRoughness => mean(self.changes.iter()),
             _ => value,
         }
@@ -237,9 +289,9 @@ impl Views {
         (beyond / (high - low)).min(1.0)
     }
 
-    /// The value less what is expected of it: by the day's or the week's profile, where it misses by less than the level does.
-    fn residual(&mut self, at: Timestamp, value: f64) -> f64 {
-        let level = if self.seen == 0 { value } else { self.usual.mean() };
+    /// What is expected of the value, and by what: the day's or the week's profile, where it misses by less than the level does.
+    fn expected(&mut self, at: Timestamp, value: f64) -> (f64, By) {
+        let level = if self.seen == 0 { value } else { self.level.mean() };
         let expected = [
             level,
             self.day.usual(at).unwrap_or(level),
@@ -256,20 +308,20 @@ impl Views {
                 miss.observe((value - expected).abs());
             }
         }
-        let (low, high) = match best {
-            1 => self.day.around(at, expected[1]),
-            2 => self.week.around(at, expected[2]),
-            _ => (level, level),
+        let ((low, high), by) = match best {
+            1 => (self.day.around(at, expected[1]), By::Day),
+            2 => (self.week.around(at, expected[2]), By::Week),
+            _ => ((level, level), By::Level),
         };
-        value - value.clamp(low, high)
+        (value.clamp(low, high), by)
     }
 
     fn learn(&mut self, at: Timestamp, value: f64, residual: f64) {
-        let scale = self.usual.scale();
+        let scale = self.level.scale();
         self.day.observe(at, value, scale);
         self.week.observe(at, value, scale);
         self.residual.observe(residual);
-        self.usual.observe(value);
+        self.level.observe(value);
         self.seen = self.seen.saturating_add(1);
         self.recent += (value - self.recent) / f64::from(self.seen).min(Self::RECENT);
         self.last = value;

@@ -9,6 +9,7 @@ mod cadence;
 mod calibration;
 mod conformal;
 mod crossing;
+mod days;
 mod deviation;
 mod ensemble;
 mod fits;
