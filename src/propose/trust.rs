@@ -86,25 +86,25 @@ impl Trust {
         }
         let mut settings = finding.series.iter();
         let package = settings.any(|id| matches!(Subject::of(&id.name), Subject::Package { part: "", .. }));
-        let any = |of: &dyn Fn(&SeriesId, Option<&Value>, Option<&Value>) -> bool| {
-            finding.series.iter().any(|id| {
-                let now = shadows.settings.get(id).map(|state| &state.value);
-                of(id, now, baseline.values.get(id))
-            })
-        };
+        let values = finding.series.iter().map(|id| {
+            let now = shadows.settings.get(id).map(|state| &state.value);
+            (id, now, baseline.values.get(id))
+        });
         // Packages bring accounts and ports of their own, which let nobody in.
         let opens = |id: &SeriesId| opens(&Subject::of(&id.name), &id.name);
         if !package && (finding.series.iter().any(opens) || opened(finding, shadows)) {
             return Self::Opens;
         }
-        if any(&|id, now, before| weakens(&Subject::of(&id.name), now, before)) {
+        let mut each = values.clone();
+        if each.any(|(id, now, before)| weakens(&Subject::of(&id.name), now, before)) {
             return Self::Weakens;
         }
         // As urgent as that nothing else makes it.
         if finding.severity == Severity::Critical {
             return Self::Suffers;
         }
-        if !package && any(&|id, now, before| starts(id, now, before, shadows)) {
+        let mut each = values;
+        if !package && each.any(|(id, now, before)| starts(id, now, before, shadows)) {
             return Self::Starts;
         }
         let by = finding.series.iter().any(|id| {
