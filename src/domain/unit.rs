@@ -52,6 +52,8 @@ impl Unit {
             return "-".into();
         }
         match self {
+            // So small a share is none.
+            Self::Percent if value.abs() < 5e-4 => "0 %".into(),
             Self::Percent => format!("{} %", short(value)),
             Self::Bytes => scaled(value, 1024.0),
             Self::BytesPerSec => format!("{}/s", scaled(value, 1024.0)),
@@ -108,6 +110,8 @@ mod tests {
     #[test]
     fn numbers_are_short_and_never_raw() {
         assert_eq!(Unit::Percent.show(4.12), "4.12 %");
+        assert_eq!(Unit::Percent.show(3e-5), "0 %");
+        assert_eq!(Unit::Percent.show(0.02), "0.02 %");
         assert_eq!(Unit::Bytes.show(24.0 * 1024f64.powi(3)), "24G");
         assert_eq!(Unit::PerSec.show(38.0), "38/s");
         assert_eq!(Unit::Count.show(4096.0), "4096");

@@ -159,10 +159,17 @@ impl Value {
         Some((only(from, to), only(to, from)))
     }
 
-    /// A change between two values in words: `60 -> 10`, of a list only what went and came: `-a +b`.
+    /// A change between two values in words: `60 -> 10`, of a list only what went and came: `-a +b`, of a link `(absent) -> link to /dev/null`.
     #[must_use]
     pub fn change(from: Option<&Self>, to: Option<&Self>) -> String {
-        let shown = |value: Option<&Self>| value.map_or_else(|| "(absent)".into(), Self::to_string);
+        let shown = |value: Option<&Self>| match value {
+            None => "(absent)".into(),
+            // The arrow of a link beside that of the change reads as two changes.
+            Some(value) => match value.to_string() {
+                link if link.starts_with("-> ") => link.replacen("->", "link to", 1),
+                other => other,
+            },
+        };
         match Self::went_and_came(from, to) {
             Some((went, came)) if !went.is_empty() || !came.is_empty() => {
                 let went = went.iter().map(|item| format!("-{item}"));

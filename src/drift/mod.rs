@@ -4,11 +4,11 @@ mod author;
 mod baseline;
 mod cause;
 mod declared;
-mod declares;
 mod deed;
 mod family;
 mod group;
 mod impending;
+mod in_force;
 mod incidents;
 mod limit;
 mod process;
@@ -45,12 +45,12 @@ pub use declared::{
     Compared, Departure, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
 };
 
-pub use declares::{Unmet, unmet};
+pub use in_force::{Unmet, unmet};
 
 use declared::Declared;
-use declares::Declares;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
+use in_force::InForce;
 use limit::LimitWatch;
 pub(crate) use limit::REACH;
 pub use limit::{crossing, passed};
@@ -81,7 +81,7 @@ pub struct DriftState {
     told: BTreeMap<FindingId, Timestamp>,
     /// Declarations that are not in force.
     #[serde(skip)]
-    declares: Declares,
+    in_force: InForce,
     /// Known issues.
     #[serde(default)]
     known: rule::Known,
@@ -149,7 +149,7 @@ impl DriftState {
         let coincide = options.drift.coincide;
         cause::explain(&mut findings, &self.held, &self.told, shadows, coincide, now);
         score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
-        self.declares.tell(&mut findings, shadows, options, now);
+        self.in_force.tell(&mut findings, shadows, options, now);
         // After the causes and coincidences: that a setting is known to do harm is no change of it.
         self.known.tell(&mut findings, shadows, options, now);
         self.judged = Some(now);

@@ -3,6 +3,7 @@
 mod causes;
 mod coincidences;
 mod deeds;
+mod saturated;
 mod slow;
 mod surprise;
 mod units;

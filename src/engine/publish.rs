@@ -379,7 +379,7 @@ mod tests {
         let state = state(&[("slow", 600)], 1_200);
         let ready = |second: i64| {
             warm(
-                &state.shadows.metrics.values().next().unwrap(),
+                state.shadows.metrics.values().next().unwrap(),
                 START + Span::from_secs(second),
             )
         };

@@ -46,6 +46,8 @@ const NO_SETTING: [&str; 23] = [
 ];
 /// The same, whole folders. The last is mounted only when somebody looks into it.
 const NO_SETTINGS: [&str; 3] = ["kernel.random.", "kernel.sched_domain.", "fs.binfmt_misc."];
+/// The same by their ends: the kernel warns in its log whoever reads them, and tells the same in milliseconds beside them.
+const DEPRECATED: [&str; 2] = [".base_reachable_time", ".retrans_time"];
 /// Most parameters that are read; a host with thousands of interfaces has tens of each.
 const MOST: usize = 20_000;
 
@@ -88,7 +90,7 @@ impl Sysctl {
                     // What is unreadable within is left out; only the root itself must be readable.
                     let _ = self.walk(&entry.path(), &folder, sheet);
                 }
-            } else if kind.is_file() && sheet.len() < MOST && !NO_SETTING.contains(&full.as_str()) {
+            } else if kind.is_file() && sheet.len() < MOST && !no_setting(&full) {
                 self.parameter(&entry.path(), &full, sheet);
             }
         }
@@ -107,6 +109,11 @@ impl Sysctl {
             sheet.text(name, &String::from_utf8_lossy(&self.held));
         }
     }
+}
+
+fn no_setting(name: &str) -> bool {
+    let deprecated = || name.starts_with("net.ipv6.neigh.") && DEPRECATED.iter().any(|end| name.ends_with(end));
+    NO_SETTING.contains(&name) || deprecated()
 }
 
 impl Source for Sysctl {
@@ -146,6 +153,7 @@ mod tests {
         tree.write("proc/sys/net/ipv4/conf/eth0.100/rp_filter", "1\n");
         tree.write("proc/sys/net/ipv4/conf/veth12/rp_filter", "1\n");
         tree.write("proc/sys/fs/file-nr", "1 2 3\n");
+        tree.write("proc/sys/net/ipv6/neigh/eth0/retrans_time", "1000\n");
         tree.write("proc/sys/kernel/random/uuid", "x\n");
         tree.write("proc/sys/kernel/odd\u{1b}name", [0xff, 0xfe]);
         tree.write("proc/sys/net/ipv4/tcp_fastopen_key", "deadbeef-1-2-3\n");

@@ -3,6 +3,7 @@
 mod forecast;
 mod frames;
 mod keys;
+mod rows;
 
 use crossterm::event::KeyCode;
 

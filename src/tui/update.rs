@@ -344,7 +344,7 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('w') if mine => {
             let seeds = chosen(state);
             let made = match &seeds[..] {
-                [id] if state.screen == Screen::Resource && state.marked.is_empty() => resource::changed(state, id),
+                [id] if state.screen == Screen::Resource && state.marked.is_empty() => resource::to_replay(state, id),
                 _ => Vec::new(),
             };
             if made.is_empty() {

@@ -1,11 +1,11 @@
 //! What is to be said of one setting: what comes, what it should be, what its peers hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Next, SettingShadow, SettingState, Stands, stream};
-use crate::domain::{ResourceId, SeriesId, Timestamp, Value};
+use crate::domain::{ResourceId, SeriesId, Subject, Timestamp, Value};
 
 /// What a setting will be, and what others like it are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -86,7 +86,10 @@ impl SettingShadow {
             Some(Next::Ways(ways)) => outlook.ways = Some(ways.map(|odds| odds as f32)),
             _ => {}
         }
-        self.look_at_peers(id, key, state, &mut outlook);
+        match Subject::of(&id.name) {
+            Subject::Package { part: "", .. } => self.look_at_versions(id, state, &mut outlook),
+            _ => self.look_at_peers(id, key, state, &mut outlook),
+        }
         outlook.should = self.stands(id);
         Some(outlook)
     }
@@ -104,10 +107,44 @@ impl SettingShadow {
         });
         outlook.peers = values.take(Outlook::NEXT).collect();
         outlook.peers.sort_by_key(|peer| std::cmp::Reverse(peer.count));
-        if outlook.peers.is_empty() {
-            return;
-        }
+        self.say_who_was_first(id, outlook);
+    }
 
+    /// Versions are of one package: what others are at says nothing of it. Its peers are the same package on other resources.
+    fn look_at_versions(&self, id: &SeriesId, state: &SettingState, outlook: &mut Outlook) {
+        let scopes = self
+            .scopes
+            .keys()
+            .filter(|scope| scope.resource != id.resource && id.name.starts_with(&*scope.name));
+        let elsewhere: BTreeSet<&ResourceId> = scopes.map(|scope| &scope.resource).collect();
+        for resource in elsewhere {
+            let Some(other) = self.all.get(&SeriesId::new(resource, &id.name)) else {
+                continue;
+            };
+            outlook.others += 1;
+            match outlook.peers.iter_mut().find(|peer| !peer.value.differs(&other.value)) {
+                Some(peer) => peer.count += 1,
+                None => outlook.peers.push(PeerValue {
+                    value: other.value.clone(),
+                    count: 1,
+                    first: None,
+                }),
+            }
+        }
+        outlook.peers.sort_by_key(|peer| std::cmp::Reverse(peer.count));
+        let was = state.last_change.as_ref().and_then(|change| change.from.as_ref());
+        let peers = &outlook.peers;
+        let own = |value: &Value| {
+            let mut known = peers.iter().map(|peer| &peer.value).chain(was);
+            known.any(|known| !known.differs(value))
+        };
+        outlook.next.retain(|(value, _)| own(value));
+        outlook.peers.truncate(Outlook::NEXT);
+        self.say_who_was_first(id, outlook);
+    }
+
+    /// Who moved to what the peers hold before all others, as far as changes were seen.
+    fn say_who_was_first(&self, id: &SeriesId, outlook: &mut Outlook) {
         for change in self
             .changes
             .iter()

@@ -12,7 +12,7 @@ use cursor::{List, list};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Finding, FindingId, Mark, ResourceId, Seen, SeriesId, Span},
+    domain::{Finding, FindingId, Mark, ResourceId, Seen, SeriesId, Span, Value},
     engine::{Answer, LinkError, ResourceRow},
     tui::{
         self,
@@ -247,6 +247,11 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
             let band = band.strip_suffix(letter).unwrap_or(&band).to_owned();
             (now, band)
         }
+        // Of a file as a whole its mode and owner are known: that it came says more.
+        Seen::Setting {
+            now: Some(Value::List(_)),
+            expected: None,
+        } => ("new".into(), "(none)".into()),
         Seen::Setting { now, expected } => {
             let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
             let mut should = value(expected);

@@ -231,9 +231,22 @@ fn plot<'a>(state: &'a State, row: &'a MetricRow, lists: &'a Lists) -> Plot<'a> 
     }
 }
 
-/// When a setting of the host last changed within the chart.
-fn last_change(state: &State, id: &SeriesId) -> Option<crate::domain::Timestamp> {
-    changed(state, id).first().map(|change| change.at)
+/// When the change was made that a replay undoes first.
+fn replayed(state: &State, id: &SeriesId) -> Option<crate::domain::Timestamp> {
+    to_replay(state, id).first().map(|change| change.at)
+}
+
+/// The changes in the time shown, as a replay takes them: those that are told to be a cause first, each newest first.
+#[must_use]
+pub fn to_replay(state: &State, id: &SeriesId) -> Vec<crate::domain::SettingChange> {
+    let blamed: Vec<&SeriesId> = finding(state, id)
+        .iter()
+        .flat_map(|finding| &finding.causes)
+        .filter_map(|cause| cause.series.as_ref())
+        .collect();
+    let mut all = changed(state, id);
+    all.sort_by_key(|change| !blamed.contains(&&change.id));
+    all
 }
 
 /// The changes of settings in the time shown of a metric, newest first.

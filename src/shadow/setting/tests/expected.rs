@@ -151,3 +151,34 @@ fn upgrades_that_nobody_installs_are_not_told_of() {
     ));
     assert_eq!(shadow.impending().count(), 1);
 }
+
+#[test]
+fn a_package_is_never_expected_at_the_version_of_another() {
+    let mut shadow = SettingShadow::default();
+    let versions = |place: i64| -> Vec<(String, String)> {
+        (0..20)
+            .map(|n| (format!("pkg.p{n}"), format!("{n}.0.{}", if n < place { 2 } else { 1 })))
+            .collect()
+    };
+    for day in 0..15 {
+        let all = versions(day);
+        let all: Vec<(&str, &str)> = all.iter().map(|(name, value)| (&**name, &**value)).collect();
+        shadow.snapshot(&snapshot("pkg", start() + DAY * day, &all));
+    }
+    let at = start() + DAY * 15;
+    let outlook = shadow.outlook(&id("pkg.p0"), at).unwrap();
+    assert_eq!((outlook.others, outlook.peers.len()), (0, 0));
+    let own = |value: &Value| value.to_string().starts_with("0.0.");
+    assert!(outlook.next.iter().all(|(value, _)| own(value)), "{:?}", outlook.next);
+    // The same package elsewhere is a peer.
+    let other = SettingSnapshot {
+        resource: ResourceId::new("host", "web-2"),
+        ..snapshot("pkg", at, &[("pkg.p0", "0.0.3"), ("pkg.p1", "9")])
+    };
+    shadow.snapshot(&other);
+    let outlook = shadow.outlook(&id("pkg.p0"), at).unwrap();
+    assert_eq!(
+        (outlook.others, outlook.peers[0].value.to_string()),
+        (1, "0.0.3".into())
+    );
+}

@@ -51,11 +51,6 @@ pub(super) fn refresh(state: &mut State) -> Option<Effect> {
 }
 
 fn of(data: &Timeline) -> Vec<AuditEntry> {
-    let value = |value: &Option<Value>| {
-        value
-            .as_ref()
-            .map_or_else(|| "(absent)".to_owned(), ToString::to_string)
-    };
     let changes = by_thing(&data.changes).into_iter().map(|parts| {
         let change = parts[0];
         let by = change.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
@@ -65,9 +60,8 @@ fn of(data: &Timeline) -> Vec<AuditEntry> {
             what: "setting".into(),
             resource: format!("{} {}", change.id.resource.name(), change.id.name),
             result: format!(
-                "{} -> {}{}{by}",
-                value(&change.from),
-                value(&change.to),
+                "{}{}{by}",
+                Value::change(change.from.as_ref(), change.to.as_ref()),
                 and_more(&parts)
             ),
         }

@@ -1,6 +1,6 @@
 //! What the Resource screen says to press next.
 
-use super::{finding, focus, lag, last_change, related};
+use super::{finding, focus, lag, related, replayed};
 use crate::{
     domain::Mark,
     tui::{screens::setting, state::State, text},
@@ -26,7 +26,7 @@ pub fn next(state: &State) -> String {
         .iter()
         .take(3)
         .position(|row| lag(state, &id, &row.id).starts_with("leads"));
-    let replay = last_change(state, &id).map(|at| format!("w replays the change of {}", text::minute(at)));
+    let replay = replayed(state, &id).map(|at| format!("w replays the change of {}", text::minute(at)));
     if state.resource.in_list {
         return "Enter opens the metric under the cursor; Esc comes back here".into();
     }

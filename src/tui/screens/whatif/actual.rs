@@ -10,15 +10,13 @@ use crate::{
 /// Changes undone at once at most.
 const MOST: usize = 4;
 
-/// Switches to this screen with the changes of `made` undone, each at its time: the newest is on, the others can be turned on. `first`
+/// Switches to this screen with the changes of `made` undone, each at its time: the first is on, the others can be turned on. `first`
 /// is shown first.
 ///
 /// While the time cursor stands before a change, what was known then says what its undoing would do from there on.
 pub fn replay(state: &mut State, made: &[SettingChange], first: Option<SeriesId>) -> Vec<Effect> {
     let before = |at: Timestamp| state.at.is_none_or(|cursor| cursor > at);
-    let mut newest: Vec<&SettingChange> = made.iter().collect();
-    newest.sort_by_key(|change| std::cmp::Reverse(change.at));
-    let steps = newest.into_iter().take(MOST).enumerate().map(|(place, change)| Step {
+    let steps = made.iter().take(MOST).enumerate().map(|(place, change)| Step {
         change: Change::Setting {
             id: change.id.clone(),
             from: change.to.clone(),

@@ -102,13 +102,13 @@ fn settled(one: &Unmet, shadows: &Shadows, now: Timestamp) -> bool {
 
 /// The declarations that were not in force at the last look.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Declares {
+pub(super) struct InForce {
     found: Vec<Unmet>,
     /// The settings' generation and the time of the last look.
     looked: Option<(u64, Timestamp)>,
 }
 
-impl Declares {
+impl InForce {
     /// Tells of every declaration that is not in force: by the finding that tells of its settings already, else by one of its own.
     pub fn tell(&mut self, findings: &mut Vec<Finding>, shadows: &Shadows, options: &Options, now: Timestamp) {
         let generation = shadows.settings.generation();
