@@ -102,10 +102,10 @@ impl Stuck {
             self.since = at;
             self.run = 0;
             self.goes_on = 0.0;
+            self.bits = 0.0;
         }
         let length = f64::from(self.run) / Self::MEASURE;
         let by_lengths = hourly_bits(self.lengths.observe(at, length, 0.0));
-        self.bits = 0.0;
         if self.run <= Self::FREE || self.values < Self::WARM {
             return 0.0;
         }
@@ -115,7 +115,9 @@ impl Stuck {
         let by_runs = hourly_bits((f64::from(self.runs) + 0.5) / (days + 1.0 / 24.0) * (-self.goes_on).exp());
         let by_seen = hourly_bits(self.lengths.seen(at, length));
         let whole = |bits: f64, most: f64| (bits.clamp(0.0, most) / Self::STEP).floor() * Self::STEP;
-        self.bits = whole(by_share.min(by_runs).min(by_seen), Self::MOST_OF_MANY);
+        // Among the lengths seen is soon the run itself, which makes it no less odd.
+        let of_many = whole(by_share.min(by_runs).min(by_seen), Self::MOST_OF_MANY);
+        self.bits = self.bits.max(of_many);
         whole(by_share.min(by_lengths), Self::MOST)
     }
 }
