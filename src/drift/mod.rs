@@ -25,6 +25,7 @@ mod slow;
 mod stale;
 mod surprise;
 mod usual;
+mod weighed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -85,6 +86,8 @@ pub struct DriftState {
     /// Known issues.
     #[serde(default)]
     known: rule::Known,
+    #[serde(skip)]
+    weighed: weighed::Weighed,
 }
 
 /// What is remembered of one metric.
@@ -147,7 +150,8 @@ impl DriftState {
             .chain(impending::findings(shadows, options, now))
             .collect();
         let coincide = options.drift.coincide;
-        cause::explain(&mut findings, &self.held, &self.told, shadows, coincide, now);
+        let (held, told) = (&self.held, &self.told);
+        cause::explain(&mut findings, &mut self.weighed, held, told, shadows, coincide, now);
         score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
         self.in_force.tell(&mut findings, shadows, options, now);
         // After the causes and coincidences: that a setting is known to do harm is no change of it.
@@ -198,12 +202,12 @@ impl DriftState {
             if metric.meta.of_process() {
                 watch.surprise = SurpriseWatch::default();
             } else {
-                let least = worth(shadows, metric);
+                let least = || worth(shadows, metric);
                 watch.surprise.look(metric, level, least);
                 if watch.slow.due(metric) {
                     watch
                         .slow
-                        .look(metric, slow.of(&id.resource), least, watch.surprise.fine());
+                        .look(metric, slow.of(&id.resource), least(), watch.surprise.fine());
                 }
             }
             let silent = stale::silent(metric, now);
