@@ -15,7 +15,7 @@ mod walk;
 mod words;
 
 pub use departure::{Departure, rank};
-pub use pair::{Compared, compare, compare_states, told};
+pub use pair::{Compared, Learnt, compare, compare_states, told};
 pub use path::{Path, Step};
 pub use tool::{ToolReport, departures};
 pub use words::value as shown;

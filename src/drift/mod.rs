@@ -39,7 +39,7 @@ pub use incidents::{Incident, incidents};
 pub use rule::{Issue, Match, found, issues, matching, tried};
 
 pub use declared::{
-    Compared, Departure, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
+    Compared, Departure, Learnt, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
 };
 
 use declared::Declared;
