@@ -2,6 +2,7 @@
 
 mod causes;
 mod deeds;
+mod files;
 mod surprise;
 
 use super::{
