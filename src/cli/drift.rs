@@ -65,6 +65,9 @@ pub(super) struct View<'a> {
     why: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     article: Option<&'a str>,
+    /// How many resources of the kind have it alike: taken as the cluster's doing, and no drift.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alike: Option<usize>,
 }
 
 /// What the files say besides what drifted.
@@ -125,6 +128,9 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
         ));
         departures.clear();
     }
+    if let Some(idle) = rules.idle(now).filter(|_| account.faults == 0) {
+        out.note(&format!("foreshadow: {idle}"));
+    }
     if json {
         let mut views: Vec<View<'_>> = (account.compared.departures.iter())
             .map(|departure| View {
@@ -132,6 +138,18 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
                 ..view(departure)
             })
             .collect();
+        views.extend(account.compared.learnt.iter().map(|learnt| View {
+            resource: &learnt.kind,
+            path: learnt.path.clone(),
+            desired: None,
+            live: Some(&learnt.live),
+            level: Level::Low,
+            by: None,
+            rule: None,
+            why: None,
+            article: None,
+            alike: Some(learnt.count),
+        }));
         let told: Vec<Departure> = account.issues.iter().map(told_of).collect();
         if args.issues {
             let issues = told.iter().zip(&account.issues);
@@ -173,6 +191,7 @@ pub(super) fn view(departure: &Departure) -> View<'_> {
         rule: None,
         why: None,
         article: None,
+        alike: None,
     }
 }
 

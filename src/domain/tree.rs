@@ -13,7 +13,7 @@ pub enum Tree {
     Null,
     /// On or off.
     Bool(bool),
-    /// A whole number.
+    /// A whole number; a larger one is held as text.
     Int(i64),
     /// Any other number; never NaN or infinite.
     Float(f64),
@@ -98,15 +98,15 @@ impl From<serde_json::Value> for Tree {
         match value {
             Json::Null => Self::Null,
             Json::Bool(on) => Self::Bool(on),
-            Json::Number(number) => number.as_i64().map_or_else(
-                || {
-                    number
-                        .as_f64()
-                        .filter(|float| float.is_finite())
-                        .map_or(Self::Null, Self::Float)
-                },
-                Self::Int,
-            ),
+            Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+                (Some(int), _) => Self::Int(int),
+                // A float would lose its last digits.
+                (None, Some(large)) => Self::Text(large.to_string().into()),
+                (None, None) => number
+                    .as_f64()
+                    .filter(|float| float.is_finite())
+                    .map_or(Self::Null, Self::Float),
+            },
             Json::String(text) => Self::Text(text.into()),
             Json::Array(items) => Self::List(items.into_iter().map(Into::into).collect()),
             Json::Object(fields) => Self::Map(

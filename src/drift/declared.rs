@@ -15,7 +15,7 @@ mod walk;
 mod words;
 
 pub use departure::{Departure, rank};
-pub use pair::{Compared, compare, compare_states, told};
+pub use pair::{Compared, Learnt, compare, compare_states, told};
 pub use path::{Path, Step};
 pub use tool::{ToolReport, departures};
 pub use words::value as shown;
@@ -138,6 +138,7 @@ impl Declared {
         {
             return;
         }
+        let by = |difference: &Difference| changes.get(&difference.id).and_then(|change| change.by.as_deref());
         let items: Vec<Item<'_>> = differences
             .iter()
             .map(|difference| match self.began.get(&difference.id) {
@@ -145,6 +146,7 @@ impl Declared {
                     difference,
                     after: began.after,
                     at: began.since,
+                    by: by(difference),
                     finding: Some(began.finding),
                 },
                 None => {
@@ -153,6 +155,7 @@ impl Declared {
                         difference,
                         after: change.map_or(now, |change| change.earliest()),
                         at: change.map_or(now, |change| change.at),
+                        by: by(difference),
                         finding: None,
                     }
                 }

@@ -9,6 +9,8 @@ use crate::domain::{FindingId, SeriesId, Span, Subject, Timestamp, Value, holds_
 pub(super) const TOGETHER: Span = Span::from_mins(2);
 /// Changes with exact times that are no further apart follow each other as a program makes them.
 const AT_ONCE: Span = Span::from_secs(1);
+/// Most settings of a key after one that are looked at with it: of more of one command each is beside the next.
+const MOST_BESIDE: usize = 50;
 /// Things of one scope that change at once and are one deed: by hand nobody changes so many.
 const MASS: usize = 8;
 /// Ends the name under which a unit that stopped or started meets what follows from it. No name holds a line's end.
@@ -22,6 +24,8 @@ pub(super) struct Item<'a> {
     pub after: Timestamp,
     /// When the difference was seen.
     pub at: Timestamp,
+    /// Who made it, where that is known.
+    pub by: Option<&'a str>,
     pub finding: Option<FindingId>,
 }
 
@@ -47,6 +51,18 @@ impl Item<'_> {
         };
         // A mount's unit is the mount.
         changed && !unit.ends_with(".mount")
+    }
+
+    /// Whether it is known when it happened, to the moment.
+    fn exact(&self) -> bool {
+        self.after == self.at
+    }
+
+    /// The file that it stands in, and its key there.
+    fn in_file(&self) -> Option<(&str, &str)> {
+        let name = &*self.difference.id.name;
+        let rest = ["etc.", "file."].iter().find_map(|scope| name.strip_prefix(scope))?;
+        Some(rest.split_once(':').unwrap_or((rest, "")))
     }
 
     fn package(&self) -> bool {
@@ -86,7 +102,8 @@ impl Item<'_> {
 /// unit and its port, a line of sshd_config and what the server makes of it), when both are packages, or when one is a package and
 /// the other something that packages bring, came or went as it did, and may have happened at the very time. That a unit stopped or
 /// started belongs to no edit of it, only to its port and to whether it is enabled. To be near in time is no cause: things of one
-/// scope are one deed only when they are so many at once that a program did it.
+/// scope are one deed only when they are so many at once that a program did it, and the same key in several files when these were
+/// written at once.
 pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
     let mut sets = Sets((0..items.len()).collect());
     let mut by_name: BTreeMap<(&str, String), Vec<usize>> = BTreeMap::new();
@@ -112,6 +129,9 @@ pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
             }
             by_name.entry((resource, name)).or_default().push(place);
         }
+        if let Some((file, _)) = item.in_file() {
+            by_name.entry((resource, format!("\n{file}"))).or_default().push(place);
+        }
         if item.package() {
             // No name holds a line's end.
             by_name.entry((resource, "\n".into())).or_default().push(place);
@@ -136,8 +156,42 @@ pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
             sets.join(place, *package);
         }
     }
+    by_key(items, &mut sets);
     by_mass(items, &mut sets);
     sets.all()
+}
+
+/// Joins what one command wrote into several files: the same key, in files that were written within a second, to the same value or in
+/// one folder, and by nobody else as far as that is known.
+fn by_key(items: &[Item<'_>], sets: &mut Sets) {
+    let mut keys: BTreeMap<(&str, &str), Vec<usize>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate().filter(|(_, item)| item.exact()) {
+        if let Some((_, key)) = item.in_file().filter(|(_, key)| !key.is_empty()) {
+            let resource = item.difference.id.resource.as_str();
+            keys.entry((resource, key)).or_default().push(place);
+        }
+    }
+    let folder = |item: &Item<'_>| {
+        item.in_file()
+            .and_then(|(file, _)| Some(file.rsplit_once('/')?.0.to_owned()))
+    };
+    for places in keys.values_mut() {
+        places.sort_by_key(|place| (items[*place].at, *place));
+        for (k, place) in places.iter().enumerate() {
+            let item = &items[*place];
+            let later = places[k + 1..].iter().map(|other| (other, &items[*other]));
+            for (other, theirs) in later
+                .take_while(|(_, theirs)| item.near(theirs, AT_ONCE))
+                .take(MOST_BESIDE)
+            {
+                let value = item.difference.actual.is_some() && item.difference.actual == theirs.difference.actual;
+                let beside = folder(item).is_some_and(|ours| folder(theirs) == Some(ours));
+                if item.by == theirs.by && (value || beside) {
+                    sets.join(*place, *other);
+                }
+            }
+        }
+    }
 }
 
 /// Joins what is of one scope and came about at once, where it is so much that one program must have done it: a set of parameters, a
@@ -161,7 +215,7 @@ fn by_mass(items: &[Item<'_>], sets: &mut Sets) {
     for places in plain.values_mut() {
         places.sort_by_key(|place| (items[*place].at, *place));
         let at_once = |a: &usize, b: &usize| {
-            let exact = [a, b].iter().all(|place| items[**place].after == items[**place].at);
+            let exact = [a, b].iter().all(|place| items[**place].exact());
             items[*a].near(&items[*b], if exact { AT_ONCE } else { Span(-1) })
         };
         for run in places.chunk_by(at_once) {

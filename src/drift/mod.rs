@@ -43,7 +43,7 @@ pub use incidents::{Incident, incidents};
 pub use rule::{Issue, Match, found, issues, matching, tried};
 
 pub use declared::{
-    Compared, Departure, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
+    Compared, Departure, Learnt, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
 };
 
 pub use in_force::{Unmet, unmet};

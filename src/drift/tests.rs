@@ -5,6 +5,7 @@ mod coincidences;
 mod deeds;
 mod saturated;
 mod slow;
+mod files;
 mod surprise;
 mod units;
 

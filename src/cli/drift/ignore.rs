@@ -1,6 +1,7 @@
 //! The user's rules for what may differ.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -11,14 +12,19 @@ use serde::{Deserialize, Serialize};
 use crate::{
     cli::Usage,
     domain::{Timestamp, matches},
-    drift::Departure,
+    drift::{Departure, Path as DeparturePath},
 };
+
+/// Most rules that a line names.
+const MOST_NAMED: usize = 3;
 
 /// The rules of a file.
 #[derive(Debug, Default)]
 pub(super) struct Rules {
     file: PathBuf,
     rules: Vec<Rule>,
+    /// Which of them let something pass.
+    used: BTreeSet<usize>,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]
@@ -34,7 +40,8 @@ struct File {
 struct Rule {
     /// Resource, `*` for any run of characters.
     resource: String,
-    /// Path, `*` for any run of characters; what is below it may differ, too.
+    /// Path, as JSON tells it (`/spec/containers/[name=web]/image`) or the page (`spec.containers[web].image`), `*` for any run of
+    /// characters; what is below it may differ, too.
     path: String,
     reason: String,
     /// Last day it counts.
@@ -50,6 +57,19 @@ impl Rule {
     fn counts(&self, now: Timestamp) -> bool {
         self.ends().is_none_or(|end| today(now) <= end)
     }
+}
+
+/// Whether a rule's path is that of a departure or leads to it: as a pointer, or as the page prints it, where a long one is cut in front.
+fn leads_to(rule: &str, path: &DeparturePath) -> bool {
+    let rule = rule
+        .strip_prefix('~')
+        .map_or_else(|| rule.to_owned(), |end| format!("*{end}"));
+    let stem = rule.trim_end_matches('/');
+    let (pointer, brief) = (path.to_string(), path.brief());
+    matches(&rule, &pointer)
+        || matches(&format!("{stem}/*"), &pointer)
+        || matches(&rule, &brief)
+        || !stem.is_empty() && (matches(&format!("{stem}.*"), &brief) || matches(&format!("{stem}[*"), &brief))
 }
 
 fn today(now: Timestamp) -> Date {
@@ -84,6 +104,7 @@ impl Rules {
         Ok(Self {
             file: file.into(),
             rules,
+            used: BTreeSet::new(),
         })
     }
 
@@ -104,14 +125,36 @@ impl Rules {
     }
 
     /// Whether a rule lets it pass.
-    pub(super) fn let_pass(&self, departure: &Departure, now: Timestamp) -> bool {
-        let path = departure.path.to_string();
+    pub(super) fn let_pass(&mut self, departure: &Departure, now: Timestamp) -> bool {
         let fits = |rule: &Rule| {
-            matches(&rule.path, &path) || matches(&format!("{}/*", rule.path.trim_end_matches('/')), &path)
+            rule.counts(now) && matches(&rule.resource, &departure.resource) && leads_to(&rule.path, &departure.path)
         };
-        self.rules
-            .iter()
-            .any(|rule| rule.counts(now) && matches(&rule.resource, &departure.resource) && fits(rule))
+        let fitting = (self.rules.iter().enumerate()).filter(|(_, rule)| fits(rule));
+        let fitting: Vec<usize> = fitting.map(|(place, _)| place).collect();
+        let passes = !fitting.is_empty();
+        self.used.extend(fitting);
+        passes
+    }
+
+    /// A line that names the rules which count and let nothing pass.
+    pub(super) fn idle(&self, now: Timestamp) -> Option<String> {
+        let idle =
+            (self.rules.iter().enumerate()).filter(|(place, rule)| rule.counts(now) && !self.used.contains(place));
+        let named: Vec<String> = idle
+            .map(|(_, rule)| format!("{} {}", rule.resource, rule.path))
+            .collect();
+        let more = named.len().checked_sub(MOST_NAMED).filter(|more| *more > 0);
+        let shown = &named[..named.len().min(MOST_NAMED)];
+        let rules = if named.len() == 1 { "rule" } else { "rules" };
+        (!named.is_empty()).then(|| {
+            format!(
+                "{}: {} {rules} matched nothing: {}{}",
+                self.file.display(),
+                named.len(),
+                shown.join(", "),
+                more.map_or_else(String::new, |more| format!(", and {more} more"))
+            )
+        })
     }
 
     /// Writes a rule for each departure into the file; gives how many.

@@ -6,7 +6,7 @@ use super::Account;
 use crate::{
     cli::{Columns, Out, OutError},
     domain::Level,
-    drift::{Departure, Issue},
+    drift::{Departure, Issue, Learnt},
 };
 
 /// Prints the departures under their resources, and on stderr what else is worth knowing.
@@ -120,9 +120,9 @@ fn notes(account: &Account) -> Vec<String> {
         first = "nothing to compare: no resource is on both sides, and no report tells of drift".to_owned();
     }
     let mut lines = vec![first];
-    for (kind, path, count) in &compared.learnt {
+    for Learnt { kind, path, count, .. } in &compared.learnt {
         lines.push(format!(
-            "all {count} of {kind} have the same at {path} and none declares it: taken as the cluster's doing"
+            "all {count} of {kind} have the same at {path}, which no table knows and none declares: taken as the cluster's doing"
         ));
     }
     lines

@@ -218,6 +218,83 @@ fn rules_have_a_reason_and_an_end() {
 }
 
 #[test]
+fn rules_are_written_as_the_page_prints_paths_and_say_when_they_match_nothing() {
+    let folder = folder();
+    let told = |path: &str| {
+        let rule = format!("[[ignore]]\nresource = \"*\"\npath = '{path}'\nreason = \"x\"\n");
+        fs::write(folder.path().join("rules.toml"), rule).unwrap();
+        let words = [
+            "--desired",
+            "desired.yaml",
+            "--live",
+            "live.yaml",
+            "--ignore",
+            "rules.toml",
+        ];
+        let ran = drift(folder.path(), true, &words);
+        let found: Vec<serde_json::Value> = serde_json::from_str(&ran.data).unwrap();
+        (7 - found.len(), ran.notes)
+    };
+    for path in [
+        "spec.template.spec.containers[web].image",
+        "/spec/template/spec/containers/[name=web]/image",
+        "~containers[web].image",
+        "spec.replicas",
+        "spec.template.spec.containers[web].env[API_TOKEN]",
+    ] {
+        assert_eq!(told(path), (1, String::new()), "{path}");
+    }
+    assert_eq!(told("spec.template.spec.containers[web]").0, 2);
+    assert_eq!(told("spec.template").0, 3);
+    assert_eq!(
+        told("spec.templat"),
+        (
+            0,
+            "foreshadow: rules.toml: 1 rule matched nothing: * spec.templat\n".to_owned()
+        )
+    );
+}
+
+#[test]
+fn settings_of_files_agree_by_what_they_mean() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    written(
+        "a.env",
+        "MEM=1024Mi\nTIMEOUT=90s\nLEVEL=INFO\nFLAG=true\nNET=10.1.2.3/8\nPORT=80\nNAME=Shop\n",
+    );
+    written(
+        "b.env",
+        "MEM=1Gi\nTIMEOUT=1m30s\nLEVEL=info\nFLAG=TRUE\nNET=10.0.0.0/8\nPORT=81\nNAME=shop\n",
+    );
+    let ran = drift(folder.path(), false, &["--desired", "a.env", "--live", "b.env"]);
+    let told: Vec<&str> = ran
+        .data
+        .lines()
+        .filter_map(|line| line.split_whitespace().nth(1))
+        .collect();
+    assert_eq!(told, ["NAME", "PORT"], "{}", ran.data);
+}
+
+#[test]
+fn what_is_taken_as_the_clusters_doing_is_told_in_json_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let objects = |more: &str| {
+        let of = |n: usize| {
+            format!("apiVersion: v1\nkind: Service\nmetadata: {{name: s{n}}}\nspec: {{type: ClusterIP{more}}}\n")
+        };
+        (0..5).map(of).collect::<Vec<_>>().join("---\n")
+    };
+    fs::write(folder.path().join("a.yaml"), objects("")).unwrap();
+    fs::write(folder.path().join("b.yaml"), objects(", newOfThisRelease: fast")).unwrap();
+    let words = ["--desired", "a.yaml", "--live", "b.yaml", "--fail-on", "low"];
+    let ran = drift(folder.path(), true, &words);
+    let found: Vec<serde_json::Value> = serde_json::from_str(&ran.data).unwrap();
+    assert_eq!((ran.code, found.len(), &found[0]["alike"]), (0, 1, &5.into()));
+    assert_eq!(found[0]["path"], "/spec/newOfThisRelease");
+}
+
+#[test]
 fn what_differs_while_in_sync_is_learnt() {
     let folder = folder();
     let words = [

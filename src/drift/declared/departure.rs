@@ -104,6 +104,9 @@ pub(super) fn level(kind: &str, path: &Path, desired: Option<&Tree>, live: Optio
         .into_iter()
         .flatten()
         .any(|tree| matches!(tree, Tree::Secret(_)));
+    if path.names().last().is_some_and(known::is_power) {
+        return Level::High;
+    }
     if path.names().any(|name| DESCRIPTIONS.contains(&name)) && !path.names().any(|name| name == "template") {
         return Level::Low;
     }

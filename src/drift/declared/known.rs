@@ -112,7 +112,7 @@ const SERVERS_DOMAINS: [&str; 33] = [
 ];
 
 /// Annotations of such domains by which people give orders.
-const ORDERS: [&str; 19] = [
+const ORDERS: [&str; 16] = [
     "ingress.kubernetes.io/",
     "kubernetes.io/ingress.class",
     "service.beta.kubernetes.io/",
@@ -124,14 +124,23 @@ const ORDERS: [&str; 19] = [
     "cert-manager.io/issuer",
     "storageclass.kubernetes.io/is-default-class",
     "ingressclass.kubernetes.io/is-default-class",
-    "pod-security.kubernetes.io/",
-    "seccomp.security.alpha.kubernetes.io/",
-    "container.apparmor.security.beta.kubernetes.io/",
     "cluster-autoscaler.kubernetes.io/safe-to-evict",
     "external-dns.alpha.kubernetes.io/",
     "networking.gke.io/",
     "cloud.google.com/",
     "linkerd.io/inject",
+];
+
+/// Labels and annotations that give powers: what a namespace lets in, which profile confines a container, whose rights in the cloud an
+/// account has.
+const POWERS: [&str; 7] = [
+    "pod-security.kubernetes.io/",
+    "seccomp.security.alpha.kubernetes.io/",
+    "container.apparmor.security.beta.kubernetes.io/",
+    "eks.amazonaws.com/role-arn",
+    "iam.amazonaws.com/role",
+    "iam.gke.io/gcp-service-account",
+    "azure.workload.identity/",
 ];
 
 /// Labels and annotations without a domain, or below one in [`ORDERS`], that controllers write all the same.
@@ -187,7 +196,7 @@ fn is_servers(key: &str) -> bool {
     if SERVERS_NAMES.contains(&key) {
         return true;
     }
-    if ORDERS.iter().any(|order| key.contains(order)) {
+    if is_power(key) || ORDERS.iter().any(|order| key.contains(order)) {
         return false;
     }
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
@@ -196,6 +205,11 @@ fn is_servers(key: &str) -> bool {
             .strip_suffix(known)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
+}
+
+/// Whether a label or annotation of this name gives powers.
+pub(super) fn is_power(key: &str) -> bool {
+    POWERS.iter().any(|power| key.starts_with(power))
 }
 
 /// Whether an annotation of this name tells the state, whatever was declared.
@@ -285,6 +299,7 @@ pub(super) fn guess(schema: &Schema, key: &str, value: Option<&Tree>) -> (Field,
             field.empty = true;
             (field, false)
         }
+        "image" if matches!(value, Tree::Text(_)) => (Field::plain(Rule::Image), false),
         _ => unknown(),
     }
 }

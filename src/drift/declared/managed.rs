@@ -2,7 +2,7 @@
 
 use crate::domain::Tree;
 
-use super::path::{Path, Step};
+use super::path::Step;
 
 /// Managers that are part of the cluster itself: what they alone write is state, whoever declared something there.
 const CONTROLLERS: [&str; 9] = [
@@ -17,6 +17,23 @@ const CONTROLLERS: [&str; 9] = [
     "cluster-autoscaler",
 ];
 
+/// Managers by which people change an object that is there. What `kubectl apply` or `kubectl create` is said to have written may be what
+/// the server filled in as it took the object; these write what they were told to.
+const BY_HAND: [&str; 12] = [
+    "kubectl-edit",
+    "kubectl-patch",
+    "kubectl-set",
+    "kubectl-label",
+    "kubectl-annotate",
+    "kubectl-scale",
+    "kubectl-replace",
+    "kubectl-rollout",
+    "kubectl-taint",
+    "k9s",
+    "curl",
+    "Mozilla",
+];
+
 /// Who wrote a field.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Writer {
@@ -26,12 +43,14 @@ pub(super) struct Writer {
     pub time: Option<Box<str>>,
     /// Whether it is a controller, or wrote through a subresource such as `status` or `scale`.
     pub controller: bool,
+    /// Whether it is a tool by which people write just this.
+    pub person: bool,
 }
 
 /// The writers of the field at `path` of the live object, the last one first; empty where the object does not say.
-pub(super) fn writers(live: &Tree, path: &Path) -> Vec<Writer> {
+pub(super) fn writers(live: &Tree, path: &[Step]) -> Vec<Writer> {
     let entries = live.at(&["metadata", "managedFields"]).map_or(&[][..], Tree::items);
-    let owns = |entry: &&Tree| entry.get("fieldsV1").is_some_and(|fields| holds(fields, &path.0));
+    let owns = |entry: &&Tree| entry.get("fieldsV1").is_some_and(|fields| holds(fields, path));
     let text = |entry: &Tree, key: &str| entry.get(key).and_then(Tree::as_str).map(Box::from);
     let mut writers: Vec<Writer> = entries
         .iter()
@@ -41,6 +60,8 @@ pub(super) fn writers(live: &Tree, path: &Path) -> Vec<Writer> {
             let through = text(entry, "subresource").is_some_and(|name| !name.is_empty());
             Some(Writer {
                 controller: through || CONTROLLERS.contains(&&*manager),
+                person: BY_HAND.contains(&&*manager)
+                    || &*manager == "kubectl" && text(entry, "operation").as_deref() == Some("Apply"),
                 time: text(entry, "time"),
                 manager,
             })
@@ -49,6 +70,11 @@ pub(super) fn writers(live: &Tree, path: &Path) -> Vec<Writer> {
     // Times are RFC 3339 in UTC, so their order is that of their texts.
     writers.sort_by(|a, b| b.time.cmp(&a.time).then_with(|| a.manager.cmp(&b.manager)));
     writers
+}
+
+/// Whether somebody wrote the field at `path` of the live object by hand.
+pub(super) fn by_hand(live: &Tree, path: &[Step]) -> bool {
+    writers(live, path).iter().any(|writer| writer.person)
 }
 
 /// Whether a set of fields holds the one that the steps lead to, or what stands below it, or all of what it is a part of.
@@ -92,6 +118,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
+    use super::super::path::Path;
     use super::*;
     use crate::{domain::Document, drift::compare};
 
@@ -113,7 +140,7 @@ mod tests {
             value: "web".into(),
         });
         let names = |path: &Path| {
-            let all = writers(&live(), path);
+            let all = writers(&live(), &path.0);
             all.iter().map(|one| one.manager.to_string()).collect::<Vec<_>>()
         };
         path.0.push(Step::Key("image".into()));
@@ -121,9 +148,9 @@ mod tests {
         path.0.pop();
         path.0.push(Step::Key("args".into()));
         assert_eq!(names(&path), [] as [&str; 0]);
-        assert!(writers(&live(), &Path::keys(&["spec", "paused"]))[0].controller);
-        assert!(!writers(&live(), &Path::keys(&["spec", "replicas"]))[0].controller);
-        assert_eq!(writers(&Tree::Null, &path), []);
+        assert!(writers(&live(), &Path::keys(&["spec", "paused"]).0)[0].controller);
+        assert!(!writers(&live(), &Path::keys(&["spec", "replicas"]).0)[0].controller);
+        assert_eq!(writers(&Tree::Null, &path.0), []);
     }
 
     #[test]
@@ -164,7 +191,7 @@ mod tests {
         fn any_account_of_writers_is_read(name in ".{0,20}", key in ".{0,8}", value in ".{0,8}") {
             let tree: Tree = json!({"metadata": {"managedFields": [{"manager": name, "fieldsV1": {name.clone(): {}}}]}}).into();
             let path = Path(vec![Step::Item { key: key.into(), value: value.into() }]);
-            let _ = writers(&tree, &path);
+            let _ = writers(&tree, &path.0);
         }
     }
 }

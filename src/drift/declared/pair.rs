@@ -15,7 +15,7 @@ use super::{
 };
 use crate::domain::{Document, Level, Tree, text::visible};
 
-/// From so many resources of a kind on, what nobody declared and all of them have alike is a server's doing.
+/// From so many resources of a kind on, a field that no table knows, nobody declared and all of them have alike is a server's doing.
 const ENOUGH_PEERS: usize = 5;
 
 /// What came of comparing documents.
@@ -27,8 +27,21 @@ pub struct Compared {
     pub matched: usize,
     /// How many are only live.
     pub only_live: usize,
-    /// What all resources of a kind have alike and none declares: kind, path and how many.
-    pub learnt: Vec<(String, String, usize)>,
+    /// What all resources of a kind have alike, none declares, and no table knows.
+    pub learnt: Vec<Learnt>,
+}
+
+/// What is taken as the cluster's doing: a field that no table knows, and that all resources of a kind have alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Learnt {
+    /// The kind.
+    pub kind: String,
+    /// Where in each of them.
+    pub path: String,
+    /// What they all have there.
+    pub live: Tree,
+    /// How many there are.
+    pub count: usize,
 }
 
 /// Compares what was declared with what is.
@@ -84,6 +97,7 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
                     path: Path::default(),
                     desired: Some(document.tree.clone()),
                     live: None,
+                    tabled: true,
                 },
             )),
         }
@@ -149,7 +163,7 @@ fn is_the_clusters(live: &Document, found: &Found) -> bool {
     if found.path.0.is_empty() {
         return false;
     }
-    let writers = managed::writers(&live.tree, &found.path);
+    let writers = managed::writers(&live.tree, &found.path.0);
     let power = (found.live.as_ref())
         .is_some_and(|value| known::is_dangerous(found.path.names().last().unwrap_or_default(), value));
     !writers.is_empty() && !power && writers.iter().all(|writer| writer.controller)
@@ -159,7 +173,7 @@ fn is_the_clusters(live: &Document, found: &Found) -> bool {
 fn writer(live: &Document, found: &Found) -> Option<Arc<str>> {
     // Of a resource that is missing only the declaration is here.
     found.path.0.first()?;
-    let last = managed::writers(&live.tree, &found.path).into_iter().next()?;
+    let last = managed::writers(&live.tree, &found.path.0).into_iter().next()?;
     let time = last.time.map_or_else(String::new, |time| format!(" {time}"));
     Some(visible(&format!("{}{time}", last.manager)).into())
 }
@@ -184,8 +198,8 @@ fn is_one(desired: &Document, live: &Document) -> bool {
 fn differences(desired: &Document, live: &Document) -> Vec<Found> {
     let plain = desired.kind.is_empty();
     let table = KUBERNETES.kind(&desired.group, &desired.kind);
-    let likeness = if plain { Likeness::Written } else { Likeness::Meant };
-    let mut walk = Walk::new(&KUBERNETES, plain || table.is_some(), likeness);
+    let likeness = if plain { Likeness::Setting } else { Likeness::Meant };
+    let mut walk = Walk::new(&KUBERNETES, plain || table.is_some(), likeness).of_objects(&desired.tree, &live.tree);
     let rule = match table {
         Some(rule) => Field::plain(rule),
         None if plain => UNKNOWN.clone(),
@@ -241,21 +255,18 @@ fn is_scaled(document: &Document, found: &Found, scaled: &BTreeMap<(&str, &str),
     }
 }
 
-/// Takes out what no resource of a kind declares and all of them have alike, where there are enough: a webhook or a default that no
-/// table knows. Powers over the host, and what people keep in data and rules, are told all the same.
-fn learn(
-    found: &mut Vec<(&Document, Found)>,
-    peers: &BTreeMap<&str, usize>,
-    learnt: &mut Vec<(String, String, usize)>,
-) {
+/// Takes out the fields that no table knows, no resource of a kind declares and all of them have alike, where there are enough: the
+/// default of a newer server, or a webhook's. What a table knows is somebody's to declare, however many have it, and so is all that
+/// somebody wrote by hand; powers over the host are told all the same, and no server fills in a plain file.
+fn learn(found: &mut Vec<(&Document, Found)>, peers: &BTreeMap<&str, usize>, learnt: &mut Vec<Learnt>) {
     let key = |(document, found): &(&Document, Found)| {
         let live = found.live.as_ref().filter(|_| found.desired.is_none())?;
         let last = found.path.names().last()?;
-        let kept = found
-            .path
-            .names()
-            .any(|name| matches!(name, "data" | "binaryData" | "rules" | "subjects" | "webhooks"));
-        if kept || known::is_dangerous(last, live) {
+        if found.tabled
+            || document.kind.is_empty()
+            || known::is_dangerous(last, live)
+            || managed::by_hand(&document.tree, &found.path.0)
+        {
             return None;
         }
         let steps = found.path.0.iter().map(|step| match step {
@@ -263,25 +274,24 @@ fn learn(
             other => other.clone(),
         });
         let path = Path(steps.collect());
-        Some((
-            document.kind.to_string(),
-            path.to_string(),
-            serde_json::to_string(live).ok()?,
-        ))
+        let told = serde_json::to_string(live).ok()?;
+        Some((document.kind.to_string(), path.to_string(), told))
     };
-    let mut holders: BTreeMap<(String, String, String), BTreeSet<String>> = BTreeMap::new();
+    let mut holders: BTreeMap<(String, String, String), (BTreeSet<String>, Tree)> = BTreeMap::new();
     for one in found.iter() {
-        if let Some(key) = key(one) {
-            holders.entry(key).or_default().insert(one.0.resource());
+        if let (Some(key), Some(live)) = (key(one), &one.1.live) {
+            let of = holders.entry(key).or_insert_with(|| (BTreeSet::new(), live.clone()));
+            of.0.insert(one.0.resource());
         }
     }
-    holders.retain(|(kind, _, _), holders| {
+    holders.retain(|(kind, _, _), (holders, _)| {
         holders.len() >= ENOUGH_PEERS && peers.get(kind.as_str()).is_some_and(|peers| holders.len() == *peers)
     });
     found.retain(|one| !key(one).is_some_and(|key| holders.contains_key(&key)));
-    learnt.extend(
-        holders
-            .into_iter()
-            .map(|((kind, path, _), holders)| (kind, path, holders.len())),
-    );
+    learnt.extend(holders.into_iter().map(|((kind, path, _), (holders, live))| Learnt {
+        kind,
+        path,
+        live,
+        count: holders.len(),
+    }));
 }

@@ -15,7 +15,40 @@ pub(super) enum Likeness {
     Amount,
     /// By what they mean, and capitals mean nothing.
     AnyCase,
+    /// As the settings of a plain file, whose readers are not known: by what they mean, where every reader takes them alike. Switches
+    /// and levels have no case, ranges of versions no order; `1.10` and `1.1` are two versions even where one is written as a number.
+    Setting,
+    /// As images of containers: `nginx` is `docker.io/library/nginx:latest`.
+    Image,
 }
+
+/// Words whose capitals mean nothing to those who read settings: switches, and the levels of logs (RFC 5424, log4j, Python).
+const WORDS: [&str; 24] = [
+    "true",
+    "false",
+    "yes",
+    "no",
+    "on",
+    "off",
+    "trace",
+    "debug",
+    "verbose",
+    "info",
+    "notice",
+    "warn",
+    "warning",
+    "error",
+    "err",
+    "crit",
+    "critical",
+    "alert",
+    "emerg",
+    "emergency",
+    "fatal",
+    "panic",
+    "none",
+    "all",
+];
 
 /// Whether two single values say the same.
 pub(super) fn same(a: &Tree, b: &Tree, likeness: Likeness) -> bool {
@@ -24,7 +57,11 @@ pub(super) fn same(a: &Tree, b: &Tree, likeness: Likeness) -> bool {
         (Tree::Secret(_), _) | (_, Tree::Secret(_)) => return false,
         (Tree::Bool(a), Tree::Bool(b)) => return a == b,
         (Tree::Int(a), Tree::Int(b)) => return a == b,
-        (Tree::Int(_) | Tree::Float(_), Tree::Int(_) | Tree::Float(_)) => return number(a) == number(b),
+        (Tree::Float(a), Tree::Float(b)) => return a == b,
+        (Tree::Int(int), Tree::Float(float)) | (Tree::Float(float), Tree::Int(int)) => {
+            // The range of i64 lies well within that of i128, and all whole floats there are exact.
+            return float.fract() == 0.0 && float.abs() < 1e19 && *float as i128 == i128::from(*int);
+        }
         _ => {}
     }
     let (Some(x), Some(y)) = (a.scalar(), b.scalar()) else {
@@ -33,26 +70,103 @@ pub(super) fn same(a: &Tree, b: &Tree, likeness: Likeness) -> bool {
     if x == y {
         return true;
     }
+    // Beyond what a float holds exactly, whole numbers are compared as such.
+    if let (Ok(x), Ok(y)) = (x.parse::<i128>(), y.parse::<i128>())
+        && x != y
+    {
+        return false;
+    }
     match likeness {
         Likeness::Written => false,
+        Likeness::Image => image(&x) == image(&y),
         Likeness::Amount => near(amount(&x), amount(&y)),
         Likeness::AnyCase if x.eq_ignore_ascii_case(&y) => true,
-        Likeness::Meant | Likeness::AnyCase => {
+        Likeness::Setting if plain(&x) && plain(&y) => {
+            // `"1.0"` is 1.0.
+            let as_text = |float: &Tree, text: &Tree| matches!((float, text), (Tree::Float(float), Tree::Text(text)) if format!("{float:?}") == **text);
+            as_text(a, b) || as_text(b, a)
+        }
+        Likeness::Setting if x.eq_ignore_ascii_case(&y) => {
+            WORDS.contains(&&*x.to_ascii_lowercase()) || same_net(&x, &y)
+        }
+        Likeness::Setting if range(&x).is_some_and(|range_of| range(&y) == Some(range_of)) => true,
+        Likeness::Meant | Likeness::AnyCase | Likeness::Setting => {
             // `1.10` and `1.1` are two versions, unless one of them is written as a number.
             let typed = |tree: &Tree| !matches!(tree, Tree::Text(_));
-            let plain = |text: &str| text.parse::<f64>().is_ok();
             let text_only = !typed(a) && !typed(b) && plain(&x) && plain(&y);
-            !text_only && near(amount(&x), amount(&y)) || near(seconds(&x), seconds(&y)) || same_net(&x, &y)
+            !text_only && near(amount(&x), amount(&y))
+                || near(seconds(&x), seconds(&y))
+                || same_net(&x, &y)
+                || same_json(&x, &y)
         }
     }
 }
 
-fn number(tree: &Tree) -> Option<f64> {
-    match tree {
-        Tree::Int(int) => Some(*int as f64),
-        Tree::Float(float) => Some(*float),
-        _ => None,
+fn plain(text: &str) -> bool {
+    text.parse::<f64>().is_ok()
+}
+
+/// An image with all that is left out of it by custom (distribution/reference, `ParseNormalizedNamed`): the registry, its library, the
+/// tag. What is pinned by its digest is that, whatever tag stands beside it.
+fn image(text: &str) -> String {
+    let (name, digest) = text
+        .split_once('@')
+        .map_or((text, None), |(name, digest)| (name, Some(digest)));
+    let (first, rest) = name.split_once('/').unwrap_or(("", name));
+    let is_host = first.contains(['.', ':']) || first == "localhost";
+    let (host, path) = if is_host { (first, rest) } else { ("docker.io", name) };
+    let host = if host == "index.docker.io" { "docker.io" } else { host };
+    let library = if host == "docker.io" && !path.contains('/') {
+        "library/"
+    } else {
+        ""
+    };
+    let tagged = path.rsplit('/').next().is_some_and(|last| last.contains(':'));
+    match digest {
+        Some(digest) => format!("{host}/{library}{path}@{digest}"),
+        None if tagged => format!("{host}/{library}{path}"),
+        None => format!("{host}/{library}{path}:latest"),
     }
+}
+
+/// A range of versions as its bounds in order, `>=1.2 <2` as `< 2, >= 1.2`; `None` of what is none. A bound without its last numbers is
+/// the same where they are 0: `>=1.2` is `>=1.2.0`.
+fn range(text: &str) -> Option<Vec<(&str, &str)>> {
+    let is_operator = |c: char| matches!(c, '<' | '>' | '=' | '!' | '~' | '^');
+    let mut rest = text.trim();
+    let mut bounds = Vec::new();
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !is_operator(c)).filter(|end| *end > 0)?;
+        let (operator, after) = rest.split_at(end);
+        let after = after.trim_start();
+        let end = after
+            .find(|c: char| is_operator(c) || c == ',' || c.is_whitespace())
+            .unwrap_or(after.len());
+        let mut version = &after[..end];
+        let known = version
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '+' | '*'));
+        if !known || !version.starts_with(|c: char| c.is_ascii_digit() || c == 'v') {
+            return None;
+        }
+        while let Some(shorter) = version.strip_suffix(".0").filter(|_| matches!(operator, ">=" | "<")) {
+            version = shorter;
+        }
+        bounds.push((if operator == "==" { "=" } else { operator }, version));
+        rest = after[end..].trim_start_matches(|c: char| c == ',' || c.is_whitespace());
+    }
+    bounds.sort_unstable();
+    Some(bounds).filter(|bounds| !bounds.is_empty())
+}
+
+/// Whether both are JSON objects or lists that say the same, whatever the order of their keys.
+fn same_json(a: &str, b: &str) -> bool {
+    let read = |text: &str| {
+        let text = text.trim();
+        let value = || serde_json::from_str::<serde_json::Value>(text).ok();
+        text.starts_with(['{', '[']).then(value).flatten()
+    };
+    read(a).is_some_and(|ours| read(b) == Some(ours))
 }
 
 fn near(a: Option<f64>, b: Option<f64>) -> bool {
@@ -104,7 +218,8 @@ fn seconds(text: &str) -> Option<f64> {
     (!text.is_empty()).then_some(total)
 }
 
-/// Whether two addresses, with or without the length of a prefix, are the same network.
+/// Whether two addresses, with or without the length of a prefix, are the same network: at least one is written as such, without the
+/// bits of a host. `10.1.2.3/8` and `10.1.2.4/8` are two hosts.
 fn same_net(a: &str, b: &str) -> bool {
     let net = |text: &str| {
         let (address, bits) = text
@@ -119,9 +234,12 @@ fn same_net(a: &str, b: &str) -> bool {
             .map_or(Some(size), |bits| bits.parse().ok())
             .filter(|bits| *bits <= size)?;
         let mask = u128::MAX.checked_shl(128 - bits).unwrap_or(0);
-        Some((size, bits, all & mask))
+        Some(((size, bits, all & mask), all))
     };
-    a.contains(['.', ':']) && net(a).is_some_and(|ours| net(b) == Some(ours))
+    let (Some((ours, x)), Some((theirs, y))) = (net(a), net(b)) else {
+        return false;
+    };
+    a.contains(['.', ':']) && ours == theirs && (x == y || x == ours.2 || y == theirs.2)
 }
 
 #[cfg(test)]
@@ -156,9 +274,28 @@ mod tests {
         ] {
             assert!(text(a, b, Likeness::Meant), "{a} {b}");
         }
-        for (a, b) in [("1.10", "1.1"), ("10.0.0.0/8", "10.0.0.0/9"), ("abc", "ABC"), ("", "0")] {
+        for (a, b) in [
+            ("1.10", "1.1"),
+            ("10.0.0.0/8", "10.0.0.0/9"),
+            ("10.1.2.3/8", "10.1.2.4/8"),
+            ("abc", "ABC"),
+            ("", "0"),
+        ] {
             assert!(!text(a, b, Likeness::Meant), "{a} {b}");
         }
+        let (a, b) = ("12345678901234567890", "12345678901234567891");
+        for likeness in [Likeness::Amount, Likeness::Meant, Likeness::Setting] {
+            assert!(!text(a, b, likeness), "{likeness:?}");
+        }
+        assert!(!same(
+            &Tree::Int(i64::MAX),
+            &Tree::Float(i64::MAX as f64),
+            Likeness::Meant
+        ));
+        assert!(same(&Tree::Int(3), &Tree::Float(3.0), Likeness::Setting));
+        let (a, b) = (r#"{"Version": "1", "Deny": ["a"]}"#, r#"{"Deny":["a"],"Version":"1"}"#);
+        assert!(text(a, b, Likeness::AnyCase) && !text(a, b, Likeness::Written));
+        assert!(!text(a, r#"{"Deny":["A"],"Version":"1"}"#, Likeness::AnyCase));
         assert!(text("TCP", "tcp", Likeness::AnyCase));
         assert!(same(&Tree::Int(8), &Tree::text("8"), Likeness::Written));
         assert!(same(&Tree::Float(0.5), &Tree::text("500m"), Likeness::Amount));
@@ -166,10 +303,63 @@ mod tests {
         assert!(!same(&Tree::Int(1), &Tree::Bool(true), Likeness::Meant));
     }
 
+    #[test]
+    fn the_settings_of_a_file_agree_as_their_readers_take_them() {
+        for (a, b) in [
+            ("1024Mi", "1Gi"),
+            ("90s", "1m30s"),
+            ("10.1.2.3/8", "10.0.0.0/8"),
+            ("INFO", "info"),
+            ("true", "TRUE"),
+            (">=1.2 <2", "< 2, >= 1.2"),
+            (">=1.2.0", ">= 1.2"),
+        ] {
+            assert!(text(a, b, Likeness::Setting), "{a} {b}");
+        }
+        for (a, b) in [
+            ("Shop", "shop"),
+            ("1.10", "1.1"),
+            ("08", "8"),
+            (">=1.2", ">1.2"),
+            ("~>1.2", "~>1.2.0"),
+            ("abc", "abd"),
+        ] {
+            assert!(!text(a, b, Likeness::Setting), "{a} {b}");
+        }
+        assert!(same(&Tree::Float(1.0), &Tree::text("1.0"), Likeness::Setting));
+        assert!(!same(&Tree::Float(1.1), &Tree::text("1.10"), Likeness::Setting));
+        assert!(same(&Tree::Bool(true), &Tree::text("TRUE"), Likeness::Setting));
+    }
+
+    #[test]
+    fn what_is_left_out_of_an_image_is_known() {
+        for (a, b) in [
+            ("nginx", "docker.io/library/nginx:latest"),
+            ("bitnami/redis:7", "index.docker.io/bitnami/redis:7"),
+            ("localhost:5000/web", "localhost:5000/web:latest"),
+        ] {
+            assert!(text(a, b, Likeness::Image), "{a} {b}");
+        }
+        for (a, b) in [
+            ("nginx", "nginx:1"),
+            ("nginx", "quay.io/nginx"),
+            ("nginx@sha256:a", "nginx@sha256:b"),
+        ] {
+            assert!(!text(a, b, Likeness::Image), "{a} {b}");
+        }
+    }
+
     proptest! {
         #[test]
         fn likeness_has_no_side_and_no_panic(a in ".{0,12}", b in "[-+0-9.]{0,6}[a-zA-Z/:]{0,3}[0-9]{0,3}") {
-            for likeness in [Likeness::Written, Likeness::Meant, Likeness::Amount, Likeness::AnyCase] {
+            for likeness in [
+                Likeness::Written,
+                Likeness::Meant,
+                Likeness::Amount,
+                Likeness::AnyCase,
+                Likeness::Setting,
+                Likeness::Image,
+            ] {
                 prop_assert_eq!(text(&a, &b, likeness), text(&b, &a, likeness));
                 prop_assert!(text(&b, &b, likeness));
             }

@@ -20,7 +20,7 @@ pub(super) struct Schema {
 pub(super) struct Field {
     pub(super) rule: Rule,
     /// What a server may fill in.
-    pub(super) defaults: Vec<Default>,
+    pub(super) defaults: Vec<Filled>,
     /// Whether `false`, 0 and "" differ from nothing.
     pub(super) zero: bool,
     /// Whether `{}` and `[]` differ from nothing.
@@ -46,7 +46,27 @@ pub(super) enum Owner {
     State,
 }
 
-/// What a server fills in.
+/// What a server fills in, and when.
+#[derive(Clone, Debug)]
+pub(super) struct Filled {
+    pub(super) value: Default,
+    /// The versions of the API that do so, with or without their group; none are all.
+    versions: Vec<&'static str>,
+    /// The field beside it that must be set.
+    pub(super) beside: Option<&'static str>,
+}
+
+impl Filled {
+    /// Whether it is filled into what is declared in `version` (`apps/v1`); an unknown version may be any.
+    pub(super) fn of(&self, version: &str) -> bool {
+        let bare = version.rsplit('/').next().unwrap_or_default();
+        version.is_empty()
+            || self.versions.is_empty()
+            || self.versions.iter().any(|one| *one == version || *one == bare)
+    }
+}
+
+/// What is filled in.
 #[derive(Clone, Debug)]
 pub(super) enum Default {
     Literal(Tree),
@@ -73,6 +93,8 @@ pub(super) enum Rule {
     Value,
     /// As a quantity.
     Amount,
+    /// As the image of a container.
+    Image,
     Labels,
     Annotations,
     Type(usize),
@@ -177,7 +199,7 @@ impl Schema {
                 }
                 // Defaults are the last of a line.
                 "=" => {
-                    field.defaults = rest.split(" | ").map(|value| read_default(value.trim())).collect();
+                    field.defaults = rest.split(" | ").map(|value| read_filled(value.trim())).collect();
                     rest = "";
                 }
                 other => panic!("the schema has no mark {other}"),
@@ -209,11 +231,24 @@ impl Schema {
                 "text" => Rule::Text,
                 "value" => Rule::Value,
                 "amount" => Rule::Amount,
+                "image" => Rule::Image,
                 "Labels" => Rule::Labels,
                 "Annotations" => Rule::Annotations,
                 name => Rule::Type(self.names[name]),
             },
         }
+    }
+}
+
+fn read_filled(text: &'static str) -> Filled {
+    let (text, beside) = text
+        .split_once(" if @")
+        .map_or((text, None), |(text, name)| (text, Some(name)));
+    let (text, versions) = text.split_once(" in ").unwrap_or((text, ""));
+    Filled {
+        value: read_default(text),
+        versions: versions.split(',').filter(|version| !version.is_empty()).collect(),
+        beside,
     }
 }
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::{
-    known,
+    known, managed,
     path::{Path, Step},
     scalar::{Likeness, same},
-    schema::{Default, Field, Owner, Rule, Schema, UNKNOWN},
+    schema::{Default, Field, Filled, Owner, Rule, Schema, UNKNOWN},
 };
 use crate::domain::Tree;
 
@@ -16,6 +16,8 @@ pub(super) struct Found {
     pub(super) path: Path,
     pub(super) desired: Option<Tree>,
     pub(super) live: Option<Tree>,
+    /// Whether a table has the field: then it is known that no server fills it in.
+    pub(super) tabled: bool,
 }
 
 /// Goes through two trees at once.
@@ -26,6 +28,12 @@ pub(super) struct Walk<'s> {
     pub(super) strict: bool,
     /// How values that no table knows are compared.
     pub(super) likeness: Likeness,
+    /// The version of the API that the declaration is written in (`apps/v1`); empty where there is none.
+    version: &'s str,
+    /// The live object, which may say who wrote what.
+    whole: Option<&'s Tree>,
+    /// Whether a table has the field that is looked at.
+    tabled: bool,
     pub(super) path: Vec<Step>,
     pub(super) found: Vec<Found>,
 }
@@ -54,15 +62,30 @@ impl<'s> Walk<'s> {
             schema,
             strict,
             likeness,
+            version: "",
+            whole: None,
+            tabled: false,
             path: Vec::new(),
             found: Vec::new(),
         }
     }
 
+    /// Two states of an object: the declaration says by its version what a server fills in, the live one who wrote what.
+    pub(super) fn of_objects(self, desired: &'s Tree, live: &'s Tree) -> Self {
+        Self {
+            version: desired.get("apiVersion").and_then(Tree::as_str).unwrap_or_default(),
+            whole: Some(live),
+            ..self
+        }
+    }
+
     /// Whether two values say the same under `rule`.
     pub(super) fn agree(&self, desired: Option<&Tree>, live: Option<&Tree>, field: &Field, beside: Beside<'_>) -> bool {
-        let mut quiet = Walk::new(self.schema, self.strict, self.likeness);
-        quiet.path = self.path.last().cloned().into_iter().collect();
+        let mut quiet = Walk {
+            path: self.path.last().cloned().into_iter().collect(),
+            version: self.version,
+            ..Walk::new(self.schema, self.strict, self.likeness)
+        };
         quiet.field(desired, live, field, beside);
         quiet.found.is_empty()
     }
@@ -115,6 +138,24 @@ impl<'s> Walk<'s> {
         });
         if self.strict || key.is_some_and(|key| known::is_dangerous(key, live)) {
             self.note(None, Some(live));
+        } else {
+            self.by_hand(live);
+        }
+    }
+
+    /// Notes what of a live value somebody wrote by hand, by the object's own account.
+    fn by_hand(&mut self, live: &Tree) {
+        let Some(whole) = self.whole else { return };
+        match live {
+            Tree::Map(fields) if !fields.is_empty() => {
+                for (key, value) in fields {
+                    self.path.push(Step::Key(key.clone()));
+                    self.by_hand(value);
+                    self.path.pop();
+                }
+            }
+            _ if managed::by_hand(whole, &self.path) => self.note(None, Some(live)),
+            _ => {}
         }
     }
 
@@ -150,8 +191,12 @@ impl<'s> Walk<'s> {
             return nil && !field.zero && !matches!(field.rule, Rule::Any if !self.strict);
         }
         let plain = Field::plain(field.rule.clone());
-        field.defaults.iter().any(|default| {
-            let filled: Vec<Tree> = match default {
+        let fits = |filled: &&Filled| {
+            let beside = (filled.beside).is_none_or(|name| beside.get(name).iter().any(Option::is_some));
+            beside && filled.of(self.version)
+        };
+        field.defaults.iter().filter(fits).any(|filled| {
+            let filled: Vec<Tree> = match &filled.value {
                 Default::Literal(tree) => vec![tree.clone()],
                 Default::Sibling(name) => beside.get(name).into_iter().flatten().cloned().collect(),
                 Default::PullPolicy => [beside.desired, beside.live]
@@ -195,6 +240,7 @@ impl<'s> Walk<'s> {
                 let likeness = match field.rule {
                     Rule::Text | Rule::Labels | Rule::Annotations => Likeness::Written,
                     Rule::Amount => Likeness::Amount,
+                    Rule::Image if self.likeness != Likeness::AnyCase => Likeness::Image,
                     Rule::Value => Likeness::Meant,
                     _ => self.likeness,
                 };
@@ -210,9 +256,11 @@ impl<'s> Walk<'s> {
         let said = |tree: Option<&Tree>| tree.is_some_and(|tree| !matches!(tree, Tree::Null));
         match rule {
             Rule::Type(place) => {
-                let schema = self.schema;
-                let field = schema.field(*place, key).unwrap_or(&UNKNOWN);
-                self.field(desired, live, field, beside);
+                let (schema, before) = (self.schema, self.tabled);
+                let field = schema.field(*place, key);
+                self.tabled = field.is_some();
+                self.field(desired, live, field.unwrap_or(&UNKNOWN), beside);
+                self.tabled = before;
             }
             Rule::Labels | Rule::Annotations => {
                 let label = matches!(rule, Rule::Labels);
@@ -224,8 +272,8 @@ impl<'s> Walk<'s> {
                 if servers && (!said(desired) || known::is_always_servers(key)) {
                     return;
                 }
-                if said(live) && !said(desired) && !self.strict {
-                    return;
+                if let Some(live) = live.filter(|_| said(live) && !said(desired) && !self.strict) {
+                    return self.by_hand(live);
                 }
                 self.entry(desired, live, &Rule::Text);
             }
@@ -256,6 +304,7 @@ impl<'s> Walk<'s> {
             path: Path(self.path.clone()),
             desired: desired.cloned(),
             live: live.cloned(),
+            tabled: self.tabled,
         });
     }
 }

@@ -50,8 +50,28 @@ fn change(departure: &Departure, pending: bool) -> String {
             lines(desired, live)
         }
         (Some(Tree::List(desired)), Some(Tree::List(live))) => items(desired, live),
-        (from, to) => format!("{} -> {}", value(from.as_ref()), value(to.as_ref())),
+        (from, to) => sides(from.as_ref(), to.as_ref()),
     }
+}
+
+/// Two values on one line. Where what differs is not seen so, be it the type or what stands far behind, it is shown: in quotes, or from
+/// a little before on.
+fn sides(from: Option<&Tree>, to: Option<&Tree>) -> String {
+    let (mut ours, mut theirs) = (value(from), value(to));
+    if ours == theirs {
+        let exact = |tree: Option<&Tree>| tree.map(|tree| serde_json::to_string(tree).unwrap_or_default());
+        let (from, to) = (exact(from).unwrap_or_default(), exact(to).unwrap_or_default());
+        let common = from.chars().zip(to.chars()).take_while(|(a, b)| a == b).count();
+        let part = |text: &str| match common.checked_sub(LONGEST_VALUE / 2) {
+            Some(skipped) if skipped > 0 => brief(
+                &format!("~{}", text.chars().skip(skipped).collect::<String>()),
+                LONGEST_VALUE,
+            ),
+            _ => brief(text, LONGEST_VALUE),
+        };
+        (ours, theirs) = (part(&from), part(&to));
+    }
+    format!("{ours} -> {theirs}")
 }
 
 /// A value on one line, cut to what a line can hold.
@@ -130,4 +150,19 @@ fn items(desired: &[Tree], live: &[Tree]) -> String {
         );
     }
     brief(&text, LONGEST_VALUE * 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_seen() {
+        let told = |from: Tree, to: Tree| sides(Some(&from), Some(&to));
+        assert_eq!(told(Tree::Int(1), Tree::Int(2)), "1 -> 2");
+        assert_eq!(told(Tree::text("1.0"), Tree::Float(1.0)), "\"1.0\" -> 1.0");
+        let long = |end: &str| Tree::Text(format!("{}{end}", "x".repeat(90)).into());
+        let text = told(long("on"), long("off"));
+        assert!(text.contains("xon\" -> ~") && text.ends_with("xoff\""), "{text}");
+    }
 }

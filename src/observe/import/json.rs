@@ -67,7 +67,8 @@ impl<'de> Visitor<'de> for Whole<'_> {
     }
 
     fn visit_u64<E>(self, int: u64) -> Result<Tree, E> {
-        Ok(i64::try_from(int).map_or(Tree::Float(int as f64), Tree::Int))
+        // A float would lose the last digits.
+        Ok(i64::try_from(int).map_or_else(|_| Tree::Text(int.to_string().into()), Tree::Int))
     }
 
     fn visit_f64<E>(self, float: f64) -> Result<Tree, E> {

@@ -163,3 +163,105 @@ fn the_worst_comes_first() {
     let levels: Vec<Level> = told.iter().map(|one| one.level).collect();
     assert_eq!(levels, [Level::High, Level::Moderate, Level::Low]);
 }
+
+#[test]
+fn defaults_are_those_of_the_version_that_was_declared() {
+    let webhook = |more: Json| {
+        let mut webhook = json!({"name": "a", "sideEffects": "None", "admissionReviewVersions": ["v1"]});
+        for (key, value) in more.as_object().unwrap() {
+            webhook[key] = value.clone();
+        }
+        json!({"webhooks": [webhook]})
+    };
+    let (v1, beta) = (
+        json!({"failurePolicy": "Fail", "matchPolicy": "Equivalent", "timeoutSeconds": 10}),
+        json!({"failurePolicy": "Ignore", "matchPolicy": "Exact", "timeoutSeconds": 30}),
+    );
+    let told = |version: &str, live: &Json| {
+        let version = format!("admissionregistration.k8s.io/{version}");
+        paths(
+            &version,
+            "ValidatingWebhookConfiguration",
+            webhook(json!({})),
+            webhook(live.clone()),
+        )
+        .len()
+    };
+    assert_eq!((told("v1", &v1), told("v1", &beta)), (0, 3));
+    assert_eq!((told("v1beta1", &v1), told("v1beta1", &beta)), (3, 0));
+    for (version, kind, spec, told) in [
+        ("apps/v1", "Deployment", json!({"revisionHistoryLimit": 2}), 1),
+        ("apps/v1beta1", "Deployment", json!({"revisionHistoryLimit": 2}), 0),
+        (
+            "apps/v1",
+            "Deployment",
+            json!({"progressDeadlineSeconds": 2_147_483_647}),
+            1,
+        ),
+        ("apps/v1", "Deployment", json!({"strategy": {"type": "OnDelete"}}), 1),
+        (
+            "apps/v1",
+            "Deployment",
+            json!({"strategy": {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}}),
+            1,
+        ),
+        (
+            "apps/v1",
+            "DaemonSet",
+            json!({"updateStrategy": {"type": "OnDelete"}}),
+            1,
+        ),
+        (
+            "extensions/v1beta1",
+            "DaemonSet",
+            json!({"updateStrategy": {"type": "OnDelete"}}),
+            0,
+        ),
+        ("batch/v1", "Job", json!({"backoffLimit": 2_147_483_647}), 1),
+        ("batch/v1", "Job", json!({"backoffLimit": 6}), 0),
+    ] {
+        let found = paths(version, kind, json!({"spec": {"minReadySeconds": 1}}), {
+            let mut live = json!({"spec": spec});
+            live["spec"]["minReadySeconds"] = 1.into();
+            live
+        });
+        assert_eq!(found.len(), told, "{version} {kind} {found:?}");
+    }
+}
+
+#[test]
+fn what_somebody_wrote_by_hand_into_a_custom_resource_is_told() {
+    let widget = |spec: Json, manager: &str| {
+        let fields = json!({"f:spec": {"f:adminUsers": {}, "f:auth": {"f:level": {}}}});
+        json!({"metadata": {"name": "x", "managedFields": [{"manager": manager, "operation": "Update",
+            "time": "2026-03-01T00:00:00Z", "fieldsV1": fields}]}, "spec": spec})
+    };
+    let live = json!({"size": 1, "adminUsers": ["eve"], "auth": {"level": "low", "mode": "auto"}});
+    let told = |manager: &str| {
+        let desired = json!({"metadata": {"name": "x"}, "spec": {"size": 1}});
+        paths("example.com/v1", "Widget", desired, widget(live.clone(), manager))
+    };
+    assert_eq!(told("kubectl-edit"), ["/spec/adminUsers", "/spec/auth/level"]);
+    assert_eq!(told("widget-operator"), [] as [&str; 0]);
+}
+
+#[test]
+fn a_label_that_gives_powers_is_one() {
+    let namespace =
+        |labels: Json| json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": labels}});
+    let told = departures(
+        namespace(json!({})),
+        namespace(json!({"pod-security.kubernetes.io/enforce": "privileged"})),
+    );
+    assert_eq!((told.len(), told[0].level), (1, Level::High));
+}
+
+#[test]
+fn an_image_is_the_same_however_much_of_its_name_is_left_out() {
+    let pod = |image: &str| json!({"spec": {"containers": [{"name": "a", "image": image}]}});
+    in_sync("v1", "Pod", pod("nginx"), pod("docker.io/library/nginx:latest"));
+    assert_eq!(
+        paths("v1", "Pod", pod("nginx:1"), pod("docker.io/library/nginx:2")).len(),
+        1
+    );
+}

@@ -60,14 +60,65 @@ fn an_autoscaler_may_choose_within_its_bounds() {
 }
 
 #[test]
-fn what_all_have_alike_is_the_clusters_doing() {
-    let service = |n: usize, more: Json| {
-        document(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("s{n}"), "labels": more}}))
+fn a_field_that_no_table_knows_and_all_have_alike_is_the_clusters_doing() {
+    let service = |n: usize, spec: Json| {
+        document(json!({"apiVersion": "v1", "kind": "Service", "metadata": {"name": format!("s{n}")}, "spec": spec}))
     };
-    let desired: Vec<Document> = (0..6).map(|n| service(n, json!({}))).collect();
-    let mut live: Vec<Document> = (0..6).map(|n| service(n, json!({"cost": "shared"}))).collect();
+    let desired: Vec<Document> = (0..6).map(|n| service(n, json!({"type": "NodePort"}))).collect();
+    let with = |mode: &str| json!({"type": "NodePort", "newMode": mode});
+    let mut live: Vec<Document> = (0..6).map(|n| service(n, with("fast"))).collect();
     let compared = compare(&desired, &live);
     assert_eq!((compared.departures.len(), compared.learnt.len()), (0, 1));
-    live[3] = service(3, json!({"cost": "mine"}));
+    live[3] = service(3, with("slow"));
     assert_eq!(compare(&desired, &live).departures.len(), 6);
+}
+
+#[test]
+fn an_edit_of_all_resources_of_a_kind_is_drift() {
+    let deployment = |n: usize, paused: bool, more: Json| {
+        let mut pod = json!({"containers": [{"name": "a", "image": "a:1"}]});
+        for (key, value) in more.as_object().unwrap() {
+            pod[key] = value.clone();
+        }
+        let mut spec = json!({"template": {"spec": pod}});
+        if paused {
+            spec["paused"] = true.into();
+        }
+        document(
+            json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": format!("d{n}")}, "spec": spec}),
+        )
+    };
+    let desired: Vec<Document> = (0..5).map(|n| deployment(n, false, json!({}))).collect();
+    for (paused, more) in [
+        (true, json!({})),
+        (false, json!({"serviceAccountName": "cluster-admin"})),
+        (false, json!({"nodeSelector": {"disk": "slow"}})),
+        (
+            false,
+            json!({"containers": [{"name": "a", "image": "a:1", "command": ["sh"]}]}),
+        ),
+        (
+            false,
+            json!({"containers": [{"name": "a", "image": "a:1", "env": [{"name": "LD_PRELOAD", "value": "x"}]}]}),
+        ),
+        (
+            false,
+            json!({"containers": [{"name": "a", "image": "a:1"}, {"name": "b", "image": "b:1"}]}),
+        ),
+    ] {
+        let live: Vec<Document> = (0..5).map(|n| deployment(n, paused, more.clone())).collect();
+        let compared = compare(&desired, &live);
+        assert_eq!((compared.departures.len(), compared.learnt.len()), (5, 0), "{more}");
+    }
+    // No server fills in a plain file.
+    let file = |n: usize, json: Json| Document {
+        name: format!("f{n}").into(),
+        ..document(json)
+    };
+    let files = |json: &Json| (0..5).map(|n| file(n, json.clone())).collect::<Vec<_>>();
+    let compared = compare(
+        &files(&json!({"A": "1"})),
+        &files(&json!({"A": "1", "LD_PRELOAD": "x"})),
+    );
+    assert_eq!(compared.departures.len(), 5);
 }
