@@ -3,9 +3,9 @@
 mod causes;
 mod coincidences;
 mod deeds;
+mod files;
 mod saturated;
 mod slow;
-mod files;
 mod surprise;
 mod units;
 
