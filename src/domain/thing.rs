@@ -37,13 +37,13 @@ pub fn by_thing(changes: &[SettingChange]) -> Vec<Vec<&SettingChange>> {
 /// What tells most of a thing: what it is called, else what it is.
 fn rank(name: &str) -> u8 {
     match Subject::of(name) {
-        Subject::Port { part: "", .. } | Subject::File { key: "", .. } | Subject::Package { part: "", .. } => 0,
+        Subject::Port { part: "", .. }
+        | Subject::File { key: "", .. }
+        | Subject::Package { part: "", .. }
+        | Subject::Account { part: "uid", .. } => 0,
         Subject::Mount { part: "device", .. }
         | Subject::Unit { part: "state", .. }
-        | Subject::Account {
-            part: "uid" | "gid" | "",
-            ..
-        }
+        | Subject::Account { part: "gid" | "", .. }
         | Subject::Certificate { part: "subject", .. } => 1,
         _ => 2,
     }
