@@ -142,10 +142,11 @@ impl Ledger {
     pub fn observe(&mut self, id: &SeriesId, point: Point) -> Vec<Scored> {
         // Late values are known already; much older ones mean that the clock was set back.
         let late = |newest: &Point| point.at <= newest.at && newest.at - point.at < Span::from_hours(1);
-        if !point.value.is_finite() || self.newest.get(id).is_some_and(late) {
+        if !point.value.is_finite() {
             return Vec::new();
         }
         match self.newest.get_mut(id) {
+            Some(newest) if late(newest) => return Vec::new(),
             Some(newest) => *newest = point,
             None => drop(self.newest.insert(id.clone(), point)),
         }

@@ -14,7 +14,7 @@ pub struct Autoregression {
     /// In steps, rising.
     lags: Vec<usize>,
     usual: Vec<Arc<Profile>>,
-    fits: Fits<Coefficients>,
+    fits: Fits<Arc<Coefficients>>,
 }
 
 /// A fitted autoregression.
@@ -62,7 +62,7 @@ impl Autoregression {
     /// Learns from values (`filled`: gaps filled; `seen`: gaps NaN) and from what was usual at them, as often as
     /// [`Autoregression::BLOCKS`] says.
     #[must_use]
-    pub fn fit(filled: &[f64], seen: &[f64], lags: &[usize], usual: &[Arc<Profile>]) -> Fits<Coefficients> {
+    pub fn fit(filled: &[f64], seen: &[f64], lags: &[usize], usual: &[Arc<Profile>]) -> Fits<Arc<Coefficients>> {
         let unknowns = lags.len() + 2 * usual.len() + 1;
         let first = usual
             .iter()
@@ -110,7 +110,7 @@ impl Autoregression {
                 weights: weights.iter().map(|weight| *weight as f32).collect(),
                 standard,
             };
-            fits.0.push((to, coefficients));
+            fits.0.push((to, Arc::new(coefficients)));
             from = to;
         }
         fits
@@ -118,7 +118,7 @@ impl Autoregression {
 
     /// With what was learnt; lags and the seasons of `usual` must be those it was learnt with, or it says nothing.
     #[must_use]
-    pub fn new(lags: Vec<usize>, usual: Vec<Arc<Profile>>, mut fits: Fits<Coefficients>) -> Self {
+    pub fn new(lags: Vec<usize>, usual: Vec<Arc<Profile>>, mut fits: Fits<Arc<Coefficients>>) -> Self {
         let count = lags.len() + 2 * usual.len() + 1;
         fits.0.retain(|(_, fit)| fit.weights.len() == count);
         Self { lags, usual, fits }

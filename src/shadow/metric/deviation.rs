@@ -23,7 +23,7 @@ impl Deviation {
 
     /// Learns how deviations of `history` from `profile` hang together, from the second season on.
     #[must_use]
-    pub fn fit(profile: &Profile, history: &History) -> Fits<Coefficients> {
+    pub fn fit(profile: &Profile, history: &History) -> Fits<Arc<Coefficients>> {
         let start = profile.period().min(history.len());
         let off = |values: &[f64]| Self::off(profile, values, start..history.len());
         let (filled, seen) = (off(&history.filled), off(&history.seen));
@@ -48,7 +48,7 @@ impl Deviation {
 
     /// With what was learnt of them.
     #[must_use]
-    pub fn new(profile: Arc<Profile>, fits: Fits<Coefficients>) -> Self {
+    pub fn new(profile: Arc<Profile>, fits: Fits<Arc<Coefficients>>) -> Self {
         Self {
             autoregression: Autoregression::new(Self::lags(), Vec::new(), fits),
             profile,

@@ -42,6 +42,9 @@ impl Members {
         [a, b, c, d, e, f, g, h, i, Arima::NAME, Recurrent::NAME, Mstl::NAME]
     };
 
+    /// Those that forecast where nobody chose.
+    const USUAL: Self = Self((1 << Options::MEMBERS.len()) - 1);
+
     /// Those with these names; a name that is none of [`Members::NAMES`] is left out.
     #[must_use]
     pub fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
@@ -54,11 +57,17 @@ impl Members {
     pub fn has(self, name: &str) -> bool {
         self.0 & Self::of([name]).0 != 0
     }
+
+    /// Whether all that they know is the values they are asked about: those by choice may look at the time and at what passed since they learnt.
+    #[must_use]
+    pub fn timeless(self) -> bool {
+        self.0 & !Self::USUAL.0 == 0
+    }
 }
 
 impl Default for Members {
     fn default() -> Self {
-        Self::of(Options::MEMBERS)
+        Self::USUAL
     }
 }
 
@@ -70,7 +79,7 @@ pub struct Learnt {
     /// Seasons in use, in steps, shortest first.
     pub seasons: Box<[u32]>,
     /// Coefficients of the autoregressions, in the order of their members; `None` of one that had too little to learn from.
-    coefficients: Box<[Option<Coefficients>]>,
+    coefficients: Box<[Option<Arc<Coefficients>>]>,
     /// What the differenced autoregression learnt.
     arima: Option<Box<arima::Model>>,
     /// What was learnt of seasons and of what they leave.
@@ -97,6 +106,8 @@ pub struct Panel {
     pub seasons: Vec<Option<usize>>,
     /// What they learnt.
     pub learnt: Learnt,
+    /// The place of one that says what the one before it says: all there is lies in the windows of both.
+    twin: Option<usize>,
 }
 
 impl Panel {
@@ -123,22 +134,29 @@ impl Panel {
     fn with(history: &History, seasons: &[usize], len: usize, chosen: &Chosen, learnt: Option<&Learnt>) -> Self {
         let Chosen { members: who, network } = chosen;
         let (mut members, mut knows): (Vec<Box<dyn Member>>, Vec<Option<usize>>) = Default::default();
+        let all_usual = who.0 & Members::USUAL.0 == Members::USUAL.0;
         let mut add = |member: Box<dyn Member>, season: Option<usize>| {
-            if who.has(member.name()) {
+            if all_usual || who.has(member.name()) {
                 members.push(member);
                 knows.push(season);
             }
+            members.len()
         };
         add(Box::new(Last), None);
         let days = Self::LONG.map(|days| history.steps(Span::from_days(days)));
+        let mut twin = None;
         for steps in Self::SHORT.into_iter().chain(days) {
-            add(Box::new(Level::new(steps)), None);
+            let count = add(Box::new(Level::new(steps)), None);
+            twin = count
+                .checked_sub(1)
+                .filter(|_| days.iter().all(|days| *days >= history.len()));
         }
+        let twin = twin.filter(|_| all_usual);
         add(Box::new(Trend::long()), None);
         add(Box::new(Trend::short()), None);
         let mut coefficients = Vec::new();
         // What was learnt before, else what is learnt by `fit`.
-        let mut fits = |fit: &dyn Fn() -> Fits<Coefficients>| {
+        let mut fits = |fit: &dyn Fn() -> Fits<Arc<Coefficients>>| {
             let before = |learnt: &Learnt| learnt.coefficients.get(coefficients.len()).cloned().flatten();
             let fits = learnt.map_or_else(fit, |learnt| before(learnt).into());
             coefficients.push(fits.newest());
@@ -199,6 +217,7 @@ impl Panel {
                 mstl,
                 chosen: chosen.clone(),
             },
+            twin,
         }
     }
 
@@ -207,8 +226,14 @@ impl Panel {
     pub fn forecast(&self, history: &History, origin: usize, ahead: &[usize]) -> Vec<f64> {
         let mut said = vec![f64::NAN; self.members.len() * ahead.len()];
         if origin > 0 && !ahead.is_empty() {
-            for (member, out) in self.members.iter().zip(said.chunks_mut(ahead.len())) {
-                member.forecast(history, origin, ahead, out);
+            for (place, member) in self.members.iter().enumerate() {
+                let (before, out) = said.split_at_mut(place * ahead.len());
+                let out = &mut out[..ahead.len()];
+                if self.twin == Some(place) {
+                    out.copy_from_slice(&before[before.len() - ahead.len()..]);
+                } else {
+                    member.forecast(history, origin, ahead, out);
+                }
             }
         }
         said

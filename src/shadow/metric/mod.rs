@@ -16,6 +16,7 @@ mod grid;
 mod history;
 mod last;
 mod level;
+mod median;
 mod member;
 mod moved;
 mod mstl;
@@ -46,6 +47,7 @@ use self::{
     ensemble::{combine, weigh},
     grid::Grid,
     history::History,
+    median::median,
     member::Panel,
     residuals::{Residuals, Sorted},
 };
@@ -127,6 +129,9 @@ pub struct MetricShadow {
     odd: Option<Timestamp>,
     /// The newest of the late values that came since the newest value in time, and how many came in order.
     late: Option<(Timestamp, u32)>,
+    /// What members said of a series that stands still, and the value: asked the same again they say the same.
+    #[serde(skip)]
+    still: Option<(f64, Box<[f64]>)>,
 }
 
 impl MetricShadow {
@@ -177,6 +182,7 @@ impl MetricShadow {
             refitted: None,
             odd: None,
             late: None,
+            still: None,
         }
     }
 
@@ -223,7 +229,11 @@ impl MetricShadow {
         for _ in 1..steps {
             self.grids[0].push(None);
         }
-        let said = self.said();
+        let stands = self.stands();
+        let said = match (self.still.take(), stands) {
+            (Some((value, said)), Some(stands)) if value.to_bits() == stands.to_bits() => said,
+            _ => self.said().into(),
+        };
         let mut judged = silent;
         if let Some(middle) = self.middle(&said) {
             let error = exact(point.value, middle) / Self::widening(steps);
@@ -246,6 +256,7 @@ impl MetricShadow {
             self.residuals.push(error);
         }
         self.weigh(&said, point.value);
+        self.still = stands.map(|value| (value, said));
         self.grids[0].push(Some(point.value));
         self.grids[0].end = point.at;
         for grid in &mut self.grids[1..] {
@@ -274,6 +285,13 @@ impl MetricShadow {
         (steps.max(1) as f64).sqrt()
     }
 
+    /// The value of all that the finest grid holds, where it is full and members look at nothing else.
+    fn stands(&self) -> Option<f64> {
+        let grid = &self.grids[0];
+        let timeless = grid.outlook.learnt.chosen.members.timeless();
+        grid.window.stands().filter(|_| timeless)
+    }
+
     /// What each member says of the next step of the finest grid; NaN from one that has not seen enough.
     fn said(&self) -> Vec<f64> {
         let grid = &self.grids[0];
@@ -289,8 +307,8 @@ impl MetricShadow {
     }
 
     /// The distribution around `middle` by the newest `errors`, `steps` steps after the newest value; `None` while learning.
-    fn expect(&self, errors: &Sorted, middle: f64, steps: usize) -> Option<Quantiles> {
-        if self.points < Self::WARM || self.residuals.len() < Self::RESIDUALS {
+    fn expect(&self, errors: &Sorted<'_>, middle: f64, steps: usize) -> Option<Quantiles> {
+        if self.warms() {
             return None;
         }
         let errors = errors.quantiles(LEVELS.map(|level| self.adaptive.level(level)));
@@ -315,6 +333,7 @@ impl MetricShadow {
     /// grow like those of a random walk; at a fraction its values lie as far apart as they were, and errors stay, because rates over
     /// shorter times are no quieter. Else both begin anew.
     fn change_cadence(&mut self) {
+        self.still = None;
         let old = std::mem::replace(&mut self.grids, Self::grids(self.cadence.step()));
         for grid in &mut self.grids[1..] {
             if let Some(same) = old[1..].iter().find(|same| same.step == grid.step) {
@@ -348,7 +367,15 @@ impl MetricShadow {
     /// The distribution of the next value, if it has learnt enough.
     #[must_use]
     pub fn next(&self) -> Option<Quantiles> {
+        if self.warms() {
+            return None;
+        }
         self.expect(&self.residuals.sorted(), self.middle(&self.said())?, 1)
+    }
+
+    /// Whether it has seen too little to say anything of the next value.
+    fn warms(&self) -> bool {
+        self.points < Self::WARM || self.residuals.len() < Self::RESIDUALS
     }
 
     /// Values taken.
@@ -458,24 +485,11 @@ impl MetricShadow {
     /// Learns members' weights and seasons anew from the windows it keeps, of the coarser grids where enough is new; about a
     /// millisecond a grid when they are full.
     pub fn refit(&mut self, now: Timestamp) {
+        self.still = None;
         self.errors = self.grids[0].refit();
         for grid in self.grids[1..].iter_mut().filter(|grid| grid.due()) {
             grid.refit();
         }
         self.refitted = Some((now, self.points));
     }
-}
-
-/// The median of `values`, which are put in order; `None` of none.
-fn median(values: &mut [f64]) -> Option<f64> {
-    let n = values.len();
-    if n == 0 {
-        return None;
-    }
-    let (below, middle, _) = values.select_nth_unstable_by(n / 2, f64::total_cmp);
-    if n % 2 == 1 {
-        return Some(*middle);
-    }
-    let before = below.iter().copied().max_by(f64::total_cmp)?;
-    Some(f64::midpoint(before, *middle))
 }

@@ -14,6 +14,9 @@ pub struct Residuals {
     /// A ring: the oldest is the next to be written over once it is full.
     newest: Vec<Bfloat16>,
     oldest: u8,
+    /// Ranks of the same errors, the least first: to put one in its place costs less than to sort all for every value.
+    #[serde(skip)]
+    order: Vec<u16>,
 }
 
 /// As it is stored; an earlier version stored `errors` in four bytes each.
@@ -29,10 +32,13 @@ impl From<Stored> for Residuals {
     fn from(stored: Stored) -> Self {
         let mut newest = stored.newest;
         newest.extend(stored.errors.into_iter().map(|error| Bfloat16::of(error.into())));
-        Self {
+        let mut residuals = Self {
             newest,
             oldest: stored.oldest,
-        }
+            order: Vec::new(),
+        };
+        residuals.sort();
+        residuals
     }
 }
 
@@ -50,15 +56,24 @@ impl Residuals {
     pub fn push(&mut self, error: f64) {
         let error = Bfloat16::of(error);
         let place = self.oldest;
+        self.oldest = (place + 1) % Self::MOST;
         if self.newest.len() < usize::from(Self::MOST) {
             if self.newest.len() == self.newest.capacity() {
                 self.newest.reserve_exact(usize::from(Self::MOST / 4));
+                self.order.reserve_exact(usize::from(Self::MOST / 4));
             }
             self.newest.push(error);
         } else {
-            self.newest[usize::from(place)] = error;
+            let old = std::mem::replace(&mut self.newest[usize::from(place)], error);
+            if old == error {
+                return;
+            }
+            if let Ok(place) = self.order.binary_search(&old.rank()) {
+                self.order.remove(place);
+            }
         }
-        self.oldest = (place + 1) % Self::MOST;
+        let place = self.order.partition_point(|rank| *rank < error.rank());
+        self.order.insert(place, error.rank());
     }
 
     /// Takes all errors as `times` as large (above 0).
@@ -66,25 +81,33 @@ impl Residuals {
         for error in &mut self.newest {
             *error = Bfloat16::of(error.value() * times);
         }
+        self.sort();
+    }
+
+    fn sort(&mut self) {
+        self.order = self.newest.iter().map(|error| error.rank()).collect();
+        self.order.sort_unstable();
     }
 
     /// All errors in order.
     #[must_use]
-    pub fn sorted(&self) -> Sorted {
-        let mut ranks: Vec<u16> = self.newest.iter().map(|error| error.rank()).collect();
-        ranks.sort_unstable();
-        Sorted(ranks.into_iter().map(|rank| Bfloat16::ranked(rank).value()).collect())
+    pub fn sorted(&self) -> Sorted<'_> {
+        Sorted(&self.order)
     }
 }
 
-/// Errors, the least first.
-pub struct Sorted(Vec<f64>);
+/// Errors by their ranks, the least first.
+pub struct Sorted<'a>(&'a [u16]);
 
-impl Sorted {
+impl Sorted<'_> {
+    fn at(&self, place: usize) -> f64 {
+        Bfloat16::ranked(self.0[place]).value()
+    }
+
     /// The errors that are exceeded downwards with the probabilities `levels`; 0 when none is held.
     #[must_use]
     pub fn quantiles<const N: usize>(&self, levels: [f64; N]) -> [f64; N] {
-        levels.map(|level| quantile(self.0.len(), |rank| self.0[rank], level))
+        levels.map(|level| quantile(self.0.len(), |rank| self.at(rank), level))
     }
 
     /// −log2 of the two-sided probability of an error at least as far out as `error`, 0 to 60.
@@ -94,19 +117,19 @@ impl Sorted {
     /// many bits: with no tail to learn from, one in n + 1 is the most that can be said.
     #[must_use]
     pub fn bits(&self, error: f64) -> f64 {
-        let errors = &self.0;
-        let n = errors.len();
+        let n = self.0.len();
         if n == 0 {
             return 0.0;
         }
         let error = Bfloat16::of(error).value();
-        let below = errors.partition_point(|held| *held <= error);
-        let above = n - errors.partition_point(|held| *held < error);
-        let middle = errors[n / 2];
+        let value = |rank: &u16| Bfloat16::ranked(*rank).value();
+        let below = self.0.partition_point(|held| value(held) <= error);
+        let above = n - self.0.partition_point(|held| value(held) < error);
+        let middle = self.at(n / 2);
         let tail = if error >= middle {
-            beyond(n, above, error, |rank| errors[n - 1 - rank], middle)
+            beyond(n, above, error, |rank| self.at(n - 1 - rank), middle)
         } else {
-            beyond(n, below, error, |rank| errors[rank], middle)
+            beyond(n, below, error, |rank| self.at(rank), middle)
         };
         (1.0 / (2.0 * tail).min(1.0)).log2().clamp(0.0, 60.0)
     }
@@ -162,6 +185,11 @@ fn outside(n: usize, tail: f64, far: impl Fn(usize) -> f64) -> f64 {
 mod tests {
     use super::*;
 
+    fn values(residuals: &Residuals) -> Vec<f64> {
+        let sorted = residuals.sorted();
+        (0..residuals.len()).map(|place| sorted.at(place)).collect()
+    }
+
     #[test]
     fn quantiles_are_the_conformal_ranks() {
         let mut residuals = Residuals::default();
@@ -188,7 +216,10 @@ mod tests {
         errors.iter().for_each(|error| residuals.push(*error));
         let mut newest = errors[1_000 - 240..].to_vec();
         newest.sort_by(f64::total_cmp);
-        assert_eq!(residuals.sorted().0, newest);
+        assert_eq!(values(&residuals), newest);
+        residuals.widen(2.0);
+        newest.iter_mut().for_each(|error| *error *= 2.0);
+        assert_eq!(values(&residuals), newest);
     }
 
     #[test]
@@ -199,9 +230,9 @@ mod tests {
         assert_eq!(residuals.len(), 240);
         // Those of the older round are forgotten first.
         (0..203).for_each(|_| residuals.push(3.0));
-        assert_eq!(residuals.sorted().0[..38], [[2.0; 37].as_slice(), &[3.0]].concat());
+        assert_eq!(values(&residuals)[..38], [[2.0; 37].as_slice(), &[3.0]].concat());
         let again: Residuals = serde_json::from_value(serde_json::to_value(&residuals).unwrap()).unwrap();
-        assert_eq!(again.sorted().0, residuals.sorted().0);
+        assert_eq!(values(&again), values(&residuals));
     }
 
     #[test]

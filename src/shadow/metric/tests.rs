@@ -4,6 +4,7 @@ mod chosen;
 mod clock;
 mod crossings;
 mod hostile;
+mod still;
 mod told;
 
 use super::{normal::draw, *};

@@ -11,6 +11,9 @@ pub struct Window {
     origin: Option<f64>,
     offsets: VecDeque<f32>,
     most: usize,
+    /// How many of the newest are the same, as far as was counted; not kept.
+    #[serde(skip)]
+    same: usize,
 }
 
 impl Window {
@@ -21,6 +24,7 @@ impl Window {
             origin: None,
             offsets: VecDeque::new(),
             most,
+            same: 0,
         }
     }
 
@@ -53,8 +57,23 @@ impl Window {
         if self.offsets.len() == self.most {
             self.offsets.pop_front();
         }
-        self.offsets
-            .push_back(value.map_or(f32::NAN, |value| (value - origin) as f32));
+        let offset = value.map_or(f32::NAN, |value| (value - origin) as f32);
+        let again = self
+            .offsets
+            .back()
+            .is_some_and(|last| last.to_bits() == offset.to_bits());
+        self.same = match offset.is_finite() {
+            true if again => self.same + 1,
+            finite => usize::from(finite),
+        };
+        self.offsets.push_back(offset);
+    }
+
+    /// The value of all steps, where it is full and they were counted to be the same.
+    #[must_use]
+    pub fn stands(&self) -> Option<f64> {
+        let full = self.offsets.len() == self.most && self.same >= self.most;
+        self.get(0).filter(|_| full)
     }
 
     /// The values, oldest first; NaN is a gap.
@@ -70,6 +89,40 @@ impl Window {
         if let Some(newest) = values.iter().rev().find(|value| value.is_finite()) {
             self.origin = Some(*newest);
             self.offsets = values.iter().map(|value| (value - newest) as f32).collect();
+            let newest = self.offsets.back().filter(|offset| offset.is_finite());
+            let same = |offset: &&f32| newest.is_some_and(|newest| newest.to_bits() == offset.to_bits());
+            self.same = self.offsets.iter().rev().take_while(same).count();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_stands_once_all_it_holds_is_the_same_and_no_longer() {
+        let mut window = Window::new(3);
+        let stands = |window: &mut Window, values: &[Option<f64>]| {
+            values.iter().for_each(|value| window.push(*value));
+            window.stands()
+        };
+        assert_eq!(stands(&mut window, &[Some(7.0), Some(0.1), Some(0.1)]), None);
+        window.recentre();
+        assert_eq!(stands(&mut window, &[]), None);
+        let value = stands(&mut window, &[Some(0.1)]);
+        assert!(
+            value.is_none(),
+            "as it is kept it is another, by what single precision leaves out"
+        );
+        assert_eq!(stands(&mut window, &[Some(0.1), Some(0.1)]), Some(window.values()[0]));
+        window.recentre();
+        assert!(window.stands().is_some());
+        assert_eq!(stands(&mut window, &[None]), None);
+        assert_eq!(stands(&mut window, &[Some(0.1), Some(0.1)]), None);
+        assert_eq!(
+            stands(&mut window, &[Some(0.2), Some(0.2), Some(0.2)]),
+            Some(window.values()[0])
+        );
     }
 }
