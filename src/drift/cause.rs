@@ -14,6 +14,7 @@ use super::{
     deed::{self, TOGETHER},
     process, report,
     score::CERTAIN,
+    weighed::{Weighed, rests_on, world},
 };
 use crate::{
     domain::{
@@ -44,22 +45,31 @@ const COUNTED: Span = Span::from_hours(24);
 /// The least time that counts as watched.
 const WATCHED: Span = Span::from_mins(10);
 
-/// Gives each finding its causes. Findings that `held` before keep theirs once they have been `told` for a while.
+/// Gives each finding its causes. Findings that `held` before keep theirs once they have been `told` for a while; what was `weighed` for the
+/// others serves again while nothing else is known.
 pub(super) fn explain(
     findings: &mut [Finding],
+    weighed: &mut Weighed,
     held: &BTreeMap<FindingId, Finding>,
     told: &BTreeMap<FindingId, Timestamp>,
     shadows: &Shadows,
     coincide: Span,
     now: Timestamp,
 ) {
-    let departures: Vec<(SeriesId, Timestamp)> = findings
+    // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays.
+    let stays = |finding: &Finding| {
+        let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
+        held.get(&finding.id).filter(|_| old)
+    };
+    let all_stay = findings.iter().all(|finding| stays(finding).is_some());
+    let known: &[Finding] = if all_stay { &[] } else { findings };
+    let departures: Vec<(SeriesId, Timestamp)> = known
         .iter()
         .filter(|finding| finding.comparison != Comparison::DeclaredActual)
         .filter(|finding| !matches!(finding.mark, Mark::Cross | Mark::Stale) && !by_calendar(&finding.series[0]))
         .map(|finding| (finding.series[0].clone(), finding.since))
         .collect();
-    let deeds: BTreeMap<SeriesId, (FindingId, Arc<str>)> = findings
+    let deeds: BTreeMap<SeriesId, (FindingId, Arc<str>)> = known
         .iter()
         .filter(|finding| finding.comparison == Comparison::DeclaredActual)
         .flat_map(|finding| {
@@ -67,11 +77,10 @@ pub(super) fn explain(
             finding.series.iter().map(move |id| (id.clone(), told.clone()))
         })
         .collect();
-    let certificates: Vec<(ResourceId, Arc<str>, Cause)> = findings.iter().flat_map(certificates).collect();
+    let certificates: Vec<(ResourceId, Arc<str>, Cause)> = known.iter().flat_map(certificates).collect();
+    let (world, mut before) = (world(shadows, known), std::mem::take(weighed));
     for finding in findings {
-        // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays.
-        let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
-        if let Some(before) = held.get(&finding.id).filter(|_| old) {
+        if let Some(before) = stays(finding) {
             finding.causes.clone_from(&before.causes);
             continue;
         }
@@ -98,8 +107,12 @@ pub(super) fn explain(
             coincide,
             watched: watched(shadows, finding.since),
         };
-        let mut candidates = asked.settings(&deeds);
-        candidates.extend(asked.events());
+        let rests_on = rests_on(world, &asked.effect, asked.watched, coincide);
+        let mut candidates = weighed.of(&mut before, finding.id, rests_on, || {
+            let mut candidates = asked.settings(&deeds);
+            candidates.extend(asked.events());
+            candidates
+        });
         // A setting does not change because a metric did, or only through a person.
         if !asked.effect.declared {
             candidates.extend(asked.departures(&departures));

@@ -22,6 +22,7 @@ mod sample;
 mod score;
 mod stale;
 mod surprise;
+mod weighed;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -75,6 +76,8 @@ pub struct DriftState {
     /// Known issues.
     #[serde(default)]
     known: rule::Known,
+    #[serde(skip)]
+    weighed: weighed::Weighed,
 }
 
 /// What is remembered of one metric.
@@ -125,7 +128,8 @@ impl DriftState {
             .chain(impending::findings(shadows, options, now))
             .collect();
         let coincide = options.drift.coincide;
-        cause::explain(&mut findings, &self.held, &self.told, shadows, coincide, now);
+        let (held, told) = (&self.held, &self.told);
+        cause::explain(&mut findings, &mut self.weighed, held, told, shadows, coincide, now);
         score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);
         // After the causes and coincidences: that a setting is known to do harm is no change of it.
         self.known.tell(&mut findings, shadows, options, now);
@@ -174,7 +178,7 @@ impl DriftState {
             if id.name.starts_with("top.") {
                 watch.surprise = SurpriseWatch::default();
             } else {
-                watch.surprise.look(metric, level, worth(shadows, metric));
+                watch.surprise.look(metric, level, || worth(shadows, metric));
             }
             let silent = stale::silent(metric, now);
             watch.live |= !silent;

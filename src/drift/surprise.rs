@@ -85,12 +85,12 @@ fn unknown() -> f64 {
 impl SurpriseWatch {
     /// Takes the values of `metric` that came since the last look. Evidence of `level` bits makes a departure told.
     ///
-    /// A departure is at least as far beyond what is usual as `least`, in the metric's unit.
+    /// A departure is at least as far beyond what is usual as `least` says, in the metric's unit; it is asked where one may begin.
     ///
     /// A value hard to believe opens it (its surprise, or that of the newest four or sixteen together); it is told once that and
     /// the time it stays out of all that was usual make the level. So a jump far out is told after twenty seconds, one just out of
     /// what was seen after forty, and a spike never.
-    pub fn look(&mut self, metric: &Metric, level: f64, least: f64) {
+    pub fn look(&mut self, metric: &Metric, level: f64, least: impl Fn() -> f64) {
         let Some(newest) = metric.newest().map(|seen| seen.at) else {
             return;
         };
@@ -102,7 +102,7 @@ impl SurpriseWatch {
             None => metric.recent.len(),
         };
         for place in metric.recent.len() - fresh..metric.recent.len() {
-            self.step(metric, place, level, least);
+            self.step(metric, place, level, &least);
         }
         self.seen = Some(newest);
     }
@@ -123,7 +123,7 @@ impl SurpriseWatch {
         self.departure.as_ref().filter(|departure| departure.told)
     }
 
-    fn step(&mut self, metric: &Metric, place: usize, level: f64, least: f64) {
+    fn step(&mut self, metric: &Metric, place: usize, level: f64, least: &impl Fn() -> f64) {
         let value = metric.recent[place];
         // One that waits to outlast what was before may go on to where the metric never was.
         let waits = |departure: &Departure| !departure.told && departure.outlast > Span::ZERO;
@@ -131,7 +131,7 @@ impl SurpriseWatch {
             let opened = SCALES
                 .iter()
                 .find(|scale| evidence(metric, place, **scale, OPEN).is_some())
-                .and_then(|scale| Departure::open(metric, place, *scale, least, self.fine));
+                .and_then(|scale| Departure::open(metric, place, *scale, least(), self.fine));
             if self.departure.is_none() || opened.as_ref().is_some_and(|opened| !waits(opened)) {
                 self.departure = opened;
                 return;
@@ -364,12 +364,12 @@ mod tests {
     fn one_reading_is_a_spike_and_several_are_a_departure() {
         let mut metric = sample::calm("cpu.busy_pct", 400);
         let mut watch = SurpriseWatch::default();
-        watch.look(&metric, 20.0, 0.0);
+        watch.look(&metric, 20.0, || 0.0);
         let mut at = 800;
         let mut feed = |metric: &mut Metric, watch: &mut SurpriseWatch, value, bits| {
             sample::seen(metric, at, value, bits);
             at += 2;
-            watch.look(metric, 20.0, 0.0);
+            watch.look(metric, 20.0, || 0.0);
             watch.told().is_some()
         };
         assert!(!feed(&mut metric, &mut watch, 90.0, 40.0));
@@ -401,7 +401,7 @@ mod tests {
         let mut feed = |metric: &mut Metric, watch: &mut SurpriseWatch, value, bits| {
             sample::seen(metric, at, value, bits);
             at += 2;
-            watch.look(metric, 20.0, 0.0);
+            watch.look(metric, 20.0, || 0.0);
             watch.told().is_some()
         };
         let mut go = |metric: &mut Metric, watch: &mut SurpriseWatch, value| {
@@ -442,7 +442,7 @@ mod tests {
                     band,
                     bits: 40.0,
                 });
-                watch.look(&metric, 20.0, 0.0);
+                watch.look(&metric, 20.0, || 0.0);
             }
             watch.told().is_some()
         };
@@ -456,7 +456,7 @@ mod tests {
         let mut watch = SurpriseWatch::default();
         for second in 400..420 {
             sample::seen(&mut metric, second * 2, 5.9, 40.0);
-            watch.look(&metric, 20.0, 0.0);
+            watch.look(&metric, 20.0, || 0.0);
         }
         assert!(watch.told().is_none());
     }

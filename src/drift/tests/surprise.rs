@@ -15,7 +15,7 @@ fn what_was_usual_within_hours_is_not_a_departure() {
     let mut watch = SurpriseWatch::default();
     for second in 400..420 {
         sample::seen(&mut metric, second * 2, 90.0, 40.0);
-        watch.look(&metric, 20.0, 0.0);
+        watch.look(&metric, 20.0, || 0.0);
     }
     assert!(watch.told().is_none());
 }
@@ -27,13 +27,13 @@ fn a_departure_kept_without_its_farthest_value_makes_no_depth_fine() {
         sample::judged(&mut metric, place * 2, 60.0 + (place % 5) as f64);
     }
     let mut watch = SurpriseWatch::default();
-    watch.look(&metric, 20.0, 0.0);
+    watch.look(&metric, 20.0, || 0.0);
     let mut second = 2_400;
     let mut go = |metric: &mut Metric, watch: &mut SurpriseWatch, value: f64, count: usize| {
         for _ in 0..count {
             sample::judged(metric, second, value);
             second += 2;
-            watch.look(metric, 20.0, 0.0);
+            watch.look(metric, 20.0, || 0.0);
         }
         watch.told().is_some()
     };
