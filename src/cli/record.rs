@@ -302,6 +302,7 @@ mod tests {
             play: Some(Player::new(Recording::open(file).unwrap(), Pace::new(f64::INFINITY))),
             recorder: None,
             who: "t".into(),
+            unseen: false,
         };
         let engine = Engine::start(setup, None).unwrap();
         let mut snapshots = engine.link().snapshots();

@@ -2,11 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-        mpsc as blocking,
-    },
+    sync::{Arc, mpsc as blocking},
 };
 
 use tokio::{
@@ -24,6 +20,7 @@ use super::{
     readers::{Order, Quiet},
     rebuild::Jobs,
     saved,
+    socket::Consoles,
     usage::Meter,
 };
 use crate::{
@@ -37,6 +34,8 @@ use crate::{
 const FIRST_SCREEN: Duration = Duration::from_millis(20);
 /// How long what was read ahead of the metrics waits for them; they may be read more rarely than it, or not at all.
 const JOIN: Duration = Duration::from_millis(300);
+/// Time between two snapshots that nobody looks at: what is told a part at a time is told on.
+const UNSEEN: Span = Span::from_mins(1);
 
 pub(super) struct Loop {
     pub setup: Setup,
@@ -82,7 +81,9 @@ pub(super) struct Loop {
     joining: Vec<Read>,
     pub quiet: Quiet,
     pub ready: bool,
-    pub consoles: Arc<AtomicU64>,
+    pub consoles: Arc<Consoles>,
+    /// When the newest snapshot was made.
+    published: Timestamp,
 }
 
 impl Loop {
@@ -130,6 +131,7 @@ impl Loop {
             quiet: Quiet::default(),
             ready: false,
             consoles: Arc::default(),
+            published: Timestamp(0),
             setup,
             options: Arc::new(Options {
                 rules: LazyRules::default(),
@@ -177,8 +179,9 @@ impl Loop {
                 () = std::future::ready(()), if !self.waiting.is_empty() => {
                     let now = self.now();
                     self.advance(Batch::default(), now);
-                    self.publish(now);
+                    self.show(now);
                 }
+                () = self.consoles.came() => self.publish(self.now()),
                 Some(read) = self.reads.recv() => {
                     if read.joins && self.ready {
                         if self.joining.is_empty() {
@@ -203,7 +206,7 @@ impl Loop {
                     let now = clock::now();
                     self.record(&Batch::default(), now);
                     self.step(&Batch::default(), now);
-                    self.publish(now);
+                    self.show(now);
                 }
                 () = tokio::time::sleep(frame.unwrap_or_default()), if frame.is_some() => self.publish(self.now()),
             }
@@ -306,7 +309,7 @@ impl Loop {
             self.usage.rss_bytes = rss;
         }
         if self.played.as_mut().is_none_or(Played::wants_frame) {
-            self.publish(now);
+            self.show(now);
         }
         if now < self.committed || now - self.committed >= self.options.store.commit_every {
             // What was learnt since is lost when the process is killed: soon after the start, then every five minutes.
@@ -418,6 +421,14 @@ impl Loop {
         }
     }
 
+    /// Publishes what a step brought, where somebody looks; whoever attaches has it published at once.
+    fn show(&mut self, now: Timestamp) {
+        let unseen = self.setup.unseen && self.ready && self.consoles.count() == 0;
+        if !unseen || now < self.published || now - self.published >= UNSEEN {
+            self.publish(now);
+        }
+    }
+
     pub(super) fn publish(&mut self, now: Timestamp) {
         if let Some(played) = &mut self.played {
             played.published();
@@ -425,7 +436,8 @@ impl Loop {
         if !self.ready && self.setup.sources != Sources::Live {
             return;
         }
-        self.usage.consoles = self.consoles.load(Ordering::Relaxed) as u32;
+        self.published = now;
+        self.usage.consoles = self.consoles.count();
         let about = About {
             usage: self.usage,
             sources: self.sources.values().cloned().collect(),

@@ -29,6 +29,8 @@ pub struct Setup {
     pub recorder: Option<Recorder>,
     /// Who started it: user@tty.
     pub who: String,
+    /// Whether nobody in this process looks at its snapshots: while no console is attached, one a minute is made then.
+    pub unseen: bool,
 }
 
 /// What an engine reads of the host.

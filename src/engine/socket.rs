@@ -10,15 +10,17 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc, Mutex,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use futures_util::SinkExt;
 use tokio::{
     net::{UnixListener, UnixStream},
-    sync::{mpsc, oneshot, watch},
+    sync::{Notify, mpsc, oneshot, watch},
+    time::timeout,
 };
 
 use super::{
@@ -47,6 +49,39 @@ pub enum SocketError {
         /// The system's words.
         source: io::Error,
     },
+}
+
+/// How long the first console that attaches waits for a snapshot of now; an engine in a long step is met with the one it published last.
+const FRESH: Duration = Duration::from_millis(100);
+
+/// The consoles that are attached.
+#[derive(Debug, Default)]
+pub(super) struct Consoles {
+    count: AtomicU32,
+    came: Notify,
+}
+
+impl Consoles {
+    pub fn count(&self) -> u32 {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Waits until one comes.
+    pub async fn came(&self) {
+        self.came.notified().await;
+    }
+
+    /// One comes; says whether it is the first.
+    pub fn come(&self) -> bool {
+        let first = self.count.fetch_add(1, Ordering::Relaxed) == 0;
+        self.came.notify_one();
+        first
+    }
+
+    /// One goes; says whether it was the last.
+    fn go(&self) -> bool {
+        self.count.fetch_sub(1, Ordering::Relaxed) == 1
+    }
 }
 
 /// A socket that listens; its file goes when this is dropped.
@@ -121,7 +156,7 @@ pub(super) fn serve(
     listening: Listening,
     link: LocalLink,
     allow: Vec<Arc<str>>,
-    consoles: Arc<AtomicU64>,
+    consoles: Arc<Consoles>,
 ) -> thread::JoinHandle<()> {
     let serving = move || {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
@@ -141,7 +176,7 @@ pub(super) fn serve(
         .expect("a thread can be started when the program starts")
 }
 
-async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], consoles: &Arc<AtomicU64>) {
+async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], consoles: &Arc<Consoles>) {
     let me = rustix::process::geteuid().as_raw();
     let shared = Shared::default();
     let listener = listening.listener.try_clone().and_then(UnixListener::from_std);
@@ -165,11 +200,16 @@ async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], con
                 .is_some_and(|name| allow.iter().any(|user| **user == **name));
         tokio::spawn(async move {
             let name = name.unwrap_or_else(|| "unknown".into());
-            consoles.fetch_add(1, Ordering::Relaxed);
+            let mut snapshots = link.snapshots();
+            let before = snapshots.borrow().number;
+            // Before its first one an engine has nothing to show.
+            if consoles.come() && before > 0 {
+                let _ = timeout(FRESH, snapshots.wait_for(|snapshot| snapshot.number > before)).await;
+            }
             if let Err(error) = attend(frames(stream), link, shared.clone(), &name, trusted, allowed).await {
                 tracing::debug!("console of {name}: {error}");
             }
-            if consoles.fetch_sub(1, Ordering::Relaxed) == 1 {
+            if consoles.go() {
                 shared.forget();
             }
         });

@@ -91,6 +91,7 @@ pub fn engine_setup(setup: &Setup, sources: Sources) -> engine::Setup {
         play: None,
         recorder: None,
         who: who(),
+        unseen: false,
     }
 }
 
@@ -299,7 +300,11 @@ impl Runtime for ThisHost {
                         .map_err(|error| Usage(error.to_string()))?,
                 ),
             };
-            Engine::start(engine_setup(setup, sources), listening).context("the engine cannot start")
+            let setup = engine::Setup {
+                unseen: metrics.is_none(),
+                ..engine_setup(setup, sources)
+            };
+            Engine::start(setup, listening).context("the engine cannot start")
         };
         let (engine, store) = tokio::select! {
             started = start(begin) => started?,

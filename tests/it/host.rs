@@ -150,6 +150,7 @@ fn read(home: &Home, root: &Path) -> String {
             play: None,
             recorder: None,
             who: "test@pty".into(),
+            unseen: false,
         },
         None,
     )

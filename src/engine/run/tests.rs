@@ -47,6 +47,7 @@ async fn opened(root: &std::path::Path) -> (Loop, watch::Receiver<Arc<Snapshot>>
         play: None,
         recorder: None,
         who: "t".into(),
+        unseen: false,
     };
     let (publish, snapshots) = watch::channel(Arc::new(Snapshot::empty(Arc::default(), StoreRow::default())));
     let mut engine = Loop::new(setup, Arc::new(Options::default()), publish);
@@ -115,6 +116,27 @@ async fn the_world_as_of_the_time_shown_holds_what_was_just_told() {
         shown >= live.at.unwrap() && later - shown > Span::from_mins(59),
         "{shown}"
     );
+}
+
+#[tokio::test]
+async fn while_nobody_looks_a_snapshot_is_made_once_a_minute_and_whoever_comes_has_one_of_now() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut engine, snapshots) = opened(home.path()).await;
+    engine.setup.unseen = true;
+    let next = |engine: &mut Loop, ago: i64| {
+        engine.published = clock::now() - Span::from_secs(ago);
+        let before = snapshots.borrow().number;
+        engine.take(read("a.value_pct"));
+        snapshots.borrow().number - before
+    };
+    assert_eq!((next(&mut engine, 0), next(&mut engine, 50)), (0, 0));
+    assert_eq!(next(&mut engine, 61), 1);
+    engine.consoles.come();
+    assert_eq!(next(&mut engine, 0), 1);
+    // The loop hears of who came, before any step.
+    tokio::time::timeout(Duration::from_secs(10), engine.consoles.came())
+        .await
+        .unwrap();
 }
 
 #[tokio::test]
