@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
+use rustix::time::{ClockId, clock_gettime};
+
 use crate::domain::{Span, Timestamp};
 
 /// The time of day.
@@ -14,11 +16,10 @@ pub fn now() -> Timestamp {
     }
 }
 
-/// Processor time this thread has taken; `None` where the system does not say.
+/// Processor time this thread has taken.
 #[must_use]
-pub fn thread_cpu() -> Option<Duration> {
-    let told = std::fs::read_to_string("/proc/thread-self/schedstat").ok()?;
-    told.split(' ').next()?.parse().ok().map(Duration::from_nanos)
+pub fn thread_cpu() -> Duration {
+    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
 }
 
 /// A clock that never jumps, for how long things take.

@@ -193,10 +193,8 @@ impl Reader {
         }
         // The system keeps the processor time of the thread: a source's part of it is its part of the time that passed.
         let whole = whole.elapsed().as_secs_f64().max(1e-9);
-        let used = used
-            .zip(clock::thread_cpu())
-            .map(|(before, after)| after.saturating_sub(before));
-        let busy = used.map_or(1.0, |used| (used.as_secs_f64() / whole).min(1.0));
+        let used = clock::thread_cpu().saturating_sub(used);
+        let busy = (used.as_secs_f64() / whole).min(1.0);
         for place in were_read {
             let scheduled = &mut self.sources[place];
             let cost = scheduled.row.cost_ms / 1e3 * busy;

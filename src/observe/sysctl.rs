@@ -2,10 +2,15 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    fs::{self, File},
-    io::Read as _,
-    os::unix::fs::PermissionsExt as _,
+    ffi::{CString, OsStr},
+    mem::MaybeUninit,
+    os::{fd::OwnedFd, unix::ffi::OsStrExt as _},
     path::{Path, PathBuf},
+};
+
+use rustix::{
+    fs::{FileType, Mode, OFlags, RawDir, fstat, open, openat},
+    io::pread,
 };
 
 use super::{
@@ -48,6 +53,9 @@ const NO_SETTING: [&str; 23] = [
 const NO_SETTINGS: [&str; 3] = ["kernel.random.", "kernel.sched_domain.", "fs.binfmt_misc."];
 /// Most parameters that are read; a host with thousands of interfaces has tens of each.
 const MOST: usize = 20_000;
+/// Bytes that nearly all values fit in, and the most that are read: the kernel clears as many for each reading as it is asked for.
+const FEW: usize = 1_000;
+const MANY: usize = 64 << 10;
 
 /// Reads `/proc/sys`.
 pub(super) struct Sysctl {
@@ -75,38 +83,57 @@ impl Sysctl {
 
     /// Reads the folder `path`, whose parameters begin with `name`, in no order.
     fn walk(&mut self, path: &Path, name: &str, sheet: &mut Sheet) -> Result<(), ObserveError> {
-        for entry in fs::read_dir(path).map_err(|source| failed(path, source))? {
-            let Ok(entry) = entry else { continue };
-            let file_name = entry.file_name();
-            let file_name = file_name.to_string_lossy();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = open(path, flags, Mode::empty()).map_err(|source| failed(path, source.into()))?;
+        for (file, kind) in listed(&folder) {
+            let file_name = file.to_string_lossy();
             // As sysctl(8) writes them: a dot within a name is a slash.
             let full = format!("{name}{}", file_name.replace('.', "/"));
-            let Ok(kind) = entry.file_type() else { continue };
-            if kind.is_dir() {
-                let folder = format!("{full}.");
-                if !passing(&file_name) && !NO_SETTINGS.contains(&folder.as_str()) {
+            if kind == FileType::Directory {
+                let below = format!("{full}.");
+                if !passing(&file_name) && !NO_SETTINGS.contains(&below.as_str()) {
                     // What is unreadable within is left out; only the root itself must be readable.
-                    let _ = self.walk(&entry.path(), &folder, sheet);
+                    let _ = self.walk(&path.join(OsStr::from_bytes(file.to_bytes())), &below, sheet);
                 }
-            } else if kind.is_file() && sheet.len() < MOST && !NO_SETTING.contains(&full.as_str()) {
-                self.parameter(&entry.path(), &full, sheet);
+            } else if kind == FileType::RegularFile && sheet.len() < MOST && !NO_SETTING.contains(&full.as_str()) {
+                self.parameter(&folder, &file, &full, sheet);
             }
         }
         Ok(())
     }
 
-    fn parameter(&mut self, path: &Path, name: &str, sheet: &mut Sheet) {
+    /// Reads `file` in `folder`. A path from the root would be walked a thousand times a minute.
+    fn parameter(&mut self, folder: &OwnedFd, file: &CString, name: &str, sheet: &mut Sheet) {
+        let Ok(file) = openat(folder, file, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) else {
+            return;
+        };
         // Files without a read bit start something when written; root could still open some of them.
-        let readable = fs::metadata(path).is_ok_and(|meta| meta.permissions().mode() & 0o444 != 0);
-        if !readable {
+        if !fstat(&file).is_ok_and(|stat| stat.st_mode & 0o444 != 0) {
             return;
         }
-        self.held.clear();
-        let read = File::open(path).and_then(|file| file.take(64 << 10).read_to_end(&mut self.held));
-        if read.is_ok() {
-            sheet.text(name, &String::from_utf8_lossy(&self.held));
+        self.held.resize(MANY, 0);
+        let mut read = pread(&file, &mut self.held[..FEW], 0);
+        // What does not fit is cut off, and cannot be read on.
+        if read == Ok(FEW) {
+            read = pread(&file, &mut self.held[..], 0);
+        }
+        if let Ok(length) = read {
+            sheet.text(name, &String::from_utf8_lossy(&self.held[..length]));
         }
     }
+}
+
+/// What is in a folder, with its kind.
+fn listed(folder: &OwnedFd) -> Vec<(CString, FileType)> {
+    let mut held = [MaybeUninit::uninit(); 8 << 10];
+    let mut entries = RawDir::new(folder, &mut held);
+    let mut listed = Vec::new();
+    while let Some(Ok(entry)) = entries.next() {
+        if !matches!(entry.file_name().to_bytes(), b"." | b"..") {
+            listed.push((entry.file_name().to_owned(), entry.file_type()));
+        }
+    }
+    listed
 }
 
 impl Source for Sysctl {
@@ -149,6 +176,7 @@ mod tests {
         tree.write("proc/sys/kernel/random/uuid", "x\n");
         tree.write("proc/sys/kernel/odd\u{1b}name", [0xff, 0xfe]);
         tree.write("proc/sys/net/ipv4/tcp_fastopen_key", "deadbeef-1-2-3\n");
+        tree.write("proc/sys/net/ipv4/ip_local_reserved_ports", "1,".repeat(700));
         let mut source = Sysctl::new(&tree.host());
         let batch = tree.read(&mut source, 0).unwrap();
         assert_eq!(setting(&batch, "sysctl.vm.swappiness"), Some(Value::Int(60)));
@@ -164,9 +192,12 @@ mod tests {
             setting(&batch, "sysctl.net.ipv4.tcp_fastopen_key"),
             Some(Value::Secret(_))
         ));
-        assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 5);
+        assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 6);
         assert!(!serde_json::to_string(&batch).unwrap().contains("deadbeef"));
         assert!(tree.read(&mut source, 60).unwrap().snapshots[0].settings.is_none());
+        // A long one is read to its end.
+        tree.write("proc/sys/net/ipv4/ip_local_reserved_ports", "1,".repeat(699) + "2");
+        assert!(tree.read(&mut source, 120).unwrap().snapshots[0].settings.is_some());
     }
 
     #[test]
