@@ -12,6 +12,7 @@
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -34,30 +35,50 @@ static void end(const char *advice) {
   _exit(3); /* the caller may hold any lock: nothing of the program's runs any more */
 }
 
-/* Resolving the library's symbols read 10 MB of tables that are hardly looked at again. What is mapped read-only is on disk as it
- * is in memory: it comes back where it is needed. */
-static int forget_tables(struct dl_phdr_info *object, size_t size, void *base) {
+/* Where the library lies, once it is loaded. */
+static ElfW(Addr) library_at;
+
+/* Resolving the library's symbols read 10 MB of tables that are hardly looked at again, and a start runs through much code of the
+ * library and the program that nothing runs afterwards. What is mapped read-only is on disk as it is in memory: it comes back where it is
+ * needed. `also` is null for the library alone. */
+static int forget_pages(struct dl_phdr_info *object, size_t size, void *also) {
   (void)size;
-  if (object->dlpi_addr != ((struct link_map *)base)->l_addr) return 0;
+  int program = object->dlpi_name[0] == 0;
+  if (object->dlpi_addr != library_at && !(also && program)) return 0;
   for (int number = 0; number < object->dlpi_phnum; number++) {
     const ElfW(Phdr) *part = &object->dlpi_phdr[number];
     size_t page = (size_t)sysconf(_SC_PAGESIZE), start = (object->dlpi_addr + part->p_vaddr) & ~(page - 1);
     if (part->p_type == PT_LOAD && !(part->p_flags & PF_W))
       madvise((void *)start, object->dlpi_addr + part->p_vaddr + part->p_memsz - start, MADV_DONTNEED);
   }
-  return 1;
+  return 0;
+}
+
+/* The store sets DuckDB's limit anew when it gives back what it does not need: after it was opened, and every minute after that. So is
+ * this given back. */
+static int (*ask)(void *connection, const char *text, void *result);
+
+static int ask_and_give_back(void *connection, const char *text, void *result) {
+  int state = ask(connection, text, result);
+  if (text && !strncmp(text, "SET memory_limit", 16)) dl_iterate_phdr(forget_pages, &library_at);
+  return state;
 }
 
 static void load(void) {
   /* Lazy: most of what the library could call is never called, and then never looked up. */
   void *library = dlopen("libduckdb.so", RTLD_LAZY | RTLD_LOCAL);
   if (!library) end("put it beside the program or in ../lib, or build the program again");
+  library_at = ((struct link_map *)library)->l_addr;
   void *found[COUNT];
   for (int number = 0; number < COUNT; number++) {
     found[number] = dlsym(library, names[number]);
     if (!found[number]) end("the program was built with another one");
+    if (!strcmp(names[number], "duckdb_query")) {
+      ask = (int (*)(void *, const char *, void *))found[number];
+      found[number] = (void *)ask_and_give_back;
+    }
   }
-  dl_iterate_phdr(forget_tables, library);
+  dl_iterate_phdr(forget_pages, NULL);
   /* Release here and acquire where a slot is read: who sees the address sees the loaded library too. */
   for (int number = 0; number < COUNT; number++)
     __atomic_store_n(&foreshadow_duckdb_slots[number], found[number], __ATOMIC_RELEASE);
