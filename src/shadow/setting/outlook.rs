@@ -1,6 +1,6 @@
 //! What is to be said of one setting: what comes, what it should be, what its peers hold.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,9 @@ pub struct PeerValue {
     pub count: u32,
     /// Who moved to it first, and when, as far as changes were seen.
     pub first: Option<(ResourceId, Timestamp)>,
+    /// Which setting did so, where it is another one (of the same resource: the same parameter of another interface).
+    #[serde(default)]
+    pub sibling: Option<Arc<str>>,
 }
 
 impl Outlook {
@@ -100,6 +103,7 @@ impl SettingShadow {
                 value,
                 count: *count,
                 first: None,
+                sibling: None,
             })
         });
         outlook.peers = values.take(Outlook::NEXT).collect();
@@ -108,16 +112,30 @@ impl SettingShadow {
             return;
         }
 
+        // Of one name elsewhere, or, of one that is nowhere else, of its likes. Most others end otherwise or are of another scope.
+        let (scope, end) = ends(&id.name);
+        let alike = |other: &SeriesId| {
+            let name = &*other.name;
+            *name == *id.name
+                || name.ends_with(end) && name.starts_with(scope) && self.learner.are_peers(key, stream::key(other))
+        };
         for change in self
             .changes
             .iter()
-            .filter(|change| change.id != *id && change.id.name == id.name)
+            .filter(|change| change.id != *id && alike(&change.id))
         {
             let Some(to) = &change.to else { continue };
             let mut peers = outlook.peers.iter_mut().filter(|peer| peer.first.is_none());
             if let Some(peer) = peers.find(|peer| !peer.value.differs(to)) {
                 peer.first = Some((change.id.resource.clone(), change.at));
+                peer.sibling = (change.id.name != id.name).then(|| change.id.name.clone());
             }
         }
     }
+}
+
+/// The first and the last word of a setting's name.
+fn ends(name: &str) -> (&str, &str) {
+    let first = name.split('.').next().unwrap_or_default();
+    (first, name.rsplit(['.', ':', '/']).next().unwrap_or_default())
 }
