@@ -61,7 +61,7 @@ fn peer(peer: &PeerValue) -> Json {
     json!({
         "value": plain::value(Some(&peer.value)),
         "count": peer.count,
-        "first": first.map(|(resource, at)| json!({"resource": resource, "at": at})),
+        "first": first.map(|(resource, at)| json!({"resource": resource, "setting": peer.sibling, "at": at})),
     })
 }
 

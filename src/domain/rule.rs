@@ -1,6 +1,7 @@
 //! Known issues: patterns of settings, metrics and facts that are known to do harm.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     ops::Deref,
     sync::{Arc, LazyLock},
@@ -15,6 +16,28 @@ pub struct Rules {
     pub facts: Vec<Fact>,
     /// Rules, in the order of their files.
     pub rules: Vec<Rule>,
+}
+
+impl Rules {
+    /// By id a number that tells each rule, with the facts it may rest on, from one of another meaning; where it stands and its examples
+    /// make no difference.
+    #[must_use]
+    pub fn marks(&self) -> BTreeMap<Arc<str>, u64> {
+        let facts = format!("{:?}", self.facts);
+        let mark = |rule: &Rule| {
+            let bare = Rule {
+                fires: Tree::Null,
+                quiet: Tree::Null,
+                from: "".into(),
+                ..rule.clone()
+            };
+            let hash = blake3::hash(format!("{facts}{bare:?}").as_bytes());
+            let mut bytes = [0; 8];
+            bytes.copy_from_slice(&hash.as_bytes()[..8]);
+            (rule.id.clone(), u64::from_le_bytes(bytes))
+        };
+        self.rules.iter().map(mark).collect()
+    }
 }
 
 /// Rules that are read when they are first looked at: a console draws before it looks for known issues.

@@ -245,11 +245,11 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             });
         }
         Query::BaselineDiff => Ok(Answer::Differences(engine.state.baseline.diff(&engine.state.shadows))),
-        Query::Issues => Ok(Answer::Issues(matching(
-            &engine.options.rules,
-            &engine.state.shadows,
-            now,
-        ))),
+        Query::Issues => {
+            let rules = &engine.options.rules;
+            let matches = matching(rules, &engine.state.shadows, now);
+            Ok(Answer::Issues(matches, rules.marks()))
+        }
         Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),
         Query::BaselineAccept(ids) => {
             let metrics: Vec<_> = ids

@@ -266,7 +266,7 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
                 continue;
             }
             let value = value.map_or("(absent)".into(), |value| value.to_string());
-            lines.push(format!("expected {value}: {}", chance(probability)));
+            lines.push(format!("expected {value} now: {}", chance(probability)));
         }
         if let Some(outlook) = settings.outlook(id, now) {
             lines.extend(ahead(&outlook));

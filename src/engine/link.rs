@@ -1,6 +1,6 @@
 //! What a console can ask of an engine, the same in-process and over the socket.
 
-use std::{future::Future, path::PathBuf, sync::Arc};
+use std::{collections::BTreeMap, future::Future, path::PathBuf, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
@@ -200,8 +200,8 @@ pub enum Answer {
     Piece(#[serde(with = "serde_bytes")] Vec<u8>),
     /// To [`Query::BaselineDiff`].
     Differences(Vec<Difference>),
-    /// To [`Query::Issues`].
-    Issues(Vec<Match>),
+    /// To [`Query::Issues`]: what matches, and the engine's rules by id, as [`crate::domain::Rules::marks`] tells them apart.
+    Issues(Vec<Match>, BTreeMap<Arc<str>, u64>),
     /// To [`Query::Remember`]: how many were not known yet.
     Remembered(u64),
     /// To [`Query::Sql`].

@@ -1,11 +1,11 @@
 //! What is to be said of one setting: what comes, what it should be, what its peers hold.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::{Next, SettingShadow, SettingState, Stands, stream};
-use crate::domain::{ResourceId, SeriesId, Subject, Timestamp, Value};
+use crate::domain::{ResourceId, SeriesId, Timestamp, Value};
 
 /// What a setting will be, and what others like it are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -34,6 +34,9 @@ pub struct PeerValue {
     pub count: u32,
     /// Who moved to it first, and when, as far as changes were seen.
     pub first: Option<(ResourceId, Timestamp)>,
+    /// Which setting did so, where it is another one (of the same resource: the same parameter of another interface).
+    #[serde(default)]
+    pub sibling: Option<Arc<str>>,
 }
 
 impl Outlook {
@@ -86,10 +89,7 @@ impl SettingShadow {
             Some(Next::Ways(ways)) => outlook.ways = Some(ways.map(|odds| odds as f32)),
             _ => {}
         }
-        match Subject::of(&id.name) {
-            Subject::Package { part: "", .. } => self.look_at_versions(id, state, &mut outlook),
-            _ => self.look_at_peers(id, key, state, &mut outlook),
-        }
+        self.look_at_peers(id, key, state, &mut outlook);
         outlook.should = self.stands(id);
         Some(outlook)
     }
@@ -103,58 +103,39 @@ impl SettingShadow {
                 value,
                 count: *count,
                 first: None,
+                sibling: None,
             })
         });
         outlook.peers = values.take(Outlook::NEXT).collect();
         outlook.peers.sort_by_key(|peer| std::cmp::Reverse(peer.count));
-        self.say_who_was_first(id, outlook);
-    }
-
-    /// Versions are of one package: what others are at says nothing of it. Its peers are the same package on other resources.
-    fn look_at_versions(&self, id: &SeriesId, state: &SettingState, outlook: &mut Outlook) {
-        let scopes = self
-            .scopes
-            .keys()
-            .filter(|scope| scope.resource != id.resource && id.name.starts_with(&*scope.name));
-        let elsewhere: BTreeSet<&ResourceId> = scopes.map(|scope| &scope.resource).collect();
-        for resource in elsewhere {
-            let Some(other) = self.all.get(&SeriesId::new(resource, &id.name)) else {
-                continue;
-            };
-            outlook.others += 1;
-            match outlook.peers.iter_mut().find(|peer| !peer.value.differs(&other.value)) {
-                Some(peer) => peer.count += 1,
-                None => outlook.peers.push(PeerValue {
-                    value: other.value.clone(),
-                    count: 1,
-                    first: None,
-                }),
-            }
+        if outlook.peers.is_empty() {
+            return;
         }
-        outlook.peers.sort_by_key(|peer| std::cmp::Reverse(peer.count));
-        let was = state.last_change.as_ref().and_then(|change| change.from.as_ref());
-        let peers = &outlook.peers;
-        let own = |value: &Value| {
-            let mut known = peers.iter().map(|peer| &peer.value).chain(was);
-            known.any(|known| !known.differs(value))
-        };
-        outlook.next.retain(|(value, _)| own(value));
-        outlook.peers.truncate(Outlook::NEXT);
-        self.say_who_was_first(id, outlook);
-    }
 
-    /// Who moved to what the peers hold before all others, as far as changes were seen.
-    fn say_who_was_first(&self, id: &SeriesId, outlook: &mut Outlook) {
+        // Of one name elsewhere, or, of one that is nowhere else, of its likes. Most others end otherwise or are of another scope.
+        let (scope, end) = ends(&id.name);
+        let alike = |other: &SeriesId| {
+            let name = &*other.name;
+            *name == *id.name
+                || name.ends_with(end) && name.starts_with(scope) && self.learner.are_peers(key, stream::key(other))
+        };
         for change in self
             .changes
             .iter()
-            .filter(|change| change.id != *id && change.id.name == id.name)
+            .filter(|change| change.id != *id && alike(&change.id))
         {
             let Some(to) = &change.to else { continue };
             let mut peers = outlook.peers.iter_mut().filter(|peer| peer.first.is_none());
             if let Some(peer) = peers.find(|peer| !peer.value.differs(to)) {
                 peer.first = Some((change.id.resource.clone(), change.at));
+                peer.sibling = (change.id.name != id.name).then(|| change.id.name.clone());
             }
         }
     }
+}
+
+/// The first and the last word of a setting's name.
+fn ends(name: &str) -> (&str, &str) {
+    let first = name.split('.').next().unwrap_or_default();
+    (first, name.rsplit(['.', ':', '/']).next().unwrap_or_default())
 }

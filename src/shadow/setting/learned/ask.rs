@@ -1,6 +1,12 @@
 //! What a console asks of the models, as known now: nothing is learnt by asking, and no time passes.
 
-use super::{Class, Learner, Next, Regime, Should, Would, hazard::Hazard, records::Sort, table, undone::Reason};
+use super::{
+    Class, Learner, Next, Regime, Should, Would,
+    hazard::Hazard,
+    records::{Setting, Sort},
+    table,
+    undone::Reason,
+};
 
 /// Settings and values in a row that are looked at in one step while the network of a host's settings is learnt: some milliseconds.
 const SLICE: usize = 50_000;
@@ -134,7 +140,10 @@ impl Learner {
                 Class::Text | Class::Secret | Class::Hash | Class::Null | Class::List
             )
         });
-        told.map_or_else(Vec::new, |number| self.next_values(number, at))
+        told.map_or_else(Vec::new, |number| {
+            let stands = self.belongs.speaks_for(&self.table, number);
+            self.values.next_of_its_own(&self.table, number, at, &stands)
+        })
     }
 
     /// The 80 % interval of a number, or which way a list goes, if it changes at `at`; `None` of anything else.
@@ -145,19 +154,15 @@ impl Learner {
         matches!(class, Class::Number | Class::List).then(|| self.next_of(number, class, at))
     }
 
-    /// What the same setting holds elsewhere; of one that is nowhere else, what its likes hold (the same parameter of another interface).
+    /// What the same setting holds elsewhere; of one that is nowhere else, what its likes hold (the same parameter of another interface),
+    /// but not of a version: those beside it are versions of other things.
     #[must_use]
     pub fn held(&self, key: u64) -> Held {
         let Some(number) = self.alive(key) else {
             return Held::default();
         };
         let setting = &self.table.settings[number as usize];
-        let path = self.table.group(setting, Sort::Path);
-        let group = if path.alive > 1 {
-            path
-        } else {
-            self.table.group(setting, Sort::Template)
-        };
+        let group = self.table.group(setting, self.sort_of_peers(setting));
         let values = group.held.iter().map(|(value, count)| {
             let count = count.unsigned_abs() - u32::from(*value == setting.bare);
             (self.table.names.text(*value).to_owned(), count)
@@ -165,6 +170,24 @@ impl Learner {
         Held {
             others: group.alive.saturating_sub(1),
             values: values.filter(|(_, count)| *count > 0).collect(),
+        }
+    }
+
+    /// Whether the setting `other` is, or was, one of those that [`Self::held`] looks at for the setting `key`.
+    #[must_use]
+    pub fn are_peers(&self, key: u64, other: u64) -> bool {
+        let (Some(number), Some(other)) = (self.alive(key), self.table.find(other)) else {
+            return false;
+        };
+        let [setting, other] = [number, other].map(|number| &self.table.settings[number as usize]);
+        let sort = self.sort_of_peers(setting) as usize;
+        setting.groups[sort] == other.groups[sort]
+    }
+
+    fn sort_of_peers(&self, setting: &Setting) -> Sort {
+        match self.table.group(setting, Sort::Path).alive > 1 || setting.class == Class::Version {
+            true => Sort::Path,
+            false => Sort::Template,
         }
     }
 

@@ -112,6 +112,26 @@ pub enum Clue {
     Belongs,
 }
 
+/// Clues of what others do that have nothing in common with a setting but where they stand or what they are called.
+const OF_OTHERS: [Clue; 6] = [
+    Clue::TemplateHeld,
+    Clue::TemplateMoved,
+    Clue::TemplateMovedRecent,
+    Clue::LeafHeld,
+    Clue::LeafMoved,
+    Clue::Held,
+];
+
+impl Candidate {
+    /// Whether anything speaks for it but what others do that have nothing to do with the setting.
+    #[must_use]
+    pub fn is_its_own(&self) -> bool {
+        let speaks =
+            |(place, strength): (usize, &f32)| *strength > 0.0 && !OF_OTHERS.iter().any(|clue| *clue as usize == place);
+        self.features.iter().enumerate().any(speaks)
+    }
+}
+
 /// The candidates gathered so far.
 #[derive(Debug, Default)]
 pub struct Pool {

@@ -78,3 +78,44 @@ impl Steps {
         self.steps.push_back(step);
     }
 }
+
+/// Where one more of its steps leads a number that went through `past`, where the last two or more were alike, and one more of its ratios:
+/// with the share of all its steps that those are.
+#[must_use]
+pub fn steps_on(past: &[&str]) -> Vec<(String, f32)> {
+    let numbers: Option<Vec<f64>> = past.iter().map(|text| super::number_of(text)).collect();
+    let Some(numbers) = numbers.filter(|numbers| numbers.len() > 2) else {
+        return Vec::new();
+    };
+    let last = numbers[numbers.len() - 1];
+    // As many decimals as were ever written: 0.1 and 0.2 are 0.3.
+    let decimals = |text: &&str| text.split_once('.').map_or(0, |(_, decimals)| decimals.len().min(9));
+    let decimals = past.iter().map(decimals).max().unwrap_or(0);
+    let mut on = Vec::new();
+    let mut look = |steps: Vec<f64>, to: &dyn Fn(f64) -> f64, still: f64| {
+        let Some(step) = steps.last().copied().filter(|step| step.is_finite() && *step != still) else {
+            return;
+        };
+        let alike = steps
+            .iter()
+            .rev()
+            .take_while(|other| (*other - step).abs() <= 1e-9 * step.abs().max(last.abs()));
+        let (alike, all) = (alike.count() as f32, steps.len() as f32);
+        let next = format!("{:.decimals$}", to(step)).parse::<f64>();
+        if let Some(next) = next.ok().filter(|next| next.is_finite() && alike > 1.0) {
+            on.push((format!("{next}"), alike / (all + 1.0)));
+        }
+    };
+    let pairs = || numbers.windows(2);
+    look(
+        pairs().map(|pair| pair[1] - pair[0]).collect(),
+        &|step| last + step,
+        0.0,
+    );
+    look(
+        pairs().map(|pair| pair[1] / pair[0]).collect(),
+        &|ratio| last * ratio,
+        1.0,
+    );
+    on
+}

@@ -292,3 +292,54 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_number_that_goes_by_steps_of_its_own_is_expected_to_take_the_next() {
+    for (past, next) in [
+        (["45", "50", "55", "60", "65", "70"], "75"),
+        (["0.1", "0.2", "0.3", "0.4", "0.5", "0.6"], "0.7"),
+        (["64", "128", "256", "512", "1024", "2048"], "4096"),
+        (["90", "80", "70", "60", "50", "40"], "30"),
+    ] {
+        let mut learner = Learner::default();
+        let place = place("a.yaml", "/timeout", Class::Number);
+        for (day, value) in (0..).zip(past) {
+            let op = if day == 0 { Op::Init } else { Op::Change };
+            learner.observe(1, &place, &edit(f64::from(day), &day.to_string(), op, Some(value)));
+        }
+        let told = learner.candidates(1, 7.0);
+        assert_eq!(told[0].0, next, "{told:?}");
+    }
+    // What goes to and fro has no steps to go on by.
+    assert!(super::numbers::steps_on(&["60", "10", "60", "10"]).is_empty());
+}
+
+#[test]
+fn the_version_of_one_package_is_none_of_another() {
+    let mut learner = Learner::default();
+    for (key, path, version) in [
+        (1, "/pkg/[linux-libc-dev]", "6.1.55-1"),
+        (2, "/pkg/[systemd]", "252.38-1~deb12u1"),
+        (3, "/pkg/[udev]", "252.38-1~deb12u1"),
+    ] {
+        learner.observe(
+            key,
+            &place("host", path, Class::Version),
+            &edit(0.0, "", Op::Init, Some(version)),
+        );
+    }
+    let systemd = place("host", "/pkg/[systemd]", Class::Version);
+    learner.observe(2, &systemd, &edit(1.0, "c", Op::Change, Some("252.39-1~deb12u2")));
+    let values = |key: u64| {
+        let told = learner.candidates(key, 2.0).into_iter();
+        told.map(|(value, _)| value).collect::<Vec<_>>()
+    };
+    assert!(
+        !values(1).iter().any(|value| value.starts_with("252")),
+        "{:?}",
+        values(1)
+    );
+    // What was built from the same source moves as it did.
+    assert!(values(3).contains(&"252.39-1~deb12u2".to_owned()), "{:?}", values(3));
+    assert_eq!(learner.held(1).others, 0);
+}

@@ -6,6 +6,7 @@ use super::{
     candidates::Pieces,
     clues::{Candidate, Clue, WIDTH},
     edit::Class,
+    numbers::steps_on,
     table::Table,
 };
 
@@ -71,7 +72,36 @@ impl NextValues {
     /// `stands` are values it should have by what it stands with, as names, and how likely so.
     #[must_use]
     pub fn next(&self, table: &Table, number: u32, at: f64, stands: &[(u32, f32)]) -> Vec<(String, f64)> {
-        let candidates = self.pieces.candidates(table, number, at, stands);
+        self.told(table, number, self.pieces.candidates(table, number, at, stands))
+    }
+
+    /// The same as people are told. The version of one thing is none of another: packages stand side by side and have no version in
+    /// common. A number takes its own usual step again as often as it did so far (Laplace's rule, over the other ways it may go).
+    #[must_use]
+    pub fn next_of_its_own(&self, table: &Table, number: u32, at: f64, stands: &[(u32, f32)]) -> Vec<(String, f64)> {
+        let mut candidates = self.pieces.candidates(table, number, at, stands);
+        if table.settings[number as usize].class == Class::Version {
+            candidates.retain(Candidate::is_its_own);
+        }
+        let mut next = self.told(table, number, candidates);
+        let setting = &table.settings[number as usize];
+        if setting.class == Class::Number {
+            let past = setting.history.iter().map(|(value, _)| *value).chain([setting.bare]);
+            let past: Vec<&str> = past.map(|value| table.names.text(value)).collect();
+            for (value, share) in steps_on(&past) {
+                let share = f64::from(share);
+                next.iter_mut().for_each(|(_, odds)| *odds *= 1.0 - share);
+                match next.iter_mut().find(|(other, _)| *other == value) {
+                    Some((_, odds)) => *odds += share,
+                    None => next.push((value, share)),
+                }
+            }
+            next.sort_by(|a, b| b.1.total_cmp(&a.1));
+        }
+        next
+    }
+
+    fn told(&self, table: &Table, number: u32, candidates: Vec<Candidate>) -> Vec<(String, f64)> {
         let odds = self.odds(table, number, &candidates);
         let mut next: Vec<(String, f64)> = candidates
             .into_iter()

@@ -22,6 +22,23 @@ fn what_comes_is_told_with_what_peers_hold_and_who_moved_first() {
     let peer = &outlook.peers[0];
     assert_eq!((&peer.value, peer.count), (&Value::Int(10), 3));
     assert_eq!(peer.first, Some((ResourceId::new("host", "b"), start() + DAY)));
+    // On one host its likes are other settings of it.
+    let of = |eth1: &str, at| {
+        let (a, b) = (
+            "sysctl.net.ipv4.conf.eth0.rp_filter",
+            "sysctl.net.ipv4.conf.eth1.rp_filter",
+        );
+        snapshot("sysctl", at, &[(a, "1"), (b, eth1)])
+    };
+    let mut alone = SettingShadow::default();
+    alone.snapshot(&of("1", start()));
+    alone.snapshot(&of("2", start() + DAY));
+    let told = alone
+        .outlook(&id("sysctl.net.ipv4.conf.eth0.rp_filter"), start() + DAY * 2)
+        .unwrap();
+    let peer = &told.peers[0];
+    assert_eq!(peer.first.as_ref().map(|(_, at)| *at), Some(start() + DAY));
+    assert_eq!(peer.sibling.as_deref(), Some("sysctl.net.ipv4.conf.eth1.rp_filter"));
     let (low, high) = outlook.interval.unwrap();
     assert!(low.number() <= high.number());
     assert_eq!(shadow.outlook(&id("sysctl.none"), start()), None);

@@ -73,7 +73,8 @@ pub(in crate::tui::screens) fn peers(outlook: &Outlook, now: Timestamp) -> Optio
         .iter()
         .map(|peer| {
             let first = peer.first.as_ref().map_or_else(String::new, |(resource, at)| {
-                format!(" ({} first, {})", resource.name(), text::when(*at, now))
+                let who = peer.sibling.as_deref().unwrap_or_else(|| resource.name());
+                format!(" ({who} first, {})", text::when(*at, now))
             });
             format!("{} {}{first}", cut(&peer.value.to_string(), VALUE), peer.count)
         })
