@@ -10,7 +10,10 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use self::ignore::Rules;
+use self::{
+    files::{Faults, Wanted},
+    ignore::Rules,
+};
 use crate::{
     cli::{Exit, FailOn, Out},
     config::Fault,
@@ -84,7 +87,9 @@ struct Account {
     ignored: usize,
     /// Known issues of what is live.
     issues: Vec<Issue>,
-    faults: usize,
+    /// Declared resources that may stand in what could not be read of the live side.
+    unjudged: usize,
+    faults: Faults,
 }
 
 /// Compares or imports the files and prints what is not as declared.
@@ -171,7 +176,7 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
             .iter()
             .any(|one| least.is_met(one.level, severity(one.level)))
     };
-    Ok(if account.faults > 0 {
+    Ok(if account.faults.told > 0 {
         Exit::Faults
     } else if args.fail_on.is_some_and(met) {
         Exit::Findings
@@ -239,20 +244,24 @@ fn severity(level: Level) -> Severity {
 fn pair(args: &Args, known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Account {
     let mut account = Account::default();
     let mut side = |files: &[PathBuf]| {
-        let mut documents: Vec<Document> = Vec::new();
-        files::each(files, key, out, &mut account.faults, false, &mut |item| {
+        let (mut documents, mut faults): (Vec<Document>, Faults) = (Vec::new(), Faults::default());
+        files::each(files, Wanted::Any, key, out, &mut faults, &mut |item, _| {
             if let Item::Document(document, _) = item {
                 documents.push(document);
             }
         });
-        documents
+        account.faults.told += faults.told;
+        (documents, faults.lost)
     };
-    let (desired, live) = (side(&args.desired), side(&args.live));
+    let ((desired, _), (live, lost)) = (side(&args.desired), side(&args.live));
     account.issues = live.iter().flat_map(|document| issues(known, document)).collect();
     account.compared = compare(&desired, &live);
-    // Where nothing of a side could be read, that nothing is there is no finding.
-    if account.faults > 0 && live.is_empty() {
-        account.compared.departures.clear();
+    // What is missing may stand in what could not be read.
+    if lost {
+        let departures = &mut account.compared.departures;
+        let before = departures.len();
+        departures.retain(|one| !(one.path.0.is_empty() && one.live.is_none()));
+        account.unjudged = before - departures.len();
     }
     account
 }
@@ -261,12 +270,14 @@ fn pair(args: &Args, known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Ac
 fn import(files: &[PathBuf], known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Account {
     let mut account = Account::default();
     let (mut report, mut found_issues) = (ToolReport::default(), Vec::new());
-    let formats = files::each(files, key, out, &mut account.faults, true, &mut |item| {
+    let mut faults = Faults::default();
+    let formats = files::each(files, Wanted::Report, key, out, &mut faults, &mut |item, _| {
         if let Item::Document(document, _) = &item {
             found_issues.extend(issues(known, document));
         }
         report.take(item);
     });
+    account.faults = faults;
     (account.pending, account.failed) = (report.pending, report.failed);
     account.compared = report.compared();
     account.issues = found_issues;

@@ -8,10 +8,14 @@ use serde::Serialize;
 
 use crate::{
     cli::{
-        Columns, Exit, Out,
-        drift::{View, files, show, view},
+        Columns, Exit, Out, OutError,
+        drift::{
+            View,
+            files::{self, Faults, Wanted},
+            show, view,
+        },
     },
-    domain::Tree,
+    domain::{Document, Tree},
     drift::{Departure, Path, Step, departures, rank, shown},
     observe::import::{Format, Item},
     store::random_key,
@@ -86,39 +90,29 @@ struct Setting<'a> {
     value: &'a Tree,
 }
 
-/// Reads the file and prints what it holds: changes ranked, settings in their order.
+/// Reads the file and prints what it holds: changes ranked, settings as they are read, in their order.
 ///
 /// # Errors
 /// When nothing can be written. What is wrong with the file is told line by line.
 pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit> {
     let key = random_key()?;
-    let mut faults = 0;
+    let mut faults = Faults::default();
     let (mut drifted, mut pending): (Vec<Departure>, Vec<Departure>) = (Vec::new(), Vec::new());
-    let mut settings: Vec<(String, Path, Tree)> = Vec::new();
+    let mut settings = Settings {
+        json,
+        ..Settings::default()
+    };
     let files = std::slice::from_ref(&args.file);
-    let formats = files::each(files, &key, out, &mut faults, false, &mut |item| match item {
-        Item::Document(document, _) => {
-            let resource = document.resource();
-            leaves(document.tree, &mut Path::default(), &mut |path, value| {
-                settings.push((resource.clone(), path, value))
-            });
-        }
+    let wanted = args.tool.format().map_or(Wanted::Any, Wanted::Only);
+    files::each(files, wanted, &key, out, &mut faults, &mut |item, out| match item {
+        Item::Document(document, _) => settings.take(document, out),
         item @ Item::Change { pending: true, .. } => pending.extend(departures(item)),
         item => drifted.extend(departures(item)),
     });
-    if let (Some(Some(found)), Some(wanted)) = (formats.first(), args.tool.format())
-        && *found != wanted
-    {
-        // What is wrong with a file is told once.
-        if faults == 0 {
-            let (found, wanted) = (one(found.name()), one(wanted.name()));
-            out.note(&format!("foreshadow: {}: {found}, not {wanted}", args.file.display()));
-        }
-        return Ok(Exit::Faults);
-    }
+    let told = settings.end(out)?;
     rank(&mut drifted);
     rank(&mut pending);
-    if json && settings.is_empty() {
+    if json && told == 0 {
         let drifted = drifted.iter().map(|departure| (departure, false));
         let changes = drifted.chain(pending.iter().map(|departure| (departure, true)));
         let changes = changes.map(|(departure, pending)| Change {
@@ -126,34 +120,71 @@ pub(super) fn run(args: &Args, json: bool, out: &mut Out) -> anyhow::Result<Exit
             pending,
         });
         out.json(&changes.collect::<Vec<_>>())?;
-    } else if json {
-        let settings = settings.iter().map(|(resource, path, value)| Setting {
-            resource,
-            path: path.to_string(),
-            value,
+    } else if !json && (faults.told == 0 || drifted.len() + pending.len() + told > 0) {
+        page(&drifted, &pending, told, out)?;
+    }
+    Ok(if faults.told > 0 { Exit::Faults } else { Exit::Done })
+}
+
+/// Rows that are set in columns together.
+const TOGETHER: usize = 1_000;
+
+/// Prints settings a resource at a time: no more is held than a page of them.
+#[derive(Default)]
+struct Settings {
+    json: bool,
+    told: usize,
+    columns: Columns,
+    rows: usize,
+    /// Why nothing more is printed.
+    failed: Option<OutError>,
+}
+
+impl Settings {
+    fn take(&mut self, document: Document, out: &mut Out) {
+        let resource = document.resource();
+        leaves(document.tree, &mut Path::default(), &mut |path, value| {
+            if self.failed.is_some() {
+                return;
+            }
+            self.told += 1;
+            if self.json {
+                let setting = Setting {
+                    resource: &resource,
+                    path: path.to_string(),
+                    value: &value,
+                };
+                self.failed = out.item(self.told == 1, &setting).err();
+            } else {
+                self.columns.row(&[resource.clone(), path.brief(), shown(Some(&value))]);
+                self.rows += 1;
+            }
         });
-        out.json(&settings.collect::<Vec<_>>())?;
-    } else if faults == 0 || drifted.len() + pending.len() + settings.len() > 0 {
-        page(&drifted, &pending, &settings, out)?;
+        if self.rows >= TOGETHER {
+            self.print(out);
+        }
     }
-    Ok(if faults > 0 { Exit::Faults } else { Exit::Done })
+
+    fn print(&mut self, out: &mut Out) {
+        let columns = std::mem::take(&mut self.columns);
+        self.rows = 0;
+        if self.failed.is_none() {
+            self.failed = columns.print(out).err();
+        }
+    }
+
+    /// Prints what is left; gives how many there were.
+    fn end(mut self, out: &mut Out) -> Result<usize, OutError> {
+        self.print(out);
+        match self.failed {
+            Some(error) => Err(error),
+            None if self.json && self.told > 0 => out.end_of_list().map(|()| self.told),
+            None => Ok(self.told),
+        }
+    }
 }
 
-/// `a Terraform plan`, `an Ansible run`, `Kubernetes objects`.
-fn one(name: &str) -> String {
-    match name {
-        many if many.ends_with('s') => many.into(),
-        name if name.starts_with('A') => format!("an {name}"),
-        name => format!("a {name}"),
-    }
-}
-
-fn page(
-    drifted: &[Departure],
-    pending: &[Departure],
-    settings: &[(String, Path, Tree)],
-    out: &mut Out,
-) -> anyhow::Result<()> {
+fn page(drifted: &[Departure], pending: &[Departure], settings: usize, out: &mut Out) -> anyhow::Result<()> {
     show::table(drifted, false, out)?;
     if !pending.is_empty() {
         if !drifted.is_empty() {
@@ -163,16 +194,10 @@ fn page(
         out.line("")?;
         show::table(pending, true, out)?;
     }
-    let mut columns = Columns::default();
-    for (resource, path, value) in settings {
-        columns.row(&[resource.clone(), path.brief(), shown(Some(value))]);
-    }
-    columns.print(out)?;
     out.note(&format!(
-        "{} drifted, {} pending, {} settings",
+        "{} drifted, {} pending, {settings} settings",
         drifted.len(),
         pending.len(),
-        settings.len()
     ));
     Ok(())
 }

@@ -77,6 +77,27 @@ impl Out {
         Ok(())
     }
 
+    /// Writes one value of a list of indented JSON that is written as it comes; what is written is what [`Out::json`] writes of the
+    /// whole list. `first` opens the list, [`Out::end_of_list`] ends it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn item(&mut self, first: bool, value: &impl Serialize) -> Result<(), OutError> {
+        let text = serde_json::to_string_pretty(value)?;
+        let text = safe(&text.replace('\n', "\n  "));
+        write!(self.data, "{}\n  {}", if first { "[" } else { "," }, text.trim_end())?;
+        Ok(())
+    }
+
+    /// Ends a list of at least one value.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn end_of_list(&mut self) -> Result<(), OutError> {
+        writeln!(self.data, "\n]")?;
+        Ok(())
+    }
+
     /// Writes a value as one line of JSON, its characters as in [`Out::json`].
     ///
     /// # Errors
@@ -176,6 +197,19 @@ pub(super) mod tests {
             OutError::from(io::Error::from(io::ErrorKind::StorageFull)),
             OutError::Io(_)
         ));
+    }
+
+    #[test]
+    fn a_list_written_as_it_comes_is_the_list() {
+        let (whole, pieces) = (Page::default(), Page::default());
+        let values = [serde_json::json!({"a": "x\ny\u{202e}", "b": [1]}), serde_json::json!(2)];
+        Out::new(whole.clone(), io::sink()).json(&values).unwrap();
+        let mut out = Out::new(pieces.clone(), io::sink());
+        for (place, value) in values.iter().enumerate() {
+            out.item(place == 0, value).unwrap();
+        }
+        out.end_of_list().unwrap();
+        assert_eq!(pieces.text(), whole.text());
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::{fs, path::Path, process::Command};
 use crate::support::{Home, files};
 
 /// What must never be seen again: one for each way to hold a secret, none a part of another word.
-const SECRETS: [&str; 22] = [
+const SECRETS: [&str; 43] = [
     "marked-sensitive-1",
     "state-marked-2",
     "wordpass-3",
@@ -28,10 +28,31 @@ const SECRETS: [&str; 22] = [
     "git-old-19",
     "git-new-20",
     "line-21",
+    "Pl4ntEnv",
+    "Pl4ntPair",
+    "Pl4ntJson",
+    "Pl4ntDir",
+    "Pl4ntXml",
+    "Pl4ntNetrc",
+    "Pl4ntBlock",
+    "UGw0bnRCaW4=",
+    "UGw0bnREb2NrZXI=",
+    "SG.Pl4ntT0k",
+    "dckr_pat_Pl4nt",
+    "pypi-AgPl4nt",
+    "Pl4ntAuth",
+    "Pl4ntDsn",
+    "Pl4ntConn",
+    "Pl4ntJwt",
+    "Pl4ntSalt",
+    "Pl4ntSsh",
+    "Pl4ntHook",
+    "Pl4ntEtc",
+    "Pl4ntSeed",
 ];
 
 /// Files of tools, by how they are asked about.
-const TOOLS: [(&str, &str, &str); 5] = [
+const TOOLS: [(&str, &str, &str); 8] = [
     (
         "terraform-plan",
         "plan.json",
@@ -67,10 +88,33 @@ ghp_16C7e42F292c6912E7710c838347Ae178B4a}\n",
 \"User[a]\":\n    resource_type: User\n    title: a\n    events:\n    - property: password\n      previous_value: report-old-17\n      \
 desired_value: report-new-18\n      status: success\n      name: password_changed\n      message: changed\n",
     ),
+    (
+        "kubernetes",
+        "names.yaml",
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: c}\nspec:\n  template:\n    spec:\n      containers:\n      - name: c\n        \
+env:\n        - {name: DB_PASS, value: Pl4ntEnv}\n        - {name: SMTP_PWD, value: Pl4ntEnv}\n        - {name: LDAP_BINDPW, value: Pl4ntEnv}\n        - {name: PASS, value: Pl4ntEnv}\n        - {name: PWD, value: Pl4ntEnv}\n        - {name: DB_PWD, value: Pl4ntEnv}\n        - {name: MASTER_KEY, value: Pl4ntEnv}\n        - {name: AccountKey, value: Pl4ntEnv}\n        - {name: bindpw, value: Pl4ntEnv}\n        - {name: ldap_bind_pw, value: Pl4ntEnv}\n        - {name: psk, value: Pl4ntEnv}\n        - {name: snmp_community, value: Pl4ntEnv}\n        - {name: keystorePass, value: Pl4ntEnv}\n        - {name: requirepass, value: Pl4ntEnv}\n        - {name: masterauth, value: Pl4ntEnv}\n        - {name: rootpw, value: Pl4ntEnv}\n        - {name: ENCRYPTION_KEY, value: Pl4ntEnv}\n",
+    ),
+    (
+        "kubernetes",
+        "places.yaml",
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: d}\nbinaryData: {a: UGw0bnRCaW4=}\ndata:\n  redis.conf: |\n    port 1\n    requirepass \
+Pl4ntDir\n  a.xml: <a><password>Pl4ntXml</password></a>\n  netrc: machine h login u password Pl4ntNetrc\n  a.yaml: |\n    a: 1\n    password: >-\n      \
+Pl4ntBlock\n  docker: '{\"auths\":{\"r\":{\"auth\":\"UGw0bnREb2NrZXI=\"}}}'\n  t1: SG.Pl4ntT0k\n  t2: dckr_pat_Pl4nt\n  t3: pypi-AgPl4nt\n  \
+AUTH: Pl4ntAuth\n  BASIC_AUTH: Pl4ntAuth\n  DSN: Pl4ntDsn\n  SENTRY_DSN: https://Pl4ntDsn@s.example/1\n  CONN_STRING: Pl4ntConn\n  JWT_SIGNING: \
+Pl4ntJwt\n  SALT: Pl4ntSalt\n  sshKey: Pl4ntSsh\n  consumerKey: Pl4ntSsh\n  license_key: Pl4ntSsh\n  otp_seed: Pl4ntSeed\n  pin: Pl4ntSeed1\n  \
+SLACK_WEBHOOK: https://hooks.slack.com/services/Pl4ntHook\n",
+    ),
+    (
+        "terraform-plan",
+        "pairs.json",
+        r#"{"format_version":"1.2","terraform_version":"1.9.0","resource_drift":[{"address":"x.a","type":"x","change":{"actions":["update"],
+"before":{"n":1,"env":[]},"after":{"n":2,"env":[{"name":"DB_PASS","value":"Pl4ntPair"},{"name":"SMTP_PWD","value":"Pl4ntPair"},{"name":"LDAP_BINDPW","value":"Pl4ntPair"},{"name":"PASS","value":"Pl4ntPair"},{"name":"PWD","value":"Pl4ntPair"},{"name":"DB_PWD","value":"Pl4ntPair"},{"name":"MASTER_KEY","value":"Pl4ntPair"},{"name":"AccountKey","value":"Pl4ntPair"},{"name":"bindpw","value":"Pl4ntPair"},{"name":"ldap_bind_pw","value":"Pl4ntPair"},{"name":"psk","value":"Pl4ntPair"},{"name":"snmp_community","value":"Pl4ntPair"},{"name":"keystorePass","value":"Pl4ntPair"},{"name":"requirepass","value":"Pl4ntPair"},{"name":"masterauth","value":"Pl4ntPair"},{"name":"rootpw","value":"Pl4ntPair"},{"name":"ENCRYPTION_KEY","value":"Pl4ntPair"}],
+"container_definitions":"[{\"environment\":[{\"name\":\"DB_PASS\",\"value\":\"Pl4ntJson\"},{\"name\":\"SMTP_PWD\",\"value\":\"Pl4ntJson\"},{\"name\":\"LDAP_BINDPW\",\"value\":\"Pl4ntJson\"},{\"name\":\"PASS\",\"value\":\"Pl4ntJson\"},{\"name\":\"PWD\",\"value\":\"Pl4ntJson\"},{\"name\":\"DB_PWD\",\"value\":\"Pl4ntJson\"},{\"name\":\"MASTER_KEY\",\"value\":\"Pl4ntJson\"},{\"name\":\"AccountKey\",\"value\":\"Pl4ntJson\"},{\"name\":\"bindpw\",\"value\":\"Pl4ntJson\"},{\"name\":\"ldap_bind_pw\",\"value\":\"Pl4ntJson\"},{\"name\":\"psk\",\"value\":\"Pl4ntJson\"},{\"name\":\"snmp_community\",\"value\":\"Pl4ntJson\"},{\"name\":\"keystorePass\",\"value\":\"Pl4ntJson\"},{\"name\":\"requirepass\",\"value\":\"Pl4ntJson\"},{\"name\":\"masterauth\",\"value\":\"Pl4ntJson\"},{\"name\":\"rootpw\",\"value\":\"Pl4ntJson\"},{\"name\":\"ENCRYPTION_KEY\",\"value\":\"Pl4ntJson\"}]}]"},"after_unknown":{}}}],"resource_changes":[]}"#,
+    ),
 ];
 
 /// Files of settings, before and after: all of their values are secrets or stand beside one.
-const SETTINGS: [(&str, &str, &str); 6] = [
+const SETTINGS: [(&str, &str, &str); 7] = [
     (
         "app.env",
         "DB_PASSWORD=wordpass-3\nURL=postgres://app:connection-9@db/x\nMODE=a\n",
@@ -100,6 +144,11 @@ const SETTINGS: [(&str, &str, &str); 6] = [
         "lines.of-no-format",
         "listen 80\nrequirepass git-old-19\n",
         "listen 81\nrequirepass line-21\n",
+    ),
+    (
+        "places.of-no-format",
+        "<a>\n<mode>a</mode>\n<password>Pl4ntEtc4</password>\n</a>\n",
+        "<a>\n<mode>b</mode>\n<password>Pl4ntEtc5</password>\n</a>\n",
     ),
 ];
 

@@ -85,10 +85,12 @@ fn notes(account: &Account) -> Vec<String> {
     resources.dedup();
     let departures = compared.departures.len();
     // What could not be read says nothing of drift.
-    if account.faults > 0 && compared.matched == 0 && departures == 0 && account.pending == 0 {
+    let faults = account.faults.told > 0;
+    if faults && compared.matched == 0 && departures == 0 && account.pending == 0 && account.unjudged == 0 {
         return Vec::new();
     }
     let mut first = match departures {
+        0 if faults => "nothing drifted in what could be judged".to_owned(),
         0 => "nothing drifted".to_owned(),
         _ => format!(
             "{} of {} not as declared",
@@ -110,13 +112,20 @@ fn notes(account: &Account) -> Vec<String> {
         compared.only_live,
         format!("{} only live, not judged", compared.only_live),
     );
+    more(
+        account.unjudged,
+        format!(
+            "{} not judged: what is live could not be read in full",
+            counted(account.unjudged, "resource")
+        ),
+    );
     more(account.failed, format!("{} could not be set right", account.failed));
     more(
         account.pending,
         format!("{} pending", counted(account.pending, "change")),
     );
     more(account.ignored, format!("{} let pass by rules", account.ignored));
-    if compared.matched == 0 && departures == 0 && account.pending == 0 && !account.told && account.faults == 0 {
+    if compared.matched == 0 && departures == 0 && account.pending == 0 && !account.told && !faults {
         first = "nothing to compare: no resource is on both sides, and no report tells of drift".to_owned();
     }
     let mut lines = vec![first];

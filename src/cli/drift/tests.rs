@@ -394,3 +394,133 @@ fn known_issues_of_what_is_live_are_told_when_asked_for() {
         "/spec/template/spec/containers/[name=a]/securityContext/privileged"
     );
 }
+
+#[test]
+fn behind_a_fault_of_the_live_side_nothing_is_missing() {
+    let folder = folder();
+    let map = |name: &str, value: u8| {
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{k: '{value}'}}\n---\n")
+    };
+    fs::write(
+        folder.path().join("want.yaml"),
+        map("a", 1) + &map("b", 1) + &map("c", 1),
+    )
+    .unwrap();
+    fs::write(
+        folder.path().join("is.yaml"),
+        map("a", 1) + "kind: [\n---\n" + &map("c", 2),
+    )
+    .unwrap();
+    let words = ["--desired", "want.yaml", "--live", "is.yaml", "--fail-on", "low"];
+    let ran = drift(folder.path(), false, &words);
+    assert_eq!(
+        (ran.code, ran.data.as_str()),
+        (2, "ConfigMap/c\n  MODERATE  data.k  1 -> 2\n")
+    );
+    assert!(
+        ran.notes
+            .contains("1 resource not judged: what is live could not be read in full"),
+        "{}",
+        ran.notes
+    );
+    let json = drift(folder.path(), true, &words);
+    assert!(
+        json.code == 2 && json.data.contains("ConfigMap/c") && !json.data.contains("ConfigMap/b"),
+        "{}",
+        json.data
+    );
+}
+
+#[test]
+fn a_run_that_did_not_come_to_its_end_is_no_all_clear() {
+    let folder = tempfile::tempdir().unwrap();
+    let run = r#"{"plays":[{"tasks":[{"task":{"name":"t"},"hosts":{"db1":{"changed":false,"unreachable":true}}}]}],"stats":{}}"#;
+    fs::write(folder.path().join("run.json"), run).unwrap();
+    let ran = drift(folder.path(), false, &["--import", "run.json"]);
+    assert_eq!(
+        (ran.code, ran.notes.as_str()),
+        (2, "foreshadow: run.json: 1 host unreachable (db1): not judged\n")
+    );
+}
+
+#[test]
+fn a_folder_is_gone_through_once_and_says_what_it_passed_over() {
+    let folder = folder();
+    let tree = folder.path().join("tree.d");
+    fs::create_dir_all(tree.join("deep")).unwrap();
+    fs::write(tree.join("deep/a.yaml"), DESIRED).unwrap();
+    fs::write(tree.join("deep/b.toml"), "a = 1\n").unwrap();
+    fs::write(tree.join("c.conf"), "a 1\n").unwrap();
+    for (link, to) in [("one", "."), ("deep/two", ".."), ("deep/three", "../one")] {
+        std::os::unix::fs::symlink(to, tree.join(link)).unwrap();
+    }
+    let ran = drift(
+        folder.path(),
+        true,
+        &["--desired", "tree.d", "--live", "desired.yaml", "--fail-on", "low"],
+    );
+    assert_eq!((ran.code, ran.data.as_str()), (0, "[]\n"));
+    assert_eq!(
+        ran.notes,
+        "foreshadow: tree.d: passed over: 2 files of other kinds (1 .conf, 1 .toml), 3 links to folders gone through already\n"
+    );
+}
+
+#[test]
+fn reports_of_several_machines_say_which() {
+    let folder = tempfile::tempdir().unwrap();
+    for host in ["a", "b"] {
+        let report = format!(
+            "report_format: 10\nhost: {host}\nlogs: []\nmetrics: {{}}\nresource_statuses:\n  'File[/x]':\n    resource: 'File[/x]'\n    \
+             events:\n    - {{property: mode, previous_value: '0600', desired_value: '0644', status: noop}}\n"
+        );
+        fs::write(folder.path().join(format!("{host}.yaml")), report).unwrap();
+    }
+    let one = drift(folder.path(), true, &["--import", "a.yaml"]);
+    assert!(one.data.contains("\"File[/x]\""), "{}", one.data);
+    let both = drift(folder.path(), false, &["--import", "a.yaml", "b.yaml"]);
+    assert!(
+        both.data.contains("a/File[/x]\n") && both.data.contains("b/File[/x]\n"),
+        "{}",
+        both.data
+    );
+}
+
+#[test]
+fn files_that_are_encrypted_are_compared_by_their_hash() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = |text: &str| format!("$ANSIBLE_VAULT;1.1;AES256\n{text}\n");
+    for (side, text) in [
+        ("want", "62313365396662613933373733"),
+        ("same", "62313365396662613933373733"),
+        ("other", "6231336539"),
+    ] {
+        fs::create_dir(folder.path().join(format!("{side}.d"))).unwrap();
+        fs::write(folder.path().join(format!("{side}.d/vars.yml")), vault(text)).unwrap();
+    }
+    let same = drift(folder.path(), false, &["--desired", "want.d", "--live", "same.d"]);
+    assert_eq!((same.code, same.data.as_str()), (0, ""), "{}", same.notes);
+    let other = drift(folder.path(), false, &["--desired", "want.d", "--live", "other.d"]);
+    assert!(
+        other.data.contains("secret#") && !other.data.contains("6231"),
+        "{}",
+        other.data
+    );
+}
+
+#[test]
+fn states_of_both_versions_are_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let old = r#"{"version":3,"serial":1,"lineage":"x","modules":[{"path":["root"],"resources":{"aws_instance.web.0":{"type":"aws_instance",
+        "primary":{"id":"i","attributes":{"id":"i","cpus":"2","sg.#":"2","sg.99":"b","sg.1":"a","tags.%":"1","tags.Name":"web"}}}}}]}"#;
+    let new = r#"{"version":4,"serial":1,"lineage":"x","resources":[{"mode":"managed","type":"aws_instance","name":"web","instances":[
+        {"index_key":0,"attributes":{"id":"i","cpus":2,"sg":["a","b"],"tags":{"Name":"web"}}}]}]}"#;
+    fs::write(folder.path().join("old.tfstate"), old).unwrap();
+    fs::write(folder.path().join("new.tfstate"), new).unwrap();
+    let ran = drift(
+        folder.path(),
+        true,
+        &["--desired", "old.tfstate", "--live", "new.tfstate"],
+    );
+    assert_eq!((ran.code, ran.data.as_str()), (0, "[]\n"), "{}", ran.notes);
+}

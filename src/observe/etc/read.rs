@@ -10,7 +10,7 @@ use crate::{
     domain::{Quantity, SecretHash, Unit, Value, text::visible},
     observe::{
         file::{name_of, open, plain_file},
-        secret::{holds_secret, is_secret_line, mask, redact, safe_name, secrets},
+        secret::{ends_in_secret, holds_secret_in_places, is_secret_line, mask, mask_places, redact, safe_name},
     },
 };
 
@@ -134,19 +134,14 @@ fn lines_of(bytes: &[u8], key: &[u8; 32]) -> Option<Value> {
     let text = std::str::from_utf8(bytes)
         .ok()
         .filter(|text| !text.contains('\0') && !text.contains(KEY))?;
+    let text = mask_places(text, key);
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
     let mut list: BTreeMap<Arc<str>, i64> = BTreeMap::new();
     for (number, line) in lines.enumerate() {
         if bytes.len() as u64 > MOST_TOLD || number >= MOST_LINES {
             return None;
         }
-        // Of a directive with a secret its name is left, and the hash of all behind it.
-        let line = match line.trim_start().split_once(char::is_whitespace) {
-            Some((name, rest)) if is_secret_line(line) => {
-                format!("{name} {:?}", SecretHash::of(key, rest.trim().as_bytes())).into()
-            }
-            _ => mask(line, key, false),
-        };
+        let line = mask(line, key, false);
         *list.entry(visible(&line).into()).or_default() += 1;
     }
     let item = |(line, times)| {
@@ -236,7 +231,7 @@ fn put_content(name: &str, bytes: &[u8], anyone_reads: bool, key: &[u8; 32], int
             };
             into.push((":line".to_owned(), value));
         }
-        Some(text) if !is_public(name, text) && (holds_secret(text) || text.lines().any(is_secret_line)) => {
+        Some(text) if !is_public(name, text) && holds_secret_in_places(text) => {
             into.push(secret());
         }
         _ => into.push((":content".to_owned(), hash(blake3::hash(bytes)))),
@@ -271,17 +266,6 @@ fn put_pairs(pairs: &[(String, String)], key: &[u8; 32], into: &mut Settings) {
             _ => Value::list(values.iter().map(item).collect()),
         };
         into.push((format!(":{name}"), value));
-    }
-}
-
-/// Whether the last of the words of a command is a secret because of those before it.
-fn ends_in_secret(words: &[&str]) -> bool {
-    let [before @ .., last] = words else { return false };
-    let option = before.last().is_some_and(|word| word.starts_with('-')) || last.starts_with('-');
-    option && last.len() <= 200 && {
-        let line = words.join(" ");
-        let start = line.len() - last.len();
-        secrets(&line).any(|range| range.end > start)
     }
 }
 

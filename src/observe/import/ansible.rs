@@ -1,23 +1,28 @@
 //! Ansible: what its JSON callback prints of a run (`--check --diff`), and the reports its Foreman callback stores.
 
-use std::cell::Cell;
+use std::collections::BTreeSet;
 
 use serde::de::DeserializeSeed;
 
 use super::{
-    Item,
+    Fault, Item,
     hide::hide,
-    json::{Take, Whole},
+    json::{Take, Tally, Whole},
 };
 use crate::{domain::Tree, observe::secret::mask};
 
 /// Where the result of a task says what it is about.
 const TARGETS: [&str; 6] = ["path", "dest", "name", "service", "user", "repo"];
 
-/// What of a run is read.
+/// Most hosts that are named.
+const NAMED: usize = 5;
+
+/// What of a run is read: its plays task by task, and how it ended on every host.
 pub(super) fn of_run(key: &str) -> Take {
     match key {
-        "plays" => Take::Items,
+        "plays" => Take::Into,
+        "tasks" => Take::Items,
+        "stats" => Take::Whole,
         _ => Take::Skip,
     }
 }
@@ -31,35 +36,106 @@ pub(super) fn of_report(key: &str) -> Take {
     }
 }
 
-/// The changes of a play of a run.
-pub(super) fn play(play: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
-    for task in play.get("tasks").map(Tree::items).unwrap_or_default() {
-        let name = task.at(&["task", "name"]).and_then(Tree::as_str).unwrap_or_default();
-        let Some(Tree::Map(hosts)) = task.get("hosts") else {
-            continue;
-        };
-        for (host, result) in hosts {
-            changes(host, name, result, key, each);
+/// Hosts on which a run did not come to its end: what is there was not looked at.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    unreachable: BTreeSet<String>,
+    failed: BTreeSet<String>,
+    /// Whether the run itself said how it ended, which counts: a failure may be ignored, or rescued.
+    summed: bool,
+}
+
+impl Lost {
+    fn task(&mut self, host: &str, result: &Tree) {
+        let is = |key: &str| matches!(result.get(key), Some(Tree::Bool(true)));
+        if is("unreachable") {
+            self.unreachable.insert(host.to_owned());
+        } else if is("failed") {
+            self.failed.insert(host.to_owned());
         }
+    }
+
+    fn sum(&mut self, stats: &Tree) {
+        let Tree::Map(hosts) = stats else { return };
+        if hosts.is_empty() {
+            return;
+        }
+        *self = Self {
+            summed: true,
+            ..Self::default()
+        };
+        for (host, stats) in hosts {
+            let any = |key: &str| matches!(stats.get(key), Some(Tree::Int(1..)));
+            if any("unreachable") {
+                self.unreachable.insert(host.to_string());
+            } else if any("failures") {
+                self.failed.insert(host.to_string());
+            }
+        }
+    }
+
+    /// `2 hosts unreachable (db1, db2), 1 failed (web1): not judged`.
+    pub(super) fn fault(self) -> Option<Fault> {
+        let mut said = Vec::new();
+        for (hosts, what) in [(&self.unreachable, "unreachable"), (&self.failed, "failed")] {
+            if hosts.is_empty() {
+                continue;
+            }
+            let mut names: Vec<&str> = hosts.iter().take(NAMED).map(String::as_str).collect();
+            if hosts.len() > NAMED {
+                names.push("…");
+            }
+            let word = if hosts.len() == 1 { "host" } else { "hosts" };
+            said.push(format!("{} {word} {what} ({})", hosts.len(), names.join(", ")));
+        }
+        (!said.is_empty()).then(|| Fault::of_file(format!("{}: not judged", said.join(", "))))
+    }
+}
+
+/// A piece of a run: the changes of a task, or how the run ended.
+pub(super) fn piece(section: &str, piece: &Tree, lost: &mut Lost, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    if section == "stats" {
+        return lost.sum(piece);
+    }
+    let name = piece.at(&["task", "name"]).and_then(Tree::as_str).unwrap_or_default();
+    let Some(Tree::Map(hosts)) = piece.get("hosts") else {
+        return;
+    };
+    for (host, result) in hosts {
+        if !lost.summed {
+            lost.task(host, result);
+        }
+        changes(host, name, result, key, each);
     }
 }
 
 /// The changes of a Foreman report, and those of the proxy's; `host` is remembered between its pieces.
-pub(super) fn report(section: &str, piece: &Tree, host: &mut String, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+pub(super) fn report(
+    section: &str,
+    piece: &Tree,
+    host: &mut String,
+    lost: &mut Lost,
+    key: &[u8; 32],
+    each: &mut dyn FnMut(Item),
+) {
     let text = |tree: &Tree, path: &[&str]| tree.at(path).and_then(Tree::as_str).unwrap_or_default().to_owned();
     match section {
         "host" => *host = piece.scalar().unwrap_or_default(),
         "results" => {
             if let Some(result) = piece.get("result") {
+                lost.task(host, result);
                 changes(host, &text(piece, &["task", "name"]), result, key, each);
             }
         }
         _ => {
             let host = text(piece, &["host"]);
+            if matches!(piece.at(&["status", "failed"]), Some(Tree::Int(1..))) {
+                lost.failed.insert(host.clone());
+            }
             for entry in piece.get("logs").map(Tree::items).unwrap_or_default() {
                 let message = text(entry, &["log", "messages", "message"]);
                 let task = text(entry, &["log", "sources", "source"]);
-                let result = Whole(&Cell::new(0)).deserialize(&mut serde_json::Deserializer::from_str(&message));
+                let result = Whole(&Tally::default()).deserialize(&mut serde_json::Deserializer::from_str(&message));
                 match result {
                     Ok(result @ Tree::Map(_)) => changes(&host, &task, &result, key, each),
                     // Older callbacks write a sentence.
@@ -110,18 +186,21 @@ fn changes(host: &str, task: &str, result: &Tree, key: &[u8; 32], each: &mut dyn
         let about = header
             .filter(|header| header.starts_with('/'))
             .unwrap_or_else(|| about.clone());
-        let side = |name: &str| {
-            let mut tree = diff.get(name).cloned().filter(|tree| tree.as_str() != Some(""))?;
+        let prepared = diff.get("prepared").and_then(Tree::as_str);
+        let side = |name: &str, sign: char| {
+            let lines = || Some(Tree::Text(prepared.map(|text| lines_of(text, sign))?.into()));
+            let given = diff.get(name).cloned().or_else(lines);
+            let mut tree = given.filter(|tree| tree.as_str() != Some(""))?;
             hide(&mut tree, "", key);
             Some(tree)
         };
-        let (before, after) = (side("before"), side("after"));
+        let (before, after) = (side("before", '-'), side("after", '+'));
         match (&before, &after) {
             (Some(Tree::Map(old)), Some(Tree::Map(new))) => {
                 let mut names: Vec<&str> = old.keys().chain(new.keys()).map(|name| &**name).collect();
                 names.sort_unstable();
                 names.dedup();
-                for name in names.into_iter().filter(|name| old.get(*name) != new.get(*name)) {
+                for name in names.into_iter().filter(|name| !same(old.get(*name), new.get(*name))) {
                     tell(
                         vec![name.into()],
                         new.get(name).cloned(),
@@ -138,6 +217,29 @@ fn changes(host: &str, task: &str, result: &Tree, key: &[u8; 32], each: &mut dyn
         // What it changed is hidden (`no_log`), or the module does not say.
         event(host, &about, Vec::new(), None, None, key, each);
     }
+}
+
+/// Whether two values say the same; in which order a module tells the groups of a user means nothing.
+fn same(old: Option<&Tree>, new: Option<&Tree>) -> bool {
+    let (Some(Tree::List(old)), Some(Tree::List(new))) = (old, new) else {
+        return old == new;
+    };
+    let sorted = |items: &[Tree]| {
+        let mut items: Vec<String> = items
+            .iter()
+            .map(|item| serde_json::to_string(item).unwrap_or_default())
+            .collect();
+        items.sort_unstable();
+        items
+    };
+    sorted(old) == sorted(new)
+}
+
+/// The lines that a diff made by the module itself takes away, or puts in.
+fn lines_of(diff: &str, sign: char) -> String {
+    let body = |line: &&str| !["--- ", "+++ "].iter().any(|mark| line.starts_with(mark));
+    let lines = diff.lines().filter(body).filter_map(|line| line.strip_prefix(sign));
+    lines.map(|line| format!("{line}\n")).collect()
 }
 
 fn target(result: &Tree) -> Option<String> {
@@ -162,6 +264,7 @@ fn event(
 ) {
     each(Item::Event {
         kind: "".into(),
+        host: None,
         // What a task is called may repeat what it was given.
         resource: format!("{host}/{}", mask(about, key, true)).into(),
         path,
@@ -179,30 +282,36 @@ mod tests {
 
     fn told(json: serde_json::Value) -> Vec<String> {
         let mut told = Vec::new();
-        play(&Tree::from(json), &[7; 32], &mut |item| {
-            let Item::Event {
-                resource,
-                path,
-                desired,
-                live,
-                ..
-            } = item
-            else {
-                return;
-            };
-            let shown = |tree: Option<Tree>| tree.and_then(|tree| tree.scalar()).unwrap_or_else(|| "-".into());
-            told.push(format!(
-                "{resource} {} {} {}",
-                path.join("/"),
-                shown(desired),
-                shown(live)
-            ));
-        });
+        piece(
+            "tasks",
+            &Tree::from(json),
+            &mut Lost::default(),
+            &[7; 32],
+            &mut |item| {
+                let Item::Event {
+                    resource,
+                    path,
+                    desired,
+                    live,
+                    ..
+                } = item
+                else {
+                    return;
+                };
+                let shown = |tree: Option<Tree>| tree.and_then(|tree| tree.scalar()).unwrap_or_else(|| "-".into());
+                told.push(format!(
+                    "{resource} {} {} {}",
+                    path.join("/"),
+                    shown(desired),
+                    shown(live)
+                ));
+            },
+        );
         told
     }
 
     fn task(result: serde_json::Value) -> serde_json::Value {
-        json!({"tasks": [{"task": {"name": "t"}, "hosts": {"h": result}}]})
+        json!({"task": {"name": "t"}, "hosts": {"h": result}})
     }
 
     #[test]
@@ -229,5 +338,56 @@ mod tests {
             {"before": "user = a\npassword = hunter2-old\n", "after": "user = a\npassword = hunter2-new\n"}]});
         let told = told(task(secret));
         assert!(told[0].contains("user = a") && !told[0].contains("hunter2"), "{told:?}");
+    }
+
+    #[test]
+    fn a_diff_of_the_module_is_told_and_order_is_not() {
+        let prepared = json!({"changed": true, "path": "/a", "diff": [{"prepared":
+            "--- before\n+++ after\n@@ -1,3 +1,3 @@\n a\n-port = 1\n-password = hunter2-old\n+port = 2\n+password = hunter2-new\n"}]});
+        let lines = told(task(prepared));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].contains("port = 1") && lines[0].contains("port = 2"),
+            "{lines:?}"
+        );
+        assert!(!lines[0].contains("hunter2"), "{lines:?}");
+        let order = json!({"changed": true, "name": "app", "diff": [
+            {"before": {"groups": ["a", "b"]}, "after": {"groups": ["b", "a"]}}]});
+        assert_eq!(told(task(order)), ["h/app  - -"]);
+    }
+
+    #[test]
+    fn hosts_that_were_not_reached_or_failed_are_told() {
+        let of = |pieces: &[(&str, serde_json::Value)]| {
+            let mut lost = Lost::default();
+            for (section, json) in pieces {
+                piece(section, &Tree::from(json.clone()), &mut lost, &[7; 32], &mut |_| {});
+            }
+            lost.fault().map(|fault| fault.what)
+        };
+        let tasks = json!({"task": {"name": "t"}, "hosts": {
+            "db1": {"changed": false, "unreachable": true}, "web1": {"failed": true}, "web2": {"changed": false}}});
+        assert_eq!(
+            of(&[("tasks", tasks.clone()), ("stats", json!({}))]).as_deref(),
+            Some("1 host unreachable (db1), 1 host failed (web1): not judged")
+        );
+        // A failure that was rescued is none.
+        let stats = json!({"db1": {"unreachable": 1, "failures": 0}, "web1": {"failures": 0, "rescued": 1}});
+        assert_eq!(
+            of(&[("tasks", tasks), ("stats", stats)]).as_deref(),
+            Some("1 host unreachable (db1): not judged")
+        );
+        assert_eq!(of(&[("stats", json!({"web2": {"ok": 3, "failures": 0}}))]), None);
+        let mut lost = Lost::default();
+        let foreman = json!({"host": "h", "status": {"applied": 1, "failed": 2}, "logs": []});
+        report(
+            "config_report",
+            &Tree::from(foreman),
+            &mut String::new(),
+            &mut lost,
+            &[7; 32],
+            &mut |_| {},
+        );
+        assert!(lost.fault().unwrap().what.contains("1 host failed (h)"));
     }
 }

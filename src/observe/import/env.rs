@@ -1,6 +1,6 @@
 //! `.env` files: names and values, one a line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Fault;
 use crate::domain::Tree;
@@ -19,6 +19,7 @@ pub(super) fn looks_like(text: &str) -> bool {
 /// Its names and values; a value in double quotes may go on over lines, and knows `\n`.
 pub(super) fn read(text: &str, fault: &mut dyn FnMut(Fault)) -> Tree {
     let mut found: BTreeMap<Box<str>, Tree> = BTreeMap::new();
+    let mut doubled = BTreeSet::new();
     let mut lines = text.lines().enumerate();
     while let Some((number, line)) = lines.next() {
         let line = line.trim();
@@ -52,7 +53,9 @@ pub(super) fn read(text: &str, fault: &mut dyn FnMut(Fault)) -> Tree {
             }
             _ => value.split(" #").next().unwrap_or_default().trim().to_owned(),
         };
-        found.insert(name.into(), Tree::Text(value.into()));
+        if found.insert(name.into(), Tree::Text(value.into())).is_some() && doubled.insert(name) {
+            fault(Fault::twice_at(number + 1, name));
+        }
     }
     Tree::Map(found)
 }

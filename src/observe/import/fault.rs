@@ -11,6 +11,8 @@ pub struct Fault {
     pub column: Option<usize>,
     /// What is wrong.
     pub what: String,
+    /// Whether something of the file was not read because of it.
+    pub lost: bool,
 }
 
 impl Fault {
@@ -19,6 +21,7 @@ impl Fault {
             line: Some(line.max(1)),
             column: None,
             what: what.into(),
+            lost: true,
         }
     }
 
@@ -27,6 +30,23 @@ impl Fault {
             line: None,
             column: None,
             what: what.into(),
+            lost: true,
+        }
+    }
+
+    /// A key that came twice in one object.
+    pub(super) fn twice(key: &str) -> Self {
+        Self {
+            lost: false,
+            ..Self::of_file(format!("the key `{key}` comes twice; the last one counts"))
+        }
+    }
+
+    /// The same in this line.
+    pub(super) fn twice_at(line: usize, key: &str) -> Self {
+        Self {
+            line: Some(line.max(1)),
+            ..Self::twice(key)
         }
     }
 }
@@ -53,6 +73,8 @@ impl From<serde_json::Error> for Fault {
         };
         let what = if error.is_eof() {
             "cut off in the middle of JSON".into()
+        } else if what.contains("recursion limit") {
+            "nested too deep".into()
         } else {
             format!("not JSON as expected: {what}")
         };

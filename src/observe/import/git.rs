@@ -348,7 +348,7 @@ impl Reader<'_> {
                 leaves(&document.tree, stem, &mut settings);
             }
         };
-        read(&spooled, self.key, &mut take, &mut |_| broken = true);
+        read(&spooled, None, self.key, &mut take, &mut |fault| broken |= fault.lost);
         let _ = std::fs::remove_file(&spooled);
         // Half a file would make the other half look deleted.
         if broken {

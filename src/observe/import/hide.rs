@@ -6,11 +6,15 @@ use base64::Engine as _;
 
 use crate::{
     domain::{SecretHash, Tree},
-    observe::secret::{is_secret, mask},
+    observe::secret::{ends_in_secret, is_name_field, is_secret, is_secret_variable, is_value_field, mask, mask_text},
 };
 
 /// Longest JSON text within a text that is looked into, bytes.
 const LONGEST_JSON: usize = 1 << 20;
+/// Longest text in base64 that is looked into, bytes, and the shortest.
+const BASE64: std::ops::RangeInclusive<usize> = 16..=1 << 16;
+/// Most words of a list that are taken for one command.
+const MOST_WORDS: usize = 50;
 
 /// Texts that are encrypted as a whole: Ansible vault, SOPS, age, Vault transit, PGP.
 const ENCRYPTED: [&str; 5] = [
@@ -58,14 +62,14 @@ pub(super) fn hide(tree: &mut Tree, name: &str, key: &[u8; 32]) {
             for (name, value) in fields.iter_mut() {
                 hide(value, name, key);
             }
-            let named = ["name", "key"]
+            let named = fields
                 .iter()
-                .find_map(|of| fields.get(*of).and_then(Tree::as_str));
-            if named.is_some_and(sounds_secret)
-                && let Some(value) = fields.get_mut("value")
-                && value.scalar().is_some_and(|text| !switch(&text))
-            {
-                conceal(value, key);
+                .find(|(field, value)| is_name_field(field) && value.as_str().is_some())
+                .and_then(|(_, name)| name.as_str().map(str::to_owned));
+            if let Some(named) = named {
+                for (_, value) in fields.iter_mut().filter(|(field, _)| is_value_field(field)) {
+                    hide_named(value, &named, key);
+                }
             }
             if fields
                 .keys()
@@ -76,22 +80,33 @@ pub(super) fn hide(tree: &mut Tree, name: &str, key: &[u8; 32]) {
             }
         }
         Tree::List(items) => {
-            let mut option = String::new();
+            // The words of a command: `--password`, then the password.
+            let mut words: Vec<Box<str>> = Vec::new();
             for item in items {
-                // `--password`, then the password.
-                let after = item
-                    .as_str()
-                    .is_some_and(|text| option.starts_with('-') && !text.starts_with('-'));
-                if after && sounds_secret(&option) && is_secret(&option, item.as_str().unwrap_or_default()) {
+                let Tree::Text(text) = &*item else {
+                    words.clear();
+                    hide(item, name, key);
+                    continue;
+                };
+                if words.len() >= MOST_WORDS {
+                    words.clear();
+                }
+                let text = text.clone();
+                let option = words
+                    .last()
+                    .filter(|word| word.starts_with('-') && !text.starts_with('-'));
+                let behind = option.is_some_and(|option| is_secret(option, &text));
+                words.push(text);
+                let all: Vec<&str> = words.iter().map(|word| &**word).collect();
+                if behind || all.len() > 1 && ends_in_secret(&all) {
                     conceal(item, key);
                 } else {
-                    option = item.as_str().unwrap_or_default().to_owned();
                     hide(item, name, key);
                 }
             }
         }
         Tree::Text(text) => {
-            if is_secret(name, text.trim()) || ENCRYPTED.iter().any(|mark| text.trim_start().starts_with(mark)) {
+            if is_secret(name, text.trim()) || is_encrypted(text) {
                 conceal(tree, key);
             } else {
                 // What is masked differs from what was there.
@@ -110,6 +125,26 @@ pub(super) fn hide(tree: &mut Tree, name: &str, key: &[u8; 32]) {
             }
         }
         Tree::Null | Tree::Bool(_) | Tree::Secret(_) => {}
+    }
+}
+
+/// Whether a text is encrypted as a whole.
+pub(super) fn is_encrypted(text: &str) -> bool {
+    ENCRYPTED.iter().any(|mark| text.trim_start().starts_with(mark))
+}
+
+/// Hides the value of a pair whose name stands beside it.
+fn hide_named(value: &mut Tree, named: &str, key: &[u8; 32]) {
+    match value {
+        Tree::List(items) => items.iter_mut().for_each(|item| hide_named(item, named, key)),
+        Tree::Text(_) | Tree::Int(_) | Tree::Float(_)
+            if value
+                .scalar()
+                .is_some_and(|text| is_secret_variable(named, text.trim())) =>
+        {
+            conceal(value, key);
+        }
+        _ => {}
     }
 }
 
@@ -146,15 +181,11 @@ pub(super) fn conceal_marked(tree: &mut Tree, marks: &Tree, key: &[u8; 32]) {
 /// Hashes all of a Secret of Kubernetes; what stands in `data` by what it encodes, so that it equals the same in `stringData`, which
 /// is put there, too, as the server does.
 pub(super) fn conceal_secret(fields: &mut BTreeMap<Box<str>, Tree>, key: &[u8; 32]) {
-    let decoded = |text: &str| {
-        let text: String = text.split_ascii_whitespace().collect();
-        base64::engine::general_purpose::STANDARD.decode(text).ok()
-    };
     let mut data = BTreeMap::new();
     if let Some(Tree::Map(encoded)) = fields.remove("data") {
         for (name, value) in encoded {
             let text = value.scalar().unwrap_or_default();
-            let bytes = decoded(&text).unwrap_or_else(|| text.into_bytes());
+            let bytes = decode(&text).unwrap_or_else(|| text.into_bytes());
             data.insert(name, Tree::Secret(SecretHash::of(key, &bytes)));
         }
     }
@@ -167,10 +198,21 @@ pub(super) fn conceal_secret(fields: &mut BTreeMap<Box<str>, Tree>, key: &[u8; 3
     fields.insert("data".into(), Tree::Map(data));
 }
 
+/// Hashes what stands in base64 in a ConfigMap, by what it encodes: nobody reads it there.
+pub(super) fn conceal_binary(fields: &mut BTreeMap<Box<str>, Tree>, key: &[u8; 32]) {
+    if let Some(Tree::Map(encoded)) = fields.get_mut("binaryData") {
+        for value in encoded.values_mut() {
+            let text = value.scalar().unwrap_or_default();
+            let bytes = decode(&text).unwrap_or_else(|| text.into_bytes());
+            *value = Tree::Secret(SecretHash::of(key, &bytes));
+        }
+    }
+}
+
 /// A text with the secrets in it hashed: of JSON by its names, of lines by theirs, and all that looks like one.
 fn texts<'t>(text: &'t str, name: &str, key: &[u8; 32]) -> Cow<'t, str> {
     // Too short for a token, and nothing that could stand before a password.
-    if text.len() < 16 && !text.bytes().any(|b| b":=@ ".contains(&b)) {
+    if text.len() < 16 && !text.bytes().any(|b| b":=@ <._-".contains(&b)) {
         return Cow::Borrowed(text);
     }
     let start = text.trim_start();
@@ -187,84 +229,32 @@ fn texts<'t>(text: &'t str, name: &str, key: &[u8; 32]) -> Cow<'t, str> {
         return Cow::Owned(serde_json::to_string(&tree).unwrap_or_default());
     }
     let id = IDS.iter().any(|id| name.ends_with(id));
-    let whole = if text.contains('\n') {
-        lines(text, key)
-    } else {
-        Cow::Borrowed(text)
-    };
-    match mask(&whole, key, id) {
-        Cow::Borrowed(_) => whole,
-        Cow::Owned(masked) => Cow::Owned(masked),
-    }
-}
-
-/// A text of several lines with the values of secret names hashed: `name = value`, `name: value`, and `- name: x` before `value: y`.
-fn lines<'t>(text: &'t str, key: &[u8; 32]) -> Cow<'t, str> {
-    let mut out = String::new();
-    let mut done = 0;
-    let mut named = String::new();
-    let mut at = 0;
-    for line in text.split_inclusive('\n') {
-        let start = at;
-        at += line.len();
-        let Some(cut) = line.find(['=', ':']) else { continue };
-        let name = line[..cut]
-            .trim()
-            .trim_start_matches("- ")
-            .trim_start_matches("export ")
-            .trim_matches(['"', '\'']);
-        let raw = &line[cut + 1..];
-        let value = raw.trim().trim_end_matches(',');
-        let bare = value.trim_matches(['"', '\'']);
-        let paired = name == "value" && sounds_secret(&named);
-        let hides = !bare.is_empty() && !bare.starts_with(['{', '[', '$', '|', '>', '&', '*']) && name.len() <= 80;
-        if hides && (is_secret(name, bare) || paired && !switch(bare)) {
-            let place = start + cut + 1 + raw.find(bare).unwrap_or(0);
-            out.push_str(&text[done..place]);
-            out.push_str(&format!("{:?}", SecretHash::of(key, bare.as_bytes())));
-            done = place + bare.len();
+    match mask_text(text, key, id) {
+        Cow::Borrowed(_) if !id && encodes_secret(text, key) => {
+            Cow::Owned(format!("{:?}", SecretHash::of(key, text.as_bytes())))
         }
-        if name == "name" {
-            named = bare.to_owned();
-        }
+        masked => masked,
     }
-    if done == 0 {
-        return Cow::Borrowed(text);
-    }
-    out.push_str(&text[done..]);
-    Cow::Owned(out)
 }
 
-/// Whether a name stands for a secret anywhere in it: so variables of an environment are called.
-fn sounds_secret(name: &str) -> bool {
-    const WORDS: [&str; 11] = [
-        "passw",
-        "secret",
-        "token",
-        "privatekey",
-        "apikey",
-        "credential",
-        "accesskey",
-        "passphrase",
-        "authkey",
-        "signingkey",
-        "cookie",
-    ];
-    let name: String = name
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .collect::<String>()
-        .to_ascii_lowercase();
-    WORDS.iter().any(|word| name.contains(word))
+/// Whether a text is base64 of one that holds a secret.
+fn encodes_secret(text: &str, key: &[u8; 32]) -> bool {
+    let text = text.trim();
+    let digit = |b: u8| b.is_ascii_alphanumeric() || b"+/=\n".contains(&b);
+    if !BASE64.contains(&text.len()) || !text.bytes().all(digit) {
+        return false;
+    }
+    let decoded = decode(text).and_then(|bytes| String::from_utf8(bytes).ok());
+    decoded.is_some_and(|inner| {
+        let readable = |c: char| !c.is_control() || c.is_whitespace();
+        inner.chars().all(readable) && matches!(texts(&inner, "", key), Cow::Owned(_))
+    })
 }
 
-/// Whether a value is a switch or a number too short to be a secret.
-fn switch(text: &str) -> bool {
-    text.is_empty()
-        || matches!(
-            text.to_ascii_lowercase().as_str(),
-            "true" | "false" | "yes" | "no" | "on" | "off"
-        )
+/// What a text in base64 stands for.
+fn decode(text: &str) -> Option<Vec<u8>> {
+    let text: String = text.split_ascii_whitespace().collect();
+    base64::engine::general_purpose::STANDARD.decode(text).ok()
 }
 
 #[cfg(test)]
@@ -295,6 +285,23 @@ mod tests {
             json!({"app.properties": "level=info\ndb.password=hunter2x\n"}),
             json!({"values.yaml": "db:\n  password: \"hunter2x\"\nenv:\n  - name: SMTP_PASSWORD\n    value: hunter2x\n"}),
             json!({"container_definitions": "[{\"environment\":[{\"name\":\"DB_PASSWORD\",\"value\":\"hunter2x\"}]}]"}),
+            json!({"containers": [{"env": [{"name": "DB_PASS", "value": "hunter2x"}, {"name": "LDAP_BINDPW", "value": "hunter2x"},
+                {"name": "ENCRYPTION_KEY", "value": "hunter2x"}, {"name": "AccountKey", "value": "hunter2x"},
+                {"name": "psk", "value": "hunter2x"}, {"name": "rootpw", "value": "hunter2x"}, {"name": "PWD", "value": "hunter2x"},
+                {"name": "AUTH", "value": "hunter2x"}, {"name": "SALT", "value": "hunter2x"}, {"name": "PIN", "value": 12_345_678}]}]}),
+            json!({"container_definitions": "[{\"environment\":[{\"name\":\"SMTP_PWD\",\"value\":\"hunter2x\"}]}]"}),
+            json!({"redis.conf": "port 6379\nrequirepass hunter2x\n"}),
+            json!({"web.config": "<configuration><password>hunter2x</password></configuration>"}),
+            json!({"core-site.xml": "<property>\n<name>db.password</name>\n<value>hunter2x</value>\n</property>"}),
+            json!({"app.config": "<add key=\"ApiPassword\" value=\"hunter2x\"/>"}),
+            json!({"netrc": "machine h login u password hunter2x"}),
+            json!({"netrc": "machine h\n  login u\n  password hunter2x\n"}),
+            json!({"values.yaml": "a: 1\npassword: >-\n  hunter2x\n  hunter2x\nb: 2\n"}),
+            json!({"values.yaml": "db:\n  passwords:\n  - hunter2x\n"}),
+            json!({"config.json": "{\"auths\":{\"r\":{\"auth\":\"dTpodW50ZXIyeA==hunter2x\"}}}"}),
+            json!({"wp-config.php": "define('DB_NAME', 'a');\ndefine('DB_PASSWORD', 'hunter2x');\n"}),
+            json!({"settings.php": "  'password' => 'hunter2x',\n  'host' => 'a',\n"}),
+            json!({"command": ["redis-cli", "-a", "hunter2x", "ping"]}),
             json!({"vault": "$ANSIBLE_VAULT;1.1;AES256\nhunter2x"}),
             json!({"sops": "ENC[AES256_GCM,data:hunter2x,iv:a,tag:b,type:str]"}),
             json!({"key": "-----BEGIN RSA PRIVATE KEY-----\nhunter2x\n-----END RSA PRIVATE KEY-----"}),
@@ -317,6 +324,11 @@ mod tests {
             json!({"secretName": "shop-tls", "secretKeyRef": {"name": "shop-db", "key": "password"}}),
             json!({"tokenExpirationSeconds": 3600, "automountServiceAccountToken": false}),
             json!({"a": "level=info\npool.size=20\n"}),
+            json!({"publicKey": "ssh-ed25519 AAAAC3NzaC1lZDI1 a@b", "keyName": "k", "key": "tls.crt", "authentication": "oauth2"}),
+            json!({"env": [{"name": "TOKEN_TTL", "value": 3600}, {"name": "PASSWORD_LOGIN", "value": "false"}]}),
+            json!({"auth": {"type": "basic"}, "pin": 17, "webhook": "mutating", "tokens": 4096, "PWD": "/srv/app"}),
+            json!({"app.yaml": "auth:\n  - basic\nsecretName: a\npassword:\n  secretKeyRef:\n    name: a\n"}),
+            json!({"page.xml": "<config>\n<port>80</port>\n<name>web</name>\n</config>"}),
         ] {
             assert_eq!(hidden(json.clone()), json.to_string());
         }
@@ -325,6 +337,11 @@ mod tests {
     #[test]
     fn a_secret_still_differs_from_another() {
         assert_ne!(hidden(json!({"password": "a"})), hidden(json!({"password": "b"})));
+        // In every part of it, however much of it stands out as one.
+        assert_ne!(
+            hidden(json!({"x": "a=1\npassword: hunter2 one\n"})),
+            hidden(json!({"x": "a=1\npassword: hunter2 two\n"}))
+        );
         assert_ne!(
             hidden(json!({"x": "level=1\npassword=aa\n"})),
             hidden(json!({"x": "level=1\npassword=bb\n"}))

@@ -1,8 +1,8 @@
 //! JSON as trees, streamed: of a large document only what is asked for is held, a piece at a time.
 
 use std::{
-    cell::Cell,
-    collections::{BTreeMap, BTreeSet},
+    cell::{Cell, RefCell},
+    collections::{BTreeMap, BTreeSet, btree_map::Entry},
     fmt,
 };
 
@@ -29,16 +29,34 @@ pub(super) enum Take {
     Whole,
     /// Of a list, hand over each item by itself.
     Items,
+    /// Go through its own keys, or through those of every object in a list.
+    Into,
+}
+
+/// What is to be known of a text besides its values.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Values of the piece that is read.
+    values: Cell<usize>,
+    /// Keys that came twice in one object.
+    doubled: RefCell<BTreeSet<Box<str>>>,
+}
+
+impl Tally {
+    /// A fault for each key that came twice.
+    pub(super) fn faults(self) -> impl Iterator<Item = Fault> {
+        self.doubled.into_inner().into_iter().map(|key| Fault::twice(&key))
+    }
 }
 
 /// Reads one tree.
-pub(super) struct Whole<'c>(pub(super) &'c Cell<usize>);
+pub(super) struct Whole<'c>(pub(super) &'c Tally);
 
 impl<'de> DeserializeSeed<'de> for Whole<'_> {
     type Value = Tree;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        if self.0.replace(self.0.get() + 1) > MOST_VALUES {
+        if self.0.values.replace(self.0.values.get() + 1) > MOST_VALUES {
             return Err(de::Error::custom(format!(
                 "more than {MOST_VALUES} values in one piece"
             )));
@@ -95,10 +113,16 @@ impl<'de> Visitor<'de> for Whole<'_> {
         let mut fields = BTreeMap::new();
         while let Some(key) = map.next_key::<Box<str>>()? {
             let value = map.next_value_seed(Whole(self.0))?;
-            if let Some(key) = fields.contains_key(&key).then(|| key.clone()) {
-                return Err(de::Error::custom(format!("the key `{key}` comes twice")));
+            match fields.entry(key) {
+                Entry::Vacant(free) => {
+                    free.insert(value);
+                }
+                // The last one counts.
+                Entry::Occupied(mut taken) => {
+                    self.0.doubled.borrow_mut().insert(taken.key().clone());
+                    taken.insert(value);
+                }
             }
-            fields.insert(key, value);
         }
         Ok(Tree::Map(fields))
     }
@@ -108,13 +132,16 @@ impl<'de> Visitor<'de> for Whole<'_> {
 pub(super) struct Top<'f> {
     pub(super) take: &'f dyn Fn(&str) -> Take,
     pub(super) each: &'f mut dyn FnMut(&str, Tree),
+    pub(super) tally: &'f Tally,
+    /// How often outermost keys come that come more than once: the last one counts.
+    pub(super) doubled: BTreeMap<String, usize>,
 }
 
 impl<'de> DeserializeSeed<'de> for Top<'_> {
     type Value = ();
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_map(self)
+        deserializer.deserialize_any(self)
     }
 }
 
@@ -125,16 +152,46 @@ impl<'de> Visitor<'de> for Top<'_> {
         f.write_str("an object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+        let next = |list: &mut A, each: &mut dyn FnMut(&str, Tree)| {
+            list.next_element_seed(Top {
+                take: self.take,
+                each,
+                tally: self.tally,
+                doubled: BTreeMap::new(),
+            })
+        };
+        while next(&mut list, &mut *self.each)?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut map: A) -> Result<(), A::Error> {
         while let Some(key) = map.next_key::<String>()? {
+            if let Some(left) = self.doubled.get_mut(&key).filter(|left| **left > 1) {
+                *left -= 1;
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
+            self.tally.values.set(0);
             match (self.take)(&key) {
                 Take::Skip => {
                     map.next_value::<IgnoredAny>()?;
                 }
-                Take::Whole => (self.each)(&key, map.next_value_seed(Whole(&Cell::new(0)))?),
+                Take::Whole => (self.each)(&key, map.next_value_seed(Whole(self.tally))?),
                 Take::Items => map.next_value_seed(Items {
                     key: &key,
                     each: &mut *self.each,
+                    tally: self.tally,
+                })?,
+                Take::Into => map.next_value_seed(Top {
+                    take: self.take,
+                    each: &mut *self.each,
+                    tally: self.tally,
+                    doubled: BTreeMap::new(),
                 })?,
             }
         }
@@ -145,6 +202,7 @@ impl<'de> Visitor<'de> for Top<'_> {
 struct Items<'f> {
     key: &'f str,
     each: &'f mut dyn FnMut(&str, Tree),
+    tally: &'f Tally,
 }
 
 impl<'de> DeserializeSeed<'de> for Items<'_> {
@@ -167,7 +225,8 @@ impl<'de> Visitor<'de> for Items<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(item) = list.next_element_seed(Whole(&Cell::new(0)))? {
+        while let Some(item) = list.next_element_seed(Whole(self.tally))? {
+            self.tally.values.set(0);
             (self.each)(self.key, item);
         }
         Ok(())
@@ -177,10 +236,18 @@ impl<'de> Visitor<'de> for Items<'_> {
 /// What a JSON text is, looking at no more than its outermost keys: whole, and well-formed to its end.
 #[derive(Debug, Default)]
 pub(super) struct Outline {
-    /// Its outermost keys.
-    pub(super) keys: BTreeSet<String>,
+    /// Its outermost keys, and how often they come.
+    pub(super) keys: BTreeMap<String, usize>,
     /// Those of them with a single value.
     pub(super) scalars: BTreeMap<String, Tree>,
+}
+
+impl Outline {
+    /// Outermost keys that come more than once, and how often.
+    pub(super) fn doubled(&self) -> BTreeMap<String, usize> {
+        let many = self.keys.iter().filter(|(_, times)| **times > 1);
+        many.map(|(key, times)| (key.clone(), *times)).collect()
+    }
 }
 
 impl<'de> de::Deserialize<'de> for Outline {
@@ -216,16 +283,16 @@ impl<'de> Visitor<'de> for Outliner {
                     | "kind"
                     | "apiVersion"
                     | "reporter"
+                    | "errored"
+                    | "complete"
             );
             if scalar {
-                let value = map.next_value_seed(Whole(&Cell::new(0)))?;
+                let value = map.next_value_seed(Whole(&Tally::default()))?;
                 outline.scalars.insert(key.clone(), value);
             } else {
                 map.next_value::<IgnoredAny>()?;
             }
-            if !outline.keys.insert(key.clone()) {
-                return Err(de::Error::custom(format!("the key `{key}` comes twice")));
-            }
+            *outline.keys.entry(key).or_default() += 1;
         }
         Ok(outline)
     }
@@ -239,15 +306,19 @@ mod tests {
 
     #[test]
     fn pieces_are_handed_over_one_by_one() {
-        let text = r#"{"a": [1, {"b": 2}], "skip": {"deep": [[[]]]}, "whole": {"c": null}, "none": null}"#;
+        let text = r#"{"a": [0], "a": [1, {"b": 2}], "skip": {"deep": [[[]]]}, "whole": {"c": null}, "none": null,
+            "into": [{"a": [3], "skip": 1}, {"into": {"a": [4]}}]}"#;
         let mut got = Vec::new();
         let top = Top {
             take: &|key| match key {
                 "a" | "none" => Take::Items,
                 "whole" => Take::Whole,
+                "into" => Take::Into,
                 _ => Take::Skip,
             },
             each: &mut |key, tree| got.push((key.to_owned(), serde_json::to_value(&tree).unwrap())),
+            tally: &Tally::default(),
+            doubled: BTreeMap::from([("a".to_owned(), 2)]),
         };
         top.deserialize(&mut serde_json::Deserializer::from_str(text)).unwrap();
         assert_eq!(
@@ -255,27 +326,24 @@ mod tests {
             [
                 ("a".into(), json!(1)),
                 ("a".into(), json!({"b": 2})),
-                ("whole".into(), json!({"c": null}))
+                ("whole".into(), json!({"c": null})),
+                ("a".into(), json!(3)),
+                ("a".into(), json!(4)),
             ]
         );
         let outline: Outline = serde_json::from_str(r#"{"version": 4, "x": [1]}"#).unwrap();
         assert_eq!(outline.scalars["version"], Tree::Int(4));
-        assert!(outline.keys.contains("x"));
+        assert!(outline.keys.contains_key("x"));
     }
 
     #[test]
     fn faults_have_a_place() {
         let whole = |text: &str| {
             let mut deserializer = serde_json::Deserializer::from_str(text);
-            Whole(&Cell::new(0))
+            Whole(&Tally::default())
                 .deserialize(&mut deserializer)
                 .map_err(|error| error.to_string())
         };
-        assert!(
-            whole("{\"a\": 1,\n\"a\": 2}")
-                .unwrap_err()
-                .contains("comes twice at line 2")
-        );
         assert!(whole(&"[".repeat(10_000)).unwrap_err().contains("recursion limit"));
         assert!(whole("{\"a\": ").unwrap_err().contains("line 1"));
     }

@@ -1,12 +1,10 @@
 //! Objects of Kubernetes: manifests, what `kubectl get -o yaml` prints, rendered charts.
 
-use std::cell::Cell;
-
 use serde::de::DeserializeSeed;
 
 use super::{
-    hide::{conceal_secret, hide},
-    json::Whole,
+    hide::{conceal_binary, conceal_secret, hide},
+    json::{Tally, Whole},
 };
 use crate::domain::{Document, Tree};
 
@@ -59,8 +57,10 @@ fn object(mut tree: Tree, key: &[u8; 32]) -> Document {
     let group = version.split_once('/').map_or("", |(group, _)| group);
     let kind = text(&["kind"]).unwrap_or_default();
     let (name, namespace) = (text(&["metadata", "name"]), text(&["metadata", "namespace"]));
-    if let (Tree::Map(fields), "Secret", "") = (&mut tree, kind.as_str(), group) {
-        conceal_secret(fields, key);
+    match (&mut tree, kind.as_str(), group) {
+        (Tree::Map(fields), "Secret", "") => conceal_secret(fields, key),
+        (Tree::Map(fields), "ConfigMap", "") => conceal_binary(fields, key),
+        _ => {}
     }
     hide(&mut tree, "", key);
     Document {
@@ -83,7 +83,7 @@ fn take_applied(tree: &mut Tree) -> Option<Tree> {
     };
     let text = annotations.remove(APPLIED)?;
     let mut deserializer = serde_json::Deserializer::from_str(text.as_str()?);
-    Whole(&Cell::new(0)).deserialize(&mut deserializer).ok()
+    Whole(&Tally::default()).deserialize(&mut deserializer).ok()
 }
 
 #[cfg(test)]

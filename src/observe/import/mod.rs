@@ -1,7 +1,8 @@
 //! Files of other tools: what they declare, what they found drifted, what they are about to change.
 //!
-//! One file a format. A reader says what stands there and judges nothing; secrets are hashed before they leave it. JSON is streamed, so
-//! that a plan of any size is read in bounded memory; what cannot be streamed is bounded by [`LARGEST`].
+//! One file a format. A reader says what stands there and judges nothing; secrets are hashed before they leave it. What is large is
+//! streamed, resource by resource, task by task, document by document, so that a file of any size is read in bounded memory; what
+//! cannot be streamed is bounded by [`LARGEST`].
 
 mod ansible;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod env;
 mod fault;
 mod git;
 mod hide;
+mod item;
 mod json;
 mod kubernetes;
 mod puppet;
@@ -26,93 +28,28 @@ use std::{
 
 use serde::de::DeserializeSeed;
 
-use self::json::{Outline, Take, Top, Whole};
+use self::json::{Outline, Take, Tally, Top, Whole};
 use crate::domain::{Document, Tree};
 pub use fault::Fault;
 pub use git::{Told, history};
+pub use item::{Format, Item};
 
-/// Largest file of a format that has to be held as a whole, bytes.
+/// Largest file of a format that has to be held as a whole, and largest document of YAML, bytes.
 pub const LARGEST: u64 = 512 << 20;
-/// JSON up to this size is read at once, which is faster; beyond it is streamed.
-const AT_ONCE: u64 = 64 << 20;
+/// Files up to this size are read at once, which is faster; beyond it they are streamed.
+const AT_ONCE: u64 = 16 << 20;
 
-/// A format of files.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
-    /// `terraform show -json` of a plan.
-    TerraformPlan,
-    /// A state file, or `terraform show -json` of one.
-    TerraformState,
-    /// The JSON callback's account of a run, or a Foreman report of one.
-    Ansible,
-    /// Objects, YAML or JSON.
-    Kubernetes,
-    /// A report.
-    Puppet,
-    /// `.env`.
-    Env,
-    /// A document of settings in YAML or JSON that is nothing of the above.
-    Settings,
-}
-
-impl Format {
-    /// Its name for people.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::TerraformPlan => "Terraform plan",
-            Self::TerraformState => "Terraform state",
-            Self::Ansible => "Ansible run",
-            Self::Kubernetes => "Kubernetes objects",
-            Self::Puppet => "Puppet report",
-            Self::Env => ".env file",
-            Self::Settings => "settings",
-        }
-    }
-}
-
-/// What a file holds, a piece at a time. No secret is in it.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Item {
-    /// A resource as declared or as it is, and the declaration it says was applied last.
-    Document(Document, Option<Document>),
-    /// A resource before and after: a tool compared for itself.
-    Change {
-        /// Its address.
-        resource: Box<str>,
-        /// Its type.
-        kind: Box<str>,
-        /// What the tool calls it: `update`, `delete`, `create`.
-        actions: Vec<Box<str>>,
-        /// As it was recorded; `None` when it was not there.
-        before: Option<Tree>,
-        /// As it is, or will be; `None` when it is gone.
-        after: Option<Tree>,
-        /// Whether it is still to come.
-        pending: bool,
-    },
-    /// A setting that a tool found to be otherwise than declared.
-    Event {
-        /// The resource, as the tool calls it.
-        resource: Box<str>,
-        /// Its type.
-        kind: Box<str>,
-        /// Where in it; empty for all of it.
-        path: Vec<Box<str>>,
-        /// What was declared.
-        desired: Option<Tree>,
-        /// What was found.
-        live: Option<Tree>,
-        /// Whether the tool failed to set it right.
-        failed: bool,
-    },
-}
-
-/// Reads the file `path`; `key` hashes the secrets.
+/// Reads the file `path`; `key` hashes the secrets. Where one format is `wanted`, what is of another is a fault.
 ///
 /// `each` gets what it holds, `fault` what is wrong with it; what was read before a fault stays read. Gives the format that it was
 /// found to be, if any.
-pub fn read(path: &Path, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut dyn FnMut(Fault)) -> Option<Format> {
+pub fn read(
+    path: &Path,
+    wanted: Option<Format>,
+    key: &[u8; 32],
+    each: &mut dyn FnMut(Item),
+    fault: &mut dyn FnMut(Fault),
+) -> Option<Format> {
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) => {
@@ -123,12 +60,38 @@ pub fn read(path: &Path, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut
     let name = path
         .file_name()
         .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-    match read_file(file, &name, key, each, fault) {
+    let mut sink = Sink {
+        name: &name,
+        wanted,
+        key,
+        each,
+        fault,
+    };
+    match read_file(file, &mut sink) {
         Ok(format) => Some(format),
         Err(told) => {
-            fault(told);
+            (sink.fault)(told);
             None
         }
+    }
+}
+
+/// Where goes what is read of a file.
+struct Sink<'s> {
+    /// What the file is called.
+    name: &'s str,
+    wanted: Option<Format>,
+    key: &'s [u8; 32],
+    each: &'s mut dyn FnMut(Item),
+    fault: &'s mut dyn FnMut(Fault),
+}
+
+/// `a Terraform plan`, `an Ansible run`, `Kubernetes objects`.
+fn one(name: &str) -> String {
+    match name {
+        many if many.ends_with('s') => many.into(),
+        name if name.starts_with('A') => format!("an {name}"),
+        name => format!("a {name}"),
     }
 }
 
@@ -166,13 +129,7 @@ impl Source {
     }
 }
 
-fn read_file(
-    mut file: File,
-    name: &str,
-    key: &[u8; 32],
-    each: &mut dyn FnMut(Item),
-    fault: &mut dyn FnMut(Fault),
-) -> Result<Format, Fault> {
+fn read_file(mut file: File, sink: &mut Sink<'_>) -> Result<Format, Fault> {
     let broken = |error: io::Error| Fault::of_file(error.to_string());
     let size = file.metadata().map_err(broken)?.len();
     let mut start = [0; 512];
@@ -184,10 +141,11 @@ fn read_file(
         .find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
     file.rewind().map_err(broken)?;
     let json = matches!(first, Some(b'{' | b'['));
-    let mut source = if json && size > AT_ONCE {
+    if !json && size > AT_ONCE {
+        return read_yaml(BufReader::with_capacity(1 << 20, file), sink);
+    }
+    let mut source = if size > AT_ONCE {
         Source::File(file)
-    } else if size > LARGEST {
-        return Err(too_large(size));
     } else {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
         file.read_to_end(&mut bytes).map_err(broken)?;
@@ -201,17 +159,17 @@ fn read_file(
             json::utf8(bytes)?;
         }
         match source.outline() {
-            Ok(outline) => return read_json(&mut source, &outline, size, name, key, each, fault),
+            Ok(outline) => return read_json(&mut source, &outline, size, sink),
             Err(error) => {
                 // Several objects one after the other, or YAML in its flow style.
                 let bytes = match &source {
                     Source::Bytes(bytes) if error.is_syntax() && error.line() > 0 => bytes,
                     _ => return Err(error.into()),
                 };
-                if let Some(format) = read_several(bytes, name, key, each, fault) {
+                if let Some(format) = read_several(bytes, sink)? {
                     return Ok(format);
                 }
-                if !name.ends_with(".yaml") && !name.ends_with(".yml") {
+                if !sink.name.ends_with(".yaml") && !sink.name.ends_with(".yml") {
                     return Err(error.into());
                 }
             }
@@ -220,7 +178,7 @@ fn read_file(
     let Source::Bytes(bytes) = source else {
         return Err(too_large(size));
     };
-    read_text(json::utf8(&bytes)?, name, key, each, fault)
+    read_text(json::utf8(&bytes)?, sink)
 }
 
 fn too_large(size: u64) -> Fault {
@@ -250,190 +208,242 @@ fn wrong_kind(start: &[u8]) -> Option<&'static str> {
     }
 }
 
-fn read_json(
-    source: &mut Source,
-    outline: &Outline,
-    size: u64,
-    name: &str,
-    key: &[u8; 32],
-    each: &mut dyn FnMut(Item),
-    fault: &mut dyn FnMut(Fault),
-) -> Result<Format, Fault> {
-    let has = |key: &str| outline.keys.contains(key);
+fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<'_>) -> Result<Format, Fault> {
+    let has = |key: &str| outline.keys.contains_key(key);
     let scalar = |key: &str| outline.scalars.contains_key(key);
     let kubernetes = scalar("kind") && (scalar("apiVersion") || has("items"));
-    if !kubernetes && (has("resource_changes") || has("resource_drift") || has("planned_values")) {
-        terraform::plan_fault(outline).map_or(Ok(()), Err)?;
-        source.parse(Top {
-            take: &terraform::of_plan,
-            each: &mut |section, piece| terraform::plan_piece(section, piece, key, each),
-        })?;
-        return Ok(Format::TerraformPlan);
+    for key in outline.doubled().keys() {
+        (sink.fault)(Fault::twice(key));
     }
-    let state = scalar("version") && (has("lineage") || has("serial") || scalar("terraform_version"));
-    let shown = scalar("format_version") && (has("values") || outline.keys.len() <= 2 || scalar("terraform_version"));
-    if !kubernetes && (state || shown) {
+    let tally = Tally::default();
+    let (key, each) = (sink.key, &mut *sink.each);
+    let mut top = |take: &dyn Fn(&str) -> Take, each: &mut dyn FnMut(&str, Tree)| {
+        source.parse(Top {
+            take,
+            each,
+            tally: &tally,
+            doubled: outline.doubled(),
+        })
+    };
+    let mut told = Vec::new();
+    let format = if !kubernetes && (has("resource_changes") || has("resource_drift") || has("planned_values")) {
+        let format = expected(sink.wanted, Format::TerraformPlan)?;
+        terraform::plan_fault(outline).map_or(Ok(()), Err)?;
+        top(&terraform::of_plan, &mut |section, piece| {
+            terraform::plan_piece(section, piece, key, each)
+        })?;
+        told.extend(terraform::broke_off(outline));
+        format
+    } else if !kubernetes && is_state(outline) {
+        let format = expected(sink.wanted, Format::TerraformState)?;
         terraform::state_fault(outline)
             .or_else(|| terraform::plan_fault(outline))
             .map_or(Ok(()), Err)?;
-        source.parse(Top {
-            take: &terraform::of_state,
-            each: &mut |section, piece| terraform::state_piece(section, piece, key, each),
+        top(&terraform::of_state, &mut |section, piece| {
+            terraform::state_piece(section, piece, key, each)
         })?;
-        return Ok(Format::TerraformState);
-    }
-    if has("plays") && (has("stats") || has("custom_stats")) {
-        source.parse(Top {
-            take: &ansible::of_run,
-            each: &mut |_, piece| ansible::play(&piece, key, each),
+        format
+    } else if has("plays") && (has("stats") || has("custom_stats")) {
+        let format = expected(sink.wanted, Format::Ansible)?;
+        let mut lost = ansible::Lost::default();
+        top(&ansible::of_run, &mut |section, piece| {
+            ansible::piece(section, &piece, &mut lost, key, each)
         })?;
-        return Ok(Format::Ansible);
-    }
-    if has("config_report") || has("results") && (has("reported_at") || has("check_mode")) {
-        let mut host = String::new();
-        source.parse(Top {
-            take: &ansible::of_report,
-            each: &mut |section, piece| ansible::report(section, &piece, &mut host, key, each),
+        told.extend(lost.fault());
+        format
+    } else if has("config_report") || has("results") && (has("reported_at") || has("check_mode")) {
+        let format = expected(sink.wanted, Format::Ansible)?;
+        let (mut host, mut lost) = (String::new(), ansible::Lost::default());
+        top(&ansible::of_report, &mut |section, piece| {
+            ansible::report(section, &piece, &mut host, &mut lost, key, each)
         })?;
-        return Ok(Format::Ansible);
-    }
-    if kubernetes && has("items") {
+        told.extend(lost.fault());
+        format
+    } else if kubernetes && has("items") {
+        let format = expected(sink.wanted, Format::Kubernetes)?;
         let kind = outline.scalars["kind"].clone();
         let version = outline.scalars.get("apiVersion").cloned().unwrap_or(Tree::Null);
-        source.parse(Top {
-            take: &|section| if section == "items" { Take::Items } else { Take::Skip },
-            each: &mut |_, piece| {
-                let fields = [
-                    ("kind", kind.clone()),
-                    ("apiVersion", version.clone()),
-                    ("items", Tree::List(vec![piece])),
-                ];
-                let list = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
-                kubernetes::objects(Tree::Map(list), key, &mut |document, applied| {
-                    each(Item::Document(document, applied))
-                });
-            },
+        let items = |section: &str| if section == "items" { Take::Items } else { Take::Skip };
+        top(&items, &mut |_, piece| {
+            let fields = [
+                ("kind", kind.clone()),
+                ("apiVersion", version.clone()),
+                ("items", Tree::List(vec![piece])),
+            ];
+            let list = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
+            kubernetes::objects(Tree::Map(list), key, &mut |document, applied| {
+                each(Item::Document(document, applied))
+            });
         })?;
-        return Ok(Format::Kubernetes);
-    }
-    if size > LARGEST {
-        return Err(too_large(size));
-    }
-    let mut tree = Tree::Null;
-    source.parse(One(&mut tree))?;
-    Ok(take_tree(tree, name, puppet::has_keys(&outline.keys), key, each, fault))
+        format
+    } else {
+        if size > LARGEST {
+            return Err(too_large(size));
+        }
+        let mut tree = Tree::Null;
+        source.parse(One(&mut tree, &tally))?;
+        let puppet = puppet::has_keys(outline.keys.keys());
+        take_tree(tree, puppet, sink)?
+    };
+    // Outermost keys were told of.
+    let inner = tally
+        .faults()
+        .filter(|fault| !outline.doubled().keys().any(|key| *fault == Fault::twice(key)));
+    told.extend(inner);
+    told.into_iter().for_each(&mut *sink.fault);
+    Ok(format)
+}
+
+/// Whether it is a state, or what is shown of one.
+fn is_state(outline: &Outline) -> bool {
+    let has = |key: &str| outline.keys.contains_key(key);
+    let scalar = |key: &str| outline.scalars.contains_key(key);
+    scalar("version") && (has("lineage") || has("serial") || scalar("terraform_version"))
+        || scalar("format_version") && (has("values") || outline.keys.len() <= 2 || scalar("terraform_version"))
 }
 
 /// Reads one tree into its place.
-struct One<'t>(&'t mut Tree);
+struct One<'t>(&'t mut Tree, &'t Tally);
 
 impl<'de> DeserializeSeed<'de> for One<'_> {
     type Value = ();
 
     fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        *self.0 = Whole(&std::cell::Cell::new(0)).deserialize(deserializer)?;
+        *self.0 = Whole(self.1).deserialize(deserializer)?;
         Ok(())
     }
 }
 
 /// Objects of Kubernetes one after the other; `None` when it is nothing of the sort.
-fn read_several(
-    bytes: &[u8],
-    name: &str,
-    key: &[u8; 32],
-    each: &mut dyn FnMut(Item),
-    fault: &mut dyn FnMut(Fault),
-) -> Option<Format> {
-    let values = serde_json::Deserializer::from_slice(bytes).into_iter::<serde_json::Value>();
-    let trees: Vec<Tree> = values
-        .map(|value| value.map(Tree::from))
-        .collect::<Result<_, _>>()
-        .ok()?;
+fn read_several(bytes: &[u8], sink: &mut Sink<'_>) -> Result<Option<Format>, Fault> {
+    let tally = Tally::default();
+    let mut deserializer = serde_json::Deserializer::from_slice(bytes);
+    let mut trees = Vec::new();
+    while deserializer.end().is_err() {
+        let Ok(tree) = Whole(&tally).deserialize(&mut deserializer) else {
+            return Ok(None);
+        };
+        trees.push(tree);
+    }
     let mut format = None;
     for tree in trees {
-        format = Some(take_tree(tree, name, false, key, each, fault));
+        format = Some(take_tree(tree, false, sink)?);
     }
-    format
+    tally.faults().for_each(&mut *sink.fault);
+    Ok(format)
 }
 
-fn read_text(
-    text: &str,
-    name: &str,
-    key: &[u8; 32],
-    each: &mut dyn FnMut(Item),
-    fault: &mut dyn FnMut(Fault),
-) -> Result<Format, Fault> {
-    let called_env = name.starts_with(".env") || name.ends_with(".env");
-    let yaml = name.ends_with(".yaml") || name.ends_with(".yml");
-    if called_env || !yaml && env::looks_like(text) {
-        let tree = env::read(text, fault);
-        settings(tree, name, key, each);
-        return Ok(Format::Env);
+fn read_text(text: &str, sink: &mut Sink<'_>) -> Result<Format, Fault> {
+    if hide::is_encrypted(text) {
+        // All of it is one secret: that it changed is all that can be said.
+        return settings(Tree::text(text.trim_end()), Format::Settings, sink);
     }
+    let called_env = sink.name.starts_with(".env") || sink.name.ends_with(".env");
+    let yaml = sink.name.ends_with(".yaml") || sink.name.ends_with(".yml");
+    if called_env || !yaml && env::looks_like(text) {
+        let tree = env::read(text, &mut *sink.fault);
+        return settings(tree, Format::Env, sink);
+    }
+    read_yaml(text.as_bytes(), sink)
+}
+
+fn read_yaml(source: impl io::BufRead, sink: &mut Sink<'_>) -> Result<Format, Fault> {
+    let (mut told, mut broken) = (Vec::new(), Vec::new());
     let mut format = None;
-    let mut told = Vec::new();
-    yaml::documents(
-        text,
-        &mut |tree, line| {
-            if matches!(tree, Tree::Null) {
-                return;
-            }
-            if !matches!(tree, Tree::Map(_) | Tree::List(_)) {
-                return told.push(Fault::at(line, "neither settings nor a report of a known tool"));
-            }
-            let puppet = puppet::is_one(&tree);
-            format = Some(take_tree(tree, name, puppet, key, each, &mut |fault| told.push(fault)));
-        },
-        fault,
-    );
-    told.into_iter().for_each(fault);
-    Ok(format.unwrap_or(Format::Settings))
+    {
+        let sink = std::cell::RefCell::new((&mut *sink, &mut format));
+        yaml::documents(
+            source,
+            &mut |outer, name, tree| {
+                let (sink, format) = &mut *sink.borrow_mut();
+                match outer {
+                    "items"
+                        if name.is_none()
+                            && kubernetes::is_one(&tree)
+                            && expected(sink.wanted, Format::Kubernetes).is_ok() =>
+                    {
+                        **format = Some(Format::Kubernetes);
+                        kubernetes::objects(tree, sink.key, &mut |document, applied| {
+                            (sink.each)(Item::Document(document, applied))
+                        });
+                        None
+                    }
+                    "resource_statuses" => Some(puppet::brief(tree)),
+                    _ => Some(tree),
+                }
+            },
+            &mut |tree, line| {
+                let (sink, format) = &mut *sink.borrow_mut();
+                if matches!(tree, Tree::Null) {
+                    return;
+                }
+                if !matches!(tree, Tree::Map(_) | Tree::List(_)) {
+                    return told.push(Fault::at(line, "neither settings nor a report of a known tool"));
+                }
+                let puppet = puppet::is_one(&tree);
+                match take_tree(tree, puppet, sink) {
+                    Ok(found) => **format = Some(found),
+                    Err(fault) => told.push(fault),
+                }
+            },
+            &mut |fault| broken.push(fault),
+        );
+    }
+    told.dedup();
+    broken.append(&mut told);
+    let wrong = !broken.is_empty();
+    broken.into_iter().for_each(&mut *sink.fault);
+    match format {
+        Some(format) => Ok(format),
+        // What is wrong with a file is told once.
+        None if wrong => Ok(Format::Settings),
+        None => expected(sink.wanted, Format::Settings),
+    }
+}
+
+fn expected(wanted: Option<Format>, found: Format) -> Result<Format, Fault> {
+    match wanted {
+        Some(wanted) if wanted != found => Err(Fault::of_file(format!(
+            "{}, not {}",
+            one(found.name()),
+            one(wanted.name())
+        ))),
+        _ => Ok(found),
+    }
 }
 
 /// Hands over what a tree holds.
-fn take_tree(
-    tree: Tree,
-    name: &str,
-    puppet: bool,
-    key: &[u8; 32],
-    each: &mut dyn FnMut(Item),
-    fault: &mut dyn FnMut(Fault),
-) -> Format {
+fn take_tree(tree: Tree, puppet: bool, sink: &mut Sink<'_>) -> Result<Format, Fault> {
     if puppet && puppet::is_one(&tree) {
-        puppet::events(&tree, key, each, fault);
-        return Format::Puppet;
+        expected(sink.wanted, Format::Puppet)?;
+        puppet::events(&tree, sink.key, &mut *sink.each, &mut *sink.fault);
+        return Ok(Format::Puppet);
     }
-    if kubernetes::is_one(&tree) {
-        kubernetes::objects(tree, key, &mut |document, applied| {
-            each(Item::Document(document, applied))
-        });
-        return Format::Kubernetes;
-    }
-    match tree {
+    let trees = match tree {
+        one if kubernetes::is_one(&one) => vec![one],
         // A list of objects is what several of them make.
-        Tree::List(items) if !items.is_empty() && items.iter().all(kubernetes::is_one) => {
-            for item in items {
-                kubernetes::objects(item, key, &mut |document, applied| {
-                    each(Item::Document(document, applied))
-                });
-            }
-            Format::Kubernetes
-        }
-        tree => {
-            settings(tree, name, key, each);
-            Format::Settings
-        }
+        Tree::List(items) if !items.is_empty() && items.iter().all(kubernetes::is_one) => items,
+        tree => return settings(tree, Format::Settings, sink),
+    };
+    expected(sink.wanted, Format::Kubernetes)?;
+    for tree in trees {
+        kubernetes::objects(tree, sink.key, &mut |document, applied| {
+            (sink.each)(Item::Document(document, applied))
+        });
     }
+    Ok(Format::Kubernetes)
 }
 
-fn settings(mut tree: Tree, name: &str, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
-    hide::hide(&mut tree, "", key);
+fn settings(mut tree: Tree, format: Format, sink: &mut Sink<'_>) -> Result<Format, Fault> {
+    expected(sink.wanted, format)?;
+    hide::hide(&mut tree, "", sink.key);
     let document = Document {
         group: "".into(),
         kind: "".into(),
         namespace: None,
-        name: name.into(),
+        name: sink.name.into(),
         tree,
     };
-    each(Item::Document(document, None));
+    (sink.each)(Item::Document(document, None));
+    Ok(format)
 }

@@ -19,9 +19,31 @@ pub(super) fn is_one(tree: &Tree) -> bool {
 }
 
 /// Whether the outermost keys are those of a report.
-pub(super) fn has_keys(keys: &std::collections::BTreeSet<String>) -> bool {
+pub(super) fn has_keys<'k>(keys: impl Iterator<Item = &'k String>) -> bool {
     let nothing = |key: &String| (Box::from(key.as_str()), Tree::Bool(true));
-    is_one(&Tree::Map(keys.iter().map(nothing).collect()))
+    is_one(&Tree::Map(keys.map(nothing).collect()))
+}
+
+/// Of what a report says of a resource, what is read.
+pub(super) fn brief(status: Tree) -> Tree {
+    let Tree::Map(mut fields) = status else { return status };
+    if listed(fields.get("events")).is_empty() {
+        return Tree::Null;
+    }
+    fields.retain(|name, _| {
+        let of = [
+            "events",
+            "resource",
+            "resource_id",
+            "resource_type",
+            "resource-type",
+            "resource_title",
+            "resource-title",
+            "title",
+        ];
+        of.contains(&&**name)
+    });
+    Tree::Map(fields)
 }
 
 /// Calls `each` with every event of a report: what was changed, would be, or could not be.
@@ -32,6 +54,48 @@ pub(super) fn events(report: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), 
     {
         return fault(Fault::of_file(format!(
             "a report of format {format}; formats 0 to {NEWEST} are known"
+        )));
+    }
+    let host = any(report, &["host", "certname"]).and_then(Tree::scalar);
+    let host = host.as_deref().filter(|host| !host.is_empty());
+    let each = &mut |item: Item| {
+        each(match item {
+            Item::Event {
+                resource,
+                kind,
+                path,
+                desired,
+                live,
+                failed,
+                ..
+            } => Item::Event {
+                host: host.map(Into::into),
+                resource,
+                kind,
+                path,
+                desired,
+                live,
+                failed,
+            },
+            other => other,
+        });
+    };
+    let nothing = ["resource_statuses", "resources", "resource_events", "resource-events"]
+        .iter()
+        .all(|key| {
+            report
+                .get(key)
+                .is_none_or(|tree| tree.get("data").unwrap_or(tree).is_blank())
+        });
+    if nothing
+        && report
+            .get("status")
+            .and_then(Tree::as_str)
+            .is_some_and(|status| symbol(status) == "failed")
+    {
+        let host = host.map_or_else(String::new, |host| format!(" of {host}"));
+        fault(Fault::of_file(format!(
+            "the run{host} failed before it looked at any resource: not judged"
         )));
     }
     // PuppetDB lists events with their resource, or resources with their events; an agent keeps resources by name.
@@ -97,15 +161,22 @@ fn take(event: &Tree, resource: &Tree, name: &str, key: &[u8; 32], each: &mut dy
             .unwrap_or_else(|| name.to_owned()),
     };
     let property = text(event, &["property"]).filter(|property| !property.is_empty());
+    // `Ini_setting[/etc/a [main] password]` has its value at `value`: its title says what that is.
+    let title = resource.trim_end_matches(']').rsplit(['[', ' ', '/']).next();
+    let named = match property.as_deref() {
+        Some("value") => title,
+        property => property,
+    };
     let value = |keys: &[&str]| {
         let mut tree = any(event, keys)?.clone();
         if let Tree::Text(text) = &tree {
             tree = Tree::text(symbol(text));
         }
-        hide(&mut tree, property.as_deref().unwrap_or_default(), key);
+        hide(&mut tree, named.unwrap_or_default(), key);
         Some(tree)
     };
     each(Item::Event {
+        host: None,
         kind: resource.split('[').next().unwrap_or_default().into(),
         desired: value(&["desired_value", "new_value", "new-value"]),
         live: value(&["previous_value", "old_value", "old-value"]),
@@ -131,7 +202,14 @@ mod tests {
     fn told(text: &str) -> (Vec<String>, Vec<String>) {
         let (mut events_told, mut faults) = (Vec::new(), Vec::new());
         yaml::documents(
-            text,
+            text.as_bytes(),
+            &mut |outer, _, tree| {
+                Some(if outer == "resource_statuses" {
+                    brief(tree)
+                } else {
+                    tree
+                })
+            },
             &mut |tree, _| {
                 assert!(is_one(&tree));
                 events(
@@ -184,6 +262,11 @@ mod tests {
             {"status": "success", "resource-type": "Exec", "resource-title": "x", "property": null}]}"#;
         assert_eq!(told(wire).0, ["Exec[x] [] - - false"]);
         assert_eq!(told("host: a\nlogs: []\nrecords: {}\n").0, Vec::<String>::new());
+        let failed = told("host: a\nstatus: failed\nlogs: []\nmetrics: {}\nresource_statuses: {}\n");
+        assert_eq!(
+            (failed.0.len(), &*failed.1[0]),
+            (0, "the run of a failed before it looked at any resource: not judged")
+        );
         assert!(told("report_format: 13\nhost: a\n").1[0].contains("format 13"));
     }
 }

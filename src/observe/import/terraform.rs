@@ -1,5 +1,7 @@
 //! Terraform and OpenTofu: plans (`terraform show -json`), and states of versions 3 and 4.
 
+mod flat;
+
 use std::collections::BTreeMap;
 
 use super::{
@@ -21,7 +23,8 @@ pub(super) fn of_plan(key: &str) -> Take {
 pub(super) fn of_state(key: &str) -> Take {
     match key {
         "resources" | "modules" => Take::Items,
-        "values" => Take::Whole,
+        // What `terraform show -json` prints has modules in modules.
+        "values" | "root_module" | "child_modules" => Take::Into,
         _ => Take::Skip,
     }
 }
@@ -34,6 +37,22 @@ pub(super) fn plan_fault(outline: &Outline) -> Option<Fault> {
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     (!matches!(major, Some(0 | 1)))
         .then(|| Fault::of_file(format!("a plan of format {version}; formats 0 and 1 are known")))
+}
+
+/// What a plan says that it did not get to.
+pub(super) fn broke_off(outline: &Outline) -> Option<Fault> {
+    let says = |key: &str, what: bool| outline.scalars.get(key) == Some(&Tree::Bool(what));
+    if says("errored", true) {
+        Some(Fault::of_file(
+            "planning broke off with an error: what it did not reach is not judged",
+        ))
+    } else if says("complete", false) {
+        Some(Fault::of_file(
+            "an incomplete plan (targeted, or deferred): what it left out is not judged",
+        ))
+    } else {
+        None
+    }
 }
 
 /// Why this version of a state cannot be read.
@@ -136,72 +155,71 @@ fn forget(after: &mut Tree, before: Option<&Tree>, unknown: &Tree) {
     }
 }
 
-/// A piece of a state: its resources, each instance a document.
+/// A piece of a state: a resource, of which each instance is a document.
 pub(super) fn state_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
-    match section {
-        // Version 4.
-        "resources" => {
-            let text = |name: &str| piece.get(name).and_then(Tree::as_str).unwrap_or_default();
-            let (kind, name) = (text("type"), text("name"));
-            if kind.is_empty() {
-                return;
-            }
-            let data = if text("mode") == "data" { "data." } else { "" };
-            let module = Some(text("module")).filter(|module| !module.is_empty());
-            let module = module.map_or_else(String::new, |module| format!("{module}."));
-            for instance in piece.get("instances").map(Tree::items).unwrap_or_default() {
-                let index = index(instance.get("index_key"));
-                let attributes = instance.get("attributes").or(instance.get("attributes_flat"));
-                let mut tree = attributes.cloned().unwrap_or(Tree::Null);
-                for path in instance
-                    .get("sensitive_attributes")
-                    .map(Tree::items)
-                    .unwrap_or_default()
-                {
-                    conceal_path(&mut tree, path, key);
-                }
-                let address = format!("{module}{data}{kind}.{name}{index}");
-                document(&address, kind, tree, key, each);
-            }
+    let text = |name: &str| piece.get(name).and_then(Tree::as_str).unwrap_or_default();
+    // Version 3.
+    if section == "modules" {
+        return old_module(&piece, key, each);
+    }
+    let kind = text("type").to_owned();
+    // `terraform show -json`.
+    if piece.get("address").is_some() {
+        let address = text("address").to_owned();
+        let Tree::Map(mut fields) = piece else { return };
+        let mut values = fields.remove("values").unwrap_or(Tree::Null);
+        if let Some(marks) = fields.get("sensitive_values") {
+            conceal_marked(&mut values, marks, key);
         }
-        // Version 3.
-        "modules" => {
-            let path = piece
-                .get("path")
-                .map(Tree::items)
-                .unwrap_or_default()
-                .iter()
-                .filter_map(Tree::as_str);
-            let module: String = path.skip(1).map(|part| format!("module.{part}.")).collect();
-            let Some(Tree::Map(resources)) = piece.get("resources") else {
-                return;
-            };
-            for (name, resource) in resources {
-                let tree = resource.at(&["primary", "attributes"]).cloned().unwrap_or(Tree::Null);
-                let kind = resource.get("type").and_then(Tree::as_str).unwrap_or_default();
-                document(&format!("{module}{name}"), kind, tree, key, each);
-            }
+        return document(&address, &kind, values, key, each);
+    }
+    // Version 4.
+    if kind.is_empty() {
+        return;
+    }
+    let data = if text("mode") == "data" { "data." } else { "" };
+    let module = Some(text("module")).filter(|module| !module.is_empty());
+    let module = module.map_or_else(String::new, |module| format!("{module}."));
+    let name = format!("{module}{data}{kind}.{}", text("name"));
+    let Tree::Map(mut fields) = piece else { return };
+    let Some(Tree::List(instances)) = fields.remove("instances") else {
+        return;
+    };
+    for instance in instances {
+        let Tree::Map(mut instance) = instance else { continue };
+        let address = format!("{name}{}", index(instance.get("index_key")));
+        let nested = instance.remove("attributes").filter(|tree| !matches!(tree, Tree::Null));
+        let mut tree = nested
+            .or_else(|| Some(flat::unflattened(instance.remove("attributes_flat")?)))
+            .unwrap_or(Tree::Null);
+        for path in instance
+            .get("sensitive_attributes")
+            .map(Tree::items)
+            .unwrap_or_default()
+        {
+            conceal_path(&mut tree, path, key);
         }
-        // `terraform show -json`.
-        _ => {
-            if let Some(root) = piece.get("root_module") {
-                module(root, key, each);
-            }
-        }
+        document(&address, &kind, tree, key, each);
     }
 }
 
-fn module(tree: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
-    for resource in tree.get("resources").map(Tree::items).unwrap_or_default() {
-        let text = |name: &str| resource.get(name).and_then(Tree::as_str).unwrap_or_default();
-        let mut values = resource.get("values").cloned().unwrap_or(Tree::Null);
-        if let Some(marks) = resource.get("sensitive_values") {
-            conceal_marked(&mut values, marks, key);
-        }
-        document(text("address"), text("type"), values, key, each);
-    }
-    for child in tree.get("child_modules").map(Tree::items).unwrap_or_default() {
-        module(child, key, each);
+/// The resources of a module of version 3.
+fn old_module(piece: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    let path = piece
+        .get("path")
+        .map(Tree::items)
+        .unwrap_or_default()
+        .iter()
+        .filter_map(Tree::as_str);
+    let module: String = path.skip(1).map(|part| format!("module.{part}.")).collect();
+    let Some(Tree::Map(resources)) = piece.get("resources") else {
+        return;
+    };
+    for (name, resource) in resources {
+        let attributes = resource.at(&["primary", "attributes"]).cloned().unwrap_or(Tree::Null);
+        let kind = resource.get("type").and_then(Tree::as_str).unwrap_or_default();
+        let address = format!("{module}{}", flat::address(name));
+        document(&address, kind, flat::unflattened(attributes), key, each);
     }
 }
 
@@ -303,16 +321,19 @@ mod tests {
                 {"type": "index", "value": {"value": 0, "type": "number"}}]]},
             {"index_key": 1, "attributes": {}}]});
         state_piece("resources", Tree::from(v4), &KEY, &mut each);
-        let v3 =
-            json!({"path": ["root", "m"], "resources": {"t.n": {"type": "t", "primary": {"attributes": {"id": "1"}}}}});
+        let v3 = json!({"path": ["root", "m"], "resources": {"t.n.0": {"type": "t", "primary": {"attributes": {"id": "1"}}}}});
         state_piece("modules", Tree::from(v3), &KEY, &mut each);
-        let show = json!({"root_module": {"child_modules": [{"resources": [
-            {"address": "module.m.t.n", "type": "t", "values": {"a": "s3cr3t-value"}, "sensitive_values": {"a": true}}]}]}});
-        state_piece("values", Tree::from(show), &KEY, &mut each);
+        let show = json!({"address": "module.m.t.n", "type": "t", "values": {"a": "s3cr3t-value"}, "sensitive_values": {"a": true}});
+        state_piece("resources", Tree::from(show), &KEY, &mut each);
         let names: Vec<&str> = seen.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(
             names,
-            ["module.m.t.n[\"k\"]", "module.m.t.n[1]", "module.m.t.n", "module.m.t.n"]
+            [
+                "module.m.t.n[\"k\"]",
+                "module.m.t.n[1]",
+                "module.m.t.n[0]",
+                "module.m.t.n"
+            ]
         );
         assert!(seen.iter().all(|(_, tree)| !tree.contains("s3cr3t")), "{seen:?}");
     }

@@ -75,7 +75,7 @@ pub(super) fn read_bytes(folder: &Path, name: &str, bytes: &[u8]) -> (Option<For
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     let (mut items, mut faults) = (Vec::new(), Vec::new());
-    let format = read(&path, &KEY, &mut |item| items.push(item), &mut |fault| {
+    let format = read(&path, None, &KEY, &mut |item| items.push(item), &mut |fault| {
         faults.push(fault.to_string())
     });
     (format, items, faults)
@@ -117,7 +117,7 @@ fn what_is_wrong_is_one_fault_with_its_place() {
         (
             "a.json",
             b"{\"a\": 1,\n \"a\": 2}",
-            ": not JSON as expected: the key `a` comes twice",
+            "the key `a` comes twice; the last one counts",
         ),
         ("a.json", b"{\"a\": \n nonsense}", "2:3: not JSON"),
         (
@@ -132,7 +132,21 @@ fn what_is_wrong_is_one_fault_with_its_place() {
             "2: not UTF-8",
         ),
         ("a.yaml", b"a: 1\nb: [1, 2\n", "not YAML"),
-        ("a.yaml", b"a: 1\nb: 2\na: 3\n", "3: the key `a` comes twice"),
+        (
+            "a.yaml",
+            b"a: 1\nb: 2\na: 3\n",
+            "3: the key `a` comes twice; the last one counts",
+        ),
+        (
+            ".env",
+            b"A=1\nB=2\nA=3\nA=4\n",
+            "3: the key `A` comes twice; the last one counts",
+        ),
+        (
+            "a.json",
+            b"{\"b\": {\"a\": 1, \"a\": 2}}",
+            "the key `a` comes twice; the last one counts",
+        ),
         ("plan", b"PK\x03\x04zip", "terraform show -json"),
         ("a.gz", b"\x1f\x8b\x08", "compressed"),
         ("a.yaml", b"\xff\xfea\0", "UTF-16"),
@@ -153,7 +167,102 @@ fn what_is_wrong_is_one_fault_with_its_place() {
     ]
     .concat();
     let (_, _, faults) = read_bytes(folder.path(), "deep.json", &deep);
-    assert!(faults[0].contains("recursion limit"), "{faults:?}");
+    assert!(faults[0].contains("nested too deep"), "{faults:?}");
+}
+
+#[test]
+fn of_a_key_that_comes_twice_the_last_one_counts_everywhere() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in [
+        ("a.json", "{\"a\": {\"k\": 1, \"k\": 2}}"),
+        ("a.yaml", "a:\n  k: 1\n  k: 2\n"),
+        ("a.env", "k=1\nk=2\n"),
+    ] {
+        let (_, items, faults) = read_bytes(folder.path(), name, text.as_bytes());
+        let shown = format!("{items:?}");
+        assert!(
+            faults.len() == 1 && shown.contains("\"k\"") && !shown.contains("Int(1)") && !shown.contains("\"1\""),
+            "{shown}"
+        );
+    }
+    let plan = r#"{"format_version":"1.2","resource_drift":[{"address":"a.old","type":"a","change":{"actions":["delete"],"before":{"x":1},"after":null}}],
+        "resource_drift":[{"address":"a.new","type":"a","change":{"actions":["delete"],"before":{"x":1},"after":null}}]}"#;
+    let (_, items, faults) = read_bytes(folder.path(), "plan.json", plan.as_bytes());
+    let shown = format!("{items:?}{faults:?}");
+    assert!(
+        shown.contains("a.new") && !shown.contains("a.old") && faults.len() == 1,
+        "{shown}"
+    );
+}
+
+#[test]
+fn what_did_not_come_to_its_end_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, says) in [
+        (
+            "plan.json",
+            r#"{"format_version":"1.2","errored":true,"resource_changes":[]}"#,
+            "not judged",
+        ),
+        (
+            "plan.json",
+            r#"{"format_version":"1.2","complete":false,"resource_changes":[]}"#,
+            "not judged",
+        ),
+        (
+            "run.json",
+            r#"{"plays":[],"stats":{"db1":{"unreachable":1,"failures":0}}}"#,
+            "1 host unreachable (db1): not judged",
+        ),
+        (
+            "report.json",
+            r#"{"host":"h","status":"failed","report_format":12,"logs":[],"metrics":{},"resource_statuses":{}}"#,
+            "not judged",
+        ),
+    ] {
+        let (_, _, faults) = read_bytes(folder.path(), name, text.as_bytes());
+        assert!(faults.len() == 1 && faults[0].contains(says), "{faults:?}");
+    }
+    let calm = r#"{"format_version":"1.2","errored":false,"complete":true,"resource_changes":[]}"#;
+    assert!(read_bytes(folder.path(), "plan.json", calm.as_bytes()).2.is_empty());
+}
+
+#[test]
+fn a_file_that_is_encrypted_is_one_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let vault = "$ANSIBLE_VAULT;1.1;AES256\n62313365396662613933373733\n";
+    for name in ["vars.yml", "vars", "vars.env"] {
+        let (format, items, faults) = read_bytes(folder.path(), name, vault.as_bytes());
+        assert_eq!((format, faults), (Some(Format::Settings), Vec::new()));
+        let shown = format!("{items:?}");
+        assert!(
+            items.len() == 1 && shown.contains("secret#") && !shown.contains("6231"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn a_format_that_is_not_the_wanted_one_hands_nothing_over() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text, format, _) in CORPUS {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        for wanted in [Format::TerraformPlan, Format::Kubernetes, Format::Settings] {
+            let (mut items, mut faults) = (0, Vec::new());
+            let found = read(&path, Some(wanted), &KEY, &mut |_| items += 1, &mut |fault| {
+                faults.push(fault.what)
+            });
+            if *format == wanted {
+                assert_eq!((found, faults.len()), (Some(wanted), 0), "{name}");
+            } else {
+                assert!(
+                    items == 0 && faults.len() == 1 && faults[0].contains(", not "),
+                    "{name}: {faults:?}"
+                );
+            }
+        }
+    }
 }
 
 proptest! {

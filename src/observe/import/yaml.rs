@@ -1,10 +1,13 @@
 //! YAML documents as trees, one after the other, whatever a file tries.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::BufRead,
+};
 
 use saphyr_parser::{Event, Parser, ScalarStyle};
 
-use super::Fault;
+use super::{Fault, LARGEST, json::utf8, too_large};
 use crate::domain::Tree;
 
 /// Deepest nesting.
@@ -24,9 +27,74 @@ struct Open {
     before: usize,
 }
 
-/// Calls `each` with the documents of a text and the line they begin on. What is wrong goes to `fault`; a document that is wrong in
-/// itself is left out, and after a fault of the syntax nothing more is read.
-pub(super) fn documents(text: &str, each: &mut dyn FnMut(Tree, usize), fault: &mut dyn FnMut(Fault)) {
+/// Is told each value in a collection that stands at an outermost key of a document: that key, its own key in a map, and the value; gives
+/// what of it is to be held. So a list of any length is gone through item by item.
+pub(super) type Part<'p> = dyn FnMut(&str, Option<&str>, Tree) -> Option<Tree> + 'p;
+
+/// Calls `each` with the documents of a text and the line they begin on, one after the other: no more than one is held. What is wrong
+/// goes to `fault`; a document that is wrong is left out, and those behind it are read.
+pub(super) fn documents(
+    mut source: impl BufRead,
+    part: &mut Part<'_>,
+    each: &mut dyn FnMut(Tree, usize),
+    fault: &mut dyn FnMut(Fault),
+) {
+    let (mut held, mut line): (Vec<u8>, Vec<u8>) = (Vec::new(), Vec::new());
+    let (mut before, mut number, mut says) = (0, 0, false);
+    loop {
+        line.clear();
+        let ends = match source.read_until(b'\n', &mut line) {
+            Ok(read) => read == 0,
+            Err(error) => return fault(Fault::of_file(error.to_string())),
+        };
+        // These marks stand at the begin of a line in no document (YAML 1.2.2, 9.1.2).
+        if (ends || is_mark(&line, b"---")) && says {
+            read(&held, before, part, each, fault);
+            held.clear();
+            (before, says) = (number, false);
+        }
+        if ends {
+            return;
+        }
+        number += 1;
+        if (held.len() + line.len()) as u64 > LARGEST {
+            return fault(too_large((held.len() + line.len()) as u64));
+        }
+        held.extend_from_slice(&line);
+        says |= line
+            .iter()
+            .find(|byte| !byte.is_ascii_whitespace())
+            .is_some_and(|byte| !b"#%".contains(byte));
+        if is_mark(&line, b"...") {
+            read(&held, before, part, each, fault);
+            held.clear();
+            (before, says) = (number, false);
+        }
+    }
+}
+
+fn is_mark(line: &[u8], mark: &[u8]) -> bool {
+    line.strip_prefix(mark)
+        .is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
+}
+
+/// Reads one document; `before` lines stand before it.
+fn read(
+    bytes: &[u8],
+    before: usize,
+    part: &mut Part<'_>,
+    each: &mut dyn FnMut(Tree, usize),
+    fault: &mut dyn FnMut(Fault),
+) {
+    let text = match utf8(bytes) {
+        Ok(text) => text,
+        Err(told) => {
+            return fault(Fault {
+                line: told.line.map(|line| line + before),
+                ..told
+            });
+        }
+    };
     let mut reader = Reader::default();
     for event in Parser::new_from_str(text) {
         let (event, span) = match event {
@@ -34,11 +102,14 @@ pub(super) fn documents(text: &str, each: &mut dyn FnMut(Tree, usize), fault: &m
             // One line a document: what broke it off has been told.
             Err(_) if reader.broken => return,
             Err(error) => {
-                let what = format!("not YAML: {}", error.info());
-                return fault(Fault::at(error.marker().line(), what));
+                let what = match error.info() {
+                    deep if deep.contains("recursion limit") => "nested too deep".to_owned(),
+                    other => format!("not YAML: {other}"),
+                };
+                return fault(Fault::at(before + error.marker().line(), what));
             }
         };
-        let line = span.start.line();
+        let line = before + span.start.line();
         match event {
             Event::DocumentStart(_) => {
                 reader = Reader {
@@ -56,7 +127,7 @@ pub(super) fn documents(text: &str, each: &mut dyn FnMut(Tree, usize), fault: &m
             }
             _ if reader.broken => {}
             event => {
-                if let Some(told) = reader.take(event, line) {
+                if let Some(told) = reader.take(event, line, part) {
                     fault(told);
                 }
             }
@@ -73,11 +144,13 @@ struct Reader {
     /// Keys that came twice, told once each.
     doubled: BTreeSet<Box<str>>,
     values: usize,
+    /// Values among them that anchors hold or aliases stood for: they count although a part was handed over.
+    kept: usize,
     broken: bool,
 }
 
 impl Reader {
-    fn take(&mut self, event: Event<'_>, line: usize) -> Option<Fault> {
+    fn take(&mut self, event: Event<'_>, line: usize, part: &mut Part<'_>) -> Option<Fault> {
         self.values += 1;
         if self.values > MOST_VALUES {
             return self.break_off(line, format!("more than {MOST_VALUES} values in one document"));
@@ -99,6 +172,7 @@ impl Reader {
                     let size = self.values - open.before;
                     // What is kept for aliases takes room, too.
                     self.values += size;
+                    self.kept += size;
                     self.anchors.insert(open.anchor, (open.tree.clone(), size));
                 }
                 (open.tree, 0)
@@ -115,6 +189,7 @@ impl Reader {
                     return self.break_off(line, "an alias of something that is not there, or contains it".into());
                 };
                 self.values += size;
+                self.kept += size;
                 if self.values > MOST_VALUES {
                     return self.break_off(line, format!("aliases stand for more than {MOST_VALUES} values"));
                 }
@@ -125,7 +200,7 @@ impl Reader {
         if anchor > 0 {
             self.anchors.insert(anchor, (tree.clone(), 1));
         }
-        self.put(tree, line)
+        self.put(tree, line, part)
     }
 
     fn begin(&mut self, tree: Tree, anchor: usize, line: usize) -> Option<Fault> {
@@ -142,7 +217,18 @@ impl Reader {
         None
     }
 
-    fn put(&mut self, tree: Tree, line: usize) -> Option<Fault> {
+    fn put(&mut self, mut tree: Tree, line: usize, part: &mut Part<'_>) -> Option<Fault> {
+        if let [root, open] = &self.open[..]
+            && let Some(outer) = &root.key
+            && (open.key.is_some() || matches!(open.tree, Tree::List(_)))
+        {
+            let Some(rest) = part(outer, open.key.as_deref(), tree) else {
+                self.values = open.before + self.kept;
+                self.open.last_mut()?.key = None;
+                return None;
+            };
+            tree = rest;
+        }
         let Some(open) = self.open.last_mut() else {
             self.done = Some(tree);
             return None;
@@ -162,10 +248,7 @@ impl Reader {
                 },
                 Some(key) => {
                     if fields.insert(key.clone(), tree).is_some() && self.doubled.insert(key.clone()) {
-                        return Some(Fault::at(
-                            line,
-                            format!("the key `{key}` comes twice; the last one counts"),
-                        ));
+                        return Some(Fault::twice_at(line, &key));
                     }
                 }
             },
@@ -225,7 +308,8 @@ mod tests {
     fn read(text: &str) -> (Vec<serde_json::Value>, Vec<String>) {
         let (mut trees, mut faults) = (Vec::new(), Vec::new());
         documents(
-            text,
+            text.as_bytes(),
+            &mut |_, _, tree| Some(tree),
             &mut |tree, _| trees.push(serde_json::to_value(&tree).unwrap()),
             &mut |fault| faults.push(format!("{}: {}", fault.line.unwrap_or(0), fault.what)),
         );
@@ -262,6 +346,34 @@ mod tests {
             (trees, faults),
             (vec![json!({"b": 2})], vec!["201: nested deeper than 200".to_owned()])
         );
+    }
+
+    #[test]
+    fn documents_behind_one_that_is_broken_are_read() {
+        let (trees, faults) = read("%YAML 1.2\n---\na: 1\n---\nb: \"open\n---\n# c\nc: [1\n...\n---\nd: 4\n");
+        assert_eq!(trees, [json!({"a": 1}), json!({"d": 4})]);
+        assert_eq!(faults.len(), 2, "{faults:?}");
+        assert!(faults[0].starts_with(['5', '6']), "{faults:?}");
+    }
+
+    #[test]
+    fn a_list_is_handed_over_item_by_item() {
+        let text = format!("kind: List\nitems:\n{}other: {{a: 1}}\n", "- {a: 1}\n".repeat(100));
+        let (mut count, mut held) = (0, Vec::new());
+        documents(
+            text.as_bytes(),
+            &mut |outer, _, tree| {
+                if outer != "items" {
+                    return Some(tree);
+                }
+                count += 1;
+                None
+            },
+            &mut |tree, _| held.push(serde_json::to_value(&tree).unwrap()),
+            &mut |fault| panic!("{fault:?}"),
+        );
+        assert_eq!(count, 100);
+        assert_eq!(held, [json!({"kind": "List", "items": [], "other": {"a": 1}})]);
     }
 
     #[test]

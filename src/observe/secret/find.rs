@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Beginnings that only tokens of well-known issuers have.
-const TOKEN_STARTS: [&str; 17] = [
+const TOKEN_STARTS: [&str; 32] = [
     "AGE-SECRET-KEY-",
     "AKIA",
     "ASIA",
@@ -26,6 +26,21 @@ const TOKEN_STARTS: [&str; 17] = [
     "AIza",
     "hvs.",
     "npm_",
+    "SG.",
+    "dckr_pat_",
+    "dop_v1_",
+    "glrt-",
+    "glptt-",
+    "glsa_",
+    "GOCSPX-",
+    "hvb.",
+    "pypi-",
+    "rk_live_",
+    "shpat_",
+    "sk_test_",
+    "whsec_",
+    "xoxe-",
+    "ya29.",
 ];
 /// Beginnings of password hashes, crypt(5).
 const CRYPT_STARTS: [&str; 10] = [
@@ -52,6 +67,7 @@ pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usiz
     private_keys(text)
         .chain(sealed(text))
         .chain(urls(text))
+        .chain(webhooks(text))
         .chain(assignments(text))
         .chain(tokens(text))
         .chain(in_commands(text))
@@ -108,6 +124,24 @@ fn urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         let user = &rest[..rest[..end].rfind('@')?];
         let colon = user.find(':')?;
         (colon + 1 < user.len()).then(|| start + colon + 1..start + user.len())
+    })
+}
+
+/// What stands behind the address of a chat's webhook: who has it may write there.
+fn webhooks(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    const MARKS: [&str; 4] = [
+        "hooks.slack.com/",
+        "discord.com/api/webhooks/",
+        "discordapp.com/api/webhooks/",
+        "webhook.office.com/",
+    ];
+    MARKS.iter().flat_map(move |mark| {
+        text.match_indices(mark).filter_map(move |(at, mark)| {
+            let start = at + mark.len();
+            let end = text[start..].find(|c: char| c.is_whitespace() || "\"'`<>,;)".contains(c));
+            let end = end.map_or(text.len(), |len| start + len);
+            (end > start).then_some(start..end)
+        })
     })
 }
 
@@ -190,7 +224,9 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             let option = (name.starts_with("--") || name.starts_with('-') && name.len() > 5)
                 && between.starts_with(' ')
                 && !value.starts_with('-');
-            if !(between.contains(['=', ':']) || option || scheme && between.starts_with(' ')) {
+            // What stands on the next line is told by its place.
+            let here = !between.contains('\n');
+            if !(here && between.contains(['=', ':']) || option || scheme && between.starts_with(' ')) {
                 continue;
             }
             let quote = between.chars().next_back().filter(|c| matches!(c, '"' | '\''));
@@ -259,14 +295,22 @@ fn is_digest(word: &str) -> bool {
 }
 
 fn is_token(word: &str) -> bool {
+    let has = |of: fn(&u8) -> bool| word.bytes().any(|b| of(&b));
     if word.len() < 16 {
-        return false;
+        // A short one must look like nothing else: `pypi-mirror-2` is a name.
+        let rest = TOKEN_STARTS.iter().find_map(|start| word.strip_prefix(start));
+        return rest.is_some_and(|rest| {
+            let of = |of: fn(&u8) -> bool| rest.bytes().any(|b| of(&b));
+            let mixed = of(u8::is_ascii_digit) && of(u8::is_ascii_uppercase) && of(u8::is_ascii_lowercase);
+            rest.len() >= 5 && mixed && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b))
+        });
     }
     // `sk-ecdsa-sha2-nistp256` is an algorithm of OpenSSH.
-    let algorithm = word.starts_with("sk-") && !word.bytes().any(|b| b.is_ascii_uppercase());
+    let named = ["sk-", "pypi-"].iter().any(|start| word.starts_with(start));
+    let algorithm = named && !has(u8::is_ascii_uppercase);
     let issued = TOKEN_STARTS.iter().any(|start| word.starts_with(start)) && !algorithm;
     let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-    if issued && plain && word.bytes().any(|b| b.is_ascii_digit()) {
+    if issued && plain && has(u8::is_ascii_digit) {
         return true;
     }
     // A JSON web token: two JSON objects in base64 begin with `{"`.

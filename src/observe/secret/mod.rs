@@ -8,13 +8,17 @@ mod command;
 mod directive;
 mod find;
 mod name;
+mod place;
 #[cfg(test)]
 mod tests;
 
 use std::{borrow::Cow, ops::Range};
 
-pub(super) use self::find::secrets;
-use self::{directive::secret_by_directive, name::secret_by_name};
+use self::{directive::secret_by_directive, name::secret_by_name, place::in_places};
+pub(super) use self::{
+    find::secrets,
+    place::{is_name_field, is_value_field},
+};
 use crate::domain::{SecretHash, Value};
 
 /// Longest text that is kept as it is, bytes; of a longer one only its length and hash are.
@@ -41,6 +45,31 @@ pub(super) fn holds_secret(text: &str) -> bool {
 /// Whether a setting of this name has a secret as its value.
 pub(super) fn is_secret(name: &str, text: &str) -> bool {
     secret_by_name(name, text) || secret_by_directive(name, text)
+}
+
+/// Whether a variable of this name, told as a name and a value beside each other, has a secret as its value.
+pub(super) fn is_secret_variable(name: &str, text: &str) -> bool {
+    let counts = text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
+    let switch = ["true", "false", "yes", "no", "on", "off"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word));
+    is_secret(name, text) || name::speaks_of_secret(name) && !counts && !switch
+}
+
+/// Whether a secret stands anywhere in the text of a file, by its look or by its place.
+pub(super) fn holds_secret_in_places(text: &str) -> bool {
+    holds_secret(text) || !in_places(text, true).is_empty()
+}
+
+/// Whether the last of the words of a command is a secret because of those before it.
+pub(super) fn ends_in_secret(words: &[&str]) -> bool {
+    let [before @ .., last] = words else { return false };
+    let option = before.last().is_some_and(|word| word.starts_with('-')) || last.starts_with('-');
+    option && last.len() <= 200 && {
+        let line = words.join(" ");
+        let start = line.len() - last.len();
+        secrets(&line).any(|range| range.end > start)
+    }
 }
 
 /// Whether a line of a file of no known format gives a secret to a word it begins with (`requirepass x`, `enable password x`).
@@ -75,6 +104,22 @@ pub(super) fn mask<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, s
     })
 }
 
+/// `text` with every secret in it replaced by its keyed hash, those too that only their place tells: behind a name, below it, between
+/// its tags. `random` as in [`mask`].
+pub(super) fn mask_text<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, str> {
+    let ranges = secrets(text).filter(|range| !(random && *range == (0..text.len())));
+    replaced(text, ranges.chain(in_places(text, false)).collect(), |secret| {
+        format!("{:?}", SecretHash::of(key, secret.as_bytes()))
+    })
+}
+
+/// `text`, a file's, with every secret in it replaced that its place tells.
+pub(super) fn mask_places<'t>(text: &'t str, key: &[u8; 32]) -> Cow<'t, str> {
+    replaced(text, in_places(text, true), |secret| {
+        format!("{:?}", SecretHash::of(key, secret.as_bytes()))
+    })
+}
+
 /// The same of a rule about commands, in which `NOPASSWD: ALL` says that none is asked for.
 pub(super) fn mask_rule<'t>(rule: &'t str, key: &[u8; 32]) -> Cow<'t, str> {
     let tag = |range: &Range<usize>| rule[..range.start].trim_end().ends_with("PASSWD:");
@@ -89,12 +134,15 @@ fn replaced(text: &str, mut ranges: Vec<Range<usize>>, with: impl Fn(&str) -> St
     }
     ranges.sort_by_key(|range| range.start);
     let (mut clean, mut done) = (String::with_capacity(text.len()), 0);
-    for range in ranges {
-        if range.start >= done {
-            clean.push_str(&text[done..range.start]);
-            clean.push_str(&with(&text[range.clone()]));
+    let mut ranges = ranges.into_iter().peekable();
+    while let Some(mut range) = ranges.next() {
+        // Of ranges that overlap all is one secret, so that no part of it is lost.
+        while let Some(next) = ranges.next_if(|next| next.start < range.end) {
+            range.end = range.end.max(next.end);
         }
-        done = done.max(range.end);
+        clean.push_str(&text[done..range.start]);
+        clean.push_str(&with(&text[range.clone()]));
+        done = range.end;
     }
     clean.push_str(&text[done..]);
     Cow::Owned(clean)

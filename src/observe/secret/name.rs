@@ -3,7 +3,7 @@
 use crate::domain::Value;
 
 /// Last words of names whose value is a secret, whatever it looks like.
-const SECRET_WORDS: [&str; 19] = [
+const SECRET_WORDS: [&str; 20] = [
     "password",
     "passwd",
     "passphrase",
@@ -23,17 +23,31 @@ const SECRET_WORDS: [&str; 19] = [
     "passcode",
     "masterauth",
     "bearer",
+    "mnemonic",
 ];
 /// Ends of words that run several together: `requirepass`, `bindpw`, `rocommunity`.
-const SECRET_ENDS: [&str; 8] = [
+const SECRET_ENDS: [&str; 21] = [
     "password",
     "passwd",
     "passphrase",
     "secret",
-    "apikey",
+    "token",
+    "credentials",
     "community",
     "pass",
+    "pwd",
     "pw",
+    "apikey",
+    "accesskey",
+    "accountkey",
+    "consumerkey",
+    "encryptionkey",
+    "licensekey",
+    "masterkey",
+    "privatekey",
+    "secretkey",
+    "signingkey",
+    "sshkey",
 ];
 /// Words that only end like one.
 const NO_SECRETS: [&str; 7] = [
@@ -46,7 +60,7 @@ const NO_SECRETS: [&str; 7] = [
     "overpass",
 ];
 /// Words that make a following `key` secret; other keys (`SwitchKey`, `keymap`) are judged by their value.
-const SECRET_KEYS: [&str; 16] = [
+const SECRET_KEYS: [&str; 32] = [
     "api",
     "private",
     "secret",
@@ -63,6 +77,73 @@ const SECRET_KEYS: [&str; 16] = [
     "authentication",
     "digest",
     "localized",
+    "activation",
+    "app",
+    "application",
+    "consumer",
+    "decryption",
+    "deploy",
+    "hmac",
+    "ingest",
+    "jwt",
+    "licence",
+    "license",
+    "recovery",
+    "session",
+    "ssh",
+    "symmetric",
+    "unseal",
+];
+/// What a name that speaks of a secret has in it, however its words run together.
+const SPOKEN: [&str; 11] = [
+    "passw",
+    "secret",
+    "token",
+    "privatekey",
+    "apikey",
+    "credential",
+    "accesskey",
+    "passphrase",
+    "authkey",
+    "signingkey",
+    "cookie",
+];
+/// What stands at `auth` and is none: ways to say who one is.
+const METHODS: [&str; 34] = [
+    "anonymous",
+    "approle",
+    "basic",
+    "bearer",
+    "cert",
+    "certificate",
+    "cram-md5",
+    "digest",
+    "external",
+    "gssapi",
+    "hs256",
+    "iam",
+    "internal",
+    "jwt",
+    "kerberos",
+    "kubernetes",
+    "local",
+    "login",
+    "mtls",
+    "native",
+    "ntlm",
+    "oauth",
+    "oauth2",
+    "oidc",
+    "pam",
+    "password",
+    "peer",
+    "plain",
+    "rs256",
+    "saml",
+    "simple",
+    "tls",
+    "token",
+    "trust",
 ];
 /// Values that say how something is done and are no secret themselves.
 const HARMLESS: [&str; 32] = [
@@ -102,7 +183,13 @@ const HARMLESS: [&str; 32] = [
 /// Whether a setting of this name has a secret as its value.
 pub(super) fn secret_by_name(name: &str, text: &str) -> bool {
     let words = words(name);
-    let Some(certain) = names_secret(&words) else {
+    // A variable of the environment says in any of its words what it is: `DB_PASSWORD_PROD`, `TOKEN_GITHUB`.
+    let variable = || {
+        let name = last_part(name);
+        (is_variable(name) && speaks_of_secret(name)).then_some(false)
+    };
+    let doubtful = || by_value(name, &words, text);
+    let Some(certain) = names_secret(&words).or_else(doubtful).or_else(variable) else {
         return false;
     };
     if harmless(text) || passes_on(name, &words, text) {
@@ -116,11 +203,59 @@ pub(super) fn secret_by_name(name: &str, text: &str) -> bool {
         )
 }
 
+/// Whether a name speaks of a secret anywhere.
+pub(super) fn speaks_of_secret(name: &str) -> bool {
+    let name: String = name.chars().filter(|c| c.is_alphanumeric()).collect();
+    let name = name.to_ascii_lowercase();
+    SPOKEN.iter().any(|word| name.contains(word))
+}
+
+/// What a value is called itself, without where it stands.
+fn last_part(name: &str) -> &str {
+    name.rsplit(['.', ':', '/']).next().unwrap_or(name)
+}
+
+/// Whether a name is written as variables of the environment are.
+fn is_variable(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+}
+
+/// The same as [`names_secret`] of names that have a secret as their value only when it looks like one: at `auth` a method may stand, at
+/// `pin` the number of a pin.
+fn by_value(name: &str, words: &[String], text: &str) -> Option<bool> {
+    let [before @ .., last] = words else { return None };
+    let before = before.last().map_or("", String::as_str);
+    let one = !text.contains(char::is_whitespace) && !METHODS.contains(&text.to_ascii_lowercase().as_str());
+    let digit = text.bytes().any(|b| b.is_ascii_digit());
+    let link = text.contains("://");
+    match last.as_str() {
+        "dsn" | "connectionstring" | "connstr" => Some(true),
+        "string" | "str" if matches!(before, "conn" | "connection") => Some(true),
+        "seed" if matches!(before, "otp" | "totp" | "hotp" | "mfa" | "wallet" | "recovery") => Some(true),
+        "pin" => (one && digit && text.len() >= 4 && !link).then_some(true),
+        "auth" | "authentication" => {
+            (one && !link && !text.starts_with('/') && (digit || text.contains(':') || is_variable(last_part(name))))
+                .then_some(false)
+        }
+        "salt" | "jwt" | "otp" | "totp" => (one && !link).then_some(false),
+        "passwords" | "tokens" => one.then_some(false),
+        "signing" if matches!(before, "jwt" | "token" | "cookie" | "session") => one.then_some(false),
+        "webhook" => (link || one && is_variable(last_part(name))).then_some(false),
+        "url" | "uri" if before == "webhook" => Some(false),
+        _ => None,
+    }
+}
+
 /// Whether a name only sounds so: `proxy_pass` of web servers says where requests go, `password` of PAM what is asked, `cookie` of HAProxy how one is set.
 fn passes_on(name: &str, words: &[String], text: &str) -> bool {
     const GATES: [&str; 6] = ["fastcgi", "uwsgi", "scgi", "grpc", "memcached", "tunnel"];
     let before = words.len().checked_sub(2).map_or("", |place| words[place].as_str());
     match words.last().map(String::as_str) {
+        // The folder that a shell works in.
+        Some("pwd" | "oldpwd") if words.len() == 1 => text.starts_with('/'),
         // PAM: how the answer of a module counts.
         Some("password") => text.starts_with('[') && text.contains("default=") || text.contains(" pam_"),
         // A directive, and no variable of the environment.
@@ -219,10 +354,25 @@ pub(super) fn harmless(text: &str) -> bool {
         || text.bytes().all(|b| matches!(b, b'*' | b'x' | b'!'))
         || text.split_ascii_whitespace().all(plain)
         || is_path(text)
-        || text
-            .strip_prefix("${")
-            .and_then(|rest| rest.strip_suffix('}'))
-            .is_some_and(is_word)
+        || is_public_key(text)
+        || [("${", '}'), ("$(", ')')].iter().any(|(from, to)| {
+            let inner = text.strip_prefix(from).and_then(|rest| rest.strip_suffix(*to));
+            inner.is_some_and(is_word)
+        })
+}
+
+/// Whether a text is a key or certificate made to be shown.
+fn is_public_key(text: &str) -> bool {
+    [
+        "-----BEGIN CERTIFICATE",
+        "-----BEGIN PUBLIC KEY",
+        "ssh-rsa AAAA",
+        "ssh-ed25519 AAAA",
+        "ecdsa-sha2-",
+    ]
+    .iter()
+    .any(|start| text.starts_with(start))
+        && !text.contains("PRIVATE KEY")
 }
 
 fn is_word(text: &str) -> bool {

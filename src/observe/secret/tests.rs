@@ -6,6 +6,38 @@ const KEY: [u8; 32] = [7; 32];
 
 /// Name, text: the value is a secret.
 const SECRET: &[(&str, &str)] = &[
+    ("DB_PASS", "hunter2x"),
+    ("SMTP_PWD", "hunter2x"),
+    ("PWD", "hunter2x"),
+    ("LDAP_BINDPW", "hunter2x"),
+    ("ldap_bind_pw", "hunter2x"),
+    ("ENCRYPTION_KEY", "hunter2x"),
+    ("MASTER_KEY", "hunter2x"),
+    ("AccountKey", "hunter2x"),
+    ("snmp_community", "hunter2x"),
+    ("keystorePass", "hunter2x"),
+    ("rootpw", "hunter2x"),
+    ("DB_PASSWORD_PROD", "hunter2x"),
+    ("AUTH", "hunter"),
+    ("BASIC_AUTH", "app:hunter"),
+    ("auth", "dTpodW50ZXIyeA=="),
+    ("DSN", "hunter2x"),
+    ("SENTRY_DSN", "https://hunter2x@sentry.example/1"),
+    ("CONN_STRING", "hunter2x"),
+    ("connectionString", "hunter2x"),
+    ("JWT_SIGNING", "hunter2x"),
+    ("SALT", "hunter2x"),
+    ("sshKey", "hunter2x"),
+    ("consumerKey", "hunter2x"),
+    ("license_key", "hunter2x"),
+    ("otp_seed", "12345678"),
+    ("pin", "4711"),
+    ("SLACK_WEBHOOK", "hunter2x"),
+    ("webhook_url", "https://chat.example/hooks/hunter2x"),
+    ("anything", "https://hooks.slack.com/services/T1/B1/hunter"),
+    ("anything", "SG.hunt3rTwo.a"),
+    ("anything", "dckr_pat_a1B2c3"),
+    ("anything", "pypi-AgEI2x"),
     ("etc.mysql/my.cnf:client.password", "hunter2"),
     ("etc.app.ini:password", "123456"),
     ("db_pass", "letmein"),
@@ -85,6 +117,24 @@ const SECRET: &[(&str, &str)] = &[
 
 /// Name, text: the value stays readable.
 const PLAIN: &[(&str, &str)] = &[
+    ("auth", "oauth2"),
+    ("authentication", "ldap"),
+    ("auth", "/v1/auth"),
+    ("pin", "17"),
+    ("Pin", "release a=stable"),
+    ("PWD", "/app"),
+    ("TOKEN_TTL", "3600"),
+    ("PASSWORD_FILE", "/run/secrets/db"),
+    ("secretName", "shop-tls"),
+    ("keyName", "deploy"),
+    ("publicKey", "ssh-ed25519 AAAAC3NzaC1lZDI1"),
+    ("sshKey", "ssh-ed25519 AAAAC3NzaC1lZDI1 a@b"),
+    ("package", "pypi-mirror-2"),
+    ("package", "sk-learn-2"),
+    ("salt", "3006"),
+    ("etc.default/token-service:LISTEN_ON", "all"),
+    ("webhook", "mutating"),
+    ("max_tokens", "4096"),
     ("etc.ssh/sshd_config:PasswordAuthentication", "no"),
     ("etc.ssh/sshd_config:PasswordAuthentication", "yes"),
     ("passwordless", "yes"),
@@ -217,6 +267,12 @@ proptest! {
         let _ = scrub(&text);
         let _ = safe_name(&text, &KEY);
         let _ = is_secret_line(&text);
+        let _ = mask_text(&text, &KEY, true);
+    }
+
+    #[test]
+    fn any_text_of_a_file_is_masked_without_panic(text in "[<>/a=\"':|\\- \npü,]{0,40}(password|login|machine|name|value)?[<>/=\"': \n|p!&*]{0,10}") {
+        let _ = mask_places(&text, &KEY);
     }
 
     #[test]

@@ -28,7 +28,7 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
     }
     let key = random_key().map_err(|error| error.to_string())?;
     let (mut report, mut faults) = (ToolReport::default(), Vec::new());
-    let format = read(path, &key, &mut |item| report.take(item), &mut |fault| {
+    let format = read(path, None, &key, &mut |item| report.take(item), &mut |fault| {
         faults.push(visible(&fault.to_string()).into_owned());
     });
     let Some(format) = format else {

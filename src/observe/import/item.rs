@@ -1,0 +1,77 @@
+//! What a file is found to be, and what it holds.
+
+use crate::domain::{Document, Tree};
+
+/// A format of files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// `terraform show -json` of a plan.
+    TerraformPlan,
+    /// A state file, or `terraform show -json` of one.
+    TerraformState,
+    /// The JSON callback's account of a run, or a Foreman report of one.
+    Ansible,
+    /// Objects, YAML or JSON.
+    Kubernetes,
+    /// A report.
+    Puppet,
+    /// `.env`.
+    Env,
+    /// A document of settings in YAML or JSON that is nothing of the above.
+    Settings,
+}
+
+impl Format {
+    /// Its name for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TerraformPlan => "Terraform plan",
+            Self::TerraformState => "Terraform state",
+            Self::Ansible => "Ansible run",
+            Self::Kubernetes => "Kubernetes objects",
+            Self::Puppet => "Puppet report",
+            Self::Env => ".env file",
+            Self::Settings => "settings",
+        }
+    }
+}
+
+/// What a file holds, a piece at a time. No secret is in it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Item {
+    /// A resource as declared or as it is, and the declaration it says was applied last.
+    Document(Document, Option<Document>),
+    /// A resource before and after: a tool compared for itself.
+    Change {
+        /// Its address.
+        resource: Box<str>,
+        /// Its type.
+        kind: Box<str>,
+        /// What the tool calls it: `update`, `delete`, `create`.
+        actions: Vec<Box<str>>,
+        /// As it was recorded; `None` when it was not there.
+        before: Option<Tree>,
+        /// As it is, or will be; `None` when it is gone.
+        after: Option<Tree>,
+        /// Whether it is still to come.
+        pending: bool,
+    },
+    /// A setting that a tool found to be otherwise than declared.
+    Event {
+        /// The resource, as the tool calls it.
+        resource: Box<str>,
+        /// Its type.
+        kind: Box<str>,
+        /// The machine it is on, where the name of the resource does not say so.
+        host: Option<Box<str>>,
+        /// Where in it; empty for all of it.
+        path: Vec<Box<str>>,
+        /// What was declared.
+        desired: Option<Tree>,
+        /// What was found.
+        live: Option<Tree>,
+        /// Whether the tool failed to set it right.
+        failed: bool,
+    },
+}
