@@ -3,7 +3,7 @@
 use std::{cell::OnceCell, collections::BTreeMap};
 
 use crate::{
-    domain::{ResourceId, Span, Timestamp},
+    domain::{ResourceId, SeriesId, Span, Timestamp},
     shadow::{Metric, Shadows},
 };
 
@@ -30,6 +30,9 @@ impl<'a> Sources<'a> {
         for metric in shadows.metrics.values() {
             let Some(newest) = metric.newest() else { continue };
             let source = &*metric.meta.source;
+            if is_about_asking(&metric.meta.id) {
+                continue;
+            }
             let of_one = told.entry(&metric.meta.id.resource).or_default();
             // A host has some tens of sources.
             match of_one.iter_mut().find(|(name, _)| *name == source) {
@@ -67,6 +70,14 @@ impl<'a> Sources<'a> {
         let told = of_one.into_iter().find(|(name, _)| *name == &*metric.meta.source);
         told.is_some_and(|(_, told)| *told - at > metric.meta.cadence * Self::LEFT_OUT)
     }
+}
+
+/// Whether it is what Prometheus itself says of a target it asks (`up`, `scrape_duration_seconds`): it goes on when nothing answers, which
+/// takes nothing from the target.
+fn is_about_asking(id: &SeriesId) -> bool {
+    let name = id.name.split('{').next().unwrap_or_default();
+    let name = name.rsplit('.').next().unwrap_or_default();
+    id.resource.kind() == "target" && (name == "up" || name.starts_with("scrape_"))
 }
 
 /// When each thing was last told of.

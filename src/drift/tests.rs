@@ -238,6 +238,29 @@ fn an_unmounted_file_system_takes_its_findings_with_it() {
 }
 
 #[test]
+fn an_exporter_that_is_dead_is_silent_though_prometheus_says_so_of_it() {
+    let mut world = World::new(&[]);
+    let target = crate::domain::ResourceId::new("target", "db:9100");
+    let [up, load] = ["up", "node_load1"].map(|name| {
+        let mut metric = calm(name, 800);
+        metric.meta.id = SeriesId::new(&target, name);
+        let id = metric.meta.id.clone();
+        world.shadows.metrics.insert(id.clone(), metric);
+        id
+    });
+    for _ in 0..30 {
+        world.second += 2;
+        let second = world.second;
+        seen(world.shadows.metrics.get_mut(&up).unwrap(), second, 0.0, 1.0);
+        world.judge();
+    }
+    let findings = world.judge();
+    let stale = findings.iter().find(|finding| finding.mark == Mark::Stale).unwrap();
+    assert_eq!(stale.series, [load.clone()]);
+    assert!(!Sources::of(&world.shadows).gone(&world.shadows.metrics[&load]));
+}
+
+#[test]
 fn a_little_memory_more_in_one_pool_is_nothing_to_tell() {
     for (total, told) in [("64Gi", 0), ("256Mi", 1)] {
         let mut pool = sample::metric("mem.limitless.pool", Unit::Bytes);

@@ -83,7 +83,7 @@ const LABELLERS: [&str; 18] = [
     "sgdisk",
 ];
 /// Programs that start and stop services.
-const STARTERS: [&str; 4] = ["systemctl", "service", "invoke-rc.d", "rc-service"];
+pub(super) const STARTERS: [&str; 4] = ["systemctl", "service", "invoke-rc.d", "rc-service"];
 
 /// What may tell who changed the setting `name` of `scope`, on the host whose tree begins at `root`; nothing where nobody can. `said` gives
 /// what another setting of the scope says, or said before.

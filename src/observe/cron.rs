@@ -133,10 +133,9 @@ fn is_name(text: &str) -> bool {
         && !text.starts_with(|c: char| c.is_ascii_digit())
 }
 
-fn put(sheet: &mut Sheet, name: &str, path: &Path, with_user: bool, key: &[u8; 32]) {
-    let bytes = plain_file(path, MOST_BYTES).unwrap_or_default();
-    let text = String::from_utf8_lossy(&bytes);
-    for (command, times) in jobs(&text, name.ends_with("anacrontab"), with_user, key) {
+/// Puts down the jobs of the table `name`, which says `text`.
+pub(super) fn put(sheet: &mut Sheet, name: &str, text: &str, with_user: bool, key: &[u8; 32]) {
+    for (command, times) in jobs(text, name.ends_with("anacrontab"), with_user, key) {
         let command: String = command.chars().take(200).collect();
         sheet.put(&format!("{name}:{command}"), Value::text(&times.join(", ")));
     }
@@ -178,7 +177,14 @@ impl Source for Cron {
         }
         let mut sheet = self.scope.sheet();
         for (name, path, with_user) in &tables {
-            put(&mut sheet, name, path, *with_user, &self.key);
+            let bytes = plain_file(path, MOST_BYTES).unwrap_or_default();
+            put(
+                &mut sheet,
+                name,
+                &String::from_utf8_lossy(&bytes),
+                *with_user,
+                &self.key,
+            );
         }
         for (folder, files) in &programs {
             if !files.is_empty() {

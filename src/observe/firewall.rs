@@ -108,8 +108,9 @@ fn nft(text: &str) -> Chains {
             open.pop();
         } else if let Some(rules) = open.get(1).and_then(|chain| chains.get_mut(chain)) {
             // Of a set the elements are told one by one.
-            let line = line.strip_prefix("elements = {").unwrap_or(line);
-            let whole = opens == closes && !line.ends_with(',');
+            let elements = line.strip_prefix("elements = {");
+            let whole = elements.is_none() && opens == closes && !line.ends_with(',');
+            let line = elements.unwrap_or(line);
             if whole {
                 // `type filter hook input priority 0; policy drop;`
                 let parts = line.split(';').map(str::trim).filter(|part| !part.is_empty());
@@ -259,6 +260,9 @@ mod tests {
             Some("10.0.0.1 10.0.0.2 10.0.0.3 type ipv4_addr")
         );
         assert_eq!(shown("ip nat post").as_deref(), Some(""));
+        // A short one stands on one line.
+        let short = "table inet f {\n\tset ok {\n\t\ttype ipv4_addr\n\t\telements = { 1.2.3.4, 5.6.7.8 }\n\t}\n}\n";
+        assert_eq!(nft(short)["set inet f ok"], ["type ipv4_addr", "1.2.3.4", "5.6.7.8"]);
         let order = shown("inet filter input:order");
         // The same rules in another order are another firewall.
         let swapped = NFT.replace(

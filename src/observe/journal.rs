@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{
     Host, ObserveError, Source,
     child::ask,
-    file::{Mark, failed, mark, small},
+    file::{Mark, failed, mark, plain_file, small},
     log::{ACCOUNTS, Line, is_believed},
     witness::{Deed, LOOKS, Witness},
 };
@@ -242,7 +242,7 @@ impl Journal {
                 self.witness.note(at, Deed::Ran, who, &command);
             }
             if !first || now - at <= BACK {
-                out.events.extend(line.event(&self.resource));
+                out.events.extend(line.told(&self.resource, &self.witness));
             }
             self.cursor = Some(entry.cursor);
         }
@@ -262,6 +262,26 @@ fn text(field: &serde_json::Value) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// When the oldest entry of the system's journal was written, by the heads of its files (systemd's JOURNAL_FILE_FORMAT,
+/// `head_entry_realtime`); `None` without one.
+pub(super) fn oldest(root: &Path) -> Option<Timestamp> {
+    const AT: usize = 184;
+    let mut oldest = None;
+    for folder in ["var/log/journal", "run/log/journal"] {
+        let machines = fs::read_dir(root.join(folder)).into_iter().flatten().flatten();
+        for file in machines.flat_map(|machine| fs::read_dir(machine.path()).into_iter().flatten().flatten()) {
+            if !file.file_name().to_string_lossy().starts_with("system") {
+                continue;
+            }
+            let head = plain_file(&file.path(), AT as u64 + 8).filter(|head| head.starts_with(b"LPKSHHRH"));
+            let at = head.and_then(|head| Some(i64::from_le_bytes(head.get(AT..)?.try_into().ok()?)));
+            let at = at.filter(|at| *at > 0).map(Timestamp);
+            oldest = [oldest, at].into_iter().flatten().min();
+        }
+    }
+    oldest
 }
 
 /// The files that the journal is being written to. Rotated ones have an `@` in their name.

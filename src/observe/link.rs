@@ -159,39 +159,46 @@ impl Links {
     }
 
     fn names(&self, sheet: &mut Sheet) {
-        let mut resolver: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in self.lines("etc/resolv.conf") {
-            let mut words = line
-                .split_ascii_whitespace()
-                .take_while(|word| !word.starts_with(['#', ';']));
-            if let Some(key) = words.next() {
-                resolver
-                    .entry(key.to_owned())
-                    .or_default()
-                    .extend(words.map(str::to_owned));
+        resolver(&self.lines("etc/resolv.conf").join("\n"), sheet);
+        hosts(&self.lines("etc/hosts").join("\n"), sheet);
+    }
+}
+
+/// What resolv.conf(5) says, by its keys.
+pub(super) fn resolver(text: &str, sheet: &mut Sheet) {
+    let mut resolver: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in text.lines() {
+        let mut words = line
+            .split_ascii_whitespace()
+            .take_while(|word| !word.starts_with(['#', ';']));
+        if let Some(key) = words.next() {
+            resolver.entry(key).or_default().extend(words);
+        }
+    }
+    for (key, values) in resolver {
+        sheet.list(
+            &format!("resolver.{key}"),
+            values.into_iter().map(|value| (value, None)),
+        );
+    }
+}
+
+/// What hosts(5) says: addresses by name.
+pub(super) fn hosts(text: &str, sheet: &mut Sheet) {
+    let mut hosts: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for line in text.lines() {
+        let mut words = line.split_ascii_whitespace().take_while(|word| !word.starts_with('#'));
+        if let Some(address) = words.next() {
+            for name in words {
+                hosts.entry(name).or_default().push(address);
             }
         }
-        for (key, values) in &resolver {
-            sheet.list(
-                &format!("resolver.{key}"),
-                values.iter().map(|value| (value.as_str(), None)),
-            );
-        }
-        let mut hosts: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for line in self.lines("etc/hosts") {
-            let mut words = line.split_ascii_whitespace().take_while(|word| !word.starts_with('#'));
-            if let Some(address) = words.next() {
-                for name in words {
-                    hosts.entry(name.to_owned()).or_default().push(address.to_owned());
-                }
-            }
-        }
-        for (name, addresses) in hosts {
-            sheet.list(
-                &format!("hosts.{name}"),
-                addresses.iter().map(|address| (address.as_str(), None)),
-            );
-        }
+    }
+    for (name, addresses) in hosts {
+        sheet.list(
+            &format!("hosts.{name}"),
+            addresses.into_iter().map(|address| (address, None)),
+        );
     }
 }
 

@@ -3,16 +3,29 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{Event, EventKind, ResourceId, Timestamp};
+use crate::domain::{Event, EventKind, ResourceId, Span, Timestamp};
 
-use super::secret::scrub;
+use super::{
+    clue::STARTERS,
+    secret::scrub,
+    witness::{Clue, Witness},
+};
 
 /// Longest text of an event, characters.
 const LONGEST: usize = 300;
 
+/// How long before its line somebody may have asked for what a program did: a service may take its time to stop.
+const ASKED: Span = Span::from_secs(30);
+
 /// Programs that make, change and remove users and groups: each line of theirs is a deed.
 pub(super) const ACCOUNTS: [&str; 10] = [
     "useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "gpasswd", "passwd", "chpasswd", "chage",
+];
+
+/// The same, and those that run them.
+const ACCOUNT_COMMANDS: [&str; 18] = [
+    "useradd", "usermod", "userdel", "groupadd", "groupmod", "groupdel", "gpasswd", "passwd", "chpasswd", "chage",
+    "adduser", "addgroup", "deluser", "delgroup", "newusers", "chfn", "chsh", "vipw",
 ];
 
 /// Whether lines of that program mean more than any other's: they become logins, services or words of the kernel, or say who did what. A
@@ -51,7 +64,7 @@ impl Line<'_> {
     /// `bob ran command ls / as root from /home/bob`; and `(root) REPLACE (bob)` of crontab, told as `crontab -u bob`.
     pub(super) fn command(&self) -> Option<(&str, Cow<'_, str>)> {
         match self.program {
-            "sudo" => self.sudo().map(|(who, command)| (who, command.into())),
+            "sudo" => self.sudo().map(|(who, command)| (who, unescaped(command))),
             "doas" => {
                 let (who, rest) = self.message.split_once(" ran command ")?;
                 let command = rest.rsplit_once(" from ").map_or(rest, |(command, _)| command);
@@ -94,6 +107,35 @@ impl Line<'_> {
         let failed = ["Failed ", "Invalid user", "FAILED", "authentication failure"];
         let failed = failed.iter().any(|words| self.message.contains(words));
         (kind == EventKind::Login && opens).then_some((who.unwrap_or_default(), failed))
+    }
+
+    /// The event it is, by whoever `witness` saw ask for it where the line itself names nobody.
+    pub(super) fn told(&self, resource: &ResourceId, witness: &Witness) -> Option<Event> {
+        let mut event = self.event(resource)?;
+        if event.who.is_none()
+            && let Some(clue) = self.asked()
+        {
+            let who = witness.who(&[clue], Some(self.at - ASKED), self.at, |_, _| false);
+            event.who = who.map(|(who, _)| who);
+        }
+        Some(event)
+    }
+
+    /// What somebody ran for it: of an account the program itself or one that runs it, of a unit one that starts and stops it.
+    fn asked(&self) -> Option<Clue> {
+        if ACCOUNTS.contains(&self.program) {
+            return Some(Clue::Command(&ACCOUNT_COMMANDS, Vec::new()));
+        }
+        let deed = ["Started ", "Stopped ", "Reloaded "];
+        let rest = deed.iter().find_map(|start| self.message.strip_prefix(start))?;
+        let unit = rest.split(' ').next()?.trim_end_matches('.');
+        let (bare, kind) = unit.rsplit_once('.').filter(|_| self.program == "systemd")?;
+        let words = if kind == "service" {
+            vec![unit.to_owned(), bare.to_owned()]
+        } else {
+            vec![unit.to_owned()]
+        };
+        Some(Clue::Command(&STARTERS, words))
     }
 
     /// The event it is, or `None` when it is everyday talk.
@@ -161,6 +203,21 @@ impl Line<'_> {
             _ => Some((EventKind::Log, None)),
         }
     }
+}
+
+/// A command as it was typed: `sudo -i` and `-s` put a backslash before each character that is none of a word.
+fn unescaped(command: &str) -> Cow<'_, str> {
+    let of_a_shell = command.split_once(" -c ").is_some_and(|(_, line)| line.contains("\\ "));
+    if !of_a_shell {
+        return command.into();
+    }
+    let mut plain = String::with_capacity(command.len());
+    let mut letters = command.chars();
+    while let Some(letter) = letters.next() {
+        let taken = if letter == '\\' { letters.next() } else { None };
+        plain.push(taken.unwrap_or(letter));
+    }
+    plain.into()
 }
 
 /// What sort of trouble a message of the kernel tells of, in an administrator's words.
@@ -371,8 +428,56 @@ mod tests {
         assert_eq!(other("crontab", "(bob) DELETE (bob)"), ran("bob", "crontab -u bob"));
         assert_eq!(other("crontab", "(bob) LIST (bob)"), None);
         assert_eq!(other("cron", "(bob) REPLACE (bob)"), None);
+        let message =
+            r#"bob : PWD=/ ; USER=root ; COMMAND=/bin/bash -c bash\ -c\ \"echo\ y\=2\ \>\ \/etc\/audx\/sudoi.conf\""#;
+        let escaped = told(&Line { message, ..line }).unwrap().1;
+        assert_eq!(escaped, r#"/bin/bash -c bash -c "echo y=2 > /etc/audx/sudoi.conf""#);
+        let witness = Witness::default();
+        witness.note(
+            Timestamp::from_secs(9),
+            crate::observe::witness::Deed::Ran,
+            "bob",
+            &escaped,
+        );
+        let by = witness.who_changed("/etc/audx/sudoi.conf", Timestamp::from_secs(10), |_| false);
+        assert_eq!(by.as_deref(), Some("bob"));
         let message = "bob : command not allowed ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts";
         assert_eq!(Line { message, ..line }.command(), None);
+    }
+
+    #[test]
+    fn what_somebody_asked_for_bears_their_name() {
+        let witness = Witness::default();
+        let ran = |secs: i64, what: &str| {
+            witness.note(
+                Timestamp::from_secs(secs),
+                crate::observe::witness::Deed::Ran,
+                "anna",
+                what,
+            );
+        };
+        ran(100, "/usr/sbin/adduser carol");
+        ran(200, "/usr/bin/systemctl reload nginx");
+        ran(300, "/usr/bin/systemctl stop redis-server.service");
+        let who = |secs: i64, program: &str, message: &str| {
+            let line = Line {
+                at: Timestamp::from_secs(secs),
+                program,
+                message,
+                warning: false,
+            };
+            line.told(&ResourceId::new("host", "t"), &witness)
+                .unwrap()
+                .who
+                .map(|who| who.to_string())
+        };
+        let anna = Some("anna".to_owned());
+        assert_eq!(who(101, "useradd", "new user: name=carol, UID=1001"), anna);
+        assert_eq!(who(201, "systemd", "Reloaded nginx.service - A server."), anna);
+        assert_eq!(who(320, "systemd", "Stopped redis-server.service - A store."), anna);
+        assert_eq!(who(320, "systemd", "Stopped other.service - A store."), None);
+        assert_eq!(who(900, "systemd", "Stopped redis-server.service - A store."), None);
+        assert_eq!(who(900, "useradd", "new user: name=dave, UID=1002"), None);
     }
 
     #[test]

@@ -130,6 +130,7 @@ pub const SOURCES: &[&str] = &[
     "sysinfo",
     "sysinfo-disks",
     "syslog",
+    "syslog-past",
     "sysstat-past",
     "tcp-states",
     "temperature",
@@ -341,6 +342,7 @@ pub fn past_groups(host: &Host) -> Vec<Group> {
         name: "backfill",
         sources: vec![
             Box::new(backfill::JournalPast::new(host)),
+            Box::new(backfill::SyslogPast::new(host)),
             Box::new(backfill::sysstat(host)),
             Box::new(backfill::atop(host)),
             Box::new(backfill::Commits::new(host)),

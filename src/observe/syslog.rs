@@ -6,15 +6,15 @@ use jiff::{civil::DateTime, tz::TimeZone};
 
 use super::{
     Host, ObserveError, Source,
-    history::zone,
     log::{Line, sounds_wrong},
     tail::Tail,
     witness::{Deed, LOOKS, Witness},
+    zone::LogZone,
 };
 use crate::domain::{Batch, ResourceId, Span, Timestamp};
 
 /// How far back the first reading goes.
-const BACK: Span = Span::from_hours(1);
+pub(super) const BACK: Span = Span::from_hours(1);
 /// Most events of one reading; of more, the newest.
 const MOST: usize = 500;
 
@@ -30,7 +30,7 @@ const CRON: [&str; 2] = ["var/log/cron.log", "var/log/cron"];
 pub(super) struct Syslog {
     logs: [Vec<Tail>; 3],
     resource: ResourceId,
-    zone: TimeZone,
+    zone: LogZone,
     every: Span,
     begun: bool,
     witness: Witness,
@@ -43,7 +43,7 @@ impl Syslog {
         Self {
             logs: [LOGS.map(tail).into(), LOGINS.map(tail).into(), CRON.map(tail).into()],
             resource: host.resource.clone(),
-            zone: zone(host),
+            zone: LogZone::of(&host.root),
             every: LOOKS.max(host.interval),
             begun: false,
             witness: witness.clone(),
@@ -82,6 +82,18 @@ fn time<'a>(line: &'a str, now: Timestamp, zone: &TimeZone) -> Option<(Timestamp
     Some((this_year.or_else(|| parse(year.checked_sub(1)?))?, rest))
 }
 
+/// A line taken apart: when, the name of the host, then `program[123]: message`.
+pub(super) fn parsed<'a>(line: &'a str, now: Timestamp, zone: &TimeZone) -> Option<Line<'a>> {
+    let (at, rest) = time(line, now, zone)?;
+    let (program, message) = rest.split_once(' ').and_then(|(_, rest)| rest.split_once(": "))?;
+    Some(Line {
+        at,
+        program: program.split(['[', ' ']).next().unwrap_or_default(),
+        message,
+        warning: sounds_wrong(message),
+    })
+}
+
 impl Source for Syslog {
     fn name(&self) -> &'static str {
         "syslog"
@@ -92,6 +104,7 @@ impl Source for Syslog {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        self.zone.refresh();
         let mut read_one = false;
         let mut events = Vec::new();
         let mut denied = None;
@@ -107,20 +120,10 @@ impl Source for Syslog {
                 };
                 read_one |= place < 2;
                 for line in &lines {
-                    let Some((at, rest)) = time(line, now, &self.zone) else {
+                    let Some(line) = parsed(line, now, self.zone.zone()) else {
                         continue;
                     };
-                    // The name of the host, then `program[123]: message`.
-                    let Some((program, message)) = rest.split_once(' ').and_then(|(_, rest)| rest.split_once(": "))
-                    else {
-                        continue;
-                    };
-                    let line = Line {
-                        at,
-                        program: program.split(['[', ' ']).next().unwrap_or_default(),
-                        message,
-                        warning: sounds_wrong(message),
-                    };
+                    let at = line.at;
                     if let Some((who, failed)) = line.login() {
                         self.witness.note_login(at, who, failed);
                     }
@@ -129,7 +132,7 @@ impl Source for Syslog {
                     }
                     // Of cron's own log the general one has a copy on some hosts.
                     if place < 2 && (self.begun || now - at <= BACK) {
-                        events.extend(line.event(&self.resource));
+                        events.extend(line.told(&self.resource, &self.witness));
                     }
                 }
                 break;

@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use flate2::read::MultiGzDecoder;
+
 use super::{
     ObserveError,
     file::{failed, open},
@@ -66,6 +68,18 @@ pub(super) fn rotated(path: &Path, end: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(end);
     name.into()
+}
+
+/// The first `most` bytes of the log at `path`, unpacked where its name ends in `.gz`; as much as can be read of one that is cut off.
+pub(super) fn unpacked(path: &Path, most: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let Ok(file) = open(path) else { return bytes };
+    let _ = if path.extension().is_some_and(|end| end == "gz") {
+        MultiGzDecoder::new(file).take(most).read_to_end(&mut bytes)
+    } else {
+        file.take(most).read_to_end(&mut bytes)
+    };
+    bytes
 }
 
 /// Reads the whole lines from byte `start` on; gives the byte after the last of them.

@@ -30,8 +30,10 @@ const RAREST_BEYOND: i8 = 4;
 /// How far the best tempo must lie from that in force, in doublings, and for how many decisions in a row before a source is
 /// read more rarely. To read it oftener one is enough.
 const APART: f64 = 0.75;
-/// The share of the budget below which settings must lie, read as asked, before they are again.
+/// The share of the budget that what is read oftener again must leave the engine within.
 const BACK: f64 = 0.9;
+/// How the price falls with each decision, while what follows stays within that.
+const FALLS: f64 = 0.5;
 /// The share of the budget that reading settings as asked must take for them to be read as rarely as all else beyond it: where
 /// something else uses it up (many findings at once), that would only delay what they tell.
 const WORTH: f64 = 0.5;
@@ -57,6 +59,28 @@ impl Measured {
     fn share(&self) -> Option<f64> {
         let share = 100.0 * self.cost.max(0.0) / self.every.secs_f64().max(1e-3);
         share.is_finite().then_some(share)
+    }
+
+    /// The doublings that make delay and cost together least, where a second of processor costs `price`; of settings that must not pay
+    /// none above as asked.
+    fn best(&self, attention: f64, price: f64, pays: bool, budget: f64) -> f64 {
+        let share = self.share().unwrap_or(f64::NAN) / (budget * FAIR);
+        let oftenest = if attention > 2.0 && self.every >= LEAST {
+            OFTENEST
+        } else {
+            0
+        };
+        let (attention, rarest) = if share <= 1.0 {
+            (attention, 0.0)
+        } else if self.settings && !pays {
+            (attention.max(1.0), 0.0)
+        } else {
+            let rarest = f64::from(RAREST) + 0.5 * price.log2();
+            (attention, rarest.min(self.rarest(budget).into()))
+        };
+        let best = 0.5 * (share * price / attention).log2();
+        let best = if best.is_finite() { best } else { f64::from(oftenest) };
+        best.clamp(oftenest.into(), rarest)
     }
 
     /// The most doublings of the time between its reads.
@@ -140,13 +164,12 @@ impl Tempo {
         if used.is_finite() {
             // What settings will yield anyhow is no reason to make all else dearer.
             let over = ((used - self.yielding(sources, used, budget)) / budget).clamp(0.0, 2.0);
-            // A tempo may double: below half of the budget nothing that follows is beyond it. In between the price stays.
-            let by = match over {
-                ..0.5 => 0.8,
-                ..=1.0 => 1.0,
-                _ => over * over,
-            };
-            self.price = (self.price * by).clamp(1.0, Self::DEAREST);
+            let lower = (self.price * FALLS).max(1.0);
+            if over > 1.0 {
+                self.price = (self.price * over * over).min(Self::DEAREST);
+            } else if used + self.regained(sources, attention, lower, used, budget, now) <= budget * BACK {
+                self.price = lower;
+            }
         }
         let beyond = self.price > 1.0;
         let asked = used + self.spared(sources);
@@ -156,24 +179,8 @@ impl Tempo {
                 .get(&source.name)
                 .copied()
                 .unwrap_or_else(|| settled(source, now));
-            let share = source.share().unwrap_or(f64::NAN) / (budget * FAIR);
-            let oftenest = if attention > 2.0 && source.every >= LEAST {
-                OFTENEST
-            } else {
-                0
-            };
             let pays = self.pays(source, sources, asked, budget);
-            let (attention, rarest) = if share <= 1.0 {
-                (attention, 0.0)
-            } else if source.settings && !pays {
-                (attention.max(1.0), 0.0)
-            } else {
-                let rarest = f64::from(RAREST) + 0.5 * self.price.log2();
-                (attention, rarest.min(source.rarest(budget).into()))
-            };
-            let best = 0.5 * (share * self.price / attention).log2();
-            let best = if best.is_finite() { best } else { f64::from(oftenest) };
-            let best = best.clamp(oftenest.into(), rarest);
+            let best = source.best(attention, self.price, pays, budget);
             let pace = self.paces.entry(source.name.clone()).or_default();
             let apart = best - f64::from(pace.doublings);
             let before = pace.doublings;
@@ -208,6 +215,32 @@ impl Tempo {
             }
         }
         other
+    }
+
+    /// Percent of one core that sources would take more if they were read as at the lower price `price`.
+    fn regained(
+        &self,
+        sources: &[Measured],
+        attention: &BTreeMap<Arc<str>, (f64, &'static str)>,
+        price: f64,
+        used: f64,
+        budget: f64,
+        now: Timestamp,
+    ) -> f64 {
+        let asked = used + self.spared(sources);
+        let more = sources.iter().filter_map(|source| {
+            let before = self.paces.get(&source.name)?.doublings;
+            let attention = attention
+                .get(&source.name)
+                .copied()
+                .unwrap_or_else(|| settled(source, now))
+                .0;
+            let best = source.best(attention, price, self.pays(source, sources, asked, budget), budget);
+            let oftener = best - f64::from(before) <= -APART;
+            let more = (-best.round()).exp2() - f64::from(-before).exp2();
+            oftener.then_some(source.share()? * more)
+        });
+        more.sum()
     }
 
     /// Percent of one core that is spared by reading settings more rarely than asked.

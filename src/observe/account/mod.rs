@@ -52,8 +52,9 @@ pub(super) struct Accounts {
 const SOON: Span = Span::from_days(7);
 
 /// A user as passwd(5) has it.
-struct User {
+pub(super) struct User {
     name: String,
+    password: String,
     id: u32,
     group: String,
     home: String,
@@ -86,19 +87,10 @@ impl Accounts {
     }
 
     fn users(&mut self, sheet: &mut Sheet) -> Vec<User> {
-        let mut users = Vec::new();
         let hidden = self.passwords();
-        for line in self.lines(&self.root.join("etc/passwd")) {
-            let fields: Vec<&str> = line.split(':').collect();
-            let [name, password, id, group, _, home, shell] = fields[..] else {
-                continue;
-            };
-            let Ok(id) = id.parse::<u32>() else { continue };
-            sheet.put(&format!("user.{name}:uid"), Value::Int(i64::from(id)));
-            sheet.text(&format!("user.{name}:gid"), group);
-            sheet.put(&format!("user.{name}:home"), Value::text(home));
-            sheet.put(&format!("user.{name}:shell"), Value::text(shell));
-            let state = match (password, hidden.get(name)) {
+        let users = users(&self.lines(&self.root.join("etc/passwd")).join("\n"), sheet);
+        for User { name, password, .. } in &users {
+            let state = match (password.as_str(), hidden.get(name)) {
                 ("x", Some((state, expires))) => {
                     if let Some(day) = expires {
                         sheet.put(&format!("user.{name}:expires"), Value::text(day));
@@ -111,13 +103,6 @@ impl Accounts {
             if let Some(state) = state {
                 sheet.put(&format!("user.{name}:login"), Value::Enum(state.into()));
             }
-            users.push(User {
-                name: name.to_owned(),
-                id,
-                group: group.to_owned(),
-                home: home.to_owned(),
-                shell: shell.to_owned(),
-            });
         }
         users
     }
@@ -165,27 +150,6 @@ impl Accounts {
     fn tell_ageing(&mut self, now: Timestamp, out: &mut Batch) {
         for (until, left) in self.ageing.values_mut() {
             left.tell(now, (*until - now).secs_f64(), out);
-        }
-    }
-
-    fn groups(&mut self, users: &[User], sheet: &mut Sheet) {
-        for line in self.lines(&self.root.join("etc/group")) {
-            let fields: Vec<&str> = line.split(':').collect();
-            let [name, _, id, members] = fields[..] else { continue };
-            sheet.text(&format!("group.{name}:gid"), id);
-            let first = users.iter().filter(|user| user.group == id && user.name != name);
-            let all: BTreeSet<&str> = members
-                .split(',')
-                .map(str::trim)
-                .filter(|member| !member.is_empty())
-                .chain(first.map(|user| user.name.as_str()))
-                .collect();
-            if !all.is_empty() {
-                sheet.list(
-                    &format!("group.{name}:members"),
-                    all.into_iter().map(|member| (member, None)),
-                );
-            }
         }
     }
 
@@ -327,6 +291,53 @@ fn must_change(changed: &str, most: &str) -> Option<Timestamp> {
     bounded.then(|| Timestamp::from_secs((changed + most) * 86_400))
 }
 
+/// The users of passwd(5).
+pub(super) fn users(text: &str, sheet: &mut Sheet) -> Vec<User> {
+    let mut users = Vec::new();
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, password, id, group, _, home, shell] = fields[..] else {
+            continue;
+        };
+        let Ok(id) = id.parse::<u32>() else { continue };
+        sheet.put(&format!("user.{name}:uid"), Value::Int(i64::from(id)));
+        sheet.text(&format!("user.{name}:gid"), group);
+        sheet.put(&format!("user.{name}:home"), Value::text(home));
+        sheet.put(&format!("user.{name}:shell"), Value::text(shell));
+        users.push(User {
+            name: name.to_owned(),
+            password: password.to_owned(),
+            id,
+            group: group.to_owned(),
+            home: home.to_owned(),
+            shell: shell.to_owned(),
+        });
+    }
+    users
+}
+
+/// The groups of group(5), with those whose first group each is.
+pub(super) fn groups(text: &str, users: &[User], sheet: &mut Sheet) {
+    for line in text.lines() {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, id, members] = fields[..] else { continue };
+        sheet.text(&format!("group.{name}:gid"), id);
+        let first = users.iter().filter(|user| user.group == id && user.name != name);
+        let all: BTreeSet<&str> = members
+            .split(',')
+            .map(str::trim)
+            .filter(|member| !member.is_empty())
+            .chain(first.map(|user| user.name.as_str()))
+            .collect();
+        if !all.is_empty() {
+            sheet.list(
+                &format!("group.{name}:members"),
+                all.into_iter().map(|member| (member, None)),
+            );
+        }
+    }
+}
+
 /// A line of authorized_keys(5) or of a public key: its fingerprint as `ssh-keygen -l` has it, then options, kind and comment.
 fn key(line: &str) -> Option<(String, String)> {
     let words: Vec<&str> = line.split_ascii_whitespace().collect();
@@ -373,7 +384,7 @@ impl Source for Accounts {
         let mut held_before = std::mem::take(&mut self.held_in);
         let mut sheet = self.scope.sheet();
         let users = self.users(&mut sheet);
-        self.groups(&users, &mut sheet);
+        groups(&self.lines(&self.root.join("etc/group")).join("\n"), &users, &mut sheet);
         let mut rules = BTreeMap::new();
         let sudoers = self.root.join("etc/sudoers");
         self.sudo(&sudoers, 0, &mut rules);

@@ -5,7 +5,14 @@ use std::{collections::VecDeque, path::PathBuf};
 use super::{BACK, PAUSE, REST, resource, told};
 use crate::{
     domain::{Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, text::visible},
-    observe::{Host, ObserveError, Source, child::ask, etc::read::former},
+    observe::{
+        Host, ObserveError, Source, account,
+        child::ask,
+        cron,
+        etc::{read::former, tells},
+        link,
+        scope::Scope,
+    },
 };
 
 /// Commits of one piece, and of all at one look.
@@ -13,6 +20,10 @@ const PIECE: usize = 10;
 const MOST: usize = 2_000;
 /// Files of one commit that are looked into: more are an import and no change anyone made.
 const MOST_FILES: usize = 40;
+/// The place of `/etc` among the checkouts.
+const ETC: usize = 0;
+/// Files of a commit that are named.
+const NAMED: usize = 3;
 /// Separates commits, and the fields of one.
 const COMMIT: char = '\u{1e}';
 const FIELD: char = '\u{1f}';
@@ -40,6 +51,8 @@ pub(in crate::observe) struct Commits {
     checkouts: Vec<Checkout>,
     resource: ResourceId,
     key: [u8; 32],
+    /// Of accounts, of the network and of cron: what other sources tell of files in `/etc`.
+    scopes: [Scope; 3],
     left: VecDeque<Commit>,
     /// Commits and changes of the look that is being told.
     count: (usize, usize),
@@ -62,6 +75,7 @@ impl Commits {
             checkouts: std::iter::once(etc).chain(named).map(checkout).collect(),
             resource: resource(host),
             key: host.secret_key,
+            scopes: ["account", "net", "cron"].map(|name| Scope::new(host, name)),
             left: VecDeque::new(),
             count: (0, 0),
         }
@@ -84,6 +98,46 @@ impl Commits {
         ];
         let args: Vec<&str> = fixed.iter().copied().chain(args.iter().copied()).collect();
         ask("git", &args).map(|output| String::from_utf8_lossy(&output).into_owned())
+    }
+
+    /// What the file said in a revision, where it was there.
+    fn content(&self, checkout: usize, revision: &str, file: &str) -> Option<String> {
+        let place = format!("{revision}:./{file}");
+        self.git(checkout, &["show", "--no-textconv", &place]).ok()
+    }
+
+    /// What a commit changed in a file of `/etc` whose content other sources tell, by the names that they give it.
+    fn tell_elsewhere(&mut self, commit: &Commit, file: &str, contents: [&str; 2], by: &str, out: &mut Batch) {
+        let [accounts, net, crons] = &self.scopes;
+        let scope = match file {
+            "passwd" | "group" => accounts,
+            "hosts" | "resolv.conf" => net,
+            _ if file == "crontab" || file.starts_with("cron.d/") => crons,
+            // Of the rest all files together say what holds; the event names it.
+            _ => return,
+        };
+        let revisions = [format!("{}^", commit.hash), commit.hash.clone()];
+        let [was, is] = [0, 1].map(|side| {
+            let (mut sheet, text) = (scope.sheet(), contents[side]);
+            match file {
+                "passwd" => drop(account::users(text, &mut sheet)),
+                "group" => {
+                    let passwd = self
+                        .content(commit.checkout, &revisions[side], "passwd")
+                        .unwrap_or_default();
+                    let users = account::users(&passwd, &mut scope.sheet());
+                    account::groups(text, &users, &mut sheet);
+                }
+                "hosts" => link::hosts(text, &mut sheet),
+                "resolv.conf" => link::resolver(text, &mut sheet),
+                _ => cron::put(&mut sheet, &format!("/etc/{file}"), text, true, &self.key),
+            }
+            sheet
+        });
+        let mut found = Batch::default();
+        scope.change((None, commit.at), &was, &is, Some(by.into()), &mut found);
+        self.count.1 += found.changes.len();
+        out.past.append(&mut found.changes);
     }
 
     /// Commits not told yet, oldest first.
@@ -126,7 +180,7 @@ impl Commits {
             at: commit.at,
             resource: self.resource.clone(),
             kind: EventKind::Deploy,
-            what: format!("git {short}: {} ({} files)", commit.subject, commit.files.len()).into(),
+            what: format!("git {short}: {} ({})", commit.subject, listed(&commit.files)).into(),
             who: Some(commit.who.as_str().into()),
             backfilled: false,
         });
@@ -136,17 +190,18 @@ impl Commits {
         let by = format!("{}, git {short}", commit.who);
         for file in &commit.files {
             // A file that was not there before, or is not there after, has no content then.
-            let content = |revision: String| {
-                self.git(
-                    commit.checkout,
-                    &["show", "--no-textconv", &format!("{revision}:./{file}")],
-                )
+            let revisions = [format!("{}^", commit.hash), commit.hash.clone()];
+            let contents = revisions
+                .each_ref()
+                .map(|revision| self.content(commit.checkout, revision, file));
+            let [Some(before), Some(after)] = contents else {
+                continue;
             };
-            let [before, after] = [format!("{}^", commit.hash), commit.hash.clone()]
-                .map(|revision| former(file, content(revision).unwrap_or_default().as_bytes(), &self.key));
-            if before.is_empty() || after.is_empty() {
+            if commit.checkout == ETC && !tells(file) {
+                self.tell_elsewhere(commit, file, [before.as_str(), after.as_str()], &by, out);
                 continue;
             }
+            let [before, after] = [before, after].map(|content| former(file, content.as_bytes(), &self.key));
             let mut names: Vec<&String> = before.keys().chain(after.keys()).collect();
             names.sort();
             names.dedup();
@@ -174,6 +229,20 @@ impl Commits {
                 });
             }
         }
+    }
+}
+
+/// The first files by name, and how many more there are. Names of strangers, as all of a commit.
+fn listed(files: &[String]) -> String {
+    let named: Vec<String> = files
+        .iter()
+        .take(NAMED)
+        .map(|file| visible(file).chars().take(100).collect())
+        .collect();
+    match files.len().saturating_sub(NAMED) {
+        0 if files.is_empty() => "no file".to_owned(),
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
     }
 }
 
@@ -284,7 +353,7 @@ mod tests {
         source.read(now, &mut out).unwrap();
         let what: Vec<&str> = out.events.iter().map(|event| &*event.what).collect();
         assert_eq!(what.len(), 3, "{what:?}");
-        assert!(what[1].contains("more workers (1 files)"), "{what:?}");
+        assert!(what[1].contains("more workers (app/app.conf)"), "{what:?}");
         assert!(what[2].contains("2 commits, 1 changes"), "{what:?}");
         let change = &out.past[0];
         assert_eq!(&*change.id.name, "etc.app/app.conf:workers");
@@ -294,6 +363,51 @@ mod tests {
         assert!(
             by.starts_with("ana") && by.contains("git ") && !by.contains('\u{1b}'),
             "{by:?}"
+        );
+        // What other sources tell bears the names they give it, and those alone.
+        tree.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+        tree.write("etc/hosts", "127.0.0.1 localhost\n");
+        tree.write("etc/resolv.conf", "nameserver 10.0.0.1\n");
+        tree.write("etc/cron.d/job", "# none\n");
+        tree.write("etc/sudoers", "root ALL=(ALL) ALL\n");
+        tree.write("etc/fstab", "# UNCONFIGURED\n");
+        git(&["add", "."], "");
+        git(&["commit", "-q", "-m", "second"], &day(70_000));
+        tree.write(
+            "etc/passwd",
+            "root:x:0:0::/root:/bin/sh\nbob:x:1000:1000::/home/bob:/bin/sh\n",
+        );
+        tree.write("etc/hosts", "127.0.0.1 localhost\n10.0.0.7 db\n");
+        tree.write("etc/resolv.conf", "nameserver 10.0.0.2\n");
+        tree.write("etc/cron.d/job", "0 3 * * * root /usr/bin/job\n");
+        tree.write("etc/sudoers", "root ALL=(ALL) ALL\nbob ALL=(ALL) ALL\n");
+        tree.write("etc/fstab", "/dev/sdb1 /data ext4 rw 0 2\n");
+        git(&["commit", "-q", "-a", "-m", "third"], &day(60_000));
+        let mut out = Batch::default();
+        source.read(now, &mut out).unwrap();
+        let what: Vec<&str> = out.events.iter().map(|event| &*event.what).collect();
+        assert!(
+            what[1].contains("third (cron.d/job, fstab, hosts and 3 more)"),
+            "{what:?}"
+        );
+        let names: Vec<&str> = out.past.iter().map(|change| &*change.id.name).collect();
+        assert_eq!(
+            names,
+            [
+                "cron./etc/cron.d/job:/usr/bin/job",
+                "etc.fstab:/data",
+                "net.hosts.db",
+                "account.user.bob:gid",
+                "account.user.bob:home",
+                "account.user.bob:shell",
+                "account.user.bob:uid",
+                "net.resolver.nameserver",
+            ]
+        );
+        assert!(
+            out.past
+                .iter()
+                .all(|change| change.by.is_some() && change.at == now - Span::from_secs(60_000))
         );
         // Told once; what is committed later comes later.
         let mut out = Batch::default();

@@ -5,11 +5,13 @@ mod archive;
 mod atop;
 mod commits;
 mod journal;
+mod syslog;
 mod sysstat;
 
 pub(super) use atop::atop;
 pub(super) use commits::Commits;
 pub(super) use journal::JournalPast;
+pub(super) use syslog::SyslogPast;
 pub(super) use sysstat::sysstat;
 
 use super::Host;

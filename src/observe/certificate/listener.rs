@@ -43,7 +43,9 @@ const AGAIN: Span = Span::from_hours(1);
 
 /// A listener: which socket it is, and when it was last asked.
 struct Asked {
+    /// The one that answered, and the one that was asked last.
     inode: u64,
+    socket: u64,
     at: Timestamp,
     /// What it showed last, in DER.
     shown: Option<Vec<u8>>,
@@ -89,6 +91,14 @@ impl Listeners {
         }
     }
 
+    /// Whether others listen than when they were last asked.
+    pub(super) fn are_others(&self) -> bool {
+        let now = self.listening();
+        let same =
+            |(address, inode): (&SocketAddr, &u64)| self.asked.get(address).is_some_and(|known| known.socket == *inode);
+        now.len() != self.asked.len() || !now.iter().all(same)
+    }
+
     /// The addresses that are listened on, and the certificate each shows, in DER. Only those that are new, or were not asked for an
     /// hour, are asked.
     ///
@@ -102,6 +112,7 @@ impl Listeners {
         for (address, inode) in self.listening() {
             let mut known = before.remove(&address).unwrap_or(Asked {
                 inode,
+                socket: inode,
                 at: Timestamp(i64::MIN),
                 shown: None,
             });
@@ -109,6 +120,7 @@ impl Listeners {
             let anew = known.inode != inode && now - known.at >= SOON;
             // Who does not answer holds up the others once: the rest is asked at the next reading.
             if (due || anew) && begin.elapsed() < self.patience.1 {
+                known.socket = inode;
                 match self.ask(address) {
                     Ok(shown) => {
                         known.shown = shown.or(known.shown);
@@ -365,5 +377,25 @@ mod tests {
         let want =
             [("0.0.0.0:443", 1), ("127.0.0.1:8443", 2)].map(|(address, inode)| (address.parse().unwrap(), inode));
         assert_eq!(found, want);
+    }
+
+    #[test]
+    fn who_comes_to_listen_is_noticed() {
+        let tree = Tree::new();
+        tree.write("proc/net/tcp", HEAD);
+        let mut listeners = Listeners::new(&tree.host());
+        // Nobody is asked here.
+        listeners.config = None;
+        listeners.shown(Timestamp(0));
+        assert!(!listeners.are_others());
+        for inode in [1, 2] {
+            tree.write(
+                "proc/net/tcp",
+                HEAD.to_owned() + &line(Ipv4Addr::LOCALHOST, 8443, inode),
+            );
+            assert!(listeners.are_others());
+            listeners.shown(Timestamp::from_secs(60 * inode as i64));
+            assert!(!listeners.are_others());
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
     meter::{Channel, Origin, Sort},
+    nudge::Nudge,
     scope::Scope,
     witness::Witness,
 };
@@ -48,6 +49,9 @@ const MOST: usize = 64;
 const MOST_BYTES: u64 = 256 << 10;
 /// Time between two readings.
 const EVERY: Span = Span::from_mins(10);
+/// How often it is asked whether the system told of a change in the folders, and how soon after a reading that is reason for another.
+const LOOKS: Span = Span::from_secs(5);
+const AGAIN: Span = Span::from_secs(15);
 /// A certificate that ends sooner wants renewal; the usual automatic ones renew 30 days before.
 const SOON: Span = Span::from_days(14);
 
@@ -65,6 +69,15 @@ pub(super) struct Certificates {
     scope: Scope,
     known: BTreeMap<String, Known>,
     listeners: Listeners,
+    /// What could not be asked at the last reading, and why.
+    unasked: Option<(String, String)>,
+    nudge: Nudge,
+    /// Whether the system told of a change since all was read.
+    heard: bool,
+    read_at: Timestamp,
+    /// How often it is looked whether others listen, and when it was last.
+    listens: Span,
+    listened_at: Timestamp,
 }
 
 impl Certificates {
@@ -76,7 +89,30 @@ impl Certificates {
             scope: Scope::new(host, "cert"),
             known: BTreeMap::new(),
             listeners: Listeners::new(host),
+            unasked: None,
+            nudge: Nudge::new(),
+            heard: false,
+            read_at: Timestamp(0),
+            listens: host.settings_interval,
+            listened_at: Timestamp(0),
         }
+    }
+
+    /// Whether all is to be read at `now`: as often as it is asked for, and soon after a folder changed or somebody else listens.
+    fn due(&mut self, now: Timestamp) -> bool {
+        self.heard |= self.nudge.heard();
+        let since = now - self.read_at;
+        if !self.scope.known() || !(Span::ZERO..self.origin.cadence).contains(&since) {
+            return true;
+        }
+        if self.heard && since >= AGAIN {
+            return true;
+        }
+        if (Span::ZERO..self.listens).contains(&(now - self.listened_at)) {
+            return false;
+        }
+        self.listened_at = now;
+        self.listeners.are_others()
     }
 
     /// The same, which asks `witness` who made a change.
@@ -85,9 +121,19 @@ impl Certificates {
         self
     }
 
+    /// What is to be said of the listeners as they were last asked.
+    fn verdict(&self) -> Result<(), ObserveError> {
+        match self.unasked.clone() {
+            Some((what, why)) => Err(ObserveError::Partly { what, why }),
+            None => Ok(()),
+        }
+    }
+
     /// Certificate files below `folder`, as paths of the host.
-    fn walk(&self, folder: &str, deep: usize, left: &mut usize, found: &mut Vec<(String, Mark)>) {
-        for entry in fs::read_dir(self.root.join(folder)).into_iter().flatten().flatten() {
+    fn walk(&mut self, folder: &str, deep: usize, left: &mut usize, found: &mut Vec<(String, Mark)>) {
+        let path = self.root.join(folder);
+        self.nudge.add(&path);
+        for entry in fs::read_dir(path).into_iter().flatten().flatten() {
             if *left == 0 {
                 return;
             }
@@ -148,13 +194,21 @@ impl Source for Certificates {
         self.origin.cadence
     }
 
+    /// To ask whether anything changed costs nothing.
     fn soon(&self) -> Option<Span> {
-        self.scope.soon()
+        Some(self.scope.soon().map_or(LOOKS, |soon| soon.min(LOOKS)))
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let etc = self.root.join("etc");
         fs::metadata(&etc).map_err(|source| failed(&etc, source))?;
+        // Whatever this reading comes to, what was found waits no longer than it must.
+        self.scope.release(now, out);
+        if !self.due(now) {
+            return self.verdict();
+        }
+        (self.heard, self.read_at, self.listened_at) = (false, now, now);
+        self.nudge.begin();
         let (mut found, mut left) = (Vec::new(), MOST_ENTRIES);
         for folder in FOLDERS {
             self.walk(folder, 0, &mut left, &mut found);
@@ -214,7 +268,11 @@ impl Source for Certificates {
             known.left.tell(now, away, out);
         }
         self.scope.tell(now, sheet, out);
-        asked
+        self.unasked = match asked {
+            Err(ObserveError::Partly { what, why }) => Some((what, why)),
+            _ => None,
+        };
+        self.verdict()
     }
 }
 
@@ -272,8 +330,21 @@ HrLzGpBZ
         assert_eq!(value(&batch, "cert./etc/nginx/site.crt.left_secs"), Some(864_000.0));
         let limit = batch.metrics[0].limit.as_ref().unwrap();
         assert!(limit.broken_by(864_000.0) && !limit.broken_by(20.0 * 86_400.0));
+        // One that comes is told of soon, and nothing is read in between.
+        tree.write("etc/ssl/new.crt", PEM);
+        assert!(tree.read(&mut source, at.secs() + 5).unwrap().is_empty());
+        let soon = tree.read(&mut source, at.secs() + 15).unwrap();
+        let came = soon
+            .changes
+            .iter()
+            .any(|change| &*change.id.name == "cert./etc/ssl/new.crt:subject")
+            || setting(&soon, "cert./etc/ssl/new.crt:subject").is_some();
+        assert!(came || !source.nudge.hears());
+        assert!(tree.read(&mut source, at.secs() + 35).unwrap().is_empty());
+        fs::remove_file(tree.path("etc/ssl/new.crt")).unwrap();
+        tree.read(&mut source, at.secs() + 400).unwrap();
         assert!(
-            tree.read(&mut source, at.secs() + 600).unwrap().snapshots[0]
+            tree.read(&mut source, at.secs() + 1_000).unwrap().snapshots[0]
                 .settings
                 .is_none()
         );

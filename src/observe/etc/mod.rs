@@ -107,8 +107,8 @@ pub(super) struct Etc {
     /// Entries that may still be looked at in this reading.
     left: usize,
     nudge: Nudge,
-    /// Whether there are more files than are watched.
-    cut: bool,
+    /// Where most files lie, when there are more than are watched.
+    cut: Option<String>,
     odd: Odd,
 }
 
@@ -182,7 +182,7 @@ impl Etc {
             read_at: Timestamp(0),
             left: 0,
             nudge: Nudge::new(),
-            cut: false,
+            cut: None,
             odd: Odd::default(),
             key: host.secret_key,
             lines: 0,
@@ -235,10 +235,15 @@ impl Etc {
 
     /// What is to be said of the files as they were last read: the same until one of them changes.
     fn verdict(&self) -> Result<(), ObserveError> {
-        if self.cut {
+        if let Some(folder) = &self.cut {
+            let root = if folder.starts_with('/') { "" } else { "/etc/" };
+            let watched = self.known.len();
             return Err(ObserveError::Partly {
                 what: self.name.to_owned(),
-                why: format!("too many files, only the first {} are watched", self.known.len()),
+                why: visible(&format!(
+                    "too many files, most in {root}{folder}; only the first {watched} are watched"
+                ))
+                .into_owned(),
             });
         }
         let whole =
@@ -298,6 +303,35 @@ impl Etc {
     }
 }
 
+/// Whether the file `path` below `/etc` has settings of its own, and no other source tells its content.
+#[cfg(target_os = "linux")]
+pub(super) fn tells(path: &str) -> bool {
+    let is_in = |all: &[&str]| {
+        let at = |one: &&str| {
+            path.strip_prefix(one.trim_end_matches('/'))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        all.iter().any(at)
+    };
+    !is_in(&LEFT_OUT) && !is_in(&ELSEWHERE) && !LEFTOVERS.iter().any(|end| path.ends_with(end))
+}
+
+/// The folder in which most of the files lie, by the names they are told by.
+fn fullest(found: &[(String, PathBuf, Metadata)]) -> String {
+    let mut count: BTreeMap<&str, usize> = BTreeMap::new();
+    for (name, ..) in found {
+        for (end, _) in name.match_indices('/').filter(|(end, _)| *end > 0) {
+            *count.entry(&name[..end]).or_default() += 1;
+        }
+    }
+    // Of a folder and the one it lies in, the inner when it has nearly all of them.
+    let most = count.values().max().copied().unwrap_or(0);
+    let full = count.into_iter().filter(|(_, files)| *files * 10 > most * 9);
+    full.max_by_key(|(folder, _)| folder.len())
+        .map_or("", |(folder, _)| folder)
+        .to_owned()
+}
+
 impl Source for Etc {
     fn name(&self) -> &'static str {
         self.name
@@ -346,7 +380,7 @@ impl Source for Etc {
         if let Some(why) = missing.filter(|_| found.is_empty()) {
             return Err(why);
         }
-        let cut = self.left == 0 || found.len() >= MOST_FILES;
+        let cut = (self.left == 0 || found.len() >= MOST_FILES).then(|| fullest(&found));
         let mut before = std::mem::take(&mut self.known);
         let mut lines = self.lines;
         let first = !self.scope.known();

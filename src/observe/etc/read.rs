@@ -10,7 +10,10 @@ use crate::{
     domain::{Quantity, SecretHash, Unit, Value, text::visible},
     observe::{
         file::{name_of, open, plain_file},
-        secret::{ends_in_secret, holds_secret_in_places, is_secret_line, mask, mask_places, redact, safe_name},
+        secret::{
+            ends_in_secret, holds_secret, holds_secret_in_places, is_secret, is_secret_line, mask, mask_places, redact, safe_name,
+            secrets,
+        },
     },
 };
 
@@ -28,6 +31,23 @@ const MOST_WORDS: usize = 50;
 const KEY: &str = "PRIVATE KEY-----";
 /// The lines of a file of no known format.
 pub(super) const LINES: &str = ":lines";
+
+/// Files of one line that says what kind of system it is, or how it is called: of every other one somebody may have written a secret into it.
+const ONE_LINERS: [&str; 13] = [
+    "alpine-release",
+    "arch-release",
+    "centos-release",
+    "debian_version",
+    "defaultdomain",
+    "fedora-release",
+    "hostname",
+    "mailname",
+    "redhat-release",
+    "rocky-release",
+    "system-release",
+    "timezone",
+    "SuSE-release",
+];
 
 /// What stands behind the file's path in a setting's name, and the value.
 pub(super) type Settings = Vec<(String, Value)>;
@@ -222,17 +242,17 @@ fn put_content(name: &str, bytes: &[u8], anyone_reads: bool, key: &[u8; 32], int
     if !anyone_reads {
         return into.push(secret());
     }
+    let one_line = |line: &str| !line.is_empty() && line.len() <= 200 && !line.contains('\n');
+    let holds =
+        |text: &str| holds_secret(text) || text.lines().any(is_secret_line) || one_line(text) && is_secret(name, text);
     match text.map(str::trim) {
-        Some(line) if !is_public(name, line) && !line.is_empty() && line.len() <= 200 && !line.contains('\n') => {
-            let value = if is_secret_line(line) {
-                Value::Secret(SecretHash::of(key, line.as_bytes()))
-            } else {
-                redact(name, line, key)
-            };
-            into.push((":line".to_owned(), value));
+        Some(line) if one_line(line) && ONE_LINERS.contains(&name) && !line.starts_with('#') => {
+            into.push((":line".to_owned(), redact(name, line, key)));
         }
-        Some(text) if !is_public(name, text) && holds_secret_in_places(text) => {
-            into.push(secret());
+        Some(text) if !is_public(name, text) && (holds(text) || holds_secret_in_places(text)) => into.push(secret()),
+        // What is so short could be guessed from a plain hash.
+        Some(line) if one_line(line) && !is_public(name, line) => {
+            into.push((":content".to_owned(), hash(blake3::keyed_hash(key, bytes))));
         }
         _ => into.push((":content".to_owned(), hash(blake3::hash(bytes)))),
     }

@@ -1,3 +1,5 @@
+mod content;
+
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
 use super::*;
@@ -111,7 +113,7 @@ fn files_become_settings_and_no_secret_is_seen() {
         "mysql/my.cnf:client.password",
         "app.env:DATABASE_URL",
         "ssl/private/a.pem:content",
-        "app/api-token:line",
+        "app/api-token:content",
         "wireguard/wg0.conf:content",
         "root-only:content",
         "script.sh:content",

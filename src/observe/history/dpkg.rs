@@ -1,20 +1,19 @@
 //! Package history, from dpkg's log, and whom apt did it for.
 use std::{
     fs::File,
-    io::Read as _,
     path::{Path, PathBuf},
 };
 
-use flate2::read::MultiGzDecoder;
-use jiff::{civil::DateTime, tz::TimeZone};
+use jiff::civil::DateTime;
 
-use super::{PAST, Step, Teller, zone};
+use super::{PAST, Step, Teller};
 use crate::{
     domain::{Batch, Span, Timestamp},
     observe::{
         Host, ObserveError, Source,
-        tail::{Tail, rotated},
+        tail::{Tail, rotated, unpacked},
         witness::{Deed, Witness},
+        zone::LogZone,
     },
 };
 
@@ -42,7 +41,7 @@ pub(in crate::observe) struct PackageHistory {
     /// Where dpkg keeps its lists.
     lists: PathBuf,
     teller: Teller,
-    zone: TimeZone,
+    zone: LogZone,
     every: Span,
     begun: bool,
 }
@@ -56,7 +55,7 @@ impl PackageHistory {
             tail: Tail::new(host.root.join("var/log/dpkg.log")),
             apt: Tail::new(host.root.join("var/log/apt/history.log")),
             runs: Vec::new(),
-            zone: zone(host),
+            zone: LogZone::of(&host.root),
             every: Span::from_secs(10).max(host.interval),
             begun: false,
         }
@@ -99,7 +98,11 @@ impl PackageHistory {
     fn at(&self, day: &str, time: &str) -> Option<Timestamp> {
         let local: DateTime = format!("{day}T{time}").parse().ok()?;
         Some(Timestamp(
-            local.to_zoned(self.zone.clone()).ok()?.timestamp().as_microsecond(),
+            local
+                .to_zoned(self.zone.zone().clone())
+                .ok()?
+                .timestamp()
+                .as_microsecond(),
         ))
     }
 
@@ -161,10 +164,11 @@ impl PackageHistory {
 fn forerunners(log: &Path, since: Timestamp) -> (Vec<String>, Option<PathBuf>) {
     let (mut files, mut unread) = (Vec::new(), None);
     for number in 1..=MOST_LOGS {
-        let plain = File::open(rotated(log, &format!(".{number}"))).map(|file| (file, false));
-        let Ok((file, packed)) =
-            plain.or_else(|_| File::open(rotated(log, &format!(".{number}.gz"))).map(|file| (file, true)))
-        else {
+        let forms = ["", ".gz"].map(|end| rotated(log, &format!(".{number}{end}")));
+        let Some((path, file)) = forms.into_iter().find_map(|path| {
+            let file = File::open(&path).ok()?;
+            Some((path, file))
+        }) else {
             let others = ["xz", "zst", "bz2"].map(|end| rotated(log, &format!(".{number}.{end}")));
             unread = others.into_iter().find(|path| path.exists());
             break;
@@ -176,14 +180,7 @@ fn forerunners(log: &Path, since: Timestamp) -> (Vec<String>, Option<PathBuf>) {
         if age.is_none_or(|age| age.0 < since.0) {
             break;
         }
-        let mut bytes = Vec::new();
-        // A packed file that is cut off still gives its beginning.
-        let _ = if packed {
-            MultiGzDecoder::new(file).take(MOST_BYTES).read_to_end(&mut bytes)
-        } else {
-            file.take(MOST_BYTES).read_to_end(&mut bytes)
-        };
-        files.push(String::from_utf8_lossy(&bytes).into_owned());
+        files.push(String::from_utf8_lossy(&unpacked(&path, MOST_BYTES)).into_owned());
     }
     let oldest_first = files.iter().rev().flat_map(|text| text.lines());
     (oldest_first.map(str::to_owned).collect(), unread)
@@ -199,6 +196,7 @@ impl Source for PackageHistory {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        self.zone.refresh();
         let (mut runs, mut lines) = (Vec::new(), Vec::new());
         if !self.begun {
             for (log, into) in [(&self.apt, &mut runs), (&self.tail, &mut lines)] {

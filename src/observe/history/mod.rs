@@ -7,8 +7,6 @@ mod rpm;
 
 use std::path::Path;
 
-use jiff::tz::TimeZone;
-
 pub(super) use self::{
     apk::ApkHistory,
     dpkg::PackageHistory,
@@ -18,7 +16,6 @@ use super::{
     Host,
     secret::scrub,
     witness::{Deed, Witness},
-    zone,
 };
 use crate::domain::{
     Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, Version, text::visible,
@@ -133,14 +130,5 @@ impl Teller {
                 backfilled: true,
             });
         }
-    }
-}
-
-/// The zone of local times in logs: the system's own; UTC for a copied file tree.
-pub(super) fn zone(host: &Host) -> TimeZone {
-    if host.root == Path::new("/") {
-        zone::local()
-    } else {
-        TimeZone::UTC
     }
 }

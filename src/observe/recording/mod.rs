@@ -3,6 +3,8 @@
 //! JSON lines, gzip-compressed. The first line is the [`Header`]; each further line is one step: what came, and when it was taken.
 //! Metrics are numbered in the order in which they were first told of, and values name them by number.
 
+mod known;
+mod names;
 mod read;
 mod redact;
 #[cfg(test)]

@@ -294,7 +294,7 @@ fn labels_of_series_and_urls_in_messages_name_nobody() {
     let target = ResourceId::new("target", "web-1:9100");
     let batch = Batch {
         observations: vec![Observation {
-            id: SeriesId::new(&target, "requests{customer=\"acme\"}"),
+            id: SeriesId::new(&target, "http_requests_total{customer=\"acme\"}"),
             point: Point {
                 at: Timestamp(0),
                 value: 1.0,
@@ -313,6 +313,121 @@ fn labels_of_series_and_urls_in_messages_name_nobody() {
     let redacted = Redaction::new([3; 32]).batch(&batch);
     let text = format!("{redacted:?}");
     assert!(!text.contains("acme") && !text.contains("web-1"), "{text}");
-    assert!(redacted.observations[0].id.name.starts_with("requests{"), "{text}");
+    assert!(
+        redacted.observations[0].id.name.starts_with("http_requests_total{"),
+        "{text}"
+    );
     assert!(redacted.events[0].what.ends_with("no answer"), "{text}");
+}
+
+#[test]
+fn no_name_of_a_thing_of_somebodys_leaves_the_house() {
+    let names = [
+        "account.user.anna:uid",
+        "account.group.bob:gid",
+        "account.ssh_key.anna",
+        "account.sudo.bob",
+        "account.user.anna.password_left_secs",
+        "limits.session.anna:nofile:soft",
+        "net.hosts.aud4",
+        "net.hosts.db-x",
+        "net.ve-aud4.rx_bytes_per_s",
+        "net.route.default@ve-aud4",
+        "etc.nginx/sites-enabled/shop.acme.org:server[443 ssl aud4].server_name",
+        "etc.nginx/nginx.conf:http.map[$host $who].acme.org",
+        "etc.myapp/users:content",
+        "etc.samba/smb.conf:anna.path",
+        "cron.user anna:/home/anna/job.sh --for acme",
+        "cron./etc/cron.d/aud:/usr/bin/true aud",
+        "file./srv/acme/app.json:customers.acme.key",
+        "mount./home/anna:options",
+        "fs./mnt/acme.private.used_pct",
+        "unit.backup-anna.service:state",
+        "unit.getty@anna.service:Service.ExecStart",
+        "unit.acme.restarts",
+        "top.acme-worker.cpu_pct",
+        "cgroup.acme.slice/shop.service.mem_bytes",
+        "container.acme_db:image",
+        "firewall.set inet filter anna_ips",
+        "port.tcp/10.1.2.3:80:program",
+        "cert./etc/ssl/acme.org.pem:subject",
+        "sysctl.net.ipv4.conf.ve-aud4.rp_filter",
+        "integrity./srv/acme/bin/shop.acme",
+        "pkg.aud4-tools",
+        "vendor./usr/lib/sysctl.d/50-acme.conf:net.ipv4.conf.ve-aud4.rp_filter",
+        "something.acme",
+        "temp.aud4",
+    ];
+    let settings = |names: &[&str]| {
+        let value = |name: &&str| match name.ends_with("id") {
+            true => Value::Int(1_000),
+            false => Value::Enum("anna".into()),
+        };
+        names.iter().map(|name| (Arc::from(*name), value(name))).collect()
+    };
+    let event = |kind, what: &str| Event {
+        at: Timestamp(0),
+        resource: host(),
+        kind,
+        what: what.into(),
+        who: Some("anna".into()),
+        backfilled: false,
+    };
+    let ours = [
+        "cpu.0.busy_pct",
+        "net.eth0.rx_bytes_per_s",
+        "disk.nvme0n1.await_secs",
+        "fs./var/log.used_pct",
+        "sysctl.net.ipv4.conf.all.rp_filter",
+        "unit.nginx.service:Service.Restart",
+        "unit.systemd-journald.service:state",
+        "etc.ssh/sshd_config:PermitRootLogin",
+        "etc.hostname:line",
+        "pkg.openssh-server",
+        "mount./:options",
+        "firewall.ip filter INPUT:order",
+        "limits.pid1.nofile:soft",
+        "account.ssh_host_key",
+        "net.resolver.nameserver",
+    ];
+    let batch = Batch {
+        metrics: names.iter().map(|name| meta(name)).collect(),
+        snapshots: vec![SettingSnapshot {
+            resource: host(),
+            scope: "all".into(),
+            at: Timestamp(0),
+            settings: Some(settings(&[&names[..], &ours[..]].concat())),
+        }],
+        events: vec![
+            event(EventKind::Package, "ran apt install /home/anna/acme.deb"),
+            event(EventKind::Package, "install aud4-tools 1.2"),
+            event(
+                EventKind::Collector,
+                "partly: /etc/acme/x.json:3 is not JSON; aud4 and anna, at 10.1.2.3:80",
+            ),
+        ],
+        ..Batch::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.jsonl.gz");
+    record(&file, &[(batch, Timestamp(0))], Some(Redaction::new([3; 32])));
+    let played = play(&file).unwrap();
+    let text = format!("{played:?}");
+    for word in [
+        "anna", "bob", "aud", "db-x", "acme", "shop", "private", "10.1.2.3", "ips", "backup-", "web-1",
+    ] {
+        let at = text
+            .find(word)
+            .map(|at| &text[at.saturating_sub(60)..(at + 60).min(text.len())]);
+        assert_eq!(at, None, "{word}");
+    }
+    let kept = played[0].0.snapshots[0].settings.as_ref().unwrap();
+    for name in ours {
+        assert!(kept.contains_key(name), "{name}");
+    }
+    assert_eq!(kept.len(), names.len() + ours.len(), "two things are still two");
+    assert!(
+        kept.keys()
+            .any(|name| name.starts_with("account.user.") && name.ends_with(":uid"))
+    );
 }

@@ -46,7 +46,7 @@ impl Recorder {
         };
         let header = recorder
             .redaction
-            .as_ref()
+            .as_mut()
             .map_or_else(|| header.clone(), |redaction| redaction.header(header));
         recorder.put(&header)?;
         Ok(recorder)
@@ -57,7 +57,7 @@ impl Recorder {
     /// # Errors
     /// [`RecordingError::Io`] when it cannot be written.
     pub fn step(&mut self, batch: &Batch, now: Timestamp) -> Result<(), RecordingError> {
-        let batch = match &self.redaction {
+        let batch = match &mut self.redaction {
             Some(redaction) => redaction.batch(batch),
             None => batch.clone(),
         };

@@ -110,6 +110,28 @@ pub(super) fn own_files(root: &Path, files: &Files) -> Vec<String> {
         .collect()
 }
 
+/// The first line of the file of `unit` that no unit file may have (`/etc/systemd/system/a.service:1`), and what is wrong with it.
+pub(super) fn fault(root: &Path, unit: &str) -> Option<(String, &'static str)> {
+    let (path, _) = files(root, unit).into_iter().next()?;
+    let text = plain_file(&path, MOST_BYTES)?;
+    let text = String::from_utf8_lossy(&text);
+    let (mut section, mut goes_on) = (false, false);
+    let mut wrong = text.lines().map(str::trim).enumerate().filter_map(|(number, line)| {
+        if line.is_empty() || line.starts_with(['#', ';']) {
+            return None;
+        }
+        let begins = !std::mem::replace(&mut goes_on, line.ends_with('\\'));
+        if line.starts_with('[') && begins {
+            section = true;
+            return (!line.ends_with(']')).then_some((number, "opens a section and does not close its name"));
+        }
+        (!section).then_some((number, "stands in no section"))
+    });
+    let (number, fault) = wrong.next()?;
+    let path = path.strip_prefix(root).unwrap_or(&path);
+    Some((format!("/{}:{}", path.display(), number + 1), fault))
+}
+
 /// What `files` say together: `Service.Restart` and its values. One that adds up has all of them, any other the last.
 pub(super) fn settings(files: &Files) -> BTreeMap<String, BTreeSet<String>> {
     let mut held: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();

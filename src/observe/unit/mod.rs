@@ -25,7 +25,7 @@ use super::{
     scope::{Scope, Sheet},
     witness::Witness,
 };
-use crate::domain::{Batch, Span, Timestamp, Value};
+use crate::domain::{Batch, Span, Timestamp, Value, text::visible};
 
 /// A line of `systemctl list-units`.
 #[derive(Deserialize)]
@@ -72,6 +72,8 @@ pub(super) struct Units {
     defined: BTreeMap<String, Defined>,
     demand: Demand,
     restarts: Restarts,
+    /// Units whose file systemd does not take.
+    bad: Vec<String>,
     /// When all was read last, and how the folder of what runs was before.
     read_at: Timestamp,
     running: Option<Mark>,
@@ -104,7 +106,22 @@ impl Units {
             restarts: Restarts::new(host),
             read_at: Timestamp(0),
             running: None,
+            bad: Vec::new(),
         }
+    }
+
+    /// What is to be said of the units as they were last read: that systemd does not take the files of some.
+    fn verdict(&self) -> Result<(), ObserveError> {
+        let Some(first) = self.bad.first() else { return Ok(()) };
+        let (what, fault) = definition::fault(&self.root, first).unwrap_or((first.clone(), "is no unit file"));
+        let more = match self.bad.len() {
+            1 => String::new(),
+            all => format!(" (and {} more such)", all - 1),
+        };
+        Err(ObserveError::Remark {
+            what: visible(&what).into_owned(),
+            why: format!("{fault}: systemd does not load it{more}"),
+        })
     }
 
     /// Whether all is to be read at `now`, the folder of what runs being as `running`: as often as settings are, and soon after a service started or stopped.
@@ -162,6 +179,11 @@ impl Units {
         };
         let units: Vec<Unit> = serde_json::from_slice(units).map_err(malformed)?;
         let files: Vec<UnitFile> = serde_json::from_slice(files).map_err(malformed)?;
+        self.bad = files
+            .iter()
+            .filter(|file| file.state == "bad")
+            .map(|file| file.unit_file.clone())
+            .collect();
         let mut sheet = self.scope.sheet();
         let before = std::mem::take(&mut self.settled);
         for unit in units
@@ -347,13 +369,14 @@ impl Source for Units {
         }
         let running = fs::metadata(self.root.join(RUNNING)).ok().map(|folder| mark(&folder));
         if !self.due(now, running.as_ref()) {
-            return Ok(());
+            return self.verdict();
         }
         let units = ask("systemctl", &["list-units", "--all", "--no-pager", "--output=json"])?;
         let files = self.unit_files()?;
         self.tell(now, &units, &files, out)?;
         (self.read_at, self.running) = (now, running);
-        self.restarts.read(now, out)
+        self.restarts.read(now, out)?;
+        self.verdict()
     }
 }
 

@@ -276,3 +276,24 @@ fn a_service_that_starts_or_stops_is_read_soon_and_nothing_else_more_often() {
         );
     }
 }
+
+#[test]
+fn a_file_that_systemd_does_not_take_is_one_line() {
+    let tree = Tree::new();
+    tree.write("etc/systemd/system/broken.service", "# mine\n[Unit\nDescription=x\n");
+    let mut source = Units::new(&tree.host());
+    let mut tell = |state: &str| {
+        let files = format!(
+            r#"[{{"unit_file":"broken.service","state":"{state}"}},{{"unit_file":"gone.service","state":"{state}"}}]"#
+        );
+        source
+            .tell(Timestamp(0), b"[]", files.as_bytes(), &mut Batch::default())
+            .unwrap();
+        source.verdict().map_err(|why| why.to_string())
+    };
+    assert_eq!(
+        tell("bad").unwrap_err(),
+        "partly: /etc/systemd/system/broken.service:2 opens a section and does not close its name: systemd does not load it (and 1 more such)"
+    );
+    assert_eq!(tell("enabled"), Ok(()));
+}

@@ -186,6 +186,26 @@ fn the_dearest_settings_yield_first_and_what_is_cheap_never_does() {
     assert_eq!(["sysctl", "load"].map(|name| doublings(&tempo, name)), [0, 0]);
 }
 
+#[test]
+fn nothing_yields_to_a_budget_that_is_half_used() {
+    let sources = [source("prometheus", 5, 3.5)];
+    let rates = seen(&[("prometheus", 1.0)]);
+    let mut tempo = Tempo::default();
+    let minutes = |tempo: &mut Tempo, rest: f64, count: usize| {
+        for _ in 0..count {
+            let used = rest + taken(tempo, &sources);
+            tempo.decide(&sources, &rates, used, 1.0, Timestamp(0));
+        }
+        doublings(tempo, "prometheus")
+    };
+    // A hard start, as where a past is read: then it is over, and the engine takes half of what it may.
+    assert_eq!(minutes(&mut tempo, 3.0, 10), RAREST_BEYOND);
+    assert!(minutes(&mut tempo, 0.5, 12) <= 1, "{tempo:?}");
+    // Where it would not fit, it stays slowed.
+    minutes(&mut tempo, 3.0, 10);
+    assert_eq!(minutes(&mut tempo, 0.95, 60), RAREST_BEYOND);
+}
+
 proptest! {
     #[test]
     fn any_figures_give_a_tempo_within_its_bounds(

@@ -18,7 +18,26 @@ pub(super) fn json(text: &str) -> Option<Vec<Pair>> {
 /// The same of a TOML document.
 pub(super) fn toml(text: &str) -> Option<Vec<Pair>> {
     let table: toml::Table = text.parse().ok()?;
-    flat(&serde_json::to_value(table).ok()?)
+    flat(&plain(toml::Value::Table(table)))
+}
+
+/// The same values as JSON has them; dates and times as they are written.
+fn plain(value: toml::Value) -> Value {
+    match value {
+        toml::Value::String(text) => text.into(),
+        toml::Value::Integer(number) => number.into(),
+        toml::Value::Float(number) => {
+            serde_json::Number::from_f64(number).map_or_else(|| number.to_string().into(), Value::Number)
+        }
+        toml::Value::Boolean(on) => on.into(),
+        toml::Value::Datetime(at) => at.to_string().into(),
+        toml::Value::Array(items) => items.into_iter().map(plain).collect(),
+        toml::Value::Table(fields) => fields
+            .into_iter()
+            .map(|(key, value)| (key, plain(value)))
+            .collect::<Map<_, _>>()
+            .into(),
+    }
 }
 
 /// The same of one or several YAML documents. What an alias stands for is not written out again.

@@ -2,16 +2,20 @@
 
 use super::{Pair, is_key, lines};
 
-/// Columns between blanks; the one at `key` names the line.
+/// Columns between blanks, as in fstab(5) and crypttab(5); the one at `key` names the line. Only `#` begins a comment: `//nas/x` is a share.
 pub(super) fn table(text: &str, key: usize) -> Option<Vec<Pair>> {
-    let row = |line: &String| {
+    let lines = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let row = |line: &str| {
         let mut fields: Vec<&str> = line.split_ascii_whitespace().collect();
         (fields.len() > key).then(|| {
             let name = fields.remove(key).to_owned();
             (name, fields.join(" "))
         })
     };
-    lines(text).iter().map(row).collect()
+    lines.map(row).collect()
 }
 
 /// pam.conf(5) below `pam.d`: what is asked by kind and module, with how its answer counts.

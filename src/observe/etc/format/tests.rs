@@ -42,7 +42,16 @@ fn formats_of_etc() {
         "PASS_MAX_DAYS=99999;UMASK=022;",
     );
     is("nsswitch.conf", "passwd: files systemd\n", "passwd=files systemd;");
-    is("fstab", "/dev/sda1 / ext4 rw 0 1\n", "/=/dev/sda1 ext4 rw 0 1;");
+    is(
+        "fstab",
+        "# x\n/dev/sda1 / ext4 rw 0 1\n//nas/x /mnt cifs ro 0 0\n",
+        "/=/dev/sda1 ext4 rw 0 1;/mnt=//nas/x cifs ro 0 0;",
+    );
+    is(
+        "app/x.toml",
+        "[s]\nwhen = 1979-05-27\nat = [07:32:00]\n",
+        "s.at=07:32:00;s.when=1979-05-27;",
+    );
     is(
         "docker/daemon.json",
         r#"{"log":{"max":3,"on":true},"dns":["a"]}"#,

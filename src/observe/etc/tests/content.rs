@@ -1,0 +1,71 @@
+//! What of a file is told, and what is only hashed.
+
+use super::*;
+
+#[test]
+fn one_line_of_no_known_format_is_kept_as_a_hash() {
+    let tree = Tree::new();
+    let files = [
+        ("myapp/users", "admin:pw12345x\n"),
+        ("myapp/restic", "Sup3rS3cret!\n"),
+        ("myapp/who", "login;admin;password;topsecret99\n"),
+        ("default/locale", "# File generated\n"),
+        ("fstab", "# UNCONFIGURED\n"),
+        ("hostname", "# none\n"),
+    ];
+    for (name, text) in files {
+        tree.write(&format!("etc/{name}"), text);
+    }
+    tree.write("etc/timezone", "Europe/Berlin\n");
+    let read = || tree.read(&mut Etc::new(&tree.host(), &Witness::default()), 0).unwrap();
+    let batch = read();
+    let shown = |batch: &Batch, name: &str| setting(batch, name).map(|value| value.to_string());
+    for (name, text) in files {
+        let content = shown(&batch, &format!("etc.{name}:content")).unwrap();
+        assert!(
+            content.starts_with("blake3 ") || content.starts_with("secret#"),
+            "{name}: {content}"
+        );
+        let plain = blake3::hash(text.as_bytes()).to_hex();
+        assert!(!content.contains(&plain[..16]), "{name}: it could be guessed");
+        assert_eq!(shown(&batch, &format!("etc.{name}:line")), None);
+    }
+    assert_eq!(shown(&batch, "etc.timezone:line").as_deref(), Some("Europe/Berlin"));
+    tree.write("etc/myapp/users", "admin:pw12345y\n");
+    assert_ne!(
+        shown(&read(), "etc.myapp/users:content"),
+        shown(&batch, "etc.myapp/users:content")
+    );
+}
+
+#[test]
+fn a_share_in_fstab_is_told_without_its_password() {
+    let tree = Tree::new();
+    tree.write("etc/fstab", "//nas/x /mnt cifs ro,user=a,password=hunter2,vers=3 0 0\n");
+    let batch = tree.read(&mut Etc::new(&tree.host(), &Witness::default()), 0).unwrap();
+    let told = serde_json::to_string(&batch).unwrap();
+    assert!(
+        setting(&batch, "etc.fstab:/mnt").is_some() && !told.contains("hunter2"),
+        "{told}"
+    );
+}
+
+#[test]
+fn too_many_files_are_told_with_where_most_lie() {
+    let tree = Tree::new();
+    let mut source = Etc::new(&tree.host(), &Witness::default());
+    let found = |path: &str| (path.to_owned(), PathBuf::new(), fs::metadata(tree.path("")).unwrap());
+    let files = [
+        found("a/b"),
+        found("huge/1"),
+        found("huge/x/2"),
+        found("huge/3"),
+        found("c"),
+    ];
+    source.cut = Some(fullest(&files));
+    let why = source.verdict().unwrap_err().to_string();
+    assert_eq!(
+        why,
+        "etc: too many files, most in /etc/huge; only the first 0 are watched"
+    );
+}
