@@ -218,7 +218,7 @@ fn documents(file: &tempfile::NamedTempFile) -> Vec<Document> {
             documents.push(document);
         }
     };
-    read(file.path(), &[7; 32], &mut take, &mut |fault| panic!("{fault}"));
+    read(file.path(), None, &[7; 32], &mut take, &mut |fault| panic!("{}", fault.what));
     documents
 }
 

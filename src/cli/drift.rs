@@ -133,7 +133,7 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
         ));
         departures.clear();
     }
-    if let Some(idle) = rules.idle(now).filter(|_| account.faults == 0) {
+    if let Some(idle) = rules.idle(now).filter(|_| account.faults.told == 0) {
         out.note(&format!("foreshadow: {idle}"));
     }
     if json {

@@ -256,7 +256,7 @@ fn an_exporter_that_is_dead_is_silent_though_prometheus_says_so_of_it() {
     }
     let findings = world.judge();
     let stale = findings.iter().find(|finding| finding.mark == Mark::Stale).unwrap();
-    assert_eq!(stale.series, [load.clone()]);
+    assert_eq!(stale.series, std::slice::from_ref(&load));
     assert!(!Sources::of(&world.shadows).gone(&world.shadows.metrics[&load]));
 }
 

@@ -1,11 +1,7 @@
 //! What runs by the clock: the tables of cron, of the system and of users.
 #![cfg(target_os = "linux")]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeMap, fs, path::PathBuf};
 
 use super::{
     Host, ObserveError, Source,

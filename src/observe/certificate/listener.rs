@@ -386,7 +386,7 @@ mod tests {
         let mut listeners = Listeners::new(&tree.host());
         // Nobody is asked here.
         listeners.config = None;
-        listeners.shown(Timestamp(0));
+        drop(listeners.shown(Timestamp(0)));
         assert!(!listeners.are_others());
         for inode in [1, 2] {
             tree.write(
@@ -394,7 +394,7 @@ mod tests {
                 HEAD.to_owned() + &line(Ipv4Addr::LOCALHOST, 8443, inode),
             );
             assert!(listeners.are_others());
-            listeners.shown(Timestamp::from_secs(60 * inode as i64));
+            drop(listeners.shown(Timestamp::from_secs(60 * inode as i64)));
             assert!(!listeners.are_others());
         }
     }

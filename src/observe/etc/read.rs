@@ -11,8 +11,8 @@ use crate::{
     observe::{
         file::{name_of, open, plain_file},
         secret::{
-            ends_in_secret, holds_secret, holds_secret_in_places, is_secret, is_secret_line, mask, mask_places, redact, safe_name,
-            secrets,
+            ends_in_secret, holds_secret, holds_secret_in_places, is_secret, is_secret_line, mask, mask_places, redact,
+            safe_name,
         },
     },
 };

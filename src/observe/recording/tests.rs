@@ -393,6 +393,7 @@ fn no_name_of_a_thing_of_somebodys_leaves_the_house() {
     let batch = Batch {
         metrics: names.iter().map(|name| meta(name)).collect(),
         snapshots: vec![SettingSnapshot {
+            reach: None,
             resource: host(),
             scope: "all".into(),
             at: Timestamp(0),

@@ -5,7 +5,7 @@ use crate::domain::{Span, Timestamp};
 
 impl MetricShadow {
     /// The least and the greatest value that the metric came to on two of the days before, within `near` of this time of the day: what came
-    /// twice is a habit (a nightly job, a quiet weekend). By the coarsest grid, two weeks in steps of ten minutes; `None` where it does
+    /// twice is a habit (a nightly job, a quiet weekend). By the coarsest grid: two weeks in steps of ten minutes where it is read every minute or oftener; `None` where it does
     /// not hold two such days.
     #[must_use]
     pub fn twice_around(&self, at: Timestamp, near: Span) -> Option<(f64, f64)> {
@@ -56,7 +56,7 @@ mod tests {
             id: "host:a/queue.depth".parse().unwrap(),
             unit: Unit::Count,
             kind: MetricKind::Gauge,
-            cadence: Span::from_mins(5),
+            cadence: Span::from_mins(1),
             source: "t".into(),
             limit: None,
         });
@@ -64,7 +64,7 @@ mod tests {
         let day = 24 * 60;
         let near = Span::from_mins(30);
         // A job at two in the morning, of 1,500 and a little more each day; one afternoon of 9,000.
-        for minute in (0..3 * day + 90).step_by(5) {
+        for minute in 0..3 * day + 90 {
             let value = match minute % day {
                 120..140 => 1_500.0 + (minute / day) as f64,
                 _ if (day + 900..day + 960).contains(&minute) => 9_000.0,

@@ -432,7 +432,7 @@ fn the_undoing_of_a_change_moves_between_its_making_and_now() {
     let mut snapshot = (*state.shown).clone();
     snapshot.settings = settings.into();
     state.shown = std::sync::Arc::new(snapshot);
-    replay(&mut state, &made, None);
+    replay(&mut state, std::slice::from_ref(&newest), None);
     let at = |state: &State| state.whatif.a.changes.steps[0].at;
     assert_eq!(at(&state), Some(newest.at));
     press(&mut state, KeyCode::Char('['));
