@@ -83,7 +83,10 @@ pub(super) fn same(a: &Tree, b: &Tree, likeness: Likeness) -> bool {
         Likeness::AnyCase if x.eq_ignore_ascii_case(&y) => true,
         Likeness::Setting if plain(&x) && plain(&y) => {
             // `"1.0"` is 1.0.
-            let as_text = |float: &Tree, text: &Tree| matches!((float, text), (Tree::Float(float), Tree::Text(text)) if format!("{float:?}") == **text);
+            let as_text = |float: &Tree, text: &Tree| match (float, text) {
+                (Tree::Float(float), Tree::Text(text)) => format!("{float:?}") == **text,
+                _ => false,
+            };
             as_text(a, b) || as_text(b, a)
         }
         Likeness::Setting if x.eq_ignore_ascii_case(&y) => {

@@ -52,6 +52,7 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
         more => format!(", {more} changes pending"),
     };
     let name = format.name();
+    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     if let (true, Some(fault)) = (departures.is_empty(), faults.first()) {
         return Err(format!("{shown}:{fault}"));
     }
@@ -59,12 +60,17 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
         let alone = compared.matched == 0 && declared > 0;
         return Err(match alone {
             true => {
-                format!("{shown} ({name}): {declared} resources declared, and nothing to compare them with{to_come}")
+                let whose = path
+                    .file_name()
+                    .map_or(shown, |file| visible(&file.to_string_lossy()).into_owned());
+                format!(
+                    "{whose}: nothing to compare with, {} declared{to_come}",
+                    count(declared, "resource")
+                )
             }
             false => format!("{shown} ({name}): nothing drifted{to_come}"),
         });
     }
-    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     let title = format!(
         "{} ({name}): {} of {} not as declared",
         // Of a long path its end tells more.
@@ -140,6 +146,11 @@ mod tests {
         assert_eq!(
             file("plan.json", calm).unwrap_err(),
             "/plan.json (Terraform plan): nothing drifted"
+        );
+        let declared = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n";
+        assert_eq!(
+            file("shop.yaml", declared).unwrap_err(),
+            "shop.yaml: nothing to compare with, 2 resources declared"
         );
         let broken = file("plan.json", "{\"format_version\":").unwrap_err();
         assert!(

@@ -311,7 +311,7 @@ fn a_number_that_goes_by_steps_of_its_own_is_expected_to_take_the_next() {
         assert_eq!(told[0].0, next, "{told:?}");
     }
     // What goes to and fro has no steps to go on by.
-    assert_eq!(super::numbers::steps_on(&["60", "10", "60", "10"]), []);
+    assert!(super::numbers::steps_on(&["60", "10", "60", "10"]).is_empty());
 }
 
 #[test]

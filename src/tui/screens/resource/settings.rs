@@ -63,8 +63,11 @@ pub(super) fn rows(state: &State) -> Vec<&SettingRow> {
 /// then the name.
 pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
     rows.sort_by_cached_key(|row| {
-        // Whole bits and tenths of a per cent: rows must not change places with every wiggle.
-        let (bits, chance) = (row.bits.max(0.0) as u32, (row.week.clamp(0.0, 1.0) * 1_000.0) as u32);
+        // As they are shown: tenths of a bit and of a per cent. Rows must not change places with every wiggle, nor seem out of order.
+        let (bits, chance) = (
+            (row.bits.max(0.0) * 10.0).round() as u32,
+            (row.week.clamp(0.0, 1.0) * 1_000.0) as u32,
+        );
         let keys = if by_chance { (chance, bits) } else { (bits, chance) };
         let changed = row.last_change.as_ref().map(|change| change.at);
         // What is off by what is known of it may surprise nobody.
@@ -254,4 +257,42 @@ fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> String {
         percent(undoing.probability as f32),
         words::because(undoing)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tui::{fixture, look::Charset, state::Screen, view_to_buffer};
+
+    #[test]
+    fn settings_stand_in_the_order_of_the_bits_they_show() {
+        let one = fixture::snapshot().settings[0].clone();
+        let row = |(bits, week)| SettingRow {
+            bits,
+            week,
+            mark: Mark::Ok,
+            ..one.clone()
+        };
+        let rows = [(7.0, 0.9), (11.6, 0.0), (7.5, 0.1), (7.2, 0.5)].map(row);
+        let mut sorted: Vec<&SettingRow> = rows.iter().collect();
+        rank(&mut sorted, false);
+        let bits: Vec<f32> = sorted.iter().map(|row| row.bits).collect();
+        assert_eq!(bits, [11.6, 7.5, 7.2, 7.0]);
+    }
+
+    #[test]
+    fn the_settings_beside_a_metric_pass_the_filter() {
+        let mut state = fixture::on(Screen::Resource, Charset::Ascii, 160, 50);
+        let beside = |state: &State| {
+            let text = fixture::text(&view_to_buffer(state, 160, 50));
+            let lines = text.lines().skip_while(|line| !line.starts_with(" SETTINGS"));
+            let listed = lines.skip(1).take_while(|line| !line.starts_with(" HOSTS"));
+            listed
+                .filter(|line| line.starts_with(" vm.") || line.starts_with(" pg."))
+                .count()
+        };
+        let all = beside(&state);
+        state.filter = "mem".into();
+        assert!(beside(&state) < all, "{all}");
+    }
 }

@@ -112,7 +112,8 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     }
     page.rule();
     page.line(Role::Heading, " SETTINGS");
-    let ours = |other: &&SettingRow| other.id.resource == row.id.resource;
+    let ours =
+        |other: &&SettingRow| other.id.resource == row.id.resource && state.passes(&other.id.resource, &other.id.name);
     let mut settings: Vec<&SettingRow> = state.shown.settings.iter().filter(ours).collect();
     settings::rank(&mut settings, false);
     for setting in settings.iter().take(8) {
