@@ -5,8 +5,8 @@ use crate::domain::{Span, Timestamp};
 
 impl MetricShadow {
     /// The least and the greatest value that the metric came to on two of the days before, within `near` of this time of the day: what came
-    /// twice is a habit (a nightly job, a quiet weekend). By the coarsest grid, two weeks in steps of ten minutes; `None` where it does
-    /// not hold two such days.
+    /// twice is a habit (a nightly job, a quiet weekend). By the coarsest grid (two weeks in steps of ten minutes where values come so
+    /// often); `None` where it does not hold two such days.
     #[must_use]
     pub fn twice_around(&self, at: Timestamp, near: Span) -> Option<(f64, f64)> {
         let grid = self.grids.last()?;
@@ -17,7 +17,7 @@ impl MetricShadow {
         if at > end + day {
             return None;
         }
-        let place = |at: Timestamp| values.len() as i64 - (end - at).0.div_euclid(step) - 1;
+        let place = |at: Timestamp| (values.len() as i64).saturating_add((at - end).0.div_euclid(step));
         let mut days: Vec<(f64, f64)> = Vec::new();
         for ago in 1.. {
             let (from, to) = (place(at - day * ago - near), place(at - day * ago + near));
@@ -56,7 +56,7 @@ mod tests {
             id: "host:a/queue.depth".parse().unwrap(),
             unit: Unit::Count,
             kind: MetricKind::Gauge,
-            cadence: Span::from_mins(5),
+            cadence: Span::from_mins(1),
             source: "t".into(),
             limit: None,
         });
@@ -64,7 +64,7 @@ mod tests {
         let day = 24 * 60;
         let near = Span::from_mins(30);
         // A job at two in the morning, of 1,500 and a little more each day; one afternoon of 9,000.
-        for minute in (0..3 * day + 90).step_by(5) {
+        for minute in 0..3 * day + 90 {
             let value = match minute % day {
                 120..140 => 1_500.0 + (minute / day) as f64,
                 _ if (day + 900..day + 960).contains(&minute) => 9_000.0,
