@@ -5,8 +5,8 @@ use crate::domain::{Span, Timestamp};
 
 impl MetricShadow {
     /// The least and the greatest value that the metric came to on two of the days before, within `near` of this time of the day: what came
-    /// twice is a habit (a nightly job, a quiet weekend). By the coarsest grid: two weeks in steps of ten minutes where it is read every minute or oftener; `None` where it does
-    /// not hold two such days.
+    /// twice is a habit (a nightly job, a quiet weekend). By the coarsest grid (two weeks in steps of ten minutes where values come so
+    /// often); `None` where it does not hold two such days.
     #[must_use]
     pub fn twice_around(&self, at: Timestamp, near: Span) -> Option<(f64, f64)> {
         let grid = self.grids.last()?;
@@ -17,7 +17,7 @@ impl MetricShadow {
         if at > end + day {
             return None;
         }
-        let place = |at: Timestamp| values.len() as i64 - (end - at).0.div_euclid(step) - 1;
+        let place = |at: Timestamp| (values.len() as i64).saturating_add((at - end).0.div_euclid(step));
         let mut days: Vec<(f64, f64)> = Vec::new();
         for ago in 1.. {
             let (from, to) = (place(at - day * ago - near), place(at - day * ago + near));
