@@ -218,7 +218,9 @@ fn documents(file: &tempfile::NamedTempFile) -> Vec<Document> {
             documents.push(document);
         }
     };
-    read(file.path(), None, &[7; 32], &mut take, &mut |fault| panic!("{}", fault.what));
+    read(file.path(), None, &[7; 32], &mut take, &mut |fault| {
+        panic!("{}", fault.what)
+    });
     documents
 }
 
