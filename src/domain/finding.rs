@@ -130,6 +130,17 @@ pub struct Cause {
     pub weight: f64,
 }
 
+impl Cause {
+    /// How it lies before what it is a cause of: `3 min before`, or, where no order is known, `at the same time`.
+    #[must_use]
+    pub fn ahead(&self) -> String {
+        match self.lead {
+            Span::ZERO => "at the same time".into(),
+            lead => format!("{lead} before"),
+        }
+    }
+}
+
 /// What is compared on a finding's row: the value now and what it should be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -180,6 +180,12 @@ impl Value {
         }
     }
 
+    /// Whether it stands for a content by its sum alone: two of them tell that it differs and no more.
+    #[must_use]
+    pub fn is_sum(&self) -> bool {
+        matches!(self, Self::Text(text) if text.starts_with("blake3 "))
+    }
+
     /// The word for its sort, as in exports.
     #[must_use]
     pub fn sort(&self) -> &'static str {

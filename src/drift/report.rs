@@ -253,6 +253,7 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
                 let side = if limit.side == Side::Above { "above" } else { "below" };
                 let at = unit.show(limit.value);
                 match newest.is_some_and(|seen| limit.broken_by(seen.value)) {
+                    true if at == shown => format!("{name} is just {side} its limit of {at}"),
                     true => format!("{name} {shown} is {side} its limit of {at}"),
                     false => format!("{name} is back at {shown}, it was {side} its limit of {at}"),
                 }

@@ -376,6 +376,14 @@ impl Finding {
 }
 
 #[test]
+fn a_value_that_reads_as_its_limit_is_not_told_as_above_itself() {
+    let mut world = World::new(&["fs./.used_pct"]);
+    world.metric("fs./.used_pct").limit = above(94.9999);
+    let findings = world.step(&["fs./.used_pct"], 1.0);
+    assert_eq!(&*findings[0].summary, "fs./.used_pct is just above its limit of 95 %");
+}
+
+#[test]
 fn a_limit_passed_is_a_breach_at_once_and_until_it_held_again() {
     let mut world = World::new(&["fs./.used_pct"]);
     world.metric("fs./.used_pct").limit = above(90.0);

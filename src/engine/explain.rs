@@ -152,9 +152,9 @@ fn of_finding(lines: &mut Vec<String>, finding: &Finding) {
     lines.extend(evidence.map(|line| format!("         {line}")));
     lines.extend(finding.causes.iter().map(|cause| {
         format!(
-            "cause    {} ({} before, {:.0} %)",
+            "cause    {} ({}, {:.0} %)",
             cause.what,
-            cause.lead,
+            cause.ahead(),
             cause.weight * 100.0
         )
     }));

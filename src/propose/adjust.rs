@@ -3,7 +3,7 @@
 use super::{
     Candidate,
     artefact::{self, Wanted},
-    known, seen,
+    known, lasting, seen,
     shell::quote,
 };
 use crate::{
@@ -35,7 +35,7 @@ pub(super) fn limit(finding: &Finding, shadows: &Shadows, options: &Options, see
     if finding.mark == Mark::Breach && over {
         return None;
     }
-    let mut why = vec![finding.summary.to_string()];
+    let mut why = vec![lasting(finding)];
     let case = Case {
         finding,
         metric,

@@ -3,7 +3,7 @@
 use super::{
     Candidate,
     artefact::{self, Wanted},
-    known, seen,
+    known, lasting, seen,
 };
 use crate::{
     domain::{Change, Factors, Finding, Options, ProposalKind, Timestamp},
@@ -36,11 +36,7 @@ pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now
             disruption: way.disruption + f64::from(u8::from(!restart.is_empty())),
             effort: way.effort,
         },
-        why: vec![
-            finding.summary.to_string(),
-            rule.why.to_string(),
-            format!("see {}", rule.article),
-        ],
+        why: vec![lasting(finding), rule.why.to_string(), format!("see {}", rule.article)],
         cost: if restart.is_empty() {
             way.cost.into()
         } else {

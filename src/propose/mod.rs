@@ -160,6 +160,16 @@ fn suffering<'a>(finding: &'a Finding, holding: &[&'a Finding], changes: &Change
     of.flat_map(|finding| &finding.series).collect()
 }
 
+/// What `finding` tells, for a text that stays: without the figures of a limit, which move with every value and stand on its own row.
+fn lasting(finding: &Finding) -> String {
+    let name = finding.series.first().map(|id| &*id.name).unwrap_or_default();
+    match finding.mark {
+        Mark::Breach => format!("{name} is beyond its limit"),
+        Mark::Cross if finding.crossing.is_some() => format!("{name} runs to its limit"),
+        _ => finding.summary.to_string(),
+    }
+}
+
 /// Whether something suffers now, or will.
 fn harm(finding: &Finding) -> bool {
     matches!(finding.mark, Mark::Breach | Mark::Cross) || finding.severity == Severity::Critical

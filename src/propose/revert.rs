@@ -3,7 +3,7 @@
 use super::{
     Candidate,
     artefact::{self, Wanted},
-    known, seen,
+    known, lasting, seen,
     trust::{Trust, coincides},
 };
 use crate::{
@@ -89,7 +89,7 @@ pub(super) fn drifted(
     if let Some((other, weight)) = blamed {
         why.push(format!(
             "{}: this change is a likely cause ({:.0} %)",
-            other.summary,
+            lasting(other),
             weight * 100.0
         ));
     } else if let Some(line) = coincides(finding) {
@@ -171,11 +171,11 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
     let undone = undone(shadows, &change.id, now);
     let wrong = 1.0 - (1.0 - undone) * (1.0 - cause.weight);
     let why = vec![
-        finding.summary.to_string(),
+        lasting(finding),
         format!(
-            "{}, {} before ({:.0} % likely the cause)",
+            "{}, {} ({:.0} % likely the cause)",
             cause.what,
-            cause.lead,
+            cause.ahead(),
             cause.weight * 100.0
         ),
     ];

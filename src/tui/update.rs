@@ -72,8 +72,10 @@ pub(crate) fn decide(state: &mut State, msg: Msg) -> Vec<Effect> {
                 state.message = None;
             }
             state.live = snapshot;
-            if let (Some(walk), Some(replay)) = (&mut state.walk, &state.live.replay) {
-                walk.reached(replay.now - replay.from);
+            if let (Some(walk), Some(replay)) = (&mut state.walk, &state.live.replay)
+                && walk.reached(replay.now - replay.from)
+            {
+                state.speed = walk.speed();
             }
             if state.frozen || state.at.is_some() {
                 return Vec::new();

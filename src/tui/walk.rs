@@ -21,7 +21,14 @@ pub struct Walk {
     begun: bool,
     /// Whether its key was pressed, and the next scene is not there yet.
     done: bool,
+    /// Whether a key was pressed after the last step's: the screens speak for themselves.
+    over: bool,
 }
+
+/// The longest that one waits from a scene to the next, seconds.
+const LONGEST: f64 = 5.0;
+/// What it says when the last step is done.
+const END: &str = "the walk ends here: q quits, foreshadow demo --list names the others";
 
 impl Walk {
     /// The walk of a scenario, before its first step.
@@ -33,28 +40,40 @@ impl Walk {
             at: 0,
             begun: false,
             done: false,
+            over: false,
         }
     }
 
-    /// How many times as fast as it happened the recording is played between scenes.
+    /// How many times as fast as it happened the recording plays on from here: as the scenario says, and faster where the next scene would
+    /// be waited for too long. After the last scene it plays as fast as it came there.
     #[must_use]
     pub fn speed(&self) -> f64 {
-        self.speed
+        let Some(here) = self.steps.get(self.at).map(|step| step.at) else {
+            return self.speed;
+        };
+        let times = || self.steps.iter().map(|step| step.at);
+        let ahead = times().find(|at| *at > here).map(|next| next - here);
+        let behind = times().rev().find(|at| *at < here).map(|before| here - before);
+        let gap = ahead.or(behind).unwrap_or(Span::ZERO);
+        (gap.secs_f64() / LONGEST).ceil().max(self.speed)
     }
 
-    /// The recording has come this far from its beginning.
-    pub fn reached(&mut self, after: Span) {
+    /// The recording has come this far from its beginning. Whether a scene begins.
+    pub fn reached(&mut self, after: Span) -> bool {
         let due = self.steps.partition_point(|step| step.at <= after);
-        let Some(last) = due.checked_sub(1) else { return };
+        let Some(last) = due.checked_sub(1) else { return false };
         let scene = self.steps.partition_point(|step| step.at < self.steps[last].at);
-        if !self.begun || scene > self.at {
+        let begins = !self.begun || scene > self.at;
+        if begins {
             (self.at, self.begun, self.done) = (scene, true, false);
         }
+        begins
     }
 
     /// A key was pressed that was no part of a text.
     pub fn pressed(&mut self, key: KeyCode) {
         let Some(step) = self.steps.get(self.at).filter(|_| self.begun && !self.done) else {
+            self.over = self.done && self.at + 1 == self.steps.len();
             return;
         };
         let meant = match &*step.press {
@@ -71,7 +90,7 @@ impl Walk {
         }
     }
 
-    /// What it says now; `clock` writes a time of the recording. `None` once it is over.
+    /// What it says now; `clock` writes a time of the recording. At its end that it is over; from the next key on `None`.
     #[must_use]
     pub fn says(&self, clock: impl Fn(Span) -> String) -> Option<String> {
         if !self.begun {
@@ -83,7 +102,9 @@ impl Walk {
         if !self.done {
             return self.steps.get(self.at).map(|step| step.says.clone());
         }
-        let next = self.steps.get(self.at + 1)?;
+        let Some(next) = self.steps.get(self.at + 1) else {
+            return (!self.over).then(|| END.into());
+        };
         Some(format!(
             "the story goes on at {}; P holds it and plays on",
             clock(next.at)
@@ -111,6 +132,7 @@ mod tests {
             at: 0,
             begun: false,
             done: false,
+            over: false,
         }
     }
 
@@ -137,7 +159,24 @@ mod tests {
         walk.reached(Span::from_mins(51));
         assert_eq!(says(&walk), "what to do");
         walk.pressed(KeyCode::Char('4'));
+        assert!(
+            says(&walk).contains("q quits") && says(&walk).contains("demo --list"),
+            "{}",
+            says(&walk)
+        );
+        walk.pressed(KeyCode::Char('2'));
         assert_eq!(says(&walk), "", "then the screens speak for themselves");
+    }
+
+    #[test]
+    fn nobody_waits_long_for_a_scene() {
+        let mut walk = walk();
+        assert!(walk.reached(Span::from_mins(40)) && !walk.reached(Span::from_mins(41)));
+        assert_eq!(walk.speed(), 120.0, "ten minutes in five seconds");
+        assert!(walk.reached(Span::from_mins(50)));
+        assert_eq!(walk.speed(), 120.0, "to the end as fast as to the last scene");
+        walk.speed = 3600.0;
+        assert_eq!(walk.speed(), 3600.0, "never slower than it is told to be");
     }
 
     #[test]

@@ -256,6 +256,10 @@ fn a_filling_disk_is_told_before_it_is_full() {
             .any(|proposal| proposal.finding == finding.id),
         "nothing proposed"
     );
+    // What a proposal says stays while the numbers of the finding move: those are told beside it, as of now.
+    let why = host.state.proposals.iter().flat_map(|proposal| &proposal.why);
+    let moving: Vec<_> = why.filter(|line| line.contains("probability")).collect();
+    assert!(moving.is_empty(), "{moving:?}");
     host.live(190, fill(68.2));
     assert_eq!(host.finding("fs./.used_pct").mark, Mark::Breach);
     assert_eq!(host.finding("fs./.used_pct").severity, Severity::Critical);

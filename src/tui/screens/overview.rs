@@ -252,6 +252,18 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
             now: Some(Value::List(_)),
             expected: None,
         } => ("new".into(), "(none)".into()),
+        // Two sums tell nobody anything.
+        Seen::Setting {
+            now: Some(now),
+            expected: Some(expected),
+        } if now.is_sum() && expected.is_sum() => ("differs".into(), "as it was".into()),
+        // A unit that came, and failed, has no value it should go back to.
+        Seen::Setting {
+            now: Some(now),
+            expected: None,
+        } if finding.series.first().is_some_and(|id| id.name.ends_with(":state")) && now.to_string() == "failed" => {
+            ("failed".into(), "not failed".into())
+        }
         Seen::Setting { now, expected } => {
             let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
             let mut should = value(expected);

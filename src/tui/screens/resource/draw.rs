@@ -187,7 +187,8 @@ fn info(state: &State) -> Option<String> {
     }
     let (from, to) = last_gap(&lists.actual)?;
     let at = |column: usize| text::minute(chart.from + chart.step * column as i64);
-    let lost = state.shown.sources.iter().find(|source| source.lost());
+    // Another source that is lost says nothing of this metric.
+    let lost = (state.shown.sources.iter()).find(|source| source.name == row.source && source.lost());
     let cause = lost.map_or_else(String::new, |source| {
         format!(": {} ({}) (7 Audit)", source.name, source.says)
     });

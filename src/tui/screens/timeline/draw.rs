@@ -44,9 +44,16 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         .filter(|_| charts)
         .and_then(|entry| touched(state, entry));
     // Where the entry has to do with none, what departed first stands there.
-    let first = || lanes.first().and_then(|id| state.timeline.lanes.get(id));
-    let charted = if charts { touched.or_else(first) } else { None };
-    let below = if small { 0 } else { 2 } + if charts { 10 } else { 0 };
+    let earliest = || lanes.first().and_then(|id| state.timeline.lanes.get(id));
+    let charted = if charts { touched.or_else(earliest) } else { None };
+    // What came first is told in two rows where one is too short for its cause.
+    let room = page.width().saturating_sub(9);
+    let told = wrap(&entry::first(state), room);
+    let first: Vec<String> = match &told[..] {
+        [line, rest @ ..] if !rest.is_empty() => vec![line.clone(), clauses(&rest.join(" "), room)],
+        _ => told,
+    };
+    let below = if small { 0 } else { 1 + first.len() } + if charts { 10 } else { 0 };
     let rows = page.left().saturating_sub(below);
     if entries.is_empty() {
         for line in wrap(&empty(state, stretch), page.width().saturating_sub(2))
@@ -73,9 +80,11 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         None => {}
     }
     if !small {
-        page.line(Role::Text, &format!(" FIRST  {}", entry::first(state)));
-        page.paint(1, 5, Role::Heading);
-        let room = page.width().saturating_sub(9);
+        for (place, line) in first.iter().enumerate() {
+            let head = if place == 0 { "FIRST" } else { "" };
+            page.line(Role::Text, &format!(" {} {line}", fit(head, 6)));
+            page.paint(1, head.len(), Role::Heading);
+        }
         page.line(Role::Text, &format!(" LINKED {}", entry::linked(state, &lanes, room)));
         page.paint(1, 6, Role::Heading);
     }

@@ -1,10 +1,12 @@
 //! What happened, as one list.
 
+use std::collections::BTreeMap;
+
 use super::{by_departure, first_cause, incident};
 use crate::{
     domain::{
-        Mark, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value, and_more, by_thing, text::visible,
-        told_later,
+        Event, EventKind, Mark, ResourceId, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value, and_more,
+        by_thing, text::visible, told_later,
     },
     engine::{Snapshot, Timeline},
     tui::{
@@ -101,14 +103,18 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             parts: parts[1..].iter().map(|part| (*part).clone()).collect(),
         }
     });
-    let events = data.events.iter().map(|event| {
+    let events = folded(&data.events).into_iter().map(|(event, times, last)| {
+        let times = match times {
+            1 => String::new(),
+            times => format!("x{times} to {}: ", clock(last)),
+        };
         let who = event.who.as_ref().map(|who| format!(" ({who})")).unwrap_or_default();
         Entry {
             at: event.at,
             earliest: None,
             word: event.kind.word().into(),
             place: event.resource.name().into(),
-            text: format!("{}{}{who}", told_later(event.backfilled), event.what),
+            text: format!("{times}{}{}{who}", told_later(event.backfilled), event.what),
             bits: None,
             series: None,
             change: None,
@@ -173,21 +179,51 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
     entries
 }
 
+/// `events` with each line of a log once, at its first time: how often it came, and when last. Everything else stands for itself.
+fn folded(events: &[Event]) -> Vec<(&Event, usize, Timestamp)> {
+    let mut lines: BTreeMap<(&ResourceId, &str), usize> = BTreeMap::new();
+    let mut kept: Vec<(&Event, usize, Timestamp)> = Vec::new();
+    for event in events {
+        if event.kind == EventKind::Log {
+            let place = *lines.entry((&event.resource, &*event.what)).or_insert(kept.len());
+            if let Some((_, times, last)) = kept.get_mut(place) {
+                (*times, *last) = (*times + 1, event.at);
+                continue;
+            }
+        }
+        kept.push((event, 1, event.at));
+    }
+    kept
+}
+
 /// What came first, in words.
 pub(super) fn first(state: &State) -> String {
     match first_cause(state) {
         // The cause last: it may be too long for the row.
         Some((cause, finding)) => {
             let lead = match cause.lead {
-                Span::ZERO => "with".to_owned(),
+                Span::ZERO => "as".to_owned(),
                 lead => format!("{lead} before"),
             };
+            // The lead is to the departure; the limit was told, or passed, some time after it.
+            let began = cause.at + cause.lead;
+            let later = match finding.mark {
+                Mark::Breach | Mark::Cross if finding.since > began => {
+                    format!(" ({} {})", finding.mark.word(), text::when(finding.since, began))
+                }
+                Mark::Breach => " (breach)".to_owned(),
+                _ => String::new(),
+            };
+            let departed = if finding.bits > 0.0 {
+                "left its shadow"
+            } else {
+                "set out for its limit"
+            };
             format!(
-                "{}{}, {lead} {} ({}): {}",
+                "{}{}, {lead} {} {departed}{later}: {}",
                 about(cause.earliest, cause.at),
                 clock(cause.at),
                 finding.series.first().map(|id| &*id.name).unwrap_or_default(),
-                finding.mark.word(),
                 cause.what
             )
         }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::domain::{Event, EventKind, Mark};
 use crate::tui::{fixture, look::Charset, state::Msg, text::width, update};
 
 fn state(width: u16, height: u16) -> State {
@@ -349,4 +350,69 @@ fn before_the_first_data_it_says_so() {
     for code in ['[', ']', 'p', 'w', '+', 'x'] {
         press(&mut state, KeyCode::Char(code));
     }
+}
+
+/// `shown` with a change named as the cause of the breach of memory, which left its shadow 90 s after it and broke its limit later.
+fn blamed(shown: &mut State) {
+    let mut found = shown.timeline.data.as_mut().unwrap().findings.iter_mut();
+    let breach = found.find(|finding| finding.mark == Mark::Breach).unwrap();
+    breach.causes = vec![Cause {
+        series: None,
+        what: "etc.postgresql/15/main/postgresql.conf:shared_buffers 8GB -> 24GB by ansible".into(),
+        at: breach.since - Span::from_mins(20),
+        earliest: None,
+        lead: Span::from_secs(90),
+        weight: 0.8,
+    }];
+}
+
+#[test]
+fn what_came_first_lies_before_the_departure_and_not_before_the_limit() {
+    let mut shown = answered(80, 24);
+    blamed(&mut shown);
+    let first = entry::first(&shown);
+    assert!(
+        first.starts_with("13:38:00, 90 s before mem.available_pct left its shadow (breach 13:58): etc."),
+        "{first}"
+    );
+    let picture = drawn(&shown, 80, 20);
+    assert!(
+        picture.contains("8GB -> 24GB by ansible"),
+        "the cause in whole: {picture}"
+    );
+    let at_once = shown.timeline.data.as_mut().unwrap().findings.iter_mut();
+    let cause = at_once.flat_map(|finding| &mut finding.causes).next().unwrap();
+    (cause.at, cause.lead) = (fixture::at("13:58:00"), Span::ZERO);
+    let first = entry::first(&shown);
+    assert!(
+        first.starts_with("13:58:00, as mem.available_pct left its shadow (breach): "),
+        "{first}"
+    );
+}
+
+#[test]
+fn a_line_of_a_log_that_repeats_is_one_row() {
+    let mut shown = answered(80, 24);
+    let events = &mut shown.timeline.data.as_mut().unwrap().events;
+    let line = Event {
+        kind: EventKind::Log,
+        what: "sudo: unable to resolve host".into(),
+        who: None,
+        ..events[0].clone()
+    };
+    for at in ["14:00:00", "14:00:05", "14:21:40"] {
+        events.push(Event {
+            at: fixture::at(at),
+            ..line.clone()
+        });
+    }
+    let rows: Vec<_> = entries(&shown)
+        .into_iter()
+        .filter(|entry| entry.word == "log")
+        .collect();
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    assert_eq!(
+        (rows[0].at, &*rows[0].text),
+        (fixture::at("14:00:00"), "x3 to 14:21:40: sudo: unable to resolve host")
+    );
 }
