@@ -185,11 +185,11 @@ impl Departure {
             None => return None,
         };
         // What came at this time on two other days is as usual as what came twice in the last hours.
-        let days = on_other_days(metric, begin.at).unwrap_or(range);
+        let days = on_other_days(metric, begin.at);
         let bits = evidence(metric, place, scale, OPEN)?;
         let edge = |(low, high): (f64, f64)| {
-            let (low, high) = (low.min(days.0), high.max(days.1));
-            let (low, high) = fine.map_or((low, high), |fine| (low.min(fine.0), high.max(fine.1)));
+            let besides = [days, fine].into_iter().flatten();
+            let (low, high) = besides.fold((low, high), |(low, high), one| (low.min(one.0), high.max(one.1)));
             if above {
                 band[4].max(high + matters(metric.meta.unit, high).max(least))
             } else {

@@ -118,8 +118,8 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::json;
 
-    use super::super::path::Path;
     use super::*;
+    use crate::drift::declared::path::Path;
     use crate::{domain::Document, drift::compare};
 
     fn live() -> Tree {

@@ -1,15 +1,16 @@
 //! What was at this time on the days before.
 
-use super::MetricShadow;
+use super::{MetricShadow, grid::Grid};
 use crate::domain::{Span, Timestamp};
 
 impl MetricShadow {
     /// The least and the greatest value that the metric came to on two of the days before, within `near` of this time of the day: what came
-    /// twice is a habit (a nightly job, a quiet weekend). By the coarsest grid (two weeks in steps of ten minutes where values come so
-    /// often); `None` where it does not hold two such days.
+    /// twice is a habit (a nightly job, a quiet weekend). By the finest grid that reaches back three days (two weeks in steps of ten minutes where
+    /// values come each minute or oftener); `None` where it does not hold two such days.
     #[must_use]
     pub fn twice_around(&self, at: Timestamp, near: Span) -> Option<(f64, f64)> {
-        let grid = self.grids.last()?;
+        let reaches = |grid: &&Grid| grid.step.0.saturating_mul(grid.window.most() as i64) >= Span::from_days(3).0;
+        let grid = self.grids.iter().find(reaches)?;
         let values = grid.window.values();
         let (day, step) = (Span::from_days(1), grid.step.0.max(1));
         // Finished steps end where the unfinished one begins.
