@@ -52,8 +52,11 @@ impl Walk {
             return self.speed;
         };
         let times = || self.steps.iter().map(|step| step.at);
-        let ahead = times().find(|at| *at > here).map(|next| next - here);
-        let behind = times().rev().find(|at| *at < here).map(|before| here - before);
+        let ahead = times().find(|at| *at > here).map(|next| Span(next.0 - here.0));
+        let behind = times()
+            .rev()
+            .find(|at| *at < here)
+            .map(|before| Span(here.0 - before.0));
         let gap = ahead.or(behind).unwrap_or(Span::ZERO);
         (gap.secs_f64() / LONGEST).ceil().max(self.speed)
     }
