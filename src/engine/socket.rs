@@ -71,11 +71,10 @@ impl Consoles {
         self.came.notified().await;
     }
 
-    /// One comes; says whether it is the first.
-    pub fn come(&self) -> bool {
-        let first = self.count.fetch_add(1, Ordering::Relaxed) == 0;
+    /// One comes.
+    pub fn come(&self) {
+        self.count.fetch_add(1, Ordering::Relaxed);
         self.came.notify_one();
-        first
     }
 
     /// One goes; says whether it was the last.
@@ -203,7 +202,8 @@ async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], con
             let mut snapshots = link.snapshots();
             let before = snapshots.borrow().number;
             // Before its first one an engine has nothing to show.
-            if consoles.come() && before > 0 {
+            consoles.come();
+            if before > 0 {
                 let _ = timeout(FRESH, snapshots.wait_for(|snapshot| snapshot.number > before)).await;
             }
             if let Err(error) = attend(frames(stream), link, shared.clone(), &name, trusted, allowed).await {

@@ -124,7 +124,13 @@ impl Line<'_> {
     /// What somebody ran for it: of an account the program itself or one that runs it, of a unit one that starts and stops it.
     fn asked(&self) -> Option<Clue> {
         if ACCOUNTS.contains(&self.program) {
-            return Some(Clue::Command(&ACCOUNT_COMMANDS, Vec::new()));
+            let account = self.message.split_once("name=").map(|(_, rest)| rest);
+            let account = account.or_else(|| self.message.split_once('\'').map(|(_, rest)| rest))?;
+            let account = account
+                .split([',', '\'', ' '])
+                .next()
+                .filter(|account| !account.is_empty())?;
+            return Some(Clue::Command(&ACCOUNT_COMMANDS, vec![account.to_owned()]));
         }
         let deed = ["Started ", "Stopped ", "Reloaded "];
         let rest = deed.iter().find_map(|start| self.message.strip_prefix(start))?;

@@ -54,13 +54,14 @@ impl Source for Mounts {
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         let mut sheet = self.scope.sheet();
         // Sessions, units and containers mount and unmount all the time.
-        const PASSING: [&str; 6] = [
+        const PASSING: [&str; 7] = [
             "/run/user",
             "/run/credentials",
             "/run/netns",
             "/run/docker",
             "/var/lib/docker",
             "/var/lib/containers",
+            "/var/lib/kubelet",
         ];
         let lasting = mounts(self.file.bytes()?)
             .filter(|mount| mount.kind != "nsfs" && !PASSING.iter().any(|folder| mount.point.starts_with(folder)));

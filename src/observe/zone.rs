@@ -56,9 +56,8 @@ impl LogZone {
             .map(|meta| (meta.ino(), meta.ctime(), meta.ctime_nsec()));
         if mark != self.mark {
             self.mark = mark;
-            if let Some(zone) = linked(file) {
-                self.zone = zone;
-            }
+            let copied = || TimeZone::tzif("Local", &fs::read(file).ok()?).ok();
+            self.zone = linked(file).or_else(copied).unwrap_or(TimeZone::UTC);
         }
     }
 

@@ -99,6 +99,8 @@ fn command(one: &Unmet) -> Option<String> {
         // Not `sysctl -p FILE`: other lines of the file may be overruled by later files.
         Subject::Sysctl(name) => Some(format!("sysctl -w {}", quote(&format!("{name}={}", one.declared))?)),
         Subject::Mount { point, part: "device" } => Some(format!("mount {}", quote(point)?)),
+        // The kernel may have made it read-only after an error: who writes on may lose what is left.
+        Subject::Mount { part: "options", .. } if one.declared.to_string() == "rw" => None,
         // It takes its options from fstab.
         Subject::Mount { point, .. } => Some(format!("mount -o remount {}", quote(point)?)),
         Subject::Unit { name, .. } => Some(format!("systemctl start {}", quote(name)?)),
@@ -248,6 +250,14 @@ mod tests {
             ("mount./data:device", "/dev/vdb1"),
             ("mount./data:options", "ro"),
         ];
-        assert_eq!(texts(&proposed(&otherwise, &otherwise)), ["mount -o remount /data"]);
+        // The kernel may have made it so after an error.
+        assert_eq!(texts(&proposed(&otherwise, &otherwise)), [""; 0]);
+        let open = [
+            root,
+            ("etc.fstab:/data", "UUID=1 ext4 nosuid 0 2"),
+            ("mount./data:device", "/dev/vdb1"),
+            ("mount./data:options", "rw"),
+        ];
+        assert_eq!(texts(&proposed(&open, &open)), ["mount -o remount /data"]);
     }
 }

@@ -13,7 +13,7 @@ const READ_ONLY: [&str; 5] = ["iso9660", "udf", "squashfs", "erofs", "cramfs"];
 /// Options that the kernel tells as they are written.
 const FLAGS: [&str; 4] = ["noexec", "nosuid", "nodev", "noatime"];
 /// Places of which no mount is told: sessions, units and containers mount and unmount there all the time.
-const PASSING: [&str; 3] = ["/run/", "/var/lib/docker", "/var/lib/containers"];
+const PASSING: [&str; 4] = ["/run/", "/var/lib/docker", "/var/lib/containers", "/var/lib/kubelet"];
 
 /// What a line of fstab has behind the mount point.
 struct Line<'a> {
@@ -89,6 +89,13 @@ fn of(here: &Here<'_>, name: &str, key: &str, value: &Value) -> Vec<Unmet> {
         actual: actual.cloned(),
         says: [point.clone(), says[0].to_owned(), says[1].to_owned()],
     };
+    // Whose automount waits for somebody to come is not mounted yet.
+    if here
+        .setting(&format!("mount.{point}:fstype"))
+        .is_some_and(|kind| kind.to_string() == "autofs")
+    {
+        return Vec::new();
+    }
     let passing = PASSING.iter().any(|folder| point.starts_with(folder));
     if here.setting(&format!("mount.{point}:device")).is_none() {
         if passing || AT_WILL.iter().any(|option| line.asks(option)) {

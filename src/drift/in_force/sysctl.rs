@@ -17,6 +17,14 @@ const FOLDERS: [&str; 4] = [
 ];
 /// The file of old: systemd reads it by a link among the others, sysctl(8) of procps after all of them.
 const OLD: &str = "etc.sysctl.conf";
+/// The kernel has these in a form of its own: lists as ranges, numbers rounded up.
+const REWRITTEN: [&str; 2] = ["net.ipv4.ip_local_reserved_ports", "net.netfilter.nf_conntrack_buckets"];
+/// Who writes the one sets the other to nothing.
+const EITHER: [(&str, &str); 3] = [
+    ("vm.dirty_ratio", "vm.dirty_bytes"),
+    ("vm.dirty_background_ratio", "vm.dirty_background_bytes"),
+    ("vm.overcommit_ratio", "vm.overcommit_kbytes"),
+];
 /// Comes after every name.
 const LAST: &str = "\u{10ffff}";
 
@@ -102,7 +110,16 @@ fn number(text: &str) -> Option<i128> {
 /// Parameters that the kernel has otherwise than a file of this host says. What packages bring below `/usr` is left to them: where no
 /// system was started (a container) nobody loaded it.
 pub(super) fn unmet(here: &Here<'_>) -> Vec<Unmet> {
-    let of = |(parameter, (name, declared)): (String, (&str, &Value))| {
+    let lines = lines(here);
+    let both = |parameter: &str| {
+        EITHER
+            .iter()
+            .any(|(a, b)| [a, b].contains(&&parameter) && lines.contains_key(*a) && lines.contains_key(*b))
+    };
+    let of = |(parameter, (name, declared)): (&String, &(&str, &Value))| {
+        if REWRITTEN.contains(&parameter.as_str()) || both(parameter) {
+            return None;
+        }
         let id = SeriesId::new(here.resource, &format!("sysctl.{parameter}"));
         let actual = here.setting(&id.name)?;
         let secret = [declared, actual]
@@ -117,14 +134,14 @@ pub(super) fn unmet(here: &Here<'_>) -> Vec<Unmet> {
         Some(Unmet {
             by: SeriesId::new(here.resource, name),
             of: id,
-            declared: declared.clone(),
+            declared: Value::clone(declared),
             actual: Some(actual.clone()),
             says: [
-                parameter,
+                parameter.clone(),
                 format!("{file} says {}", report::value(Some(declared))),
                 format!("the kernel has {}", report::value(Some(actual))),
             ],
         })
     };
-    lines(here).into_iter().filter_map(of).collect()
+    lines.iter().filter_map(of).collect()
 }

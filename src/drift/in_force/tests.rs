@@ -223,3 +223,26 @@ fn a_service_that_is_to_run_always_and_stands_is_told() {
     bound.push(("unit.a.service:Unit.ConditionPathExists", "/x"));
     assert_eq!(told(&bound), [""; 0]);
 }
+
+#[test]
+fn what_the_kernel_writes_in_its_own_way_is_in_force() {
+    let ports = format!("{FILE}:net.ipv4.ip_local_reserved_ports");
+    let kernel = "sysctl.net.ipv4.ip_local_reserved_ports";
+    assert_eq!(told(&[(&ports, "8080,8081"), (kernel, "8080-8081")]), [""; 0]);
+    let (ratio, bytes) = (format!("{FILE}:vm.dirty_ratio"), format!("{FILE}:vm.dirty_bytes"));
+    let has = [("sysctl.vm.dirty_ratio", "0"), ("sysctl.vm.dirty_bytes", "4096")];
+    assert_eq!(told(&[(&ratio, "20"), (&bytes, "4096"), has[0], has[1]]), [""; 0]);
+    assert_eq!(told(&[(&ratio, "20"), has[0], has[1]]).len(), 1);
+}
+
+#[test]
+fn an_automount_that_waits_is_as_declared() {
+    let root = ("mount./:device", "/dev/vda1");
+    let line = ("etc.fstab:/mnt", "nas:/x nfs noauto,x-systemd.automount,ro,nosuid 0 0");
+    let waits = [
+        ("mount./mnt:device", "systemd-1"),
+        ("mount./mnt:fstype", "autofs"),
+        ("mount./mnt:options", "rw"),
+    ];
+    assert_eq!(told(&[root, line, waits[0], waits[1], waits[2]]), [""; 0]);
+}

@@ -11,8 +11,8 @@ use crate::{
     observe::{
         file::{name_of, open, plain_file},
         secret::{
-            ends_in_secret, holds_secret, holds_secret_in_places, is_secret, is_secret_line, mask, mask_places, redact,
-            safe_name,
+            ends_in_secret, holds_secret, holds_secret_in_places, is_secret, is_secret_line, is_secret_variable,
+            is_value_field, mask, mask_places, redact, safe_name,
         },
     },
 };
@@ -271,7 +271,8 @@ fn put_pairs(pairs: &[(String, String)], key: &[u8; 32], into: &mut Settings) {
         }
         words.push(value);
         let values = by_name.entry(safe_name(name, key)).or_default();
-        let value = if ends_in_secret(&words) {
+        let secret = ends_in_secret(&words) || of_pair(name).is_some_and(|of| is_secret_variable(of, value));
+        let value = if secret {
             Value::Secret(SecretHash::of(key, value.as_bytes()))
         } else {
             redact(name, value, key)
@@ -287,6 +288,13 @@ fn put_pairs(pairs: &[(String, String)], key: &[u8; 32], into: &mut Settings) {
         };
         into.push((format!(":{name}"), value));
     }
+}
+
+/// What a value is told of by the name beside it (`env.[DB_PASS].value`), if it is.
+fn of_pair(name: &str) -> Option<&str> {
+    let (rest, field) = name.rsplit_once(['.', '@'])?;
+    let (_, called) = rest.strip_suffix(']')?.rsplit_once('[')?;
+    is_value_field(field).then_some(called)
 }
 
 /// One of several values of a name. A secret stays one, and its hash tells it from the others.
@@ -334,4 +342,26 @@ fn is_private(name: &str) -> bool {
         || (base.starts_with("ssh_host_") && base.ends_with("_key"))
         || base.starts_with("wpa_supplicant")
         || folders.iter().any(|folder| name.contains(folder))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_beside_a_name_is_a_secret_by_that_name() {
+        let pairs = [
+            ("env.[DB_PASS].value", "hunter2x"),
+            ("env.[TOKEN_FILE].value", "/run/secrets/token"),
+            ("env.[REGION].value", "north"),
+        ];
+        let pairs: Vec<(String, String)> = pairs.map(|(name, value)| (name.into(), value.into())).into();
+        let mut told = Settings::new();
+        put_pairs(&pairs, &[7; 32], &mut told);
+        let secret: Vec<bool> = told
+            .iter()
+            .map(|(_, value)| matches!(value, Value::Secret(_)))
+            .collect();
+        assert_eq!(secret, [true, false, false], "{told:?}");
+    }
 }

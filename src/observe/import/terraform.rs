@@ -224,6 +224,19 @@ fn old_module(piece: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
 }
 
 fn document(address: &str, kind: &str, mut tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+    // Of what is one itself not every release marks the fields that hold it.
+    let words: Vec<&str> = kind.split('_').collect();
+    if ["password", "secret", "token", "credential", "credentials"]
+        .iter()
+        .any(|word| words.contains(word))
+        && let Tree::Map(fields) = &mut tree
+    {
+        for name in ["result", "value", "bcrypt_hash", "plaintext_value", "data"] {
+            if let Some(value) = fields.get_mut(name) {
+                conceal(value, key);
+            }
+        }
+    }
     hide(&mut tree, "", key);
     let document = Document {
         group: kind.into(),

@@ -50,10 +50,9 @@ pub(super) fn is_secret(name: &str, text: &str) -> bool {
 /// Whether a variable of this name, told as a name and a value beside each other, has a secret as its value.
 pub(super) fn is_secret_variable(name: &str, text: &str) -> bool {
     let counts = text.len() <= 5 && text.bytes().all(|b| b.is_ascii_digit());
-    let switch = ["true", "false", "yes", "no", "on", "off"]
-        .iter()
-        .any(|word| text.eq_ignore_ascii_case(word));
-    is_secret(name, text) || name::speaks_of_secret(name) && !counts && !switch
+    // Where it stands, how long it lasts and what refers to it is no secret.
+    let harmless = counts || name::harmless(text) || matches!(Value::infer(text), Value::Quantity(_));
+    is_secret(name, text) || name::speaks_of_secret(name) && !harmless
 }
 
 /// Whether a secret stands anywhere in the text of a file, by its look or by its place.

@@ -104,6 +104,15 @@ fn lines(text: &str, directives: bool, found: &mut Vec<Range<usize>>) {
                     found.push(from..from + bare.len());
                     continue;
                 }
+                Form::Other if value.starts_with('[') => {
+                    for word in value.split(['[', ',', ']']) {
+                        let word = word.trim().trim_matches(['"', '\'']);
+                        if !word.is_empty() && secret(word) {
+                            let from = place + offset(value, word);
+                            found.push(from..from + word.len());
+                        }
+                    }
+                }
                 Form::Plain(bare) if is_name_field(name) => bare.clone_into(&mut named),
                 _ => {}
             }

@@ -61,12 +61,12 @@ pub(super) fn named(file: &str) -> String {
 }
 
 /// Names the copy of `$f`, `$b`, and makes it.
-const COPY: &str = "b=/var/backups/foreshadow${f#/etc}.$(date +%s) && mkdir -p \"${b%/*}\" && cp -p \"$f\" \"$b\"";
+const COPY: &str = "b=/var/backups/foreshadow${f#/etc}.$(date +%s.%N) && mkdir -p \"${b%/*}\" && cp -p \"$f\" \"$b\"";
 
 /// The command that runs `scripts` on the file that `find` names `$f`.
 pub(super) fn command(find: &str, mut scripts: Vec<Script>) -> Option<String> {
     // What is added comes before what is removed: sed adds nothing behind a line that went.
-    scripts.sort_by_key(|script| !script.text.contains(r"a\"));
+    scripts.sort_by_key(|script| !matches!(script.guard, Some((_, false))));
     let guards = scripts.iter().filter_map(|script| script.guard.as_ref());
     let guards: Option<String> = guards
         .map(|(pattern, once)| {
@@ -129,7 +129,10 @@ pub(super) fn again(path: &str, parts: &[Wanted<'_>]) -> Option<String> {
             false => ("", key),
         };
         let word = |name: &str| name.chars().all(|c| c.is_ascii_alphanumeric() || "_-./".contains(c));
-        if !word(section) || !word(name) || value.ends_with('\\') {
+        // Which quotes stood around its words is not known.
+        let quoted =
+            value.contains(|c: char| "\"'\\".contains(c)) || name.starts_with("Environment") && value.contains(' ');
+        if !word(section) || !word(name) || quoted {
             return None;
         }
         let line = format!("{name}={value}");

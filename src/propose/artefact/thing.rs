@@ -116,9 +116,13 @@ pub(super) fn lines(settings: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
         if own.is_empty() {
             continue;
         }
+        let begin = lines.len();
         lines.extend(own);
-        let told = |line: &Line| matches!(line, Line::Note(_));
-        let place = lines.iter().rposition(|line| !told(line)).unwrap_or_default();
+        // The last command of this file, also where something is left to do by hand.
+        let last = |fits: fn(&Line) -> bool| lines[begin..].iter().rposition(fits);
+        let place = last(|line| matches!(line, Line::Command(_)))
+            .or_else(|| last(|line| !matches!(line, Line::Note(_))))
+            .map_or(begin, |place| begin + place);
         let Subject::File { path, .. } = parts[0].subject() else {
             continue;
         };

@@ -17,13 +17,19 @@ pub(super) fn address(name: &str) -> String {
 /// The lists, maps and sets that flat attributes stand for; what is no map stays as it is.
 pub(super) fn unflattened(tree: Tree) -> Tree {
     match tree {
-        Tree::Map(flat) => below(&flat, ""),
+        Tree::Map(flat) => below(&flat, "", 0),
         other => other,
     }
 }
 
-/// What stands at `prefix`, which is empty or ends with a dot.
-fn below(flat: &BTreeMap<Box<str>, Tree>, prefix: &str) -> Tree {
+/// Levels of blocks within blocks; what lies deeper is left out.
+const DEEPEST: usize = 100;
+
+/// What stands at `prefix`, which is empty or ends with a dot, `deep` levels down.
+fn below(flat: &BTreeMap<Box<str>, Tree>, prefix: &str, deep: usize) -> Tree {
+    if deep > DEEPEST {
+        return Tree::Null;
+    }
     let inside = || {
         let from = flat.range::<str, _>((std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded));
         from.map_while(|(key, value)| Some((key.strip_prefix(prefix)?, value)))
@@ -36,7 +42,7 @@ fn below(flat: &BTreeMap<Box<str>, Tree>, prefix: &str) -> Tree {
     let heads: BTreeSet<&str> = inside().map(|(key, _)| key.split('.').next().unwrap_or(key)).collect();
     let at = |head: &str| match flat.get(format!("{prefix}{head}").as_str()) {
         Some(value) => value.clone(),
-        None => below(flat, &format!("{prefix}{head}.")),
+        None => below(flat, &format!("{prefix}{head}."), deep + 1),
     };
     if heads.contains("#") {
         // Places, or the hashes of a set's items, some of them marked as not known yet.
