@@ -310,7 +310,7 @@ fn a_way_back_says_what_it_does_what_happened_and_how_it_is_undone() {
     let (move_aside, note) = revert.artefact.text.split_once('\n').unwrap();
     assert_eq!(
         move_aside,
-        "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.aside-$(date +%s)"
+        "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.aside-$(date +%s.%N)"
     );
     assert!(note.contains("stays in /var/backups/foreshadow"), "{note}");
     assert_eq!(

@@ -233,7 +233,7 @@ fn a_changed_parameter_with_its_file_is_one_deed() {
         revert(&real, finding),
         "sysctl -w vm.swappiness=60\n\
          mkdir -p /var/backups/foreshadow/sysctl.d && \
-         mv -- /etc/sysctl.d/60-vm.conf /var/backups/foreshadow/sysctl.d/60-vm.conf.aside-$(date +%s) && sysctl --system\n\
+         mv -- /etc/sysctl.d/60-vm.conf /var/backups/foreshadow/sysctl.d/60-vm.conf.aside-$(date +%s.%N) && sysctl --system\n\
          # what is moved aside stays in /var/backups/foreshadow until someone removes it there\n"
     );
     assert!(

@@ -101,7 +101,7 @@ pub(super) fn aside(path: &str) -> Option<String> {
     let (folder, file) = (quote(folder)?, quote(&format!("/etc/{path}"))?);
     // What was moved there before stays.
     Some(format!(
-        "mkdir -p {folder} && mv -- {file} {}.aside-$(date +%s)",
+        "mkdir -p {folder} && mv -- {file} {}.aside-$(date +%s.%N)",
         quote(&kept)?
     ))
 }
@@ -161,7 +161,7 @@ mod tests {
     fn what_is_moved_aside_keeps_its_path_and_comes_back() {
         assert_eq!(
             aside("cron.d/it's").unwrap(),
-            r"mkdir -p /var/backups/foreshadow/cron.d && mv -- '/etc/cron.d/it'\''s' '/var/backups/foreshadow/cron.d/it'\''s'.aside-$(date +%s)"
+            r"mkdir -p /var/backups/foreshadow/cron.d && mv -- '/etc/cron.d/it'\''s' '/var/backups/foreshadow/cron.d/it'\''s'.aside-$(date +%s.%N)"
         );
         assert_eq!(
             returned("x").unwrap(),

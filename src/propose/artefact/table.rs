@@ -122,7 +122,7 @@ pub(super) fn jobs(table: &str, parts: &[Wanted<'_>]) -> Option<String> {
         .map(|(pattern, _)| Some(format!(" && ! grep -qE {} \"$b\"", quote(pattern)?)))
         .collect();
     Some(format!(
-        "b={}.$(date +%s) && mkdir -p {ASIDE} && (umask 077 && crontab -u {whose} -l > \"$b\"{} && sed -E {} \"$b\" > \"$b.new\") && \
+        "b={}.$(date +%s.%N) && mkdir -p {ASIDE} && (umask 077 && crontab -u {whose} -l > \"$b\"{} && sed -E {} \"$b\" > \"$b.new\") && \
          ! diff \"$b\" \"$b.new\" && crontab -u {whose} \"$b.new\"",
         quote(&format!("{ASIDE}/crontab.{user}"))?,
         absent?.concat(),

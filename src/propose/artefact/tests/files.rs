@@ -37,19 +37,19 @@ fn accounts_jobs_and_files() {
                 ("etc.cron.d/backup", Some(NEW), None),
                 ("cron./etc/cron.d/backup:root tar", Some("0 3 * * *"), None),
             ],
-            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.aside-$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/backup /var/backups/foreshadow/cron.d/backup.aside-$(date +%s.%N)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // Files.
         (
             &[("etc.hostname:line", Some("b"), Some("a"))],
-            "f=/etc/hostname && b=/var/backups/foreshadow${f#/etc}.$(date +%s) && mkdir -p \"${b%/*}\" && cp -p \"$f\" \"$b\" && printf '%s\\n' a > \"$f\"\n",
+            "f=/etc/hostname && b=/var/backups/foreshadow${f#/etc}.$(date +%s.%N) && mkdir -p \"${b%/*}\" && cp -p \"$f\" \"$b\" && printf '%s\\n' a > \"$f\"\n",
         ),
         (
             &[
                 ("etc.cron.d/x", Some(NEW), None),
                 ("etc.cron.d/x:content", Some("blake3 1"), None),
             ],
-            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/x /var/backups/foreshadow/cron.d/x.aside-$(date +%s)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/cron.d && mv -- /etc/cron.d/x /var/backups/foreshadow/cron.d/x.aside-$(date +%s.%N)\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[("etc.app.conf", Some("[]mode=0666 owner=0:0"), Some(NEW))],

@@ -20,7 +20,7 @@ fn parameters_mounts_packages_and_the_machine() {
                 ("etc.sysctl.d/99-x.conf", Some(NEW), None),
                 ("etc.sysctl.d/99-x.conf:vm.swappiness", Some("1"), None),
             ],
-            "sysctl -w vm.swappiness=60\nmkdir -p /var/backups/foreshadow/sysctl.d && mv -- /etc/sysctl.d/99-x.conf /var/backups/foreshadow/sysctl.d/99-x.conf.aside-$(date +%s) && sysctl --system\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "sysctl -w vm.swappiness=60\nmkdir -p /var/backups/foreshadow/sysctl.d && mv -- /etc/sysctl.d/99-x.conf /var/backups/foreshadow/sysctl.d/99-x.conf.aside-$(date +%s.%N) && sysctl --system\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // Mounts.
         (

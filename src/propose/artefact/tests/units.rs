@@ -40,7 +40,7 @@ fn units_are_stopped_started_and_rid_of_what_was_added() {
                     None,
                 ),
             ],
-            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload && systemctl try-restart -- nginx.service\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s.%N) && systemctl daemon-reload && systemctl try-restart -- nginx.service\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[
@@ -51,7 +51,7 @@ fn units_are_stopped_started_and_rid_of_what_was_added() {
                     None,
                 ),
             ],
-            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s) && systemctl daemon-reload && systemctl try-restart -- nginx.service\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "mkdir -p /var/backups/foreshadow/systemd/system/nginx.service.d && mv -- /etc/systemd/system/nginx.service.d/limits.conf /var/backups/foreshadow/systemd/system/nginx.service.d/limits.conf.aside-$(date +%s.%N) && systemctl daemon-reload && systemctl try-restart -- nginx.service\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[("unit.nginx.service:state", Some("active"), None)],
@@ -63,7 +63,7 @@ fn units_are_stopped_started_and_rid_of_what_was_added() {
                 ("etc.systemd/system/x.service", Some(NEW), None),
                 ("unit.x.service:enabled", Some("enabled"), None),
             ],
-            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.aside-$(date +%s.%N) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         // Its link goes with it, and comes back with it.
         (
@@ -76,7 +76,7 @@ fn units_are_stopped_started_and_rid_of_what_was_added() {
                 ("etc.systemd/system/x.service", Some(NEW), None),
                 ("unit.x.service:enabled", Some("enabled"), None),
             ],
-            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.aside-$(date +%s) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
+            "systemctl disable --now -- x.service\nmkdir -p /var/backups/foreshadow/systemd/system && mv -- /etc/systemd/system/x.service /var/backups/foreshadow/systemd/system/x.service.aside-$(date +%s.%N) && systemctl daemon-reload\n# what is moved aside stays in /var/backups/foreshadow until someone removes it there\n",
         ),
         (
             &[

@@ -377,8 +377,8 @@ fn what_came_first_lies_before_the_departure_and_not_before_the_limit() {
     );
     let picture = drawn(&shown, 80, 20);
     assert!(
-        picture.contains("8GB -> 24GB by ansible"),
-        "the cause in whole: {picture}"
+        picture.contains("shared_buffers 8GB -> 24GB by a"),
+        "the cause has a row of its own: {picture}"
     );
     let at_once = shown.timeline.data.as_mut().unwrap().findings.iter_mut();
     let cause = at_once.flat_map(|finding| &mut finding.causes).next().unwrap();
