@@ -24,7 +24,7 @@ use crate::{
         Batch, Claim, Comparison, Finding, Limit, Mark, Options, Prediction, Proposal, ProposalId, ProposalStatus,
         SeriesId, Span, Timestamp, matches,
     },
-    drift::{Baseline, DriftState, Incident, incidents},
+    drift::{Baseline, DriftState, Incident, incidents, process, stable_hash},
     propose::{Numbers, propose},
     shadow::{Ledger, Shadows},
 };
@@ -212,11 +212,16 @@ fn judge(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &
     make_proposals(state, options, now, seed, out);
 }
 
-/// Proposals are made anew when the findings or the settings changed, and every five minutes.
+/// Proposals are made anew when the findings, their first causes, or the settings changed, and every five minutes.
 fn make_proposals(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &mut Step) {
     let mut key = state.shadows.settings.generation().wrapping_mul(0x9e37_79b9_7f4a_7c15);
     for finding in &state.findings {
         key = key.rotate_left(5) ^ finding.id.0.wrapping_add(finding.mark as u64);
+        if let Some(cause) = finding.causes.first() {
+            let name = cause.series.as_ref().map_or(&*cause.what, |id| &*id.name);
+            let over = process::is_over(cause, &state.shadows, finding.since);
+            key ^= stable_hash(&[name.as_bytes(), &[u8::from(over)]]);
+        }
     }
     let (was_for, made) = state.proposed_for;
     if was_for == key && made.is_some_and(|made| now >= made && now - made < Span::from_mins(5)) {

@@ -27,9 +27,10 @@ enum What {
     },
     /// Show what differs from them.
     Diff,
-    /// Accept the values now of these settings, or of all that differ.
+    /// Accept the values now of these settings, or of `all` that differ.
     Accept {
-        /// Settings by name.
+        /// Settings by name, or `all`.
+        #[arg(required = true)]
         names: Vec<String>,
     },
 }
@@ -123,7 +124,8 @@ async fn accept<L: Link>(names: &[String], context: &Context<'_, L>, out: &mut O
         .map(|one| &one.id)
         .chain(snapshot.settings.iter().map(|row| &row.id));
     let mut ids: Vec<SeriesId> = Vec::new();
-    for name in names {
+    let all = names == ["all"];
+    for name in names.iter().filter(|_| !all) {
         let mut ids_of_name: Vec<&SeriesId> = known.clone().collect();
         ids_of_name.sort();
         ids_of_name.dedup();

@@ -125,7 +125,7 @@ fn the_baseline_in_json() {
     let parts = [
         json_of(&["baseline", "show"]),
         json_of(&["baseline", "diff"]),
-        json_of(&["baseline", "accept"]),
+        json_of(&["baseline", "accept", "all"]),
     ];
     insta::assert_snapshot!(parts.join(""));
 }

@@ -1,6 +1,6 @@
 //! What was accepted as good.
 
-use std::{cmp::Ordering, collections::BTreeMap};
+use std::{cmp::Ordering, collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +27,14 @@ pub struct Difference {
     pub accepted: Option<Value>,
     /// The value now; `None` when it is gone.
     pub actual: Option<Value>,
+}
+
+impl fmt::Display for Difference {
+    /// `NAME ACCEPTED -> NOW`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = |value: &Option<Value>| value.as_ref().map_or_else(|| "(absent)".into(), ToString::to_string);
+        write!(f, "{} {} -> {}", self.id, shown(&self.accepted), shown(&self.actual))
+    }
 }
 
 impl Baseline {

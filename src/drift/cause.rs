@@ -129,7 +129,9 @@ pub(super) fn explain(
 /// Keeps the likeliest cause that was told `before` of a metric's departure, which began at `since`, unless a likelier one is known now:
 /// what else happened since makes it less sure, and not untrue.
 fn keep(causes: &mut Vec<Cause>, before: &Finding, since: Timestamp) {
-    let Some(old) = before.causes.first().filter(|old| old.at <= since) else {
+    // What a process takes is reckoned anew each time, and it may have ended.
+    let held = |old: &&Cause| old.at <= since && !process::is_taker(old);
+    let Some(old) = before.causes.first().filter(held) else {
         return;
     };
     let same = |new: &Cause| match (&old.series, &new.series) {

@@ -11,7 +11,7 @@ mod impending;
 mod in_force;
 mod incidents;
 mod limit;
-mod process;
+pub(crate) mod process;
 #[cfg(test)]
 mod quiet;
 mod report;

@@ -26,6 +26,8 @@ use crate::{
 const COLUMNS: i64 = 4_096;
 /// Decisions that wait for the store at most; more are refused.
 const MOST_DECIDED: usize = 64;
+/// Settings whose values before and after the audit keeps, of one acceptance.
+const AUDITED: usize = 20;
 /// Rows a statement may return.
 const ROWS: usize = 10_000;
 
@@ -257,6 +259,8 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                 .filter_map(|id| engine.state.shadows.metrics.get(id))
                 .collect();
             let settings = ids.len() - metrics.len();
+            let mut differences = engine.state.baseline.diff(&engine.state.shadows);
+            differences.retain(|one| ids.is_empty() || ids.contains(&one.id));
             // Told where nothing is to be accepted.
             let why = metrics.first().map(|metric| not_off(metric));
             let taken = engine.state.accept(&ids, now);
@@ -270,7 +274,16 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                 (0, metrics) => format!("{metrics} metrics"),
                 (settings, metrics) => format!("{settings} settings, {metrics} metrics"),
             };
-            engine.audit(now, &who, "accept", ids.first().map_or("", |id| &id.name), &named);
+            let named = std::iter::once(named).chain(differences.iter().take(AUDITED).map(ToString::to_string));
+            let more = differences.len().saturating_sub(AUDITED);
+            let more = (more > 0).then(|| format!("and {more} more"));
+            let named: Vec<String> = named.chain(more).collect();
+            let about = match (&ids[..], &differences[..]) {
+                ([id], _) => id.to_string(),
+                ([], [one]) => one.id.to_string(),
+                _ => String::new(),
+            };
+            engine.audit(now, &who, "accept", &about, &named.join("; "));
             engine.publish(now);
             Ok(Answer::Done)
         }

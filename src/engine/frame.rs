@@ -17,7 +17,7 @@ use super::{Answer, LinkError, Query, Snapshot};
 use crate::domain::packed;
 
 /// Raised with every change of the frames.
-pub(super) const PROTOCOL: u32 = 7;
+pub(super) const PROTOCOL: u32 = 8;
 /// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
 const FRAME: usize = 256 << 20;
 
@@ -172,6 +172,10 @@ pub(super) fn whole(mut snapshot: Snapshot, same: Same, before: &Snapshot) -> Sn
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{
+        domain::{Mark, SeriesId, Timestamp, Value},
+        engine::SettingRow,
+    };
 
     #[test]
     fn consoles_that_keep_pace_share_a_frame() {
@@ -186,5 +190,26 @@ mod tests {
         let whole = shared.pack(&second, None).unwrap();
         assert_ne!(whole.as_ptr(), one.as_ptr());
         assert_eq!(whole, pack(&slim(&second, None)).unwrap());
+    }
+
+    #[test]
+    fn a_setting_that_is_new_arrives_as_one_that_was_not_there() {
+        let row = |accepted: Option<Option<Value>>| SettingRow {
+            id: SeriesId::new(&"host:a".parse().unwrap(), "listen.tcp/80"),
+            mark: Mark::Drift,
+            value: Some(Value::Int(80)),
+            accepted,
+            hazard: 0.0,
+            week: 0.0,
+            bits: 0.0,
+            undoing: None,
+            outlook: None,
+            last_change: None,
+            since: Timestamp(0),
+        };
+        for accepted in [None, Some(None), Some(Some(Value::Int(8080)))] {
+            let arrived: SettingRow = unpack(&pack(&row(accepted.clone())).unwrap()).unwrap();
+            assert_eq!(arrived.accepted, accepted);
+        }
     }
 }

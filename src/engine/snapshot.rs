@@ -187,7 +187,8 @@ pub struct SettingRow {
     pub mark: Mark,
     /// Value now; `None` when it is gone.
     pub value: Option<Value>,
-    /// The accepted (baseline) value, when it differs.
+    /// The accepted (baseline) value, when it differs; of a new setting that there was none.
+    #[serde(with = "within")]
     pub accepted: Option<Option<Value>>,
     /// P(it changes within the next 24 hours).
     pub hazard: f32,
@@ -349,4 +350,16 @@ pub struct StoreRow {
     pub lost: u64,
     /// Oldest value kept.
     pub from: Option<Timestamp>,
+}
+/// Nothing within something is not nothing: CBOR and JSON have one null for both, so that what there is comes in a list of one.
+mod within {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<T: Serialize, S: Serializer>(held: &Option<Option<T>>, to: S) -> Result<S::Ok, S::Error> {
+        held.as_ref().map(|value| (value,)).serialize(to)
+    }
+
+    pub fn deserialize<'a, T: Deserialize<'a>, D: Deserializer<'a>>(from: D) -> Result<Option<Option<T>>, D::Error> {
+        Ok(Option::<(Option<T>,)>::deserialize(from)?.map(|(value,)| value))
+    }
 }

@@ -83,7 +83,7 @@ pub fn propose(
             Comparison::ShadowActual | Comparison::FutureLimit => {
                 let mut both = revert::causes(finding, &holding, shadows, now);
                 both.extend(adjust::limit(finding, shadows, options, seed));
-                both.extend(process::taker(finding));
+                both.extend(process::taker(finding, shadows));
                 both
             }
         };

@@ -1,10 +1,18 @@
 //! What answers processor time or memory that one program takes.
 
 use super::{Candidate, artefact, shell::quote};
-use crate::domain::{ChangeSet, Factors, Finding, Mark, ProposalKind};
+use crate::{
+    domain::{ChangeSet, Factors, Finding, Mark, ProposalKind},
+    drift::process::is_over,
+    shadow::Shadows,
+};
 
-/// A way to slow down or end the process that is named as the cause of a departure, or, where none is, to find it.
-pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
+/// Processes that give way to others, and those that took less of a processor over their life, are let be.
+const GIVES_WAY: u8 = 10;
+const TAKES_PCT: u8 = 20;
+
+/// A way to slow down or end the process that is named as the cause of a departure, or, where none is, to find it; none where it has ended.
+pub(super) fn taker(finding: &Finding, shadows: &Shadows) -> Option<Candidate> {
     if !matches!(finding.mark, Mark::Odd | Mark::Drift) {
         return None;
     }
@@ -13,7 +21,7 @@ pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
         names.any(|name| starts.iter().any(|start| name.starts_with(start)))
     };
     let (word, order, columns) = if concerns(&["cpu.", "load.", "psi.cpu"]) {
-        ("processor time", "-pcpu", "pid,ppid,user,pcpu,etime,args")
+        ("processor time", "-pcpu", "pid,ppid,user,ni,pcpu,etime,args")
     } else if concerns(&["mem.", "swap.", "psi.mem"]) {
         ("memory", "-rss", "pid,ppid,user,rss,etime,args")
     } else {
@@ -24,6 +32,14 @@ pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
         let (name, _) = rest.rsplit_once('.')?;
         Some((cause, name.to_owned(), quote(name)?))
     });
+    if named
+        .as_ref()
+        .is_some_and(|(cause, ..)| is_over(cause, shadows, finding.since))
+    {
+        return None;
+    }
+    // A lower priority gives back processor time only, and nothing where others go first already.
+    let slows = word == "processor time" && !concerns(&["cpu.nice_pct"]);
     if named.is_none() && !finding.causes.is_empty() {
         return None; // it is something else, which is answered by itself
     }
@@ -36,12 +52,16 @@ pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
                 cause.what,
                 cause.weight * 100.0
             ));
-            let lines = vec![
-                format!("ps -C {word} -o {columns} --sort={order}"),
-                "# if it may wait, others go first:".into(),
-                format!("pgrep -x -- {word} | xargs -r renice -n 10 -p"),
-                format!("# if it should not run: pkill -TERM -x -- {word}"),
-            ];
+            let mut lines = vec![format!("ps -C {word} -o {columns} --sort={order}")];
+            if slows {
+                lines.push(format!(
+                    "# if it may wait, others go first: those of it that took {TAKES_PCT} % of a processor or more"
+                ));
+                lines.push(format!(
+                    "ps -C {word} -o pid=,ni=,pcpu= | awk '$2 < {GIVES_WAY} && $3 >= {TAKES_PCT} {{print $1}}' | xargs -r renice -n {GIVES_WAY} -p"
+                ));
+            }
+            lines.push("# if it should not run, by its number in the list: kill PID".into());
             let factors = Factors {
                 success: 0.8 * cause.weight,
                 impact,
@@ -49,7 +69,8 @@ pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
                 effort: 1.5,
             };
             let sure = format!("{:.0} %, from what it takes now and took before", cause.weight * 100.0);
-            (format!("slow down or end {name}"), lines, factors, sure)
+            let title = if slows { "slow down or end" } else { "end" };
+            (format!("{title} {name}"), lines, factors, sure)
         }
         None => {
             let factors = Factors {
@@ -70,10 +91,20 @@ pub(super) fn taker(finding: &Finding) -> Option<Candidate> {
         changes: ChangeSet::default(),
         factors,
         why,
-        cost: "what is ended stops serving; what is slowed down takes longer".into(),
+        cost: if slows {
+            "what is ended stops serving; what is slowed down takes longer"
+        } else {
+            "what is ended stops serving"
+        }
+        .into(),
         sure,
         risk: "it may be work that is wanted".into(),
-        undo: "renice -n 0 gives it its turn back (as root); what was ended has to be started".into(),
+        undo: if slows {
+            "renice -n NI -p PID, with the NI of the list, gives it its turn back (as root); what was ended has to be started"
+        } else {
+            "what was ended has to be started"
+        }
+        .into(),
         artefact: artefact::shell(&lines),
     })
 }

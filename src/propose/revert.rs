@@ -307,7 +307,7 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
         cost: "nothing changes on the system".into(),
         sure: format!("{:.0} % of changes like this one stay", (1.0 - undone) * 100.0),
         risk: "a mistake becomes the declared value".into(),
-        undo: "set the value back and accept again; the audit keeps the accepted values".into(),
+        undo: "set the value back and accept again; the audit says what was accepted before".into(),
         artefact: artefact::accept(&finding.series),
     }
 }

@@ -41,7 +41,7 @@ fn value(real: &mut Host, name: &str, (low, high): (f64, f64), load: &mut f64) -
         "mem.used_pct" => real.noise(30.0, 0.2),
         "fs./.used_pct" => 61.0,
         "top.sshd.cpu_pct" => 0.6,
-        "top.yes.cpu_pct" => (busy - 3.0).max(0.0),
+        "top.yes.cpu_pct" | "top.make.cpu_pct" => (busy - 3.0).max(0.0),
         _ => 0.0,
     }
 }
@@ -132,13 +132,34 @@ fn a_hog_after_a_busy_start_is_told_within_a_minute_with_its_process() {
         let answer = answer(&real, &finding);
         assert_eq!(&*answer.title, "slow down or end yes");
         assert!(
-            answer.artefact.text.contains("pgrep -x -- yes | xargs -r renice"),
+            answer
+                .artefact
+                .text
+                .contains("ps -C yes -o pid=,ni=,pcpu= | awk '$2 < 10 &&"),
             "{}",
             answer.artefact.text
         );
         assert_eq!(held(&real).len(), 1, "one deed, one finding: {:#?}", held(&real));
 
+        // Where another one takes it now, it is that one's doing.
         real.metrics.pop();
+        real.metrics
+            .push(Host::meta("top.make.cpu_pct", Unit::Percent, PERCENT));
+        busy(&mut real, Span::from_mins(2), low, high);
+        let finding = real.finding("cpu.busy_pct").clone();
+        let cause = finding.causes.first().expect("a cause");
+        assert!(cause.what.starts_with("make takes"), "{cause:?}");
+        assert_eq!(&*self::answer(&real, &finding).title, "slow down or end make");
+
+        // What is over took it, and nobody is to be slowed down for it.
+        real.metrics.pop();
+        busy(&mut real, Span::from_secs(80), 1.0, 5.0);
+        for finding in held(&real) {
+            let takes = finding.causes.iter().find(|cause| cause.what.contains(" takes "));
+            assert_eq!(takes, None, "{}", finding.summary);
+        }
+        let slow = real.state.proposals.iter().find(|one| one.title.contains("end make"));
+        assert_eq!(slow.map(|one| &one.title), None);
         calm(&mut real, 10);
         assert_eq!(held(&real), Vec::<&Finding>::new());
     }

@@ -130,6 +130,7 @@ async fn what_someone_accepted_survives_kill_9() {
             .unwrap();
         (settled.settings[0].id.clone(), metric(&settled, "mem.used_pct"))
     };
+    let accepted_id = id.clone();
     link.ask(Query::BaselineAccept(vec![id])).await.unwrap();
     let refused = link
         .ask(Query::BaselineAccept(vec![usual]))
@@ -145,7 +146,7 @@ async fn what_someone_accepted_survives_kill_9() {
     // What was refused stands in no audit.
     let accepted: Vec<_> = entries.iter().filter(|entry| entry.what == "accept").collect();
     assert!(
-        matches!(accepted[..], [entry] if entry.who.ends_with("@pty")),
+        matches!(accepted[..], [entry] if entry.who.ends_with("@pty") && entry.resource == accepted_id.to_string()),
         "{entries:?}"
     );
     engine.kill();

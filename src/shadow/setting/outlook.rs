@@ -78,7 +78,8 @@ impl SettingShadow {
             .into_iter()
             .filter_map(|(text, odds)| {
                 let value = stream::value(&text, &state.value)?;
-                Some((value, odds as f32))
+                // Written otherwise it is what it is now.
+                state.value.differs(&value).then_some((value, odds as f32))
             });
         outlook.next = told.take(Outlook::NEXT).collect();
         match self.learner.range(key, days) {

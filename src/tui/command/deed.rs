@@ -9,7 +9,7 @@ use super::{
 use crossterm::event::KeyCode;
 
 use crate::{
-    domain::{Limit, Mark, Quantity, Side, Span, text::visible},
+    domain::{Limit, Mark, Quantity, SeriesId, Side, Span, matches, text::visible},
     engine::{Pace, Query},
     store::{Format, TABLES},
     tui::{
@@ -186,7 +186,19 @@ pub(super) fn mute(state: &mut State, text: &str) -> Vec<Effect> {
     match span.parse::<Span>() {
         Ok(span) if span.0 > 0 => {
             let until = crate::tui::text::when(now + span, now);
-            state.told = Some(("mute", format!("nothing is told of {name} until {until}")));
+            let fits = |id: &SeriesId| matches(name, &id.name) || matches(name, &id.to_string());
+            let shown = &state.live;
+            let mut ids = shown
+                .metrics
+                .iter()
+                .map(|row| &row.id)
+                .chain(shown.settings.iter().map(|row| &row.id));
+            let none = if ids.any(fits) {
+                ""
+            } else {
+                "; nothing has that name now"
+            };
+            state.told = Some(("mute", format!("nothing is told of {name} until {until}{none}")));
             vec![Effect::Ask(tag("mute"), Query::Mute(name.into(), now + span))]
         }
         _ => {

@@ -59,7 +59,14 @@ impl Steps {
         };
         let tail = self.tail.clamp(0.005, 0.25);
         let (low, high) = (at(tail).sinh(), at(1.0 - tail).sinh());
-        let wide = |value: f64| value.clamp(-1e300, 1e300);
+        // What never was below nothing does not go there: a count, a size, a switch.
+        let below = |value: &str| value.parse::<f64>().is_ok_and(|value| value < 0.0);
+        let least = if old < 0.0 || candidates.iter().any(|(value, _)| below(value)) {
+            -1e300
+        } else {
+            0.0
+        };
+        let wide = |value: f64| value.clamp(least, 1e300);
         (wide(low), wide(high))
     }
 

@@ -343,3 +343,14 @@ fn the_version_of_one_package_is_none_of_another() {
     assert!(values(3).contains(&"252.39-1~deb12u2".to_owned()), "{:?}", values(3));
     assert_eq!(learner.held(1).others, 0);
 }
+
+#[test]
+fn a_number_that_never_was_below_nothing_is_not_expected_there() {
+    let steps = numbers::Steps::default();
+    let seen = [("1".to_owned(), 0.5)];
+    assert!(steps.interval(0.0, &seen).0 >= 0.0);
+    // One that stands for something below it may come again.
+    let seen = [("-1".to_owned(), 0.5)];
+    assert_eq!(steps.interval(0.0, &seen).0, -1.0);
+    assert!(steps.interval(-3.0, &[]).0 < -3.0);
+}

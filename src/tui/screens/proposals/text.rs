@@ -68,6 +68,16 @@ pub(super) fn short_effect(effect: &Effect) -> String {
     format!("{change} {}", telling(&[&effect.series.name]).concat())
 }
 
+/// Whether an effect can be told from none by the digits shown.
+fn shows(effect: &Effect) -> bool {
+    let fine = Fine::of(effect.unit, effect.before[1], effect.after[1]);
+    let chance = |share: f64| (share * 100.0).round();
+    fine.show(effect.before[1]) != fine.show(effect.after[1])
+        || effect
+            .crossing
+            .is_some_and(|(without, with)| chance(without) != chance(with))
+}
+
 /// `mem.available_pct 4.1 -> 11 % (80 %: 9.8-12.2 %), seen before`.
 fn effect(effect: &Effect) -> String {
     let unit = effect.unit;
@@ -120,7 +130,9 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
     let anew = state.proposals.anew(proposal.id);
     let effects = anew.map_or(&proposal.effects, |outcome| &outcome.effects);
     let it = suffering(state, proposal);
-    let (on_it, besides): (Vec<&Effect>, Vec<&Effect>) = effects.iter().partition(|effect| Some(&effect.series) == it);
+    let (on_it, mut besides): (Vec<&Effect>, Vec<&Effect>) =
+        effects.iter().partition(|effect| Some(&effect.series) == it);
+    besides.retain(|effect| shows(effect));
     let unknown = match it {
         _ if effects.is_empty() => Some("not known: nothing alike was ever seen".to_owned()),
         Some(id) if on_it.is_empty() => Some(format!("{}: not known; what moves besides:", id.name)),
@@ -310,7 +322,10 @@ pub(super) fn score(proposal: &Proposal) -> Vec<String> {
             factors.disruption,
             factors.effort
         ),
-        format!(" success    {:>6.2}  chance that it works, 0 to 1", factors.success),
+        format!(
+            " success    {:>6.2}  chance that it does what it says, 0 to 1",
+            factors.success
+        ),
         format!(
             " impact     {:>6.1}  bits of surprise or breach it takes away",
             factors.impact
