@@ -7,6 +7,7 @@ mod declared;
 mod deed;
 mod family;
 mod group;
+mod habit;
 mod impending;
 mod in_force;
 mod incidents;
