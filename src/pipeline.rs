@@ -25,7 +25,7 @@ use crate::{
         SeriesId, Span, Timestamp, matches,
     },
     drift::{Baseline, DriftState, Incident, incidents, process, stable_hash},
-    propose::{Numbers, propose},
+    propose::{Held, Numbers, propose},
     shadow::{Ledger, Shadows},
 };
 
@@ -56,7 +56,7 @@ pub struct State {
     /// Predictions and how they turned out.
     pub ledger: Ledger,
     drift: DriftState,
-    /// What proposals were last made for: ids and marks of the findings, the settings' generation, and when.
+    /// What proposals were last made for: ids and marks of the findings, the settings' generation, what is not in force, and when.
     proposed_for: (u64, Option<Timestamp>),
     /// Up to when predictions for the ledger were made.
     predicted_to: Option<Timestamp>,
@@ -212,9 +212,10 @@ fn judge(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &
     make_proposals(state, options, now, seed, out);
 }
 
-/// Proposals are made anew when the findings, their first causes, or the settings changed, and every five minutes.
+/// Proposals are made anew when the findings, their first causes, the settings or what is not in force changed, and every five minutes.
 fn make_proposals(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &mut Step) {
-    let mut key = state.shadows.settings.generation().wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let (_, version) = state.drift.not_in_force();
+    let mut key = state.shadows.settings.generation().wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ version;
     for finding in &state.findings {
         key = key.rotate_left(5) ^ finding.id.0.wrapping_add(finding.mark as u64);
         if let Some(cause) = finding.causes.first() {
@@ -233,9 +234,14 @@ fn make_proposals(state: &mut State, options: &Options, now: Timestamp, seed: u6
         shadows,
         baseline,
         numbers,
+        drift,
         ..
     } = state;
-    let mut proposals = propose(findings, shadows, baseline, options, numbers, now, seed);
+    let held = Held {
+        findings,
+        not_in_force: drift.not_in_force().0,
+    };
+    let mut proposals = propose(held, shadows, baseline, options, numbers, now, seed);
     proposals.retain(|proposal| !state.dismissed.contains_key(&proposal.id));
     for proposal in &mut proposals {
         if let Some(before) = state.proposals.iter().find(|old| old.id == proposal.id) {

@@ -31,6 +31,7 @@ use super::{
     baseline::{Baseline, Difference},
     deed::{self, Item, deeds},
     group::finding_id,
+    habit::Habits,
     muted, report, score,
 };
 use crate::{
@@ -109,7 +110,8 @@ impl Declared {
         let differing: BTreeSet<&SeriesId> = differences.iter().map(|difference| &difference.id).collect();
         self.began.retain(|id, _| differing.contains(id));
         let changes = last_changes(shadows, &differing);
-        self.begin(&differences, &changes, now);
+        let habits = Habits::of(&differing, shadows);
+        self.begin(&differences, &changes, &habits, now);
 
         let mut groups: BTreeMap<FindingId, Vec<Member<'_>>> = BTreeMap::new();
         for difference in &differences {
@@ -126,12 +128,18 @@ impl Declared {
         }
         self.findings = groups
             .into_iter()
-            .map(|(id, members)| finding(id, members, &changes, shadows, options, now))
+            .map(|(id, members)| finding(id, members, &changes, &habits, shadows, options, now))
             .collect();
     }
 
     /// Gives new differences their time, and a finding: that of the deed they belong to, else a new one.
-    fn begin(&mut self, differences: &[Difference], changes: &BTreeMap<&SeriesId, &SettingChange>, now: Timestamp) {
+    fn begin(
+        &mut self,
+        differences: &[Difference],
+        changes: &BTreeMap<&SeriesId, &SettingChange>,
+        habits: &Habits<'_>,
+        now: Timestamp,
+    ) {
         if differences
             .iter()
             .all(|difference| self.began.contains_key(&difference.id))
@@ -161,7 +169,7 @@ impl Declared {
                 }
             })
             .collect();
-        for set in deeds(&items) {
+        for set in deeds(&items, habits) {
             let members = || set.iter().map(|place| &items[*place]);
             let first = members().min_by_key(|item| (item.finding.is_none(), item.at, deed::rank(item.difference)));
             let Some(first) = first else { continue };
@@ -316,6 +324,7 @@ fn finding(
     id: FindingId,
     mut members: Vec<Member<'_>>,
     changes: &BTreeMap<&SeriesId, &SettingChange>,
+    habits: &Habits<'_>,
     shadows: &Shadows,
     options: &Options,
     now: Timestamp,
@@ -356,7 +365,17 @@ fn finding(
             report::value(other.difference.accepted.as_ref()),
             report::value(other.difference.actual.as_ref()),
         );
-        evidence.push(report::line(format!("{} {from} -> {to}", other.difference.id.name)));
+        let habit = habits.joins(&head.id, &other.difference.id, members[0].since.min(other.since));
+        let habit = habit.map_or_else(String::new, |habit| {
+            format!(
+                "; the two changed together {} of {} times before",
+                habit.both, habit.either
+            )
+        });
+        evidence.push(report::line(format!(
+            "{} {from} -> {to}{habit}",
+            other.difference.id.name
+        )));
     }
     if members.len() > 6 {
         evidence.push(report::line(format!("and {} more", members.len() - 6)));

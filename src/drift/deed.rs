@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::baseline::{Difference, scope_of};
+use super::{
+    baseline::{Difference, scope_of},
+    habit::Habits,
+};
 use crate::domain::{FindingId, SeriesId, Span, Subject, Timestamp, Value, holds_accounts};
 
 /// Changes of one matter that are no further apart are one deed: an upgrade of 200 packages is one finding.
@@ -103,8 +106,8 @@ impl Item<'_> {
 /// the other something that packages bring, came or went as it did, and may have happened at the very time. That a unit stopped or
 /// started belongs to no edit of it, only to its port and to whether it is enabled. To be near in time is no cause: things of one
 /// scope are one deed only when they are so many at once that a program did it, and the same key in several files when these were
-/// written at once.
-pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
+/// written at once, or when the two used to change together.
+pub(super) fn deeds(items: &[Item<'_>], habits: &Habits<'_>) -> Vec<Vec<usize>> {
     let mut sets = Sets((0..items.len()).collect());
     let mut by_name: BTreeMap<(&str, String), Vec<usize>> = BTreeMap::new();
     let running: Vec<Item<'_>> = items.iter().filter(|item| item.runs()).copied().collect();
@@ -157,6 +160,7 @@ pub(super) fn deeds(items: &[Item<'_>]) -> Vec<Vec<usize>> {
         }
     }
     by_key(items, &mut sets);
+    by_habit(items, habits, &mut sets);
     by_mass(items, &mut sets);
     sets.all()
 }
@@ -189,6 +193,26 @@ fn by_key(items: &[Item<'_>], sets: &mut Sets) {
                 if item.by == theirs.by && (value || beside) {
                     sets.join(*place, *other);
                 }
+            }
+        }
+    }
+}
+
+/// Joins what changed within two minutes and did so before, most of the times that either did. That something stopped or started is at most
+/// what such a change leads to.
+fn by_habit(items: &[Item<'_>], habits: &Habits<'_>, sets: &mut Sets) {
+    let mut places: Vec<usize> = (0..items.len()).filter(|place| !items[*place].runs()).collect();
+    places.sort_by_key(|place| (items[*place].at, *place));
+    for (k, place) in places.iter().enumerate() {
+        let item = &items[*place];
+        let later = places[k + 1..].iter().map(|other| (other, &items[*other]));
+        for (other, theirs) in later
+            .take_while(|(_, theirs)| item.near(theirs, TOGETHER))
+            .take(MOST_BESIDE)
+        {
+            let (ours, id) = (&item.difference.id, &theirs.difference.id);
+            if ours.resource == id.resource && habits.joins(ours, id, item.at).is_some() {
+                sets.join(*place, *other);
             }
         }
     }

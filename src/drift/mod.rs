@@ -7,6 +7,7 @@ mod declared;
 mod deed;
 mod family;
 mod group;
+mod habit;
 mod impending;
 mod in_force;
 mod incidents;
@@ -46,7 +47,7 @@ pub use declared::{
     Compared, Departure, Learnt, Path, Step, ToolReport, compare, compare_states, departures, rank, shown, told,
 };
 
-pub use in_force::{Unmet, unmet};
+pub use in_force::Unmet;
 
 use declared::Declared;
 pub(crate) use group::stable_hash;
@@ -122,6 +123,12 @@ impl DriftState {
             taken += usize::from(self.metrics.get_mut(id).is_some_and(MetricWatch::accept));
         }
         taken
+    }
+
+    /// The declarations that the findings of the last comparison tell to be not in force, and a number that is another when they are others.
+    #[must_use]
+    pub fn not_in_force(&self) -> (&[Unmet], u64) {
+        (self.in_force.found(), self.in_force.version)
     }
 
     /// Compares all there is and returns the findings that hold at `now`, and those that ended in this step (with `ended` set),

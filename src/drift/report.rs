@@ -11,8 +11,8 @@ use super::{
 };
 use crate::{
     domain::{
-        Crossing, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Side, Span, Subject, Timestamp,
-        Unit, Value, text::visible,
+        Comparison, Crossing, Finding, FindingId, Mark, Options, Seen, SeriesId, SettingChange, Side, Span, Subject,
+        Timestamp, Unit, Value, text::visible,
     },
     shadow::{Metric, Shadows, anomaly::By},
 };
@@ -167,6 +167,42 @@ fn known_unit(member: &Difference, name: &str, shadows: &Shadows) -> bool {
 /// Whether `id` is the state of the unit `name`.
 fn is_state(id: &SeriesId, name: &str) -> bool {
     matches!(Subject::of(&id.name), Subject::Unit { name: theirs, part: "state" } if theirs == name)
+}
+
+/// A finding of what stands as it should not, whenever it came to be so: `score` is its level's. Of at least one series, the telling one
+/// first; who makes it says in words what it is, and by which `rule`.
+pub(super) fn standing(
+    id: FindingId,
+    series: Vec<SeriesId>,
+    seen: Seen,
+    since: Timestamp,
+    score: f64,
+    options: &Options,
+    now: Timestamp,
+) -> Finding {
+    let level = score::level(score, &options.drift);
+    Finding {
+        id,
+        mark: Mark::Drift,
+        level,
+        severity: score::severity(Mark::Drift, level),
+        comparison: Comparison::DeclaredActual,
+        resource: series[0].resource.clone(),
+        series,
+        seen,
+        since,
+        earliest: None,
+        last: now,
+        ended: None,
+        bits: 0.0,
+        score,
+        confidence: score::CERTAIN,
+        crossing: None,
+        summary: "".into(),
+        evidence: Vec::new(),
+        causes: Vec::new(),
+        rule: None,
+    }
 }
 
 /// The finding of metrics that are off together, the telling one first. They are in `shadows`.

@@ -166,7 +166,7 @@ mod tests {
     use crate::{
         domain::{Options, Proposal, ProposalKind, ResourceId, SettingSnapshot, Span, Timestamp, Value},
         drift::{Baseline, DriftState},
-        propose::{Numbers, propose},
+        propose::{Held, Numbers, propose},
         shadow::Shadows,
     };
 
@@ -197,16 +197,13 @@ mod tests {
         read(&mut shadows, 2, then);
         read(&mut shadows, 4, then);
         let (options, now) = (Options::default(), T0 + Span::from_mins(4));
-        let findings = DriftState::default().judge(&shadows, &baseline, &options, now, 7);
-        propose(
-            &findings,
-            &shadows,
-            &baseline,
-            &options,
-            &mut Numbers::default(),
-            now,
-            7,
-        )
+        let mut drift = DriftState::default();
+        let findings = drift.judge(&shadows, &baseline, &options, now, 7);
+        let held = Held {
+            findings: &findings,
+            not_in_force: drift.not_in_force().0,
+        };
+        propose(held, &shadows, &baseline, &options, &mut Numbers::default(), now, 7)
     }
 
     fn texts(proposals: &[Proposal]) -> Vec<&str> {

@@ -24,7 +24,7 @@ use crate::{
         Artefact, Capacity, Cause, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal,
         ProposalKind, ProposalStatus, SeriesId, Severity, Span, Timestamp, Value, text::visible,
     },
-    drift::{Baseline, stable_hash, unmet},
+    drift::{Baseline, Unmet, stable_hash},
     shadow::Shadows,
     simulate::what_if,
 };
@@ -55,13 +55,22 @@ struct Candidate {
     artefact: Artefact,
 }
 
+/// What drift holds, and is to be answered.
+#[derive(Clone, Copy, Debug)]
+pub struct Held<'a> {
+    /// What was found.
+    pub findings: &'a [Finding],
+    /// The declarations that they tell to be not in force.
+    pub not_in_force: &'a [Unmet],
+}
+
 /// Proposals for the findings that hold, best score first; weak ones at the end.
 ///
 /// `numbers` gives each its number: the same change for the same finding keeps it. The first ten findings' proposals carry the effects
 /// of their what-if.
 #[must_use]
 pub fn propose(
-    findings: &[Finding],
+    held: Held<'_>,
     shadows: &Shadows,
     baseline: &Baseline,
     options: &Options,
@@ -69,12 +78,10 @@ pub fn propose(
     now: Timestamp,
     seed: u64,
 ) -> Vec<Proposal> {
-    let holding: Vec<&Finding> = findings
-        .iter()
+    let holding: Vec<&Finding> = (held.findings.iter())
         .filter(|finding| finding.ended.is_none() && !matches!(finding.mark, Mark::Muted | Mark::Stale))
         .collect();
     let old = shadows.newest.is_none_or(|newest| now - newest > OLD);
-    let not_in_force = unmet(shadows, now);
     let mut answers: Vec<(&Finding, Vec<Candidate>)> = Vec::new();
     for finding in &holding {
         let mut candidates = match finding.comparison {
@@ -88,7 +95,7 @@ pub fn propose(
             }
         };
         // Putting a value back may be the very thing that the rule says, or the file.
-        let declared = declared::brought(finding, &not_in_force, &seen(shadows));
+        let declared = declared::brought(finding, held.not_in_force, &seen(shadows));
         for fixed in issue::fixed(finding, shadows, options, now).into_iter().chain(declared) {
             if candidates.iter().all(|other| other.changes != fixed.changes) {
                 candidates.push(fixed);

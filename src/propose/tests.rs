@@ -90,9 +90,16 @@ fn finding(comparison: Comparison, mark: Mark, series: &[&str], bits: f64) -> Fi
     }
 }
 
+fn held(findings: &[Finding]) -> Held<'_> {
+    Held {
+        findings,
+        not_in_force: &[],
+    }
+}
+
 fn ask(findings: &[Finding], world: &(Shadows, Baseline)) -> Vec<Proposal> {
     propose(
-        findings,
+        held(findings),
         &world.0,
         &world.1,
         &Options::default(),
@@ -188,9 +195,8 @@ fn numbers_stay_while_the_change_is_the_same() {
     let drift = finding(Comparison::DeclaredActual, Mark::Drift, &["sysctl.vm.swappiness"], 14.0);
     let mut numbers = Numbers::default();
     let mut ids = |now, seed| -> Vec<ProposalId> {
-        let finding = std::slice::from_ref(&drift);
         let proposals = propose(
-            finding,
+            held(std::slice::from_ref(&drift)),
             &world.0,
             &world.1,
             &Options::default(),

@@ -179,9 +179,9 @@ pub const COMMANDS: &[Command] = &[
     ),
     command(
         "import",
-        "FILE",
+        "FILE...",
         "",
-        "lists what a file of another tool says is not as declared",
+        "lists what files of other tools say is not as declared",
         deed::import,
         deed::nothing,
     ),

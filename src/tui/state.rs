@@ -277,8 +277,8 @@ pub enum Effect {
     Run(String),
     /// End the commands that run.
     StopRun,
-    /// Read a file of another tool and list what is not as declared.
-    Import(PathBuf),
+    /// Read the files of other tools that a line names and list what is not as declared.
+    Import(String),
     /// Draw everything again.
     Redraw,
     /// Send [`Msg::Tick`] after this long.

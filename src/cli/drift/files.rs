@@ -2,23 +2,14 @@
 
 use std::{
     cell::RefCell,
-    collections::{BTreeMap, BTreeSet},
-    fs, io,
-    os::unix::fs::MetadataExt as _,
+    io,
     path::{Path, PathBuf},
 };
 
 use crate::{
     cli::Out,
-    observe::import::{Format, Item, read},
+    observe::import::{Format, Item, meant, read},
 };
-
-/// Deepest folders that are gone through.
-const DEEPEST: usize = 32;
-/// Endings of files that are read.
-const ENDINGS: [&str; 5] = [".yaml", ".yml", ".json", ".env", ".tfstate"];
-/// Endings that are named of files that are not.
-const NAMED: usize = 4;
 
 /// What was wrong with files.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,44 +48,21 @@ pub(in crate::cli) fn each(
     };
     let mut paths = Vec::new();
     for file in files {
-        if file.as_os_str() == "-" || !file.is_dir() {
-            paths.push(file.clone());
-            continue;
-        }
-        let mut walk = Walk::default();
-        walk.folder(file, 0);
-        for (folder, error) in walk.faults {
+        let meant = meant(file);
+        for (folder, error) in meant.faults {
             tell(&folder, &format_args!(" {error}"), true);
         }
-        if let Some(passed) = walk.passed.says() {
+        if let Some(passed) = meant.passed {
             out.borrow_mut()
                 .note(&format!("foreshadow: {}: {passed}", file.display()));
         }
-        paths.append(&mut walk.found);
+        paths.extend(meant.files);
     }
-    // Where reports of several machines may be told beside each other, each says which it is of.
     let many = paths.len() > 1;
-    let mut take = |item: Item| {
-        let item = match item {
-            Item::Event {
-                host: Some(host),
-                resource,
-                kind,
-                path,
-                desired,
-                live,
-                failed,
-            } if many => Item::Event {
-                resource: format!("{host}/{resource}").into(),
-                host: None,
-                kind,
-                path,
-                desired,
-                live,
-                failed,
-            },
-            other => other,
-        };
+    let mut take = |mut item: Item| {
+        if many {
+            item.name_host();
+        }
         take(item, &mut out.borrow_mut());
     };
     let only = match wanted {
@@ -129,95 +97,6 @@ pub(in crate::cli) fn each(
         formats.push(format);
     }
     formats
-}
-
-/// Files of known endings in a folder and below, by name.
-#[derive(Default)]
-struct Walk {
-    found: Vec<PathBuf>,
-    /// Device and number of the folders that were gone through: each once, however many links lead to it.
-    seen: BTreeSet<(u64, u64)>,
-    passed: Passed,
-    faults: Vec<(PathBuf, io::Error)>,
-}
-
-/// What was passed over.
-#[derive(Default)]
-struct Passed {
-    /// Files by their ending.
-    files: BTreeMap<String, usize>,
-    /// Links to folders that were gone through already.
-    again: usize,
-    deep: usize,
-}
-
-impl Passed {
-    /// `passed over: 3 files of other kinds (2 .toml, 1 .conf), 1 link to a folder gone through`.
-    fn says(&self) -> Option<String> {
-        let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let mut said = Vec::new();
-        if !self.files.is_empty() {
-            let mut kinds: Vec<(&String, &usize)> = self.files.iter().collect();
-            kinds.sort_by_key(|(_, count)| std::cmp::Reverse(**count));
-            let mut named: Vec<String> = kinds
-                .iter()
-                .take(NAMED)
-                .map(|(kind, count)| format!("{count} {kind}"))
-                .collect();
-            if kinds.len() > NAMED {
-                named.push("…".into());
-            }
-            let files = count(self.files.values().sum(), "file");
-            said.push(format!("{files} of other kinds ({})", named.join(", ")));
-        }
-        if self.again > 0 {
-            said.push(format!("{} to folders gone through already", count(self.again, "link")));
-        }
-        if self.deep > 0 {
-            said.push(format!("{} deeper than {DEEPEST}", count(self.deep, "folder")));
-        }
-        (!said.is_empty()).then(|| format!("passed over: {}", said.join(", ")))
-    }
-}
-
-impl Walk {
-    fn folder(&mut self, folder: &Path, depth: usize) {
-        let listed = fs::metadata(folder).and_then(|meta| {
-            if !self.seen.insert((meta.dev(), meta.ino())) {
-                return Ok(None);
-            }
-            let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
-            entries.collect::<io::Result<Vec<PathBuf>>>().map(Some)
-        });
-        let mut entries = match listed {
-            Ok(Some(entries)) => entries,
-            Ok(None) => return self.passed.again += 1,
-            Err(error) => return self.faults.push((folder.into(), error)),
-        };
-        entries.sort();
-        for path in entries {
-            let name = path
-                .file_name()
-                .map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            if path.is_dir() {
-                if name.starts_with('.') {
-                    continue;
-                }
-                if depth < DEEPEST {
-                    self.folder(&path, depth + 1);
-                } else {
-                    self.passed.deep += 1;
-                }
-            } else if ENDINGS.iter().any(|end| name.ends_with(end)) {
-                self.found.push(path);
-            } else if !name.starts_with('.') {
-                let ending = name
-                    .rsplit_once('.')
-                    .map_or("without an ending".into(), |(_, end)| format!(".{end}"));
-                *self.passed.files.entry(ending).or_default() += 1;
-            }
-        }
-    }
 }
 
 /// Stdin in a file: what is read twice must stay.

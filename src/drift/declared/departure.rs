@@ -1,6 +1,6 @@
 //! What is not as it was declared, and how much that matters.
 
-use std::sync::Arc;
+use std::{cmp::Reverse, sync::Arc};
 
 use super::{known, path::Path};
 use crate::domain::{Level, Tree};
@@ -140,11 +140,8 @@ pub fn rank(departures: &mut [Departure]) {
         of.0 = of.0.max(departure.level);
         of.1 += usize::from(departure.level == Level::High);
     }
-    departures.sort_by(|a, b| {
-        worst[&b.resource]
-            .cmp(&worst[&a.resource])
-            .then_with(|| a.resource.cmp(&b.resource))
-            .then_with(|| b.level.cmp(&a.level))
-            .then_with(|| a.path.cmp(&b.path))
+    departures.sort_by_cached_key(|one| {
+        let of = Reverse(worst[&one.resource]);
+        (of, one.resource.clone(), Reverse(one.level), one.path.clone())
     });
 }

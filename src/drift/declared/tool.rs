@@ -30,11 +30,10 @@ impl ToolReport {
             }
             Item::Document(_, None) => self.resources += 1,
             Item::Change { pending: true, .. } => self.pending += 1,
-            Item::Event { failed: true, .. } => {
-                self.failed += 1;
+            item => {
+                self.failed += usize::from(matches!(&item, Item::Event(found) if found.failed));
                 self.found.extend(departures(item));
             }
-            item => self.found.extend(departures(item)),
         }
     }
 
@@ -68,16 +67,9 @@ pub fn departures(item: Item) -> Vec<Departure> {
             after,
             ..
         } => changed(&resource, &kind, before, after),
-        Item::Event {
-            resource,
-            kind,
-            path,
-            desired,
-            live,
-            ..
-        } => {
-            let path = Path(path.into_iter().map(Step::Key).collect());
-            vec![told(&resource, &kind, path, desired, live)]
+        Item::Event(found) => {
+            let path = Path(found.path.into_iter().map(Step::Key).collect());
+            vec![told(&found.resource, &found.kind, path, found.desired, found.live)]
         }
     }
 }

@@ -18,8 +18,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Comparison, Finding, FindingId, Mark, Options, ResourceId, Seen, SeriesId, Span, Subject, Timestamp, Value,
-        matches,
+        Comparison, Finding, FindingId, Options, ResourceId, Seen, SeriesId, Span, Subject, Timestamp, Value, matches,
     },
     shadow::Shadows,
 };
@@ -66,8 +65,7 @@ impl Unmet {
 }
 
 /// Declarations that are not in force, and have not been for as long as it takes to load them.
-#[must_use]
-pub fn unmet(shadows: &Shadows, now: Timestamp) -> Vec<Unmet> {
+fn unmet(shadows: &Shadows, now: Timestamp) -> Vec<Unmet> {
     let mut found = Vec::new();
     for resource in &resources(shadows) {
         let here = Here { shadows, resource };
@@ -100,32 +98,49 @@ fn settled(one: &Unmet, shadows: &Shadows, now: Timestamp) -> bool {
     })
 }
 
-/// The declarations that were not in force at the last look.
+/// The declarations that were not in force at the last look, but for those that are muted.
 #[derive(Clone, Debug, Default)]
 pub(super) struct InForce {
     found: Vec<Unmet>,
-    /// The settings' generation and the time of the last look.
-    looked: Option<(u64, Timestamp)>,
+    /// Grows by one when what was found is another than at the look before.
+    pub version: u64,
+    /// The settings' generation and the time of the last look, and what was muted then.
+    looked: Option<(u64, Timestamp, Vec<Arc<str>>)>,
 }
 
 impl InForce {
-    /// Tells of every declaration that is not in force: by the finding that tells of its settings already, else by one of its own.
-    pub fn tell(&mut self, findings: &mut Vec<Finding>, shadows: &Shadows, options: &Options, now: Timestamp) {
+    /// What the findings of the last look tell of.
+    pub fn found(&self) -> &[Unmet] {
+        &self.found
+    }
+
+    fn look(&mut self, shadows: &Shadows, options: &Options, now: Timestamp) {
         let generation = shadows.settings.generation();
-        let fresh = (self.looked).is_some_and(|(of, at)| of == generation && now >= at && now - at < EVERY);
-        if !fresh {
-            self.found = unmet(shadows, now);
-            self.looked = Some((generation, now));
-        }
-        let named = format!("rule.{NAME}");
-        if options.mute.iter().any(|pattern| matches(pattern, &named)) {
+        let fresh = self.looked.as_ref().is_some_and(|(of, at, mutes)| {
+            *of == generation && now >= *at && now - *at < EVERY && *mutes == options.mute
+        });
+        if fresh {
             return;
         }
+        self.looked = Some((generation, now, options.mute.clone()));
+        let named = format!("rule.{NAME}");
+        let mut found = match options.mute.iter().any(|pattern| matches(pattern, &named)) {
+            true => Vec::new(),
+            false => unmet(shadows, now),
+        };
+        found.retain(|one| !muted(&one.of, options) && !muted(&one.by, options));
+        if found != self.found {
+            self.found = found;
+            self.version += 1;
+        }
+    }
+
+    /// Tells of every declaration that is not in force: by the finding that tells of its settings already, else by one of its own.
+    pub fn tell(&mut self, findings: &mut Vec<Finding>, shadows: &Shadows, options: &Options, now: Timestamp) {
+        self.look(shadows, options, now);
         let mut matters: BTreeMap<(&ResourceId, String), Vec<&Unmet>> = BTreeMap::new();
         for one in &self.found {
-            if !muted(&one.of, options) && !muted(&one.by, options) {
-                matters.entry(one.matter()).or_default().push(one);
-            }
+            matters.entry(one.matter()).or_default().push(one);
         }
         for ((resource, thing), all) in matters {
             let about = |finding: &&mut Finding| {
@@ -184,31 +199,14 @@ fn finding(id: FindingId, all: &[&Unmet], shadows: &Shadows, options: &Options, 
         changed(id, shadows).or(first)
     };
     let since = series.iter().filter_map(began).max().map_or(now, |at| at.min(now));
-    let score = options.drift.moderate;
-    let level = score::level(score, &options.drift);
+    let seen = Seen::Setting {
+        now: head.actual.clone(),
+        expected: Some(head.declared.clone()),
+    };
     Finding {
-        id,
-        mark: Mark::Drift,
-        level,
-        severity: score::severity(Mark::Drift, level),
-        comparison: Comparison::DeclaredActual,
-        resource: head.of.resource.clone(),
-        seen: Seen::Setting {
-            now: head.actual.clone(),
-            expected: Some(head.declared.clone()),
-        },
-        series,
-        since,
-        earliest: None,
-        last: now,
-        ended: None,
-        bits: 0.0,
-        score,
-        confidence: score::CERTAIN,
-        crossing: None,
+        rule: Some(NAME.into()),
         summary: report::line(summary(all)),
         evidence: evidence(all),
-        causes: Vec::new(),
-        rule: Some(NAME.into()),
+        ..report::standing(id, series, seen, since, options.drift.moderate, options, now)
     }
 }

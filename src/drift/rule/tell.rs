@@ -7,8 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{Match, matching};
 use crate::{
     domain::{
-        Change, Comparison, DriftOptions, Finding, FindingId, Level, Mark, Options, Rule, Seen, SeriesId, Span,
-        Timestamp, matches,
+        Change, DriftOptions, Finding, FindingId, Level, Mark, Options, Rule, Seen, SeriesId, Span, Timestamp, matches,
     },
     drift::{group::stable_hash, muted, report, score},
     shadow::Shadows,
@@ -146,27 +145,10 @@ fn finding(
         },
     };
     let score = points(level, &options.drift);
-    let level = score::level(score, &options.drift);
     Finding {
-        id,
-        mark: Mark::Drift,
-        level,
-        severity: score::severity(Mark::Drift, level),
-        comparison: Comparison::DeclaredActual,
-        resource: found.resource.clone(),
-        series: found.series.clone(),
-        seen,
-        since,
-        earliest: None,
-        last: now,
-        ended: None,
-        bits: 0.0,
-        score,
-        confidence: score::CERTAIN,
-        crossing: None,
         summary: report::line(format!("{}: {}", rule.title, found.says[0])),
         evidence: found.says.iter().cloned().chain(evidence(rule)).collect(),
-        causes: Vec::new(),
         rule: Some(rule.id.clone()),
+        ..report::standing(id, found.series.clone(), seen, since, score, options, now)
     }
 }

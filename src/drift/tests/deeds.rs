@@ -304,3 +304,37 @@ fn a_certificate_that_expires_soon_and_is_new_is_one_incident() {
     let expiry = apart.iter().find(|one| one.mark == Mark::Breach).unwrap();
     assert_eq!(expiry.causes.len(), 1);
 }
+
+#[test]
+fn what_used_to_change_together_is_one_finding_when_it_does_again() {
+    let mut world = World::new(&[]);
+    let flip = |world: &mut World, name: &str, round: i64| {
+        world.change(name, Some(&round.to_string()));
+        world.second += 20;
+    };
+    let (one, other, apart) = ("sysctl.kernel.panic", "etc.app.conf:threads", "sysctl.vm.swappiness");
+    // Fourteen times, of which the two went alone once each; the third changed at other times, but for one.
+    for round in 1..=14 {
+        if round != 5 {
+            flip(&mut world, one, round);
+        }
+        if round != 9 {
+            flip(&mut world, other, round);
+        }
+        world.second += if round == 3 { 0 } else { 1_800 };
+        flip(&mut world, apart, round);
+        world.second += 3_600;
+    }
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    world.second += 3_600;
+    for name in [one, other, apart] {
+        flip(&mut world, name, 15);
+    }
+    let findings = world.judge();
+    let sizes: Vec<usize> = findings.iter().map(|finding| finding.series.len()).collect();
+    assert_eq!(sizes.iter().sum::<usize>(), 3, "{findings:?}");
+    let together = findings.iter().find(|finding| finding.series.len() == 2).unwrap();
+    assert!(together.series.iter().all(|id| *id != setting(apart)));
+    let says = |line: &std::sync::Arc<str>| line.ends_with("; the two changed together 12 of 14 times before");
+    assert!(together.evidence.iter().any(says), "{:?}", together.evidence);
+}

@@ -62,6 +62,7 @@ impl Settings {
         let mut rows: Vec<SettingRow> = settings
             .all()
             .iter()
+            .chain(settings.remembered())
             .map(|(id, setting)| SettingRow {
                 id: id.clone(),
                 mark: marks.get(id).copied().unwrap_or(if accepted.contains_key(id) {

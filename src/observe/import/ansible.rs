@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::de::DeserializeSeed;
 
 use super::{
-    Fault, Item,
+    Fault, Found, Item,
     hide::hide,
     json::{Take, Tally, Whole},
 };
@@ -262,16 +262,14 @@ fn event(
     key: &[u8; 32],
     each: &mut dyn FnMut(Item),
 ) {
-    each(Item::Event {
-        kind: "".into(),
-        host: None,
+    each(Item::Event(Found {
         // What a task is called may repeat what it was given.
         resource: format!("{host}/{}", mask(about, key, true)).into(),
         path,
         desired,
         live,
-        failed: false,
-    });
+        ..Found::default()
+    }));
 }
 
 #[cfg(test)]
@@ -288,22 +286,14 @@ mod tests {
             &mut Lost::default(),
             &[7; 32],
             &mut |item| {
-                let Item::Event {
-                    resource,
-                    path,
-                    desired,
-                    live,
-                    ..
-                } = item
-                else {
-                    return;
-                };
+                let Item::Event(found) = item else { return };
                 let shown = |tree: Option<Tree>| tree.and_then(|tree| tree.scalar()).unwrap_or_else(|| "-".into());
                 told.push(format!(
-                    "{resource} {} {} {}",
-                    path.join("/"),
-                    shown(desired),
-                    shown(live)
+                    "{} {} {} {}",
+                    found.resource,
+                    found.path.join("/"),
+                    shown(found.desired),
+                    shown(found.live)
                 ));
             },
         );

@@ -34,6 +34,14 @@ impl Fault {
         }
     }
 
+    /// The same where `lines` stand before what it was told of.
+    pub(super) fn behind(self, lines: usize) -> Self {
+        Self {
+            line: self.line.map(|line| line + lines),
+            ..self
+        }
+    }
+
     /// A key that came twice in one object.
     pub(super) fn twice(key: &str) -> Self {
         Self {

@@ -58,20 +58,35 @@ pub enum Item {
         pending: bool,
     },
     /// A setting that a tool found to be otherwise than declared.
-    Event {
-        /// The resource, as the tool calls it.
-        resource: Box<str>,
-        /// Its type.
-        kind: Box<str>,
-        /// The machine it is on, where the name of the resource does not say so.
-        host: Option<Box<str>>,
-        /// Where in it; empty for all of it.
-        path: Vec<Box<str>>,
-        /// What was declared.
-        desired: Option<Tree>,
-        /// What was found.
-        live: Option<Tree>,
-        /// Whether the tool failed to set it right.
-        failed: bool,
-    },
+    Event(Found),
+}
+
+impl Item {
+    /// Where reports of several machines are told beside each other each resource says which it is on.
+    pub fn name_host(&mut self) {
+        if let Self::Event(found) = self
+            && let Some(host) = found.host.take()
+        {
+            found.resource = format!("{host}/{}", found.resource).into();
+        }
+    }
+}
+
+/// A setting that a tool found to be otherwise than declared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Found {
+    /// The resource, as the tool calls it.
+    pub resource: Box<str>,
+    /// Its type.
+    pub kind: Box<str>,
+    /// The machine it is on, where the name of the resource does not say so.
+    pub host: Option<Box<str>>,
+    /// Where in it; empty for all of it.
+    pub path: Vec<Box<str>>,
+    /// What was declared.
+    pub desired: Option<Tree>,
+    /// What was found.
+    pub live: Option<Tree>,
+    /// Whether the tool failed to set it right.
+    pub failed: bool,
 }

@@ -8,7 +8,10 @@ use std::{
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-use super::{Fault, yaml::MOST_VALUES};
+use super::{
+    Fault,
+    yaml::{MOST_VALUES, too_many, weight},
+};
 use crate::domain::Tree;
 
 /// The text that `bytes` are; else the line that is none.
@@ -43,6 +46,14 @@ pub(super) struct Tally {
 }
 
 impl Tally {
+    fn count<E: de::Error>(&self, values: usize) -> Result<(), E> {
+        self.values.set(self.values.get() + values);
+        match self.values.get() > MOST_VALUES {
+            true => Err(E::custom(too_many("piece"))),
+            false => Ok(()),
+        }
+    }
+
     /// A fault for each key that came twice.
     pub(super) fn faults(self) -> impl Iterator<Item = Fault> {
         self.doubled.into_inner().into_iter().map(|key| Fault::twice(&key))
@@ -56,11 +67,7 @@ impl<'de> DeserializeSeed<'de> for Whole<'_> {
     type Value = Tree;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
-        if self.0.values.replace(self.0.values.get() + 1) > MOST_VALUES {
-            return Err(de::Error::custom(format!(
-                "more than {MOST_VALUES} values in one piece"
-            )));
-        }
+        self.0.count(1)?;
         deserializer.deserialize_any(self)
     }
 }
@@ -97,7 +104,8 @@ impl<'de> Visitor<'de> for Whole<'_> {
         })
     }
 
-    fn visit_str<E>(self, text: &str) -> Result<Tree, E> {
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Tree, E> {
+        self.0.count(weight(text) - 1)?;
         Ok(Tree::text(text))
     }
 

@@ -14,7 +14,9 @@ mod hide;
 mod item;
 mod json;
 mod kubernetes;
+mod meant;
 mod puppet;
+mod stream;
 mod terraform;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,7 @@ mod yaml;
 
 use std::{
     fs::File,
-    io::{self, BufReader, Read, Seek},
+    io::{self, BufReader, Read, Seek, SeekFrom},
     path::Path,
 };
 
@@ -32,12 +34,15 @@ use self::json::{Outline, Take, Tally, Top, Whole};
 use crate::domain::{Document, Tree};
 pub use fault::Fault;
 pub use git::{Told, history};
-pub use item::{Format, Item};
+pub use item::{Format, Found, Item};
+pub use meant::{Meant, meant, named};
 
-/// Largest file of a format that has to be held as a whole, and largest document of YAML, bytes.
+/// Largest file of a format that has to be held as a whole, bytes.
 pub const LARGEST: u64 = 512 << 20;
-/// Files up to this size are read at once, which is faster; beyond it they are streamed.
+/// Files, and documents of YAML, up to this size are read at once, which is faster; beyond it they are streamed.
 const AT_ONCE: u64 = 16 << 20;
+/// What some editors write before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Reads the file `path`; `key` hashes the secrets. Where one format is `wanted`, what is of another is a fault.
 ///
@@ -98,7 +103,8 @@ fn one(name: &str) -> String {
 /// A text of JSON, in memory or to be streamed from a file, as often as it is asked for.
 enum Source {
     Bytes(Vec<u8>),
-    File(File),
+    /// The text begins so many bytes after the file does.
+    File(File, u64),
 }
 
 impl Source {
@@ -109,8 +115,9 @@ impl Source {
                 seed.deserialize(&mut deserializer)?;
                 Ok(deserializer.end()?)
             }
-            Self::File(file) => {
-                file.rewind().map_err(|error| Fault::of_file(error.to_string()))?;
+            Self::File(file, start) => {
+                let begin = file.seek(SeekFrom::Start(*start));
+                begin.map_err(|error| Fault::of_file(error.to_string()))?;
                 let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
                 seed.deserialize(&mut deserializer)?;
                 Ok(deserializer.end()?)
@@ -121,8 +128,8 @@ impl Source {
     fn outline(&mut self) -> Result<Outline, serde_json::Error> {
         match self {
             Self::Bytes(bytes) => serde_json::from_slice(bytes),
-            Self::File(file) => {
-                file.rewind().map_err(serde_json::Error::io)?;
+            Self::File(file, start) => {
+                file.seek(SeekFrom::Start(*start)).map_err(serde_json::Error::io)?;
                 serde_json::from_reader(BufReader::with_capacity(1 << 20, file))
             }
         }
@@ -136,22 +143,19 @@ fn read_file(mut file: File, sink: &mut Sink<'_>) -> Result<Format, Fault> {
     let length = file.read(&mut start).map_err(broken)?;
     let start = &start[..length];
     wrong_kind(start).map_or(Ok(()), |what| Err(Fault::of_file(what)))?;
-    let first = start
-        .iter()
-        .find(|byte| !byte.is_ascii_whitespace() && !b"\xef\xbb\xbf".contains(byte));
-    file.rewind().map_err(broken)?;
+    let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
+    let mark = (start.len() - text.len()) as u64;
+    let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
+    file.seek(SeekFrom::Start(mark)).map_err(broken)?;
     let json = matches!(first, Some(b'{' | b'['));
     if !json && size > AT_ONCE {
         return read_yaml(BufReader::with_capacity(1 << 20, file), sink);
     }
     let mut source = if size > AT_ONCE {
-        Source::File(file)
+        Source::File(file, mark)
     } else {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
         file.read_to_end(&mut bytes).map_err(broken)?;
-        if bytes.starts_with(b"\xef\xbb\xbf") {
-            bytes.drain(..3);
-        }
         Source::Bytes(bytes)
     };
     if json {
@@ -351,6 +355,7 @@ fn read_yaml(source: impl io::BufRead, sink: &mut Sink<'_>) -> Result<Format, Fa
     let (mut told, mut broken) = (Vec::new(), Vec::new());
     let mut format = None;
     {
+        let mut tell = |fault| once(&mut told, fault);
         let sink = std::cell::RefCell::new((&mut *sink, &mut format));
         yaml::documents(
             source,
@@ -378,18 +383,17 @@ fn read_yaml(source: impl io::BufRead, sink: &mut Sink<'_>) -> Result<Format, Fa
                     return;
                 }
                 if !matches!(tree, Tree::Map(_) | Tree::List(_)) {
-                    return told.push(Fault::at(line, "neither settings nor a report of a known tool"));
+                    return tell(Fault::at(line, "neither settings nor a report of a known tool"));
                 }
                 let puppet = puppet::is_one(&tree);
                 match take_tree(tree, puppet, sink) {
                     Ok(found) => **format = Some(found),
-                    Err(fault) => told.push(fault),
+                    Err(fault) => tell(fault),
                 }
             },
-            &mut |fault| broken.push(fault),
+            &mut |fault| once(&mut broken, fault),
         );
     }
-    told.dedup();
     broken.append(&mut told);
     let wrong = !broken.is_empty();
     broken.into_iter().for_each(&mut *sink.fault);
@@ -398,6 +402,13 @@ fn read_yaml(source: impl io::BufRead, sink: &mut Sink<'_>) -> Result<Format, Fa
         // What is wrong with a file is told once.
         None if wrong => Ok(Format::Settings),
         None => expected(sink.wanted, Format::Settings),
+    }
+}
+
+/// What is wrong with one document after the other, be they millions, is said once.
+fn once(told: &mut Vec<Fault>, fault: Fault) {
+    if told.last().is_none_or(|last| last.what != fault.what) {
+        told.push(fault);
     }
 }
 

@@ -1,6 +1,6 @@
 //! Puppet's reports, formats 0 to 12: YAML as the agent writes it, JSON of its report processors and of PuppetDB.
 
-use super::{Fault, Item, hide::hide};
+use super::{Fault, Found, Item, hide::hide};
 use crate::{domain::Tree, observe::secret::mask};
 
 /// Newest format of reports that is known.
@@ -58,27 +58,11 @@ pub(super) fn events(report: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), 
     }
     let host = any(report, &["host", "certname"]).and_then(Tree::scalar);
     let host = host.as_deref().filter(|host| !host.is_empty());
-    let each = &mut |item: Item| {
-        each(match item {
-            Item::Event {
-                resource,
-                kind,
-                path,
-                desired,
-                live,
-                failed,
-                ..
-            } => Item::Event {
-                host: host.map(Into::into),
-                resource,
-                kind,
-                path,
-                desired,
-                live,
-                failed,
-            },
-            other => other,
-        });
+    let each = &mut |found: Found| {
+        each(Item::Event(Found {
+            host: host.map(Into::into),
+            ..found
+        }));
     };
     let nothing = ["resource_statuses", "resources", "resource_events", "resource-events"]
         .iter()
@@ -134,7 +118,7 @@ fn any<'t>(tree: &'t Tree, keys: &[&str]) -> Option<&'t Tree> {
     keys.iter().find_map(|key| tree.get(key))
 }
 
-fn take(event: &Tree, resource: &Tree, name: &str, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+fn take(event: &Tree, resource: &Tree, name: &str, key: &[u8; 32], each: &mut dyn FnMut(Found)) {
     let text = |tree: &Tree, keys: &[&str]| {
         any(tree, keys)
             .and_then(Tree::scalar)
@@ -175,7 +159,7 @@ fn take(event: &Tree, resource: &Tree, name: &str, key: &[u8; 32], each: &mut dy
         hide(&mut tree, named.unwrap_or_default(), key);
         Some(tree)
     };
-    each(Item::Event {
+    each(Found {
         host: None,
         kind: resource.split('[').next().unwrap_or_default().into(),
         desired: value(&["desired_value", "new_value", "new-value"]),
@@ -216,23 +200,16 @@ mod tests {
                     &tree,
                     &[7; 32],
                     &mut |item| {
-                        let Item::Event {
-                            resource,
-                            path,
-                            desired,
-                            live,
-                            failed,
-                            ..
-                        } = item
-                        else {
-                            return;
-                        };
+                        let Item::Event(found) = item else { return };
                         let shown =
                             |tree: &Option<Tree>| tree.as_ref().and_then(Tree::scalar).unwrap_or_else(|| "-".into());
                         events_told.push(format!(
-                            "{resource} {path:?} {} {} {failed}",
-                            shown(&desired),
-                            shown(&live)
+                            "{} {:?} {} {} {}",
+                            found.resource,
+                            found.path,
+                            shown(&found.desired),
+                            shown(&found.live),
+                            found.failed
                         ));
                     },
                     &mut |fault| faults.push(fault.what),

@@ -5,15 +5,30 @@ use std::{
     io::BufRead,
 };
 
-use saphyr_parser::{Event, Parser, ScalarStyle};
+use saphyr_parser::{Event, Input, Parser, ScalarStyle};
 
-use super::{Fault, LARGEST, json::utf8, too_large};
+use super::{
+    AT_ONCE, Fault,
+    json::utf8,
+    stream::{Chars, Pieces, Stream},
+};
 use crate::domain::Tree;
 
 /// Deepest nesting.
 pub(super) const DEEPEST: usize = 200;
-/// Most values of a document, those that aliases stand for counted each time.
+/// Most values of a document, those that aliases stand for counted each time, and so many bytes of text as one more.
 pub(super) const MOST_VALUES: usize = 2_000_000;
+const BYTES_A_VALUE: usize = 64;
+
+/// How many values a text counts as.
+pub(super) fn weight(text: &str) -> usize {
+    1 + text.len() / BYTES_A_VALUE
+}
+
+/// What is said of a document, or a piece of one, that is larger.
+pub(super) fn too_many(of: &str) -> String {
+    format!("more than {MOST_VALUES} values in one {of}, {BYTES_A_VALUE} bytes of text counted as one")
+}
 
 /// A collection that is open.
 struct Open {
@@ -31,72 +46,68 @@ struct Open {
 /// what of it is to be held. So a list of any length is gone through item by item.
 pub(super) type Part<'p> = dyn FnMut(&str, Option<&str>, Tree) -> Option<Tree> + 'p;
 
-/// Calls `each` with the documents of a text and the line they begin on, one after the other: no more than one is held. What is wrong
-/// goes to `fault`; a document that is wrong is left out, and those behind it are read.
+/// Calls `each` with the documents of a text and the line they begin on, one after the other: of a large one no more is held than its
+/// values. What is wrong goes to `fault`; a document that is wrong is left out, and those behind it are read.
 pub(super) fn documents(
-    mut source: impl BufRead,
+    source: impl BufRead,
     part: &mut Part<'_>,
     each: &mut dyn FnMut(Tree, usize),
     fault: &mut dyn FnMut(Fault),
 ) {
-    let (mut held, mut line): (Vec<u8>, Vec<u8>) = (Vec::new(), Vec::new());
-    let (mut before, mut number, mut says) = (0, 0, false);
-    loop {
-        line.clear();
-        let ends = match source.read_until(b'\n', &mut line) {
-            Ok(read) => read == 0,
-            Err(error) => return fault(Fault::of_file(error.to_string())),
-        };
-        // These marks stand at the begin of a line in no document (YAML 1.2.2, 9.1.2).
-        if (ends || is_mark(&line, b"---")) && says {
-            read(&held, before, part, each, fault);
-            held.clear();
-            (before, says) = (number, false);
+    let mut pieces = Pieces::of(source);
+    let mut held = Vec::new();
+    while !pieces.over {
+        let before = pieces.number;
+        held.clear();
+        pieces.begin();
+        while held.len() < AT_ONCE as usize && pieces.next(&mut held) {}
+        if held.len() < AT_ONCE as usize {
+            if pieces.says {
+                match utf8(&held) {
+                    Ok(text) => read(
+                        Parser::new_from_str(text),
+                        before,
+                        &Stream::default(),
+                        part,
+                        each,
+                        fault,
+                    ),
+                    Err(told) => fault(told.behind(before)),
+                }
+            }
+        } else {
+            let stream = Stream::default();
+            let chars = Chars::new(std::mem::take(&mut held), before, &mut pieces, &stream);
+            read(Parser::new_from_iter(chars), before, &stream, part, each, fault);
+            if let Some(told) = stream.fault.take() {
+                fault(told);
+            }
+            // What follows that which broke it off.
+            while pieces.next(&mut held) {
+                held.clear();
+            }
         }
-        if ends {
-            return;
-        }
-        number += 1;
-        if (held.len() + line.len()) as u64 > LARGEST {
-            return fault(too_large((held.len() + line.len()) as u64));
-        }
-        held.extend_from_slice(&line);
-        says |= line
-            .iter()
-            .find(|byte| !byte.is_ascii_whitespace())
-            .is_some_and(|byte| !b"#%".contains(byte));
-        if is_mark(&line, b"...") {
-            read(&held, before, part, each, fault);
-            held.clear();
-            (before, says) = (number, false);
+        if let Some(error) = pieces.error.take() {
+            return fault(Fault::of_file(error.to_string()));
         }
     }
 }
 
-fn is_mark(line: &[u8], mark: &[u8]) -> bool {
-    line.strip_prefix(mark)
-        .is_some_and(|rest| rest.first().is_none_or(u8::is_ascii_whitespace))
-}
-
-/// Reads one document; `before` lines stand before it.
-fn read(
-    bytes: &[u8],
+/// Reads one document, which is what `parser` tells of; `before` lines stand before it.
+fn read<'t>(
+    parser: Parser<'t, impl Input>,
     before: usize,
+    stream: &Stream,
     part: &mut Part<'_>,
     each: &mut dyn FnMut(Tree, usize),
     fault: &mut dyn FnMut(Fault),
 ) {
-    let text = match utf8(bytes) {
-        Ok(text) => text,
-        Err(told) => {
-            return fault(Fault {
-                line: told.line.map(|line| line + before),
-                ..told
-            });
-        }
-    };
     let mut reader = Reader::default();
-    for event in Parser::new_from_str(text) {
+    for event in parser {
+        stream.silent.set(0);
+        if stream.broken.get() {
+            return;
+        }
         let (event, span) = match event {
             Ok(event) => event,
             // One line a document: what broke it off has been told.
@@ -151,9 +162,13 @@ struct Reader {
 
 impl Reader {
     fn take(&mut self, event: Event<'_>, line: usize, part: &mut Part<'_>) -> Option<Fault> {
-        self.values += 1;
+        let size = match &event {
+            Event::Scalar(text, ..) => weight(text),
+            _ => 1,
+        };
+        self.values += size;
         if self.values > MOST_VALUES {
-            return self.break_off(line, format!("more than {MOST_VALUES} values in one document"));
+            return self.break_off(line, too_many("document"));
         }
         let (tree, anchor) = match event {
             Event::MappingStart(anchor, _) => return self.begin(Tree::Map(BTreeMap::new()), anchor, line),
@@ -198,7 +213,9 @@ impl Reader {
             _ => return None,
         };
         if anchor > 0 {
-            self.anchors.insert(anchor, (tree.clone(), 1));
+            self.values += size;
+            self.kept += size;
+            self.anchors.insert(anchor, (tree.clone(), size));
         }
         self.put(tree, line, part)
     }
@@ -374,6 +391,21 @@ mod tests {
         );
         assert_eq!(count, 100);
         assert_eq!(held, [json!({"kind": "List", "items": [], "other": {"a": 1}})]);
+    }
+
+    #[test]
+    fn a_text_that_aliases_repeat_does_not_fill_the_memory() {
+        let text = format!("a: &a {}\n{}", "x".repeat(1 << 20), "k: *a\n".repeat(1_000));
+        let (trees, faults) = read(&text);
+        assert!(
+            trees.is_empty() && faults.last().unwrap().contains("aliases stand for more than"),
+            "{faults:?}"
+        );
+        // Each level keeps what the ones within it keep.
+        let nested = format!("{}{}{}", "&a {a: ".repeat(150), "x".repeat(1 << 20), "}".repeat(150));
+        let numbered: String = (0..150).fold(nested, |text, level| text.replacen("&a ", &format!("&a{level} "), 1));
+        let (trees, faults) = read(&numbered);
+        assert!(trees.is_empty() && faults.len() == 1, "{faults:?}");
     }
 
     #[test]

@@ -63,15 +63,21 @@ const DIGESTS: [&str; 11] = [
 ];
 
 /// Where secrets stand in `text`, whatever it belongs to. Ranges may overlap and come in no order.
+///
+/// Most texts lack the signs without which a kind of secret cannot be written; they are not searched for it.
 pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    private_keys(text)
-        .chain(sealed(text))
-        .chain(urls(text))
-        .chain(webhooks(text))
-        .chain(assignments(text))
+    let mut there = [false; 256];
+    text.bytes().for_each(|b| there[usize::from(b)] = true);
+    let given = |any: &[u8]| any.iter().any(|b| there[usize::from(*b)]);
+    let with = |any: &[u8]| if given(any) { text } else { "" };
+    private_keys(with(b"-"))
+        .chain(sealed(with(b"$-[:")))
+        .chain(urls(with(b"@")))
+        .chain(webhooks(with(b"/")))
+        .chain(assignments(with(b"=: ")))
         .chain(tokens(text))
         .chain(in_commands(text))
-        .chain(after_words(text))
+        .chain(after_words(with(b" ")))
 }
 
 /// PEM private keys: from the opening line to the end of the text.

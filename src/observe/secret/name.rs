@@ -287,7 +287,10 @@ pub(super) fn words(name: &str) -> Vec<String> {
         }
         before_lower = c.is_lowercase();
         if let Some(word) = words.last_mut() {
-            word.extend(c.to_lowercase());
+            match c.is_ascii() {
+                true => word.push(c.to_ascii_lowercase()),
+                false => word.extend(c.to_lowercase()),
+            }
         }
     }
     while let Some(last) = words.last_mut() {

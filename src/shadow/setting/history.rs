@@ -12,10 +12,11 @@ fn scope(id: &SeriesId) -> (&ResourceId, &str) {
 }
 
 /// Learns `changes` (oldest first) of the settings that are `all` now. What changed was there, as it was before, since the first change
-/// of its scope; what never did since it was first seen.
+/// of its scope; what never did since it was first seen. `each` is called with every change once it is learnt.
 pub(super) fn learn<'a>(
     all: &BTreeMap<SeriesId, SettingState>,
     changes: impl IntoIterator<Item = &'a SettingChange> + Clone,
+    each: &mut dyn FnMut(&SettingChange, &mut Learner),
 ) -> Learner {
     let mut began: BTreeMap<(&ResourceId, &str), Timestamp> = BTreeMap::new();
     let mut first: BTreeMap<&SeriesId, Option<&Value>> = BTreeMap::new();
@@ -46,6 +47,9 @@ pub(super) fn learn<'a>(
     let mut learner = Learner::default();
     for (begins, change) in &told {
         stream::tell(change, *begins, |key, place, edit| learner.observe(key, place, edit));
+        if !begins {
+            each(change, &mut learner);
+        }
     }
     learner
 }

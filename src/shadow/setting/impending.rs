@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
-use super::{SettingState, same};
+use super::{SettingState, changed_at, same};
 use crate::domain::{ResourceId, SeriesId, SettingChange, Span, Timestamp, Value};
 
 /// Why a setting is about to change.
@@ -327,9 +327,6 @@ impl Expected {
     }
 }
 
-fn changed_at(state: &SettingState) -> Option<Timestamp> {
-    state.last_change.as_ref().map(|change| change.at)
-}
 fn upgrade(one: &Impending) -> bool {
     matches!(one.ground, Ground::Upgrade | Ground::Security)
 }

@@ -58,6 +58,9 @@ pub struct Undoing {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct SettingShadow {
     all: BTreeMap<SeriesId, SettingState>,
+    /// Those that no source reads and only a history tells of, as it left them, as far as their newest change is kept.
+    #[serde(default)]
+    remembered: BTreeMap<SeriesId, SettingState>,
     changes: VecDeque<SettingChange>,
     generation: u64,
     /// When each scope (its name as that of a series of the resource) was last confirmed.
@@ -110,6 +113,27 @@ fn same(a: Option<&Value>, b: Option<&Value>) -> bool {
         (None, None) => true,
         _ => false,
     }
+}
+
+/// What is said of the change that was just learnt.
+fn undoing(learner: &mut Learner) -> Undoing {
+    let (probability, reasons) = learner.newest_change();
+    Undoing {
+        probability,
+        reasons: reasons
+            .into_iter()
+            .map(|reason| (reason.what.into(), reason.by))
+            .collect(),
+        watch: watch(learner, probability),
+    }
+}
+
+fn watch(learner: &Learner, probability: f64) -> Span {
+    Span((learner.watch(probability) * 86.4e9) as i64)
+}
+
+fn changed_at(state: &SettingState) -> Option<Timestamp> {
+    state.last_change.as_ref().map(|change| change.at)
 }
 
 impl SettingShadow {
@@ -250,9 +274,22 @@ impl SettingShadow {
     }
 
     fn learn_anew(&mut self) {
-        let mut learner = history::learn(&self.all, &self.changes);
+        let from = self.changes.back().map_or(Timestamp(0), |newest| newest.at) - Self::UNDONE_WITHIN;
+        let mut said = Vec::new();
+        let mut learner = history::learn(&self.all, &self.changes, &mut |change, learner| {
+            let fresh = change.at >= from && change.from.is_some() && change.to.is_some();
+            let state = self.remembered.get(&change.id).filter(|_| fresh);
+            if state.is_some_and(|state| state.undoing.is_none() && changed_at(state) == Some(change.at)) {
+                said.push((change.id.clone(), undoing(learner)));
+            }
+        });
         learner.carry(&mut self.learner);
         self.learner = learner;
+        for (id, undoing) in said {
+            if let Some(state) = self.remembered.get_mut(&id) {
+                state.undoing = Some(Box::new(undoing));
+            }
+        }
     }
 
     /// The settings of a scope; those of a narrower known scope inside it are not its own.
@@ -284,6 +321,7 @@ impl SettingShadow {
             bits: 0.0,
             undoing: None,
         };
+        self.remembered.remove(&id);
         self.all.insert(id, state);
     }
 
@@ -322,11 +360,15 @@ impl SettingShadow {
         if same_time.any(|old| old.id == change.id) || (place == 0 && self.changes.len() == Self::CHANGES) {
             return false;
         }
-        if self.changes.len() == Self::CHANGES {
-            self.changes.pop_front();
-            self.changes.insert(place - 1, change.clone());
-        } else {
-            self.changes.insert(place, change.clone());
+        let full = self.changes.len() == Self::CHANGES;
+        if full {
+            self.forget_oldest();
+        }
+        let place = place - usize::from(full);
+        self.changes.insert(place, change.clone());
+        let newest = self.changes.range(place + 1..).all(|later| later.id != change.id);
+        if newest && !self.all.contains_key(&change.id) && self.read_at(&change.id).is_none() {
+            self.leave(change);
         }
         if let Some(state) = self.all.get_mut(&change.id)
             && state.last_change.as_ref().is_none_or(|last| last.at < change.at)
@@ -339,13 +381,40 @@ impl SettingShadow {
         true
     }
 
+    /// Takes a setting that no source reads to be as `change` left it.
+    fn leave(&mut self, change: &SettingChange) {
+        let Some(value) = &change.to else {
+            self.remembered.remove(&change.id);
+            return;
+        };
+        let since = self.remembered.get(&change.id).map_or(change.at, |state| state.since);
+        let state = SettingState {
+            value: value.clone(),
+            since,
+            confirmed: change.at,
+            last_change: Some(Arc::new(change.clone())),
+            bits: 0.0,
+            undoing: None,
+        };
+        self.remembered.insert(change.id.clone(), state);
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(oldest) = self.changes.pop_front()
+            && let Some(state) = self.remembered.get(&oldest.id)
+            && changed_at(state) == Some(oldest.at)
+        {
+            self.remembered.remove(&oldest.id);
+        }
+    }
+
     fn take(&mut self, change: &SettingChange, bits: f64) {
         let came = self.expected.changed(change);
         self.went_along(came);
         let was_there = self.all.contains_key(&change.id);
         self.answer(change);
         stream::tell(change, false, |key, place, edit| self.learner.observe(key, place, edit));
-        let undoing = (was_there && change.to.is_some()).then(|| Box::new(self.undoing()));
+        let undoing = (was_there && change.to.is_some()).then(|| Box::new(undoing(&mut self.learner)));
         if undoing.is_some() {
             self.may_be_undone(change);
         }
@@ -367,27 +436,14 @@ impl SettingShadow {
             }
         }
         if self.changes.len() == Self::CHANGES {
-            self.changes.pop_front();
+            self.forget_oldest();
         }
         self.changes.push_back(change.clone());
         self.generation += 1;
     }
 
-    /// What is said of the change that was just learnt.
-    fn undoing(&mut self) -> Undoing {
-        let (probability, reasons) = self.learner.newest_change();
-        Undoing {
-            probability,
-            reasons: reasons
-                .into_iter()
-                .map(|reason| (reason.what.into(), reason.by))
-                .collect(),
-            watch: self.watch(probability),
-        }
-    }
-
     fn watch(&self, probability: f64) -> Span {
-        Span((self.learner.watch(probability) * 86.4e9) as i64)
+        watch(&self.learner, probability)
     }
 
     /// Lets time pass until `now`, fits what is due to be fitted anew, and learns what was remembered of the past; once a minute is enough.
@@ -397,6 +453,8 @@ impl SettingShadow {
         if new_past || self.learner.texts() > Self::TEXTS {
             self.past_waits = false;
             self.learn_anew();
+            // What was told of settings rests on what was known before.
+            self.generation += 1;
         }
         self.learn_what_was();
         let late = self.expected.look(&self.all, &self.changes, now);
@@ -423,6 +481,12 @@ impl SettingShadow {
         &self.all
     }
 
+    /// Settings that no source reads, as the history that tells of them left them, by name. None of them drifts.
+    #[must_use]
+    pub fn remembered(&self) -> &BTreeMap<SeriesId, SettingState> {
+        &self.remembered
+    }
+
     /// Grows by one with every change, so that others can skip work while nothing changed.
     #[must_use]
     pub fn generation(&self) -> u64 {
@@ -432,7 +496,7 @@ impl SettingShadow {
     /// One setting.
     #[must_use]
     pub fn get(&self, id: &SeriesId) -> Option<&SettingState> {
-        self.all.get(id)
+        self.all.get(id).or_else(|| self.remembered.get(id))
     }
 
     /// The changes seen, oldest first, at most 10,000.
@@ -445,7 +509,7 @@ impl SettingShadow {
     #[must_use]
     pub fn values(&self, id: &SeriesId, at: Timestamp) -> Vec<(Option<Value>, f64)> {
         let key = stream::key(id);
-        let Some(state) = self.all.get(id) else {
+        let Some(state) = self.get(id) else {
             let moves = self.hazard(id, at, Span::from_days(1));
             let gone = self.learner.gone(key).then_some((None, 1.0 - moves));
             return gone.into_iter().collect();

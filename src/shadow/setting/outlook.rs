@@ -53,7 +53,8 @@ impl SettingShadow {
             .map(|(key, day, week)| (key, (day as f32, day.max(week) as f32)))
             .collect();
         let of = |id: &SeriesId| chances.get(&stream::key(id)).copied().unwrap_or_default();
-        self.all.keys().map(|id| (id, of(id))).collect()
+        let ids = self.all.keys().chain(self.remembered.keys());
+        ids.map(|id| (id, of(id))).collect()
     }
 
     /// P(`id` changes within seven days of `at`), no less than within one: what changed again and again of late may be about to, of which
@@ -69,7 +70,7 @@ impl SettingShadow {
     /// What is to be said of `id` at `at`; `None` for one that is not there. It costs some ten microseconds.
     #[must_use]
     pub fn outlook(&self, id: &SeriesId, at: Timestamp) -> Option<Outlook> {
-        let state = self.all.get(id)?;
+        let state = self.get(id)?;
         let mut outlook = Outlook::default();
         let (key, days) = (stream::key(id), stream::days(at));
         let told = self

@@ -287,6 +287,38 @@ fn what_was_remembered_of_the_past_is_learnt_when_no_more_of_it_comes() {
 }
 
 #[test]
+fn settings_that_only_a_history_tells_of_have_their_odds_like_all_others() {
+    let mut shadow = watched(1);
+    let now = start() + DAY;
+    let id = SeriesId::new(&ResourceId::new("repo", "conf"), "git.app.yaml:replicas");
+    let past = |round: i64, to: Option<i64>| SettingChange {
+        id: id.clone(),
+        at: start() - DAY * 2 * (20 - round),
+        after: None,
+        from: Some(Value::Int(round)),
+        to: to.map(Value::Int),
+        by: Some("author#1a2b3c4d".into()),
+        backfilled: true,
+    };
+    for round in 0..20 {
+        assert!(shadow.remember(&past(round, Some(round + 1))));
+    }
+    for minute in 0..4 {
+        shadow.settle(now + MINUTE * minute);
+    }
+    let state = shadow.get(&id).unwrap();
+    assert_eq!(state.value, Value::Int(20));
+    assert!(state.undoing.is_some(), "its last change is two days old");
+    let odds = shadow.chances(now)[&id];
+    assert!(odds.0 > 0.05 && odds.1 > 0.3, "{odds:?}");
+    assert!(!shadow.outlook(&id, now).unwrap().next.is_empty());
+    // Nobody reads it: it is no setting that could drift.
+    assert!(!shadow.all().contains_key(&id));
+    assert!(shadow.remember(&past(20, None)));
+    assert_eq!(shadow.get(&id), None);
+}
+
+#[test]
 fn a_week_is_never_less_likely_than_a_day() {
     let mut shadow = watched(1);
     for minute in 1..7 {

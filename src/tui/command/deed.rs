@@ -275,7 +275,7 @@ pub(super) fn baseline(state: &mut State, text: &str) -> Vec<Effect> {
     }
 }
 
-/// Lists what a file of another tool says is not as declared; nothing of it is kept.
+/// Lists what files of other tools say is not as declared; nothing of them is kept.
 pub(super) fn import(state: &mut State, file: &str) -> Vec<Effect> {
     let file = file.trim();
     if file.ends_with(".jsonl.gz") {

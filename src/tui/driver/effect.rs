@@ -57,10 +57,10 @@ impl<L: Link> Driver<L> {
                     run.stop();
                 }
             }
-            Effect::Import(path) => {
+            Effect::Import(line) => {
                 let send = self.send.clone();
                 tokio::spawn(async move {
-                    let listed = tokio::task::spawn_blocking(move || import::listed(&path)).await;
+                    let listed = tokio::task::spawn_blocking(move || import::listed(&line)).await;
                     let msg = match listed {
                         Ok(Ok((title, lines))) => Msg::Listed(title, lines),
                         Ok(Err(said)) => Msg::Said(said),

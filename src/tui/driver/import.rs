@@ -1,11 +1,11 @@
-//! Reads a file of another tool for the console, and says what in it is not as declared. Nothing of it is kept.
+//! Reads files of other tools for the console, and says what in them is not as declared. Nothing of it is kept.
 
-use std::path::Path;
+use std::{collections::BTreeSet, path::Path};
 
 use crate::{
     domain::{Level, text::visible},
     drift::{ToolReport, rank},
-    observe::import::{Format, read},
+    observe::import::{Fault, Format, Item, meant, named, read},
     store::random_key,
 };
 
@@ -15,31 +15,64 @@ const MOST: usize = 2_000;
 /// A title and what is not as declared, worst first, a resource a heading.
 pub type Listed = (String, Vec<String>);
 
-/// What `path` says is not as declared.
+fn shown(path: &Path) -> String {
+    visible(&path.to_string_lossy()).into_owned()
+}
+
+/// What the files that `line` names say is not as declared.
 ///
 /// # Errors
-/// One line: what is wrong with the file, or why there is nothing to list.
-pub fn listed(path: &Path) -> Result<Listed, String> {
-    let shown = visible(&path.to_string_lossy()).into_owned();
-    if path.is_dir() {
-        return Err(format!(
-            "{shown} is a folder: `foreshadow drift --import` goes through it"
-        ));
-    }
+/// One line: what is wrong with the files, or why there is nothing to list.
+pub fn listed(line: &str) -> Result<Listed, String> {
     let key = random_key().map_err(|error| error.to_string())?;
-    let (mut report, mut faults) = (ToolReport::default(), Vec::new());
-    let format = read(path, None, &key, &mut |item| report.take(item), &mut |fault| {
-        faults.push(visible(&fault.to_string()).into_owned());
-    });
-    let Some(format) = format else {
-        let fault = faults.first().map_or(" cannot be read", String::as_str);
-        return Err(format!("{shown}:{fault}"));
-    };
-    if matches!(format, Format::Settings | Format::Env) {
-        return Err(format!(
-            "{shown}: only settings, which say nothing of drift; `foreshadow drift --desired {shown} --live FILE`"
-        ));
+    let (mut files, mut faults) = (Vec::new(), Vec::new());
+    for path in named(line) {
+        let meant = meant(&path);
+        let told = meant.faults.iter();
+        faults.extend(told.map(|(folder, error)| format!("{}: {error}", shown(folder))));
+        files.extend(meant.files);
     }
+    let many = files.len() > 1;
+    let (mut report, mut kinds) = (ToolReport::default(), BTreeSet::new());
+    for file in &files {
+        let mut take = |mut item: Item| {
+            if many {
+                item.name_host();
+            }
+            report.take(item);
+        };
+        let mut broken = false;
+        let mut fault = |fault: Fault| {
+            broken = true;
+            faults.push(format!("{}:{}", shown(file), visible(&fault.to_string())));
+        };
+        match read(file, None, &key, &mut take, &mut fault) {
+            Some(Format::Settings | Format::Env) if broken => {}
+            Some(Format::Settings | Format::Env) => {
+                let file = shown(file);
+                faults.push(format!(
+                    "{file}: only settings, which say nothing of drift; `foreshadow drift --desired {file} --live FILE`"
+                ));
+            }
+            Some(format) => {
+                kinds.insert(format.name());
+            }
+            None => {}
+        }
+    }
+    let line = visible(line).into_owned();
+    if kinds.is_empty() {
+        let none = format!("{line}: no file of a tool in it");
+        return Err(faults.into_iter().next().unwrap_or(none));
+    }
+    // Of a long path its end tells more.
+    let name = match &files[..] {
+        [one] => one
+            .file_name()
+            .map(|file| visible(&file.to_string_lossy()).into_owned()),
+        several => Some(format!("{} files", several.len())),
+    };
+    let (name, kinds) = (name.unwrap_or(line), Vec::from_iter(kinds).join(", "));
     let (pending, declared) = (report.pending, report.resources);
     let compared = report.compared();
     let mut departures = compared.departures;
@@ -51,31 +84,20 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
         1 => ", 1 change pending".into(),
         more => format!(", {more} changes pending"),
     };
-    let name = format.name();
     let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-    if let (true, Some(fault)) = (departures.is_empty(), faults.first()) {
-        return Err(format!("{shown}:{fault}"));
-    }
     if departures.is_empty() {
         let alone = compared.matched == 0 && declared > 0;
-        return Err(match alone {
-            true => {
-                let whose = path
-                    .file_name()
-                    .map_or(shown, |file| visible(&file.to_string_lossy()).into_owned());
-                format!(
-                    "{whose}: nothing to compare with, {} declared{to_come}",
-                    count(declared, "resource")
-                )
-            }
-            false => format!("{shown} ({name}): nothing drifted{to_come}"),
+        return Err(match faults.into_iter().next() {
+            Some(fault) => fault,
+            None if alone => format!(
+                "{name}: nothing to compare with, {} declared{to_come}",
+                count(declared, "resource")
+            ),
+            None => format!("{name} ({kinds}): nothing drifted{to_come}"),
         });
     }
     let title = format!(
-        "{} ({name}): {} of {} not as declared",
-        // Of a long path its end tells more.
-        path.file_name()
-            .map_or_else(|| shown.clone(), |file| visible(&file.to_string_lossy()).into_owned()),
+        "{name} ({kinds}): {} of {} not as declared",
         count(departures.len(), "setting"),
         count(resources.len(), "resource")
     );
@@ -102,7 +124,7 @@ pub fn listed(path: &Path) -> Result<Listed, String> {
     if let Some(pending) = to_come.strip_prefix(", ") {
         lines.extend([String::new(), format!("and {pending}: not applied yet")]);
     }
-    lines.extend(faults.iter().map(|fault| format!("not read: {shown}:{fault}")));
+    lines.extend(faults.iter().map(|fault| format!("not read: {fault}")));
     Ok((title, lines))
 }
 
@@ -115,7 +137,9 @@ mod tests {
         let path = folder.path().join(name);
         std::fs::write(&path, text).unwrap();
         let cut = |text: String| text.replace(&*folder.path().to_string_lossy(), "");
-        listed(&path).map(|(title, lines)| (cut(title), lines)).map_err(cut)
+        listed(&path.to_string_lossy())
+            .map(|(title, lines)| (cut(title), lines))
+            .map_err(cut)
     }
 
     #[test]
@@ -145,7 +169,7 @@ mod tests {
         let calm = r#"{"format_version":"1.2","resource_drift":[],"resource_changes":[]}"#;
         assert_eq!(
             file("plan.json", calm).unwrap_err(),
-            "/plan.json (Terraform plan): nothing drifted"
+            "plan.json (Terraform plan): nothing drifted"
         );
         let declared = "apiVersion: v1\nkind: Service\nmetadata: {name: a}\n---\napiVersion: v1\nkind: Service\nmetadata: {name: b}\n";
         assert_eq!(
@@ -157,8 +181,28 @@ mod tests {
             broken.contains("cut off in the middle of JSON") && !broken.contains('\n'),
             "{broken}"
         );
-        let missing = listed(Path::new("/nowhere/plan.json")).unwrap_err();
+        let missing = listed("/nowhere/plan.json").unwrap_err();
         assert!(missing.starts_with("/nowhere/plan.json: No such file"), "{missing}");
-        assert!(listed(Path::new("/")).unwrap_err().contains("is a folder"));
+    }
+
+    #[test]
+    fn a_folder_several_files_and_stars_are_told_together() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = |name: &str| {
+            format!(
+                r#"{{"format_version":"1.2","resource_drift":[{{"address":"{name}","type":"a",
+                "change":{{"actions":["update"],"before":{{"x":1}},"after":{{"x":2}}}}}}],"resource_changes":[]}}"#
+            )
+        };
+        std::fs::write(folder.path().join("a.json"), plan("a.a")).unwrap();
+        std::fs::write(folder.path().join("b.json"), plan("a.b")).unwrap();
+        std::fs::write(folder.path().join("c.env"), "A=1\n").unwrap();
+        let at = folder.path().to_string_lossy().into_owned();
+        let both = "2 files (Terraform plan): 2 settings of 2 resources not as declared";
+        assert_eq!(listed(&format!("{at}/*.json")).unwrap().0, both);
+        assert_eq!(listed(&format!("{at}/a.json {at}/b.json")).unwrap().0, both);
+        let (title, lines) = listed(&at).unwrap();
+        assert_eq!(title, both.replace("2 files", "3 files"));
+        assert!(lines.last().unwrap().contains("c.env: only settings"), "{lines:?}");
     }
 }
