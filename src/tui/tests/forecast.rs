@@ -2,6 +2,7 @@
 
 use crossterm::event::KeyCode;
 
+use super::{press, settle};
 use crate::{
     domain::{Side, Span},
     engine::{Answer, ForecastView, Query},
@@ -109,4 +110,37 @@ fn a_limit_tried_keeps_its_side_and_is_seen_to_be_passed() {
         let text = set(&mut state, then);
         assert!(text.contains("passed now"), "{text}");
     }
+}
+
+#[test]
+fn with_no_crossing_the_nearest_is_named() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let mut snapshot = fixture::snapshot();
+    let mut rows = snapshot.metrics.to_vec();
+    rows.iter_mut().for_each(|row| row.crossing = None);
+    snapshot.metrics = rows.into();
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    state.series = Some(fixture::id("db-01/mem.available_pct"));
+    let asked = crate::tui::enter(&mut state, Screen::Forecast);
+    settle(&mut state, asked);
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(
+        text.contains("No crossing within 6 h is told yet. The nearest foreseen: web-03 fs./.used_pct"),
+        "{text}"
+    );
+    assert!(text.contains("UPCOMING CROSSINGS (0)"), "{text}");
+    // One mark everywhere: what no finding tells is no crossing here, however likely the forecast has it.
+    let mut of_it = fixture::state(Charset::Ascii, 80, 24);
+    of_it.live = std::sync::Arc::clone(&state.live);
+    of_it.shown = std::sync::Arc::clone(&state.shown);
+    of_it.series = Some(fixture::id("web-03/fs./.used_pct"));
+    let asked = crate::tui::enter(&mut of_it, Screen::Forecast);
+    settle(&mut of_it, asked);
+    let text = fixture::text(&view_to_buffer(&of_it, 80, 24));
+    assert!(!text.contains("> cross") && text.contains("90 % perhaps at "), "{text}");
+    assert!(text.contains("not told yet"), "{text}");
+    // Of a shorter look ahead its own length is told.
+    press(&mut state, "--");
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(text.contains("No crossing within 1 h. The nearest"), "{text}");
 }
