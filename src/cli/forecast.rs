@@ -181,15 +181,8 @@ fn page<L: Link>(
         ))?,
         (Some(limit), None) => out.line(&format!("limit {}: not passed within {horizon}", beyond(limit)))?,
         (Some(limit), Some(crossing)) => {
-            let [few, half, most] = crossing
-                .at
-                .map(|at| at.map_or_else(|| "not within it".into(), |at| format!("by {}", context.when.show(at))));
-            out.line(&format!(
-                "limit {}: passed within {} with {:.0} %; 10 % of all paths {few}, 50 % {half}, 90 % {most}",
-                beyond(limit),
-                crossing.horizon,
-                crossing.probability * 100.0
-            ))?;
+            let odds = crossing.odds(|at| context.when.show(at));
+            out.line(&format!("limit {}: passing it is {odds}", beyond(limit)))?;
         }
     }
     if answer.held.scored > 0 {

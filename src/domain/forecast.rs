@@ -128,11 +128,42 @@ pub struct Crossing {
     pub at95: [Option<Timestamp>; 2],
 }
 
+impl Crossing {
+    /// How likely it is, and how likely by when, in words: `52 % likely within 6h00 (10 % by 18:44, 50 % by 19:40)`.
+    #[must_use]
+    pub fn odds(&self, show: impl Fn(Timestamp) -> String) -> String {
+        let by = [10, 50, 90].into_iter().zip(self.at);
+        let by: Vec<String> = by
+            .filter_map(|(share, at)| Some(format!("{share} % by {}", show(at?))))
+            .collect();
+        let by = match by.len() {
+            0 => String::new(),
+            _ => format!(" ({})", by.join(", ")),
+        };
+        format!("{:.0} % likely within {}{by}", self.probability * 100.0, self.horizon)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn odds_name_the_times_there_are_and_no_others() {
+        let mut crossing = Crossing {
+            limit: 90.0,
+            probability: 0.52,
+            horizon: Span::from_hours(6),
+            at: [Some(Timestamp(1)), Some(Timestamp(2)), None],
+            at95: [None; 2],
+        };
+        let said = |crossing: &Crossing| crossing.odds(|at| at.0.to_string());
+        assert_eq!(said(&crossing), "52 % likely within 6h00 (10 % by 1, 50 % by 2)");
+        (crossing.probability, crossing.at) = (0.0, [None; 3]);
+        assert_eq!(said(&crossing), "0 % likely within 6h00");
+    }
 
     proptest! {
         #[test]

@@ -56,6 +56,7 @@ use in_force::InForce;
 use limit::LimitWatch;
 pub(crate) use limit::REACH;
 pub use limit::{crossing, passed};
+pub use rise::drawn;
 use slow::SlowWatch;
 pub use stale::Sources;
 use surprise::SurpriseWatch;

@@ -405,11 +405,9 @@ fn evidence(head: &Departed, members: &[Departed], metric: &Metric) -> Vec<Arc<s
             limit.by
         )));
     }
-    if let Some(crossing) = &head.crossing
-        && let [Some(early), _, late] = crossing.at
-    {
-        let late = late.map_or_else(|| "after the horizon".into(), |at| at.to_string());
-        lines.push(line(format!("80 % of the paths pass between {early} and {late}")));
+    if let Some(crossing) = &head.crossing {
+        let odds = crossing.odds(|at| at.to_string());
+        lines.push(line(format!("passing the limit is {odds}")));
     }
     for member in members.iter().skip(1).take(5) {
         lines.push(line(format!("{} is {} too", member.id.name, member.mark.word())));

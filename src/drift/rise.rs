@@ -1,7 +1,7 @@
 //! A limit that is being run at: a rise too short for a shadow, and too plain to wait for one.
 
 use crate::{
-    domain::{Crossing, Limit, Side, Span, Timestamp},
+    domain::{Crossing, Forecast, LEVELS, Limit, Side, Span, Timestamp},
     shadow::{Metric, Seen, lasts},
 };
 
@@ -40,21 +40,8 @@ pub(super) fn fell(metric: &Metric, limit: &Limit) -> bool {
 /// It is as likely as a rise that has lasted for so long is to last for the way that is left, at the mean speed so far. One that came
 /// hardly farther than `metric` was before, and came back from below the limit, is a habit: a log that fills up and is rotated.
 pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<Crossing> {
-    let towards = |value: f64| limit.side.upright(value);
-    let newest = metric.recent.back()?;
-    let Rise { first, steps } = rise(metric, limit.side)?;
-    let lasted = (newest.at - first.at).secs_f64();
-    let (gone, left) = (
-        towards(newest.value) - towards(first.value),
-        towards(limit.value) - towards(newest.value),
-    );
-    let enough = if metric.meta.cadence >= LEAST { STEPS - 1 } else { STEPS };
-    if steps < enough || newest.at - first.at < LEAST || left <= 0.0 || gone < PART * (gone + left) {
-        return None;
-    }
-    if comes_again(metric, limit, &first) {
-        return None;
-    }
+    let newest = metric.newest()?;
+    let Run { lasted, gone, left } = run(metric, limit)?;
     let still = left * lasted / gone;
     if !still.is_finite() || still > horizon.secs_f64() {
         return None;
@@ -71,6 +58,62 @@ pub(super) fn crossing(metric: &Metric, limit: &Limit, horizon: Span) -> Option<
         // As much farther as a log-normal's outer levels lie.
         at95: [at(0.025, 0.71), at(0.975, 1.41)],
     })
+}
+
+/// What is drawn beside what [`super::crossing`] tells: the `forecast` of `metric`'s shadow; where a rise is as likely as not to pass `limit`
+/// by its end, of both the one farther on the way there, level by level.
+///
+/// A rise that has lasted for so long goes on, with a probability of q, for no longer than lasted × q / (1 − q) (see [`lasts`]); where it
+/// ends it stays. So the share of what is drawn beyond the limit is as likely as its passing.
+#[must_use]
+pub fn drawn(metric: &Metric, limit: &Limit, mut forecast: Forecast) -> Forecast {
+    let end = forecast.step * forecast.steps.len() as i64;
+    let told = crossing(metric, limit, end).is_some_and(|crossing| crossing.at[1].is_some());
+    let (Some(run), Some(newest)) = (run(metric, limit).filter(|_| told), metric.newest()) else {
+        return forecast;
+    };
+    let (side, now) = (limit.side, limit.side.upright(newest.value));
+    let (lo, hi) = metric.meta.range();
+    let since = (forecast.start - newest.at).secs_f64();
+    for (place, step) in (1..).zip(&mut forecast.steps) {
+        let after = since + forecast.step.secs_f64() * f64::from(place);
+        for (value, level) in step.0.iter_mut().zip(LEVELS) {
+            let level = if side == Side::Above { level } else { 1.0 - level };
+            let goes_on = after.min(run.lasted * level / (1.0 - level));
+            let risen = now + run.gone / run.lasted * goes_on;
+            if side.upright(*value) < risen {
+                *value = side.upright(risen);
+            }
+        }
+        *step = step.tidy(lo, hi);
+    }
+    forecast
+}
+
+/// A rise towards a limit.
+struct Run {
+    /// Seconds since it began.
+    lasted: f64,
+    /// How far it has come, and how far it is from there to the limit; both more than 0.
+    gone: f64,
+    left: f64,
+}
+
+/// The rise towards `limit` that `metric` is in: long enough, far enough, and farther than it was before.
+fn run(metric: &Metric, limit: &Limit) -> Option<Run> {
+    let towards = |value: f64| limit.side.upright(value);
+    let newest = metric.recent.back()?;
+    let Rise { first, steps } = rise(metric, limit.side)?;
+    let (gone, left) = (
+        towards(newest.value) - towards(first.value),
+        towards(limit.value) - towards(newest.value),
+    );
+    let enough = if metric.meta.cadence >= LEAST { STEPS - 1 } else { STEPS };
+    if steps < enough || newest.at - first.at < LEAST || left <= 0.0 || gone < PART * (gone + left) {
+        return None;
+    }
+    let lasted = (newest.at - first.at).secs_f64();
+    (!comes_again(metric, limit, &first)).then_some(Run { lasted, gone, left })
 }
 
 /// Whether `metric` is in a rise that comes hardly farther than one before it.
@@ -176,7 +219,7 @@ fn rise(metric: &Metric, side: Side) -> Option<Rise> {
 mod tests {
     use super::*;
     use crate::{
-        domain::Unit,
+        domain::{Quantiles, Unit},
         drift::sample::{self, above},
     };
 
@@ -204,6 +247,31 @@ mod tests {
         assert!(near.probability > 0.85 && near.at[2].is_none());
         // A copy that takes a small part of what is free is no run at the limit.
         assert!(ask(&[60.0, 60.5, 61.0, 61.5, 62.0]).is_none());
+    }
+
+    #[test]
+    fn what_is_drawn_passes_the_limit_when_and_as_likely_as_is_told() {
+        let flat = || Forecast {
+            start: sample::at(40),
+            step: Span::from_secs(10),
+            steps: vec![Quantiles::certain(30.0); 60],
+            points: 5,
+            tested: Span::ZERO,
+        };
+        let limit = above(90.0).unwrap();
+        let rising = mount(&[0.0, 20.0, 40.0, 60.0, 80.0]);
+        let told = crossing(&rising, &limit, Span::from_mins(10)).unwrap();
+        let drawn = super::drawn(&rising, &limit, flat());
+        let first = drawn.steps.iter().position(|step| step.median() >= 90.0).unwrap();
+        let at = drawn.start + drawn.step * (first as i64 + 1);
+        assert!((at - told.at[1].unwrap()).0.abs() <= drawn.step.0, "{at} {told:?}");
+        let beyond = 1.0 - drawn.steps[59].cdf(90.0);
+        assert!((beyond - told.probability).abs() < 0.05, "{beyond} {told:?}");
+        assert!(drawn.steps.iter().all(|step| step.0[12] <= 100.0 && step.0[0] >= 80.0));
+        // Where none is told nothing else is drawn than the shadow says.
+        let short = mount(&[0.0, 10.0, 20.0, 30.0]);
+        assert!(crossing(&short, &limit, Span::from_mins(10)).unwrap().at[1].is_none());
+        assert_eq!(super::drawn(&short, &limit, flat()), flat());
     }
 
     #[test]

@@ -427,9 +427,13 @@ fn not_off(metric: &Metric) -> String {
 fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<Limit>, hits: (u64, u64)) -> ForecastView {
     let limit = limit.or_else(|| metric.limit.clone());
     let members = metric.shadow.members().into_iter();
+    let forecast = metric.shadow.forecast(horizon, steps.clamp(1, 1_000) as usize);
     ForecastView {
         id: metric.meta.id.clone(),
-        forecast: metric.shadow.forecast(horizon, steps.clamp(1, 1_000) as usize),
+        forecast: match &limit {
+            Some(limit) => forecast.map(|forecast| drift::drawn(metric, limit, forecast)),
+            None => forecast,
+        },
         crossing: limit
             .as_ref()
             .and_then(|limit| drift::crossing(metric, limit, horizon, super::SEED)),

@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 
 use super::{Store, StoreError, cell::micros, read::unpacked};
-use crate::domain::{Finding, FindingId, Timestamp};
+use crate::domain::{Cause, Finding, FindingId, Timestamp};
 
 impl Store {
     /// Findings that held at any time of the range, oldest first, one for each mark that was worse than those before it: as it was first
-    /// shown when it was severest, since it had that mark, with when the finding was last seen and ended.
+    /// shown when it was severest, since it had that mark, with when the finding was last seen and ended, and with the causes that were found
+    /// last, also after the range: what came first of it is one thing, whichever part of it is looked at.
     ///
     /// # Errors
     /// On a database error.
@@ -15,16 +16,21 @@ impl Store {
         let held = self.findings(from, to)?;
         self.with(|db| {
             let mut statement = db.conn.prepare(
-                "SELECT body, shown_at FROM finding WHERE shown_at <= ? AND since <= ? AND (ended IS NULL OR ended >= ?)
-                 ORDER BY shown_at, rowid",
+                "SELECT body, shown_at FROM finding WHERE since <= ? AND (ended IS NULL OR ended >= ?) ORDER BY shown_at, rowid",
             )?;
-            let until = micros(to);
-            let rows = statement.query_map((until, until, micros(from)), |row| {
+            let rows = statement.query_map((micros(to), micros(from)), |row| {
                 Ok((unpacked::<Finding>(row)?, Timestamp(row.get(1)?)))
             })?;
             let mut stages: HashMap<FindingId, Vec<Finding>> = HashMap::new();
+            let mut causes: HashMap<FindingId, Vec<Cause>> = HashMap::new();
             for row in rows {
                 let (mut shown, at) = row?;
+                if !shown.causes.is_empty() {
+                    causes.insert(shown.id, shown.causes.clone());
+                }
+                if at > to {
+                    continue;
+                }
                 let stages = stages.entry(shown.id).or_default();
                 let worse = stages.iter().all(|stage| shown.mark < stage.mark);
                 match stages.iter_mut().find(|stage| stage.mark == shown.mark) {
@@ -43,9 +49,12 @@ impl Store {
             }
             let mut told: Vec<Finding> = Vec::with_capacity(held.len());
             for finding in held {
-                let (last, ended) = (finding.last, finding.ended);
-                let stages = stages.remove(&finding.id).unwrap_or_else(|| vec![finding]);
-                told.extend(stages.into_iter().map(|stage| Finding { last, ended, ..stage }));
+                let (last, ended, known) = (finding.last, finding.ended, causes.remove(&finding.id));
+                for mut stage in stages.remove(&finding.id).unwrap_or_else(|| vec![finding]) {
+                    (stage.last, stage.ended) = (last, ended);
+                    stage.causes = known.clone().unwrap_or(stage.causes);
+                    told.push(stage);
+                }
             }
             told.sort_by_key(|finding| finding.since);
             Ok(told)
@@ -96,6 +105,31 @@ mod tests {
         assert_eq!(told(60), (1, "worst".into(), after(30)));
         // Later words are not known then.
         assert_eq!(told(5), (1, "first".into(), after(0)));
+    }
+
+    #[test]
+    fn its_cause_is_known_in_every_part_of_what_happened() {
+        let mut store = memory();
+        show(&mut store, 0, finding(1, after(0)));
+        let cause = Cause {
+            series: None,
+            what: "channel_max 2047 -> 0".into(),
+            at: after(0),
+            earliest: None,
+            lead: crate::domain::Span::ZERO,
+            weight: 0.6,
+        };
+        let later = Finding {
+            causes: vec![cause.clone()],
+            ..finding(1, after(0))
+        };
+        show(&mut store, 20, later);
+        for to in [5, 60] {
+            assert_eq!(
+                store.told(T0, after(to)).unwrap()[0].causes,
+                std::slice::from_ref(&cause)
+            );
+        }
     }
 
     #[test]

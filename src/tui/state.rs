@@ -390,6 +390,12 @@ impl State {
         self.shown.at.unwrap_or_default()
     }
 
+    /// The time gone back to, while what was known then is not there yet.
+    #[must_use]
+    pub fn awaited(&self) -> Option<Timestamp> {
+        self.at.filter(|_| self.shown.live)
+    }
+
     /// Takes another theme (`auto` or a name) with the characters in force.
     ///
     /// # Errors

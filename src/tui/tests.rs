@@ -174,28 +174,6 @@ fn forecast() {
 }
 
 #[test]
-fn with_no_crossing_the_nearest_is_named() {
-    let mut state = fixture::state(Charset::Ascii, 80, 24);
-    let mut snapshot = fixture::snapshot();
-    let mut rows = snapshot.metrics.to_vec();
-    rows.iter_mut().for_each(|row| row.crossing = None);
-    snapshot.metrics = rows.into();
-    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
-    state.series = Some(fixture::id("db-01/mem.available_pct"));
-    let asked = crate::tui::enter(&mut state, Screen::Forecast);
-    settle(&mut state, asked);
-    let text = fixture::text(&view_to_buffer(&state, 80, 24));
-    assert!(
-        text.contains("No crossing within 6 h. The nearest: web-03 fs./.used_pct in 3h10."),
-        "{text}"
-    );
-    // Of a shorter look ahead its own length is told.
-    press(&mut state, "--");
-    let text = fixture::text(&view_to_buffer(&state, 80, 24));
-    assert!(text.contains("No crossing within 1 h. The nearest"), "{text}");
-}
-
-#[test]
 fn the_filter_of_what_is_off_looks_at_all_that_a_finding_tells() {
     let mut state = fixture::state(Charset::Ascii, 80, 24);
     let finding = std::sync::Arc::clone(&state.shown.findings[0]);

@@ -98,8 +98,13 @@ fn tiny(state: &State, area: Rect, buffer: &mut Buffer) {
     if rows > counted.len() {
         lines.push((format!("{word} {time}"), Some((word.len(), role))));
     }
-    lines.extend(counted.into_iter().map(|line| (line, None)));
+    if state.awaited().is_some() {
+        lines.push(("loading".into(), None));
+    } else {
+        lines.extend(counted.into_iter().map(|line| (line, None)));
+    }
     let rest = rows.saturating_sub(lines.len());
+    let rest = if state.awaited().is_some() { 0 } else { rest };
     let worst = screens::overview::worst(state, rest, width).into_iter();
     lines.extend(worst.map(|(mark, line)| (line, Some((1, Role::Mark(mark))))));
     for (row, (line, part)) in lines.iter().take(rows.max(1)).enumerate() {
@@ -123,6 +128,13 @@ fn tiny(state: &State, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// What stands in the place of what is known now while a time before is being read, on the screens that show what is known at one time.
+fn awaiting(state: &State) -> Option<String> {
+    let shows = [Screen::Overview, Screen::Resource, Screen::Forecast, Screen::Proposals];
+    let at = state.awaited().filter(|_| shows.contains(&state.screen))?;
+    Some(format!("Reading what was known at {}.", text::when(at, state.now())))
+}
+
 /// Whether what is shown is live, how that is styled, and the time of the data.
 fn now_word(state: &State) -> (&'static str, Role, String) {
     let (word, role) = match () {
@@ -143,7 +155,11 @@ fn now_word(state: &State) -> (&'static str, Role, String) {
         (Some(_), _) => state.live.at,
         (None, replay) => replay.as_ref().map(|replay| replay.from),
     };
-    let time = match (state.at.or(state.shown.at), days) {
+    // What is shown is of the time before for as long as the next one is being read.
+    let past = state
+        .at
+        .map(|at| state.shown.at.filter(|_| !state.shown.live).unwrap_or(at));
+    let time = match (past.or(state.shown.at), days) {
         (Some(at), Some(days)) if text::day(at) != text::day(days) => format!("{} {}", text::day(at), text::minute(at)),
         (Some(at), _) => text::clock(at),
         (None, _) => "--:--:--".into(),
@@ -240,6 +256,9 @@ fn body(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     }
     match &state.overlay {
+        None if let Some(says) = awaiting(state) => {
+            Page::new(&state.look, area, buffer).line(Role::Dim, &format!(" {says}"));
+        }
         None => screens::view(state, area, buffer),
         Some(Overlay::Help(from)) => help::view(state, *from, area, buffer),
         Some(Overlay::Text { title, lines, from }) => {
@@ -269,6 +288,7 @@ fn foot(state: &State, area: Rect, buffer: &mut Buffer) {
             } else {
                 walk(state).unwrap_or_else(|| match state.overlay {
                     Some(_) => overlay_next(state),
+                    None if awaiting(state).is_some() => "the past is being read; 0 goes back to now".into(),
                     None => screens::next(state),
                 })
             };

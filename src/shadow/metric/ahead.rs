@@ -4,9 +4,8 @@ use super::{MetricShadow, crossing, crossing::Ahead, grid::Grid, history::Histor
 use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Side, Span};
 
 impl MetricShadow {
-    /// Times of a crossing's paths: so many lie evenly on a logarithmic scale, for a walk passes limits near its start soon and those far
-    /// away late, and so many evenly.
-    const PATH_TIMES: [usize; 2] = [36, 48];
+    /// Times of a crossing's paths in each doubling of the time ahead: a walk passes limits near its start soon and those far away late.
+    const PATH_TIMES: i64 = 12;
 
     /// Distributions up to `horizon` after the newest value, at most `steps` of them, evenly spaced; `None` while learning.
     #[must_use]
@@ -34,53 +33,65 @@ impl MetricShadow {
         let newest = self.newest?;
         let after = self.path_times(horizon);
         let told = self.told_by(&after);
-        let mut ahead: Vec<Ahead> = Vec::with_capacity(after.len());
+        // Where the limit lies beyond all that a grid has seen, the side of its records.
+        let unseen = |told: &Told<'_>| {
+            let (least, most) = told.history.range();
+            match limit.side {
+                Side::Above if limit.value >= most => Some(1),
+                Side::Below if limit.value <= least => Some(0),
+                _ => None,
+            }
+        };
+        let unseen: Vec<Option<usize>> = told.iter().map(unseen).collect();
+        let (mut ahead, mut new) = (Vec::<Ahead>::with_capacity(after.len()), false);
         for (at, quantiles) in self.pooled(&told, &after)?.into_iter().enumerate() {
             let place = most_of(&told, at);
             let grid = told[place].grid;
             let steps = |span: Span| span.0 as f64 / grid.step.0.max(1) as f64;
             let before = ahead.last().map(|before| before.after);
+            // What lies beyond all that was seen is passed no oftener than such values came.
+            let spreads = &grid.outlook.spreads;
+            let most = unseen[place].map_or(1.0, |side| spreads.records((steps(after[at]) as usize).max(1))[side]);
+            // An archive that saw it tells bursts from trends.
+            if after[at] <= horizon || at == 0 {
+                new = unseen[place].is_some();
+            }
             ahead.push(Ahead {
                 after: after[at],
                 step: grid.step,
-                grid: place,
+                most,
                 quantiles,
-                kin: before.map_or(0.0, |before| grid.outlook.spreads.kin(steps(before), steps(after[at]))),
+                kin: before.map_or(0.0, |before| spreads.kin(steps(before), steps(after[at]))),
             });
         }
-        // What lies beyond all that was seen is passed no oftener than such values came.
-        let most = |(place, told): (usize, &Told<'_>)| {
-            let last = ahead.iter().rev().find(|ahead| ahead.grid == place)?;
-            let steps = (last.after.0 / told.grid.step.0.max(1)).max(1) as usize;
-            let records = told.grid.outlook.spreads.records(steps);
-            let (least, most) = told.history.range();
-            match limit.side {
-                Side::Above if limit.value >= most => Some(records[1]),
-                Side::Below if limit.value <= least => Some(records[0]),
-                _ => None,
-            }
-        };
-        let unseen: Vec<Option<f64>> = told.iter().enumerate().map(most).collect();
         let lasted = self.range().map(|(from, to)| to - from);
-        // An archive that saw it tells bursts from trends.
-        let new = ahead.last().is_some_and(|farthest| unseen[farthest.grid].is_some());
         let young = lasted.filter(|lasted| *lasted < Self::YOUNG && new);
-        let most: Vec<f64> = unseen.iter().map(|most| most.unwrap_or(1.0)).collect();
-        Some(crossing::crossing(newest, &ahead, limit, horizon, &most, young, seed))
+        Some(crossing::crossing(newest, &ahead, limit, horizon, young, seed))
     }
 
-    /// Times after the newest value that paths of a crossing go through, rising.
+    /// Times after the newest value that paths of a crossing go through, rising, to the second not before `horizon`: what is told of a time
+    /// is interpolated between two. Those up to a time depend on no horizon.
     fn path_times(&self, horizon: Span) -> Vec<Span> {
         let first = self.cadence.step().0.max(1);
-        let last = horizon.0.max(first);
-        let [growing, even] = Self::PATH_TIMES;
-        let ratio = last as f64 / first as f64;
-        let grown = (0..growing).map(|at| first as f64 * ratio.powf(at as f64 / growing as f64));
-        let spaced = (1..=even).map(|at| last as f64 * at as f64 / even as f64);
-        let whole = |after: f64| Span(((after / first as f64).round() as i64).max(1) * first).min(Span(last));
-        let mut after: Vec<Span> = grown.chain(spaced).map(whole).collect();
-        after.sort_unstable();
-        after.dedup();
+        let mut after: Vec<Span> = Vec::new();
+        for place in 0.. {
+            let (octave, part) = (place / Self::PATH_TIMES, place % Self::PATH_TIMES);
+            let steps =
+                (((Self::PATH_TIMES + part) as f64 / Self::PATH_TIMES as f64) * 2.0_f64.powi(octave as i32)) as i64;
+            let at = Span(first.saturating_mul(steps));
+            let [.., before, last] = after[..] else {
+                if after.last() != Some(&at) {
+                    after.push(at);
+                }
+                continue;
+            };
+            if before >= horizon || last.0 == i64::MAX {
+                break;
+            }
+            if at > last {
+                after.push(at);
+            }
+        }
         after
     }
 

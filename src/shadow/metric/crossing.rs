@@ -17,8 +17,9 @@ pub struct Ahead {
     pub after: Span,
     /// Step of the grid that told it.
     pub step: Span,
-    /// Which grid that is, the finest 0.
-    pub grid: usize,
+    /// How likely the limit is at most to have been passed by then, as a probability: where it lies beyond all that the grid has seen, how
+    /// often such values came; else 1.
+    pub most: f64,
     /// What the value may be.
     pub quantiles: Quantiles,
     /// Correlation with the step before.
@@ -31,17 +32,19 @@ pub struct Ahead {
 /// forecasts of many steps) whose scores form a Markov chain with the correlations that the backtest found. Beyond the outer levels
 /// the tail is normal. Times are known to one step of the grid that told them; they are spread evenly over it.
 ///
-/// Where the limit lies beyond all that a grid has seen, `most` (by grid) holds how often such values came at most, as a probability: no more
-/// paths than that pass it by the end of that grid's times; where the paths say more, as each of many steps has its own tail, those of that
-/// grid's times count less, and the rest passes in a coarser grid's times as far as that one allows. Of a shadow too young to tell a burst
-/// from a trend `young` is how long there was to see it: a crossing by a time is no likelier than that what leads to it goes on till then.
+/// A path counts for what every step by then allows. What lies beyond all that was seen is passed no oftener than such values came
+/// ([`Ahead::most`]); where more paths do, as each of many steps has its own tail, the rest passes later, as far as that is allowed. Of a
+/// shadow too young to tell a burst from a trend `young` is how long there was to see it: a crossing by a time is no likelier than that
+/// what leads to it goes on till then.
+///
+/// Each pair of paths has draws of its own, and none depends on what comes after it: with the same first steps a nearer `horizon` tells the
+/// beginning of what a farther one tells, so a longer one is never less likely.
 #[must_use]
 pub fn crossing(
     newest: Point,
     ahead: &[Ahead],
     limit: &Limit,
     horizon: Span,
-    most: &[f64],
     young: Option<Span>,
     seed: u64,
 ) -> Crossing {
@@ -66,9 +69,11 @@ pub fn crossing(
         return found;
     }
     let mut rng = fastrand::Rng::with_seed(seed);
-    // When each path passes, and which grid told so.
-    let mut times: Vec<(Timestamp, usize)> = Vec::with_capacity(PATHS);
+    // When each path passes, what it counts, and how likely that is at most by then; each step too, for what was not allowed before it.
+    let mut times: Vec<(Timestamp, f64, f64)> = Vec::with_capacity(PATHS + ahead.len());
+    times.extend(ahead.iter().map(|ahead| (newest.at + ahead.after, 0.0, ahead.most)));
     for _ in 0..PATHS / 2 {
+        let mut rng = rng.fork();
         let (mut score, mut open, mut before) = (0.0, [true; 2], 0.0);
         for (at, there) in steps.iter().enumerate() {
             score = there.kin * score + there.fresh * normal::draw(&mut rng);
@@ -85,7 +90,8 @@ pub fn crossing(
                     let after = from.0 as f64
                         + (ahead[at].after.0 - from.0) as f64 * share
                         + (rng.f64() - 0.5) * ahead[at].step.0 as f64;
-                    times.push((newest.at + Span((after as i64).max(0)), ahead[at].grid));
+                    let passes = newest.at + Span((after as i64).max(0));
+                    times.push((passes, 1.0 / PATHS as f64, ahead[at].most));
                 }
             }
             before = score;
@@ -94,45 +100,22 @@ pub fn crossing(
             }
         }
     }
-    times.sort_unstable();
-    // How likely it is to pass by the end of each grid's times, and what each of its paths counts: also for those that a finer grid's
-    // cap left out, which then pass later.
-    let mut counts: Vec<f64> = Vec::with_capacity(most.len());
-    let (mut told, mut passed, mut latest) = (0.0, 0.0_f64, None);
-    for (grid, most) in most.iter().enumerate() {
-        let share = times.iter().filter(|(_, by)| *by == grid).count() as f64 / PATHS as f64;
-        told += share;
-        counts.push(0.0);
-        if share > 0.0 {
-            latest = Some((grid, share));
-        }
-        // A grid that tells of no time asked for allows nothing.
-        let tells = ahead.iter().any(|ahead| ahead.grid == grid);
-        if let Some((latest, share)) = latest.filter(|_| tells) {
-            let upto = most.min(told).max(passed);
-            counts[latest] += (upto - passed) / share;
-            passed = upto;
-        }
-    }
-    let mut sum = 0.0;
-    let mut sums: Vec<f64> = times
+    times.retain(|(at, ..)| *at - newest.at <= horizon);
+    times.sort_unstable_by(|a, b| a.0.cmp(&b.0).then(b.1.total_cmp(&a.1)));
+    let lasting = |at: Timestamp| young.map_or(1.0, |lasted| lasts(lasted.secs_f64(), (at - newest.at).secs_f64()));
+    let (mut told, mut passed) = (0.0_f64, 0.0_f64);
+    let sums: Vec<f64> = times
         .iter()
-        .map(|(_, grid)| {
-            sum += counts[*grid] / PATHS as f64;
-            sum
+        .map(|(at, share, most)| {
+            told += share;
+            passed = passed.max(f64::min(told, *most).min(lasting(*at)));
+            passed
         })
         .collect();
-    let lasting = |at: Timestamp| young.map_or(1.0, |lasted| lasts(lasted.secs_f64(), (at - newest.at).secs_f64()));
-    // The farther the likelier, as far as what leads there goes on for so long.
-    found.probability = times
-        .iter()
-        .zip(&sums)
-        .fold(0.0, |most, ((at, _), sum)| sum.min(lasting(*at)).max(most));
-    let held = if sum > 0.0 { found.probability / sum } else { 0.0 };
-    sums.iter_mut().for_each(|sum| *sum *= held);
+    found.probability = passed.min(1.0);
     let by = |share: f64| {
         let place = sums.partition_point(|sum| *sum < share - 1e-9);
-        times.get(place).map(|(at, _)| *at)
+        times.get(place).map(|(at, ..)| *at)
     };
     found.at = [0.1, 0.5, 0.9].map(by);
     found.at95 = [0.025, 0.975].map(by);
@@ -217,7 +200,7 @@ mod tests {
         let rising = |at: i64| Ahead {
             after: step * at,
             step,
-            grid: 0,
+            most: 1.0,
             quantiles: Quantiles::certain(50.0 + at as f64),
             kin: 1.0,
         };
@@ -228,18 +211,7 @@ mod tests {
             side: Side::Above,
             by: "test".into(),
         };
-        let ask = |lasted| {
-            crossing(
-                Point { at, value },
-                &ahead,
-                &limit,
-                Span::from_mins(5),
-                &[1.0],
-                lasted,
-                7,
-            )
-            .probability
-        };
+        let ask = |lasted| crossing(Point { at, value }, &ahead, &limit, Span::from_mins(5), lasted, 7).probability;
         assert!(ask(None) > 0.99, "{}", ask(None));
         // The limit is eighty seconds away.
         let half = ask(Some(Span::from_secs(80)));
@@ -253,16 +225,17 @@ mod tests {
         // A trend of seconds that carries every other path past the limit, and a rhythm of hours that carries all.
         let near = (1..=60).map(|at| (fine, 0, at, 30.0 + at as f64, 10.0));
         let far = (1..=12).map(|at| (coarse, 1, at, 80.0 + 2.0 * at as f64, 2.0));
-        let ahead: Vec<Ahead> = near
-            .chain(far)
-            .map(|(step, grid, at, middle, scale)| Ahead {
-                after: step * at,
-                step,
-                grid,
+        let steps: Vec<_> = near.chain(far).collect();
+        let ahead = |most: [f64; 2]| -> Vec<Ahead> {
+            let one = |(step, grid, at, middle, scale): &(Span, usize, i64, f64, f64)| Ahead {
+                after: *step * *at,
+                step: *step,
+                most: most[*grid],
                 quantiles: Quantiles(SCORES.map(|score| middle + scale * score)),
                 kin: 0.9,
-            })
-            .collect();
+            };
+            steps.iter().map(one).collect()
+        };
         let newest = Point {
             at: Timestamp::from_secs(1_000),
             value: 30.0,
@@ -273,7 +246,7 @@ mod tests {
             by: "test".into(),
         };
         let ask = |steps: usize, most: [f64; 2], young: Option<Span>| {
-            crossing(newest, &ahead[..steps], &limit, Span::from_hours(2), &most, young, 7).probability
+            crossing(newest, &ahead(most)[..steps], &limit, Span::from_hours(3), young, 7).probability
         };
         let free = ask(60, [1.0, 1.0], None);
         assert!((0.3..0.9).contains(&free), "{free}");
@@ -285,11 +258,40 @@ mod tests {
         // Nothing of the coarse grid's own passes: what the fine one left out does, as late as is known.
         assert!(ask(61, [0.1, 1.0], None) >= free - 0.01);
         let young = [60, 64, 66, 68, 72].map(|steps| ask(steps, [1.0, 1.0], Some(Span::from_mins(10))));
-        // Up to what 400 paths are off by.
         assert!(
-            young.windows(2).all(|pair| pair[1] > pair[0] - 0.08) && young[4] < 0.9,
+            young.windows(2).all(|pair| pair[1] >= pair[0]) && young[4] < 0.9,
             "{young:?}"
         );
+    }
+
+    #[test]
+    fn what_may_end_soon_passes_when_its_median_does_or_not_at_all() {
+        let step = Span::from_mins(1);
+        let rising = |at: i64| Ahead {
+            after: step * at,
+            step,
+            most: 1.0,
+            quantiles: Quantiles(SCORES.map(|score| 50.0 + at as f64 + score)),
+            kin: 0.99,
+        };
+        let ahead: Vec<Ahead> = (1..=400).map(rising).collect();
+        let newest = Point {
+            at: Timestamp::from_secs(1_000),
+            value: 50.0,
+        };
+        let limit = Limit {
+            value: 70.0,
+            side: Side::Above,
+            by: "test".into(),
+        };
+        let lasted = Some(Span::from_mins(21));
+        let ask = |hours| crossing(newest, &ahead, &limit, Span::from_hours(hours), lasted, 7);
+        let [near, far] = [1, 6].map(ask);
+        assert!((0.5..0.6).contains(&near.probability), "{near:?}");
+        assert!(near.probability <= far.probability, "{near:?} {far:?}");
+        assert_eq!(near.at, far.at, "one event has one time");
+        let middle = near.at[1].unwrap() - newest.at;
+        assert!((middle.secs_f64() / 60.0 - 20.0).abs() < 2.0, "{middle}");
     }
 
     #[test]
@@ -298,7 +300,7 @@ mod tests {
         let drifting = |at: i64| Ahead {
             after: step * at,
             step,
-            grid: 0,
+            most: 1.0,
             quantiles: Quantiles(SCORES.map(|score| 50.0 + at as f64 + 4.0 * score)),
             kin: 0.9,
         };
@@ -313,7 +315,7 @@ mod tests {
                 side: Side::Above,
                 by: "test".into(),
             };
-            crossing(newest, &ahead, &limit, Span::from_mins(10), &[1.0], None, 7)
+            crossing(newest, &ahead, &limit, Span::from_mins(11), None, 7)
         };
         let sure = ask(80.0);
         let [Some(first), Some(last)] = sure.at95 else {

@@ -165,8 +165,7 @@ fn passed(state: &State, row: &MetricRow) -> Option<String> {
     row.now.filter(|(_, value)| limit.broken_by(*value))?;
     // What was told is told of the limit in force.
     let told = state.shown.findings.iter().find(|finding| {
-        let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
-        finding.mark == Mark::Breach && !own && finding.series.first() == Some(&row.id)
+        finding.mark == Mark::Breach && !own_limit(state, row) && finding.series.first() == Some(&row.id)
     });
     let of = |seen: &Limit| (seen.value, seen.side) == (limit.value, limit.side);
     let seen = view_of(state, &row.id)
@@ -182,16 +181,29 @@ fn passed(state: &State, row: &MetricRow) -> Option<String> {
     Some(since.map_or_else(|| "passed now".into(), |since| format!("passed since {since}")))
 }
 
-/// When a metric passes the limit drawn: of a limit of this view the forecast knows; else what is told of it everywhere, and before that
-/// what the forecast says. What is beyond its limit already passes none.
+/// When a metric passes the limit drawn: what is told of it everywhere; of a limit of this view, of which nothing is told elsewhere, what the
+/// forecast says. What is beyond its limit already passes none.
 fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
     limit(state, row)?;
     if passed(state, row).is_some() {
         return None;
     }
-    let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
-    let told = row.crossing.filter(|_| !own);
-    told.or_else(|| sight::seen_ahead(state, &row.id))
+    if own_limit(state, row) {
+        foreseen(state, row)
+    } else {
+        row.crossing
+    }
+}
+
+/// Whether the limit drawn is one of this view alone.
+fn own_limit(state: &State, row: &MetricRow) -> bool {
+    state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id)
+}
+
+/// What the forecast drawn says of the limit, where it is as likely as not to be passed.
+fn foreseen(state: &State, row: &MetricRow) -> Option<Crossing> {
+    let crossing = view_of(state, &row.id)?.crossing?;
+    crossing.at[1].is_some().then_some(crossing)
 }
 
 /// Crossings to come, soonest first.

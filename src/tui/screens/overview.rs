@@ -385,6 +385,7 @@ pub fn next(state: &State) -> String {
         let proposals = shown.proposals.iter().filter(|proposal| proposal.finding == finding.id);
         let then = match proposals.count() {
             0 => "x says where the number comes from".to_owned(),
+            n if n < shown.proposals.len() => format!("4 has {n} of {} proposals", shown.proposals.len()),
             1 => "4 has 1 proposal".into(),
             n => format!("4 has {n} proposals"),
         };
@@ -393,6 +394,16 @@ pub fn next(state: &State) -> String {
         } else {
             format!("{} since {}", finding.mark.word(), since(state, finding))
         };
+        // What is worse has come above it since.
+        let top = findings(state).into_iter().next();
+        if let Some(top) = top.filter(|top| top.mark < finding.mark) {
+            let called = text::fit_name(&name(state, top), 30);
+            return format!(
+                "g goes up to {} {}; Enter opens this row, {why}",
+                top.mark,
+                called.trim_end()
+            );
+        }
         if state.room() == Room::Small {
             return format!("Enter opens it, {why}; {then}");
         }

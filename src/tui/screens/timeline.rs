@@ -150,11 +150,13 @@ fn position(state: &State, entries: &[Entry]) -> usize {
     chosen.unwrap_or_else(|| state.at.map_or(entries.len().saturating_sub(1), before))
 }
 
-/// The likeliest cause of what is shown, with the finding it explains.
+/// The likeliest cause of what is shown, with the finding it explains: of an incident one of its own.
 fn first_cause(state: &State) -> Option<(Cause, Arc<Finding>)> {
     let shown = state.timeline.data.iter().flat_map(|data| data.findings.iter());
-    let lanes = lanes(state);
+    let (lanes, incident) = (lanes(state), incident(state));
+    let within = |at: Timestamp| incident.is_none_or(|found| at >= found.from && found.to.is_none_or(|to| at <= to));
     shown
+        .filter(|finding| within(finding.since))
         .filter(|finding| finding.series.iter().any(|id| lanes.contains(id)))
         .flat_map(|finding| finding.causes.first().map(|cause| (cause, finding)))
         .max_by(|(a, _), (b, _)| a.weight.total_cmp(&b.weight))
@@ -413,6 +415,8 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         Ok(Answer::Timeline(data)) if asked.is_some_and(|asked| asked.from == data.from) => {
             pane.failed = None;
             pane.data = Some(data);
+            // What came first may lie before what was asked for.
+            return refresh(state);
         }
         // Other columns than the ones drawn now: an answer that came too late.
         Ok(Answer::Chart(chart)) if asked.is_some_and(|asked| asked.step == chart.step) => {

@@ -2,6 +2,7 @@
 
 use crossterm::event::KeyCode;
 
+use super::{press, settle};
 use crate::{
     domain::{Side, Span},
     engine::{Answer, ForecastView, Query},
@@ -112,30 +113,34 @@ fn a_limit_tried_keeps_its_side_and_is_seen_to_be_passed() {
 }
 
 #[test]
-fn what_was_foreseen_long_ago_is_no_crossing_ahead() {
+fn with_no_crossing_the_nearest_is_named() {
     let mut state = fixture::state(Charset::Ascii, 80, 24);
-    let mut snapshot = (*state.shown).clone();
+    let mut snapshot = fixture::snapshot();
     let mut rows = snapshot.metrics.to_vec();
     rows.iter_mut().for_each(|row| row.crossing = None);
     snapshot.metrics = rows.into();
-    state.series = Some(fixture::id(DISK));
-    let listed = |state: &State| {
-        let text = fixture::text(&view_to_buffer(state, 80, 24));
-        let line = text.lines().find(|line| line.contains("UPCOMING CROSSINGS"));
-        line.unwrap_or_default().contains("(1)")
-    };
-    let mut later = |state: &mut State, minutes: i64| {
-        snapshot.number += 1;
-        snapshot.at = snapshot.at.map(|at| at + Span::from_mins(minutes));
-        update(state, Msg::Snapshot(std::sync::Arc::new(snapshot.clone())))
-    };
-    later(&mut state, 0);
-    let effects = crate::tui::enter(&mut state, Screen::Forecast);
-    answer(&mut state, effects, |_| {});
-    assert!(listed(&state));
-    // It is asked again, and for as long as that takes what it said still holds; without an answer it does not.
-    later(&mut state, 6);
-    assert!(listed(&state));
-    later(&mut state, 12);
-    assert!(!listed(&state));
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    state.series = Some(fixture::id("db-01/mem.available_pct"));
+    let asked = crate::tui::enter(&mut state, Screen::Forecast);
+    settle(&mut state, asked);
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(
+        text.contains("No crossing within 6 h is told yet. The nearest foreseen: web-03 fs./.used_pct"),
+        "{text}"
+    );
+    assert!(text.contains("UPCOMING CROSSINGS (0)"), "{text}");
+    // One mark everywhere: what no finding tells is no crossing here, however likely the forecast has it.
+    let mut of_it = fixture::state(Charset::Ascii, 80, 24);
+    of_it.live = std::sync::Arc::clone(&state.live);
+    of_it.shown = std::sync::Arc::clone(&state.shown);
+    of_it.series = Some(fixture::id("web-03/fs./.used_pct"));
+    let asked = crate::tui::enter(&mut of_it, Screen::Forecast);
+    settle(&mut of_it, asked);
+    let text = fixture::text(&view_to_buffer(&of_it, 80, 24));
+    assert!(!text.contains("> cross") && text.contains("90 % perhaps at "), "{text}");
+    assert!(text.contains("not told yet"), "{text}");
+    // Of a shorter look ahead its own length is told.
+    press(&mut state, "--");
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(text.contains("No crossing within 1 h. The nearest"), "{text}");
 }

@@ -275,3 +275,39 @@ fn a_digit_shows_its_screen_and_closes_what_lies_over_the_old_one() {
     press(&mut state, "6");
     assert_eq!((state.screen, state.input.is_some()), (Screen::Overview, true));
 }
+
+#[test]
+fn nothing_of_now_stands_under_a_time_that_is_still_being_read() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let before = fixture::now() - crate::domain::Span::from_mins(30);
+    let asked = crate::tui::update::go_to(&mut state, Some(before));
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(
+        text.contains("Reading what was known at 14:02") && text.contains("REPLAY"),
+        "{text}"
+    );
+    assert!(
+        !text.contains("mem.available_pct") && !text.contains("X breach"),
+        "{text}"
+    );
+    settle(&mut state, asked);
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(
+        text.contains("mem.available_pct") && !text.contains("Reading what"),
+        "{text}"
+    );
+}
+
+#[test]
+fn what_came_above_the_cursor_and_is_worse_is_named_first() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    press(&mut state, "j");
+    let lower = crate::tui::screens::overview::next(&state);
+    assert!(
+        lower.starts_with("g goes up to X breach mem.available_pct; Enter opens"),
+        "{lower}"
+    );
+    press(&mut state, "k");
+    let upper = crate::tui::screens::overview::next(&state);
+    assert!(upper.starts_with("Enter opens db-01 mem.available_pct"), "{upper}");
+}

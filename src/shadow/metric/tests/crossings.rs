@@ -87,6 +87,13 @@ fn the_band_shown_and_the_crossing_told_are_of_one_forecast() {
                 "{minutes} {limit}: {told}, but the median passes it"
             );
         }
+        // A limit is no likelier to be passed within a shorter time, and its passing has one time.
+        for limit in [45.0, 60.0] {
+            let within = |hours| shadow.crossing(&above(limit), Span::from_hours(hours), 3).unwrap();
+            let [near, mid, far] = [1, 3, 6].map(within);
+            assert!(near.probability <= mid.probability && mid.probability <= far.probability);
+            assert!(near.at[1].is_none() || near.at[1] == far.at[1], "{near:?} {far:?}");
+        }
         // Nor does what is told of a time depend on how far others are asked for.
         let near = shadow.forecast(Span::from_hours(1), 20).unwrap();
         for (one, other) in near.steps.iter().zip(&forecast.steps) {

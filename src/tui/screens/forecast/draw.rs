@@ -3,8 +3,8 @@
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    beside, crossing, crossings, focus, horizon, limit,
-    nearest::nearest,
+    beside, crossing, crossings, focus, foreseen, horizon, limit,
+    nearest::nothing,
     passed, place,
     sight::{lists, view_of},
     times::{ends80, ends95, hours, interval, until},
@@ -134,6 +134,12 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
             let when = crossing.at[1].map_or("later".into(), |at| format!("at {}", text::when(at, state.now())));
             format!("{} {when}, {}", row.unit.show(limit.value), sure(state, row, crossing))
         }
+        // The forecast says so; what is told has to be said again, or to rest on more.
+        (Some(limit), None) if let Some(seen) = foreseen(state, row) => {
+            let when = seen.at[1].map_or_else(String::new, |at| format!(" at {}", text::when(at, state.now())));
+            let sure = sure(state, row, &seen);
+            format!("{} perhaps{when}, {sure}: not told yet", row.unit.show(limit.value))
+        }
         (Some(limit), None) => format!("{} not passed", row.unit.show(limit.value)),
         (None, _) => "no limit: :limit 90, or L for this view".into(),
     };
@@ -149,6 +155,8 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     parts.extend(waits.then(|| "loading".to_owned()));
     // It is drawn, too.
     let trend = trend(state, row, crossing.as_ref());
+    // Where it has got there, how fast it went tells more than where it stays.
+    let trend = trend.filter(|_| passed.is_none());
     parts.extend(trend.map(|trend| format!("trend {}/h", signed(row.unit, coarse(row.unit, trend)))));
     let line = text::as_fits(&format!(" {mark}   "), &parts, "   ", page.width());
     page.line(Role::Text, &line);
@@ -235,6 +243,9 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
             "learnt again from the {points} values kept before {}",
             text::clock(at)
         ));
+    }
+    if let (Some(at), None) = (state.at, &view.forecast) {
+        return Some(format!("too little was kept before {} to learn from", text::clock(at)));
     }
     if view.forecast.is_none() {
         let ready = row
@@ -338,53 +349,6 @@ fn crossing_rows(state: &State, page: &mut Page<'_>, rows: usize, below: usize) 
         while page.left() > below {
             page.line(Role::Text, "");
         }
-    }
-}
-
-/// What the list says when nothing crosses.
-fn nothing(state: &State) -> String {
-    if !state.filter.is_empty() {
-        return format!(" No crossing matches /{}: Esc clears the filter.", state.filter);
-    }
-    if state.shown.health.learnt == 0 {
-        return " Forecasts start when the first shadows are learnt; live charts on 2.".into();
-    }
-    // What is told of everywhere reaches so far; beyond it the metrics are asked one by one.
-    let known = state.shown.options.horizon;
-    let soonest = nearest(state).filter(|_| state.at.is_none());
-    let beyond = match soonest {
-        Some(Some((_, crossing))) => crossing.at[1].is_some_and(|at| at - state.now() > horizon(state)),
-        Some(None) => true,
-        None => false,
-    };
-    let sure = if beyond {
-        horizon(state)
-    } else {
-        known.min(horizon(state))
-    };
-    let none = format!(" No crossing within {}.", hours(sure));
-    match soonest {
-        // Of the past it is not looked for.
-        _ if state.at.is_some() => none,
-        None => format!("{none} Looking farther ahead."),
-        // What still learns may yet be found to pass one.
-        Some(None)
-            if state
-                .shown
-                .metrics
-                .iter()
-                .any(|row| row.limit.is_some() && row.ready.is_some()) =>
-        {
-            none
-        }
-        Some(None) => format!("{none} Nor is a limit likely to be passed within 90 d."),
-        Some(Some((id, crossing))) => format!(
-            "{none} The nearest: {} {} in {}.{}",
-            id.resource.name(),
-            id.name,
-            until(crossing.at[1], state.now()),
-            if beyond { " Press + for a longer horizon." } else { "" }
-        ),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The first limit to be passed when none is within the horizon of the list.
 
-use super::{crossings, sight};
+use super::{
+    crossings, horizon, sight,
+    times::{hours, until},
+};
 use crate::{
     domain::{Crossing, SeriesId, Span, Timestamp},
     engine::{Answer, LinkError, Query},
@@ -26,9 +29,64 @@ pub(super) struct Nearest {
 }
 
 /// The soonest crossing known beyond the list's horizon; the outer `None` is not known yet.
-pub(super) fn nearest(state: &State) -> Option<Option<&(SeriesId, Crossing)>> {
+fn nearest(state: &State) -> Option<Option<&(SeriesId, Crossing)>> {
     let nearest = &state.forecast.nearest;
     (nearest.at.is_some() && nearest.left.is_empty()).then_some(nearest.known.as_ref())
+}
+
+/// What the list says when nothing crosses.
+pub(super) fn nothing(state: &State) -> String {
+    if !state.filter.is_empty() {
+        return format!(" No crossing matches /{}: Esc clears the filter.", state.filter);
+    }
+    if state.shown.health.learnt == 0 {
+        return " Forecasts start when the first shadows are learnt; live charts on 2.".into();
+    }
+    // What is told of everywhere reaches so far; beyond it the metrics are asked one by one.
+    let known = state.shown.options.horizon;
+    let soonest = nearest(state).filter(|_| state.at.is_none());
+    let beyond = match soonest {
+        Some(Some((_, crossing))) => crossing.at[1].is_some_and(|at| at - state.now() > horizon(state)),
+        Some(None) => true,
+        None => false,
+    };
+    let sure = if beyond {
+        horizon(state)
+    } else {
+        known.min(horizon(state))
+    };
+    let none = format!(" No crossing within {}.", hours(sure));
+    // As likely as not, and still not told.
+    if let Some(Some((id, crossing))) = soonest.filter(|_| !beyond && state.at.is_none()) {
+        let (name, when) = (id.resource.name(), until(crossing.at[1], state.now()));
+        return format!(
+            " No crossing within {} is told yet. The nearest foreseen: {name} {} in {when}.",
+            hours(sure),
+            id.name
+        );
+    }
+    match soonest {
+        // Of the past it is not looked for.
+        _ if state.at.is_some() => none,
+        None => format!("{none} Looking farther ahead."),
+        // What still learns may yet be found to pass one.
+        Some(None)
+            if state
+                .shown
+                .metrics
+                .iter()
+                .any(|row| row.limit.is_some() && row.ready.is_some()) =>
+        {
+            none
+        }
+        Some(None) => format!("{none} Nor is a limit likely to be passed within 90 d."),
+        Some(Some((id, crossing))) => format!(
+            "{none} The nearest: {} {} in {}. Press + for a longer horizon.",
+            id.resource.name(),
+            id.name,
+            until(crossing.at[1], state.now())
+        ),
+    }
 }
 
 /// Asks the metrics with a limit one after the other, while no crossing is listed.
@@ -80,7 +138,9 @@ pub(super) fn answer(state: &mut State, id: &SeriesId, answer: Result<Answer, Li
         return Vec::new();
     }
     nearest.left.pop();
+    // What is beyond its limit already passes none.
     if let Ok(Answer::Forecast(view)) = answer
+        && view.passed.is_none()
         && let Some(crossing) = view.crossing
         && let Some(at) = crossing.at[1]
         && nearest

@@ -317,7 +317,13 @@ fn empty(state: &State, stretch: Stretch) -> String {
     if !state.filter.is_empty() {
         return format!("Nothing here matches /{}: Esc clears the filter.", state.filter);
     }
-    if state.timeline.data.is_none() {
+    // Data of another stretch say nothing of this one.
+    if state
+        .timeline
+        .data
+        .as_ref()
+        .is_none_or(|data| data.from != stretch.from)
+    {
         return "loading".into();
     }
     match (state.live.store.from, state.live.at) {

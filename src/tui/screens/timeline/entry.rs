@@ -108,13 +108,16 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             1 => String::new(),
             times => format!("x{times} to {}: ", clock(last)),
         };
-        let who = event.who.as_ref().map(|who| format!(" ({who})")).unwrap_or_default();
+        let ran = ran(&event.what);
+        let who = event.who.as_ref().filter(|_| ran.is_none());
+        let who = who.map(|who| format!(" ({who})")).unwrap_or_default();
+        let what = ran.as_deref().unwrap_or(&event.what);
         Entry {
             at: event.at,
             earliest: None,
             word: event.kind.word().into(),
             place: event.resource.name().into(),
-            text: format!("{times}{}{}{who}", told_later(event.backfilled), event.what),
+            text: format!("{times}{}{what}{who}", told_later(event.backfilled)),
             bits: None,
             series: None,
             change: None,
@@ -177,6 +180,30 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
     // Stable: what happened at one time stays in the order change, event, finding, note.
     entries.sort_by_key(|entry| entry.at);
     entries
+}
+
+/// What sudo says somebody ran, in the order it is read in: `ana: sudo /usr/bin/systemctl reload haproxy`.
+fn ran(line: &str) -> Option<String> {
+    let (who, rest) = line.strip_prefix("sudo: ")?.split_once(" : ")?;
+    let (_, command) = rest.split_once("COMMAND=")?;
+    Some(format!("{}: sudo {command}", who.trim()))
+}
+
+/// The text in `width` cells: a change's values tell more than the folders its setting lies in.
+fn shortened(entry: &Entry, width: usize) -> String {
+    let name = entry.change.as_ref().map(|change| &*change.id.name);
+    let over = text::width(&entry.text).saturating_sub(width);
+    let Some(name) = name.filter(|name| over > 0 && entry.text.contains(name)) else {
+        return fit(&entry.text, width);
+    };
+    let last = name.rfind([':', '.']).map_or(name, |at| &name[at + 1..]);
+    // As much of its front as there is room for beside its last part.
+    let front = text::width(name).saturating_sub(over + text::width(last) + 1);
+    let short = match front {
+        0 => last.to_owned(),
+        front => format!("{}{last}", text::cut(name, front + 1)),
+    };
+    fit(&entry.text.replacen(name, &short, 1), width)
 }
 
 /// `events` with each line of a log once, at its first time: how often it came, and when last. Everything else stands for itself.
@@ -323,6 +350,6 @@ pub(super) fn row(entry: &Entry, time: &str, chosen: bool, width: usize) -> Stri
         time,
         fit(&entry.word, 9),
         fit(&entry.place, place - 1),
-        fit(&entry.text, text),
+        shortened(entry, text),
     )
 }

@@ -1,6 +1,6 @@
 //! The stretch of time that the lanes show.
 
-use super::incident;
+use super::{first_cause, incident};
 use crate::{
     domain::{SeriesId, Span, Timestamp},
     engine::MetricRow,
@@ -48,7 +48,7 @@ pub(super) fn label_width(width: usize) -> usize {
     }
 }
 
-/// The stretch that shows the incident, or the newest hour, with the time cursor in it. `None` before the first data.
+/// The stretch that shows the incident and what came first, or the newest hour, with the time cursor in it. `None` before the first data.
 pub(super) fn stretch(state: &State) -> Option<Stretch> {
     let now = state.live.at?;
     let width = usize::from(state.size.0);
@@ -57,8 +57,10 @@ pub(super) fn stretch(state: &State) -> Option<Stretch> {
         None => (now - Span::from_mins(columns as i64), now),
         Some(incident) => {
             let end = incident.to.unwrap_or(now).min(now);
-            let margin = Span(((end - incident.from).0 / 4).max(Span::from_mins(5).0));
-            (incident.from - margin, (end + margin).min(now))
+            let first = first_cause(state).map(|(cause, _)| cause.earliest.unwrap_or(cause.at));
+            let from = first.map_or(incident.from, |first| first.min(incident.from));
+            let margin = Span(((end - from).0 / 4).max(Span::from_mins(5).0));
+            (from - margin, (end + margin).min(now))
         }
     };
     // Columns shorter than the time between two values would be empty, all but a few.

@@ -15,15 +15,16 @@ fn answered(width: u16, height: u16) -> State {
 }
 
 fn reply(state: &mut State, effects: Vec<Effect>) {
-    for effect in effects {
-        match effect {
+    let mut queue = std::collections::VecDeque::from(effects);
+    while let Some(effect) = queue.pop_front() {
+        queue.extend(match effect {
             Effect::Ask(tag, Query::Timeline { from, to }) => {
                 let data = Timeline {
                     from,
                     to,
                     ..fixture::timeline()
                 };
-                answer(state, &tag, Ok(Box::new(Answer::Timeline(data))));
+                answer(state, &tag, Ok(Box::new(Answer::Timeline(data))))
             }
             Effect::Ask(tag, Query::Chart { id, step, .. }) => {
                 let mut chart = Chart {
@@ -34,10 +35,10 @@ fn reply(state: &mut State, effects: Vec<Effect>) {
                 // The picture of the mock-up is of 65 minutes; where columns are shorter, each stands for several.
                 let times = (Span::from_mins(1).0 / step.0).max(1) as usize;
                 chart.columns = chart.columns.iter().flat_map(|column| vec![*column; times]).collect();
-                answer(state, &tag, Ok(Box::new(Answer::Chart(chart))));
+                answer(state, &tag, Ok(Box::new(Answer::Chart(chart))))
             }
-            _ => {}
-        }
+            _ => Vec::new(),
+        });
     }
 }
 
@@ -364,6 +365,70 @@ fn blamed(shown: &mut State) {
         lead: Span::from_secs(90),
         weight: 0.8,
     }];
+}
+
+#[test]
+fn the_stretch_begins_before_what_came_first() {
+    let mut shown = answered(80, 24);
+    blamed(&mut shown);
+    let cause = fixture::at("13:38:00");
+    let data = shown.timeline.data.as_mut().unwrap();
+    data.changes[0].at = cause;
+    let begun = stretch(&shown).unwrap();
+    assert!(begun.from < cause && begun.column(cause).is_some(), "{begun:?}");
+    // A finding that is no part of the incident moves nothing.
+    for finding in &mut shown.timeline.data.as_mut().unwrap().findings {
+        finding.since = finding.since - Span::from_days(3);
+    }
+    assert!(stretch(&shown).unwrap().from > begun.from);
+}
+
+#[test]
+fn of_another_stretch_nothing_is_denied() {
+    let mut shown = answered(80, 24);
+    let data = shown.timeline.data.as_mut().unwrap();
+    *data = Timeline {
+        from: data.from - Span::from_days(1),
+        to: data.from,
+        changes: Vec::new(),
+        events: Vec::new(),
+        findings: Vec::new(),
+        notes: Vec::new(),
+    };
+    let picture = drawn(&shown, 80, 20);
+    assert!(
+        picture.contains(" loading") && !picture.contains("Nothing changed"),
+        "{picture}"
+    );
+}
+
+#[test]
+fn what_is_cut_is_the_folder_and_not_the_values() {
+    let shown = answered(80, 24);
+    let mut entry = entries(&shown)
+        .into_iter()
+        .find(|entry| entry.change.is_some())
+        .unwrap();
+    let change = entry.change.as_mut().unwrap();
+    change.id = fixture::id("queue-1/etc.rabbitmq/conf.d/10/rabbitmq.conf:channel_max");
+    entry.text = format!("{} 2047 -> 0 (ana)", change.id.name);
+    let row = entry::row(&entry, "08:00:00", false, 80);
+    assert!(
+        row.contains("~channel_max 2047 -> 0 (ana)") && row.contains(" etc.rabb"),
+        "{row}"
+    );
+    assert!(width(&row) <= 80, "{row}");
+}
+
+#[test]
+fn a_command_run_with_rights_is_told_by_the_command() {
+    let mut shown = answered(80, 24);
+    let event = &mut shown.timeline.data.as_mut().unwrap().events[0];
+    event.what = "sudo: ana : PWD=/ ; USER=root ; COMMAND=/usr/bin/systemctl reload haproxy".into();
+    event.who = Some("ana".into());
+    let rows = entries(&shown);
+    let told = rows.iter().find(|entry| entry.text.contains("systemctl")).unwrap();
+    assert_eq!(told.text, "ana: sudo /usr/bin/systemctl reload haproxy");
 }
 
 #[test]
