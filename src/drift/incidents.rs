@@ -87,10 +87,10 @@ fn numbered(mut found: Vec<Incident>, before: &[Incident]) -> Vec<Incident> {
         one.from <= ended && old.from <= ends && one.lanes.iter().any(|id| old.lanes.contains(id))
     };
     let mut left: Vec<&Incident> = before.iter().collect();
-    let same: [&dyn Fn(&Incident, &Incident) -> bool; 2] = [&begins, &meets];
-    for same in same {
+    for surely in [true, false] {
         for one in found.iter_mut().filter(|one| one.number == 0) {
-            if let Some(place) = left.iter().position(|old| same(one, old)) {
+            let same = |old: &&Incident| if surely { begins(one, old) } else { meets(one, old) };
+            if let Some(place) = left.iter().position(same) {
                 one.number = left.remove(place).number;
             }
         }

@@ -19,12 +19,14 @@ use crate::domain::{Span, Timestamp};
 
 /// Most forms of one log: a month of days.
 const MOST: usize = 31;
+/// What makes them unpack from one end to the other without a word.
+const UNPACKS: [&str; 3] = ["-d", "-c", "-q"];
 /// Ends of names of what is packed, with the program that unpacks it: whoever packed it has it. What has none cannot be unpacked.
-const PACKED: [(&str, Option<(&str, &[&str])>); 7] = [
+const PACKED: [(&str, Option<&str>); 7] = [
     ("gz", None),
-    ("xz", Some(("xz", &["-d", "-c", "-q"]))),
-    ("zst", Some(("zstd", &["-d", "-c", "-q"]))),
-    ("bz2", Some(("bzip2", &["-d", "-c", "-q"]))),
+    ("xz", Some("xz")),
+    ("zst", Some("zstd")),
+    ("bz2", Some("bzip2")),
     ("lz4", None),
     ("lzo", None),
     ("Z", None),
@@ -56,7 +58,7 @@ impl Forerunner {
         let end = self.path.extension().and_then(|end| end.to_str()).unwrap_or_default();
         Ok(match PACKED.iter().find(|(packed, _)| *packed == end) {
             Some(("gz", _)) => Box::new(MultiGzDecoder::new(file)),
-            Some((_, Some((program, args)))) => Box::new(Filter::new(program, args, file)?),
+            Some((_, Some(program))) => Box::new(Filter::new(program, &UNPACKS, file)?),
             Some((_, None)) => {
                 return Err(ObserveError::Absent {
                     what: format!("what unpacks .{end}"),
