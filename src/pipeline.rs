@@ -90,11 +90,11 @@ impl State {
         self.predicted_to
     }
 
-    /// Incidents of the last 30 days, oldest first.
+    /// Incidents of the last 30 days, oldest first, with the numbers they had `before`.
     #[must_use]
-    pub fn incidents(&self, options: &Options) -> Vec<Incident> {
+    pub fn incidents(&self, options: &Options, before: &[Incident]) -> Vec<Incident> {
         let all: Vec<Finding> = self.ended.iter().chain(&self.findings).cloned().collect();
-        incidents(&all, options.drift.coincide)
+        incidents(&all, options.drift.coincide, before)
     }
 
     /// The limit in force for a metric: from a console, else the first option that matches, else the metric's own.

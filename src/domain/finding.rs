@@ -131,6 +131,12 @@ pub struct Cause {
 }
 
 impl Cause {
+    /// `cause`, or `possible cause` of one that is less likely than not.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        if self.weight < 0.5 { "possible cause" } else { "cause" }
+    }
+
     /// How it lies before what it is a cause of: `3 min before`, or, where no order is known, `at the same time`.
     #[must_use]
     pub fn ahead(&self) -> String {

@@ -40,13 +40,17 @@ pub(super) fn deed(finding: &Finding, shadows: &Shadows) -> Option<Cause> {
     let head = finding.series.first()?;
     let change = last_change(head, shadows)?;
     let author = change.by.as_deref()?;
+    let done = || format!("done by {}", visible(author));
     let (at, what) = match told(finding, change, author, shadows) {
-        Some(event) => (event.at.min(finding.since), in_words(event, author)),
-        None => (
-            change.at.min(finding.since),
-            report::line(format!("done by {}", visible(author))),
-        ),
+        Some((event, true)) => (event.at, in_words(event, author)),
+        // Its author ran it then, and nothing says that this was it.
+        Some((event, false)) => match command(event) {
+            Some(command) => (event.at, report::line(format!("{}, possibly with {command}", done()))),
+            None => (event.at, in_words(event, author)),
+        },
+        None => (change.at, report::line(done())),
     };
+    let at = at.min(finding.since);
     Some(Cause {
         series: None,
         what,
@@ -63,9 +67,14 @@ fn last_change<'a>(id: &SeriesId, shadows: &'a Shadows) -> Option<&'a SettingCha
     state.unwrap_or_else(|| shadows.settings.changes().iter().rev().find(|change| change.id == *id))
 }
 
-/// The line of a log that tells of the change: one of its author that names what was changed, or a tool that changes such things; else the
-/// only one of the time that the change was made in.
-fn told<'a>(finding: &Finding, change: &SettingChange, author: &str, shadows: &'a Shadows) -> Option<&'a Event> {
+/// The line of a log that tells of the change: one of its author that names what was changed, or a tool that changes such things, and `true`;
+/// else the only one of the time that the change was made in.
+fn told<'a>(
+    finding: &Finding,
+    change: &SettingChange,
+    author: &str,
+    shadows: &'a Shadows,
+) -> Option<(&'a Event, bool)> {
     let from = change.earliest();
     let recent = shadows.events.iter().rev();
     let theirs: Vec<&Event> = recent
@@ -76,10 +85,13 @@ fn told<'a>(finding: &Finding, change: &SettingChange, author: &str, shadows: &'
         .filter(|event| !command(event).is_some_and(looks))
         .collect();
     let named = |event: &&&Event| names(&finding.series, &event.what);
-    theirs.iter().find(named).copied().or_else(|| {
-        let mut near = theirs.iter().filter(|event| event.at >= from - LATE);
-        near.next().copied().filter(|_| near.next().is_none())
-    })
+    if let Some(event) = theirs.iter().find(named) {
+        return Some((event, true));
+    }
+    let mut near = theirs.iter().filter(|event| event.at >= from - LATE);
+    near.next()
+        .filter(|_| near.next().is_none())
+        .map(|event| (*event, false))
 }
 
 /// Whether `who` is one of those whom `author` says: `alice` of `alice by apt`, `dpkg` of `dpkg (ssh)`.

@@ -379,12 +379,20 @@ impl Asked<'_> {
             }
         }
         let mut causes = Vec::new();
+        let names = |event: &&&Event| deed::names(self.effect.series, &event.what);
+        // What was done to a setting mostly says its name: beside a deed that does, or long before the change, one that does not is no
+        // cause of it.
+        let told = self.effect.declared && groups.values().flatten().any(|event| names(&event));
+        let long_before = self.effect.earliest.unwrap_or(since) - TOGETHER;
         for ((kind, _), group) in groups {
-            let named = group.iter().find(|event| deed::names(self.effect.series, &event.what));
+            let named = group.iter().find(names);
             let event = named.or(group.first());
             let Some(event) = event.filter(|event| strength(event.kind) > 0.0) else {
                 continue;
             };
+            if self.effect.declared && named.is_none() && (told || event.at < long_before) {
+                continue;
+            }
             let who = event.who.as_deref();
             let who = who.map_or_else(String::new, |who| format!(" by {}", visible(who)));
             let more = match group.len() {

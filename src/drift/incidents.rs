@@ -17,7 +17,7 @@ const WATCHED: Span = Span::from_hours(1);
 /// An incident: linked findings close in time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Incident {
-    /// Counted from 1, oldest first.
+    /// Counted from 1, oldest first; it stays what it was when others come before it, or go.
     pub number: u32,
     /// When the first finding began.
     pub from: Timestamp,
@@ -37,9 +37,9 @@ pub struct Incident {
 /// active or within `coincide` after; without such a relation only when they begin so close to each other that it is hardly chance,
 /// as often as findings begin. A breach or a surprise is active until it ends; drift and a limit ahead only as they begin, or one
 /// setting left as it is would link everything after it. What the calendar does coincides with nothing. Linked findings are an
-/// incident when one is a breach or carries at least 8 bits.
+/// incident when one is a breach or carries at least 8 bits. What was an incident `before` keeps its number.
 #[must_use]
-pub fn incidents(findings: &[Finding], coincide: Span) -> Vec<Incident> {
+pub fn incidents(findings: &[Finding], coincide: Span, before: &[Incident]) -> Vec<Incident> {
     // What stands as it stood is no part of what happened.
     let happened = |finding: &&Finding| finding.mark != Mark::Muted && !finding.stands();
     let mut ordered: Vec<&Finding> = findings.iter().filter(happened).collect();
@@ -63,16 +63,44 @@ pub fn incidents(findings: &[Finding], coincide: Span) -> Vec<Incident> {
             None => linked.push((end, vec![finding])),
         }
     }
-    linked
+    let found = linked
         .into_iter()
         .filter(|(_, members)| {
             members
                 .iter()
                 .any(|finding| finding.mark == Mark::Breach || finding.bits >= WORTH_TELLING)
         })
-        .zip(1..)
-        .map(|((until, members), number)| incident(number, until, &members))
-        .collect()
+        .map(|(until, members)| incident(until, &members))
+        .collect();
+    numbered(found, before)
+}
+
+/// Gives each the number of the incident it was `before`: one that began with the same, else one that it shares time and a series with. All
+/// others get new ones.
+fn numbered(mut found: Vec<Incident>, before: &[Incident]) -> Vec<Incident> {
+    let begins = |one: &Incident, old: &Incident| one.from == old.from && one.lanes.first() == old.lanes.first();
+    let meets = |one: &Incident, old: &Incident| {
+        let (ends, ended) = (
+            one.to.unwrap_or(Timestamp(i64::MAX)),
+            old.to.unwrap_or(Timestamp(i64::MAX)),
+        );
+        one.from <= ended && old.from <= ends && one.lanes.iter().any(|id| old.lanes.contains(id))
+    };
+    let mut left: Vec<&Incident> = before.iter().collect();
+    let same: [&dyn Fn(&Incident, &Incident) -> bool; 2] = [&begins, &meets];
+    for same in same {
+        for one in found.iter_mut().filter(|one| one.number == 0) {
+            if let Some(place) = left.iter().position(|old| same(one, old)) {
+                one.number = left.remove(place).number;
+            }
+        }
+    }
+    let mut last = before.iter().map(|old| old.number).max().unwrap_or(0);
+    for one in found.iter_mut().filter(|one| one.number == 0) {
+        last += 1;
+        one.number = last;
+    }
+    found
 }
 
 /// The time within which two findings hardly follow each other by chance, at most `coincide`: with findings as often as they were, at
@@ -120,7 +148,8 @@ fn active_until(finding: &Finding) -> Timestamp {
     }
 }
 
-fn incident(number: u32, until: Timestamp, members: &[&Finding]) -> Incident {
+/// The incident of `members`, which has no number yet.
+fn incident(until: Timestamp, members: &[&Finding]) -> Incident {
     let mut seen = BTreeSet::new();
     let lanes: Vec<SeriesId> = members
         .iter()
@@ -139,7 +168,7 @@ fn incident(number: u32, until: Timestamp, members: &[&Finding]) -> Incident {
         more => format!("{}; {more} more series", head.summary),
     });
     Incident {
-        number,
+        number: 0,
         from: members.first().map_or(until, |first| first.since),
         to: (!open).then_some(until),
         bits: members.iter().map(|finding| finding.bits).fold(0.0, f64::max),
@@ -164,7 +193,7 @@ mod tests {
             finding("net.eth0.rx_bytes_per_s", Mark::Odd, at(120), None, 31.0),
             finding("fs./.used_pct", Mark::Cross, at(300), None, 0.0),
         ];
-        let incidents = incidents(&found, ten);
+        let incidents = incidents(&found, ten, &[]);
         assert_eq!(incidents.len(), 2, "{incidents:?}");
         let names: Vec<_> = incidents[0].lanes.iter().map(|id| &*id.name).collect();
         assert_eq!(names, ["sysctl.vm.swappiness", "cpu.busy_pct", "mem.available_pct"]);
@@ -184,7 +213,7 @@ mod tests {
             .map(|(name, minutes)| finding(name, Mark::Breach, at(minutes), None, 20.0))
             .collect();
         let ten = Span::from_mins(10);
-        assert_eq!(incidents(&found, ten).len(), 3);
+        assert_eq!(incidents(&found, ten, &[]).len(), 3);
         found[1].causes = vec![crate::domain::Cause {
             series: Some(found[0].series[0].clone()),
             what: "psi.io.some_pct left its shadow".into(),
@@ -194,12 +223,36 @@ mod tests {
             weight: 0.6,
         }];
         found[0].ended = Some(at(20));
-        assert_eq!(incidents(&found, ten).len(), 2);
+        assert_eq!(incidents(&found, ten, &[]).len(), 2);
+    }
+
+    #[test]
+    fn an_incident_keeps_its_number() {
+        let (at, ten) = (|minutes| T0 + Span::from_mins(minutes), Span::from_mins(10));
+        let odd = |name: &str, from, to: Option<i64>| finding(name, Mark::Odd, at(from), to.map(at), 30.0);
+        let first = [
+            odd("a.x", 0, Some(5)),
+            odd("b.x", 200, Some(260)),
+            odd("c.x", 600, None),
+        ];
+        let before = incidents(&first, ten, &[]);
+        let numbers = |found: &[Incident]| {
+            let number = |one: &Incident| (one.lanes[0].name.to_string(), one.number);
+            found.iter().map(number).collect::<Vec<_>>()
+        };
+        let named = |all: &[(&str, u32)]| all.iter().map(|(name, n)| ((*name).to_owned(), *n)).collect::<Vec<_>>();
+        assert_eq!(numbers(&before), named(&[("a.x", 1), ("b.x", 2), ("c.x", 3)]));
+        // The oldest is forgotten, one is known late that was before the others, one begins earlier than was thought, and one is new.
+        let mut later = vec![odd("d.x", 100, Some(110)), odd("e.x", 900, None)];
+        later.extend([odd("c.x", 598, None), first[1].clone()]);
+        let after = incidents(&later, ten, &before);
+        let expected = [("d.x", 4), ("b.x", 2), ("c.x", 3), ("e.x", 5)];
+        assert_eq!(numbers(&after), named(&expected));
     }
 
     #[test]
     fn small_surprises_make_no_incident() {
         let found = [finding("cpu.busy_pct", Mark::Odd, T0, None, 5.0)];
-        assert!(incidents(&found, Span::from_mins(10)).is_empty());
+        assert!(incidents(&found, Span::from_mins(10), &[]).is_empty());
     }
 }

@@ -503,7 +503,7 @@ fn incidents_need_no_more_than_findings() {
     let mut world = World::new(&["cpu.busy_pct"]);
     world.change("sysctl.vm.swappiness", Some("1"));
     let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
-    let incidents = incidents(&findings, world.options.drift.coincide);
+    let incidents = incidents(&findings, world.options.drift.coincide, &[]);
     assert_eq!(
         (incidents.len(), incidents[0].lanes.len(), incidents[0].to),
         (1, 2, None)

@@ -23,7 +23,7 @@ const ENTRIES: usize = 2_000;
 /// Reads a snapshot of `at`: values, settings, findings and proposals as they were known and shown then.
 pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp) -> Result<Snapshot, StoreError> {
     let known = store.findings(at - Span::from_days(30), at + Span(1))?;
-    let incidents = incidents(&known, options.drift.coincide).into();
+    let incidents = incidents(&known, options.drift.coincide, &[]).into();
     let held: Vec<Finding> = known
         .into_iter()
         .filter(|finding| finding.since <= at && finding.ended.is_none_or(|ended| ended > at))

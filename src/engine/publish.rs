@@ -58,7 +58,7 @@ impl Publisher {
         let incidents_for = (state.findings.len(), state.ended.len(), now.floor(Span::from_mins(1)));
         if self.incidents_for != incidents_for {
             self.incidents_for = incidents_for;
-            self.incidents = state.incidents(&self.options).into();
+            self.incidents = state.incidents(&self.options, &self.incidents).into();
         }
         if self
             .records_at

@@ -191,6 +191,14 @@ impl Reader {
         for change in &mut read.batch.past {
             change.backfilled = true;
         }
+        // What one reading found may be reason to read another source soon.
+        for scheduled in &mut self.sources {
+            let soon = scheduled.source.soon().filter(|_| scheduled.row.ok);
+            if soon.is_some_and(|soon| now + soon < scheduled.due) {
+                scheduled.schedule(now);
+                read.rows.push(scheduled.row.clone());
+            }
+        }
         // The system keeps the processor time of the thread: a source's part of it is its part of the time that passed.
         let whole = whole.elapsed().as_secs_f64().max(1e-9);
         let used = clock::thread_cpu().saturating_sub(used);

@@ -2,11 +2,12 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    io::{BufRead as _, BufReader, Read as _},
-    process::{Child, ChildStderr, ChildStdout, Command, Stdio},
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read},
+    process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use super::{ObserveError, file::failed};
@@ -16,6 +17,10 @@ use crate::domain::text::visible;
 const LIMIT: Duration = Duration::from_secs(10);
 /// Most that is taken of its output.
 const MOST_BYTES: u64 = 32 << 20;
+/// How long the complaint of a program that ended may still be on its way; what it started may keep that way open for ever.
+const COMPLAINS: Duration = Duration::from_millis(100);
+/// The longest time between two looks whether a program ended.
+const LOOKS: Duration = Duration::from_millis(50);
 /// Most bytes of its complaints that are looked at, and most characters that are passed on.
 const MOST_COMPLAINT: u64 = 4 << 10;
 const LONGEST_COMPLAINT: usize = 200;
@@ -84,11 +89,17 @@ fn start(program: &str, args: &[&str]) -> Result<(Child, ChildStdout, mpsc::Rece
 
 /// The first line that says something, without the program's own name before it, safe to show; empty when there is none.
 fn first_line(program: &str, stderr: &mut ChildStderr) -> String {
+    let mut lines = BufReader::new(stderr.take(MOST_COMPLAINT));
     let mut said = Vec::new();
-    let _ = stderr.take(MOST_COMPLAINT).read_to_end(&mut said);
+    // A line is told once it stands: what the program leaves behind may never close its end.
+    while said.trim_ascii().is_empty() {
+        said.clear();
+        if !matches!(lines.read_until(b'\n', &mut said), Ok(1..)) {
+            break;
+        }
+    }
     let said = String::from_utf8_lossy(&said);
-    let line = said.lines().map(str::trim).find(|line| !line.is_empty());
-    let line = line.unwrap_or_default();
+    let line = said.trim();
     let line = line
         .strip_prefix(program)
         .and_then(|rest| rest.strip_prefix(": "))
@@ -96,12 +107,25 @@ fn first_line(program: &str, stderr: &mut ChildStderr) -> String {
     visible(line).chars().take(LONGEST_COMPLAINT).collect()
 }
 
+/// How a program that closed its output ended; one that does not within `limit` is killed.
+fn ended(child: &mut Child, limit: Duration) -> io::Result<ExitStatus> {
+    let (began, mut pause) = (Instant::now(), Duration::from_millis(1));
+    while began.elapsed() < limit {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status);
+        }
+        thread::sleep(pause);
+        pause = (pause * 2).min(LOOKS);
+    }
+    child.kill()?;
+    child.wait()
+}
+
 /// Why a program that said nothing ended, if it failed.
 fn failure(program: &str, child: &mut Child, complaint: &mpsc::Receiver<String>) -> Option<ObserveError> {
-    // Both outputs end as it ends, so that it is not killed before its status stands.
-    let complaint = complaint.recv_timeout(LIMIT).unwrap_or_default();
-    let status = child.kill().and_then(|()| child.wait()).ok()?;
+    let status = ended(child, LIMIT).ok()?;
     status.code().filter(|code| *code != 0)?;
+    let complaint = complaint.recv_timeout(COMPLAINS).unwrap_or_default();
     Some(fault(
         program,
         if complaint.is_empty() {
@@ -142,6 +166,45 @@ fn ask_within(limit: Duration, program: &str, args: &[&str]) -> Result<Vec<u8>, 
             give_up(child);
             Err(fault(program, format!("no answer within {} s", limit.as_secs())))
         }
+    }
+}
+
+/// What a program makes of a file, as it is read; it is ended when nobody reads on.
+pub(super) struct Filter {
+    child: Option<Child>,
+    output: ChildStdout,
+}
+
+impl Filter {
+    /// Has `program` with `args` read `input`.
+    ///
+    /// # Errors
+    /// [`ObserveError::Absent`] when there is no such program.
+    pub(super) fn new(program: &str, args: &[&str], input: File) -> Result<Self, ObserveError> {
+        let mut child = Command::new(program)
+            .args(args)
+            .stdin(input)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .map_err(|source| failed(program.as_ref(), source))?;
+        let output = child.stdout.take().expect("standard output was asked for");
+        Ok(Self {
+            child: Some(child),
+            output,
+        })
+    }
+}
+
+impl Read for Filter {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.output.read(into)
+    }
+}
+
+impl Drop for Filter {
+    fn drop(&mut self) {
+        self.child.take().into_iter().for_each(give_up);
     }
 }
 
@@ -227,6 +290,17 @@ mod tests {
             "sh: Permission denied (needs CAP_X; see contrib/foreshadow.service)"
         );
         assert_eq!(needing(fault("x", "odd".into()), "CAP_X").to_string(), "x: odd");
+    }
+
+    #[test]
+    fn what_a_program_leaves_behind_keeps_nobody_waiting() {
+        // The one that stays holds the way of complaints open.
+        let left =
+            |script: &str| ask("sh", &["-c", &format!("sleep 60 >/dev/null & echo $! >&2; {script}")]).unwrap_err();
+        let told = left("exit 3").to_string();
+        let pid = told.strip_prefix("sh: ").unwrap_or_default();
+        let ended = Command::new("kill").arg(pid).status();
+        assert!(pid.parse::<u32>().is_ok() && ended.unwrap().success(), "{told}");
     }
 
     #[test]

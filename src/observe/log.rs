@@ -28,6 +28,9 @@ const ACCOUNT_COMMANDS: [&str; 18] = [
     "adduser", "addgroup", "deluser", "delgroup", "newusers", "chfn", "chsh", "vipw",
 ];
 
+/// Those that are told no name on their command line.
+pub(super) const UNTOLD: [&str; 5] = ["vipw", "vigr", "chpasswd", "newusers", "systemd-sysusers"];
+
 /// Whether lines of that program mean more than any other's: they become logins, services or words of the kernel, or say who did what. A
 /// log that knows who wrote a line must not take the writer's own word for that name.
 pub(super) fn is_believed(program: &str) -> bool {
@@ -112,26 +115,30 @@ impl Line<'_> {
     /// The event it is, by whoever `witness` saw ask for it where the line itself names nobody.
     pub(super) fn told(&self, resource: &ResourceId, witness: &Witness) -> Option<Event> {
         let mut event = self.event(resource)?;
-        if event.who.is_none()
-            && let Some(clue) = self.asked()
-        {
-            let who = witness.who(&[clue], Some(self.at - ASKED), self.at, |_, _| false);
+        if event.who.is_none() {
+            let who = witness.who(&self.asked(), Some(self.at - ASKED), self.at, |_, _| false);
             event.who = who.map(|(who, _)| who);
         }
         Some(event)
     }
 
-    /// What somebody ran for it: of an account the program itself or one that runs it, of a unit one that starts and stops it.
-    fn asked(&self) -> Option<Clue> {
+    /// What may tell who asked for it: of an account the program itself, one that runs it, one that is told no name, or a package that was
+    /// worked on; of a unit one that starts and stops it.
+    fn asked(&self) -> Vec<Clue> {
         if ACCOUNTS.contains(&self.program) {
             let account = self.message.split_once("name=").map(|(_, rest)| rest);
-            let account = account.or_else(|| self.message.split_once('\'').map(|(_, rest)| rest))?;
-            let account = account
-                .split([',', '\'', ' '])
-                .next()
-                .filter(|account| !account.is_empty())?;
-            return Some(Clue::Command(&ACCOUNT_COMMANDS, vec![account.to_owned()]));
+            let account = account.or_else(|| self.message.split_once('\'').map(|(_, rest)| rest));
+            let account = account.and_then(|rest| rest.split([',', '\'', ' ']).next());
+            let named = account.filter(|account| !account.is_empty());
+            let named = named.map(|account| Clue::Command(&ACCOUNT_COMMANDS, vec![account.to_owned()]));
+            let unnamed = [Clue::Command(&UNTOLD, Vec::new()), Clue::Packages];
+            return named.into_iter().chain(unnamed).collect();
         }
+        self.started().into_iter().collect()
+    }
+
+    /// A program that starts and stops units, where it tells that one did.
+    fn started(&self) -> Option<Clue> {
         let deed = ["Started ", "Stopped ", "Reloaded "];
         let rest = deed.iter().find_map(|start| self.message.strip_prefix(start))?;
         let unit = rest.split(' ').next()?.trim_end_matches('.');

@@ -18,6 +18,7 @@ mod etc;
 mod file;
 mod filesystem;
 mod firewall;
+mod forerunner;
 mod hardware;
 mod history;
 pub mod import;

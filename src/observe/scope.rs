@@ -31,6 +31,9 @@ pub(super) type When = (Option<Timestamp>, Timestamp);
 /// How soon a source with changes that wait is read again.
 const SOON: Span = LOOKS;
 
+/// The same while it is not known yet whether what a file declares will be loaded.
+const DECLARED: Span = Span::from_secs(15);
+
 /// Who made a change, and when where a log says so better.
 type Author = Option<(Arc<str>, Option<Timestamp>)>;
 
@@ -105,9 +108,11 @@ impl Scope {
         self
     }
 
-    /// How soon it is to be read again while changes wait to be told; `None` when none does.
+    /// How soon it is to be read again while changes wait to be told, or a file was just written that declares what its settings should be;
+    /// `None` otherwise.
     pub(super) fn soon(&self) -> Option<Span> {
-        (!self.waiting.is_empty()).then_some(SOON)
+        let declared = || self.witness.declared(&self.name, self.read_at).then_some(DECLARED);
+        (!self.waiting.is_empty()).then_some(SOON).or_else(declared)
     }
 
     /// An empty sheet for this scope's settings.

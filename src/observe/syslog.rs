@@ -53,7 +53,7 @@ impl Syslog {
 
 /// When the line was written, and the rest: `2026-11-21T10:32:01.5+00:00 …`, or `Nov 21 10:32:01 …` (RFC 3164), which has no
 /// year and is of the last twelve months.
-fn time<'a>(line: &'a str, now: Timestamp, zone: &TimeZone) -> Option<(Timestamp, &'a str)> {
+pub(super) fn time<'a>(line: &'a str, now: Timestamp, zone: &TimeZone) -> Option<(Timestamp, &'a str)> {
     let at = |local: DateTime| {
         Some(Timestamp(
             local.to_zoned(zone.clone()).ok()?.timestamp().as_microsecond(),
@@ -85,6 +85,11 @@ fn time<'a>(line: &'a str, now: Timestamp, zone: &TimeZone) -> Option<(Timestamp
 /// A line taken apart: when, the name of the host, then `program[123]: message`.
 pub(super) fn parsed<'a>(line: &'a str, now: Timestamp, zone: &TimeZone) -> Option<Line<'a>> {
     let (at, rest) = time(line, now, zone)?;
+    dated(at, rest)
+}
+
+/// The same of a line whose time was read: the rest of it.
+pub(super) fn dated(at: Timestamp, rest: &str) -> Option<Line<'_>> {
     let (program, message) = rest.split_once(' ').and_then(|(_, rest)| rest.split_once(": "))?;
     Some(Line {
         at,

@@ -2,18 +2,16 @@
 #![cfg(target_os = "linux")]
 
 use std::{
-    ffi::OsString,
     fs::File,
     io::{Read as _, Seek as _, SeekFrom},
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
 };
 
-use flate2::read::MultiGzDecoder;
-
 use super::{
     ObserveError,
     file::{failed, open},
+    forerunner::renamed,
 };
 
 /// Most bytes that are taken at one look; of more, the newest.
@@ -49,8 +47,7 @@ impl Tail {
             Some((inode, offset)) if inode == meta.ino() && offset <= meta.size() => offset,
             Some((inode, offset)) if inode != meta.ino() => {
                 // The old file may be gone or packed by now; what was added to it last is lost then.
-                let rotated = open(&rotated(&self.path, ".1")).ok();
-                if let Some(mut old) = rotated.filter(|old| old.metadata().is_ok_and(|meta| meta.ino() == inode)) {
+                if let Some(mut old) = renamed(&self.path, inode) {
                     let _ = take(&mut old, offset, &mut lines);
                 }
                 0
@@ -61,25 +58,6 @@ impl Tail {
         self.at = Some((meta.ino(), end));
         Ok(lines)
     }
-}
-
-/// `path` with `end` behind its name.
-pub(super) fn rotated(path: &Path, end: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(end);
-    name.into()
-}
-
-/// The first `most` bytes of the log at `path`, unpacked where its name ends in `.gz`; as much as can be read of one that is cut off.
-pub(super) fn unpacked(path: &Path, most: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let Ok(file) = open(path) else { return bytes };
-    let _ = if path.extension().is_some_and(|end| end == "gz") {
-        MultiGzDecoder::new(file).take(most).read_to_end(&mut bytes)
-    } else {
-        file.take(most).read_to_end(&mut bytes)
-    };
-    bytes
 }
 
 /// Reads the whole lines from byte `start` on; gives the byte after the last of them.
@@ -137,6 +115,10 @@ mod tests {
         fs::rename(tree.path("log"), tree.path("log.1")).unwrap();
         add(&tree, "new\n");
         assert_eq!(tail.lines().unwrap(), ["late", "new"]);
+        add(&tree, "later\n");
+        fs::rename(tree.path("log"), tree.path("log-20261122")).unwrap();
+        add(&tree, "newer\n");
+        assert_eq!(tail.lines().unwrap(), ["later", "newer"], "it bears a date");
         tree.write("log", "c\n");
         assert_eq!(tail.lines().unwrap(), ["c"], "it was cut off and written anew");
     }

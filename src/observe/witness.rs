@@ -5,7 +5,7 @@
 )]
 
 use std::{
-    collections::VecDeque,
+    collections::{BTreeMap, VecDeque},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -31,6 +31,8 @@ const EARLY: Span = Span::from_secs(-1);
 /// How long a change waits for a log to be read at most, and how long a log that is no longer read is waited for.
 const PATIENCE: Span = Span::from_secs(12);
 const SILENT: Span = Span::from_secs(30);
+/// How long after a file that declares something was written it is looked whether it is so: drift gives who wrote it a minute to load it.
+const LOADED: Span = Span::from_secs(61);
 /// How often logs of what people ran are looked at: a change that waits for one is told soon after.
 pub(super) const LOOKS: Span = Span::from_secs(2);
 
@@ -163,6 +165,8 @@ pub(super) enum Clue {
     Package(String),
     /// The package manager worked on this package in the time the change was in, which says nothing of when.
     Brought(String),
+    /// The package manager was at work.
+    Packages,
 }
 
 /// What the logs saw of late, and up to when they were read.
@@ -180,6 +184,8 @@ struct Memory {
     unread: Option<Timestamp>,
     /// Whether a change waits for a log of commands.
     awaited: bool,
+    /// Scopes of which a file was written that declares what they should be, and when.
+    declared: BTreeMap<&'static str, Timestamp>,
 }
 
 /// What the logs saw of late. All copies share one memory.
@@ -203,6 +209,17 @@ impl Witness {
         self.memory().unread = since;
     }
 
+    /// Notes that a file was written at `at` that declares what settings of `scope` should be: who writes one, soon loads it, or forgets to.
+    pub(super) fn declare(&self, scope: &'static str, at: Timestamp) {
+        self.memory().declared.insert(scope, at);
+    }
+
+    /// Whether settings of `scope` are to be read soon for that, which were last read at `read`.
+    pub(super) fn declared(&self, scope: &str, read: Timestamp) -> bool {
+        let written = self.memory().declared.get(scope).copied();
+        written.is_some_and(|at| read < at + LOADED)
+    }
+
     /// Whether a change waits for a log of commands to be read.
     pub(super) fn awaited(&self) -> bool {
         self.memory().awaited
@@ -218,7 +235,7 @@ impl Witness {
             |read: Option<Timestamp>, until: Timestamp| read.is_some_and(|read| read < until && now - read <= SILENT);
         let package = clues
             .iter()
-            .any(|clue| matches!(clue, Clue::Package(_) | Clue::Brought(_)));
+            .any(|clue| matches!(clue, Clue::Package(_) | Clue::Brought(_) | Clue::Packages));
         let late = if package {
             behind(read[1], at) || behind(read[0], at + DELAY)
         } else {
@@ -259,6 +276,18 @@ impl Witness {
                     && (programs.is_empty() || programs.contains(&program(&seen.what)))
                     && (words.is_empty() || words.iter().any(|word| says(&seen.what, word)))
             }),
+            Clue::Packages => {
+                let memory = self.memory();
+                let fits = |seen: &&Seen| apart(at, seen.at) <= PACKAGE && seen.at >= from;
+                let nearest = memory
+                    .installed
+                    .iter()
+                    .filter(fits)
+                    .min_by_key(|seen| apart(at, seen.at))?;
+                let (who, when) = (nearest.who.clone(), nearest.at);
+                drop(memory);
+                Some((self.with_person(who, when), None))
+            }
             Clue::Package(package) | Clue::Brought(package) => {
                 let brought = matches!(clue, Clue::Brought(_));
                 let fits = |seen: &&Seen| {
@@ -278,13 +307,17 @@ impl Witness {
                 let seen = same.max_by_key(|seen| (named(seen), seen.at))?;
                 let (who, when) = (seen.who.clone(), seen.at);
                 drop(memory);
-                let person = self.who_installed(&who, when);
-                Some((
-                    person.map_or(who.clone(), |person| format!("{person} by {who}").into()),
-                    (!brought).then_some(when),
-                ))
+                Some((self.with_person(who, when), (!brought).then_some(when)))
             }
         })
+    }
+
+    /// The package manager `by` with who had it do what it did at `at`, where that is known.
+    fn with_person(&self, by: Arc<str>, at: Timestamp) -> Arc<str> {
+        match self.who_installed(&by, at) {
+            Some(person) => format!("{person} by {by}").into(),
+            None => by,
+        }
     }
 
     fn last(&self, fits: impl Fn(&Seen) -> bool) -> Option<(Arc<str>, Option<Timestamp>)> {

@@ -15,7 +15,7 @@ const FOLDERS: [&str; 4] = [
     "vendor./usr/local/lib/sysctl.d/",
     "vendor./usr/lib/sysctl.d/",
 ];
-/// The file of old: systemd reads it by a link among the others, sysctl(8) of procps after all of them.
+/// The file of old: systemd reads it only by a link among the others, sysctl(8) of procps after all of them.
 const OLD: &str = "etc.sysctl.conf";
 /// The kernel has these in a form of its own: lists as ranges, numbers rounded up.
 const REWRITTEN: [&str; 2] = ["net.ipv4.ip_local_reserved_ports", "net.netfilter.nf_conntrack_buckets"];
@@ -25,16 +25,25 @@ const EITHER: [(&str, &str); 3] = [
     ("vm.dirty_background_ratio", "vm.dirty_background_bytes"),
     ("vm.overcommit_ratio", "vm.overcommit_kbytes"),
 ];
-/// Comes after every name.
+/// Come before and after every name.
+const FIRST: &str = "";
 const LAST: &str = "\u{10ffff}";
+/// The kernel's folder of parameters, as a mount.
+const KERNEL: &str = "/proc/sys";
 
 /// A file: the place of its folder, and the names, keys and values of its lines.
 type File<'a> = (usize, Vec<(&'a str, &'a str, &'a Value)>);
 
+/// Whether systemd starts this host, and so loads the parameters.
+fn by_systemd(here: &Here<'_>) -> bool {
+    !here.settings("unit.").is_empty()
+}
+
 /// The last line that sets each parameter, by the order in which the files are read when the system starts: by name, whatever the folder.
+/// What systemd does not read at all comes before all that it reads.
 fn lines<'a>(here: &'a Here<'_>) -> BTreeMap<String, (&'a str, &'a Value)> {
     let mut files: BTreeMap<&str, File<'_>> = BTreeMap::new();
-    let mut old = LAST;
+    let mut old = if by_systemd(here) { FIRST } else { LAST };
     for (place, folder) in FOLDERS.iter().enumerate() {
         for (name, value) in here.settings(folder) {
             let (file, key) = name[folder.len()..]
@@ -43,9 +52,7 @@ fn lines<'a>(here: &'a Here<'_>) -> BTreeMap<String, (&'a str, &'a Value)> {
             if !file.ends_with(".conf") {
                 continue;
             }
-            let to_old =
-                matches!(value, Value::Text(to) if ["-> ../sysctl.conf", "-> /etc/sysctl.conf"].contains(&&**to));
-            if key.is_empty() && to_old {
+            if key.is_empty() && to_old(value) {
                 old = file;
             }
             let (of, lines) = files.entry(file).or_insert_with(|| (place, Vec::new()));
@@ -68,6 +75,11 @@ fn lines<'a>(here: &'a Here<'_>) -> BTreeMap<String, (&'a str, &'a Value)> {
     last
 }
 
+/// Whether a file is the link by which systemd reads the file of old.
+fn to_old(value: &Value) -> bool {
+    matches!(value, Value::Text(to) if ["-> ../sysctl.conf", "-> /etc/sysctl.conf"].contains(&&**to))
+}
+
 /// The parameter as the kernel's are named: of a name with a slash before any dot, the two change places. `None` for a pattern, which says
 /// nothing of a parameter that another line names.
 fn parameter(key: &str) -> Option<String> {
@@ -75,15 +87,20 @@ fn parameter(key: &str) -> Option<String> {
         return None;
     }
     let first = key.find(['.', '/'])?;
+    Some(match key[first..].starts_with('/') {
+        true => swapped(key),
+        false => key.to_owned(),
+    })
+}
+
+/// A name with dots and slashes changed for each other.
+fn swapped(name: &str) -> String {
     let swap = |c| match c {
         '/' => '.',
         '.' => '/',
         other => other,
     };
-    Some(match key[first..].starts_with('/') {
-        true => key.chars().map(swap).collect(),
-        false => key.to_owned(),
-    })
+    name.chars().map(swap).collect()
 }
 
 /// Whether the kernel has what was written: numbers as C reads them, and of several as many as were written.
@@ -107,17 +124,51 @@ fn number(text: &str) -> Option<i128> {
     digits.ok().map(|number| sign * number)
 }
 
+/// Mounts of the kernel's folder, or in it, and whether each is read-only: where it is, as in a container, the parameter is set by the
+/// machine outside.
+fn mounts<'a>(here: &'a Here<'_>) -> Vec<(&'a str, bool)> {
+    let options = here.settings(&format!("mount.{KERNEL}"));
+    let read_only = |value: &Value| match value {
+        Value::List(all) => all.contains_key("ro"),
+        other => other.to_string().split([' ', ',']).any(|word| word == "ro"),
+    };
+    let mount = |(name, value): (&'a str, &'a Value)| {
+        let point = name.strip_prefix("mount.")?.strip_suffix(":options")?;
+        Some((point, read_only(value)))
+    };
+    options.into_iter().filter_map(mount).collect()
+}
+
+/// Whether the parameter may be set from here, by the innermost of `mounts` that it lies in.
+fn settable(parameter: &str, mounts: &[(&str, bool)]) -> bool {
+    let path = format!("{KERNEL}/{}", swapped(parameter));
+    let holds = |point: &str| {
+        path.strip_prefix(point)
+            .is_some_and(|rest| rest.starts_with('/') || rest.is_empty())
+    };
+    let around = mounts.iter().filter(|(point, _)| holds(point));
+    !around
+        .max_by_key(|(point, _)| point.len())
+        .is_some_and(|(_, read_only)| *read_only)
+}
+
 /// Parameters that the kernel has otherwise than a file of this host says. What packages bring below `/usr` is left to them: where no
 /// system was started (a container) nobody loaded it.
 pub(super) fn unmet(here: &Here<'_>) -> Vec<Unmet> {
-    let lines = lines(here);
+    let (lines, mounts, by_systemd) = (lines(here), mounts(here), by_systemd(here));
+    let links: Vec<&str> = here
+        .settings(FOLDERS[0])
+        .into_iter()
+        .filter_map(|(name, value)| to_old(value).then_some(name))
+        .collect();
+    let unread = by_systemd && links.is_empty();
     let both = |parameter: &str| {
         EITHER
             .iter()
             .any(|(a, b)| [a, b].contains(&&parameter) && lines.contains_key(*a) && lines.contains_key(*b))
     };
     let of = |(parameter, (name, declared)): (&String, &(&str, &Value))| {
-        if REWRITTEN.contains(&parameter.as_str()) || both(parameter) {
+        if REWRITTEN.contains(&parameter.as_str()) || both(parameter) || !settable(parameter, &mounts) {
             return None;
         }
         let id = SeriesId::new(here.resource, &format!("sysctl.{parameter}"));
@@ -138,7 +189,15 @@ pub(super) fn unmet(here: &Here<'_>) -> Vec<Unmet> {
             actual: Some(actual.clone()),
             says: [
                 parameter.clone(),
-                format!("{file} says {}", report::value(Some(declared))),
+                format!(
+                    "{file}{} says {}",
+                    if unread && path == OLD {
+                        ", which is not read at the start,"
+                    } else {
+                        ""
+                    },
+                    report::value(Some(declared))
+                ),
                 format!("the kernel has {}", report::value(Some(actual))),
             ],
         })

@@ -86,6 +86,42 @@ fn the_last_line_by_the_name_of_its_file_counts() {
 }
 
 #[test]
+fn systemd_does_not_read_the_file_of_old_without_a_link_to_it() {
+    let systemd = ("unit.ssh.service:state", "active");
+    let old = ("etc.sysctl.conf:vm.swappiness", "10");
+    let etc = ("etc.sysctl.d/50.conf:vm.swappiness", "60");
+    let says = |more: &[(&str, &str)]| told(&[&[systemd, old, ("sysctl.vm.swappiness", "60")], more].concat());
+    assert_eq!(says(&[etc]), [""; 0], "what it does read is in force");
+    assert_eq!(
+        says(&[]),
+        ["vm.swappiness: sysctl.conf, which is not read at the start, says 10, the kernel has 60"]
+    );
+    let link = ("etc.sysctl.d/99-sysctl.conf", "-> ../sysctl.conf");
+    assert_eq!(
+        says(&[etc, link]),
+        ["vm.swappiness: sysctl.conf says 10, the kernel has 60"]
+    );
+}
+
+#[test]
+fn what_a_container_may_not_set_is_none_of_its_declarations() {
+    let lines = [
+        ("etc.sysctl.d/50.conf:vm.swappiness", "1"),
+        ("etc.sysctl.d/50.conf:net.core.somaxconn", "4096"),
+        ("sysctl.vm.swappiness", "60"),
+        ("sysctl.net.core.somaxconn", "128"),
+        ("mount./proc/sys:options", "nodev noexec ro"),
+        ("mount./proc/sys/net:options", "nodev rw"),
+    ];
+    assert_eq!(
+        told(&lines),
+        ["net.core.somaxconn: 50.conf says 4096, the kernel has 128"]
+    );
+    assert_eq!(told(&lines[..4]).len(), 1, "both, in one row");
+    assert!(told(&lines[..4])[0].ends_with("(and 1 more)"));
+}
+
+#[test]
 fn what_is_written_otherwise_and_means_the_same_is_in_force() {
     let line = |key: &str| format!("{FILE}:{key}");
     let same = [

@@ -197,12 +197,45 @@ fn whose_deed_is_known_is_the_cause_and_no_unit_that_started_meanwhile() {
     // Nothing but who it was is known: of two commands neither is said to be the one.
     let two = [sudo("alice", "/bin/a", -40), sudo("alice", "/bin/b", -20)];
     assert_eq!(first("hw.kernel", Some("alice"), &two), ["done by alice"]);
-    assert_eq!(first("hw.kernel", Some("alice"), &two[..1]), ["alice ran /bin/a"]);
+    let one = first("hw.kernel", Some("alice"), &two[..1]);
+    assert_eq!(one, ["done by alice, possibly with /bin/a"]);
     assert!(
         !first("hw.kernel", None, &logged)
             .iter()
             .any(|what| what.contains("ran"))
     );
+}
+
+#[test]
+fn a_command_that_does_not_name_what_was_changed_is_no_cause_beside_one_that_does_nor_long_after() {
+    let causes = |commands: &[(&str, i64)]| {
+        let mut world = World::new(&[]);
+        world.second += 4_000;
+        let second = world.second;
+        for (command, before) in commands {
+            let what = format!("sudo: alice : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND={command}");
+            let event = event(EventKind::Login, &what, second - before);
+            world.shadows.events.push_back(event);
+        }
+        world.shadows.settings.observe(&SettingChange {
+            id: setting("etc.motd:line"),
+            at: at(second),
+            after: None,
+            from: None,
+            to: Some(Value::infer("7")),
+            by: None,
+            backfilled: false,
+        });
+        let findings = world.judge();
+        let causes = findings[0].causes.iter().map(|cause| cause.what.to_string());
+        causes.collect::<Vec<_>>()
+    };
+    let opaque = ("/bin/sh -c ./deploy", 3);
+    assert!(causes(&[opaque]).iter().all(|what| what.contains("deploy")));
+    let named = ("/usr/bin/vim /etc/motd", 1_500);
+    let both = causes(&[named, opaque]);
+    assert!(both.iter().all(|what| !what.contains("deploy")), "{both:?}");
+    assert_eq!(causes(&[("/bin/sh -c ./deploy", 300)]), [""; 0]);
 }
 
 #[test]

@@ -297,7 +297,7 @@ fn a_certificate_that_expires_soon_and_is_new_is_one_incident() {
     let file = findings.iter().find(|one| one.mark == Mark::Drift).unwrap();
     assert_eq!(expiry.causes.len(), 1, "{expiry:?}");
     assert!(file.series.contains(expiry.causes[0].series.as_ref().unwrap()));
-    assert_eq!(incidents(&findings, world.options.drift.coincide).len(), 1);
+    assert_eq!(incidents(&findings, world.options.drift.coincide, &[]).len(), 1);
     // Of another certificate it is no part.
     world.change("cert./etc/ssl/other.pem:expires", Some("2030-01-01"));
     let apart = world.steps(1, &[name], 1.0);

@@ -95,6 +95,54 @@ fn what_waits_to_be_told_is_read_at_its_own_pace_however_slow_the_tempo() {
 }
 
 #[test]
+fn what_one_source_finds_may_be_reason_to_read_another_soon() {
+    use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+
+    struct Finds(Arc<AtomicBool>);
+    impl Source for Finds {
+        fn name(&self) -> &'static str {
+            "finds"
+        }
+        fn every(&self) -> Span {
+            Span::from_secs(5)
+        }
+        fn read(&mut self, now: Timestamp, _: &mut Batch) -> Result<(), ObserveError> {
+            self.0.store(now == Timestamp::from_secs(10), Relaxed);
+            Ok(())
+        }
+    }
+    struct Asked(Arc<AtomicBool>);
+    impl Source for Asked {
+        fn name(&self) -> &'static str {
+            "asked"
+        }
+        fn every(&self) -> Span {
+            Span::from_secs(600)
+        }
+        fn soon(&self) -> Option<Span> {
+            self.0.load(Relaxed).then_some(Span::from_secs(1))
+        }
+        fn read(&mut self, _: Timestamp, _: &mut Batch) -> Result<(), ObserveError> {
+            Ok(())
+        }
+    }
+    let found = Arc::new(AtomicBool::new(false));
+    let group = Group {
+        name: "pair",
+        sources: vec![Box::new(Asked(found.clone())), Box::new(Finds(found))],
+    };
+    let at = Timestamp::from_secs;
+    let mut reader = Reader::new(group, &[], at(0));
+    reader.read(at(0));
+    reader.read(at(5));
+    assert_eq!(reader.due(), Some(at(10)));
+    reader.read(at(10));
+    assert_eq!(reader.due(), Some(at(11)));
+    let rows = reader.read(at(11)).rows;
+    assert_eq!((rows.len(), &*rows[0].name), (1, "asked"));
+}
+
+#[test]
 fn a_reading_without_news_lies_quiet_and_one_with_news_does_not() {
     let read = |events: usize| Read {
         batch: Batch {

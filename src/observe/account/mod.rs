@@ -1,6 +1,7 @@
 //! Who may use the host and how: users, groups, sudo, and the keys that let people in.
 #![cfg(target_os = "linux")]
 
+pub(super) mod sudoers;
 #[cfg(test)]
 mod tests;
 
@@ -13,10 +14,11 @@ use std::{
 use base64::Engine as _;
 use sha2::{Digest as _, Sha256};
 
+use self::sudoers::Files;
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, plain_file},
-    log::ACCOUNTS,
+    log::{ACCOUNTS, UNTOLD},
     meter::{Channel, Origin, Sort},
     scope::{Scope, Sheet, dated},
     witness::{Clue, Witness},
@@ -29,8 +31,6 @@ const MOST: usize = 5_000;
 const MOST_HOMES: usize = 100;
 /// Most bytes of one file.
 const MOST_BYTES: u64 = 1 << 20;
-/// How deep sudoers files may include each other.
-const DEEPEST: usize = 8;
 
 /// Reads the files of accounts when one of them changed.
 pub(super) struct Accounts {
@@ -61,6 +61,27 @@ pub(super) struct User {
     shell: String,
 }
 
+impl Files for Accounts {
+    /// The file counts as read: it is looked at again only after a change.
+    fn lines(&mut self, path: &Path) -> Vec<String> {
+        self.marks
+            .insert(path.to_owned(), fs::metadata(path).ok().map(|meta| mark(&meta)));
+        let bytes = plain_file(path, MOST_BYTES).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        text.lines().take(MOST).map(str::to_owned).collect()
+    }
+
+    /// The folder counts as read.
+    fn folder(&mut self, path: &Path) -> Vec<PathBuf> {
+        self.marks
+            .insert(path.to_owned(), fs::metadata(path).ok().map(|meta| mark(&meta)));
+        let entries = fs::read_dir(path).into_iter().flatten().flatten();
+        let mut all: Vec<PathBuf> = entries.take(MOST).map(|entry| entry.path()).collect();
+        all.sort();
+        all
+    }
+}
+
 impl Accounts {
     /// The accounts of `host`; `witness` knows who changed them.
     pub(super) fn new(host: &Host, witness: &Witness) -> Self {
@@ -75,15 +96,6 @@ impl Accounts {
             ageing: BTreeMap::new(),
             marks: BTreeMap::new(),
         }
-    }
-
-    /// The lines of a file, which counts as read: it is looked at again only after a change.
-    fn lines(&mut self, path: &Path) -> Vec<String> {
-        self.marks
-            .insert(path.to_owned(), fs::metadata(path).ok().map(|meta| mark(&meta)));
-        let bytes = plain_file(path, MOST_BYTES).unwrap_or_default();
-        let text = String::from_utf8_lossy(&bytes);
-        text.lines().take(MOST).map(str::to_owned).collect()
     }
 
     fn users(&mut self, sheet: &mut Sheet) -> Vec<User> {
@@ -153,55 +165,8 @@ impl Accounts {
         }
     }
 
-    /// sudoers(5): the rules of each user or group, as they are written.
-    fn sudo(&mut self, file: &Path, deep: usize, rules: &mut BTreeMap<String, BTreeSet<String>>) {
-        let mut whole = String::new();
-        for line in self.lines(file) {
-            whole.push_str(line.trim());
-            if whole.ends_with('\\') {
-                whole.pop();
-                continue;
-            }
-            let line = std::mem::take(&mut whole);
-            let (first, rest) = line.split_once(char::is_whitespace).unwrap_or((&line, ""));
-            let rest = rest.split_ascii_whitespace().collect::<Vec<_>>().join(" ");
-            match first {
-                "@include" | "#include" if deep < DEEPEST => {
-                    let path = self.root.join(rest.trim_start_matches('/'));
-                    self.sudo(&path, deep + 1, rules);
-                }
-                "@includedir" | "#includedir" if deep < DEEPEST => {
-                    for path in self.folder(&self.root.join(rest.trim_start_matches('/'))) {
-                        // sudo passes over names with a dot or a tilde at the end.
-                        let name = path.file_name().unwrap_or_default().to_string_lossy();
-                        if !name.contains('.') && !name.ends_with('~') {
-                            self.sudo(&path, deep + 1, rules);
-                        }
-                    }
-                }
-                // `#1000` is a user by number, any other such line a comment.
-                _ if first.starts_with('#') && !first[1..].starts_with(|c: char| c.is_ascii_digit()) => {}
-                _ if rest.is_empty() => {}
-                who => {
-                    self.holds(format!("sudo.{who}"), file);
-                    rules.entry(who.to_owned()).or_default().insert(rest);
-                }
-            }
-        }
-    }
-
     fn holds(&mut self, setting: String, file: &Path) {
         self.held_in.entry(setting).or_default().insert(file.to_owned());
-    }
-
-    /// The files of a folder by name; the folder counts as read.
-    fn folder(&mut self, path: &Path) -> Vec<PathBuf> {
-        self.marks
-            .insert(path.to_owned(), fs::metadata(path).ok().map(|meta| mark(&meta)));
-        let entries = fs::read_dir(path).into_iter().flatten().flatten();
-        let mut all: Vec<PathBuf> = entries.take(MOST).map(|entry| entry.path()).collect();
-        all.sort();
-        all
     }
 
     /// The keys that open each account, by fingerprint; their own text is not kept.
@@ -268,7 +233,9 @@ fn clues(name: &str, root: &Path, held_in: &BTreeMap<String, BTreeSet<PathBuf>>)
         &["adduser", "deluser", "addgroup", "delgroup", "chsh", "chfn"],
     ];
     clues.extend(programs.map(|programs| Clue::Command(programs, vec![who.to_owned()])));
-    clues.push(Clue::Command(&["vipw", "vigr", "chpasswd", "newusers"], Vec::new()));
+    clues.push(Clue::Command(&UNTOLD, Vec::new()));
+    // Scripts of packages make the accounts that these need.
+    clues.push(Clue::Packages);
     clues
 }
 
@@ -385,12 +352,13 @@ impl Source for Accounts {
         let mut sheet = self.scope.sheet();
         let users = self.users(&mut sheet);
         groups(&self.lines(&self.root.join("etc/group")).join("\n"), &users, &mut sheet);
-        let mut rules = BTreeMap::new();
-        let sudoers = self.root.join("etc/sudoers");
-        self.sudo(&sudoers, 0, &mut rules);
-        for (who, rules) in &rules {
-            let rules: Vec<_> = rules.iter().map(|rule| (sheet.rule(rule), Value::Bool(true))).collect();
-            sheet.put_list(&format!("sudo.{who}"), rules);
+        let root = self.root.clone();
+        let rules = sudoers::rules(self, &root);
+        sudoers::put(&rules, &mut sheet);
+        for (who, (_, files)) in rules {
+            files
+                .into_iter()
+                .for_each(|file| self.holds(format!("sudo.{who}"), &file));
         }
         self.keys(&users, &mut sheet);
         match self.told.replace(sheet.clone()) {

@@ -1,17 +1,21 @@
 //! Changes of settings from the history of a configuration kept in git: `/etc` (etckeeper), and the paths the user named.
 
-use std::{collections::VecDeque, path::PathBuf};
+use std::{
+    collections::VecDeque,
+    path::{Path, PathBuf},
+};
 
 use super::{BACK, PAUSE, REST, resource, told};
 use crate::{
     domain::{Batch, Event, EventKind, ResourceId, SeriesId, SettingChange, Span, Timestamp, text::visible},
     observe::{
-        Host, ObserveError, Source, account,
+        Host, ObserveError, Source,
+        account::{self, sudoers},
         child::ask,
         cron,
         etc::{read::former, tells},
         link,
-        scope::Scope,
+        scope::{Scope, Sheet},
     },
 };
 
@@ -22,8 +26,18 @@ const MOST: usize = 2_000;
 const MOST_FILES: usize = 40;
 /// The place of `/etc` among the checkouts.
 const ETC: usize = 0;
-/// Files of a commit that are named.
+/// Files of a commit that are named; those that say who may come in, and do what, before all others.
 const NAMED: usize = 3;
+const GATES: [&str; 8] = [
+    "shadow",
+    "gshadow",
+    "sudoers",
+    "sudoers.d/",
+    "passwd",
+    "group",
+    "ssh/",
+    "pam.d/",
+];
 /// Separates commits, and the fields of one.
 const COMMIT: char = '\u{1e}';
 const FIELD: char = '\u{1f}';
@@ -56,6 +70,41 @@ pub(in crate::observe) struct Commits {
     left: VecDeque<Commit>,
     /// Commits and changes of the look that is being told.
     count: (usize, usize),
+}
+
+/// The files of `/etc` as a revision has them.
+struct Revision<'a> {
+    commits: &'a Commits,
+    revision: &'a str,
+}
+
+impl Revision<'_> {
+    /// The path below the checkout.
+    fn within<'p>(&self, path: &'p Path) -> Option<&'p str> {
+        path.strip_prefix(&self.commits.checkouts[ETC].folder).ok()?.to_str()
+    }
+}
+
+impl sudoers::Files for Revision<'_> {
+    fn lines(&mut self, path: &Path) -> Vec<String> {
+        let text = self
+            .within(path)
+            .and_then(|file| self.commits.content(ETC, self.revision, file));
+        text.unwrap_or_default().lines().map(str::to_owned).collect()
+    }
+
+    fn folder(&mut self, path: &Path) -> Vec<PathBuf> {
+        let listed = |folder: &str| {
+            let folder = format!("{folder}/");
+            let args = ["ls-tree", "--name-only", "-z", self.revision, "--", &folder];
+            self.commits.git(ETC, &args).ok()
+        };
+        let names = self.within(path).and_then(listed).unwrap_or_default();
+        let names = names.split('\0').filter(|name| !name.is_empty()).take(MOST_FILES);
+        names
+            .map(|name| self.commits.checkouts[ETC].folder.join(name))
+            .collect()
+    }
 }
 
 impl Commits {
@@ -108,14 +157,14 @@ impl Commits {
 
     /// What a commit changed in a file of `/etc` whose content other sources tell, by the names that they give it.
     fn tell_elsewhere(&mut self, commit: &Commit, file: &str, contents: [&str; 2], by: &str, out: &mut Batch) {
-        let [accounts, net, crons] = &self.scopes;
-        let scope = match file {
-            "passwd" | "group" => accounts,
-            "hosts" | "resolv.conf" => net,
-            _ if file == "crontab" || file.starts_with("cron.d/") => crons,
+        let place = match file {
+            "passwd" | "group" => 0,
+            "hosts" | "resolv.conf" => 1,
+            _ if file == "crontab" || file.starts_with("cron.d/") => 2,
             // Of the rest all files together say what holds; the event names it.
             _ => return,
         };
+        let scope = &self.scopes[place];
         let revisions = [format!("{}^", commit.hash), commit.hash.clone()];
         let [was, is] = [0, 1].map(|side| {
             let (mut sheet, text) = (scope.sheet(), contents[side]);
@@ -134,8 +183,30 @@ impl Commits {
             }
             sheet
         });
+        self.tell_changes(place, commit, [&was, &is], by, out);
+    }
+
+    /// What a commit changed in the rules of sudo, of which all files together say what holds.
+    fn tell_rules(&mut self, commit: &Commit, by: &str, out: &mut Batch) {
+        let root = self.checkouts[ETC].folder.parent().unwrap_or(Path::new("/")).to_owned();
+        let [was, is] = [format!("{}^", commit.hash), commit.hash.clone()].map(|revision| {
+            self.content(ETC, &revision, "sudoers")?;
+            let mut files = Revision {
+                commits: self,
+                revision: &revision,
+            };
+            let mut sheet = self.scopes[0].sheet();
+            sudoers::put(&sudoers::rules(&mut files, &root), &mut sheet);
+            Some(sheet)
+        });
+        let (Some(was), Some(is)) = (was, is) else { return };
+        self.tell_changes(0, commit, [&was, &is], by, out);
+    }
+
+    /// Tells what differs between two sheets of a scope.
+    fn tell_changes(&mut self, scope: usize, commit: &Commit, [was, is]: [&Sheet; 2], by: &str, out: &mut Batch) {
         let mut found = Batch::default();
-        scope.change((None, commit.at), &was, &is, Some(by.into()), &mut found);
+        self.scopes[scope].change((None, commit.at), was, is, Some(by.into()), &mut found);
         self.count.1 += found.changes.len();
         out.past.append(&mut found.changes);
     }
@@ -188,6 +259,10 @@ impl Commits {
             return;
         }
         let by = format!("{}, git {short}", commit.who);
+        let rules = |file: &String| file == "sudoers" || file.starts_with("sudoers.d/");
+        if commit.checkout == ETC && commit.files.iter().any(rules) {
+            self.tell_rules(commit, &by, out);
+        }
         for file in &commit.files {
             // A file that was not there before, or is not there after, has no content then.
             let revisions = [format!("{}^", commit.hash), commit.hash.clone()];
@@ -232,9 +307,15 @@ impl Commits {
     }
 }
 
-/// The first files by name, and how many more there are. Names of strangers, as all of a commit.
+/// The first files, and how many more there are. Names of strangers, as all of a commit.
 fn listed(files: &[String]) -> String {
-    let named: Vec<String> = files
+    let place = |file: &&String| {
+        let is = |gate: &&str| file == gate || gate.ends_with('/') && file.starts_with(gate);
+        GATES.iter().position(is).unwrap_or(GATES.len())
+    };
+    let mut ordered: Vec<&String> = files.iter().collect();
+    ordered.sort_by_key(place);
+    let named: Vec<String> = ordered
         .iter()
         .take(NAMED)
         .map(|file| visible(file).chars().take(100).collect())
@@ -387,13 +468,14 @@ mod tests {
         source.read(now, &mut out).unwrap();
         let what: Vec<&str> = out.events.iter().map(|event| &*event.what).collect();
         assert!(
-            what[1].contains("third (cron.d/job, fstab, hosts and 3 more)"),
+            what[1].contains("third (sudoers, passwd, cron.d/job and 3 more)"),
             "{what:?}"
         );
         let names: Vec<&str> = out.past.iter().map(|change| &*change.id.name).collect();
         assert_eq!(
             names,
             [
+                "account.sudo.bob",
                 "cron./etc/cron.d/job:/usr/bin/job",
                 "etc.fstab:/data",
                 "net.hosts.db",

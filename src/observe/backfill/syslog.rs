@@ -1,34 +1,87 @@
 //! The text logs of the last days, rotated ones too, up to where the journal begins: one that is young, or was vacuumed, knows less than they.
 
-use std::{collections::VecDeque, fs, path::PathBuf};
+use std::{
+    collections::VecDeque,
+    io::{BufRead, BufReader, Read},
+};
 
 use super::{PAUSE, REST, resource, told};
 use crate::{
-    domain::{Batch, ResourceId, Span, Timestamp},
+    domain::{Batch, Event, ResourceId, Span, Timestamp, text::visible},
     observe::{
         Host, ObserveError, Source,
+        forerunner::{Forerunner, forerunners},
         journal::oldest,
         syslog::{self, LOGINS, LOGS},
-        tail::{rotated, unpacked},
         zone::LogZone,
     },
 };
 
-/// How far back they are read, most rotated forms of one log, most bytes of one, unpacked, and most events of one; of more, the newest.
+/// How far back they are read, most bytes of one log, unpacked, and most events of one; of more, the newest.
 const BACK: Span = Span::from_days(7);
-const MOST_LOGS: usize = 13;
-const MOST_BYTES: u64 = 8 << 20;
+const MOST_BYTES: u64 = 1 << 30;
 const MOST: usize = 500;
+/// Bytes of a piece, and of the longest line that is looked at whole.
+const PIECE: u64 = 4 << 20;
+const LONGEST: u64 = 64 << 10;
+/// A log tells one thing after the other: where its time goes back by more, a year began in between.
+const YEAR_BEGAN: Span = Span::from_days(180);
 
-/// Reads the logs from before the journal, a file a piece.
+/// Reads the logs from before the journal, a piece at a time.
 pub(in crate::observe) struct SyslogPast {
-    root: PathBuf,
+    root: std::path::PathBuf,
     resource: ResourceId,
     zone: LogZone,
     /// What is left to read, and up to when; `None` before the first look.
-    left: Option<(VecDeque<PathBuf>, Timestamp)>,
+    left: Option<(VecDeque<Forerunner>, Timestamp)>,
+    open: Option<Log>,
     files: usize,
     events: usize,
+    /// Logs that could not be read, each with why; and how many were longer than is read.
+    unread: Vec<String>,
+    cut: usize,
+}
+
+/// A log that is being read.
+struct Log {
+    lines: BufReader<Box<dyn Read + Send>>,
+    /// Its newest line is from then: tells the year of a line that names none.
+    written: Timestamp,
+    bytes: u64,
+    last: Timestamp,
+    events: VecDeque<Event>,
+}
+
+impl Log {
+    /// Reads on, a piece at most; `false` at its end. Of its lines only those within `times` are kept.
+    fn read(&mut self, times: &std::ops::Range<Timestamp>, zone: &LogZone, resource: &ResourceId) -> bool {
+        let until = (self.bytes + PIECE).min(MOST_BYTES);
+        let mut line = Vec::new();
+        while self.bytes < until {
+            line.clear();
+            // Of a damaged one all is read up to there.
+            let Ok(length @ 1..) = (&mut self.lines).take(LONGEST).read_until(b'\n', &mut line) else {
+                return false;
+            };
+            self.bytes += length as u64;
+            let text = String::from_utf8_lossy(&line);
+            let Some((at, rest)) = syslog::time(text.trim_end(), self.written, zone.zone()) else {
+                continue;
+            };
+            if at < self.last - YEAR_BEGAN {
+                self.events.clear();
+            }
+            self.last = at;
+            if times.contains(&at) {
+                self.events
+                    .extend(syslog::dated(at, rest).and_then(|line| line.event(resource)));
+                if self.events.len() > MOST {
+                    self.events.pop_front();
+                }
+            }
+        }
+        self.bytes < MOST_BYTES
+    }
 }
 
 impl SyslogPast {
@@ -39,31 +92,63 @@ impl SyslogPast {
             resource: resource(host),
             zone: LogZone::of(&host.root),
             left: None,
+            open: None,
             files: 0,
             events: 0,
+            unread: Vec::new(),
+            cut: 0,
         }
     }
 
     /// Of each kind of log the first there is, with its rotated forms that were written to in the last days.
-    fn logs(&self, now: Timestamp) -> VecDeque<PathBuf> {
+    fn logs(&self, now: Timestamp) -> VecDeque<Forerunner> {
         let since = now - BACK;
-        let fresh = |path: &PathBuf| {
-            let written = fs::metadata(path).ok()?.modified().ok()?;
-            let age = Span::from(written.duration_since(std::time::UNIX_EPOCH).ok()?);
-            (age.0 >= since.0).then_some(())
-        };
         let mut all = VecDeque::new();
         for kinds in [&LOGS[..], &LOGINS[..]] {
             let Some(log) = kinds.iter().map(|log| self.root.join(log)).find(|log| log.exists()) else {
                 continue;
             };
-            let forms = (1..=MOST_LOGS).map_while(|number| {
-                let forms = ["", ".gz"].map(|end| rotated(&log, &format!(".{number}{end}")));
-                forms.into_iter().find(|path| fresh(path).is_some())
-            });
-            all.extend(std::iter::once(log.clone()).chain(forms));
+            let rotated = forerunners(&log, since);
+            all.extend(Forerunner::of(log, since).into_iter().chain(rotated));
         }
         all
+    }
+
+    /// Opens the next log that can be read.
+    fn next(&mut self, now: Timestamp) -> Option<Log> {
+        let (left, _) = self.left.as_mut()?;
+        while let Some(next) = left.pop_front() {
+            match next.unpacked(MOST_BYTES) {
+                Ok(file) => {
+                    return Some(Log {
+                        lines: BufReader::new(file),
+                        written: next.written.min(now),
+                        bytes: 0,
+                        last: Timestamp(i64::MIN / 2),
+                        events: VecDeque::new(),
+                    });
+                }
+                // It takes nothing from the others.
+                Err(why) => self.unread.push(format!("{} ({why})", next.path.display())),
+            }
+        }
+        None
+    }
+
+    /// Says what was read, when all was.
+    fn tell(&self, until: Timestamp, now: Timestamp, out: &mut Batch) {
+        let read = self.files - self.unread.len();
+        let mut what = format!("{read} text logs were read up to {until}: {} events", self.events);
+        if self.cut > 0 {
+            what += &format!("; of {} not all, for their length", self.cut);
+        }
+        if let Some(first) = self.unread.first() {
+            what += &format!("; not read: {first}");
+        }
+        if self.unread.len() > 1 {
+            what += &format!(" and {} more", self.unread.len() - 1);
+        }
+        told(&self.resource, visible(&what).into_owned(), now, out);
     }
 }
 
@@ -74,14 +159,15 @@ impl Source for SyslogPast {
 
     fn every(&self) -> Span {
         match &self.left {
-            Some((left, _)) if left.is_empty() => REST,
+            Some((left, _)) if left.is_empty() && self.open.is_none() => REST,
             _ => PAUSE,
         }
     }
 
     fn progress(&self) -> Option<(u64, u64)> {
-        let (left, _) = self.left.as_ref().filter(|(left, _)| !left.is_empty())?;
-        Some(((self.files - left.len()) as u64, self.files as u64))
+        let (left, _) = self.left.as_ref()?;
+        let to_do = left.len() + usize::from(self.open.is_some());
+        (to_do > 0).then(|| ((self.files - to_do) as u64, self.files as u64))
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
@@ -97,38 +183,30 @@ impl Source for SyslogPast {
         }
         if self.files == 0 {
             return Err(ObserveError::Absent {
-                what: "a syslog file".into(),
+                what: "a syslog file of the last days".into(),
             });
         }
-        let Some((left, until)) = &mut self.left else {
-            return Ok(());
+        let (until, done) = match &self.left {
+            Some((left, until)) => (*until, left.is_empty() && self.open.is_none()),
+            None => return Ok(()),
         };
-        let (Some(path), until) = (left.pop_front(), *until) else {
+        if done {
             return Ok(());
-        };
-        let last = left.is_empty();
-        // One that may not be read, or is cut off, takes nothing from the others.
-        let bytes = unpacked(&path, MOST_BYTES);
-        let text = String::from_utf8_lossy(&bytes);
-        let mut events = VecDeque::new();
-        for line in text.lines() {
-            let line = syslog::parsed(line, now, self.zone.zone());
-            let Some(line) = line.filter(|line| (now - BACK..until).contains(&line.at)) else {
-                continue;
-            };
-            events.extend(line.event(&self.resource));
-            if events.len() > MOST {
-                events.pop_front();
-            }
         }
-        self.events += events.len();
-        out.events.extend(events);
-        if last && self.events > 0 {
-            let what = format!(
-                "{} text logs were read up to {until}: {} events",
-                self.files, self.events
-            );
-            told(&self.resource, what, now, out);
+        if let Some(mut log) = self.open.take().or_else(|| self.next(now)) {
+            let more = log.read(&(now - BACK..until), &self.zone, &self.resource);
+            let full = log.bytes >= MOST_BYTES;
+            if more && !full {
+                self.open = Some(log);
+                return Ok(());
+            }
+            self.cut += usize::from(full);
+            self.events += log.events.len();
+            out.events.extend(log.events);
+        }
+        let all = self.left.as_ref().is_some_and(|(left, _)| left.is_empty());
+        if all && (self.events > 0 || !self.unread.is_empty()) {
+            self.tell(until, now, out);
         }
         Ok(())
     }
@@ -142,6 +220,63 @@ mod tests {
 
     use super::*;
     use crate::observe::fixture::Tree;
+
+    /// All that is told until all was read.
+    fn read(source: &mut SyslogPast, now: Timestamp) -> Vec<String> {
+        let mut out = Batch::default();
+        while source.every() == PAUSE {
+            source.read(now, &mut out).unwrap();
+        }
+        out.events.iter().map(|event| event.what.to_string()).collect()
+    }
+
+    #[test]
+    fn of_a_long_log_the_newest_lines_come_and_what_cannot_be_unpacked_is_said() {
+        let tree = Tree::new();
+        let now = "2026-01-08T00:00:00Z".parse::<Timestamp>().unwrap();
+        let line = format!("2026-01-03T12:00:00Z h app[1]: error old {}\n", "x".repeat(8_000));
+        let mut text = line.repeat(1_200);
+        text += "2026-01-04T12:00:00Z h app[1]: error newest\n";
+        tree.write("var/log/syslog", "");
+        tree.write("var/log/syslog-20260104", text);
+        tree.write("var/log/syslog-20260103.lz4", "?");
+        tree.written("var/log/syslog-20260104", now - Span::from_days(2));
+        tree.written("var/log/syslog-20260103.lz4", now - Span::from_days(3));
+        let what = read(&mut SyslogPast::new(&tree.host()), now);
+        let [.., newest, told] = &what[..] else {
+            panic!("{what:?}")
+        };
+        assert_eq!((what.len(), newest.as_str()), (MOST + 1, "app: error newest"));
+        assert!(
+            told.starts_with("2 text logs were read up to ") && told.contains("; not read: /"),
+            "{told}"
+        );
+        assert!(
+            told.ends_with("syslog-20260103.lz4 (what unpacks .lz4 is not on this system)"),
+            "{told}"
+        );
+    }
+
+    #[test]
+    fn lines_that_name_no_year_are_of_the_year_they_were_written_in() {
+        let tree = Tree::new();
+        let now = "2026-01-03T00:00:00Z".parse::<Timestamp>().unwrap();
+        tree.write(
+            "var/log/syslog",
+            "Jan  1 12:00:00 h app[1]: error of a year before\nJul  1 12:00:00 h app[1]: fine\n\
+             Dec 31 12:00:00 h app[1]: error at its end\nJan  1 12:00:01 h app[1]: error at its begin\n",
+        );
+        tree.write(
+            "var/log/syslog-20251231",
+            "Jan  2 12:00:00 h app[1]: error of a year before, too\n",
+        );
+        tree.written("var/log/syslog-20251231", "2025-12-31T00:00:00Z".parse().unwrap());
+        tree.written("var/log/syslog", now);
+        let mut source = SyslogPast::new(&tree.host());
+        let what = read(&mut source, now);
+        assert_eq!(what[..2], ["app: error at its end", "app: error at its begin"]);
+        assert!(what.len() == 3 && what[2].contains("2 events"), "{what:?}");
+    }
 
     #[test]
     fn what_is_older_than_the_journal_comes_from_rotated_logs() {
@@ -166,12 +301,11 @@ mod tests {
         tree.write("var/log/journal/abc/system@1.journal", &head);
         head[184..192].copy_from_slice(&now.0.to_le_bytes());
         tree.write("var/log/journal/abc/system.journal", &head);
-        let mut source = SyslogPast::new(&tree.host());
-        let mut out = Batch::default();
-        while source.every() == PAUSE {
-            source.read(now, &mut out).unwrap();
+        for (age, name) in (0..).zip(["syslog", "syslog.1", "syslog.2.gz"]) {
+            tree.written(&format!("var/log/{name}"), now - Span::from_hours(age));
         }
-        let what: Vec<&str> = out.events.iter().map(|event| &*event.what).collect();
+        let mut source = SyslogPast::new(&tree.host());
+        let what = read(&mut source, now);
         assert_eq!(
             what[..3],
             [

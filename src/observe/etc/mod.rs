@@ -35,6 +35,8 @@ const LISTENS: Span = Span::from_secs(5);
 
 /// Files of packages and of the running system that are read among those of `/etc`, by name: which of them counts, all together say.
 const VENDOR: [&str; 3] = ["/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
+/// Files and folders that say what settings of another scope should be.
+const DECLARES: [(&str, &str); 3] = [("sysctl.conf", "sysctl"), ("sysctl.d/", "sysctl"), ("fstab", "mount")];
 /// Files and folders whose content another source tells; how they may be changed is told here.
 const ELSEWHERE: [&str; 7] = [
     "crontab",
@@ -101,6 +103,7 @@ pub(super) struct Etc {
     lines: u64,
     access: Access,
     every: Span,
+    witness: Witness,
     scope: Scope,
     known: BTreeMap<String, Known>,
     read_at: Timestamp,
@@ -188,6 +191,7 @@ impl Etc {
             lines: 0,
             access: Access::default(),
             every: host.settings_interval,
+            witness: witness.clone(),
             scope: Scope::new(host, name).heeding(witness),
             known: BTreeMap::new(),
         }
@@ -316,6 +320,12 @@ pub(super) fn tells(path: &str) -> bool {
     !is_in(&LEFT_OUT) && !is_in(&ELSEWHERE) && !LEFTOVERS.iter().any(|end| path.ends_with(end))
 }
 
+/// The scope whose settings the file `name` says what they should be.
+fn declares(name: &str) -> Option<&'static str> {
+    let is = |(of, _): &&(&str, &str)| name == *of || of.ends_with('/') && name.starts_with(of);
+    DECLARES.iter().find(is).map(|(_, scope)| *scope)
+}
+
 /// The folder in which most of the files lie, by the names they are told by.
 fn fullest(found: &[(String, PathBuf, Metadata)]) -> String {
     let mut count: BTreeMap<&str, usize> = BTreeMap::new();
@@ -429,6 +439,9 @@ impl Source for Etc {
             // What is left over is gone.
             changed.extend(before.into_iter().map(|(name, old)| (name, Some(old))));
             for (name, old) in changed {
+                if let Some(scope) = declares(&name) {
+                    self.witness.declare(scope, now);
+                }
                 let new = self.known.get(&name);
                 let when = self.when(&name, new, now);
                 let [was, is] = [old.as_ref(), new].map(|known| {

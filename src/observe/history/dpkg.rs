@@ -1,8 +1,5 @@
 //! Package history, from dpkg's log, and whom apt did it for.
-use std::{
-    fs::File,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use jiff::civil::DateTime;
 
@@ -11,7 +8,8 @@ use crate::{
     domain::{Batch, Span, Timestamp},
     observe::{
         Host, ObserveError, Source,
-        tail::{Tail, rotated, unpacked},
+        forerunner::forerunners,
+        tail::Tail,
         witness::{Deed, Witness},
         zone::LogZone,
     },
@@ -19,8 +17,6 @@ use crate::{
 
 /// Most bytes of a rotated log, unpacked.
 const MOST_BYTES: u64 = 8 << 20;
-/// Most rotated logs that are looked at; a year of months and one.
-const MOST_LOGS: usize = 13;
 
 /// Most runs of apt that are remembered.
 const MOST_RUNS: usize = 500;
@@ -159,31 +155,17 @@ impl PackageHistory {
     }
 }
 
-/// The lines of the rotated forms of `log` that were still written to after `since`, oldest first; and the first that is packed in a way that
-/// is not read.
-fn forerunners(log: &Path, since: Timestamp) -> (Vec<String>, Option<PathBuf>) {
-    let (mut files, mut unread) = (Vec::new(), None);
-    for number in 1..=MOST_LOGS {
-        let forms = ["", ".gz"].map(|end| rotated(log, &format!(".{number}{end}")));
-        let Some((path, file)) = forms.into_iter().find_map(|path| {
-            let file = File::open(&path).ok()?;
-            Some((path, file))
-        }) else {
-            let others = ["xz", "zst", "bz2"].map(|end| rotated(log, &format!(".{number}.{end}")));
-            unread = others.into_iter().find(|path| path.exists());
-            break;
-        };
-        let written = file.metadata().and_then(|meta| meta.modified()).ok();
-        let age = written
-            .and_then(|time| time.duration_since(std::time::UNIX_EPOCH).ok())
-            .map(Span::from);
-        if age.is_none_or(|age| age.0 < since.0) {
-            break;
+/// The lines of the rotated forms of `log` that were still written to after `since`, oldest first; and the newest that nothing here unpacks.
+fn before(log: &Path, since: Timestamp) -> (Vec<String>, Option<PathBuf>) {
+    let (mut lines, mut unread) = (Vec::new(), None);
+    for one in forerunners(log, since).into_iter().rev() {
+        match one.text(MOST_BYTES) {
+            Ok(text) => lines.extend(text.lines().map(str::to_owned)),
+            Err(ObserveError::Absent { .. }) => unread = Some(one.path),
+            Err(_) => {}
         }
-        files.push(String::from_utf8_lossy(&unpacked(&path, MOST_BYTES)).into_owned());
     }
-    let oldest_first = files.iter().rev().flat_map(|text| text.lines());
-    (oldest_first.map(str::to_owned).collect(), unread)
+    (lines, unread)
 }
 
 impl Source for PackageHistory {
@@ -200,7 +182,7 @@ impl Source for PackageHistory {
         let (mut runs, mut lines) = (Vec::new(), Vec::new());
         if !self.begun {
             for (log, into) in [(&self.apt, &mut runs), (&self.tail, &mut lines)] {
-                let (found, unread) = forerunners(log.path(), now - PAST);
+                let (found, unread) = before(log.path(), now - PAST);
                 *into = found;
                 if let Some(path) = unread {
                     self.teller.unread(&path, now, out);
@@ -250,15 +232,9 @@ mod tests {
             )
             .unwrap();
         tree.write("var/log/apt/history.log.1.gz", packed.finish().unwrap());
-        tree.write("var/log/apt/history.log.2.xz", "?");
+        tree.write("var/log/apt/history.log.2.lz4", "?");
         for name in ["dpkg.log.1", "dpkg.log.2.gz", "apt/history.log.1.gz"] {
-            let file = File::options()
-                .write(true)
-                .open(tree.path(&format!("var/log/{name}")))
-                .unwrap();
-            let time =
-                std::time::UNIX_EPOCH + std::time::Duration::from_secs(now("2026-09-22T00:00:00Z").secs() as u64);
-            file.set_modified(time).unwrap();
+            tree.written(&format!("var/log/{name}"), now("2026-09-22T00:00:00Z"));
         }
         tree.write(
             "var/log/apt/history.log",
@@ -288,7 +264,7 @@ mod tests {
         assert!(
             first.events[0]
                 .what
-                .ends_with("history.log.2.xz and older ones are packed in a way that is not read")
+                .ends_with("history.log.2.lz4 is not read: nothing on this system unpacks it")
         );
         assert_eq!(first.events[3].at, now("2026-09-21T10:00:00Z"));
         assert!(tree.read(&mut source, at + 10).unwrap().is_empty());

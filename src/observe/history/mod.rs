@@ -65,7 +65,7 @@ impl Teller {
             at: now,
             resource: self.resource.clone(),
             kind: EventKind::Collector,
-            what: format!("{name} and older ones are packed in a way that is not read").into(),
+            what: format!("{name} is not read: nothing on this system unpacks it").into(),
             who: None,
             backfilled: false,
         });

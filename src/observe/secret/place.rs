@@ -55,7 +55,9 @@ struct Below<'t> {
 
 /// What lines give: `name = value`, `name: value`, `name value`, `- name: x` before `value: y`, and YAML's texts over several lines.
 fn lines(text: &str, directives: bool, found: &mut Vec<Range<usize>>) {
-    let (mut named, mut below): (String, Option<Below<'_>>) = (String::new(), None);
+    // The name of a pair, with the column it stands at: its value stands no further left, and in the same item.
+    let mut named: Option<(&str, usize)> = None;
+    let mut below: Option<Below<'_>> = None;
     let mut at = 0;
     for whole in text.split_inclusive('\n') {
         let start = at;
@@ -83,17 +85,21 @@ fn lines(text: &str, directives: bool, found: &mut Vec<Range<usize>>) {
             }
             found.extend(below.take().and_then(|open| open.held));
         }
+        let column = indent + trimmed.len() - trimmed.trim_start_matches("- ").len();
+        let ends = |at: usize| column < at || column == at && column > indent || trimmed.starts_with(['}', ']', '[']);
+        named = named.filter(|(_, at)| !ends(*at));
         let pair = pair(trimmed);
         if let Some((name, value)) = pair {
             let place = start + indent + offset(trimmed, value);
             let secret = |value: &str| {
-                is_secret(name, value) || is_value_field(name) && !named.is_empty() && is_secret_variable(&named, value)
+                let of = named.filter(|_| is_value_field(name));
+                is_secret(name, value) || of.is_some_and(|(of, _)| is_secret_variable(of, value))
             };
             match form(value) {
                 Form::Below { block } if secret(ANY) => {
                     below = Some(Below {
                         name,
-                        indent: indent + trimmed.len() - trimmed.trim_start_matches("- ").len(),
+                        indent: column,
                         block,
                         held: None,
                     });
@@ -113,7 +119,7 @@ fn lines(text: &str, directives: bool, found: &mut Vec<Range<usize>>) {
                         }
                     }
                 }
-                Form::Plain(bare) if is_name_field(name) => bare.clone_into(&mut named),
+                Form::Plain(bare) if is_name_field(name) => named = Some((bare, column)),
                 _ => {}
             }
         }
@@ -230,11 +236,16 @@ fn form(value: &str) -> Form<'_> {
 /// What stands between and in the tags of XML: `<password>x</password>`, `<name>password</name> <value>x</value>`, `<entry
 /// key="password">x</entry>`, `<add key="password" value="x"/>`.
 fn tags(text: &str, found: &mut Vec<Range<usize>>) {
-    let mut named = String::new();
+    // The text of a name's element, and how deep in others that stands.
+    let (mut named, mut deep): (Option<(String, usize)>, usize) = (None, 0);
     for (at, _) in text.match_indices('<') {
         let inner = &text[at + 1..];
         let Some(end) = inner.find('>') else { break };
         let inside = &inner[..end];
+        if inside.starts_with('/') {
+            deep = deep.saturating_sub(1);
+            named = named.filter(|(_, of)| deep + 1 >= *of);
+        }
         let name = inside
             .split(|c: char| c.is_whitespace() || c == '/')
             .next()
@@ -256,6 +267,7 @@ fn tags(text: &str, found: &mut Vec<Range<usize>>) {
         if inside.ends_with('/') {
             continue;
         }
+        deep += 1;
         let from = at + 1 + end + 1;
         let mut content = from..text[from..].find('<').map_or(text.len(), |len| from + len);
         if let Some(data) = text[content.end..].strip_prefix("<![CDATA[") {
@@ -266,15 +278,16 @@ fn tags(text: &str, found: &mut Vec<Range<usize>>) {
         if value.is_empty() {
             continue;
         }
-        let by = key
-            .as_deref()
-            .or((is_value_field(name) && !named.is_empty()).then_some(named.as_str()));
+        let by = key.as_deref().or(named
+            .as_ref()
+            .filter(|_| is_value_field(name))
+            .map(|(of, _)| of.as_str()));
         if is_secret(name, value) || by.is_some_and(|by| is_secret_variable(by, value)) {
             let from = offset(text, value);
             found.push(from..from + value.len());
         }
         if is_name_field(name) {
-            value.clone_into(&mut named);
+            named = Some((value.to_owned(), deep));
         }
     }
 }

@@ -465,3 +465,23 @@ fn lines_of_no_known_format() {
         assert!(!is_secret_line(line), "{line}");
     }
 }
+
+#[test]
+fn the_name_of_a_pair_ends_with_its_block() {
+    let masked = |text: &str| mask_places(text, &KEY).into_owned();
+    for whole in [
+        "env:\n- name: DB_PASSWORD\n  valueFrom: x\nlabel:\n  value: web-frontend\n",
+        "- name: DB_PASSWORD\n- value: web-frontend\n",
+        "[\n  {\n    \"name\": \"DB_PASSWORD\"\n  },\n  {\n    \"value\": \"web-frontend\"\n  }\n]\n",
+        "<c><p><name>DB_PASSWORD</name></p>\n<p><value>web-frontend</value></p></c>\n",
+    ] {
+        assert_eq!(masked(whole), whole);
+    }
+    for secret in [
+        "env:\n- name: DB_PASSWORD\n  value: hunter2x\n",
+        "{\n  \"name\": \"DB_PASSWORD\",\n  \"value\": \"hunter2x\"\n}\n",
+        "<c><p><name>DB_PASSWORD</name>\n<value>hunter2x</value></p></c>\n",
+    ] {
+        assert!(!masked(secret).contains("hunter2x"), "{secret}");
+    }
+}

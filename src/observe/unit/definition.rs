@@ -110,10 +110,13 @@ pub(super) fn own_files(root: &Path, files: &Files) -> Vec<String> {
         .collect()
 }
 
-/// The first line of the file of `unit` that no unit file may have (`/etc/systemd/system/a.service:1`), and what is wrong with it.
-pub(super) fn fault(root: &Path, unit: &str) -> Option<(String, &'static str)> {
-    let (path, _) = files(root, unit).into_iter().next()?;
-    let text = plain_file(&path, MOST_BYTES)?;
+/// A line of a file (`/etc/systemd/system/a.service:1`), and what is wrong with it.
+pub(super) type Fault = (String, &'static str);
+
+/// The first line of the first of `files` below `root` that no unit file may have.
+pub(super) fn fault(root: &Path, files: &Files) -> Option<Fault> {
+    let (path, _) = files.first()?;
+    let text = plain_file(path, MOST_BYTES)?;
     let text = String::from_utf8_lossy(&text);
     let (mut section, mut goes_on) = (false, false);
     let mut wrong = text.lines().map(str::trim).enumerate().filter_map(|(number, line)| {
@@ -128,7 +131,7 @@ pub(super) fn fault(root: &Path, unit: &str) -> Option<(String, &'static str)> {
         (!section).then_some((number, "stands in no section"))
     });
     let (number, fault) = wrong.next()?;
-    let path = path.strip_prefix(root).unwrap_or(&path);
+    let path = path.strip_prefix(root).unwrap_or(path);
     Some((format!("/{}:{}", path.display(), number + 1), fault))
 }
 

@@ -14,7 +14,7 @@ use std::{
 use serde::Deserialize;
 
 use self::{
-    definition::{FOLDERS, Files},
+    definition::{FOLDERS, Fault, Files},
     demand::{Demand, template},
     restart::Restarts,
 };
@@ -49,6 +49,8 @@ const MOST: usize = 1_000;
 
 /// systemd dates this folder when a service starts or stops: it holds a link for each that runs.
 const RUNNING: &str = "run/systemd/units";
+/// Where systemd keeps the files of units that exist for one run.
+const TRANSIENT: &str = "run/systemd/transient";
 /// How often that folder is looked at, and how soon after a reading what it tells is reason for another, which costs systemd some milliseconds.
 const LOOKS: Span = Span::from_secs(5);
 const AGAIN: Span = Span::from_secs(15);
@@ -70,10 +72,14 @@ pub(super) struct Units {
     /// The last settled state of each unit.
     settled: HashMap<String, String>,
     defined: BTreeMap<String, Defined>,
+    /// Units that exist for one run, as systemd is asked. Of them only a failure is told: they come and go, which the log says, and are no
+    /// set-up.
+    passing: BTreeSet<String>,
     demand: Demand,
     restarts: Restarts,
-    /// Units whose file systemd does not take.
+    /// Units whose file systemd does not take, and what is wrong with the first, by its files when that was looked for.
     bad: Vec<String>,
+    fault: Option<(Files, Option<Fault>)>,
     /// When all was read last, and how the folder of what runs was before.
     read_at: Timestamp,
     running: Option<Mark>,
@@ -102,18 +108,27 @@ impl Units {
             files: None,
             settled,
             defined,
+            passing: BTreeSet::new(),
             demand: Demand::new(host.root.clone()),
             restarts: Restarts::new(host),
             read_at: Timestamp(0),
             running: None,
             bad: Vec::new(),
+            fault: None,
         }
     }
 
-    /// What is to be said of the units as they were last read: that systemd does not take the files of some.
-    fn verdict(&self) -> Result<(), ObserveError> {
+    /// What is to be said of the units as they were last read: that systemd does not take the files of some. A file is read again only
+    /// when it changed.
+    fn verdict(&mut self) -> Result<(), ObserveError> {
         let Some(first) = self.bad.first() else { return Ok(()) };
-        let (what, fault) = definition::fault(&self.root, first).unwrap_or((first.clone(), "is no unit file"));
+        let files = definition::files(&self.root, first);
+        if self.fault.as_ref().is_none_or(|(of, _)| *of != files) {
+            let fault = definition::fault(&self.root, &files);
+            self.fault = Some((files, fault));
+        }
+        let known = self.fault.as_ref().and_then(|(_, fault)| fault.clone());
+        let (what, fault) = known.unwrap_or((first.clone(), "is no unit file"));
         let more = match self.bad.len() {
             1 => String::new(),
             all => format!(" (and {} more such)", all - 1),
@@ -172,13 +187,23 @@ impl Units {
         Ok(files)
     }
 
+    /// Units that are there for one run: `systemd-run` or a program had systemd make them.
+    fn transient(&self) -> BTreeSet<String> {
+        let made = fs::read_dir(self.root.join(TRANSIENT)).into_iter().flatten().flatten();
+        made.take(20 * MOST)
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect()
+    }
+
     fn tell(&mut self, now: Timestamp, units: &[u8], files: &[u8], out: &mut Batch) -> Result<(), ObserveError> {
+        let passing = std::mem::take(&mut self.passing);
         let malformed = |why: serde_json::Error| ObserveError::Malformed {
             what: "systemctl".into(),
             why: why.to_string(),
         };
         let units: Vec<Unit> = serde_json::from_slice(units).map_err(malformed)?;
-        let files: Vec<UnitFile> = serde_json::from_slice(files).map_err(malformed)?;
+        let mut files: Vec<UnitFile> = serde_json::from_slice(files).map_err(malformed)?;
+        files.retain(|file| file.state != "transient" && !passing.contains(&file.unit_file));
         self.bad = files
             .iter()
             .filter(|file| file.state == "bad")
@@ -189,6 +214,7 @@ impl Units {
         for unit in units
             .into_iter()
             .filter(|unit| stands(&unit.unit) && unit.load != "not-found")
+            .filter(|unit| unit.active == "failed" || !passing.contains(&unit.unit))
         {
             // On its way from one state to another it counts as where it was.
             let state = match unit.active.as_str() {
@@ -205,7 +231,7 @@ impl Units {
             .collect::<Vec<_>>()
         {
             // An instance of a connection comes once.
-            if !unit.contains('@') && definition::has_own(&self.root, &unit) {
+            if !unit.contains('@') && !passing.contains(&unit) && definition::has_own(&self.root, &unit) {
                 self.settled.insert(unit, "inactive".into());
             }
         }
@@ -239,6 +265,7 @@ impl Units {
                 wanted.remove(unit);
             }
         }
+        wanted.retain(|unit| !passing.contains(unit));
         self.define(wanted, &mut sheet);
         self.scope.tell(now, sheet, out);
         Ok(())
@@ -371,8 +398,12 @@ impl Source for Units {
         if !self.due(now, running.as_ref()) {
             return self.verdict();
         }
+        // What ends while systemd is asked was there before, what begins is there after.
+        self.passing = self.transient();
         let units = ask("systemctl", &["list-units", "--all", "--no-pager", "--output=json"])?;
         let files = self.unit_files()?;
+        let begun = self.transient();
+        self.passing.extend(begun);
         self.tell(now, &units, &files, out)?;
         (self.read_at, self.running) = (now, running);
         self.restarts.read(now, out)?;

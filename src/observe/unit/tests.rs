@@ -297,3 +297,55 @@ fn a_file_that_systemd_does_not_take_is_one_line() {
     );
     assert_eq!(tell("enabled"), Ok(()));
 }
+
+#[test]
+fn a_file_that_systemd_does_not_take_is_read_again_when_it_changed() {
+    let tree = Tree::new();
+    let file = "etc/systemd/system/broken.service";
+    tree.write(file, "[Unit\n");
+    let mut source = Units::new(&tree.host());
+    source.bad = vec!["broken.service".into()];
+    let says = |source: &mut Units| source.verdict().unwrap_err().to_string();
+    assert!(says(&mut source).contains("broken.service:1 opens"));
+    // What is remembered of it serves again.
+    source.fault.as_mut().unwrap().1 = Some(("remembered".into(), "is so"));
+    assert!(says(&mut source).contains("remembered is so"));
+    tree.write(file, "\nx=1\n");
+    assert!(says(&mut source).contains("broken.service:2 stands in no section"));
+}
+
+#[test]
+fn a_unit_for_one_run_is_told_only_when_it_failed() {
+    let tree = Tree::new();
+    tree.write("run/systemd/transient/once.service", "[Service]\nExecStart=/bin/true\n");
+    let mut source = Units::new(&tree.host());
+    let mut told = |at: i64, units: &str, files: &[u8]| {
+        source.passing = source.transient();
+        let mut out = Batch::default();
+        let times = Timestamp::from_secs(at);
+        source.tell(times, units.as_bytes(), files, &mut out).unwrap();
+        out.snapshots.pop().unwrap().settings
+    };
+    let once = |state: &str| {
+        format!(
+            r#"[{{"unit":"ssh.service","load":"loaded","active":"active"}},{{"unit":"once.service","load":"loaded","active":"{state}"}}]"#
+        )
+    };
+    let files = br#"[{"unit_file":"ssh.service","state":"enabled"},{"unit_file":"once.service","state":"transient"}]"#;
+    let first = told(0, &once("active"), files).unwrap();
+    assert!(
+        first.keys().all(|name| name.starts_with("unit.ssh.service:")),
+        "{first:?}"
+    );
+    assert_eq!(told(60, &once("inactive"), files), None);
+    let failed = told(120, &once("failed"), files).unwrap();
+    assert_eq!(failed.len(), first.len() + 1);
+    assert_eq!(failed["unit.once.service:state"], Value::Enum("failed".into()));
+    std::fs::remove_file(tree.path("run/systemd/transient/once.service")).unwrap();
+    let ended = told(
+        180,
+        &once("active").replace("once", "ssh"),
+        br#"[{"unit_file":"ssh.service","state":"enabled"}]"#,
+    );
+    assert_eq!(ended, Some(first));
+}

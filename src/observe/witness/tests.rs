@@ -27,6 +27,17 @@ fn a_package_manager_that_names_only_itself_was_run_by_someone() {
     let port = |after, secs| witness.who(&[Clue::Brought("foo".into())], Some(at(after)), at(secs), |_, _| false);
     assert_eq!(port(90, 110), Some(("bob by dnf-automatic".into(), None)));
     assert_eq!(port(1_000, 1_060), None);
+    // So does an account that its scripts make, under a name of their own; a command that made it by name is asked first.
+    let made = Clue::Command(&["useradd"], vec!["_foo".into()]);
+    let account = |after, secs| {
+        let clues = [made.clone(), Clue::Packages];
+        let told = witness.who(&clues, Some(at(after)), at(secs), |_, _| false);
+        told.map(|(who, _)| who.to_string())
+    };
+    assert_eq!(account(90, 110).as_deref(), Some("alice by dnf"));
+    assert_eq!(account(1_000, 1_060), None);
+    witness.note(at(104), Deed::Ran, "kim", "/usr/sbin/useradd _foo");
+    assert_eq!(account(90, 110).as_deref(), Some("kim"));
     // It waits for the log of commands, too.
     let clue = [Clue::Package("foo".into())];
     witness.read(Deed::Installed, at(112));

@@ -5,10 +5,13 @@ use saphyr_parser::{Event, Parser};
 use serde_json::{Map, Value};
 
 use super::Pair;
+use crate::observe::secret::{is_name_field, is_value_field};
 
 /// A document with more values, or with deeper ones, is no file of settings.
 const MOST_VALUES: usize = 4_000;
 const DEEPEST: usize = 64;
+/// Longest name that a thing of a document is called by.
+const LONGEST_NAME: usize = 80;
 
 /// All single values of a JSON document, by the path to them.
 pub(super) fn json(text: &str) -> Option<Vec<Pair>> {
@@ -190,7 +193,7 @@ fn identity(item: &Value) -> Option<String> {
     ["name", "id", "key", "job_name", "host", "alias", "path"]
         .iter()
         .find_map(|field| item.get(field)?.as_str())
-        .filter(|name| name.len() <= 80)
+        .filter(|name| name.len() <= LONGEST_NAME)
         .map(|name| format!("[{name}]"))
 }
 
@@ -199,6 +202,8 @@ pub(super) fn xml(text: &str) -> Option<Vec<Pair>> {
     let mut reader = Reader::from_str(text);
     let mut found = Vec::new();
     let mut path: Vec<String> = Vec::new();
+    // Where the values of each open element begin among those found.
+    let mut begins: Vec<usize> = Vec::new();
     let mut words = String::new();
     loop {
         if path.len() > DEEPEST || found.len() > MOST_VALUES {
@@ -207,6 +212,7 @@ pub(super) fn xml(text: &str) -> Option<Vec<Pair>> {
         match reader.read_event().ok()? {
             Xml::Start(element) => {
                 words.clear();
+                begins.push(found.len());
                 path.push(open(&element, &path, &mut found)?);
             }
             Xml::Empty(element) => {
@@ -224,6 +230,7 @@ pub(super) fn xml(text: &str) -> Option<Vec<Pair>> {
                     found.push((path.join("."), value.to_owned()));
                 }
                 words.clear();
+                call(&path.join("."), &mut found, begins.pop()?);
                 path.pop();
             }
             Xml::Eof => break,
@@ -231,6 +238,25 @@ pub(super) fn xml(text: &str) -> Option<Vec<Pair>> {
         }
     }
     path.is_empty().then_some(found)
+}
+
+/// Calls the element at `path` by the name that one of its own gives the value of another, as attributes do
+/// (`<property><name>k</name><value>v</value></property>`). Its values begin at `from`.
+fn call(path: &str, found: &mut Vec<Pair>, from: usize) {
+    let place = |is: fn(&str) -> bool| {
+        let field = |pair: &Pair| pair.0.strip_prefix(path)?.strip_prefix('.').map(is);
+        found[from..].iter().position(|pair| field(pair) == Some(true))
+    };
+    let (Some(name), Some(_)) = (place(is_name_field), place(is_value_field)) else {
+        return;
+    };
+    if found[from + name].1.len() > LONGEST_NAME {
+        return;
+    }
+    let (_, called) = found.remove(from + name);
+    for (key, _) in &mut found[from..] {
+        key.insert_str(path.len(), &format!("[{called}]"));
+    }
 }
 
 /// Notes the attributes of an element; gives its own part of the path, with what it is called by.

@@ -153,6 +153,11 @@ fn documents() {
         "<?xml version='1.0'?><a k='v'><!-- c --><b name='n' t='1'>x &amp; y</b><c/></a>",
         "a@k=v;a.b[n]@t=1;a.b[n]=x & y;",
     );
+    is(
+        "hadoop/core-site.xml",
+        "<c><property><name>fs.trash</name><value>5</value><final>true</final></property>\n<property><value/><name>x</name></property></c>",
+        "c.property[fs.trash].value=5;c.property[fs.trash].final=true;c.property.name=x;",
+    );
 }
 
 #[test]

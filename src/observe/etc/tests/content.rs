@@ -69,3 +69,44 @@ fn too_many_files_are_told_with_where_most_lie() {
         "etc: too many files, most in /etc/huge; only the first 0 are watched"
     );
 }
+
+#[test]
+fn a_value_of_xml_is_told_and_hidden_by_the_name_beside_it() {
+    let tree = Tree::new();
+    let property =
+        |name: &str, value: &str| format!("<property><name>{name}</name><value>{value}</value></property>\n");
+    let all = property("hive.exec.parallel", "true") + &property("javax.jdo.option.ConnectionPassword", "hunter2x");
+    tree.write(
+        "etc/hive/hive-site.xml",
+        format!("<configuration>\n{all}</configuration>\n"),
+    );
+    let batch = tree.read(&mut Etc::new(&tree.host(), &Witness::default()), 0).unwrap();
+    let told = |name: &str| {
+        setting(
+            &batch,
+            &format!("etc.hive/hive-site.xml:configuration.property[{name}].value"),
+        )
+    };
+    assert_eq!(told("hive.exec.parallel"), Some(crate::domain::Value::Bool(true)));
+    assert!(matches!(
+        told("javax.jdo.option.ConnectionPassword"),
+        Some(crate::domain::Value::Secret(_))
+    ));
+    assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2x"));
+}
+
+#[test]
+fn settings_that_a_file_declares_are_read_soon_after_it_was_written() {
+    let tree = Tree::new();
+    tree.write("etc/fstab", "/dev/sda1 / ext4 rw 0 1\n");
+    let witness = Witness::default();
+    let mut source = Etc::new(&tree.host(), &witness);
+    tree.read(&mut source, 0).unwrap();
+    let soon = |secs: i64| ["sysctl", "mount"].map(|scope| witness.declared(scope, Timestamp::from_secs(secs)));
+    assert_eq!(soon(0), [false; 2]);
+    tree.write("etc/sysctl.d/90-x.conf", "vm.swappiness = 10\n");
+    tree.read(&mut source, 60).unwrap();
+    assert_eq!((soon(60), soon(110)), ([true, false], [true, false]));
+    // By then whoever wrote it has loaded it, or forgot to.
+    assert_eq!(soon(121), [false; 2]);
+}

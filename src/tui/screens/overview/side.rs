@@ -52,7 +52,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let width = page.width().saturating_sub(2);
         let causes = finding.causes.iter().map(|cause| {
             format!(
-                "cause {}: {}",
+                "{} {}: {}",
+                cause.word(),
                 text::began(cause.earliest, cause.at, state.now()),
                 cause.what
             )
