@@ -107,9 +107,7 @@ impl LimitWatch {
         if self.next_look.is_none_or(|due| now >= due || due - now > EVERY * 2) {
             let spread = Span((stable_hash(&[metric.meta.id.name.as_bytes()]) % (EVERY.0 as u64 / 2)) as i64);
             self.next_look = Some(now + EVERY + spread);
-            // A shadow carries a rise on, also where the last one ended; a young one whatever leads there.
-            let swings = || young(metric) && rise::swings(metric, limit);
-            let ahead = if self.cross.is_none() && (rise::repeats(metric, limit) || swings()) {
+            let ahead = if self.cross.is_none() && carried_on(metric, limit) {
                 None
             } else {
                 self.ahead(metric, limit, options, now, seed)
@@ -166,12 +164,19 @@ impl LimitWatch {
     }
 }
 
+/// Whether a shadow leads to the limit only because it carries on what is over: a rise, also where the last one ended; and a young one
+/// whatever leads there.
+fn carried_on(metric: &Metric, limit: &Limit) -> bool {
+    rise::repeats(metric, limit) || young(metric) && rise::swings(metric, limit)
+}
+
 /// When and how likely `metric` passes `limit` within `horizon`: by its shadow, or by the steady rise it is in where that is surer. `None` while
-/// neither can tell. Whoever asks how likely a limit is asks here, so that findings, forecasts and what-ifs say one thing.
+/// neither can tell, or is to be believed. Whoever asks how likely a limit is asks here, so that findings, forecasts and what-ifs say one thing.
 #[must_use]
 pub fn crossing(metric: &Metric, limit: &Limit, horizon: Span, seed: u64) -> Option<Crossing> {
     let running = rise::crossing(metric, limit, horizon);
-    let foreseen = metric.shadow.crossing(limit, horizon, seed);
+    let believed = !rise::fell(metric, limit) && !carried_on(metric, limit);
+    let foreseen = metric.shadow.crossing(limit, horizon, seed).filter(|_| believed);
     let surer = |running: &Crossing| foreseen.is_none_or(|foreseen| running.probability >= foreseen.probability);
     running.filter(surer).or(foreseen)
 }

@@ -191,11 +191,7 @@ fn crossing(state: &State, row: &MetricRow) -> Option<Crossing> {
     }
     let own = state.forecast.limit.as_ref().is_some_and(|(id, _)| *id == row.id);
     let told = row.crossing.filter(|_| !own);
-    told.or_else(|| {
-        view_of(state, &row.id)?
-            .crossing
-            .filter(|crossing| crossing.at[1].is_some())
-    })
+    told.or_else(|| sight::seen_ahead(state, &row.id))
 }
 
 /// Crossings to come, soonest first.

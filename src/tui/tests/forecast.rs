@@ -110,3 +110,32 @@ fn a_limit_tried_keeps_its_side_and_is_seen_to_be_passed() {
         assert!(text.contains("passed now"), "{text}");
     }
 }
+
+#[test]
+fn what_was_foreseen_long_ago_is_no_crossing_ahead() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let mut snapshot = (*state.shown).clone();
+    let mut rows = snapshot.metrics.to_vec();
+    rows.iter_mut().for_each(|row| row.crossing = None);
+    snapshot.metrics = rows.into();
+    state.series = Some(fixture::id(DISK));
+    let listed = |state: &State| {
+        let text = fixture::text(&view_to_buffer(state, 80, 24));
+        let line = text.lines().find(|line| line.contains("UPCOMING CROSSINGS"));
+        line.unwrap_or_default().contains("(1)")
+    };
+    let mut later = |state: &mut State, minutes: i64| {
+        snapshot.number += 1;
+        snapshot.at = snapshot.at.map(|at| at + Span::from_mins(minutes));
+        update(state, Msg::Snapshot(std::sync::Arc::new(snapshot.clone())))
+    };
+    later(&mut state, 0);
+    let effects = crate::tui::enter(&mut state, Screen::Forecast);
+    answer(&mut state, effects, |_| {});
+    assert!(listed(&state));
+    // It is asked again, and for as long as that takes what it said still holds; without an answer it does not.
+    later(&mut state, 6);
+    assert!(listed(&state));
+    later(&mut state, 12);
+    assert!(!listed(&state));
+}

@@ -2,7 +2,7 @@
 
 use super::{HORIZONS, beside, draw, focus, horizon, limit, nearest, step};
 use crate::{
-    domain::{Limit, Quantiles, SeriesId, Span, Timestamp},
+    domain::{Crossing, Limit, Quantiles, SeriesId, Span, Timestamp},
     engine::{Answer, ForecastView, LinkError, MetricRow, Query},
     tui::{
         chart::{Lists, Plot, Track},
@@ -10,6 +10,8 @@ use crate::{
     },
 };
 
+/// Columns within which a forecast that is drawn was asked anew.
+const RENEWED: i64 = 2;
 /// Steps asked for in a forecast.
 const DETAIL: u32 = 120;
 
@@ -50,6 +52,15 @@ impl Sight {
 pub(super) fn view_of<'a>(state: &'a State, id: &SeriesId) -> Option<&'a ForecastView> {
     let sight = state.forecast.sights.get(id)?;
     sight.view.as_deref().filter(|_| sight.view_at == state.at)
+}
+
+/// The crossing that the forecast of a metric tells, unless what it was made of is long past: one that is no longer drawn is not renewed.
+pub(super) fn seen_ahead(state: &State, id: &SeriesId) -> Option<Crossing> {
+    let asked = state.forecast.sights.get(id)?.asked.as_ref()?;
+    let fresh = state.now() < asked.column + step(state) * RENEWED;
+    view_of(state, id)?
+        .crossing
+        .filter(|crossing| fresh && crossing.at[1].is_some())
 }
 
 /// What was and what will be on one row of columns; gives also the start of the first.
