@@ -1,13 +1,13 @@
 //! Names of what is watched.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{cmp::Ordering, fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::text::visible;
 
 /// A thing that has metrics and settings: `kind:name`, such as `host:web-1`. Holds no control characters.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ResourceId(Arc<str>);
 
 /// A series of one resource: `host:web-1/cpu.busy_pct`. Holds no control characters.
@@ -17,6 +17,22 @@ pub struct SeriesId {
     pub resource: ResourceId,
     /// The dotted name within the resource, never empty; may itself hold `/` (`fs./var.used_pct`).
     pub name: Arc<str>,
+}
+
+impl Ord for ResourceId {
+    fn cmp(&self, other: &Self) -> Ordering {
+        // Mostly it is the one host there is, and one name of it in memory.
+        if Arc::ptr_eq(&self.0, &other.0) {
+            return Ordering::Equal;
+        }
+        self.0.cmp(&other.0)
+    }
+}
+
+impl PartialOrd for ResourceId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
 }
 
 impl ResourceId {

@@ -187,21 +187,18 @@ impl DriftState {
         now: Timestamp,
         seed: u64,
     ) -> Vec<Departed> {
-        if self.metrics.len() > shadows.metrics.len() {
+        if !self.metrics.keys().eq(shadows.metrics.keys()) {
             self.metrics.retain(|id, _| shadows.metrics.contains_key(id));
+            for id in shadows.metrics.keys() {
+                self.metrics.entry(id.clone()).or_default();
+            }
         }
         let watching = self.watching.unwrap_or(now);
         let sources = Sources::of(shadows);
         let rare = limit::rarity(shadows, self.passed);
         let slow = slow::Levels::new(&options.drift, shadows);
         let mut departed = Vec::new();
-        for (id, metric) in &shadows.metrics {
-            if !self.metrics.contains_key(id) {
-                self.metrics.insert(id.clone(), MetricWatch::default());
-            }
-            let Some(watch) = self.metrics.get_mut(id) else {
-                continue;
-            };
+        for (watch, (id, metric)) in self.metrics.values_mut().zip(&shadows.metrics) {
             if sources.left_out(metric) {
                 *watch = MetricWatch::default();
                 continue;

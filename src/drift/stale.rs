@@ -75,9 +75,12 @@ impl<'a> Sources<'a> {
 /// Whether it is what Prometheus itself says of a target it asks (`up`, `scrape_duration_seconds`): it goes on when nothing answers, which
 /// takes nothing from the target.
 fn is_about_asking(id: &SeriesId) -> bool {
+    if id.resource.kind() != "target" {
+        return false;
+    }
     let name = id.name.split('{').next().unwrap_or_default();
     let name = name.rsplit('.').next().unwrap_or_default();
-    id.resource.kind() == "target" && (name == "up" || name.starts_with("scrape_"))
+    name == "up" || name.starts_with("scrape_")
 }
 
 /// When each thing was last told of.

@@ -174,7 +174,9 @@ impl Departure {
         let begin = metric.recent[first];
         let band = begin.band?.map(f64::from);
         let above = value.value > band[2];
-        if !above && metric.meta.counts_trouble() {
+        let in_band = (band[0]..=band[4]).contains(&value.value);
+        // Nothing within what was expected is out of what is usual, which costs more to ask.
+        if in_band || !above && metric.meta.counts_trouble() {
             return None;
         }
         let range = match usual(metric, begin.at, SHARE) {

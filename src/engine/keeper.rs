@@ -24,11 +24,12 @@ const WRITES: usize = 16;
 const HELD: usize = 500_000;
 /// Time between two tries of a store that failed.
 const RETRY: Span = Span::from_secs(10);
-/// Time between two looks at the store's size, which also let go of what was read meanwhile.
-const MEASURE: Span = Span::from_mins(1);
-/// Time between two rounds of upkeep. What is not rolled up yet is read from the values, so nothing waits for it; and each table it
-/// writes takes megabytes until the log is folded in, which it does then.
-const UPKEEP: Span = Span::from_mins(5);
+/// Time after which what was read for answers is let go of.
+const LET_GO: Span = Span::from_mins(1);
+/// Time between two rounds of upkeep, and between two looks at how far the store reaches back, which reads a part of every table. What is not
+/// rolled up yet is read from the values, so nothing waits for it; and each table it writes takes megabytes until the log is folded in,
+/// which it does then.
+const UPKEEP: Span = Span::from_mins(10);
 
 type Ask = Box<dyn FnOnce(&mut Store) + Send>;
 
@@ -105,6 +106,7 @@ impl Keeper {
             retry_at: None,
             maintained: None,
             measured: None,
+            asked: None,
             care,
         };
         thread::Builder::new()
@@ -174,6 +176,8 @@ struct Thread {
     retry_at: Option<Timestamp>,
     maintained: Option<Timestamp>,
     measured: Option<Timestamp>,
+    /// When the oldest question was answered whose reading is still in memory.
+    asked: Option<Timestamp>,
     care: Care,
 }
 
@@ -208,7 +212,10 @@ impl Thread {
                     self.bound();
                 }
                 Ok(Order::Ask(ask)) => match &mut self.store {
-                    Some(store) => ask(store),
+                    Some(store) => {
+                        ask(store);
+                        self.asked.get_or_insert_with(clock::now);
+                    }
                     None if opened.is_some() => early.push(ask),
                     None => {}
                 },
@@ -292,26 +299,36 @@ impl Thread {
             self.retry_at = Some(clock::now() + RETRY);
             return self.say(false, &format!("{error}; values are held in memory"));
         }
-        let written = std::mem::take(&mut self.held).observations.len() as u64;
+        let held = std::mem::take(&mut self.held);
+        let learnt = !held.state.is_empty();
         if let Ok(mut row) = self.row.lock() {
-            row.written += written;
+            row.written += held.observations.len() as u64;
         }
+        drop(held);
         self.retry_at = None;
         let now = clock::now();
         let due = |last: Option<Timestamp>, every| last.is_none_or(|at| now < at || now - at >= every);
-        let upkeep = if self.care == Care::Upkeep && due(self.maintained, UPKEEP) {
+        // What was learnt is megabytes, in the log and in memory: they are folded in at once.
+        let upkeep = if self.care == Care::Upkeep && (learnt || due(self.maintained, UPKEEP)) {
             self.maintained = Some(now);
             store.maintain(now)
         } else {
             Ok(())
         };
+        let bytes = store.bytes();
         match upkeep {
             Err(error) => self.say(true, &format!("upkeep failed: {error}")),
             Ok(()) => self.say(true, ""),
         }
-        if due(self.measured, MEASURE) {
+        let from = self.row.lock().ok().and_then(|mut row| {
+            row.bytes = bytes;
+            row.from
+        });
+        if from.is_none() || due(self.measured, UPKEEP) {
             self.measured = Some(now);
             self.measure();
+        } else if self.asked.is_some() && due(self.asked, LET_GO) {
+            self.let_go();
         }
     }
 
@@ -346,6 +363,11 @@ impl Thread {
             row.from = info.from;
         }
         // Counting reads a part of every table.
+        self.let_go();
+    }
+
+    fn let_go(&mut self) {
+        self.asked = None;
         if let Some(Err(error)) = self.store.as_mut().map(Store::let_go) {
             tracing::warn!("{error}");
         }

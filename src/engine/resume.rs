@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::SEED;
+use super::{SEED, run::SAVED};
 use crate::{
     domain::{Batch, Finding, Options, SeriesId, SettingChange, Span, Timestamp},
     pipeline::{self, State},
@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Most of the past that is stepped again, back from the newest value: three times as long as what was learnt is kept for.
-const LONGEST: Span = Span::from_mins(15);
+const LONGEST: Span = Span(3 * SAVED.0);
 /// Sources tell their values at most so much later than they saw them.
 const TOLD_LATE: Span = Span::from_mins(1);
 /// All time that a store can hold.

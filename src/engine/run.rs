@@ -37,7 +37,10 @@ const JOIN: Duration = Duration::from_millis(300);
 /// How long an engine that ends waits for a store that is being opened, for the sake of what was seen meanwhile.
 pub(super) const OPENS: Duration = Duration::from_secs(5);
 /// Time between two snapshots that nobody looks at: what is told a part at a time is told on.
-const UNSEEN: Span = Span::from_mins(1);
+const UNSEEN: Span = Span::from_mins(5);
+/// Time between two times that what was learnt is saved, after the first: packing all of it takes as long as forty steps, and what the
+/// store holds since is stepped again.
+pub(super) const SAVED: Span = Span::from_mins(10);
 
 pub(super) struct Loop {
     pub setup: Setup,
@@ -318,12 +321,7 @@ impl Loop {
             self.show(now);
         }
         if now < self.committed || now - self.committed >= self.options.store.commit_every {
-            // What was learnt since is lost when the process is killed: soon after the start, then every five minutes.
-            let every = if self.saves == 0 {
-                Span::from_mins(1)
-            } else {
-                Span::from_mins(5)
-            };
+            let every = if self.saves == 0 { Span::from_mins(1) } else { SAVED };
             if now < self.saved || now - self.saved >= every {
                 self.saves += 1;
                 self.save(now);

@@ -199,6 +199,12 @@ async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], con
                 .is_some_and(|name| allow.iter().any(|user| **user == **name));
         tokio::spawn(async move {
             let name = name.unwrap_or_else(|| "unknown".into());
+            let mut frames = frames(stream);
+            let who = match greet(&mut frames, &name, allowed).await {
+                Ok(Some(who)) => who,
+                Ok(None) => return,
+                Err(error) => return tracing::debug!("console of {name}: {error}"),
+            };
             let mut snapshots = link.snapshots();
             let before = snapshots.borrow().number;
             // Before its first one an engine has nothing to show.
@@ -206,7 +212,7 @@ async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], con
             if before > 0 {
                 let _ = timeout(FRESH, snapshots.wait_for(|snapshot| snapshot.number > before)).await;
             }
-            if let Err(error) = attend(frames(stream), link, shared.clone(), &name, trusted, allowed).await {
+            if let Err(error) = attend(frames, link, shared.clone(), who, trusted).await {
                 tracing::debug!("console of {name}: {error}");
             }
             if consoles.go() {
@@ -224,15 +230,9 @@ fn user_name(uid: u32) -> Option<String> {
         .map(|user| user.name().to_owned())
 }
 
-async fn attend(
-    mut frames: Frames,
-    link: LocalLink,
-    shared: Shared,
-    user: &str,
-    trusted: bool,
-    allowed: bool,
-) -> io::Result<()> {
-    let ToEngine::Hello { protocol, who } = next(&mut frames).await? else {
+/// Hears who comes and says whether they may; gives the name to ask under, `None` of who was turned away.
+async fn greet(frames: &mut Frames, user: &str, allowed: bool) -> io::Result<Option<String>> {
+    let ToEngine::Hello { protocol, who } = next(frames).await? else {
         return Err(io::Error::other("no hello"));
     };
     let refused = if !allowed {
@@ -253,14 +253,15 @@ async fn attend(
             refused,
         })?)
         .await?;
-    if turned_away {
-        return Ok(());
-    }
     // The name is the kernel's word; the terminal is the console's own.
     let terminal = who
         .rsplit_once('@')
         .map_or_else(String::new, |(_, terminal)| format!("@{terminal}"));
-    let who = format!("{user}{terminal}");
+    Ok((!turned_away).then(|| format!("{user}{terminal}")))
+}
+
+/// Sends snapshots and answers until the console goes.
+async fn attend(mut frames: Frames, link: LocalLink, shared: Shared, who: String, trusted: bool) -> io::Result<()> {
     let mut snapshots = link.snapshots();
     // Before its first one an engine has nothing to show.
     if snapshots.borrow().number > 0 {
@@ -449,6 +450,47 @@ mod tests {
         drop((publish, questions));
         served.join().unwrap();
         assert!(!path.exists());
+    }
+
+    #[test]
+    fn who_is_turned_away_is_nobody_who_looks() {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(async {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("b.sock");
+            let (_publish, snapshots) = watch::channel(Arc::new(Snapshot::empty(Arc::default(), Default::default())));
+            let (asked, _questions) = mpsc::channel(16);
+            let consoles = Arc::<Consoles>::default();
+            let link = LocalLink::new(snapshots, asked, "me");
+            let listening = listen(&path, false).unwrap();
+            let came = async {
+                let hello = |protocol| {
+                    pack(&ToEngine::Hello {
+                        protocol,
+                        who: "me".into(),
+                    })
+                };
+                let mut older = frames(UnixStream::connect(&path).await.unwrap());
+                older.send(hello(PROTOCOL - 1).unwrap()).await.unwrap();
+                let FromEngine::Hello { refused, .. } = next(&mut older).await.unwrap() else {
+                    panic!("no hello");
+                };
+                // Until it is hung up on, too.
+                assert!(refused.is_some() && next::<FromEngine>(&mut older).await.is_err());
+                let none = consoles.count();
+                let mut one = frames(UnixStream::connect(&path).await.unwrap());
+                one.send(hello(PROTOCOL).unwrap()).await.unwrap();
+                consoles.came().await;
+                (none, consoles.count())
+            };
+            tokio::select! {
+                counts = came => assert_eq!(counts, (0, 1)),
+                () = accept(&listening, &link, &[], &consoles) => {}
+            }
+        });
     }
 
     #[test]

@@ -131,10 +131,8 @@ pub(super) fn open(path: &Path) -> io::Result<File> {
 ///
 /// A FIFO or a device is never opened for reading: that could wait for ever, or do something.
 pub(super) fn plain_file(path: &Path, most: u64) -> Option<Vec<u8>> {
-    if !std::fs::metadata(path).ok()?.is_file() {
-        return None;
-    }
-    let mut bytes = Vec::new();
+    let about = std::fs::metadata(path).ok().filter(Metadata::is_file)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(about.len().min(most)).ok()?);
     open(path).ok()?.take(most).read_to_end(&mut bytes).ok()?;
     Some(bytes)
 }

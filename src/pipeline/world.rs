@@ -104,10 +104,7 @@ fn remember(metric: &mut Metric, point: Point, judged: &Judged) -> bool {
         band,
         bits: judged.bits,
     };
-    if metric.recent.len() >= Metric::RECENT {
-        metric.recent.pop_front();
-    }
-    metric.recent.push_back(seen);
+    push(&mut metric.recent, seen, Metric::RECENT);
     let at = point.at.floor(Span::from_mins(1));
     if let Some(minute) = metric.minutes.back_mut().filter(|minute| minute.at == at) {
         minute.count += 1;
@@ -118,11 +115,8 @@ fn remember(metric: &mut Metric, point: Point, judged: &Judged) -> bool {
         minute.band = band.or(minute.band);
         return false;
     }
-    if metric.minutes.len() >= Metric::MINUTES {
-        metric.minutes.pop_front();
-    }
     let value = point.value;
-    metric.minutes.push_back(Minute {
+    let minute = Minute {
         at,
         count: 1,
         min: value,
@@ -130,8 +124,19 @@ fn remember(metric: &mut Metric, point: Point, judged: &Judged) -> bool {
         last: value,
         bits: judged.bits,
         band,
-    });
+    };
+    push(&mut metric.minutes, minute, Metric::MINUTES);
     true
+}
+
+/// Adds `one` to the newest `most`. Room is made a sixth of that at a time: doubled it would lie idle, for every metric.
+fn push<T>(newest: &mut VecDeque<T>, one: T, most: usize) {
+    if newest.len() >= most {
+        newest.pop_front();
+    } else if newest.len() == newest.capacity() {
+        newest.reserve_exact((most / 6).min(most - newest.len()));
+    }
+    newest.push_back(one);
 }
 
 fn five(quantiles: Quantiles) -> [f32; 5] {

@@ -67,8 +67,8 @@ impl Db {
         for (name, body) in &write.state {
             conn.prepare_cached("DELETE FROM state WHERE name = ?")?
                 .execute([name])?;
-            conn.prepare_cached("INSERT INTO state VALUES (?, ?)")?
-                .execute((name, body))?;
+            // Not cached: a statement keeps the values it was last run with, and these are megabytes.
+            conn.execute("INSERT INTO state VALUES (?, ?)", (name, body))?;
         }
         fresh.append(conn, keys)?;
         conn.execute_batch("COMMIT")

@@ -109,7 +109,8 @@ impl Store {
     }
 
     /// Bytes of the file and its log; 0 in memory.
-    pub(super) fn bytes(&self) -> u64 {
+    #[must_use]
+    pub fn bytes(&self) -> u64 {
         self.path.as_deref().map_or(0, size) + self.log_bytes()
     }
 

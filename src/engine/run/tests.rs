@@ -180,7 +180,7 @@ async fn the_world_as_of_the_time_shown_holds_what_was_just_told() {
 }
 
 #[tokio::test]
-async fn while_nobody_looks_a_snapshot_is_made_once_a_minute_and_whoever_comes_has_one_of_now() {
+async fn while_nobody_looks_a_snapshot_is_made_every_five_minutes_and_whoever_comes_has_one_of_now() {
     let home = tempfile::tempdir().unwrap();
     let (mut engine, snapshots) = opened(home.path()).await;
     engine.setup.unseen = true;
@@ -190,8 +190,8 @@ async fn while_nobody_looks_a_snapshot_is_made_once_a_minute_and_whoever_comes_h
         engine.take(read("a.value_pct"));
         snapshots.borrow().number - before
     };
-    assert_eq!((next(&mut engine, 0), next(&mut engine, 50)), (0, 0));
-    assert_eq!(next(&mut engine, 61), 1);
+    assert_eq!((next(&mut engine, 0), next(&mut engine, 290)), (0, 0));
+    assert_eq!(next(&mut engine, 301), 1);
     engine.consoles.come();
     assert_eq!(next(&mut engine, 0), 1);
     // The loop hears of who came, before any step.

@@ -239,7 +239,7 @@ impl Integrity {
             }
             Err(_) => {
                 self.denied[0] += 1;
-                return self.tree.put(path.to_owned(), before);
+                return self.tree.put(path, before);
             }
         };
         self.left.files = self.left.files.saturating_sub(files.len());
@@ -287,7 +287,7 @@ impl Integrity {
             self.changed = true;
             Folder::of(now_there)
         };
-        self.tree.put(path.to_owned(), folder);
+        self.tree.put(path, folder);
     }
 
     /// Tells all that differs when that is first known, and what is new of it after that.

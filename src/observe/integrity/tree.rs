@@ -183,16 +183,19 @@ impl Tree {
         all.next().map(|(path, _)| path.clone())
     }
 
-    /// Takes out a folder; [`Tree::put`] puts it back.
+    /// Takes out what a folder holds; [`Tree::put`] puts it back.
     pub(super) fn take(&mut self, path: &Path) -> Option<Folder> {
-        let folder = self.folders.remove(path)?;
+        let folder = std::mem::take(self.folders.get_mut(path)?);
         self.files -= folder.len();
         Some(folder)
     }
 
-    pub(super) fn put(&mut self, path: PathBuf, folder: Folder) {
-        self.files += folder.len();
-        self.folders.insert(path, folder);
+    /// Puts back what a folder holds that is still known.
+    pub(super) fn put(&mut self, path: &Path, folder: Folder) {
+        if let Some(place) = self.folders.get_mut(path) {
+            self.files += folder.len();
+            *place = folder;
+        }
     }
 
     /// Makes a folder known that has not been looked into.
@@ -211,7 +214,7 @@ impl Tree {
             .cloned()
             .collect();
         for folder in gone {
-            self.take(&folder);
+            self.files -= self.folders.remove(&folder).map_or(0, |folder| folder.len());
         }
     }
 
@@ -290,7 +293,7 @@ mod tests {
         }
         tree.take(Path::new("/usr/lib/a")).unwrap();
         let names: [&[u8]; 3] = [b"a", b"b\n\xff", b"c"];
-        tree.put("/usr/lib/a".into(), Folder::of(names.map(|name| (name, entry(1)))));
+        tree.put(Path::new("/usr/lib/a"), Folder::of(names.map(|name| (name, entry(1)))));
         assert_eq!(tree.files, 3);
         let there: Vec<Vec<u8>> = tree.folders[Path::new("/usr/lib/a")]
             .files()
@@ -314,7 +317,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("files");
         let mut tree = Tree::default();
-        tree.put("/usr".into(), Folder::of([(&b"a"[..], entry(7))]));
+        tree.add("/usr".into());
+        tree.put(Path::new("/usr"), Folder::of([(&b"a"[..], entry(7))]));
         tree.keep(&file, &[1; 32]).unwrap();
         assert_eq!(Tree::kept(&file, &[1; 32]).unwrap().files, 1);
         assert!(Tree::kept(&file, &[2; 32]).is_none());
