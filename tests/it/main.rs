@@ -17,3 +17,4 @@ mod recording;
 mod secrets;
 mod support;
 mod tui;
+mod whatif_bench;
