@@ -42,6 +42,8 @@ pub(super) struct Lasting {
     pub usual: (f64, f64),
     /// The farthest it was beyond them, in standard deviations of a day's difference.
     pub out: f64,
+    /// A standard deviation of a day's difference, when it began.
+    spread: f64,
     hours: u32,
     inside: u32,
     over: bool,
@@ -60,10 +62,16 @@ impl LastingWatch {
         self.seen = Some(at);
         let limit = metric.limit.as_ref();
         let side = limit.map(|limit| limit.side).or_else(|| metric.meta.worse());
-        let Some((side, other)) = side.and_then(|side| Some((side, hours.other_days(side)?))) else {
+        let Some((side, mut other)) = side.and_then(|side| Some((side, hours.other_days(side)?))) else {
             self.departure = None;
             return;
         };
+        // What goes on for days would else become what a day differs from the next.
+        let began = self
+            .departure
+            .as_ref()
+            .map_or(f64::INFINITY, |departure| departure.spread);
+        other.spread = other.spread.min(began);
         let fine = fine.is_some_and(|(low, high)| (low..=high).contains(&value));
         let out = if hours.known() < YOUNG || fine {
             None
@@ -93,6 +101,7 @@ impl LastingWatch {
                     side,
                     usual: (a.min(b), a.max(b)),
                     out,
+                    spread: other.spread,
                     hours: 1,
                     inside: 0,
                     over: false,
@@ -165,7 +174,7 @@ mod tests {
             metric.slow.observe(Point { at, value }, Slow::STEP);
             watch.look(&metric, 0.0, None);
             let now = watch.told().is_some();
-            if told.last().map_or(false, |(_, now)| *now) != now {
+            if told.last().is_some_and(|(_, now)| *now) != now {
                 told.push((place, now));
             }
         }
@@ -197,7 +206,7 @@ mod tests {
         let spell = |hours: i64, by: f64| {
             move |place: i64| {
                 usual(place)
-                    + if (0..hours * HOUR).contains(&(place - 5 * DAY - 30)) {
+                    + if (0..hours * HOUR).contains(&(place - 5 * DAY - 24)) {
                         by
                     } else {
                         0.0
@@ -206,15 +215,15 @@ mod tests {
         };
         let of = |name: &str, hours: i64, by: f64| told(name, Unit::Percent, None, spell(hours, by), 7 * DAY);
         assert_eq!(of("cpu.busy_pct", 4, 20.0).len(), 2);
-        assert_eq!(of("cpu.busy_pct", 1, 20.0), [], "over soon");
-        assert_eq!(of("cpu.busy_pct", 20, -20.0), [], "less of it");
+        assert!(of("cpu.busy_pct", 1, 20.0).is_empty(), "over soon");
+        assert!(of("cpu.busy_pct", 20, -20.0).is_empty(), "less of it");
         assert_eq!(
             of("cache.hit_pct", 4, -20.0).len(),
             2,
             "of what goes well less is worse"
         );
-        assert_eq!(of("http.requests_pct", 4, 20.0), [], "traffic");
-        assert_eq!(of("cpu.busy_pct", 4, 2.0), [], "a little");
+        assert!(of("http.requests_pct", 4, 20.0).is_empty(), "traffic");
+        assert!(of("cpu.busy_pct", 4, 2.0).is_empty(), "a little");
         let young = told(
             "cpu.busy_pct",
             Unit::Percent,
@@ -222,6 +231,6 @@ mod tests {
             |place| usual(place) + if place > 2 * DAY { 30.0 } else { 0.0 },
             3 * DAY - 1,
         );
-        assert_eq!(young, []);
+        assert!(young.is_empty());
     }
 }
