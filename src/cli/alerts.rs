@@ -286,6 +286,8 @@ impl Watch {
                 causes: causes(finding, &self.ids),
                 what: &finding.summary,
             })?;
+            // Whoever waits for it has nothing else to wait for.
+            out.flush()?;
         }
         Ok(())
     }
