@@ -3,6 +3,7 @@
 //! Live, replay, demo, tests and benchmarks call exactly [`step`].
 
 mod blame;
+mod bound;
 mod promise;
 mod record;
 mod relearn;
@@ -97,7 +98,8 @@ impl State {
         incidents(&all, options.drift.coincide, before)
     }
 
-    /// The limit in force for a metric: from a console, else the first option that matches, else the metric's own.
+    /// The limit in force for a metric: from a console, else the first option that matches, else what a setting says ([`bound`]), else the
+    /// metric's own.
     #[must_use]
     pub fn limit_of(&self, id: &SeriesId, own: Option<&Limit>, options: &Options) -> Option<Limit> {
         if let Some(set) = self.limits.get(id) {
@@ -118,7 +120,24 @@ impl State {
             }
             .into(),
         })
+        .or_else(|| bound::limit(&self.shadows.settings, id))
         .or_else(|| own.cloned())
+    }
+
+    /// Puts the limits in force anew where one of `changed` may set them.
+    fn follow_bounds<'a>(&mut self, mut changed: impl Iterator<Item = &'a SeriesId>, options: &Options) {
+        if !changed.any(bound::is_bound) {
+            return;
+        }
+        let all = self.shadows.metrics.iter();
+        let all = all.filter(|(_, metric)| !metric.meta.of_process());
+        let limits: Vec<_> = all
+            .map(|(id, metric)| self.limit_of(id, metric.meta.limit.as_ref(), options))
+            .collect();
+        let metrics = self.shadows.metrics.values_mut();
+        for (metric, limit) in metrics.filter(|metric| !metric.meta.of_process()).zip(limits) {
+            metric.limit = limit;
+        }
     }
 
     /// Sets or removes a metric's limit from a console.
@@ -140,6 +159,9 @@ pub fn step(state: &mut State, batch: &Batch, options: &Options, now: Timestamp,
     world::follow_the_clock(state, now);
     world::take_metrics(state, batch, options, &mut out);
     world::take_settings(state, batch, now, &mut out);
+    let first = out.write.initial.iter().map(|(id, ..)| id);
+    let changed = out.write.changes.iter().map(|change| &change.id);
+    state.follow_bounds(first.chain(changed), options);
     for event in &batch.events {
         world::take_event(state, event, &mut out);
     }

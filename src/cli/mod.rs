@@ -1,5 +1,6 @@
 //! The subcommands: what is typed, what it means, and what it prints. Says nothing of how an engine is had: see [`Runtime`].
 
+mod alerts;
 mod baseline;
 mod columns;
 mod completions;
@@ -168,6 +169,8 @@ pub enum Command {
     Config(config::Args),
     /// Say how surprising each value of a stream is: JSON lines of series, t (Unix seconds) and v in, of series, t and score (bits) out.
     Detect,
+    /// Say what is off or about to be, and since which change: JSON lines of values, settings and changes in, of alerts out.
+    Alerts,
     /// Say which settings change next, to what, and which changes are undone: JSON lines of events and questions in, of answers out.
     SettingsBench(settings_bench::Args),
     /// Say what changes would do to recorded services: JSON lines of questions in, of effects out.
@@ -321,6 +324,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Import(args)) if args.is_history() => import::git::run(args, &setup()?, runtime, json, out).await,
         Some(Command::Import(args)) => import::run(args, json, out),
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
+        Some(Command::Alerts) => alerts::run(std::io::stdin().lock(), out),
         Some(Command::SettingsBench(args)) => settings_bench::run(args, std::io::stdin().lock(), out),
         Some(Command::WhatifBench(args)) => whatif_bench::run(args, std::io::stdin().lock(), out),
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),

@@ -105,12 +105,35 @@ impl MetricMeta {
         self.id.name.starts_with("top.")
     }
 
+    /// The side on which more of it is worse, as far as its name tells: what fails, waits or is in use from above, what is left or goes well from
+    /// below. `None` for what is neither: there is no harm in traffic.
+    #[must_use]
+    pub fn worse(&self) -> Option<Side> {
+        let name = self.id.name.split('{').next().unwrap_or_default();
+        let has = |some: &[&str]| name.split(['.', '_', '-', '/']).any(|word| some.contains(&word));
+        // A share of what was hit or is free is below, whatever else it says.
+        if has(&LEFT) {
+            return Some(Side::Below);
+        }
+        let used = self.range().1.is_finite() && has(&USED);
+        (self.counts_trouble() || has(&FAILS) || used).then_some(Side::Above)
+    }
+
     /// Whether it counts nothing but trouble (waiting, failing, being refused or ended), so that less of it is only better.
     #[must_use]
     pub fn counts_trouble(&self) -> bool {
         TROUBLE.iter().any(|pattern| matches(pattern, &self.id.name))
     }
 }
+
+/// Words of what goes well or is left, of what is used of all there is, and of what fails or waits.
+const LEFT: [&str; 7] = ["availability", "available", "free", "hit", "hits", "idle", "success"];
+const USED: [&str; 5] = ["busy", "use", "used", "util", "utilization"];
+const FAILS: [&str; 27] = [
+    "backlog", "discards", "dropped", "drops", "err", "error", "errors", "errs", "failed", "failures", "fails", "lag",
+    "latency", "lost", "p50", "p75", "p90", "p95", "p98", "p99", "p999", "rejected", "refused", "retrans", "timeout",
+    "timeouts", "wait",
+];
 
 /// Names of metrics that count trouble.
 const TROUBLE: [&str; 21] = [

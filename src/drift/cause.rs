@@ -12,7 +12,7 @@ use super::{
     author,
     baseline::scope_of,
     deed::{self, TOGETHER},
-    process, report,
+    late, process, report,
     score::CERTAIN,
     weighed::{Weighed, rests_on, world},
 };
@@ -91,8 +91,9 @@ pub(super) fn explain(
             finding.causes = brought(finding, &certificates);
             continue;
         }
-        if let Some(deed) = author::deed(finding, shadows) {
-            finding.causes = vec![deed];
+        let deed = author::deed(finding, shadows).map(|deed| vec![deed]);
+        if let Some(causes) = deed.or_else(|| Some(shares(late::causes(finding, shadows)?))) {
+            finding.causes = causes;
             continue;
         }
         let asked = Asked {

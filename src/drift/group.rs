@@ -8,16 +8,20 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    MetricWatch,
     cause::{self, Effect},
     family::{STALE, detail, family, telling},
-    limit::LimitWatch,
-    slow::{SlowDeparture, SlowWatch, What},
-    surprise::SurpriseWatch,
+    lasting::Lasting,
+    slow::{SlowDeparture, What},
+    surprise::STAYING,
 };
 use crate::{
-    domain::{Cause, Comparison, Crossing, FindingId, Mark, ResourceId, SeriesId, Span, Timestamp},
-    shadow::{Metric, Shadows},
+    domain::{Cause, Comparison, Crossing, FindingId, Mark, ResourceId, SeriesId, Side, Span, Timestamp},
+    shadow::{Metric, Shadows, anomaly::By},
 };
+
+/// The most that is said of what stays, bits.
+const MOST: f64 = 40.0;
 
 /// What the slow scale tells, and the newest mean that it is told of.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,6 +44,8 @@ pub(super) struct Departed {
     pub from: f64,
     /// What days before say of it, where it is the slow scale that tells it.
     pub slow: Option<Slow>,
+    /// Whether it stays worse than on any other day.
+    pub lasting: bool,
     /// The 80 % band that was expected when it left, where it left one.
     pub band: Option<(f64, f64)>,
     pub crossing: Option<Crossing>,
@@ -56,29 +62,32 @@ impl Departed {
             evidence: 0.0,
             from: 0.0,
             slow: None,
+            lasting: false,
             band: None,
             crossing: None,
         }
     }
 
-    /// The worst that is said of one metric: breach, cross, odd, drift; of what both scales tell the fast one says it, `level` being what it
-    /// tells from.
+    /// The worst that is said of one metric: breach, cross, odd, drift; of what both scales tell the fast one says it, and of hours and minutes the
+    /// hours. `level` and `slow` are what the fast and the slow scale tell from.
     pub fn worst(
         metric: &Metric,
-        limit: &LimitWatch,
-        surprise: &SurpriseWatch,
-        slow: &SlowWatch,
+        watch: &MetricWatch,
         level: f64,
+        slow: impl Fn() -> f64,
         now: Timestamp,
     ) -> Option<Self> {
-        let (departure, slow) = (surprise.told(), slow.told());
-        let (mark, since) = match (&limit.breach, &limit.cross, departure, slow) {
+        let (limit, departure) = (&watch.limit, watch.surprise.told());
+        let lasting = watch.lasting.told();
+        let (mark, since) = match (&limit.breach, &limit.cross, departure) {
             (Some(breach), ..) => (Mark::Breach, breach.since),
-            (None, Some((since, _)), ..) => (Mark::Cross, *since),
-            (None, None, Some(departure), _) if departure.drifted(now) => (Mark::Drift, departure.since),
-            (None, None, Some(departure), _) => (Mark::Odd, departure.since),
-            (None, None, None, Some(slow)) => return Some(Self::slow(metric, slow)),
-            (None, None, None, None) => return None,
+            (None, Some((since, _)), _) => (Mark::Cross, *since),
+            (None, None, Some(departure)) if departure.drifted(now) => (Mark::Drift, departure.since),
+            (None, None, Some(departure)) => (Mark::Odd, departure.since),
+            (None, None, None) => {
+                let lasting = lasting.map(|lasting| Self::lasting(metric, lasting, slow()));
+                return lasting.or_else(|| Some(Self::slow(metric, watch.slow.told()?)));
+            }
         };
         // A value may be surprising without being a departure yet.
         let seen = metric.recent.iter().rev().take_while(|seen| seen.at >= since);
@@ -92,6 +101,7 @@ impl Departed {
             evidence: departure.map_or(0.0, |departure| departure.evidence),
             from: level,
             slow: None,
+            lasting: lasting.is_some(),
             band: departure.map(|departure| departure.band),
             crossing: limit
                 .cross
@@ -114,7 +124,32 @@ impl Departed {
                 what: departure.what,
                 value: departure.value,
             }),
+            lasting: false,
             band: departure.band,
+            crossing: None,
+        }
+    }
+
+    /// What stays beyond all other days. The bits are those of a normal tail, and of no more than one such hour.
+    fn lasting(metric: &Metric, departure: &Lasting, from: f64) -> Self {
+        let bits = (departure.out.powi(2) / 2.0 * std::f64::consts::LOG2_E).min(MOST);
+        Self {
+            id: metric.meta.id.clone(),
+            mark: Mark::Drift,
+            since: departure.since,
+            last: departure.last,
+            bits,
+            evidence: bits + STAYING,
+            from,
+            slow: Some(Slow {
+                what: What::Level {
+                    by: By::Day,
+                    above: departure.side == Side::Above,
+                },
+                value: departure.value,
+            }),
+            lasting: true,
+            band: Some(departure.usual),
             crossing: None,
         }
     }
@@ -176,6 +211,7 @@ impl Groups {
             members.sort_by(|a, b| {
                 a.mark
                     .cmp(&b.mark)
+                    .then_with(|| b.lasting.cmp(&a.lasting))
                     .then_with(|| telling(&b.id.name).cmp(&telling(&a.id.name)))
                     .then_with(|| detail(&a.id.name).cmp(&detail(&b.id.name)))
                     .then_with(|| b.bits.total_cmp(&a.bits))

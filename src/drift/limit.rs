@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{group::stable_hash, rise};
+use super::{coarse, group::stable_hash, rise};
 use crate::{
     domain::{Crossing, Limit, Options, Span, Timestamp},
     shadow::{Metric, Shadows},
@@ -10,6 +10,12 @@ use crate::{
 
 /// Least time between two looks ahead; up to half as much more is added by name, so that not all are due at once.
 const EVERY: Span = Span::from_secs(45);
+/// The same where values come so rarely that minutes tell nothing.
+const HOURLY: Span = Span::from_hours(1);
+/// Days ahead whose peaks are looked for of these, and days that are needed to know one.
+const DAYS: (i64, usize) = (3, 2);
+/// Least standard deviation of a peak, as a part of it.
+const MOVES: f64 = 0.02;
 /// Nothing is told further ahead than this many times the history it rests on.
 pub(crate) const REACH: i64 = 6;
 /// Below this much history a shadow has seen too little to tell a burst from a trend at one look.
@@ -73,6 +79,9 @@ impl LimitWatch {
         let (Some(limit), Some(newest)) = (limit, metric.newest()) else {
             return;
         };
+        if self.breach.is_none() && passing(metric, limit) {
+            return;
+        }
         if limit.broken_by(newest.value) {
             let since = self.breach.as_ref().map_or(newest.at, |breach| breach.since);
             self.breach = Some(Breach {
@@ -90,6 +99,10 @@ impl LimitWatch {
                 return;
             }
             self.breach = None;
+        }
+        if coarse(metric) {
+            self.peaks(metric, limit, options, now);
+            return;
         }
         // What runs at the limit is told at once: in a minute it may be there.
         let told = options.drift.crossing_probability;
@@ -143,6 +156,20 @@ impl LimitWatch {
         (self.cross.is_some() || old || near || again).then_some((since, crossing))
     }
 
+    /// Sets the peaks of the days to come against the limit, which may have been changed a moment ago.
+    fn peaks(&mut self, metric: &Metric, limit: &Limit, options: &Options, now: Timestamp) {
+        if self.next_look.is_some_and(|due| now < due && due - now <= HOURLY) {
+            return;
+        }
+        self.next_look = Some(now + HOURLY);
+        let told = options.drift.crossing_probability;
+        let least = if self.cross.is_some() { told * LET_GO } else { told };
+        let since = self.cross.map_or(now, |(since, _)| since);
+        self.cross = next_peaks(metric, limit, now)
+            .filter(|crossing| crossing.probability >= least)
+            .map(|crossing| (since, crossing));
+    }
+
     fn ahead(
         &self,
         metric: &Metric,
@@ -168,6 +195,37 @@ impl LimitWatch {
 /// whatever leads there.
 fn carried_on(metric: &Metric, limit: &Limit) -> bool {
     rise::repeats(metric, limit) || young(metric) && rise::swings(metric, limit)
+}
+
+/// When and how likely the peaks of the next days pass `limit`: each is as one of the days before, give or take what a day differs from the
+/// next. `None` where too few are known.
+fn next_peaks(metric: &Metric, limit: &Limit, now: Timestamp) -> Option<Crossing> {
+    let hours = &metric.slow.hours;
+    let bound = limit.side.upright(limit.value);
+    let peaks = hours.peaks(limit.side, bound);
+    let spread = hours.other_days(limit.side)?.spread;
+    if peaks.len() < DAYS.1 {
+        return None;
+    }
+    let passes = |peak: f64| normal((peak - bound) / spread.max(MOVES * peak.abs()).max(f64::MIN_POSITIVE));
+    let daily = peaks.iter().map(|(peak, _)| passes(*peak)).sum::<f64>() / peaks.len() as f64;
+    let at = peaks.iter().filter_map(|(_, after)| *after).min();
+    Some(Crossing {
+        limit: limit.value,
+        probability: 1.0 - (1.0_f64 - daily).powi(DAYS.0 as i32),
+        horizon: Span::from_days(DAYS.0),
+        at: [None, at.map(|after| now + after), None],
+        at95: [None; 2],
+    })
+}
+
+/// P(a standard normal is below `score`), to seven digits (Abramowitz & Stegun 1964, 26.2.17).
+fn normal(score: f64) -> f64 {
+    let t = 1.0 / (1.0 + 0.231_641_9 * score.abs());
+    let powers =
+        t * (0.319_381_53 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
+    let beyond = (-score * score / 2.0).exp() / std::f64::consts::TAU.sqrt() * powers;
+    if score > 0.0 { 1.0 - beyond } else { beyond }
 }
 
 /// When and how likely `metric` passes `limit` within `horizon`: by its shadow, or by the steady rise it is in where that is surer. `None` while
@@ -197,6 +255,12 @@ pub fn passed(metric: &Metric, limit: &Limit) -> Option<Timestamp> {
     let before = metric.minutes.iter().rev().skip_while(|minute| minute.at >= first);
     let whole = before.take_while(|minute| limit.broken_by(minute.min) && limit.broken_by(minute.max));
     Some(whole.last().map_or(first, |minute| minute.at))
+}
+
+/// Whether the newest value alone is beyond `limit`, where values come so rarely that one is a spike as soon as a state.
+fn passing(metric: &Metric, limit: &Limit) -> bool {
+    let mut newest = metric.recent.iter().rev().map(|seen| limit.broken_by(seen.value));
+    coarse(metric) && newest.next() == Some(true) && newest.next() == Some(false)
 }
 
 /// Whether too little was seen to tell a burst from a trend at one look.

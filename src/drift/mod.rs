@@ -11,6 +11,8 @@ mod habit;
 mod impending;
 mod in_force;
 mod incidents;
+mod lasting;
+mod late;
 mod limit;
 pub(crate) mod process;
 #[cfg(test)]
@@ -53,6 +55,7 @@ use declared::Declared;
 pub(crate) use group::stable_hash;
 use group::{Departed, Groups};
 use in_force::InForce;
+use lasting::LastingWatch;
 use limit::LimitWatch;
 pub(crate) use limit::REACH;
 pub use limit::{crossing, passed};
@@ -98,6 +101,8 @@ struct MetricWatch {
     surprise: SurpriseWatch,
     #[serde(default)]
     slow: SlowWatch,
+    #[serde(default)]
+    lasting: LastingWatch,
     limit: LimitWatch,
     /// Whether it was ever read when it was new. What is read of the past is no silence.
     #[serde(default)]
@@ -107,11 +112,11 @@ struct MetricWatch {
 impl MetricWatch {
     /// Someone says that where the metric is is fine; whether it had gone anywhere.
     fn accept(&mut self) -> bool {
-        let slow = self.slow.accept();
-        if let Some(far) = slow {
-            self.surprise.allow(far);
+        let far = [self.slow.accept(), self.lasting.accept()];
+        for far in far.iter().flatten() {
+            self.surprise.allow(*far);
         }
-        self.surprise.accept() || slow.is_some()
+        self.surprise.accept() || far.iter().any(Option::is_some)
     }
 }
 
@@ -208,11 +213,14 @@ impl DriftState {
                 watch.surprise = SurpriseWatch::default();
             } else {
                 let least = || worth(shadows, metric);
-                watch.surprise.look(metric, level, least);
+                if !coarse(metric) {
+                    watch.surprise.look(metric, level, least);
+                }
                 if watch.slow.due(metric) {
                     watch
                         .slow
                         .look(metric, slow.of(&id.resource), least(), watch.surprise.fine());
+                    watch.lasting.look(metric, least(), watch.surprise.fine());
                 }
             }
             let silent = stale::silent(metric, now);
@@ -222,7 +230,7 @@ impl DriftState {
                 _ if silent => None,
                 _ => {
                     watch.limit.look(metric, options, rare, now, seed);
-                    Departed::worst(metric, &watch.limit, &watch.surprise, &watch.slow, level, now)
+                    Departed::worst(metric, watch, level, || slow.of(&id.resource), now)
                 }
             };
             departed.extend(off.filter(|_| !muted(id, options)));
@@ -298,6 +306,14 @@ fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
         return 5.0;
     }
     room::of(shadows, metric).map_or(0.0, |room| room.matters)
+}
+
+/// From this cadence on a metric is judged by days alone: the hundred newest values, that the fast scale tells the unusual by, are hours then.
+const COARSE: Span = Span::from_mins(1);
+
+/// Whether the values of `metric` come too rarely for the fast scale.
+fn coarse(metric: &Metric) -> bool {
+    metric.meta.cadence >= COARSE
 }
 
 /// Whether someone said not to tell of it: the pattern fits its name, or its full name.

@@ -249,7 +249,7 @@ pub(super) fn metric(
         id,
         mark: head.mark,
         level,
-        severity: score::severity(head.mark, level),
+        severity: score::urgency(members, level),
         comparison: head.comparison(),
         resource: head.id.resource.clone(),
         series: members.iter().map(|member| member.id.clone()).collect(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{cause, report, room::Room};
+use super::{cause, group::Departed, report, room::Room};
 use crate::{
     domain::{Comparison, DriftOptions, Finding, FindingId, Level, Mark, Severity, Side, Span, Timestamp},
     shadow::{Metric, Shadows},
@@ -82,6 +82,17 @@ pub(super) fn severity(mark: Mark, level: Level) -> Severity {
         (Mark::Breach, _) => Severity::Critical,
         (Mark::Drift | Mark::Stale, Level::Low) => Severity::Notice,
         _ => Severity::Warning,
+    }
+}
+
+/// How urgent metrics are that are off together, the telling one first. Of what days are asked about that is a warning which stays worse than on any
+/// of them; all else is otherwise, and for the record.
+pub(super) fn urgency(members: &[Departed], level: Level) -> Severity {
+    let head = &members[0];
+    match head.slow {
+        Some(_) if members.iter().any(|member| member.lasting) => Severity::Warning,
+        Some(_) => Severity::Notice,
+        None => severity(head.mark, level),
     }
 }
 

@@ -183,7 +183,6 @@ impl Departure {
             // Watching often begins with a start or a build, and what they take is taken for a while only.
             Some(_) if !above && to - from < START => return None,
             Some(range) => range,
-            None if metric.meta.cadence > Span::from_mins(1) => (band[0], band[4]),
             None => return None,
         };
         // What came at this time on two other days is as usual as what came twice in the last hours.

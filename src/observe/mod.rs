@@ -74,7 +74,7 @@ use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 #[cfg(target_os = "linux")]
 pub use integrity::{Effort, Integrity, Swept};
 pub use look::looks;
-pub use prometheus::{PROMETHEUS, prometheus_group, selected};
+pub use prometheus::{PROMETHEUS, prometheus_group, selected, unit};
 
 use crate::domain::{Batch, ResourceId, Span, Timestamp, Value};
 

@@ -2,6 +2,7 @@
 
 pub mod anomaly;
 pub mod gru;
+mod hours;
 pub mod ledger;
 pub mod metric;
 pub mod setting;
@@ -14,6 +15,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use hours::{Hours, OtherDays};
 pub use ledger::Ledger;
 pub use metric::{Chosen, Judged, Members, MetricShadow, Training, lasts};
 pub use setting::{

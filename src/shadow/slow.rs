@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::anomaly::{Detector, Still, Verdict};
+use super::{
+    Hours,
+    anomaly::{Detector, Still, Verdict},
+};
 use crate::domain::{Point, Span, Timestamp};
 
 /// The slow scale of one metric: means of five minutes, each judged by all before it. A shadow that judges every value remembers
@@ -12,6 +15,9 @@ pub struct Slow {
     filling: Option<Filling>,
     detector: Detector,
     judged: Option<Mean>,
+    /// The hours of the days before.
+    #[serde(default)]
+    pub hours: Hours,
 }
 
 /// Five minutes that are not over.
@@ -69,7 +75,9 @@ impl Slow {
         // Of values at both ends of what there is the difference is none.
         if value.is_finite() && !self.judged.as_ref().is_some_and(late) {
             let verdict = self.detector.observe(at, value);
-            self.judged = Some(Mean { at, value, verdict });
+            let mean = Mean { at, value, verdict };
+            self.hours.observe(&mean);
+            self.judged = Some(mean);
         }
     }
 
@@ -137,7 +145,7 @@ mod tests {
             slow.observe(point(place * 60, value(place)), Span::from_mins(1));
         }
         let stored = crate::domain::packed::pack(&slow).unwrap();
-        assert!(stored.len() < 7_000, "{} bytes", stored.len());
+        assert!(stored.len() < 8_000, "{} bytes", stored.len());
         let mut again: Slow = crate::domain::packed::unpack(&stored).unwrap();
         for place in 9_000..9_500 {
             slow.observe(point(place * 60, value(place)), Span::from_mins(1));

@@ -1,6 +1,7 @@
 //! One binary of integration tests.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop there")]
 
+mod alerts;
 mod architecture;
 mod cli;
 mod days;

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use self::{
     answer::{Data, Metadata, Series, Targets},
     client::{Client, Fault},
-    name::{Template, resource, server, unit},
+    name::{Template, resource, server},
 };
 use super::{Group, ObserveError, Source};
 use crate::domain::{
@@ -19,7 +19,7 @@ use crate::domain::{
     Timestamp, matches,
 };
 
-pub use self::name::selected;
+pub use self::name::{selected, unit};
 
 /// The name of the source, and of what says where its metrics come from.
 pub const PROMETHEUS: &str = "prometheus";

@@ -118,7 +118,8 @@ fn bounded(mut name: String) -> String {
 }
 
 /// What the values of a metric count, by the ending of its name (Prometheus' naming conventions, and this program's own).
-pub(super) fn unit(name: &str, rate: bool) -> (Unit, MetricKind) {
+#[must_use]
+pub fn unit(name: &str, rate: bool) -> (Unit, MetricKind) {
     let name = name.split('{').next().unwrap_or(name);
     let (name, per_second) = match name.strip_suffix("_per_s").or_else(|| name.strip_suffix("_per_second")) {
         Some(name) => (Cow::Borrowed(name), true),
@@ -134,7 +135,7 @@ pub(super) fn unit(name: &str, rate: bool) -> (Unit, MetricKind) {
         ("seconds" | "secs", false) => Unit::Secs,
         ("celsius", false) => Unit::Celsius,
         ("hertz", false) => Unit::Hertz,
-        (_, true) => Unit::PerSec,
+        (_, true) | ("ps" | "rps" | "qps", _) => Unit::PerSec,
         ("count", false) => Unit::Count,
         _ => Unit::None,
     };
