@@ -143,7 +143,7 @@ pub(super) fn plan(
             let host = hosts
                 .entry(resource)
                 .or_insert_with(|| Host::of(shadows, resource, plan.horizon));
-            let there = shadows.metrics.get(&SeriesId::new(resource, &*id.name));
+            let there = shadows.metrics.get(&SeriesId::new(resource, &id.name));
             let varies = if own.is_some() { VARIES.0 } else { VARIES.1 };
             let views = there.map(|metric| View::all(metric, host)).unwrap_or_default();
             seen.push((
