@@ -9,6 +9,8 @@ mod record;
 mod relearn;
 mod teach;
 pub mod tempo;
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::{

@@ -123,6 +123,7 @@ impl Link for Engine {
                 accepted: Some(Value::Int(60)),
                 actual: Some(Value::Int(1)),
             }]),
+            Query::Outlooks(ids) => Answer::Outlooks(ids.iter().map(seen::outlook).collect()),
             Query::BaselineAccept(_) => Answer::Done,
             Query::Export { what, format, file } => {
                 Answer::Text(vec![format!("{what} {format:?} {}: 3 rows", file.display())])

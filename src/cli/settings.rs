@@ -6,8 +6,8 @@ use serde_json::{Value as Json, json};
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, findings::brief, plain, series::chosen},
     domain::{SeriesId, SettingChange, Timestamp, Value},
-    engine::{Link, SettingRow},
-    shadow::PeerValue,
+    engine::{Answer, Link, Query, SettingRow},
+    shadow::{Outlook, PeerValue},
 };
 
 /// Arguments of `settings`.
@@ -16,6 +16,9 @@ pub struct Args {
     /// Only those whose name holds this; `*` stands for any run of characters.
     pattern: Option<String>,
 }
+
+/// Settings the engine is asked about at once: some milliseconds of its time.
+const AT_ONCE: usize = 300;
 
 #[derive(Serialize)]
 struct View<'a> {
@@ -47,10 +50,10 @@ fn share(odds: f32) -> f64 {
 }
 
 /// What a setting is now with P(it does not change), and what it becomes if it does.
-fn expected(row: &SettingRow) -> Vec<Json> {
+fn expected(row: &SettingRow, outlook: Option<&Outlook>) -> Vec<Json> {
     let Some(value) = &row.value else { return Vec::new() };
     let stays = json!({"value": plain::value(Some(value)), "probability": share(1.0 - row.week)});
-    let next = row.outlook.iter().flat_map(|outlook| &outlook.next);
+    let next = outlook.into_iter().flat_map(|outlook| &outlook.next);
     let next =
         next.map(|(value, odds)| json!({"value": plain::value(Some(value)), "probability": share(row.week * odds)}));
     std::iter::once(stays).chain(next).collect()
@@ -97,10 +100,10 @@ impl<'a> From<&'a SettingChange> for ChangeView<'a> {
     }
 }
 
-impl<'a> From<&'a SettingRow> for View<'a> {
-    fn from(row: &'a SettingRow) -> Self {
+impl<'a> View<'a> {
+    /// `outlook` is what is to be said of it.
+    fn of(row: &'a SettingRow, outlook: Option<&Outlook>) -> Self {
         let accepted = row.accepted.as_ref().unwrap_or(&row.value);
-        let outlook = row.outlook.as_deref();
         Self {
             id: &row.id,
             mark: row.mark.word(),
@@ -111,7 +114,7 @@ impl<'a> From<&'a SettingRow> for View<'a> {
             hazard_24h: row.hazard,
             hazard_7d: row.week,
             undone_14d: row.undoing.as_ref().map(|undoing| undoing.probability),
-            expected_7d: expected(row),
+            expected_7d: expected(row, outlook),
             interval80: outlook.and_then(|outlook| {
                 let (low, high) = outlook.interval.as_ref()?;
                 Some([low, high].map(|value| plain::value(Some(value))))
@@ -127,6 +130,25 @@ impl<'a> From<&'a SettingRow> for View<'a> {
     }
 }
 
+/// What is to be said of each: the engine is asked where its rows do not say it yet.
+async fn outlooks<L: Link>(context: &Context<'_, L>, rows: &[&SettingRow]) -> anyhow::Result<Vec<Option<Outlook>>> {
+    let mut outlooks: Vec<Option<Outlook>> = rows.iter().map(|row| row.outlook.as_deref().cloned()).collect();
+    let lacks: Vec<usize> = (0..rows.len())
+        .filter(|place| rows[*place].value.is_some() && outlooks[*place].is_none())
+        .collect();
+    for places in lacks.chunks(AT_ONCE) {
+        let ids = places.iter().map(|place| rows[*place].id.clone()).collect();
+        let told = context.ask(Query::Outlooks(ids), |answer| match answer {
+            Answer::Outlooks(told) => Some(told),
+            _ => None,
+        });
+        for (place, outlook) in places.iter().zip(told.await?) {
+            outlooks[*place] = outlook;
+        }
+    }
+    Ok(outlooks)
+}
+
 impl Report for Args {
     const NEED: Need = Need::Fresh;
 
@@ -139,7 +161,10 @@ impl Report for Args {
             .filter(|row| chosen(pattern, &row.id))
             .collect();
         if context.json {
-            out.json(&rows.iter().map(|row| View::from(*row)).collect::<Vec<_>>())?;
+            let outlooks = outlooks(context, &rows).await?;
+            let told = rows.iter().zip(&outlooks);
+            let views = told.map(|(row, outlook)| View::of(row, outlook.as_ref()));
+            out.json(&views.collect::<Vec<_>>())?;
             return Ok(Exit::Done);
         }
         if rows.is_empty() {

@@ -252,6 +252,12 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             let matches = matching(rules, &engine.state.shadows, now);
             Ok(Answer::Issues(matches, rules.marks()))
         }
+        Query::Outlooks(ids) => {
+            let settings = &engine.state.shadows.settings;
+            Ok(Answer::Outlooks(
+                ids.iter().map(|id| settings.outlook(id, now)).collect(),
+            ))
+        }
         Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),
         Query::BaselineAccept(ids) => {
             let metrics: Vec<_> = ids

@@ -12,6 +12,7 @@ use crate::{
     },
     drift::{Difference, Match},
     engine::{Ahead, Snapshot},
+    shadow::Outlook,
     simulate::Outcome,
     store::{AuditEntry, Format, StoreInfo, Table},
 };
@@ -96,6 +97,8 @@ pub enum Query {
     BaselineDiff,
     /// The known issues that there are, notes and muted ones too.
     Issues,
+    /// What is to be said of these settings: a snapshot has it of each only in its turn.
+    Outlooks(Vec<SeriesId>),
     /// Remember changes of before watching began, oldest first; who made them is kept as a hash.
     Remember(Vec<SettingChange>),
     /// Accept the values now of these settings (all when empty) as good, and where these metrics went.
@@ -202,6 +205,8 @@ pub enum Answer {
     Differences(Vec<Difference>),
     /// To [`Query::Issues`]: what matches, and the engine's rules by id, as [`crate::domain::Rules::marks`] tells them apart.
     Issues(Vec<Match>, BTreeMap<Arc<str>, u64>),
+    /// To [`Query::Outlooks`], in the order asked; `None` of a setting that is not there.
+    Outlooks(Vec<Option<Outlook>>),
     /// To [`Query::Remember`]: how many were not known yet.
     Remembered(u64),
     /// To [`Query::Sql`].

@@ -83,6 +83,8 @@ impl From<serde_json::Error> for Fault {
             "cut off in the middle of JSON".into()
         } else if what.contains("recursion limit") {
             "nested too deep".into()
+        } else if what.starts_with("more than ") {
+            what
         } else {
             format!("not JSON as expected: {what}")
         };

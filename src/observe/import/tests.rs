@@ -265,6 +265,69 @@ fn a_format_that_is_not_the_wanted_one_hands_nothing_over() {
     }
 }
 
+/// A manifest that is not held: larger than what is read at once, in long lines and short, with letters of several bytes anywhere.
+fn large(end: &str) -> Vec<u8> {
+    let (value, filler) = ("ä→😀 x".repeat(1 << 13), "ä→😀 x".repeat(1 << 16));
+    let mut text = String::from("\u{feff}# one\n---\napiVersion: v1\nkind: List\nitems:\n");
+    for number in 0..30 {
+        text += &format!(
+            "- apiVersion: v1\n  kind: ConfigMap\n  metadata: {{name: m{number}}}\n  data: {{k: '{value}'}}\n# {filler}\n"
+        );
+    }
+    text += end;
+    text.into_bytes()
+}
+
+#[test]
+fn a_large_document_is_streamed_and_what_follows_it_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let next = "---\napiVersion: v1\nkind: Service\nmetadata: {name: last}\n";
+    let text = large(next);
+    assert!(text.len() as u64 > super::AT_ONCE);
+    let (format, items, faults) = read_bytes(folder.path(), "all.yaml", &text);
+    assert_eq!((format, faults), (Some(Format::Kubernetes), Vec::new()));
+    assert_eq!(items.len(), 31);
+    let Item::Document(document, _) = &items[29] else {
+        panic!("a document")
+    };
+    let value = document.tree.at(&["data", "k"]).and_then(crate::domain::Tree::as_str);
+    assert_eq!(value.map(str::len), Some("ä→😀 x".len() << 13));
+
+    // What is wrong near its end is told with its line, and the next document is read.
+    let (_, items, faults) = read_bytes(folder.path(), "all.yaml", &large(&format!("broken: [1\n{next}")));
+    assert_eq!((items.len(), faults.len()), (31, 1), "{faults:?}");
+    assert!(faults[0].starts_with("15"), "{faults:?}");
+    let mut no_text = large("k: x");
+    no_text.extend_from_slice(b"\xff\n");
+    no_text.extend_from_slice(next.as_bytes());
+    let (_, items, faults) = read_bytes(folder.path(), "all.yaml", &no_text);
+    assert_eq!(items.len(), 31);
+    assert_eq!(faults, ["156: not UTF-8 text"]);
+}
+
+#[test]
+fn a_value_that_would_fill_the_memory_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = format!("a: {}\n---\nb: 1\n", "x".repeat(20 << 20));
+    let (_, items, faults) = read_bytes(folder.path(), "a.yaml", text.as_bytes());
+    assert_eq!(items.len(), 1);
+    assert_eq!(faults, ["1: no value ends within 16 MiB"]);
+}
+
+#[test]
+fn a_byte_order_mark_before_json_of_any_size_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    for filler in [1, 17 << 20] {
+        let text = format!(
+            "\u{feff}{{\"filler\":\"{}\",\"format_version\":\"1.2\",\"resource_drift\":[{{\"address\":\"a.b\",\"type\":\"a\",
+            \"change\":{{\"actions\":[\"update\"],\"before\":{{\"x\":1}},\"after\":{{\"x\":2}}}}}}]}}",
+            "x".repeat(filler)
+        );
+        let (format, items, faults) = read_bytes(folder.path(), "plan.json", text.as_bytes());
+        assert_eq!((format, items.len()), (Some(Format::TerraformPlan), 1), "{faults:?}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     /// Cut, doubled and overwritten anywhere: told or read, and never a secret.

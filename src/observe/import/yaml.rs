@@ -25,6 +25,16 @@ pub(super) fn weight(text: &str) -> usize {
     1 + text.len() / BYTES_A_VALUE
 }
 
+/// How many values a tree counts as.
+fn size(tree: &Tree) -> usize {
+    1 + match tree {
+        Tree::Map(fields) => fields.iter().map(|(key, value)| weight(key) + size(value)).sum(),
+        Tree::List(items) => items.iter().map(size).sum(),
+        Tree::Text(text) => weight(text) - 1,
+        _ => 0,
+    }
+}
+
 /// What is said of a document, or a piece of one, that is larger.
 pub(super) fn too_many(of: &str) -> String {
     format!("more than {MOST_VALUES} values in one {of}, {BYTES_A_VALUE} bytes of text counted as one")
@@ -157,6 +167,8 @@ struct Reader {
     values: usize,
     /// Values among them that anchors hold or aliases stood for: they count although a part was handed over.
     kept: usize,
+    /// Values of the parts that are held of the collection they stand in.
+    parts: usize,
     broken: bool,
 }
 
@@ -224,6 +236,9 @@ impl Reader {
         if self.open.len() >= DEEPEST {
             return self.break_off(line, format!("nested deeper than {DEEPEST}"));
         }
+        if self.open.len() < 2 {
+            self.parts = 0;
+        }
         self.open.push(Open {
             tree,
             key: None,
@@ -239,8 +254,11 @@ impl Reader {
             && let Some(outer) = &root.key
             && (open.key.is_some() || matches!(open.tree, Tree::List(_)))
         {
-            let Some(rest) = part(outer, open.key.as_deref(), tree) else {
-                self.values = open.before + self.kept;
+            // Of a part counts what is held of it.
+            let rest = part(outer, open.key.as_deref(), tree);
+            self.parts += rest.as_ref().map_or(0, size);
+            self.values = open.before + self.kept + self.parts;
+            let Some(rest) = rest else {
                 self.open.last_mut()?.key = None;
                 return None;
             };
@@ -391,6 +409,25 @@ mod tests {
         );
         assert_eq!(count, 100);
         assert_eq!(held, [json!({"kind": "List", "items": [], "other": {"a": 1}})]);
+    }
+
+    #[test]
+    fn of_what_is_gone_through_only_what_is_held_counts() {
+        let item = "- {a: 1, b: 2, c: 3, d: 4, e: 5}\n";
+        let text = format!("rest: 1\nitems:\n{}", item.repeat(220_000));
+        let held = |each: &dyn Fn(Tree) -> Option<Tree>| {
+            let (mut trees, mut faults) = (0, 0);
+            documents(
+                text.as_bytes(),
+                &mut |_, _, tree| each(tree),
+                &mut |_, _| trees += 1,
+                &mut |_| faults += 1,
+            );
+            (trees, faults)
+        };
+        assert_eq!(held(&|_| None), (1, 0));
+        assert_eq!(held(&|_| Some(Tree::Null)), (1, 0));
+        assert_eq!(held(&Some), (0, 1));
     }
 
     #[test]

@@ -262,36 +262,6 @@ impl SettingShadow {
         }
     }
 
-    /// Settings that were kept without their models, or with models of another form (by an earlier version), are learnt from the changes
-    /// kept with them.
-    fn learn_what_was(&mut self) {
-        if self.form != Self::FORM {
-            self.form = Self::FORM;
-            if !self.all.is_empty() {
-                self.learn_anew();
-            }
-        }
-    }
-
-    fn learn_anew(&mut self) {
-        let from = self.changes.back().map_or(Timestamp(0), |newest| newest.at) - Self::UNDONE_WITHIN;
-        let mut said = Vec::new();
-        let mut learner = history::learn(&self.all, &self.changes, &mut |change, learner| {
-            let fresh = change.at >= from && change.from.is_some() && change.to.is_some();
-            let state = self.remembered.get(&change.id).filter(|_| fresh);
-            if state.is_some_and(|state| state.undoing.is_none() && changed_at(state) == Some(change.at)) {
-                said.push((change.id.clone(), undoing(learner)));
-            }
-        });
-        learner.carry(&mut self.learner);
-        self.learner = learner;
-        for (id, undoing) in said {
-            if let Some(state) = self.remembered.get_mut(&id) {
-                state.undoing = Some(Box::new(undoing));
-            }
-        }
-    }
-
     /// The settings of a scope; those of a narrower known scope inside it are not its own.
     fn members(&self, scope: &SeriesId) -> Vec<SeriesId> {
         let under = |id: &SeriesId, scope: &SeriesId| {
@@ -350,62 +320,6 @@ impl SettingShadow {
         let bits = self.bits(change);
         self.take(change, bits);
         bits
-    }
-
-    /// Remembers a change of before watching began, in its place among the others; `false` when it is known already. It is
-    /// learnt from once nothing more of the past has come for a minute.
-    pub fn remember(&mut self, change: &SettingChange) -> bool {
-        let place = self.changes.partition_point(|old| old.at <= change.at);
-        let mut same_time = self.changes.range(..place).rev().take_while(|old| old.at == change.at);
-        if same_time.any(|old| old.id == change.id) || (place == 0 && self.changes.len() == Self::CHANGES) {
-            return false;
-        }
-        let full = self.changes.len() == Self::CHANGES;
-        if full {
-            self.forget_oldest();
-        }
-        let place = place - usize::from(full);
-        self.changes.insert(place, change.clone());
-        let newest = self.changes.range(place + 1..).all(|later| later.id != change.id);
-        if newest && !self.all.contains_key(&change.id) && self.read_at(&change.id).is_none() {
-            self.leave(change);
-        }
-        if let Some(state) = self.all.get_mut(&change.id)
-            && state.last_change.as_ref().is_none_or(|last| last.at < change.at)
-            && same(Some(&state.value), change.to.as_ref())
-        {
-            state.last_change = Some(Arc::new(change.clone()));
-        }
-        self.generation += 1;
-        (self.past_waits, self.unlearnt) = (true, 2);
-        true
-    }
-
-    /// Takes a setting that no source reads to be as `change` left it.
-    fn leave(&mut self, change: &SettingChange) {
-        let Some(value) = &change.to else {
-            self.remembered.remove(&change.id);
-            return;
-        };
-        let since = self.remembered.get(&change.id).map_or(change.at, |state| state.since);
-        let state = SettingState {
-            value: value.clone(),
-            since,
-            confirmed: change.at,
-            last_change: Some(Arc::new(change.clone())),
-            bits: 0.0,
-            undoing: None,
-        };
-        self.remembered.insert(change.id.clone(), state);
-    }
-
-    fn forget_oldest(&mut self) {
-        if let Some(oldest) = self.changes.pop_front()
-            && let Some(state) = self.remembered.get(&oldest.id)
-            && changed_at(state) == Some(oldest.at)
-        {
-            self.remembered.remove(&oldest.id);
-        }
     }
 
     fn take(&mut self, change: &SettingChange, bits: f64) {
@@ -479,12 +393,6 @@ impl SettingShadow {
     #[must_use]
     pub fn all(&self) -> &BTreeMap<SeriesId, SettingState> {
         &self.all
-    }
-
-    /// Settings that no source reads, as the history that tells of them left them, by name. None of them drifts.
-    #[must_use]
-    pub fn remembered(&self) -> &BTreeMap<SeriesId, SettingState> {
-        &self.remembered
     }
 
     /// Grows by one with every change, so that others can skip work while nothing changed.

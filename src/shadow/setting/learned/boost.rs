@@ -7,6 +7,9 @@ use serde::{Deserialize, Serialize};
 pub struct Rows {
     width: usize,
     x: Vec<f32>,
+    /// Rows at the begin of `x` that were forgotten: they go once there are many, since all others have to move up.
+    #[serde(default)]
+    gone: usize,
     y: Vec<bool>,
     weight: Vec<f32>,
     /// The log-odds that the trees start from.
@@ -53,13 +56,18 @@ impl Rows {
     /// Forgets the oldest rows beyond `most`.
     pub fn keep(&mut self, most: usize) {
         let gone = self.len().saturating_sub(most);
-        self.x.drain(..gone * self.width);
+        self.gone += gone;
+        if self.gone > most / 4 {
+            self.x.drain(..self.gone * self.width);
+            self.gone = 0;
+        }
         self.y.drain(..gone);
         self.weight.drain(..gone);
         self.start.drain(..gone);
     }
 
     fn row(&self, place: usize) -> &[f32] {
+        let place = place + self.gone;
         &self.x[place * self.width..(place + 1) * self.width]
     }
 }
@@ -125,7 +133,7 @@ impl Boost {
             return boost;
         }
         let cuts = cuts(rows);
-        let mut bins = vec![0_u8; rows.x.len()];
+        let mut bins = vec![0_u8; rows.len() * rows.width];
         for place in 0..rows.len() {
             for (feature, value) in rows.row(place).iter().enumerate() {
                 bins[place * rows.width + feature] = cuts[feature].partition_point(|cut| cut < value) as u8;

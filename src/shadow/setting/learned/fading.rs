@@ -34,4 +34,14 @@ impl Fading {
         }
         [0, 1, 2].map(|k| self.counts[k] * (-(passed / MEMORIES[k])).exp() as f32)
     }
+
+    /// The one of the memory `k` alone.
+    #[must_use]
+    pub fn read_one(&self, at: f64, k: usize) -> f32 {
+        let passed = at - self.at;
+        if passed <= 0.0 || self.counts[2] == 0.0 {
+            return self.counts[k];
+        }
+        self.counts[k] * (-(passed / MEMORIES[k])).exp() as f32
+    }
 }

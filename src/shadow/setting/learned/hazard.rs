@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     boost::{Boost, Recipe, Rows, chance, logit},
-    fading::MEMORIES,
+    fading::{Fading, MEMORIES},
     records::{Group, Setting, Sort},
     table::Table,
 };
@@ -97,6 +97,7 @@ fn since(at: f64, then: Option<f64>, never: f32) -> f32 {
 #[derive(Clone, Copy, Debug)]
 struct Now {
     changes: [f32; 3],
+    /// Of resources and folders, of which alone they are asked for.
     commits: [f32; 3],
     churn: [f32; 3],
     alive: f32,
@@ -107,14 +108,16 @@ struct Now {
 }
 
 impl Now {
-    /// A group at `at`, days.
-    fn of(group: &Group, at: f64) -> Self {
+    /// A group of this sort at `at`, days.
+    fn of(group: &Group, sort: Sort, at: f64) -> Self {
+        let places = matches!(sort, Sort::Resource | Sort::Folder);
+        let read = |counts: &Fading| if places { counts.read(at) } else { [0.0; 3] };
         let (alive, past) = (group.alive.max(1) as f32, group.past());
         let watched = 1.0 - (-(at - group.born).max(0.0) / MEMORIES[2]).exp();
         Self {
             changes: past.changes.read(at),
-            commits: past.commits.read(at),
-            churn: past.churn.read(at),
+            commits: read(&past.commits),
+            churn: read(&past.churn),
             alive,
             exposure: alive * watched as f32,
             touched: since(at, past.touched, 8.0),
@@ -131,30 +134,38 @@ impl Now {
 struct View<'a> {
     table: &'a Table,
     at: f64,
+    /// Changes a setting of all makes in 120 days.
+    all: f32,
+    /// Logarithms of the changes and of the commits of late.
+    of_late: [f32; 2],
     groups: Vec<Option<Now>>,
 }
 
 impl<'a> View<'a> {
     fn new(table: &'a Table, at: f64) -> Self {
         Self {
-            table,
-            at,
             groups: vec![None; table.groups.len()],
+            ..Self::single(table, at)
         }
     }
 
     /// A look at a single setting.
     fn single(table: &'a Table, at: f64) -> Self {
+        let changes = table.changes.read(at);
+        let watched = 1.0 - (-(at - table.began.unwrap_or(at)).max(1.0) / MEMORIES[2]).exp();
+        let exposure = table.alive.max(1) as f32 * watched as f32;
         Self {
             table,
             at,
+            all: (changes[2] + FIRST.0 * FIRST.1) / (exposure + FIRST.1),
+            of_late: [log(changes[0]), log(table.commits.read_one(at, 0))],
             groups: Vec::new(),
         }
     }
 
     fn group(&mut self, setting: &Setting, sort: Sort) -> Now {
         let place = setting.groups[sort as usize] as usize;
-        let now = || Now::of(&self.table.groups[place], self.at);
+        let now = || Now::of(&self.table.groups[place], sort, self.at);
         match self.groups.get(place) {
             Some(Some(known)) => *known,
             Some(None) => *self.groups[place].insert(now()),
@@ -184,9 +195,7 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
         age.max(1.0) * 2.0
     };
     // Gamma-Poisson rates from the widest group to the setting itself, each drawn to the one before.
-    let watched_all = 1.0 - (-(at - table.began.unwrap_or(at)).max(1.0) / MEMORIES[2]).exp();
-    let exposure = table.alive.max(1) as f32 * watched_all as f32;
-    let all = (table.changes.read(at)[2] + FIRST.0 * FIRST.1) / (exposure + FIRST.1);
+    let (all, [changes_of_late, commits_of_late]) = (view.all, view.of_late);
     let by_class = class.rate(all);
     let by_leaf = leaf.rate(by_class);
     let by_shape = shape.rate(by_leaf);
@@ -239,15 +248,15 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
         log(leaf.changes[0] / leaf.alive * 10.0),
     ]);
     let holders = table.holders(setting.bare);
-    let left = holders.map_or([0.0; 3], |holders| holders.left.read(at));
+    let left = holders.map_or(0.0, |holders| holders.left.read_one(at, 1));
     let author = table.author(setting.by);
     out.extend([
         log(holders.map_or(0.0, |holders| holders.count as f32)),
         since(at, holders.and_then(|holders| holders.left_at), 8.0),
-        log(left[1]),
-        log(table.changes.read(at)[0]),
-        log(table.commits.read(at)[0]),
-        author.map_or(0.0, |author| log(author.commits.read(at)[0])),
+        log(left),
+        changes_of_late,
+        commits_of_late,
+        author.map_or(0.0, |author| log(author.commits.read_one(at, 0))),
     ]);
     assert_eq!(out.len() - start, WIDTH);
 }
@@ -388,7 +397,7 @@ impl Hazard {
     pub fn comes(table: &Table, resource: Option<u32>, at: f64, days: f64) -> f64 {
         let prior = FIRST.0;
         let rate = resource.map_or(prior, |resource| {
-            let now = Now::of(&table.groups[resource as usize], at);
+            let now = Now::of(&table.groups[resource as usize], Sort::Resource, at);
             (now.changes[2] + now.churn[2] + prior * FIRST.1) / (now.exposure + FIRST.1)
         });
         -(-f64::from(rate) * days.max(0.0) / MEMORIES[2]).exp_m1()
