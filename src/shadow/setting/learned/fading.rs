@@ -25,6 +25,13 @@ impl Fading {
         self.at = self.at.max(at);
     }
 
+    /// Counts a share of what `other` has counted until `at` (days).
+    pub fn take(&mut self, other: Self, at: f64, share: f32) {
+        let (own, more) = (self.read(at), other.read(at));
+        self.counts = [0, 1, 2].map(|k| own[k] + more[k] * share);
+        self.at = self.at.max(at);
+    }
+
     /// The counts as they have faded until `at` (days).
     #[must_use]
     pub fn read(&self, at: f64) -> [f32; 3] {

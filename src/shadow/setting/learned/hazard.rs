@@ -25,6 +25,12 @@ const FIRST: (f32, f32) = (120.0 / 90.0, 7.5);
 const SETTING: (f32, f32) = (0.4, 0.7);
 /// A setting without a change for more days than the first calms down by this power of the time.
 const CALM: (f32, f32) = (30.0, -0.3);
+/// How much likelier a setting changes (logarithm) around its usual gap, and how much less far from it, were all known of it.
+const PACE: f32 = 0.5;
+/// Where that is most and how wide it is, in logarithms of the time since its last change over its usual gap.
+const DUE: (f32, f32) = (0.3, 1.8);
+/// Gaps between changes of which half of it is believed.
+const GAPS: f32 = 2.0;
 /// Most settings noted at a moment.
 const NOTED: usize = 20_000;
 /// Most rows learnt from.
@@ -91,6 +97,18 @@ fn log(value: f32) -> f32 {
 /// The logarithm of the days since, a month's for what never was.
 fn since(at: f64, then: Option<f64>, never: f32) -> f32 {
     then.map_or(never, |then| ((at - then).max(0.0) as f32 + 0.02).ln())
+}
+
+/// By what factor a setting's rate differs `gone_by` days after its last change, by its usual gap (sum of logarithms of days, and of how
+/// many): as of a log-normal renewal process, drawn to 1 where few gaps are known.
+fn pace(gap: (f32, f32), gone_by: f32) -> f32 {
+    let (sum, known) = gap;
+    if known <= 0.0 {
+        return 1.0;
+    }
+    let off = ((gone_by + 0.05).ln() - sum / known - DUE.0) / DUE.1;
+    let due = 2.0 * (-0.5 * off * off).exp() - 1.0;
+    (PACE * due * known / (known + GAPS)).exp()
 }
 
 /// A group at the moment.
@@ -210,7 +228,7 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
         Some(_) if gone_by > CALM.0 => (gone_by / CALM.0).powf(CALM.1),
         _ => 1.0,
     };
-    let mean = calm * (own[2] + prior * weight) / (watched + weight);
+    let mean = calm * pace(setting.gap, gone_by) * (own[2] + prior * weight) / (watched + weight);
     out.extend([
         log(own[0] * 4.0),
         log(own[1] * 4.0),

@@ -13,6 +13,8 @@ use super::{
 
 /// Earlier values kept of a setting, values kept of a group.
 const VALUES: usize = 8;
+/// What a setting keeps of its rate where it moves.
+const MOVED: f32 = 0.5;
 /// Edits of the running commit that are looked at.
 const COMMIT: usize = 400;
 
@@ -37,6 +39,9 @@ pub struct Table {
     authors: HashMap<u32, Author>,
     /// The running commit.
     pub commit: Commit,
+    /// What came (true) and what went in the running commit, by path and bare value.
+    #[serde(skip)]
+    passing: HashMap<(bool, u32, u32), Vec<u32>>,
     /// Changes of all settings, fading.
     pub changes: Fading,
     /// Commits, fading.
@@ -192,6 +197,7 @@ impl Table {
             by,
             ..Commit::default()
         };
+        self.passing.clear();
         self.commits.add(at, 1.0);
         let author = self.authors.entry(by).or_default();
         author.commits.add(at, 1.0);
@@ -247,6 +253,11 @@ impl Table {
         }
         if op != Op::Init {
             self.count(number, op, was.map(|was| was.1), value.map(|value| value.1), edit);
+        }
+        match (op, was, value) {
+            (Op::Add, _, Some((_, bare))) => self.moves(number, true, bare, at),
+            (Op::Remove, Some((_, bare)), _) => self.moves(number, false, bare, at),
+            _ => {}
         }
         let by = self.commit.by;
         let setting = &mut self.settings[number as usize];
@@ -316,6 +327,19 @@ impl Table {
             length: 0,
         });
         number
+    }
+
+    /// A setting that comes in the commit in which another of that path and value goes is taken for the same in another place.
+    fn moves(&mut self, number: u32, came: bool, value: u32, at: f64) {
+        let path = self.settings[number as usize].path;
+        let other = self.passing.get_mut(&(!came, path, value)).and_then(Vec::pop);
+        let Some(other) = other.filter(|other| *other != number) else {
+            self.passing.entry((came, path, value)).or_default().push(number);
+            return;
+        };
+        let (from, to) = if came { (other, number) } else { (number, other) };
+        let rate = self.settings[from as usize].rate;
+        self.settings[to as usize].rate.take(rate, at, MOVED);
     }
 
     /// Notes that one setting more (or with -1 less) holds a value.

@@ -354,3 +354,49 @@ fn a_number_that_never_was_below_nothing_is_not_expected_there() {
     assert_eq!(steps.interval(0.0, &seen).0, -1.0);
     assert!(steps.interval(-3.0, &[]).0 < -3.0);
 }
+
+fn week(learner: &Learner, key: u64, at: f64) -> f64 {
+    let chances = learner.clone().changes(at);
+    chances.into_iter().find(|(other, _)| *other == key).unwrap().1
+}
+
+#[test]
+fn a_setting_is_likelier_to_change_around_its_usual_gap_than_just_after_a_change() {
+    let mut learner = Learner::default();
+    let tag = place("a", "/tag", Class::Version);
+    learner.observe(1, &tag, &edit(0.0, "", Op::Init, Some("1.0")));
+    for n in 1..=6 {
+        let (commit, value) = (format!("c{n}"), format!("1.{n}"));
+        learner.observe(1, &tag, &edit(f64::from(n) * 30.0, &commit, Op::Change, Some(&value)));
+    }
+    let (after, due, late) = (
+        week(&learner, 1, 180.1),
+        week(&learner, 1, 205.0),
+        week(&learner, 1, 600.0),
+    );
+    assert!(due > after && due > late, "{after} {due} {late}");
+}
+
+#[test]
+fn a_setting_that_moves_to_another_file_stays_restless() {
+    let kept_after = |changes: u32| {
+        let mut learner = restless();
+        let old = place("moved/old", "/tag", Class::Version);
+        let new = place("moved/new", "/tag", Class::Version);
+        learner.observe(900, &old, &edit(900.0, "m0", Op::Add, Some("1.0")));
+        for n in 1..=changes {
+            let (commit, value) = (format!("m{n}"), format!("1.{n}"));
+            let at = 900.0 + f64::from(n) * 5.0;
+            learner.observe(900, &old, &edit(at, &commit, Op::Change, Some(&value)));
+        }
+        let value = format!("1.{changes}");
+        learner.observe(901, &new, &edit(945.0, "move", Op::Add, Some(&value)));
+        learner.observe(900, &old, &edit(945.0, "move", Op::Remove, None));
+        learner.table.settings[learner.table.find(901).unwrap() as usize]
+            .rate
+            .read(945.0)[2]
+    };
+    assert_eq!(kept_after(0), 0.0);
+    let kept = kept_after(8);
+    assert!((2.0..4.0).contains(&kept), "{kept}");
+}
