@@ -100,7 +100,7 @@ impl LimitWatch {
             }
             self.breach = None;
         }
-        if coarse(metric) {
+        if coarse(metric) && metric.slow.hours.known() > Span::from_days(DAYS.1 as i64) {
             self.peaks(metric, limit, options, now);
             return;
         }

@@ -308,12 +308,12 @@ fn worth(shadows: &Shadows, metric: &Metric) -> f64 {
     room::of(shadows, metric).map_or(0.0, |room| room.matters)
 }
 
-/// From this cadence on a metric is judged by days alone: the hundred newest values, that the fast scale tells the unusual by, are hours then.
+/// Metrics that come more rarely are judged by days alone: the fast scale tells the unusual by the minutes before, and there are none.
 const COARSE: Span = Span::from_mins(1);
 
 /// Whether the values of `metric` come too rarely for the fast scale.
 fn coarse(metric: &Metric) -> bool {
-    metric.meta.cadence >= COARSE
+    metric.meta.cadence > COARSE
 }
 
 /// Whether someone said not to tell of it: the pattern fits its name, or its full name.

@@ -301,7 +301,9 @@ fn a_large_document_is_streamed_and_what_follows_it_is_read() {
     no_text.extend_from_slice(b"\xff\n");
     no_text.extend_from_slice(next.as_bytes());
     let (_, items, faults) = read_bytes(folder.path(), "all.yaml", &no_text);
-    assert_eq!(items.len(), 31);
+    // The item before it may have had more.
+    assert_eq!(items.len(), 30);
+    assert!(matches!(&items[29], Item::Document(document, _) if &*document.name == "last"));
     assert_eq!(faults, ["156: not UTF-8 text"]);
 }
 
