@@ -58,9 +58,9 @@ pub(super) struct Breach {
 
 impl LimitWatch {
     /// Compares the newest value with the limit, and, when it is time, the forecast. Limits are passed here as rarely as `rare`
-    /// bits say.
-    pub fn look(&mut self, metric: &Metric, options: &Options, rare: f64, now: Timestamp, seed: u64) {
-        self.compare(metric, options, now, seed);
+    /// bits say; with the options comes whether the metric stays worse than on any other day.
+    pub fn look(&mut self, metric: &Metric, of: (&Options, bool), rare: f64, now: Timestamp, seed: u64) {
+        self.compare(metric, of, now, seed);
         if self.breach.is_none() && self.cross.is_none() {
             self.bits = 0.0;
         } else if self.bits == 0.0 {
@@ -68,7 +68,7 @@ impl LimitWatch {
         }
     }
 
-    fn compare(&mut self, metric: &Metric, options: &Options, now: Timestamp, seed: u64) {
+    fn compare(&mut self, metric: &Metric, (options, worse): (&Options, bool), now: Timestamp, seed: u64) {
         if self.limit != metric.limit {
             *self = Self {
                 limit: metric.limit.clone(),
@@ -101,7 +101,7 @@ impl LimitWatch {
             self.breach = None;
         }
         if coarse(metric) && metric.slow.hours.known() > Span::from_days(DAYS.1 as i64) {
-            self.peaks(metric, limit, options, now);
+            self.by_days(metric, limit, (options, worse), now, seed);
             return;
         }
         // What runs at the limit is told at once: in a minute it may be there.
@@ -156,17 +156,28 @@ impl LimitWatch {
         (self.cross.is_some() || old || near || again).then_some((since, crossing))
     }
 
-    /// Sets the peaks of the days to come against the limit, which may have been changed a moment ago.
-    fn peaks(&mut self, metric: &Metric, limit: &Limit, options: &Options, now: Timestamp) {
-        if self.next_look.is_some_and(|due| now < due && due - now <= HOURLY) {
+    /// Sets the peaks of the days to come against the limit, which may have been changed a moment ago. What stays `worse` than on any other day is
+    /// on its way somewhere: of that its course is believed, too.
+    fn by_days(
+        &mut self,
+        metric: &Metric,
+        limit: &Limit,
+        (options, worse): (&Options, bool),
+        now: Timestamp,
+        seed: u64,
+    ) {
+        if !worse && self.next_look.is_some_and(|due| now < due && due - now <= HOURLY) {
             return;
         }
         self.next_look = Some(now + HOURLY);
         let told = options.drift.crossing_probability;
         let least = if self.cross.is_some() { told * LET_GO } else { told };
         let since = self.cross.map_or(now, |(since, _)| since);
-        self.cross = next_peaks(metric, limit, now)
+        let course = worse.then(|| crossing(metric, limit, options.horizon, seed)).flatten();
+        let both = next_peaks(metric, limit, now).into_iter().chain(course);
+        self.cross = both
             .filter(|crossing| crossing.probability >= least)
+            .max_by(|a, b| a.probability.total_cmp(&b.probability))
             .map(|crossing| (since, crossing));
     }
 
@@ -359,7 +370,7 @@ mod tests {
         while watch.breach.is_none() {
             let value = 40.0 + second as f64 / 100.0 + 0.005 * rng.f64();
             sample::judged(&mut metric, second, value);
-            watch.look(&metric, &Options::default(), 10.0, at(second), 1);
+            watch.look(&metric, (&Options::default(), false), 10.0, at(second), 1);
             said.extend(watch.cross.map(|(_, crossing)| crossing.probability));
             second += 2;
         }
@@ -379,7 +390,7 @@ mod tests {
         let (mut watch, mut second) = (LimitWatch::default(), 0);
         let mut next = |value: f64| {
             sample::seen(&mut metric, second, value, 1.0);
-            watch.look(&metric, &Options::default(), 10.0, at(second), 1);
+            watch.look(&metric, (&Options::default(), false), 10.0, at(second), 1);
             second += 5;
             (watch.breach.is_some(), watch.cross.is_some())
         };

@@ -217,9 +217,7 @@ impl DriftState {
                     watch.surprise.look(metric, level, least);
                 }
                 if watch.slow.due(metric) {
-                    watch
-                        .slow
-                        .look(metric, slow.of(&id.resource), least(), watch.surprise.fine());
+                    watch.slow.look(metric, slow.of(metric), least(), watch.surprise.fine());
                     watch.lasting.look(metric, least(), watch.surprise.fine());
                 }
             }
@@ -229,8 +227,9 @@ impl DriftState {
                 Some(since) if watch.live => Some(Departed::stale(id, since)),
                 _ if silent => None,
                 _ => {
-                    watch.limit.look(metric, options, rare, now, seed);
-                    Departed::worst(metric, watch, level, || slow.of(&id.resource), now)
+                    let worse = watch.lasting.told().is_some();
+                    watch.limit.look(metric, (options, worse), rare, now, seed);
+                    Departed::worst(metric, watch, level, || slow.of(metric), now)
                 }
             };
             departed.extend(off.filter(|_| !muted(id, options)));

@@ -9,7 +9,7 @@ use std::{cell::OnceCell, collections::BTreeMap};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    SCALES,
+    SCALES, coarse,
     surprise::{SETTLED, STAYING},
     usual::{matters, on_other_days},
 };
@@ -55,8 +55,8 @@ impl<'a> Levels<'a> {
         }
     }
 
-    /// For a metric of `host`, bits.
-    pub fn of(&self, host: &ResourceId) -> f64 {
+    /// For `metric`, bits. Those that have this scale alone need not share with the fast ones.
+    pub fn of(&self, metric: &Metric) -> f64 {
         let metrics = self.metrics.get_or_init(|| {
             let mut metrics = BTreeMap::new();
             let judged = self.shadows.metrics.values().filter(|metric| !metric.meta.of_process());
@@ -65,8 +65,9 @@ impl<'a> Levels<'a> {
             }
             metrics
         });
-        let count = metrics.get(host).copied().unwrap_or(1);
-        Detector::threshold(super::accepted(self.options) / SCALES, count)
+        let count = metrics.get(&metric.meta.id.resource).copied().unwrap_or(1);
+        let share = if coarse(metric) { 1.0 } else { SCALES };
+        Detector::threshold(super::accepted(self.options) / share, count)
     }
 }
 
