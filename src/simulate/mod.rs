@@ -2,18 +2,15 @@
 
 mod beyond;
 mod capacity;
-mod curve;
 mod deeds;
 mod draw;
 mod law;
-mod load;
 mod past;
 mod since;
 #[cfg(test)]
 mod tests;
 mod traffic;
 mod view;
-mod weeks;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -79,8 +76,6 @@ struct Plan {
     used: Vec<(ResourceId, Timestamp)>,
     /// How many times the load there is then, by the changes of it so far; 0 where none was.
     load: f64,
-    /// How far ahead.
-    horizon: Span,
 }
 
 impl Plan {
@@ -89,7 +84,6 @@ impl Plan {
         shadows: &Shadows,
         changes: &ChangeSet,
         now: Timestamp,
-        horizon: Span,
         from: impl Fn(Option<Timestamp>) -> Option<Timestamp>,
     ) -> Self {
         let asked = changes.active().filter_map(|change| match change {
@@ -98,7 +92,6 @@ impl Plan {
         });
         let mut plan = Self {
             asked: asked.collect(),
-            horizon,
             ..Self::default()
         };
         for step in changes.steps.iter().filter(|step| step.on) {
@@ -107,10 +100,9 @@ impl Plan {
                 Change::Capacity { resource, what, factor } if factor.is_finite() && *factor > 0.0 => {
                     capacity::plan(&mut plan, shadows, resource, *what, *factor, from);
                 }
-                Change::Traffic { resource, load, factor } if factor.is_finite() && *factor >= 0.0 => match load {
-                    None => traffic::plan(&mut plan, shadows, resource, *factor, from),
-                    Some(load) => weeks::traffic(&mut plan, shadows, &SeriesId::new(resource, load), *factor, from),
-                },
+                Change::Traffic { resource, factor } if factor.is_finite() && *factor >= 0.0 => {
+                    traffic::plan(&mut plan, shadows, resource, *factor, from);
+                }
                 Change::Setting { id, from: old, to } => {
                     past::plan(&mut plan, shadows, id, (old.as_ref(), to.as_ref()), from, now);
                 }
@@ -150,7 +142,7 @@ impl Plan {
 #[must_use]
 pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
     let horizon = horizon.clamp(LEAST, Span::from_days(90));
-    let mut plan = Plan::of(shadows, changes, now, horizon, |at| Some(at.unwrap_or(now).max(now)));
+    let mut plan = Plan::of(shadows, changes, now, |at| Some(at.unwrap_or(now).max(now)));
     let mut results = Vec::new();
     let laws = std::mem::take(&mut plan.laws);
     let horizon = carried(&mut plan, shadows, laws.keys(), horizon);

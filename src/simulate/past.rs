@@ -6,7 +6,6 @@ use super::{
     Plan, concerns,
     deeds::{self, Deed, Deeds},
     law::Law,
-    weeks,
 };
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value},
@@ -75,14 +74,6 @@ pub(super) fn plan(
             "{}: no evidence, its earlier changes were to and from other values",
             id.name
         ));
-        return;
-    }
-    let weeks = weeks::Asked {
-        id,
-        values: (old.as_ref(), to),
-        from,
-    };
-    if weeks::plan(plan, shadows, &weeks, &before, now) {
         return;
     }
     if alike.iter().any(|(_, ratio)| ratio.abs() >= REACH) {
@@ -335,7 +326,7 @@ fn seen(changes: &[&SettingChange], to: Option<&Value>) -> bool {
 }
 
 /// How much of the earlier change's effect the asked one has: by proportion of numbers, 1 for the same step, −1 for its undoing.
-pub(super) fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Option<f64> {
+fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Option<f64> {
     let number = |value: Option<&Value>| value.and_then(Value::number);
     let (was, became) = (number(change.from.as_ref()), number(change.to.as_ref()));
     if let (Some(was), Some(became), Some(from), Some(to)) = (was, became, number(old), number(to))
@@ -415,7 +406,7 @@ fn pooled(effects: &[Seen]) -> Option<Seen> {
 }
 
 /// Whether `change` is of that resource and within a quarter of an hour of that time.
-pub(super) fn near(change: &SettingChange, resource: &ResourceId, at: Timestamp) -> bool {
+fn near(change: &SettingChange, resource: &ResourceId, at: Timestamp) -> bool {
     change.id.resource == *resource
         && change.at > at - Span::from_mins(WINDOW)
         && change.at < at + Span::from_mins(WINDOW)

@@ -70,10 +70,9 @@ pub fn change(change: &Change) -> Json {
             "what": what,
             "factor": factor,
         }),
-        Change::Traffic { resource, load, factor } => json!({
+        Change::Traffic { resource, factor } => json!({
             "sort": "traffic",
             "resource": resource,
-            "load": load,
             "factor": factor,
         }),
     }

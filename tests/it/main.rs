@@ -18,4 +18,3 @@ mod recording;
 mod secrets;
 mod support;
 mod tui;
-mod whatif_bench;
