@@ -20,6 +20,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use bound::Bounds;
 pub use record::Step;
 
 use crate::{
@@ -103,7 +104,7 @@ impl State {
     /// The limit in force for a metric: from a console, else the first option that matches, else what a setting says ([`bound`]), else the
     /// metric's own.
     #[must_use]
-    pub fn limit_of(&self, id: &SeriesId, own: Option<&Limit>, options: &Options) -> Option<Limit> {
+    pub fn limit_of(&self, id: &SeriesId, own: Option<&Limit>, bounds: &Bounds, options: &Options) -> Option<Limit> {
         if let Some(set) = self.limits.get(id) {
             return set.clone();
         }
@@ -122,8 +123,14 @@ impl State {
             }
             .into(),
         })
-        .or_else(|| bound::limit(&self.shadows.settings, id))
+        .or_else(|| bounds.limit(id))
         .or_else(|| own.cloned())
+    }
+
+    /// The settings that limit metrics.
+    #[must_use]
+    pub fn bounds(&self) -> Bounds {
+        Bounds::of(&self.shadows.settings)
     }
 
     /// Puts the limits in force anew where one of `changed` may set them.
@@ -131,10 +138,11 @@ impl State {
         if !changed.any(bound::is_bound) {
             return;
         }
+        let bounds = self.bounds();
         let all = self.shadows.metrics.iter();
         let all = all.filter(|(_, metric)| !metric.meta.of_process());
         let limits: Vec<_> = all
-            .map(|(id, metric)| self.limit_of(id, metric.meta.limit.as_ref(), options))
+            .map(|(id, metric)| self.limit_of(id, metric.meta.limit.as_ref(), &bounds, options))
             .collect();
         let metrics = self.shadows.metrics.values_mut();
         for (metric, limit) in metrics.filter(|metric| !metric.meta.of_process()).zip(limits) {

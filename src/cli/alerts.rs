@@ -155,7 +155,7 @@ struct Watch {
     now: Option<(Number, Timestamp)>,
     values: Vec<(SeriesId, Point)>,
     /// Settings from before the first values, and changes.
-    settings: Vec<(String, String, Value)>,
+    settings: Vec<(String, String, Timestamp, Value)>,
     changes: Vec<(String, String, Timestamp, Changed)>,
     /// The least time between two of the stream.
     cadence: Option<Span>,
@@ -172,7 +172,7 @@ impl Watch {
     fn take(&mut self, line: Line, out: &mut Out) -> anyhow::Result<()> {
         let Line { t, at, says } = line;
         match says {
-            Says::Setting(resource, setting, value) => self.settings.push((resource, setting, value)),
+            Says::Setting(resource, setting, value) => self.settings.push((resource, setting, at, value)),
             Says::Change(resource, setting, changed) => self.changes.push((resource, setting, at, *changed)),
             Says::Value(series, value) => {
                 if let Some((_, before)) = self.now.as_ref().filter(|(_, before)| *before < at) {
@@ -248,7 +248,11 @@ impl Watch {
     /// The settings that wait, by the first word of their names.
     fn snapshots(&mut self, now: Timestamp) -> Vec<SettingSnapshot> {
         let mut scopes: BTreeMap<(ResourceId, Arc<str>), BTreeMap<Arc<str>, Value>> = BTreeMap::new();
-        for (resource, setting, value) in std::mem::take(&mut self.settings) {
+        let (due, later): (Vec<_>, Vec<_>) = std::mem::take(&mut self.settings)
+            .into_iter()
+            .partition(|(_, _, at, _)| *at <= now);
+        self.settings = later;
+        for (resource, setting, _, value) in due {
             let id = SeriesId::new(&self.resource(&resource), &setting);
             let scope = id.name.split('.').next().unwrap_or(&id.name);
             let key = (id.resource.clone(), Arc::from(scope));

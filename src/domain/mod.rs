@@ -12,6 +12,7 @@ mod quantity;
 mod rule;
 mod series;
 mod subject;
+pub mod sudo;
 pub mod text;
 mod thing;
 mod time;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{baseline::scope_of, deed, report, score::CERTAIN};
 use crate::{
-    domain::{Cause, Comparison, Event, Finding, SeriesId, SettingChange, Span, Subject, text::visible},
+    domain::{Cause, Comparison, Event, Finding, SeriesId, SettingChange, Span, Subject, sudo, text::visible},
     observe::looks,
     shadow::Shadows,
 };
@@ -117,7 +117,7 @@ fn names(series: &[SeriesId], text: &str) -> bool {
 
 /// The command that a line of sudo has.
 fn command(event: &Event) -> Option<&str> {
-    event.what.split_once("COMMAND=").map(|(_, command)| command.trim())
+    sudo::ran(event.what.strip_prefix("sudo: ")?).map(|ran| ran.command)
 }
 
 /// `alice ran /usr/bin/vim /etc/motd`, or the line as it stands.

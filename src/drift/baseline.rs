@@ -55,7 +55,8 @@ impl Baseline {
             return;
         }
         for id in ids {
-            match shadows.settings.get(id) {
+            // What only a history tells of is not watched, and so nothing to accept.
+            match shadows.settings.all().get(id) {
                 Some(state) => self.values.insert(id.clone(), state.value.clone()),
                 None => self.values.remove(id),
             };

@@ -79,6 +79,9 @@ impl LastingWatch {
             out(metric, value, side, &other, least)
         };
         let ended = at + Span::from_hours(1);
+        // What was before a gap, or is ahead of a clock that was set back, is not the same one.
+        self.departure
+            .take_if(|departure| at < departure.since || at - departure.last > Span::from_hours(i64::from(CALM)));
         match (&mut self.departure, out) {
             (Some(departure), Some(out)) => {
                 departure.hours = departure.hours.saturating_add(1);

@@ -41,6 +41,9 @@ pub(super) fn causes(finding: &Finding, shadows: &Shadows) -> Option<Vec<Cause>>
         .take_while(|change| change.at >= began - BEFORE)
         .filter(here)
         .collect();
+    if near.is_empty() {
+        return None;
+    }
     let limit = metric.limit.as_ref().map(|limit| &*limit.by);
     let weigh = |change: &&SettingChange| {
         let named = finding.series.iter().any(|id| namesake(&change.id.name, &id.name));

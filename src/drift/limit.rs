@@ -79,7 +79,7 @@ impl LimitWatch {
         let (Some(limit), Some(newest)) = (limit, metric.newest()) else {
             return;
         };
-        if self.breach.is_none() && passing(metric, limit) {
+        if self.breach.is_none() && self.cross.is_none() && passing(metric, limit) {
             return;
         }
         if limit.broken_by(newest.value) {
@@ -220,23 +220,21 @@ fn next_peaks(metric: &Metric, limit: &Limit, now: Timestamp) -> Option<Crossing
     }
     let passes = |peak: f64| normal((peak - bound) / spread.max(MOVES * peak.abs()).max(f64::MIN_POSITIVE));
     let daily = peaks.iter().map(|(peak, _)| passes(*peak)).sum::<f64>() / peaks.len() as f64;
+    let probability = 1.0 - (1.0_f64 - daily).powi(DAYS.0 as i32);
     let at = peaks.iter().filter_map(|(_, after)| *after).min();
+    let at = at.filter(|_| probability >= 0.5);
     Some(Crossing {
         limit: limit.value,
-        probability: 1.0 - (1.0_f64 - daily).powi(DAYS.0 as i32),
+        probability,
         horizon: Span::from_days(DAYS.0),
         at: [None, at.map(|after| now + after), None],
         at95: [None; 2],
     })
 }
 
-/// P(a standard normal is below `score`), to seven digits (Abramowitz & Stegun 1964, 26.2.17).
+/// P(a standard normal is below `score`).
 fn normal(score: f64) -> f64 {
-    let t = 1.0 / (1.0 + 0.231_641_9 * score.abs());
-    let powers =
-        t * (0.319_381_53 + t * (-0.356_563_782 + t * (1.781_477_937 + t * (-1.821_255_978 + t * 1.330_274_429))));
-    let beyond = (-score * score / 2.0).exp() / std::f64::consts::TAU.sqrt() * powers;
-    if score > 0.0 { 1.0 - beyond } else { beyond }
+    0.5 * libm::erfc(-score / std::f64::consts::SQRT_2)
 }
 
 /// When and how likely `metric` passes `limit` within `horizon`: by its shadow, or by the steady rise it is in where that is surer. `None` while

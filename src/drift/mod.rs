@@ -213,7 +213,9 @@ impl DriftState {
                 watch.surprise = SurpriseWatch::default();
             } else {
                 let least = || worth(shadows, metric);
-                if !coarse(metric) {
+                if coarse(metric) {
+                    watch.surprise.let_go();
+                } else {
                     watch.surprise.look(metric, level, least);
                 }
                 if watch.slow.due(metric) {

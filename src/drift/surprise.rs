@@ -121,6 +121,11 @@ impl SurpriseWatch {
         self.fine = Some((low.min(far), high.max(far)));
     }
 
+    /// Forgets a departure of a metric that is no longer judged here, and keeps what someone said is fine.
+    pub fn let_go(&mut self) {
+        self.departure = None;
+    }
+
     /// What someone said is fine, from the lowest to the highest.
     pub const fn fine(&self) -> Option<(f64, f64)> {
         self.fine

@@ -1,6 +1,6 @@
 //! Answers questions: from memory where it can, else through the keeper.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use tokio::sync::oneshot;
 
@@ -266,7 +266,8 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                 .collect();
             let settings = ids.len() - metrics.len();
             let mut differences = engine.state.baseline.diff(&engine.state.shadows);
-            differences.retain(|one| ids.is_empty() || ids.contains(&one.id));
+            let named: BTreeSet<&SeriesId> = ids.iter().collect();
+            differences.retain(|one| named.is_empty() || named.contains(&one.id));
             // Told where nothing is to be accepted.
             let why = metrics.first().map(|metric| not_off(metric));
             let taken = engine.state.accept(&ids, now);

@@ -188,6 +188,7 @@ impl Loop {
 
     /// Limits follow the options of today, not those of the day the state was saved.
     fn apply_limits(&mut self) {
+        let bounds = self.state.bounds();
         let limits: Vec<_> = self
             .state
             .shadows
@@ -196,7 +197,8 @@ impl Loop {
             .map(|(id, metric)| {
                 (
                     id.clone(),
-                    self.state.limit_of(id, metric.meta.limit.as_ref(), &self.options),
+                    self.state
+                        .limit_of(id, metric.meta.limit.as_ref(), &bounds, &self.options),
                 )
             })
             .collect();

@@ -36,12 +36,13 @@ pub(super) fn snapshot(store: &mut Store, options: &Arc<Options>, at: Timestamp)
         .collect();
     // Limits are not kept for every time: those of the options stand, without what a console set since.
     let rules = State::default();
+    let bounds = rules.bounds();
     let mut hours = hours(store, at)?;
     let mut metrics: Vec<MetricRow> = store
         .metrics_as_of(at)?
         .into_iter()
         .map(|(meta, bucket)| {
-            let limit = rules.limit_of(&meta.id, meta.limit.as_ref(), options);
+            let limit = rules.limit_of(&meta.id, meta.limit.as_ref(), &bounds, options);
             // What a finding of a limit is about has one, known here or not.
             let told = marks.get(&meta.id).map(|mark| match limited.contains(&meta.id) {
                 true => *mark,

@@ -201,7 +201,17 @@ impl Filter {
 
 impl Read for Filter {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        self.output.read(into)
+        let length = self.output.read(into)?;
+        if length == 0
+            && !into.is_empty()
+            && let Some(child) = &mut self.child
+        {
+            let status = ended(child, LIMIT)?;
+            if !status.success() {
+                return Err(io::Error::other(format!("it ended with {status}")));
+            }
+        }
+        Ok(length)
     }
 }
 

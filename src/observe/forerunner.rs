@@ -19,14 +19,12 @@ use crate::domain::{Span, Timestamp};
 
 /// Most forms of one log: a month of days.
 const MOST: usize = 31;
-/// What makes them unpack from one end to the other without a word.
-const UNPACKS: [&str; 3] = ["-d", "-c", "-q"];
-/// Ends of names of what is packed, with the program that unpacks it: whoever packed it has it. What has none cannot be unpacked.
-const PACKED: [(&str, Option<&str>); 7] = [
+/// Ends of names of what is packed, with what unpacks it without a word, in so much memory: whoever packed it has it. What has none cannot be unpacked.
+const PACKED: [(&str, Option<&[&str]>); 7] = [
     ("gz", None),
-    ("xz", Some("xz")),
-    ("zst", Some("zstd")),
-    ("bz2", Some("bzip2")),
+    ("xz", Some(&["xz", "-d", "-c", "-q", "-T1", "-M128MiB"])),
+    ("zst", Some(&["zstd", "-d", "-c", "-q", "-M128MB"])),
+    ("bz2", Some(&["bzip2", "-d", "-c", "-q"])),
     ("lz4", None),
     ("lzo", None),
     ("Z", None),
@@ -58,8 +56,8 @@ impl Forerunner {
         let end = self.path.extension().and_then(|end| end.to_str()).unwrap_or_default();
         Ok(match PACKED.iter().find(|(packed, _)| *packed == end) {
             Some(("gz", _)) => Box::new(MultiGzDecoder::new(file)),
-            Some((_, Some(program))) => Box::new(Filter::new(program, &UNPACKS, file)?),
-            Some((_, None)) => {
+            Some((_, Some([program, args @ ..]))) => Box::new(Filter::new(program, args, file)?),
+            Some(_) => {
                 return Err(ObserveError::Absent {
                     what: format!("what unpacks .{end}"),
                 });

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use crate::domain::{Event, EventKind, ResourceId, Span, Timestamp};
+use crate::domain::{Event, EventKind, ResourceId, Span, Timestamp, sudo};
 
 use super::{
     clue::STARTERS,
@@ -92,15 +92,8 @@ impl Line<'_> {
     }
 
     fn sudo(&self) -> Option<(&str, &str)> {
-        let (who, rest) = self.message.split_once(" : ").filter(|_| self.program == "sudo")?;
-        let run = ["HOST=", "TTY=", "PWD=", "USER=", "COMMAND="]
-            .iter()
-            .any(|first| rest.starts_with(first));
-        if !run {
-            return None;
-        }
-        let (_, command) = rest.split_once("COMMAND=")?;
-        Some((who.trim(), command.trim()))
+        let ran = sudo::ran(self.message).filter(|_| self.program == "sudo")?;
+        Some((ran.who, ran.command))
     }
 
     /// Whose login it tells of, where it says so, and whether that failed; `None` when it is no login.

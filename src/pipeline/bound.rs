@@ -47,9 +47,9 @@ const WHOLE: &str = "service";
 
 /// What the name of a setting says that it bounds.
 #[derive(Debug, PartialEq)]
-struct Bound<'a> {
-    of: Vec<&'a str>,
-    unit: Vec<&'a str>,
+struct Bound {
+    of: Vec<Box<str>>,
+    unit: Vec<Box<str>>,
     least: bool,
     promised: bool,
 }
@@ -68,8 +68,8 @@ fn parted(name: &str) -> (Vec<&str>, Vec<&str>) {
     (all, unit)
 }
 
-impl<'a> Bound<'a> {
-    fn of(setting: &'a str) -> Option<Self> {
+impl Bound {
+    fn of(setting: &str) -> Option<Self> {
         // Most settings are none; this is asked of thousands.
         let any = |all: &[&str]| all.iter().any(|word| setting.contains(word));
         if !(any(&MOST) || any(&LEAST) || any(&PROMISED)) {
@@ -85,21 +85,24 @@ impl<'a> Bound<'a> {
         let before = of.len();
         let least = of.iter().any(|word| LEAST.contains(word));
         of.retain(|word| !(MOST.contains(word) || LEAST.contains(word) || PROMISED.contains(word)));
-        (of.len() < before && !of.is_empty()).then_some(Self {
-            of,
-            unit,
+        let owned = |words: Vec<&str>| words.into_iter().map(Box::from).collect();
+        (of.len() < before && !of.is_empty()).then(|| Self {
+            of: owned(of),
+            unit: owned(unit),
             least,
             promised,
         })
     }
 
-    /// The side on which `metric` breaks it; `None` where it does not bound that.
-    fn side(&self, metric: &str) -> Option<Side> {
-        let (theirs, unit) = parted(metric.split('{').next().unwrap_or(metric));
-        if unit != self.unit || !self.of.iter().all(|word| theirs.contains(word)) {
+    /// The side on which the metric of these words, and these of its unit, breaks it; `None` where it does not bound that.
+    fn side(&self, (theirs, unit): &(Vec<&str>, Vec<&str>)) -> Option<Side> {
+        let own = |word: &str| self.of.iter().any(|own| **own == *word);
+        if !self.of.iter().all(|word| theirs.contains(&&**word))
+            || !unit.iter().copied().eq(self.unit.iter().map(AsRef::as_ref))
+        {
             return None;
         }
-        let rest: Vec<&str> = theirs.iter().filter(|word| !self.of.contains(word)).copied().collect();
+        let rest: Vec<&str> = theirs.iter().filter(|word| !own(word)).copied().collect();
         // What is promised may leave out what it is measured on, the first words of the metric's name.
         let scope = rest.len() < theirs.len() && theirs.starts_with(&rest);
         if !(rest.iter().all(|word| IN_USE.contains(word)) || (self.promised && scope)) {
@@ -110,28 +113,48 @@ impl<'a> Bound<'a> {
     }
 }
 
+/// The words of a metric's name, without its labels, and those of its unit.
+fn of_metric(name: &str) -> (Vec<&str>, Vec<&str>) {
+    parted(name.split('{').next().unwrap_or(name))
+}
+
 /// Whether a change of `setting` may move a limit.
 pub(super) fn is_bound(setting: &SeriesId) -> bool {
     Bound::of(&setting.name).is_some()
 }
 
-/// The limit that the settings of its resource, or of the service as a whole, put on `metric`: the nearest of them.
-pub(super) fn limit(settings: &SettingShadow, metric: &SeriesId) -> Option<Limit> {
-    let of = |whole: bool| {
-        let here = |resource: &ResourceId| match whole {
-            true => resource.kind() == WHOLE,
-            false => *resource == metric.resource,
-        };
-        let all = settings.all().iter().filter(move |(id, _)| here(&id.resource));
-        let found = all.filter_map(|(id, state)| {
-            let side = Bound::of(&id.name)?.side(&metric.name)?;
+/// The settings that bound something, found once for all metrics that are asked about.
+#[derive(Debug, Default)]
+pub struct Bounds(Vec<(SeriesId, Bound, f64)>);
+
+impl Bounds {
+    pub(super) fn of(settings: &SettingShadow) -> Self {
+        let all = settings.all().iter().filter_map(|(id, state)| {
+            let bound = Bound::of(&id.name)?;
             let value = state.value.number().filter(|value| value.is_finite() && *value > 0.0)?;
-            let by = id.name.clone();
-            Some(Limit { value, side, by })
+            Some((id.clone(), bound, value))
         });
-        found.min_by(|a, b| a.side.upright(a.value).total_cmp(&b.side.upright(b.value)))
-    };
-    of(false).or_else(|| of(true))
+        Self(all.collect())
+    }
+
+    /// The limit that the settings of its resource, or of the service as a whole, put on `metric`: the nearest of them.
+    pub(super) fn limit(&self, metric: &SeriesId) -> Option<Limit> {
+        let words = of_metric(&metric.name);
+        let of = |whole: bool| {
+            let here = |resource: &ResourceId| match whole {
+                true => resource.kind() == WHOLE,
+                false => *resource == metric.resource,
+            };
+            let all = self.0.iter().filter(move |(id, ..)| here(&id.resource));
+            let found = all.filter_map(|(id, bound, value)| {
+                let side = bound.side(&words)?;
+                let (value, by) = (*value, id.name.clone());
+                Some(Limit { value, side, by })
+            });
+            found.min_by(|a, b| a.side.upright(a.value).total_cmp(&b.side.upright(b.value)))
+        };
+        of(false).or_else(|| of(true))
+    }
 }
 
 #[cfg(test)]
@@ -139,7 +162,7 @@ mod tests {
     use super::*;
 
     fn side(setting: &str, metric: &str) -> Option<Side> {
-        Bound::of(setting).and_then(|bound| bound.side(metric))
+        Bound::of(setting).and_then(|bound| bound.side(&of_metric(metric)))
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{State, Step};
+use super::{Bounds, State, Step};
 use crate::{
     domain::{
         Batch, Claim, Event, EventKind, Observation, Options, Point, Prediction, Quantiles, SeriesId, SettingChange,
@@ -23,8 +23,13 @@ const NAMED: usize = 3;
 const NEAR: Span = Span::from_mins(1);
 
 pub(super) fn take_metrics(state: &mut State, batch: &Batch, options: &Options, out: &mut Step) {
+    // Most batches bring no metric that is new.
+    let bounds = match &batch.metrics[..] {
+        [] => Bounds::default(),
+        _ => state.bounds(),
+    };
     for meta in &batch.metrics {
-        let limit = state.limit_of(&meta.id, meta.limit.as_ref(), options);
+        let limit = state.limit_of(&meta.id, meta.limit.as_ref(), &bounds, options);
         match state.shadows.metrics.get_mut(&meta.id) {
             Some(metric) => {
                 if metric.meta != *meta {

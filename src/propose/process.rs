@@ -7,7 +7,7 @@ use crate::{
     shadow::Shadows,
 };
 
-/// Processes that give way to others, and those that took less of a processor over their life, are let be.
+/// Processes that give way to others, and those that take less of a processor now, are let be.
 const GIVES_WAY: u8 = 10;
 const TAKES_PCT: u8 = 20;
 
@@ -55,10 +55,10 @@ pub(super) fn taker(finding: &Finding, shadows: &Shadows) -> Option<Candidate> {
             let mut lines = vec![format!("ps -C {word} -o {columns} --sort={order}")];
             if slows {
                 lines.push(format!(
-                    "# if it may wait, others go first: those of it that took {TAKES_PCT} % of a processor or more"
+                    "# if it may wait, others go first: those of it that take {TAKES_PCT} % of a processor now"
                 ));
                 lines.push(format!(
-                    "ps -C {word} -o pid=,ni=,pcpu= | awk '$2 < {GIVES_WAY} && $3 >= {TAKES_PCT} {{print $1}}' | xargs -r renice -n {GIVES_WAY} -p"
+                    "HOME=/ LC_ALL=C top -b -n 2 -d 1 -w 512 | awk -v name={word} '/^top/ {{n++}} n == 2 && $12 == name && $4 < {GIVES_WAY} && $9 >= {TAKES_PCT} {{print $1}}' | xargs -r renice -n {GIVES_WAY} -p"
                 ));
             }
             lines.push("# if it should not run, by its number in the list: kill PID".into());

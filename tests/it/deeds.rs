@@ -135,7 +135,7 @@ fn a_hog_after_a_busy_start_is_told_within_a_minute_with_its_process() {
             answer
                 .artefact
                 .text
-                .contains("ps -C yes -o pid=,ni=,pcpu= | awk '$2 < 10 &&"),
+                .contains("| awk -v name=yes '/^top/ {n++} n == 2 && $12 == name && $4 < 10"),
             "{}",
             answer.artefact.text
         );

@@ -68,10 +68,13 @@ impl Log {
             let Some((at, rest)) = syslog::time(text.trim_end(), self.written, zone.zone()) else {
                 continue;
             };
-            if at < self.last - YEAR_BEGAN {
-                self.events.clear();
+            // Only of lines that name no year: another one's clock may have stood anywhere.
+            if !text.starts_with(|first: char| first.is_ascii_digit()) {
+                if at < self.last - YEAR_BEGAN {
+                    self.events.clear();
+                }
+                self.last = at;
             }
-            self.last = at;
             if times.contains(&at) {
                 self.events
                     .extend(syslog::dated(at, rest).and_then(|line| line.event(resource)));

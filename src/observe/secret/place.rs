@@ -86,7 +86,7 @@ fn lines(text: &str, directives: bool, found: &mut Vec<Range<usize>>) {
             found.extend(below.take().and_then(|open| open.held));
         }
         let column = indent + trimmed.len() - trimmed.trim_start_matches("- ").len();
-        let ends = |at: usize| column < at || column == at && column > indent || trimmed.starts_with(['}', ']', '[']);
+        let ends = |at: usize| column < at || column == at && (column > indent || trimmed.starts_with('['));
         named = named.filter(|(_, at)| !ends(*at));
         let pair = pair(trimmed);
         if let Some((name, value)) = pair {

@@ -481,6 +481,8 @@ fn the_name_of_a_pair_ends_with_its_block() {
         "env:\n- name: DB_PASSWORD\n  value: hunter2x\n",
         "{\n  \"name\": \"DB_PASSWORD\",\n  \"value\": \"hunter2x\"\n}\n",
         "<c><p><name>DB_PASSWORD</name>\n<value>hunter2x</value></p></c>\n",
+        "{\n  \"name\": \"DB_PASSWORD\",\n  \"labels\": {\n    \"a\": \"b\"\n  },\n  \"value\": \"hunter2x\"\n}\n",
+        "{\n  \"name\": \"DB_PASSWORD\",\n  \"labels\": [\n    \"a\"\n  ],\n  \"value\": \"hunter2x\"\n}\n",
     ] {
         assert!(!masked(secret).contains("hunter2x"), "{secret}");
     }

@@ -124,7 +124,10 @@ pub fn listed(line: &str) -> Result<Listed, String> {
     if let Some(pending) = to_come.strip_prefix(", ") {
         lines.extend([String::new(), format!("and {pending}: not applied yet")]);
     }
-    lines.extend(faults.iter().map(|fault| format!("not read: {fault}")));
+    lines.extend(faults.iter().take(MOST).map(|fault| format!("not read: {fault}")));
+    if faults.len() > MOST {
+        lines.push(format!("and {} more not read", faults.len() - MOST));
+    }
     Ok((title, lines))
 }
 

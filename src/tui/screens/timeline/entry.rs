@@ -6,7 +6,7 @@ use super::{by_departure, first_cause, incident};
 use crate::{
     domain::{
         Event, EventKind, Mark, ResourceId, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value, and_more,
-        by_thing, text::visible, told_later,
+        by_thing, sudo, text::visible, told_later,
     },
     engine::{Snapshot, Timeline},
     tui::{
@@ -184,9 +184,12 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
 
 /// What sudo says somebody ran, in the order it is read in: `ana: sudo /usr/bin/systemctl reload haproxy`.
 fn ran(line: &str) -> Option<String> {
-    let (who, rest) = line.strip_prefix("sudo: ")?.split_once(" : ")?;
-    let (_, command) = rest.split_once("COMMAND=")?;
-    Some(format!("{}: sudo {command}", who.trim()))
+    let ran = sudo::ran(line.strip_prefix("sudo: ")?)?;
+    let user = match ran.user {
+        "root" => String::new(),
+        user => format!("-u {user} "),
+    };
+    Some(format!("{}: sudo {user}{}", ran.who, ran.command))
 }
 
 /// The text in `width` cells: a change's values tell more than the folders its setting lies in.

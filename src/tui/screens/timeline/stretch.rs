@@ -59,8 +59,9 @@ pub(super) fn stretch(state: &State) -> Option<Stretch> {
             let end = incident.to.unwrap_or(now).min(now);
             let first = first_cause(state).map(|(cause, _)| cause.earliest.unwrap_or(cause.at));
             let from = first.map_or(incident.from, |first| first.min(incident.from));
-            let margin = Span(((end - from).0 / 4).max(Span::from_mins(5).0));
-            (from - margin, (end + margin).min(now))
+            // What is known of the cause depends on what is asked for: the end must not depend on it in its turn.
+            let margin = |long: Span| Span((long.0 / 4).max(Span::from_mins(5).0));
+            (from - margin(end - from), (end + margin(end - incident.from)).min(now))
         }
     };
     // Columns shorter than the time between two values would be empty, all but a few.
