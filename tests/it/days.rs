@@ -31,10 +31,10 @@ fn a_nightly_job_is_told_twice_at_most_and_the_same_at_noon_is() {
         "{:#?}",
         host.began
     );
-    // At noon it is news, and so is a sensor that froze.
+    // At noon it is news once it stays, and so is a sensor that froze.
     host.live_for(host.every * 144, usual);
     assert_eq!(host.began.len(), nights, "{:#?}", host.began);
-    host.live_for(host.every * 4, |host, name, _| match name {
+    host.live_for(host.every * 12 * 3, |host, name, _| match name {
         "cpu.busy_pct" => host.noise(90.0, 3.0),
         _ => 21.5,
     });
@@ -45,7 +45,7 @@ fn a_nightly_job_is_told_twice_at_most_and_the_same_at_noon_is() {
     );
     host.live_for(host.every * 12 * 4, |host, name, place| match name {
         "sensor.room.celsius" => 21.5,
-        name => usual(host, name, place + 150),
+        name => usual(host, name, place + 182),
     });
     let finding = host.finding("sensor.room.celsius");
     assert!(
