@@ -143,9 +143,9 @@ impl SettingShadow {
     pub const UNDONE_WITHIN: Span = Span::from_days(14);
     /// The scope that tells no settings but which upgrades of packages are pending.
     const UPGRADES: &'static str = "upgrade";
-    /// Grows by one when what [`stream`] tells the models of a setting changes: what was learnt in another form answers to no question in
-    /// this one. 1: on and off as one text.
-    const FORM: u16 = 1;
+    /// Grows by one when what [`stream`] tells the models of a setting changes, or what they keep of it: what was learnt in another form answers to
+    /// no question in this one. 1: on and off as one text; 2: rates know of usual gaps and moves.
+    const FORM: u16 = 2;
     /// Texts that the models may hold; beyond that they are learnt anew from the changes kept.
     const TEXTS: usize = 1_000_000;
 
