@@ -74,7 +74,7 @@ pub(super) fn breaks(shadows: &Shadows, resource: &ResourceId) -> Vec<Timestamp>
 /// of settings no more than at other times, for the load comes from outside; what is taken, waits or fails is what a load does. `None` where none explains a tenth.
 fn load<'a>(shadows: &'a Shadows, resource: &ResourceId, breaks: &[Timestamp]) -> Option<&'a Metric> {
     let here = shadows.metrics.iter();
-    let here = here.filter(|(id, metric)| id.resource == *resource && metric.meta.may_be_load());
+    let here = here.filter(|(id, metric)| id.resource == *resource && !metric.meta.of_process());
     let end = shadows.newest?;
     let past: Vec<(&Metric, Vec<f64>)> = here.map(|(_, metric)| (metric, by_hour(metric, end))).collect();
     let explains = |place: usize| {
@@ -82,7 +82,8 @@ fn load<'a>(shadows: &'a Shadows, resource: &ResourceId, breaks: &[Timestamp]) -
         let sum: f64 = others.map(|(_, (_, other))| explained(&past[place].1, other)).sum();
         sum / (past.len() - 1).max(1) as f64
     };
-    let told = (0..past.len()).map(|place| (explains(place), past[place].0));
+    let may_be = (0..past.len()).filter(|place| past[*place].0.meta.may_be_load());
+    let told = may_be.map(|place| (explains(place), past[place].0));
     let told = told.filter(|(explains, _)| *explains >= 0.1);
     let best = told
         .map(|(explains, metric)| (explains / jumps(metric, breaks).max(1.0), metric))

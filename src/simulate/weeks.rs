@@ -56,6 +56,9 @@ pub(super) fn traffic(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor:
         return plan.note(format!("what stays without any {} is not known", id.name));
     }
     let load = Load::of(metric, plan.horizon);
+    let Some((first, last)) = load.past.keys().next().zip(load.past.keys().last()) else {
+        return plan.note(format!("{}: not enough history to know what goes with it", id.name));
+    };
     let breaks = breaks(shadows, &id.resource);
     let here = |other: &&SeriesId| other.resource == id.resource && *other != id;
     let others = shadows.metrics.keys().filter(here).count();
@@ -73,11 +76,10 @@ pub(super) fn traffic(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor:
         let three = [-1.281_552, 0.0, 1.281_552].map(|z| answer.by + z * answer.unsure);
         add(plan, other, &past, answer.before, three, Evidence::Network, from);
     }
-    let known = load.past.keys().next().zip(load.past.keys().last());
     plan.note(format!(
         "{told} of {others} other metrics were seen to go with {} over {}",
         id.name,
-        known.map_or(Span::ZERO, |(first, last)| *last - *first)
+        *last - *first
     ));
 }
 

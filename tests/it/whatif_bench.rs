@@ -19,7 +19,9 @@ fn stream() -> String {
         }
         let replicas = if step < 2 * 288 + 3 { 2.0 } else { 4.0 };
         let day = (step % 288) as f64 / 288.0 * std::f64::consts::TAU;
-        let requests = 100.0 * (1.0 + 0.5 * day.sin()) * (1.0 + 0.02 * noise(step, 1));
+        // What follows the clock alone need not go together: the load also wanders.
+        let wander = 1.0 + 0.15 * (step as f64 / 13.0).sin();
+        let requests = 100.0 * (1.0 + 0.5 * day.sin()) * wander * (1.0 + 0.02 * noise(step, 1));
         let busy = 0.8 * requests / replicas * (1.0 + 0.02 * noise(step, 2));
         for (name, v) in [("requests", requests), ("busy", busy), ("aside", 50.0 + noise(step, 3))] {
             writeln!(lines, "{{\"series\":\"svc:a/{name}\",\"t\":{t},\"v\":{v:.4}}}").unwrap();
@@ -75,7 +77,10 @@ fn what_the_past_supports_is_told_and_nothing_else() {
     assert!(low <= middle && middle <= high && low > 10.0 && high < 50.0, "{back:?}");
     let traffic = effect("traffic");
     assert_eq!(traffic.keys().collect::<Vec<_>>(), ["busy", "requests"], "{traffic:?}");
-    assert_eq!(traffic["busy"]["evidence"], "identity");
+    assert_eq!(
+        [&traffic["requests"]["evidence"], &traffic["busy"]["evidence"]],
+        ["identity", "network"]
+    );
     let [low, middle, high] = band(&traffic["busy"]);
     assert!(
         low <= middle && middle <= high && middle > 2.0 && middle < 8.0,
