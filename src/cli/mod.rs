@@ -38,6 +38,7 @@ mod tasks;
 mod tests;
 mod timeline;
 mod whatif;
+mod whatif_bench;
 mod when;
 
 use std::{
@@ -172,6 +173,8 @@ pub enum Command {
     Alerts,
     /// Say which settings change next, to what, and which changes are undone: JSON lines of events and questions in, of answers out.
     SettingsBench(settings_bench::Args),
+    /// Say what changes would do to recorded services: JSON lines of questions in, of effects out.
+    WhatifBench(whatif_bench::Args),
     /// Print a shell's completion script.
     Completions(completions::Args),
     /// Print the manual page.
@@ -323,6 +326,7 @@ pub async fn dispatch<R: Runtime>(cli: &Cli, runtime: &R, terminal: bool, out: &
         Some(Command::Detect) => detect::run(std::io::stdin().lock(), out),
         Some(Command::Alerts) => alerts::run(std::io::stdin().lock(), out),
         Some(Command::SettingsBench(args)) => settings_bench::run(args, std::io::stdin().lock(), out),
+        Some(Command::WhatifBench(args)) => whatif_bench::run(args, std::io::stdin().lock(), out),
         Some(Command::Completions(args)) => completions::run(args, Cli::command(), out),
         Some(Command::Man) => man::run(Cli::command(), out),
     }

@@ -32,6 +32,9 @@ pub enum Change {
     Traffic {
         /// Where.
         resource: ResourceId,
+        /// The metric that is the load there; `None` is what the resource's network receives.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        load: Option<Arc<str>>,
         /// 0 or more; 1.5 is half as much again.
         factor: f64,
     },
@@ -153,18 +156,21 @@ impl Change {
                 Some((resource, name)) => (resource.parse().map_err(|_| bad("no such form of resource"))?, name),
                 None => (here.clone(), name),
             };
-            if !factor.is_finite() || factor < 0.0 || (factor == 0.0 && name != "traffic") {
+            let capacity = Capacity::from_str(name).ok();
+            if !factor.is_finite() || factor < 0.0 || (factor == 0.0 && capacity.is_some()) {
                 return Err(bad("the factor must be above 0"));
             }
-            let what = match name {
-                "traffic" | "load" => return Ok(Self::Traffic { resource, factor }),
-                "cpu" => Capacity::Cpu,
-                "memory" | "mem" => Capacity::Memory,
-                "disk" => Capacity::Disk,
-                "network" | "net" => Capacity::Network,
-                _ => return Err(bad("a factor goes with traffic, cpu, memory, disk or network")),
+            let load = match (capacity, name) {
+                (Some(what), _) => return Ok(Self::Capacity { resource, what, factor }),
+                (None, "traffic" | "load") => None,
+                (None, metric) if metric.contains('.') && !metric.contains(char::is_whitespace) => Some(metric.into()),
+                _ => {
+                    return Err(bad(
+                        "a factor goes with traffic or the metric that is the load, cpu, memory, disk or network",
+                    ));
+                }
             };
-            return Ok(Self::Capacity { resource, what, factor });
+            return Ok(Self::Traffic { resource, load, factor });
         }
         let (left, to) = text
             .split_once("->")
@@ -238,7 +244,7 @@ impl fmt::Display for Change {
             Self::Setting { id, from: None, to } => write!(f, "{} = {}", id.name, shown(to)),
             Self::Setting { id, from, to } => write!(f, "{} {} -> {}", id.name, shown(from), shown(to)),
             Self::Capacity { what, factor, .. } => write!(f, "{what} x{factor}"),
-            Self::Traffic { factor, .. } => write!(f, "traffic x{factor}"),
+            Self::Traffic { load, factor, .. } => write!(f, "{} x{factor}", load.as_deref().unwrap_or("traffic")),
         }
     }
 }

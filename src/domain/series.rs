@@ -120,6 +120,14 @@ impl MetricMeta {
         (self.counts_trouble() || has(&FAILS) || used).then_some(Side::Above)
     }
 
+    /// Whether it may be what a resource is asked to do, by its name: no process, nothing that is in use or left, waits or fails.
+    #[must_use]
+    pub fn may_be_load(&self) -> bool {
+        let name = self.id.name.split('{').next().unwrap_or_default();
+        let state = |word: &str| is_left(word) || [&USED[..], &FAILS, &TAKEN].iter().any(|words| words.contains(&word));
+        !(self.of_process() || self.counts_trouble() || name.split(['.', '_', '-', '/']).any(state))
+    }
+
     /// Whether it counts nothing but trouble (waiting, failing, being refused or ended), so that less of it is only better.
     #[must_use]
     pub fn counts_trouble(&self) -> bool {
@@ -136,6 +144,8 @@ pub fn is_left(word: &str) -> bool {
 /// Words of what goes well or is left, of what is used of all there is, and of what fails or waits.
 const LEFT: [&str; 7] = ["availability", "available", "free", "hit", "hits", "idle", "success"];
 const USED: [&str; 5] = ["busy", "use", "used", "util", "utilization"];
+/// Words of what a load takes.
+const TAKEN: [&str; 8] = ["cpu", "fs", "load", "mem", "memory", "psi", "swap", "temp"];
 const FAILS: [&str; 27] = [
     "backlog", "discards", "dropped", "drops", "err", "error", "errors", "errs", "failed", "failures", "fails", "lag",
     "latency", "lost", "p50", "p75", "p90", "p95", "p98", "p99", "p999", "rejected", "refused", "retrans", "timeout",

@@ -99,7 +99,8 @@ pub enum Query {
     Issues,
     /// What is to be said of these settings: a snapshot has it of each only in its turn.
     Outlooks(Vec<SeriesId>),
-    /// Remember changes of before watching began, oldest first; who made them is kept as a hash.
+    /// Remember changes of before watching began, oldest first; who made them is kept as a hash. None are said behind the last: what was remembered is
+    /// learnt at once.
     Remember(Vec<SettingChange>),
     /// Accept the values now of these settings (all when empty) as good, and where these metrics went.
     BaselineAccept(Vec<SeriesId>),

@@ -6,8 +6,14 @@ use super::run::Loop;
 use crate::domain::{Batch, SecretHash, SettingChange, Timestamp};
 
 impl Loop {
-    /// Takes changes of before watching began; gives how many were not known yet. Whoever made them is told apart and not named.
+    /// Takes changes of before watching began; gives how many were not known yet. Whoever made them is told apart and not named. With none all
+    /// that was remembered is learnt.
     pub(super) fn remember(&mut self, mut changes: Vec<SettingChange>, now: Timestamp) -> u64 {
+        if changes.is_empty() {
+            self.state.shadows.settings.learn_past();
+            self.publish(now);
+            return 0;
+        }
         for change in &mut changes {
             let hash = |by: &Arc<str>| format!("{:?}", SecretHash::of(&self.key, by.as_bytes()));
             change.by = change

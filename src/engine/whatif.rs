@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{ChangeSet, Span, Timestamp},
     shadow::{Metric, Shadows},
-    simulate::{Outcome, SETTLED, since, what_if},
+    simulate::{Outcome, SETTLED, since, what_if_by_weeks},
 };
 
 /// Who asks for the same changes within this time looks at the same what-if.
@@ -76,7 +76,7 @@ impl Question {
     fn outcome(&self, shadows: &Shadows, at: Timestamp) -> Outcome {
         match self.changes.begins_before(at) {
             Some(_) => since(shadows, &self.changes, at, self.seed),
-            None => what_if(shadows, &self.changes, self.horizon, at, self.seed),
+            None => what_if_by_weeks(shadows, &self.changes, self.horizon, at, self.seed),
         }
     }
 

@@ -185,6 +185,7 @@ mod tests {
     fn what_no_command_does_is_left_to_a_person_and_nothing_is_no_proposal() {
         let traffic = Change::Traffic {
             resource: "host:a".parse().unwrap(),
+            load: None,
             factor: 0.5,
         };
         let made = kept(

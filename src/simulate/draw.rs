@@ -57,17 +57,24 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
         // Evenly spread quantiles with a random start in each stratum.
         let level = (f64::from(run) + rng.f64()) / f64::from(RUNS);
         let z = quantile(&SCORES, level);
-        let (mut sum, mut sum_after) = (0.0, 0.0);
+        // How high the metric comes and how many times that a change makes it have nothing to do with each other: these doubts meet in another order.
+        let apart = if laws.iter().any(|applied| matches!(applied.law, Law::Times(_))) {
+            quantile(&SCORES, (f64::from(run * 97 % RUNS) + 0.5) / f64::from(RUNS))
+        } else {
+            z
+        };
+        let (mut sum, mut sum_after, mut sum_apart) = (0.0, 0.0, 0.0);
         for (step, quantiles) in before.steps.iter().enumerate() {
             let value = quantile(quantiles, level);
             let after = with(time(step), value, z);
             sum += value;
             sum_after += after;
+            sum_apart += with(time(step), value, apart);
         }
         let (mean, mean_after) = (sum / steps as f64, sum_after / steps as f64);
         means.push(mean);
         changed.push(mean_after);
-        differences.push(mean_after - mean);
+        differences.push(sum_apart / steps as f64 - mean);
     }
     // The forecast itself, and every level of it under the laws: what a change leaves as it is, it leaves exactly so.
     let mut after = before.clone();

@@ -31,7 +31,12 @@ pub(super) enum Law {
         /// Its standard deviation.
         unsure: f64,
     },
+    /// `value × times`, with the doubt on either side of the middle by itself.
+    Times([f64; 3]),
 }
+
+/// A standard normal at 90 %.
+const TENTH: f64 = 1.281_552;
 
 /// A law with where it comes from, and from when on it holds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -51,6 +56,7 @@ impl Law {
             Self::Scale { .. } => value,
             Self::ScaleFree { top, factor } => top - (top - value) * factor,
             Self::Shift { by, unsure } => value + by + unsure * z,
+            Self::Times(times) => value * between(times, z),
         }
     }
 
@@ -68,6 +74,7 @@ impl Law {
             Self::Scale { .. } => after,
             Self::ScaleFree { top, factor } => top - (top - after) / factor,
             Self::Shift { by, unsure } => after - by - unsure * z,
+            Self::Times(times) => after / between(times, z),
         }
     }
 
@@ -75,8 +82,15 @@ impl Law {
         match *self {
             Self::Scale { unsure, .. } | Self::Shift { unsure, .. } => unsure > 0.0,
             Self::ScaleFree { .. } => false,
+            Self::Times([low, _, high]) => low < high,
         }
     }
+}
+
+/// The factor at `z`, by its 10, 50 and 90 % values; above 0.
+fn between([low, middle, high]: [f64; 3], z: f64) -> f64 {
+    let side = if z < 0.0 { middle - low } else { high - middle };
+    (middle + side * z / TENTH).max(1e-9)
 }
 
 /// Growth of mean waiting in M/M/1 when utilisation goes from `before` to `after`, both 0 to 1: ρ/(1−ρ) after over before
@@ -136,6 +150,7 @@ mod tests {
                 Law::Scale { floor, factor, unsure: 0.2 },
                 Law::ScaleFree { top: 100.0, factor },
                 Law::Shift { by, unsure: 2.0 },
+                Law::Times([0.7 * factor, factor, 2.0 * factor]),
             ] {
                 let back = law.invert(law.apply(value, z), z);
                 prop_assert!((back - value).abs() <= 1e-6 * value.abs().max(1.0), "{law:?}: {value} came back as {back}");

@@ -3,9 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Plan, concerns,
+    Plan,
+    chance::deviations,
+    concerns,
     deeds::{self, Deed, Deeds},
     law::Law,
+    weeks,
 };
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value},
@@ -74,6 +77,14 @@ pub(super) fn plan(
             "{}: no evidence, its earlier changes were to and from other values",
             id.name
         ));
+        return;
+    }
+    let weeks = weeks::Asked {
+        id,
+        values: (old.as_ref(), to),
+        from,
+    };
+    if plan.weeks && weeks::plan(plan, shadows, &weeks, &before, now) {
         return;
     }
     if alike.iter().any(|(_, ratio)| ratio.abs() >= REACH) {
@@ -265,12 +276,9 @@ struct Seen {
 }
 
 impl Seen {
-    /// Whether so much is hardly noise. The error is itself estimated, so the ratio is Student's t: as a standard normal by Wallace
-    /// (1959, Annals of Mathematical Statistics 30, 1124-1130).
+    /// Whether so much is hardly noise. The error is itself estimated, so the ratio is Student's t.
     fn clear(&self) -> bool {
-        let t = self.by.abs() / self.unsure.max(f64::MIN_POSITIVE);
-        let n = self.free.max(1.0);
-        (8.0 * n + 1.0) / (8.0 * n + 3.0) * (n * (t * t / n).ln_1p()).sqrt() >= CLEAR
+        deviations(self.by / self.unsure.max(f64::MIN_POSITIVE), self.free) >= CLEAR
     }
 }
 
@@ -326,7 +334,7 @@ fn seen(changes: &[&SettingChange], to: Option<&Value>) -> bool {
 }
 
 /// How much of the earlier change's effect the asked one has: by proportion of numbers, 1 for the same step, −1 for its undoing.
-fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Option<f64> {
+pub(super) fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Option<f64> {
     let number = |value: Option<&Value>| value.and_then(Value::number);
     let (was, became) = (number(change.from.as_ref()), number(change.to.as_ref()));
     if let (Some(was), Some(became), Some(from), Some(to)) = (was, became, number(old), number(to))
@@ -406,7 +414,7 @@ fn pooled(effects: &[Seen]) -> Option<Seen> {
 }
 
 /// Whether `change` is of that resource and within a quarter of an hour of that time.
-fn near(change: &SettingChange, resource: &ResourceId, at: Timestamp) -> bool {
+pub(super) fn near(change: &SettingChange, resource: &ResourceId, at: Timestamp) -> bool {
     change.id.resource == *resource
         && change.at > at - Span::from_mins(WINDOW)
         && change.at < at + Span::from_mins(WINDOW)

@@ -21,7 +21,7 @@ pub fn since(shadows: &Shadows, changes: &ChangeSet, now: Timestamp, seed: u64) 
     let begin = changes.begins_before(now).unwrap_or(now);
     let lead = Span((now - begin).0 / 4).clamp(LEAD.0, LEAD.1);
     let from = (begin - lead).floor(Span::from_mins(1));
-    let mut plan = Plan::of(shadows, changes, now, |at| at.filter(|at| *at < now));
+    let mut plan = Plan::default().of(shadows, changes, now, |at| at.filter(|at| *at < now));
     if changes
         .steps
         .iter()

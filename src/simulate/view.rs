@@ -70,9 +70,10 @@ pub fn change(change: &Change) -> Json {
             "what": what,
             "factor": factor,
         }),
-        Change::Traffic { resource, factor } => json!({
+        Change::Traffic { resource, load, factor } => json!({
             "sort": "traffic",
             "resource": resource,
+            "load": load,
             "factor": factor,
         }),
     }

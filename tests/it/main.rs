@@ -18,3 +18,4 @@ mod recording;
 mod secrets;
 mod support;
 mod tui;
+mod whatif_bench;

@@ -63,7 +63,11 @@ pub(in crate::cli) async fn run<R: Runtime>(
                     let _ = give.blocking_send(std::mem::take(&mut piece));
                 }
             });
-            let _ = give.blocking_send(piece);
+            if !piece.is_empty() {
+                let _ = give.blocking_send(piece);
+            }
+            // Those were all: they are learnt before the import has ended.
+            let _ = give.blocking_send(Vec::new());
             told
         }
     });

@@ -4,6 +4,21 @@ use super::{MetricShadow, grid::Grid};
 use crate::domain::{Span, Timestamp};
 
 impl MetricShadow {
+    /// What it holds of two weeks or more: one value drawn of each step of ten minutes (of an hour where values come more rarely than every
+    /// two and a half minutes; of its cadence where that is longer), oldest first, by when the step began. Steps without a value are left out.
+    #[must_use]
+    pub fn weeks(&self) -> Vec<(Timestamp, f64)> {
+        let reaches = |grid: &&Grid| grid.step.0.saturating_mul(grid.window.most() as i64) >= Span::from_days(14).0;
+        let Some(grid) = self.grids.iter().find(reaches) else {
+            return Vec::new();
+        };
+        let values = grid.window.values();
+        let (end, steps) = (grid.end.floor(grid.step), values.len() as i64);
+        let at = |place: usize| end - grid.step * (steps - place as i64);
+        let known = values.iter().enumerate().filter(|(_, value)| value.is_finite());
+        known.map(|(place, value)| (at(place), *value)).collect()
+    }
+
     /// The least and the greatest value that the metric came to on two of the days before, within `near` of this time of the day: what came
     /// twice is a habit (a nightly job, a quiet weekend). By the finest grid that reaches back three days (two weeks in steps of ten minutes where
     /// values come each minute or oftener); `None` where it does not hold two such days.

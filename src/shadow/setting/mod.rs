@@ -363,12 +363,8 @@ impl SettingShadow {
     /// Lets time pass until `now`, fits what is due to be fitted anew, and learns what was remembered of the past; once a minute is enough.
     pub fn settle(&mut self, now: Timestamp) {
         self.unlearnt = self.unlearnt.saturating_sub(1);
-        let new_past = self.unlearnt == 0 && self.past_waits;
-        if new_past || self.learner.texts() > Self::TEXTS {
-            self.past_waits = false;
-            self.learn_anew();
-            // What was told of settings rests on what was known before.
-            self.generation += 1;
+        if self.unlearnt == 0 && self.past_waits || self.learner.texts() > Self::TEXTS {
+            self.learn_past();
         }
         self.learn_what_was();
         let late = self.expected.look(&self.all, &self.changes, now);
@@ -377,6 +373,14 @@ impl SettingShadow {
         self.answer_old(now);
         self.learner.pass(stream::days(now));
         self.learner.refit();
+    }
+
+    /// Learns what was remembered of the past, without waiting for more of it.
+    pub fn learn_past(&mut self) {
+        self.past_waits = false;
+        self.learn_anew();
+        // What was told of settings rests on what was known before.
+        self.generation += 1;
     }
 
     /// Settings that are about to change because others did, as far as such expectations have proved good.

@@ -413,7 +413,7 @@ pub(super) fn path(outcome: &Outcome, width: usize) -> Option<String> {
         .map(|change| match change {
             Change::Setting { id, .. } => id.name.to_string(),
             Change::Capacity { what, .. } => what.to_string(),
-            Change::Traffic { .. } => "traffic".into(),
+            Change::Traffic { load, .. } => load.as_deref().unwrap_or("traffic").into(),
         })
         .collect();
     let moved: Vec<&str> = outcome

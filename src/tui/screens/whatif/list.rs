@@ -86,6 +86,9 @@ pub(super) fn parts(step: &Step) -> (String, String, String) {
             (format!("{resource} {}", id.name), was, shown(to))
         }
         Change::Capacity { what, factor, .. } => (format!("{resource} {what}"), "x1".into(), format!("x{factor}")),
-        Change::Traffic { factor, .. } => (format!("{resource} traffic"), "x1".into(), format!("x{factor}")),
+        Change::Traffic { load, factor, .. } => {
+            let load = load.as_deref().unwrap_or("traffic");
+            (format!("{resource} {load}"), "x1".into(), format!("x{factor}"))
+        }
     }
 }
