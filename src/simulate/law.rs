@@ -38,6 +38,8 @@ pub(super) enum Law {
 pub(super) struct Applied {
     pub law: Law,
     pub evidence: Evidence,
+    /// Earlier changes that it rests on.
+    pub cases: u32,
     pub from: Timestamp,
 }
 
