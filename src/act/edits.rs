@@ -24,6 +24,7 @@ fn text(name: &str, from: Option<&str>, to: Option<&str>) -> String {
         runs: 0,
         effects: Vec::new(),
         bands: Vec::new(),
+        no_evidence: Vec::new(),
         notes: Vec::new(),
         inside_seen: true,
         actual: false,

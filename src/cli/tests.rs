@@ -236,6 +236,8 @@ fn what_cannot_be_is_one_line_and_ends_with_two() {
         &["forecast", "cpu.busy_pct", "--horizon", "-1h"],
         &["whatif", "cpu x2", "wheels x2"],
         &["whatif", "vm.swapiness=10"],
+        &["whatif", "vm.swappiness 5 -> 10"],
+        &["whatif", "vm.swappiness=10", "cpu x2", "vm.swappiness=20"],
         &["timeline", "--from", "soon"],
         &["timeline", "--from", "now", "--to", "-1h"],
         &["baseline"],

@@ -62,19 +62,21 @@ fn json(timeline: &Timeline) -> serde_json::Value {
 
 /// All of it in one list, oldest first; of the same time, changes come before what may follow from them.
 fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<()> {
-    let mut rows: Vec<(Timestamp, [String; 3])> = Vec::new();
+    let mut rows: Vec<(Timestamp, Option<Timestamp>, [String; 3])> = Vec::new();
     for parts in by_thing(&timeline.changes) {
         let change = parts[0];
         let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
         let between = Value::change(change.from.as_ref(), change.to.as_ref());
         let (later, more) = (told_later(change.backfilled), and_more(&parts));
         let what = format!("{later}{} {between}{more}{by}", change.id.name);
-        rows.push((change.at, ["setting".into(), change.id.resource.to_string(), what]));
+        let row = ["setting".into(), change.id.resource.to_string(), what];
+        rows.push((change.at, change.after, row));
     }
     for event in &timeline.events {
         let who = event.who.as_ref().map_or_else(String::new, |who| format!(" by {who}"));
         rows.push((
             event.at,
+            None,
             [
                 event.kind.word().into(),
                 event.resource.to_string(),
@@ -83,11 +85,12 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
         ));
     }
     for finding in &timeline.findings {
-        rows.push((finding.since, finding_row(finding)));
+        rows.push((finding.since, finding.earliest, finding_row(finding)));
     }
     for note in &timeline.notes {
         rows.push((
             note.at,
+            None,
             [
                 note.what.clone(),
                 note.resource.clone(),
@@ -95,13 +98,13 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
             ],
         ));
     }
-    rows.sort_by_key(|(at, _)| *at);
+    rows.sort_by_key(|(at, ..)| *at);
     if rows.is_empty() {
         out.note("nothing happened in that time");
     }
     let mut columns = Columns::default();
-    for (at, [sort, resource, what]) in rows {
-        columns.row(&[context.when.show(at), sort, resource, what]);
+    for (at, earliest, [sort, resource, what]) in rows {
+        columns.row(&[context.when.began(earliest, at), sort, resource, what]);
     }
     columns.print(out)?;
     Ok(())

@@ -65,7 +65,20 @@ impl Args {
                 })
                 .collect()
         };
-        each(&self.changes).or_else(|error| each(&[self.changes.join(" ")]).map_err(|_| error))
+        let steps = each(&self.changes).or_else(|error| each(&[self.changes.join(" ")]).map_err(|_| error))?;
+        for (place, step) in steps.iter().enumerate() {
+            if let Some(twice) = steps[..place]
+                .iter()
+                .find(|other| other.change.same_setting(&step.change))
+            {
+                return Err(Usage(format!(
+                    "one setting has one value: {} and {}",
+                    twice.change, step.change
+                ))
+                .into());
+            }
+        }
+        Ok(steps)
     }
 }
 
@@ -82,12 +95,13 @@ fn one(text: &str, snapshot: &Snapshot) -> anyhow::Result<Change> {
     };
     let mut change = Change::parse(text, here)?;
     let named = text.trim_start().starts_with(&format!("{}/", change.resource()));
-    if let Change::Setting { id, from, .. } = &mut change {
+    if let Change::Setting { id, .. } = &mut change {
         let wanted = if named { id.to_string() } else { id.name.to_string() };
         *id = series::find(&wanted, "setting", snapshot.settings.iter().map(|row| &row.id))?;
-        if from.is_none() {
-            let row = snapshot.settings.iter().find(|row| row.id == *id);
-            *from = row.and_then(|row| row.value.clone());
+        let wanted = id.clone();
+        let row = snapshot.settings.iter().find(|row| row.id == wanted);
+        if let Some(why) = change.set_out_from(row.and_then(|row| row.value.as_ref())) {
+            return Err(Usage(why).into());
         }
     } else if !named && hosts.len() > 1 {
         return Err(Usage(format!(
@@ -97,10 +111,7 @@ fn one(text: &str, snapshot: &Snapshot) -> anyhow::Result<Change> {
         ))
         .into());
     }
-    match change.misfit() {
-        Some(why) => Err(Usage(why).into()),
-        None => Ok(change),
-    }
+    Ok(change)
 }
 
 fn page(outcome: &Outcome, out: &mut Out) -> anyhow::Result<()> {
@@ -129,13 +140,13 @@ fn page(outcome: &Outcome, out: &mut Out) -> anyhow::Result<()> {
                     || "-".into(),
                     |(before, after)| format!("{:.0} -> {:.0} %", before * 100.0, after * 100.0),
                 ),
-                match effect.evidence {
-                    Evidence::Identity => "identity",
-                    Evidence::PastChange => "past change",
-                    Evidence::Network => "network",
-                    Evidence::None => "no evidence: prior",
-                }
-                .into(),
+                match (effect.evidence, effect.cases) {
+                    (Evidence::Identity, _) => "identity".into(),
+                    (Evidence::PastChange, 0 | 1) => "one past change".into(),
+                    (Evidence::PastChange, cases) => format!("{cases} past changes"),
+                    (Evidence::Network, _) => "network".into(),
+                    (Evidence::None, _) => "no evidence: prior".into(),
+                },
             ]);
         }
         columns.print(out)?;

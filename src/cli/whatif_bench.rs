@@ -252,6 +252,7 @@ impl Stream {
         let outcome = what_if_by_weeks(
             &self.state.shadows,
             &ChangeSet::of(change),
+            &[],
             horizon,
             time(question.at),
             SEED,

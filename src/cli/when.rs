@@ -66,6 +66,31 @@ impl When {
         civil.checked_sub(1.day()).ok()
     }
 
+    /// Writes a local time that is known to lie after `earliest` and no later than `at`, as finely as that is known: `14:32:00` where it is to
+    /// the minute, else `14:30-14:32`; of a day and more the days.
+    #[must_use]
+    pub fn began(&self, earliest: Option<Timestamp>, at: Timestamp) -> String {
+        let Some(earliest) = earliest.filter(|earliest| at - *earliest >= Span::from_mins(1)) else {
+            return self.show(at);
+        };
+        let local = |at: Timestamp| at.to_jiff().to_zoned(self.zone.clone());
+        let (from, to, today) = (local(earliest), local(at), local(self.now).date());
+        if at - earliest >= Span::from_days(1) {
+            return format!("{}..{}", from.strftime("%Y-%m-%d"), to.strftime("%Y-%m-%d"));
+        }
+        let form = if from.date() == today {
+            "%H:%M"
+        } else {
+            "%Y-%m-%d %H:%M"
+        };
+        let end = if from.date() == to.date() {
+            "%H:%M"
+        } else {
+            "%Y-%m-%d %H:%M"
+        };
+        format!("{}-{}", from.strftime(form), to.strftime(end))
+    }
+
     /// Writes a local time: `14:32:00` today, else `2026-03-12 14:32:00`.
     #[must_use]
     pub fn show(&self, at: Timestamp) -> String {
@@ -109,6 +134,22 @@ mod tests {
         for bad in ["", "-", "soon", "25:00", "2026-13-01", "-soon"] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn what_is_known_to_a_span_has_no_seconds() {
+        let began = |earliest: &str, at: &str| when().began(earliest.parse().ok(), at.parse().unwrap());
+        assert_eq!(began("", "2026-03-12T13:30:05Z"), "14:30:05");
+        assert_eq!(began("2026-03-12T13:30:00Z", "2026-03-12T13:30:05Z"), "14:30:05");
+        assert_eq!(began("2026-03-12T13:20:30Z", "2026-03-12T13:30:05Z"), "14:20-14:30");
+        assert_eq!(
+            began("2026-03-11T22:50:00Z", "2026-03-12T00:30:05Z"),
+            "2026-03-11 23:50-2026-03-12 01:30"
+        );
+        assert_eq!(
+            began("2026-03-09T13:20:30Z", "2026-03-12T13:30:05Z"),
+            "2026-03-09..2026-03-12"
+        );
     }
 
     #[test]

@@ -121,6 +121,32 @@ impl Change {
         }
     }
 
+    /// Whether both give a value to one and the same setting.
+    #[must_use]
+    pub fn same_setting(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Setting { id, .. }, Self::Setting { id: theirs, .. }) => id == theirs,
+            _ => false,
+        }
+    }
+
+    /// Has a setting set out from what it `is`, where nothing was said of that. Returns why it cannot: it was said to be something else,
+    /// or see [`Self::misfit`].
+    #[must_use]
+    pub fn set_out_from(&mut self, is: Option<&Value>) -> Option<String> {
+        if let Self::Setting { id, from, .. } = self {
+            match (&from, is) {
+                (Some(said), Some(is))
+                    if is.differs(said) && is.to_string() != said.to_string() && !matches!(is, Value::Secret(_)) =>
+                {
+                    return Some(format!("{} is {is}, not {said}", id.name));
+                }
+                _ => *from = is.cloned().or(from.take()),
+            }
+        }
+        self.misfit()
+    }
+
     /// Why a setting cannot become what it should: a number would get a value that is none. `None` where nothing speaks against it.
     #[must_use]
     pub fn misfit(&self) -> Option<String> {

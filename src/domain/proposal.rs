@@ -91,6 +91,9 @@ pub struct Effect {
     pub crossing: Option<(f64, f64)>,
     /// Where the numbers come from.
     pub evidence: Evidence,
+    /// Earlier changes that they rest on; 0 where it is none, or not known how many.
+    #[serde(default)]
+    pub cases: u32,
 }
 
 /// A real text to run or review.

@@ -48,6 +48,29 @@ impl Unit {
     /// Writes `value` in at most about eight cells: `4.1 %`, `24.0G`, `38/s`, `1.2M/s`, `250 ms`. Not-a-number is `-`.
     #[must_use]
     pub fn show(self, value: f64) -> String {
+        self.show_in(value, 0)
+    }
+
+    /// Writes all `values` alike, with as many more digits, at most four, as it takes to tell apart those that differ.
+    #[must_use]
+    pub fn apart<const N: usize>(self, values: [f64; N]) -> [String; N] {
+        let told = |more| values.map(|value| self.show_in(value, more));
+        let apart = |texts: &[String; N]| {
+            let pairs = (0..N).flat_map(|a| (0..a).map(move |b| (a, b)));
+            let mut same = pairs.filter(|(a, b)| texts[*a] == texts[*b]);
+            // Bands are kept in single precision: beyond six digits nothing is said.
+            same.all(|(a, b)| {
+                let (a, b) = (values[a], values[b]);
+                !a.is_finite() || !b.is_finite() || (a - b).abs() <= 1e-6 * a.abs().max(b.abs())
+            })
+        };
+        (0..4).map(told).find(apart).unwrap_or_else(|| told(4))
+    }
+
+    /// [`Self::show`] with `more` digits.
+    fn show_in(self, value: f64, more: usize) -> String {
+        let short = |value| short(value, more);
+        let scaled = |value, base| scaled(value, base, more);
         if !value.is_finite() {
             return "-".into();
         }
@@ -69,38 +92,41 @@ impl Unit {
     }
 }
 
-/// Three digits that matter, no trailing zeros: `4.1`, `0.04`, `1234`, `12`, `1e20`.
-fn short(value: f64) -> String {
+/// Three digits that matter and `more`, no trailing zeros: `4.1`, `0.04`, `1234`, `12`, `1e20`.
+fn short(value: f64, more: usize) -> String {
     let size = value.abs();
     let text = match size {
         s if s >= 1e7 => return format!("{value:.1e}").replace(".0e", "e"),
-        s if s >= 100.0 || s == 0.0 => return format!("{value:.0}"),
-        s if s >= 10.0 => format!("{value:.1}"),
-        s if s >= 1.0 => format!("{value:.2}"),
-        s if s >= 0.001 => format!("{value:.3}"),
+        s if s >= 100.0 || s == 0.0 => format!("{value:.0$}", more),
+        s if s >= 10.0 => format!("{value:.0$}", 1 + more),
+        s if s >= 1.0 => format!("{value:.0$}", 2 + more),
+        s if s >= 0.001 => format!("{value:.0$}", 3 + more),
         // What rounding left over is nothing.
         s if s < 1e-9 => return "0".into(),
         _ => return format!("{value:.0e}"),
     };
-    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+    match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text,
+    }
 }
 
-fn scaled(value: f64, base: f64) -> String {
+fn scaled(value: f64, base: f64, more: usize) -> String {
     const STEPS: [&str; 9] = ["", "k", "M", "G", "T", "P", "E", "Z", "Y"];
     // Counts below ten thousand are written out: 4096 says more than 4.1k.
     if base == 1000.0 && value.abs() < 10_000.0 {
-        return short(value);
+        return short(value, more);
     }
     // Beyond the last prefix a number is no quantity that anyone knows by name.
     if value.abs() >= base.powi(STEPS.len() as i32) {
-        return short(value);
+        return short(value, more);
     }
     let (mut shown, mut step) = (value, 0);
     while shown.abs() >= base && step + 1 < STEPS.len() {
         shown /= base;
         step += 1;
     }
-    format!("{}{}", short(shown), STEPS[step])
+    format!("{}{}", short(shown, more), STEPS[step])
 }
 
 #[cfg(test)]
@@ -118,6 +144,22 @@ mod tests {
         assert_eq!(Unit::Count.show(1_500_000.0), "1.5M");
         assert_eq!(Unit::Secs.show(0.25), "250 ms");
         assert_eq!(Unit::None.show(f64::NAN), "-");
+    }
+
+    #[test]
+    fn what_differs_is_told_apart_and_what_does_not_has_no_more_digits() {
+        assert_eq!(Unit::None.apart([37.41, 37.44]), ["37.41", "37.44"]);
+        assert_eq!(Unit::Count.apart([4096.0, 4096.25]), ["4096", "4096.2"]);
+        assert_eq!(Unit::Percent.apart([12.0, 13.5, 12.0]), ["12 %", "13.5 %", "12 %"]);
+        assert_eq!(
+            Unit::Bytes.apart([1e9, 1e9 + 1.0]),
+            [Unit::Bytes.show(1e9), Unit::Bytes.show(1e9)]
+        );
+        assert_eq!(Unit::None.apart([f64::NAN, 100.0]), ["-", "100"]);
+    }
+
+    #[test]
+    fn hostile_numbers_are_written_too() {
         for value in [1e300, -1e300, f64::MAX, 1e18, 9.999e26, -123_456_789.0, 1e-300] {
             for unit in [
                 Unit::Bytes,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{cause, report};
+use super::{cause, family::family, report};
 use crate::domain::{Finding, Mark, SeriesId, Span, Timestamp};
 
 /// Surprise from which findings make an incident, bits.
@@ -29,6 +29,9 @@ pub struct Incident {
     pub title: Arc<str>,
     /// The findings' series in order of first departure.
     pub lanes: Vec<SeriesId>,
+    /// Those of the lanes that nothing but their time joins to the worst of them.
+    #[serde(default)]
+    pub near: Vec<SeriesId>,
 }
 
 /// Groups findings (held and ended) into incidents, oldest first.
@@ -148,6 +151,42 @@ fn active_until(finding: &Finding) -> Timestamp {
     }
 }
 
+/// Those of `members` that more than time joins to `head`, over any number of steps, itself among them.
+fn linked<'a>(head: &'a Finding, members: &[&'a Finding]) -> Vec<&'a Finding> {
+    let (mut found, mut left) = (vec![head], members.to_vec());
+    let mut next = 0;
+    while let Some(one) = found.get(next).copied() {
+        let (joined, others) = left
+            .into_iter()
+            .partition(|other: &&Finding| one.id != other.id && evident(one, other));
+        (next, left) = (next + 1, others);
+        found.extend::<Vec<&Finding>>(joined);
+    }
+    found
+}
+
+/// Whether something besides their time says that two findings belong together: one metric or setting, one family of metrics of one resource,
+/// or a cause that is likelier than all else: one of them, or the same of both.
+fn evident(one: &Finding, other: &Finding) -> bool {
+    let likely = |finding: &Finding| -> Vec<SeriesId> {
+        let causes = finding.causes.iter().filter(|cause| cause.word() == "cause");
+        causes.filter_map(|cause| cause.series.clone()).collect()
+    };
+    let (mine, theirs) = (likely(one), likely(other));
+    let families = |finding: &Finding| {
+        let of = finding
+            .series
+            .iter()
+            .map(|id| (id.resource.clone(), family(id, Mark::Odd)));
+        of.collect::<BTreeSet<_>>()
+    };
+    one.series
+        .iter()
+        .any(|id| other.series.contains(id) || theirs.contains(id))
+        || mine.iter().any(|id| other.series.contains(id) || theirs.contains(id))
+        || !families(one).is_disjoint(&families(other))
+}
+
 /// The incident of `members`, which has no number yet.
 fn incident(until: Timestamp, members: &[&Finding]) -> Incident {
     let mut seen = BTreeSet::new();
@@ -167,12 +206,17 @@ fn incident(until: Timestamp, members: &[&Finding]) -> Incident {
         0 => head.summary.to_string(),
         more => format!("{}; {more} more series", head.summary),
     });
+    let linked = head.map_or_else(Vec::new, |head| linked(head, members));
+    let near = lanes
+        .iter()
+        .filter(|id| !linked.iter().any(|finding| finding.series.contains(id)));
     Incident {
         number: 0,
         from: members.first().map_or(until, |first| first.since),
         to: (!open).then_some(until),
         bits: members.iter().map(|finding| finding.bits).fold(0.0, f64::max),
         title: report::line(title),
+        near: near.cloned().collect(),
         lanes,
     }
 }
@@ -248,6 +292,37 @@ mod tests {
         let after = incidents(&later, ten, &before);
         let expected = [("d.x", 4), ("b.x", 2), ("c.x", 3), ("e.x", 5)];
         assert_eq!(numbers(&after), named(&expected));
+    }
+
+    #[test]
+    fn what_only_its_time_joins_to_the_worst_is_near_and_not_linked() {
+        let at = |minutes| T0 + Span::from_mins(minutes);
+        let mut found: Vec<Finding> = [
+            ("tcp.established", Mark::Breach),
+            ("sock.used", Mark::Odd),
+            ("mem.available_pct", Mark::Odd),
+            ("top.pgbench.cpu_pct", Mark::Odd),
+            ("disk.sda.util_pct", Mark::Odd),
+        ]
+        .into_iter()
+        .zip(0..)
+        .map(|((name, mark), minutes)| finding(name, mark, at(minutes), None, 20.0))
+        .collect();
+        let cause = |weight| crate::domain::Cause {
+            series: Some(found[0].series[0].clone()),
+            what: "tcp.established left its shadow".into(),
+            at: at(0),
+            earliest: None,
+            lead: Span::from_mins(2),
+            weight,
+        };
+        let (likely, possible) = (cause(0.7), cause(0.2));
+        found[2].causes = vec![likely];
+        found[3].causes = vec![possible];
+        let told = incidents(&found, Span::from_mins(10), &[]);
+        assert_eq!((told.len(), told[0].lanes.len()), (1, 5), "{told:?}");
+        let near: Vec<&str> = told[0].near.iter().map(|id| &*id.name).collect();
+        assert_eq!(near, ["top.pgbench.cpu_pct", "disk.sda.util_pct"]);
     }
 
     #[test]

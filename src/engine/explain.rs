@@ -76,15 +76,9 @@ fn of_metric(lines: &mut Vec<String>, metric: &Metric, now: Timestamp) {
         ));
         match seen.band {
             Some([a, b, m, c, d]) => {
-                let show = |value: f32| unit.show(f64::from(value));
-                lines.push(format!(
-                    "shadow   {} expected; 80 %: {} to {}; 95 %: {} to {}",
-                    show(m),
-                    show(b),
-                    show(c),
-                    show(a),
-                    show(d)
-                ));
+                // As many digits as tell the two bands and the value from each other.
+                let [_, a, b, m, c, d] = unit.apart([seen.value as f32, a, b, m, c, d].map(f64::from));
+                lines.push(format!("shadow   {m} expected; 80 %: {b} to {c}; 95 %: {a} to {d}"));
                 let once = f64::from(seen.bits).exp2().round();
                 lines.push(if once > 1.0 {
                     format!("surprise {:.1} bits: as far out as once in {once} values", seen.bits)

@@ -155,7 +155,7 @@ impl Publisher {
         Health {
             learnt: (metrics.len() - learning) as u32,
             learning: learning as u32,
-            ready: most_ready(metrics),
+            ready: most_ready(metrics.iter().map(|row| row.ready).collect()),
             held: (scored > 0.0).then(|| (held80 / scored, held95 / scored)),
             worst,
             records: self.records.clone(),
@@ -181,12 +181,12 @@ fn warm(metric: &Metric, now: Timestamp) -> Timestamp {
     newest + cadence * i64::try_from(missing).unwrap_or(i64::from(u8::MAX))
 }
 
-/// When nine in ten of all metrics will have learnt, `None` when they have. Of those that still learn the same share would be another time
-/// whenever the quick ones are done, and the slowest few would make the answer useless.
-fn most_ready(metrics: &[MetricRow]) -> Option<Timestamp> {
-    let mut ready: Vec<Option<Timestamp>> = metrics.iter().map(|row| row.ready).collect();
+/// When most metrics will have learnt, and from then on when nine in ten will, `None` when they have. Of those that still learn the same share
+/// would be another time whenever the quick ones are done, and the slowest few would make the answer useless.
+fn most_ready(mut ready: Vec<Option<Timestamp>>) -> Option<Timestamp> {
     ready.sort_unstable();
-    *ready.get((ready.len() * 9).div_ceil(10).checked_sub(1)?)?
+    let most = ready.get(ready.len() / 2).copied().flatten();
+    most.or_else(|| *ready.get((ready.len() * 9).div_ceil(10).checked_sub(1)?)?)
 }
 
 /// Fills the five levels kept into the thirteen: between them linear, which is how charts draw them.
@@ -372,6 +372,20 @@ mod tests {
             state.shadows.metrics.insert(metric.meta.id.clone(), metric);
         }
         state
+    }
+
+    #[test]
+    fn most_are_ready_when_most_are_and_then_nine_in_ten() {
+        let at = |second| Some(START + Span::from_secs(second));
+        // Of ten seven come after a minute, and the rest after four.
+        let rows = |quick| -> Vec<Option<Timestamp>> {
+            std::iter::repeat_n(quick, 7)
+                .chain(std::iter::repeat_n(at(240), 3))
+                .collect()
+        };
+        assert_eq!(most_ready(rows(at(60))), at(60));
+        assert_eq!(most_ready(rows(None)), at(240));
+        assert_eq!(most_ready(Vec::new()), None);
     }
 
     #[test]

@@ -213,7 +213,7 @@ pub struct Health {
     pub learnt: u32,
     /// Metrics still learning.
     pub learning: u32,
-    /// When nine in ten of those that learn will be ready; `None` when none learns.
+    /// When most metrics will be ready, and from then on when nine in ten will; `None` when they are.
     pub ready: Option<Timestamp>,
     /// Share of recent values inside their 80 % and 95 % bands, 0 to 1, over all metrics; `None` before any was scored.
     pub held: Option<(f64, f64)>,

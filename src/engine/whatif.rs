@@ -9,7 +9,8 @@ use super::{
     run::Loop,
 };
 use crate::{
-    domain::{ChangeSet, Span, Timestamp},
+    domain::{ChangeSet, Finding, SeriesId, Span, Timestamp},
+    propose::helped,
     shadow::{Metric, Shadows},
     simulate::{Outcome, SETTLED, since, what_if_by_weeks},
 };
@@ -41,7 +42,7 @@ impl Question {
             }
             return self.answer_from_store(engine, at, who, reply);
         }
-        let outcome = self.outcome(&engine.state.shadows, at);
+        let outcome = self.outcome(&engine.state.shadows, &self.about(engine, at), at);
         if self.job.is_some() {
             let effects = outcome.effects.len();
             let plural = if effects == 1 { "" } else { "s" };
@@ -56,6 +57,7 @@ impl Question {
     fn answer_from_store(self, engine: &mut Loop, at: Timestamp, who: String, reply: Reply) {
         engine.commit(engine.now());
         let key = (who, self.job.unwrap_or(u64::MAX));
+        let about = self.about(engine, at);
         let (job, jobs) = (Arc::new(Job::default()), engine.jobs.clone());
         if let Ok(mut jobs) = jobs.lock() {
             jobs.insert(key.clone(), job.clone());
@@ -68,15 +70,22 @@ impl Question {
             if let Ok(mut jobs) = jobs.lock() {
                 jobs.remove(&key);
             }
-            Ok(Answer::WhatIf(Box::new(self.outcome(&shadows?, at))))
+            Ok(Answer::WhatIf(Box::new(self.outcome(&shadows?, &about, at))))
         });
     }
 
+    /// The metrics that the changes are to help, of findings that began by `at`.
+    fn about(&self, engine: &Loop, at: Timestamp) -> Vec<SeriesId> {
+        let findings = engine.state.findings.iter().filter(|finding| finding.since <= at);
+        let findings: Vec<&Finding> = findings.collect();
+        helped(&findings, &engine.state.proposals, &self.changes)
+    }
+
     /// What the changes would do from `at` on; where some were made before it, what would have been since.
-    fn outcome(&self, shadows: &Shadows, at: Timestamp) -> Outcome {
+    fn outcome(&self, shadows: &Shadows, about: &[SeriesId], at: Timestamp) -> Outcome {
         match self.changes.begins_before(at) {
-            Some(_) => since(shadows, &self.changes, at, self.seed),
-            None => what_if_by_weeks(shadows, &self.changes, self.horizon, at, self.seed),
+            Some(_) => since(shadows, &self.changes, about, at, self.seed),
+            None => what_if_by_weeks(shadows, &self.changes, about, self.horizon, at, self.seed),
         }
     }
 

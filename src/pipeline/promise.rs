@@ -50,7 +50,7 @@ pub(super) fn promise(state: &mut State, changes: &[SettingChange], now: Timesta
         });
         let changes = ChangeSet { steps: lines.collect() };
         // As of just before: the change itself is no evidence of what it does.
-        let outcome = what_if(&state.shadows, &changes, SETTLED, first.at - Span(1), seed);
+        let outcome = what_if(&state.shadows, &changes, &[], SETTLED, first.at - Span(1), seed);
         let Some(effect) = outcome.effects.first() else {
             continue;
         };

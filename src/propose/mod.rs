@@ -109,7 +109,9 @@ pub fn propose(
     for (place, (finding, candidates)) in answers.into_iter().enumerate() {
         for candidate in candidates {
             let effects = if place < SIMULATED && candidate.changes.active().next().is_some() {
-                let mut effects = what_if(shadows, &candidate.changes, options.horizon, now, seed).effects;
+                // First what is done to that which suffers: what moves most besides may be of no use to anybody.
+                let about = suffering(&[finding], &holding, &candidate.changes);
+                let mut effects = what_if(shadows, &candidate.changes, &about, options.horizon, now, seed).effects;
                 // Room is made on the mount that needs it; the factor is of that one alone.
                 let disk = |change: &Change| {
                     matches!(
@@ -123,9 +125,6 @@ pub fn propose(
                 if candidate.changes.active().any(disk) {
                     effects.retain(|effect| finding.series.contains(&effect.series));
                 }
-                // First what is done to that which suffers: what moves most besides may be of no use to anybody.
-                let suffering = suffering(finding, &holding, &candidate.changes);
-                effects.sort_by_key(|effect| !suffering.contains(&&effect.series));
                 effects
             } else {
                 Vec::new()
@@ -156,15 +155,31 @@ fn seen(shadows: &Shadows) -> impl Fn(&SeriesId) -> Option<Value> + '_ {
     move |id: &SeriesId| shadows.settings.get(id).map(|state| state.value.clone())
 }
 
-/// What suffers and is to be helped by `changes`: what their finding is about, and what they are a likely cause of.
-fn suffering<'a>(finding: &'a Finding, holding: &[&'a Finding], changes: &ChangeSet) -> Vec<&'a SeriesId> {
+/// What `changes` are to help: what the findings are about that are answered by just them, and what they are a likely cause of.
+#[must_use]
+pub fn helped(findings: &[&Finding], proposals: &[Proposal], changes: &ChangeSet) -> Vec<SeriesId> {
+    let answered = |finding: &&&Finding| {
+        let mut answers = proposals.iter().filter(|proposal| proposal.finding == finding.id);
+        answers.any(|proposal| proposal.changes == *changes)
+    };
+    let own: Vec<&Finding> = findings.iter().filter(answered).copied().collect();
+    suffering(&own, findings, changes)
+}
+
+/// What suffers and is to be helped by `changes`: what their own findings are about, and what they are a likely cause of.
+fn suffering(own: &[&Finding], holding: &[&Finding], changes: &ChangeSet) -> Vec<SeriesId> {
     let changed = |cause: &Cause| {
         let mut changes = changes.active();
         changes.any(|change| matches!(change, Change::Setting { id, .. } if cause.series.as_ref() == Some(id)))
     };
     let caused = holding.iter().filter(|other| other.causes.iter().any(changed));
-    let of = std::iter::once(&finding).chain(caused);
-    of.flat_map(|finding| &finding.series).collect()
+    let mut told: Vec<SeriesId> = Vec::new();
+    for id in own.iter().chain(caused).flat_map(|finding| &finding.series) {
+        if !told.contains(id) {
+            told.push(id.clone());
+        }
+    }
+    told
 }
 
 /// What `finding` tells, for a text that stays: without the figures of a limit, which move with every value and stand on its own row.

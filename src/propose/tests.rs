@@ -213,6 +213,33 @@ fn numbers_stay_while_the_change_is_the_same() {
 }
 
 #[test]
+fn what_a_change_is_to_help_is_what_it_is_a_cause_of_and_what_it_is_proposed_for() {
+    let mut breach = finding(Comparison::FutureLimit, Mark::Breach, &["mem.available_pct"], 12.0);
+    let other = finding(Comparison::ShadowActual, Mark::Odd, &["cpu.busy_pct", "load.1"], 9.0);
+    breach.causes = vec![Cause {
+        series: Some(id("sysctl.vm.swappiness")),
+        what: "sysctl.vm.swappiness 60 -> 1".into(),
+        at: now(),
+        earliest: None,
+        lead: Span::ZERO,
+        weight: 0.6,
+    }];
+    let change = |text: &str| ChangeSet::of(Change::parse(text, &host()).unwrap());
+    let all = [&breach, &other];
+    let undone = change("sysctl.vm.swappiness = 60");
+    assert_eq!(helped(&all, &[], &undone), [id("mem.available_pct")]);
+    assert_eq!(helped(&all, &[], &change("cpu x2")), []);
+    let world = world(&[("sysctl.vm.swappiness", Value::Int(60), Value::Int(1))]);
+    let drift = finding(Comparison::DeclaredActual, Mark::Drift, &["sysctl.vm.swappiness"], 9.0);
+    let mut proposal = ask(&[drift], &world).remove(0);
+    (proposal.finding, proposal.changes) = (other.id, change("cpu x2"));
+    assert_eq!(
+        helped(&all, &[proposal], &change("cpu x2")),
+        [id("cpu.busy_pct"), id("load.1")]
+    );
+}
+
+#[test]
 fn a_limit_ahead_is_answered_with_enough_room_and_its_what_if() {
     let (mut shadows, baseline) = world(&[]);
     let metric = disk(0.1);

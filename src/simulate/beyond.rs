@@ -61,6 +61,7 @@ mod tests {
             runs: 256,
             effects: Vec::new(),
             bands: vec![(id.clone(), forecast([4.0; 4]), forecast([4.0, 4.8, 5.2, 6.0]))],
+            no_evidence: Vec::new(),
             notes: Vec::new(),
             inside_seen: true,
             actual: false,

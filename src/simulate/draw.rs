@@ -106,6 +106,7 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
             .map(|applied| applied.evidence)
             .max()
             .unwrap_or(Evidence::None),
+        cases: laws.iter().map(|applied| applied.cases).max().unwrap_or(0),
     };
     let seen = metric
         .minutes

@@ -43,6 +43,8 @@ const TENTH: f64 = 1.281_552;
 pub(super) struct Applied {
     pub law: Law,
     pub evidence: Evidence,
+    /// Earlier changes that it rests on.
+    pub cases: u32,
     pub from: Timestamp,
 }
 

@@ -56,10 +56,13 @@ pub struct Outcome {
     pub seed: u64,
     /// Paths drawn.
     pub runs: u32,
-    /// Effects, largest relative first. Metrics without evidence are not listed.
+    /// Effects: those it was asked for first, then the largest relative ones. Metrics without evidence are not listed.
     pub effects: Vec<Effect>,
     /// For every effect's series: the forecast without and with the change.
     pub bands: Vec<(SeriesId, Forecast, Forecast)>,
+    /// Metrics that it was to answer for, and cannot: nothing tells what the changes do to them.
+    #[serde(default)]
+    pub no_evidence: Vec<SeriesId>,
     /// Notes for people: what no evidence was found for, what lies outside what was seen.
     pub notes: Vec<Arc<str>>,
     /// Whether all changed values lie inside what was seen before.
@@ -79,6 +82,8 @@ struct Plan {
     asked: BTreeSet<SeriesId>,
     /// Earlier changes whose effects are in the laws.
     used: Vec<(ResourceId, Timestamp)>,
+    /// What was seen of metrics at earlier changes, in words, where that tells no effect.
+    tried: BTreeMap<SeriesId, String>,
     /// How many times the load there is then, by the changes of it so far; 0 where none was.
     load: f64,
     /// How far ahead.
@@ -93,6 +98,7 @@ impl Plan {
         mut self,
         shadows: &Shadows,
         changes: &ChangeSet,
+        about: &[SeriesId],
         now: Timestamp,
         from: impl Fn(Option<Timestamp>) -> Option<Timestamp>,
     ) -> Self {
@@ -115,7 +121,7 @@ impl Plan {
                     Some(load) => weeks::traffic(plan, shadows, &SeriesId::new(resource, load), *factor, from),
                 },
                 Change::Setting { id, from: old, to } => {
-                    past::plan(plan, shadows, id, (old.as_ref(), to.as_ref()), from, now);
+                    past::plan(plan, shadows, id, (old.as_ref(), to.as_ref()), about, from, now);
                 }
                 Change::Capacity { .. } | Change::Traffic { .. } => {
                     plan.note("a factor that is no positive number was left out")
@@ -133,8 +139,45 @@ impl Plan {
     }
 
     fn add(&mut self, id: &SeriesId, law: Law, evidence: Evidence, from: Timestamp) {
+        self.rests_on(id, law, evidence, 0, from);
+    }
+
+    /// The same, of what was seen at `cases` earlier changes.
+    fn rests_on(&mut self, id: &SeriesId, law: Law, evidence: Evidence, cases: u32, from: Timestamp) {
         let laws = self.laws.entry(id.clone()).or_default();
-        laws.push(Applied { law, evidence, from });
+        laws.push(Applied {
+            law,
+            evidence,
+            cases,
+            from,
+        });
+    }
+
+    /// Those of `about` that no effect is told of, each said before all other notes with what is known of it.
+    fn unanswered(
+        &mut self,
+        about: &[SeriesId],
+        shadows: &Shadows,
+        answered: impl Fn(&SeriesId) -> bool,
+    ) -> Vec<SeriesId> {
+        let watched = |id: &&SeriesId| shadows.metrics.contains_key(id);
+        let left: Vec<SeriesId> = about
+            .iter()
+            .filter(watched)
+            .filter(|id| !answered(id))
+            .cloned()
+            .collect();
+        let told = left.iter().map(|id| {
+            let why = match self.tried.get(id) {
+                Some(seen) => seen.as_str(),
+                None if self.laws.contains_key(id) => "it is watched for too short a time",
+                None => "nothing alike was seen while it was watched",
+            };
+            visible(&format!("{}: no evidence what this does to it; {why}", id.name)).into()
+        });
+        let told: Vec<Arc<str>> = told.collect();
+        self.notes.splice(0..0, told);
+        left
     }
 
     fn note(&mut self, text: impl AsRef<str>) {
@@ -149,29 +192,52 @@ impl Plan {
 ///
 /// Laws that hold by construction come first (utilisation law, capacity, Little's law, M/M/1 waiting: Lazowska et al. 1984,
 /// *Quantitative System Performance*, ch. 3 and 5), then what the same setting's earlier changes did (interrupted time series:
-/// 2017). A metric that neither speaks of is not listed. A horizon of more than six times the history is cut to that.
+/// 2017). A metric that neither speaks of is not listed; those of `about` come first, and where nothing is known of one that is said.
+/// A horizon of more than six times the history is cut to that.
 #[must_use]
-pub fn what_if(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
-    outcome(false, shadows, changes, horizon, now, seed)
+pub fn what_if(
+    shadows: &Shadows,
+    changes: &ChangeSet,
+    about: &[SeriesId],
+    horizon: Span,
+    now: Timestamp,
+    seed: u64,
+) -> Outcome {
+    outcome(false, shadows, changes, about, horizon, now, seed)
 }
 
 /// The same as somebody asks who waits for it: earlier changes of a setting and the ways of the load are looked for in all the weeks that are held, where the
 /// minutes in memory know none. That takes a millisecond or two a metric.
 #[must_use]
-pub fn what_if_by_weeks(shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
-    outcome(true, shadows, changes, horizon, now, seed)
+pub fn what_if_by_weeks(
+    shadows: &Shadows,
+    changes: &ChangeSet,
+    about: &[SeriesId],
+    horizon: Span,
+    now: Timestamp,
+    seed: u64,
+) -> Outcome {
+    outcome(true, shadows, changes, about, horizon, now, seed)
 }
 
-fn outcome(weeks: bool, shadows: &Shadows, changes: &ChangeSet, horizon: Span, now: Timestamp, seed: u64) -> Outcome {
+fn outcome(
+    weeks: bool,
+    shadows: &Shadows,
+    changes: &ChangeSet,
+    about: &[SeriesId],
+    horizon: Span,
+    now: Timestamp,
+    seed: u64,
+) -> Outcome {
     let horizon = horizon.clamp(LEAST, Span::from_days(90));
     let plan = Plan {
         horizon,
         weeks,
         ..Plan::default()
     };
-    let mut plan = plan.of(shadows, changes, now, |at| Some(at.unwrap_or(now).max(now)));
+    let mut plan = plan.of(shadows, changes, about, now, |at| Some(at.unwrap_or(now).max(now)));
     let mut results = Vec::new();
-    let laws = std::mem::take(&mut plan.laws);
+    let laws = plan.laws.clone();
     let horizon = carried(&mut plan, shadows, laws.keys(), horizon);
     let (mut learning, mut short) = (0, 0);
     for (id, laws) in &laws {
@@ -183,7 +249,8 @@ fn outcome(weeks: bool, shadows: &Shadows, changes: &ChangeSet, horizon: Span, n
             continue;
         }
         match draw::effect(metric, laws, horizon, now, seed) {
-            Some(drawn) if drawn.effect.difference.iter().all(|difference| *difference == 0.0) => {}
+            Some(drawn)
+                if !about.contains(id) && drawn.effect.difference.iter().all(|difference| *difference == 0.0) => {}
             Some(drawn) => {
                 plan.outside_seen |= drawn.outside_seen;
                 results.push(drawn);
@@ -204,9 +271,14 @@ fn outcome(weeks: bool, shadows: &Shadows, changes: &ChangeSet, horizon: Span, n
     if plan.outside_seen {
         plan.note("some values lie outside of all that was seen here: the bands there are a guess");
     }
+    let no_evidence = plan.unanswered(about, shadows, |id| {
+        results.iter().any(|drawn| drawn.effect.series == *id)
+    });
     results.sort_by(|a, b| {
-        b.relative
-            .total_cmp(&a.relative)
+        let besides = |drawn: &draw::Drawn| !about.contains(&drawn.effect.series);
+        besides(a)
+            .cmp(&besides(b))
+            .then_with(|| b.relative.total_cmp(&a.relative))
             .then_with(|| a.effect.series.cmp(&b.effect.series))
     });
     let (effects, bands) = results
@@ -224,6 +296,7 @@ fn outcome(weeks: bool, shadows: &Shadows, changes: &ChangeSet, horizon: Span, n
         runs: RUNS,
         effects,
         bands,
+        no_evidence,
         notes: plan.notes,
         inside_seen: !plan.outside_seen,
         actual: false,

@@ -15,13 +15,13 @@ const LEAD: (Span, Span) = (Span::from_mins(5), Span::from_mins(30));
 ///
 /// What happened is kept with all its noise, and only what the changes do is put on top (abduction, action, prediction: Pearl 2009,
 /// *Causality*, 7.1); the band is the doubt about that alone. Of a change that is undone it is what it did in the quarter of an hour after it,
-/// taken to have lasted. Changes that are not yet made do nothing here.
+/// taken to have lasted. What is said of the metrics `about` is as in [`super::what_if`]. Changes that are not yet made do nothing here.
 #[must_use]
-pub fn since(shadows: &Shadows, changes: &ChangeSet, now: Timestamp, seed: u64) -> Outcome {
+pub fn since(shadows: &Shadows, changes: &ChangeSet, about: &[SeriesId], now: Timestamp, seed: u64) -> Outcome {
     let begin = changes.begins_before(now).unwrap_or(now);
     let lead = Span((now - begin).0 / 4).clamp(LEAD.0, LEAD.1);
     let from = (begin - lead).floor(Span::from_mins(1));
-    let mut plan = Plan::default().of(shadows, changes, now, |at| at.filter(|at| *at < now));
+    let mut plan = Plan::default().of(shadows, changes, about, now, |at| at.filter(|at| *at < now));
     if changes
         .steps
         .iter()
@@ -37,13 +37,14 @@ pub fn since(shadows: &Shadows, changes: &ChangeSet, now: Timestamp, seed: u64) 
         runs: 0,
         effects: Vec::new(),
         bands: Vec::new(),
+        no_evidence: Vec::new(),
         notes: Vec::new(),
         inside_seen: !plan.outside_seen,
         actual: true,
     };
     let mut found: Vec<(f64, Effect, (SeriesId, Forecast, Forecast))> = Vec::new();
     let mut gaps = 0;
-    for (id, laws) in std::mem::take(&mut plan.laws) {
+    for (id, laws) in plan.laws.clone() {
         let Some(metric) = shadows.metrics.get(&id) else {
             continue;
         };
@@ -59,7 +60,16 @@ pub fn since(shadows: &Shadows, changes: &ChangeSet, now: Timestamp, seed: u64) 
     if gaps > 0 {
         plan.note(format!("no data for {gaps} steps: the value before stands in for them"));
     }
-    found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.series.cmp(&b.1.series)));
+    outcome.no_evidence = plan.unanswered(about, shadows, |id| {
+        found.iter().any(|(_, effect, _)| effect.series == *id)
+    });
+    found.sort_by(|a, b| {
+        let besides = |effect: &Effect| !about.contains(&effect.series);
+        besides(&a.1)
+            .cmp(&besides(&b.1))
+            .then_with(|| b.0.total_cmp(&a.0))
+            .then_with(|| a.1.series.cmp(&b.1.series))
+    });
     for (_, effect, band) in found {
         outcome.effects.push(effect);
         outcome.bands.push(band);
@@ -146,6 +156,7 @@ fn undone(metric: &Metric, before: &Forecast, laws: &[Applied], begin: Timestamp
             .map(|applied| applied.evidence)
             .max()
             .unwrap_or(Evidence::None),
+        cases: laws.iter().map(|applied| applied.cases).max().unwrap_or(0),
     };
     Some((effect, after))
 }

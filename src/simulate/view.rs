@@ -37,6 +37,7 @@ pub struct EffectView<'a> {
     crossing_before: Option<f64>,
     crossing_after: Option<f64>,
     evidence: Evidence,
+    cases: u32,
 }
 
 impl<'a> From<&'a Effect> for EffectView<'a> {
@@ -50,6 +51,7 @@ impl<'a> From<&'a Effect> for EffectView<'a> {
             crossing_before: effect.crossing.map(|(before, _)| before),
             crossing_after: effect.crossing.map(|(_, after)| after),
             evidence: effect.evidence,
+            cases: effect.cases,
         }
     }
 }
@@ -111,6 +113,7 @@ pub fn view(outcome: &Outcome) -> serde_json::Value {
         "effects": outcome.effects.iter().map(EffectView::from).collect::<Vec<_>>(),
         "levels": LEVELS,
         "bands": bands,
+        "no_evidence": outcome.no_evidence,
         "notes": outcome.notes,
         "inside_seen": outcome.inside_seen,
     })

@@ -45,7 +45,15 @@ pub fn view_to_buffer(state: &State, width: u16, height: u16) -> Buffer {
 /// How many findings there are of each mark, and how many metrics learn: `X breach 1   > cross 2`; those without are left out.
 #[must_use]
 pub fn counts(snapshot: &Snapshot, gap: &str) -> Vec<(Mark, String)> {
-    let marks = [Mark::Breach, Mark::Cross, Mark::Odd, Mark::Drift, Mark::Stale];
+    // Every mark that the list of findings has, so that both say the same.
+    let marks = [
+        Mark::Breach,
+        Mark::Cross,
+        Mark::Odd,
+        Mark::Drift,
+        Mark::Stale,
+        Mark::Muted,
+    ];
     let mut counts: Vec<(Mark, String)> = marks
         .into_iter()
         .map(|mark| {

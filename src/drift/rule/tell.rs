@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::{Match, matching};
 use crate::{
     domain::{
-        Change, DriftOptions, Finding, FindingId, Level, Mark, Options, Rule, Seen, SeriesId, Span, Timestamp, matches,
+        Change, DriftOptions, Finding, FindingId, Level, Mark, Options, Rule, Seen, SeriesId, Span, Timestamp, Value,
+        matches,
     },
     drift::{group::stable_hash, muted, report, score},
     shadow::Shadows,
@@ -64,7 +65,7 @@ impl Known {
                     && found.series.iter().any(|id| finding.series.contains(id))
             };
             if let Some(finding) = findings.iter_mut().find(about) {
-                raised(finding, rule, level, &options.drift);
+                raised(finding, found, rule, level, &options.drift);
                 continue;
             }
             let id = number(found);
@@ -81,12 +82,34 @@ impl Known {
 }
 
 /// Adds what a known issue counts to a finding of the setting or metric it rests on.
-fn raised(finding: &mut Finding, rule: &Rule, level: Level, options: &DriftOptions) {
+fn raised(finding: &mut Finding, found: &Match, rule: &Rule, level: Level, options: &DriftOptions) {
     finding.score += points(level, options);
     finding.level = finding.level.max(score::level(finding.score, options));
     finding.severity = finding.severity.max(score::severity(finding.mark, finding.level));
     finding.evidence.extend(evidence(rule));
+    // Which of the two says what it should be is told.
+    if let Seen::Setting {
+        expected: Some(accepted),
+        ..
+    } = &finding.seen
+        && let Some(fixed) = finding.series.first().and_then(|id| fixed(found, id))
+        && fixed.differs(accepted)
+    {
+        let line = format!(
+            "it was accepted or declared as {accepted}; by known issue {} it should be {fixed}",
+            rule.id
+        );
+        finding.evidence.push(report::line(line));
+    }
     finding.rule.get_or_insert_with(|| rule.id.clone());
+}
+
+/// What the fix of a known issue makes of a setting.
+fn fixed(found: &Match, head: &SeriesId) -> Option<Value> {
+    found.fix.steps.iter().find_map(|step| match &step.change {
+        Change::Setting { id, to, .. } if id == head => to.clone(),
+        _ => None,
+    })
 }
 
 fn evidence(rule: &Rule) -> [Arc<str>; 2] {
@@ -130,10 +153,6 @@ fn finding(
     now: Timestamp,
 ) -> Finding {
     let head = &found.series[0];
-    let fixed = found.fix.steps.iter().find_map(|step| match &step.change {
-        Change::Setting { id, to, .. } if id == head => to.clone(),
-        _ => None,
-    });
     let seen = match shadows.metrics.get(head) {
         Some(metric) => Seen::Metric {
             now: metric.newest().map(|seen| seen.value),
@@ -141,7 +160,7 @@ fn finding(
         },
         None => Seen::Setting {
             now: shadows.settings.get(head).map(|state| state.value.clone()),
-            expected: fixed,
+            expected: fixed(found, head),
         },
     };
     let score = points(level, &options.drift);

@@ -99,6 +99,30 @@ fn a_note_and_a_muted_rule_raise_nothing() {
 }
 
 #[test]
+fn where_the_baseline_and_a_rule_say_different_things_both_are_told() {
+    let mut shadows = sample::settings(&[("sysctl.vm.swappiness", "40")]);
+    let baseline = Baseline::take(&shadows, T0);
+    sample::change(&mut shadows, "sysctl.vm.swappiness", Some("60"), T0 + MINUTE);
+    let options = options(vec![swappiness(Some(Level::High))]);
+    let judged = DriftState::default().judge(&shadows, &baseline, &options, T0 + MINUTE * 2, 7);
+    let told = "it was accepted or declared as 40; by known issue swaps it should be 10";
+    assert!(
+        judged[0].evidence.iter().any(|line| **line == *told),
+        "{:?}",
+        judged[0].evidence
+    );
+    let mut agreed = sample::settings(&[("sysctl.vm.swappiness", "10")]);
+    let baseline = Baseline::take(&agreed, T0);
+    sample::change(&mut agreed, "sysctl.vm.swappiness", Some("60"), T0 + MINUTE);
+    let judged = DriftState::default().judge(&agreed, &baseline, &options, T0 + MINUTE * 2, 7);
+    assert!(
+        !judged[0].evidence.iter().any(|line| line.contains("should be")),
+        "{:?}",
+        judged[0].evidence
+    );
+}
+
+#[test]
 fn drift_of_a_setting_that_a_rule_knows_scores_both() {
     let mut shadows = sample::settings(&[("sysctl.vm.swappiness", "10")]);
     let baseline = Baseline::take(&shadows, T0);

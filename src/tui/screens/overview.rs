@@ -269,8 +269,10 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
         Seen::Setting { now, expected } => {
             let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
             let mut should = value(expected);
-            if expected.is_some() && should.len() <= 3 {
-                should.push_str(" (set)");
+            // Whose word it is: a known issue may say another thing than what was accepted.
+            let says = if finding.stands() { " (rule)" } else { " (set)" };
+            if expected.is_some() && should.len() + says.len() <= 9 {
+                should.push_str(says);
             }
             (value(now), should)
         }

@@ -9,6 +9,7 @@ mod list;
 mod running;
 mod scenario;
 mod time;
+mod told;
 mod typed;
 
 use crossterm::event::{KeyCode, KeyEvent};
@@ -99,9 +100,14 @@ impl Pane {
         let mut rows: Vec<&SeriesId> = Vec::new();
         let scenarios = [Some(self.current()), Some(&self.a), self.b.as_ref()];
         for outcome in scenarios.into_iter().flatten().filter_map(|s| s.outcome.as_ref()) {
-            for effect in &outcome.effects {
-                if !rows.contains(&&effect.series) {
-                    rows.push(&effect.series);
+            // What nothing is known of is said first: who looks for it must not have to search.
+            let told = outcome
+                .no_evidence
+                .iter()
+                .chain(outcome.effects.iter().map(|effect| &effect.series));
+            for id in told {
+                if !rows.contains(&id) {
+                    rows.push(id);
                 }
             }
         }
@@ -109,12 +115,14 @@ impl Pane {
         rows
     }
 
-    /// The index of the series whose chart is drawn.
+    /// The index of the series whose chart is drawn: the one chosen, else the first that has one.
     fn charted(&self) -> usize {
-        self.series()
-            .iter()
-            .position(|id| Some(*id) == self.series.as_ref())
-            .unwrap_or(0)
+        let rows = self.series();
+        let chosen = rows.iter().position(|id| Some(*id) == self.series.as_ref());
+        let outcome = self.current().outcome.as_ref();
+        let drawn =
+            |id: &SeriesId| outcome.is_some_and(|outcome| outcome.bands.iter().any(|(theirs, ..)| theirs == id));
+        chosen.or_else(|| rows.iter().position(|id| drawn(id))).unwrap_or(0)
     }
 }
 
@@ -282,11 +290,11 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('x') => {
             state.overlay = Some(Overlay::Text {
                 title: "where these numbers come from".into(),
-                lines: draw::explanation(state),
+                lines: told::explanation(state),
                 from: 0,
             });
         }
-        KeyCode::Char('y') => return vec![Effect::Copy(draw::as_text(state))],
+        KeyCode::Char('y') => return vec![Effect::Copy(told::as_text(state))],
         KeyCode::Char('e') => {
             if state.whatif.current().outcome.is_some() {
                 let name = format!("foreshadow-what-if-{}.json", stamp(state.now()));
@@ -335,14 +343,28 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
         Purpose::Change(_) if text.is_empty() => Vec::new(),
         Purpose::Change(row) => match typed::read(state, text) {
             Ok(change) => {
-                let scenario = state.whatif.current_mut();
-                match row.and_then(|row| scenario.changes.steps.get_mut(row)) {
-                    Some(step) => step.change = change,
-                    None => {
-                        scenario.changes.steps.extend(ChangeSet::of(change).steps);
-                        state.whatif.row = state.whatif.current().changes.steps.len() - 1;
+                let steps = &mut state.whatif.current_mut().changes.steps;
+                // A setting has one value at a time: typed once more it takes the row it has.
+                let same = |(place, step): (usize, &Step)| {
+                    (Some(place) != *row && step.change.same_setting(&change)).then_some(place)
+                };
+                let known = steps.iter().enumerate().find_map(same);
+                let place = match (known, *row) {
+                    (Some(known), None) => known,
+                    (Some(known), Some(row)) => {
+                        steps.remove(known);
+                        row - usize::from(known < row)
                     }
+                    (None, row) => row.unwrap_or(steps.len()),
+                };
+                if known.is_some() {
+                    state.message = Some(format!("it was in the list already: the last one holds, {change}"));
                 }
+                match steps.get_mut(place) {
+                    Some(step) => step.change = change,
+                    None => steps.extend(ChangeSet::of(change).steps),
+                }
+                state.whatif.row = place;
                 changed(state)
             }
             Err(why) => {
@@ -410,7 +432,7 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
 /// What it shows, as Markdown: changes and outcome.
 #[must_use]
 pub fn markdown(state: &State) -> String {
-    let lines: Vec<String> = draw::as_text(state)
+    let lines: Vec<String> = told::as_text(state)
         .lines()
         .map(|line| format!("    {line}\n"))
         .collect();

@@ -303,7 +303,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         fit(&finding.mark.to_string(), 10),
         if marked { '*' } else { ' ' },
         state.host(&finding.resource, 7),
-        fit_name(&name(state, finding), 26 - state.host_cells(7) + spare - 2 * wider),
+        titled(state, finding, 26 - state.host_cells(7) + spare - 2 * wider),
         fit_right(&text::cut(&now, 7 + wider), 7 + wider),
         fit(&expected, 9 + wider),
         fit_right(&bits(state, finding), 4),
@@ -311,6 +311,21 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         fit(&since, 6)
     );
     put_row(page, chosen, &line, finding.mark, 1, 38 + spare);
+}
+
+/// A finding's name in `cells`, with how many metrics more went off with it: they are one departure, and each has its mark below.
+fn titled(state: &State, finding: &Finding, cells: usize) -> String {
+    let name = name(state, finding);
+    let more = match (&finding.seen, finding.mark) {
+        (Seen::Setting { .. }, _) | (_, Mark::Stale) => 0,
+        _ => finding.series.len().saturating_sub(1),
+    };
+    if more == 0 {
+        return fit_name(&name, cells);
+    }
+    let more = format!(" +{more}");
+    let short = fit_name(&name, cells.saturating_sub(more.len()));
+    fit(&format!("{}{more}", short.trim_end()), cells)
 }
 
 /// Surprise of a finding; a setting that changed and a host without data have none to tell.

@@ -6,13 +6,13 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{KEPT, listed, position, selected, text};
 use crate::{
-    domain::{Mark, Proposal, ProposalStatus},
+    domain::{Mark, Proposal, ProposalStatus, text::visible},
     tui::{
         look::Role,
         page::{self, Page},
         screens::whatif,
         state::State,
-        text::{fit, fit_right, when, width, wrap},
+        text::{fit, fit_name, fit_right, when, width, wrap},
     },
 };
 
@@ -96,6 +96,26 @@ fn heading(width: usize, (host, change, effect): (usize, usize, usize)) -> Strin
     )
 }
 
+/// Least cells of a name that still tells which it is.
+const TELLS: usize = 12;
+
+/// A title in at most `cells`: the name in it loses its middle, then what stands in brackets behind it goes; what it becomes stays.
+fn short_title(title: &str, cells: usize) -> String {
+    let title = visible(title);
+    let bare = || title.rsplit_once(" (").map_or(&*title, |(bare, _)| bare);
+    let shortened = |title: &str| {
+        let over = width(title).saturating_sub(cells);
+        let name = title.split(' ').max_by_key(|word| width(word))?;
+        let room = width(name)
+            .checked_sub(over)
+            .filter(|room| over == 0 || *room >= TELLS)?;
+        Some(title.replacen(name, fit_name(name, room).trim_end(), 1))
+    };
+    shortened(&title)
+        .or_else(|| shortened(bare()))
+        .unwrap_or_else(|| title.into_owned())
+}
+
 /// Draws the list in at most `rows` rows and tells how many it took.
 fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer, height: usize) -> u16 {
     let at = position(state, rows);
@@ -128,7 +148,10 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
                 row.id.0,
                 fit_right(&format!("{:.1}", row.factors.score()), 5),
                 state.host(&row.resource, host.saturating_sub(1)),
-                fit(&row.title, change.saturating_sub(1)) + " ",
+                fit(
+                    &short_title(&row.title, change.saturating_sub(1)),
+                    change.saturating_sub(1)
+                ) + " ",
                 fit(&text::told(state, row, effect), effect),
             ),
         );
@@ -147,12 +170,9 @@ fn list(state: &State, rows: &[&Arc<Proposal>], area: Rect, buffer: &mut Buffer,
 fn detail(state: &State, proposal: &Proposal, area: Rect, buffer: &mut Buffer) {
     let mut page = Page::new(&state.look, area, buffer);
     let width = page.width();
-    let mut lines = vec![format!(
-        " #{} {} {}",
-        proposal.id.0,
-        proposal.resource.name(),
-        proposal.title
-    )];
+    let before = format!(" #{} {} ", proposal.id.0, proposal.resource.name());
+    let room = width.saturating_sub(crate::tui::text::width(&before));
+    let mut lines = vec![format!("{before}{}", short_title(&proposal.title, room))];
     lines.extend(text::remarks(state, proposal, width));
     lines.extend(text::sections(state, proposal, width));
     let cut = lines.len() > page.left();
@@ -207,5 +227,29 @@ fn word(status: ProposalStatus) -> &'static str {
         ProposalStatus::Weak => "weak",
         ProposalStatus::Stale => "- stale",
         ProposalStatus::Dismissed => "dismissed",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_that_is_too_long_keeps_both_ends_of_its_name_and_its_values() {
+        let title = "etc.haproxy/haproxy.cfg:defaults.timeout client 1h -> 60s (and 1 setting with it)";
+        assert_eq!(short_title(title, 100), title);
+        for cells in [60, 45, 34] {
+            let short = short_title(title, cells);
+            assert!(width(&short) <= cells && short.contains('~'), "{short}");
+            assert!(
+                short.starts_with("etc.") && short.contains(".timeout client 1h -> 60s"),
+                "{short}"
+            );
+        }
+        let accept = short_title("accept: etc.haproxy/haproxy.cfg:defaults.timeout server", 40);
+        assert!(
+            accept.starts_with("accept: etc.") && accept.ends_with(".timeout server"),
+            "{accept}"
+        );
     }
 }

@@ -10,14 +10,18 @@ use crate::{
     },
 };
 
-/// Where a number comes from, in one or two words.
+/// Where the numbers of an effect come from, in one or two words.
 #[must_use]
-pub fn evidence(evidence: Evidence) -> &'static str {
-    match evidence {
-        Evidence::Identity => "by a law",
-        Evidence::PastChange => "seen before",
-        Evidence::Network => "learnt link",
-        Evidence::None => "a guess",
+pub fn evidence(effect: &Effect) -> String {
+    match effect.evidence {
+        Evidence::Identity => "by a law".into(),
+        Evidence::PastChange => match effect.cases {
+            0 => "seen before".into(),
+            1 => "seen once".into(),
+            cases => format!("seen {cases}x"),
+        },
+        Evidence::Network => "learnt link".into(),
+        Evidence::None => "a guess".into(),
     }
 }
 
@@ -92,7 +96,7 @@ fn effect(effect: &Effect) -> String {
     if let Some((without, with)) = effect.crossing {
         text += &format!(", limit passed {:.0} -> {:.0} %", without * 100.0, with * 100.0);
     }
-    format!("{text}, {}", evidence(effect.evidence))
+    format!("{text}, {}", evidence(effect))
 }
 
 /// Steps to be done by hand that are told beside the rest.
@@ -134,7 +138,10 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
         effects.iter().partition(|effect| Some(&effect.series) == it);
     besides.retain(|effect| shows(effect));
     let unknown = match it {
-        _ if effects.is_empty() => Some("not known: nothing alike was ever seen".to_owned()),
+        _ if effects.is_empty() => Some(match it {
+            Some(id) => format!("{}: not known; no effect was ever seen", id.name),
+            None => "not known: nothing alike was ever seen".to_owned(),
+        }),
         Some(id) if on_it.is_empty() => Some(format!("{}: not known; what moves besides:", id.name)),
         _ => None,
     };

@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{changes, findings, focus, moved, place, proposals, row, step, words};
 use crate::{
-    domain::{Mark, SeriesId, SettingChange, Span, Timestamp, Value},
+    domain::{Mark, Seen, SeriesId, SettingChange, Span, Timestamp, Value},
     engine::SettingRow,
     tui::{
         chart,
@@ -229,7 +229,21 @@ fn told(
         say("", &format!("{} before: y copies all", changes.len() - listed), 1);
     }
     if let Some(row) = row {
-        if let Some(accepted) = &row.accepted {
+        let ruled = findings(state, id).find_map(|finding| match (&finding.rule, &finding.seen) {
+            (Some(rule), Seen::Setting { expected, .. }) if finding.stands() => Some((rule, expected.as_ref()?)),
+            _ => None,
+        });
+        if let Some((rule, value)) = ruled {
+            let baseline = match &row.accepted {
+                Some(accepted) => format!("says {}", words::shown(accepted.as_ref())),
+                None => "has it as it is".into(),
+            };
+            say(
+                "SHOULD",
+                &format!("{value} by the known issue {rule}; the baseline {baseline}"),
+                2,
+            );
+        } else if let Some(accepted) = &row.accepted {
             say(
                 "SHOULD",
                 &format!("{} by the baseline", words::shown(accepted.as_ref())),

@@ -12,7 +12,7 @@ use crate::{
     tui::{
         page::between,
         state::State,
-        text::{self, about, clock, day, fit, fit_right, minute, telling},
+        text::{self, about, clock, day, fit, fit_right, is_vague, minute, telling},
     },
 };
 
@@ -262,22 +262,33 @@ pub(super) fn first(state: &State) -> String {
     }
 }
 
-/// The lanes in the order drawn, in words: by their whole names where those fit into `width` cells, else by what tells them apart. A host is
+/// The lanes in the order drawn, in words, those that only their time joins to the others apart: by their whole names where those fit into `width` cells, else by what tells them apart. A host is
 /// named where it is another one than before.
 pub(super) fn linked(state: &State, ids: &[SeriesId], width: usize) -> String {
-    if incident(state).is_none() {
+    let Some(found) = incident(state) else {
         return "nothing: no incident is shown".into();
-    }
+    };
+    let joined = |id: &SeriesId| found.lanes.contains(id) && !found.near.contains(id);
     let line = |names: Vec<String>| {
         let mut before = None;
         let told = ids.iter().zip(names).map(|(id, name)| {
             let host = id.resource.name();
-            match before.replace(host) == Some(host) {
+            let name = match before.replace(host) == Some(host) {
                 true => name,
                 false => format!("{host} {name}"),
-            }
+            };
+            (joined(id), name)
         });
-        told.collect::<Vec<_>>().join(" > ")
+        let (linked, near): (Vec<_>, Vec<_>) = told.partition(|(joined, _)| *joined);
+        let names = |told: Vec<(bool, String)>, by| told.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(by);
+        match (linked.len(), near.is_empty()) {
+            (_, true) => names(linked, " > "),
+            (0 | 1, false) => format!(
+                "nothing by more than time; near in time: {}",
+                names([linked, near].concat(), ", ")
+            ),
+            (_, false) => format!("{}; near in time: {}", names(linked, " > "), names(near, ", ")),
+        }
     };
     let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
     let whole = line(names.iter().map(|name| (*name).to_owned()).collect());
@@ -321,7 +332,13 @@ pub(super) fn walkthrough(state: &State) -> String {
 
 /// When it happened; where entries of several days are listed, with the day of those that are not of `today`.
 pub(super) fn time(entry: &Entry, today: Option<Timestamp>, width: usize) -> String {
-    let short = |at| if width < 60 { minute(at) } else { clock(at) };
+    // No seconds of what is known to the minute at best.
+    let vague = is_vague(entry.earliest, entry.at);
+    let short = |at| match width {
+        ..60 => minute(at),
+        _ if vague => fit(&minute(at), 8),
+        _ => clock(at),
+    };
     match today {
         None => short(entry.at),
         Some(today) if day(entry.at) == day(today) => fit(&short(entry.at), 12),

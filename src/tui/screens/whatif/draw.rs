@@ -5,17 +5,17 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{
     Scenario, charts,
     figure::{figure, rounded},
-    list::{changes, heading, parts},
+    list::{changes, heading},
 };
 use crate::{
     domain::{Change, Effect, SeriesId, Span},
     simulate::Outcome,
     tui::{
         look::Role,
-        page::{Fine, Page, between, in_rows, window},
+        page::{Fine, Page, in_rows, window},
         screens::proposals::{evidence, replays},
         state::State,
-        text::{clock, fit, fit_name, fit_right, telling, when, wrap},
+        text::{clock, fit, fit_name, telling, when, wrap},
     },
 };
 
@@ -150,12 +150,13 @@ fn outcome_of(state: &State) -> Option<&Outcome> {
 /// Rows that the table takes below its heading for at most `most` series.
 fn table_rows(state: &State, most: usize) -> usize {
     let effects = outcome_of(state).map_or(&[][..], |outcome| &outcome.effects);
+    let silent = outcome_of(state).map_or(0, |outcome| outcome.no_evidence.len());
     let limits = effects
         .iter()
         .take(most)
         .filter(|effect| effect.crossing.is_some() || beyond(state, effect, 0, false).is_some())
         .count();
-    (effects.len().min(most) + limits).max(1)
+    ((silent + effects.len()).min(most) + limits).max(1)
 }
 
 /// The row that says how long a series is beyond its limit, where it is at all: `   minutes beyond limit   34   0 (0-2)   -34`, and
@@ -243,6 +244,8 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     for place in window(ids.len(), chosen, most.min(page.left().saturating_sub(3)).max(1)) {
         let id = ids[place];
         let Some(shown) = effect(Some(pane.current()), id).or_else(|| effect(Some(&pane.a), id)) else {
+            let row = fit_name(&named(id), name.saturating_sub(2));
+            page.item(false, &format!(" {row} {}no evidence", fit("-", 10)));
             continue;
         };
         let unit = shown.unit;
@@ -266,7 +269,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                     "{label}{as_is}{} {} {}",
                     cell(Some(shown), CELL - 1),
                     fit(&fine.signed(shown.difference[1]), 10),
-                    evidence(shown.evidence)
+                    evidence(shown)
                 ),
                 (true, Some(b)) => {
                     let (a, b) = (effect(Some(&pane.a), id), effect(Some(b), id));
@@ -279,7 +282,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                         cell(a, CELL - 1),
                         cell(b, CELL - 1),
                         fit(&apart, 10),
-                        evidence(shown.evidence)
+                        evidence(shown)
                     )
                 }
             },
@@ -429,64 +432,4 @@ pub(super) fn path(outcome: &Outcome, width: usize) -> Option<String> {
     };
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
     (!moved.is_empty()).then(|| format!("{} > {}", told(&changed), told(&moved)))
-}
-
-/// Everything behind the outcome, a line each.
-pub(super) fn explanation(state: &State) -> Vec<String> {
-    let scenario = state.whatif.current();
-    let Some(outcome) = &scenario.outcome else {
-        return vec![scenario.failed.clone().unwrap_or_else(|| "nothing has run yet".into())];
-    };
-    let mut lines = vec![
-        format!(
-            "{} paths over {}, seed {}, on what was known at {}",
-            outcome.runs,
-            outcome.horizon,
-            outcome.seed,
-            clock(outcome.at)
-        ),
-        "the same changes, time and seed give the same figures".into(),
-        String::new(),
-    ];
-    for effect in &outcome.effects {
-        lines.push(format!("{}: {}", effect.series, evidence(effect.evidence)));
-        let of = |name: &str, q: [f64; 3]| {
-            let [low, middle, high] = q.map(|value| effect.unit.show(value));
-            format!("  {name:<10} {middle} (80 %: {low} to {high})")
-        };
-        lines.push(of("without", effect.before));
-        lines.push(of("with", effect.after));
-        lines.push(of("difference", effect.difference));
-    }
-    lines.push(String::new());
-    lines.push(
-        "by a law: it holds by construction (work, capacity, queues); seen before: what such changes did here;".into(),
-    );
-    lines.push("learnt link: what moves together here; a guess: nothing alike was seen.".into());
-    lines.extend(outcome.notes.iter().map(|note| format!("- {note}")));
-    lines
-}
-
-/// Changes and outcome as plain text, for the clipboard.
-pub(super) fn as_text(state: &State) -> String {
-    let scenario = state.whatif.current();
-    let mut text = String::new();
-    for step in &scenario.changes.steps {
-        let (name, was, then) = parts(step);
-        text += &format!("{} {name} {was} -> {then}\n", if step.on { "[on] " } else { "[off]" });
-    }
-    if let Some(outcome) = &scenario.outcome {
-        text += &format!("over {} from {}, seed {}\n", outcome.horizon, outcome.at, outcome.seed);
-        for effect in &outcome.effects {
-            text += &format!(
-                "{} {} -> {} ({}) {}\n",
-                fit_right(&named(&effect.series), 40),
-                effect.unit.show(effect.before[1]),
-                effect.unit.show(effect.after[1]),
-                between(effect.unit, effect.after[0], effect.after[2]),
-                evidence(effect.evidence)
-            );
-        }
-    }
-    text
 }

@@ -27,6 +27,7 @@ pub(in crate::tui::screens) fn outcome(changes: ChangeSet) -> Outcome {
         difference: [0, 1, 2].map(|level| after[level] - before[level]),
         crossing,
         evidence,
+        cases: 0,
     };
     Outcome {
         changes,
@@ -64,6 +65,7 @@ pub(in crate::tui::screens) fn outcome(changes: ChangeSet) -> Outcome {
                 forecast(165.0, 196.0),
             ),
         ],
+        no_evidence: Vec::new(),
         notes: vec!["no evidence for web-07 net.eth0.retrans".into()],
         inside_seen: true,
         actual: false,
@@ -453,6 +455,53 @@ fn the_undoing_of_a_change_moves_between_its_making_and_now() {
 }
 
 #[test]
+fn a_metric_that_nothing_is_known_of_is_said_first_and_leaves_the_chart_to_another() {
+    let mut state = seeded(80, 24);
+    let silent = fixture::id("db-01/pg.conn_used");
+    state.whatif.wanted.clear();
+    let outcome = state.whatif.a.outcome.as_mut().unwrap();
+    outcome.no_evidence = vec![silent.clone()];
+    outcome.effects[0].cases = 1;
+    outcome.effects[1].evidence = Evidence::PastChange;
+    outcome.effects[1].cases = 3;
+    let text = drawn(&state, 80, 20);
+    let row = |name: &str| {
+        text.lines()
+            .position(|line| line.contains(name) && line.contains("  "))
+            .unwrap()
+    };
+    let line = |name: &str| text.lines().rfind(|line| line.contains(name)).unwrap();
+    assert!(line("pg.conn_used").contains("no evidence"), "{text}");
+    assert!(line("mem.available_pct 4.1").ends_with("seen once"), "{text}");
+    assert!(line("http.p99_ms ").contains("seen 3x"), "{text}");
+    assert!(row("pg.conn_used") < row("mem.available_pct 4.1"), "{text}");
+    assert!(
+        text.contains("mem.available_pct   * as it is"),
+        "the first that has a chart has it: {text}"
+    );
+    assert_eq!(state.whatif.series()[0], &silent);
+}
+
+#[test]
+fn a_setting_has_one_row_and_sets_out_from_what_it_is() {
+    let mut state = state(80, 24);
+    for text in ["vm.swappiness = 10", "traffic x1.5", "vm.swappiness 1 -> 20"] {
+        entered(&mut state, &Purpose::Change(None), text);
+    }
+    let told = |state: &State| -> Vec<String> {
+        let steps = &state.whatif.a.changes.steps;
+        steps.iter().map(|step| step.change.to_string()).collect()
+    };
+    assert_eq!(told(&state), ["vm.swappiness 1 -> 20", "traffic x1.5"]);
+    assert_eq!(
+        state.message.take().as_deref(),
+        Some("it was in the list already: the last one holds, vm.swappiness 1 -> 20")
+    );
+    entered(&mut state, &Purpose::Change(Some(1)), "vm.swappiness = 30");
+    assert_eq!(told(&state), ["vm.swappiness 1 -> 30"]);
+}
+
+#[test]
 fn a_change_that_makes_no_sense_is_refused_in_one_line() {
     for (text, says) in [
         ("=abc", "`=abc`: no setting named; write NAME=VALUE or traffic x1.5"),
@@ -461,6 +510,7 @@ fn a_change_that_makes_no_sense_is_refused_in_one_line() {
             "`abc`: nothing to change it to; write NAME=VALUE or traffic x1.5",
         ),
         ("vm.swappiness=abc", "vm.swappiness is 1, a number: `abc` is none"),
+        ("vm.swappiness 5 -> 10", "vm.swappiness is 1, not 5"),
     ] {
         let mut state = state(80, 24);
         let effects = entered(&mut state, &Purpose::Change(None), text);

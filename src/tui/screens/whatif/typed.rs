@@ -45,12 +45,15 @@ pub(super) fn read(state: &State, text: &str) -> Result<Change, String> {
             });
         }
     };
-    let change = Change::Setting {
+    let mut change = Change::Setting {
         id: row.id.clone(),
-        from: from.or_else(|| row.value.clone()),
+        from,
         to,
     };
-    change.misfit().map_or(Ok(change), Err)
+    match change.set_out_from(row.value.as_ref()) {
+        Some(why) => Err(why),
+        None => Ok(change),
+    }
 }
 
 /// What stands before the line in which a change is typed: for the one of a row with the values seen here.
