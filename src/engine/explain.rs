@@ -78,7 +78,15 @@ fn of_metric(lines: &mut Vec<String>, metric: &Metric, now: Timestamp) {
             Some([a, b, m, c, d]) => {
                 // As many digits as tell the two bands and the value from each other.
                 let [_, a, b, m, c, d] = unit.apart([seen.value as f32, a, b, m, c, d].map(f64::from));
-                lines.push(format!("shadow   {m} expected; 80 %: {b} to {c}; 95 %: {a} to {d}"));
+                let band = |low: &str, high: &str| match low == high {
+                    true => low.to_owned(),
+                    false => format!("{low} to {high}"),
+                };
+                lines.push(format!(
+                    "shadow   {m} expected; 80 %: {}; 95 %: {}",
+                    band(&b, &c),
+                    band(&a, &d)
+                ));
                 let once = f64::from(seen.bits).exp2().round();
                 lines.push(if once > 1.0 {
                     format!("surprise {:.1} bits: as far out as once in {once} values", seen.bits)

@@ -14,7 +14,7 @@ mod shell;
 mod tests;
 mod trust;
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 pub use kept::kept;
 pub use number::Numbers;
@@ -111,6 +111,7 @@ pub fn propose(
             let effects = if place < SIMULATED && candidate.changes.active().next().is_some() {
                 // First what is done to that which suffers: what moves most besides may be of no use to anybody.
                 let about = suffering(&[finding], &holding, &candidate.changes);
+                let about = distinct(about.iter().flat_map(|finding| &finding.series));
                 let mut effects = what_if(shadows, &candidate.changes, &about, options.horizon, now, seed).effects;
                 // Room is made on the mount that needs it; the factor is of that one alone.
                 let disk = |change: &Change| {
@@ -155,7 +156,8 @@ fn seen(shadows: &Shadows) -> impl Fn(&SeriesId) -> Option<Value> + '_ {
     move |id: &SeriesId| shadows.settings.get(id).map(|state| state.value.clone())
 }
 
-/// What `changes` are to help: what the findings are about that are answered by just them, and what they are a likely cause of.
+/// What `changes` are to help: what the findings are about that are answered by just them, and what they are a likely cause of. Of what
+/// went off together that is the one that leads.
 #[must_use]
 pub fn helped(findings: &[&Finding], proposals: &[Proposal], changes: &ChangeSet) -> Vec<SeriesId> {
     let answered = |finding: &&&Finding| {
@@ -163,23 +165,23 @@ pub fn helped(findings: &[&Finding], proposals: &[Proposal], changes: &ChangeSet
         answers.any(|proposal| proposal.changes == *changes)
     };
     let own: Vec<&Finding> = findings.iter().filter(answered).copied().collect();
-    suffering(&own, findings, changes)
+    let heads = suffering(&own, findings, changes);
+    distinct(heads.iter().filter_map(|finding| finding.series.first()))
 }
 
-/// What suffers and is to be helped by `changes`: what their own findings are about, and what they are a likely cause of.
-fn suffering(own: &[&Finding], holding: &[&Finding], changes: &ChangeSet) -> Vec<SeriesId> {
+fn distinct<'a>(ids: impl Iterator<Item = &'a SeriesId>) -> Vec<SeriesId> {
+    let mut seen = BTreeSet::new();
+    ids.filter(|id| seen.insert(*id)).cloned().collect()
+}
+
+/// What suffers and is to be helped by `changes`: their own findings, and those that they are a likely cause of.
+fn suffering<'a>(own: &[&'a Finding], holding: &[&'a Finding], changes: &ChangeSet) -> Vec<&'a Finding> {
     let changed = |cause: &Cause| {
         let mut changes = changes.active();
         changes.any(|change| matches!(change, Change::Setting { id, .. } if cause.series.as_ref() == Some(id)))
     };
     let caused = holding.iter().filter(|other| other.causes.iter().any(changed));
-    let mut told: Vec<SeriesId> = Vec::new();
-    for id in own.iter().chain(caused).flat_map(|finding| &finding.series) {
-        if !told.contains(id) {
-            told.push(id.clone());
-        }
-    }
-    told
+    own.iter().chain(caused).copied().collect()
 }
 
 /// What `finding` tells, for a text that stays: without the figures of a limit, which move with every value and stand on its own row.

@@ -88,8 +88,9 @@ pub(super) fn drifted(
     let mut why = vec![finding.summary.to_string()];
     if let Some((other, weight)) = blamed {
         why.push(format!(
-            "{}: this change is a likely cause ({:.0} %)",
+            "{}: this change is a {} cause ({:.0} %)",
             lasting(other),
+            if weight < 0.5 { "possible" } else { "likely" },
             weight * 100.0
         ));
     } else if let Some(line) = coincides(finding) {

@@ -139,7 +139,7 @@ pub(super) fn sections(state: &State, proposal: &Proposal, width: usize) -> Vec<
     besides.retain(|effect| shows(effect));
     let unknown = match it {
         _ if effects.is_empty() => Some(match it {
-            Some(id) => format!("{}: not known; no effect was ever seen", id.name),
+            Some(id) => format!("{}: not known, nor any other effect", id.name),
             None => "not known: nothing alike was ever seen".to_owned(),
         }),
         Some(id) if on_it.is_empty() => Some(format!("{}: not known; what moves besides:", id.name)),
