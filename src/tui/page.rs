@@ -8,7 +8,7 @@ use crate::{
     domain::Unit,
     tui::{
         look::{Look, Role},
-        text::{cut, fit, wrap},
+        text::{cut, fit, wrap, write},
     },
 };
 
@@ -50,7 +50,7 @@ impl<'a> Page<'a> {
         if self.left() > 0 {
             let text = fit(text, self.width());
             let (x, y) = (self.area.x, self.area.y + self.row);
-            self.buffer.set_string(x, y, text, self.look.style(role));
+            write(self.buffer, x, y, &text, self.look.style(role));
             self.row += 1;
         }
     }

@@ -48,6 +48,8 @@ impl Pen {
 #[derive(Debug)]
 pub struct Painter {
     shown: Buffer,
+    /// What was shown before that: its cells are taken for the next frame.
+    spare: Buffer,
     /// Whether the terminal may show something else: every row is written then, and cleared behind its text.
     unknown: bool,
     pen: Pen,
@@ -61,6 +63,7 @@ impl Painter {
     pub fn new(area: Rect) -> Self {
         Self {
             shown: Buffer::empty(area),
+            spare: Buffer::default(),
             unknown: true,
             pen: PLAIN,
             cursor: None,
@@ -70,6 +73,17 @@ impl Painter {
     /// Draws everything the next time.
     pub fn forget(&mut self) {
         self.unknown = true;
+    }
+
+    /// An empty buffer to draw the next frame into.
+    pub fn sheet(&mut self, area: Rect) -> Buffer {
+        let mut sheet = std::mem::take(&mut self.spare);
+        if sheet.area == area {
+            sheet.reset();
+            sheet
+        } else {
+            Buffer::empty(area)
+        }
     }
 
     /// The bytes that make the terminal show `next`; empty when it does already. After `most` bytes it stops behind the row it is in:
@@ -85,10 +99,15 @@ impl Painter {
         }
         let mut shown = std::mem::take(&mut self.shown);
         let mut more = false;
+        let width = usize::from(next.area.width);
         for y in 0..next.area.height {
+            let row = usize::from(y) * width..usize::from(y + 1) * width;
+            let pairs = || shown.content[row.clone()].iter().zip(&next.content[row.clone()]);
+            if !self.unknown && pairs().all(|(old, new)| same(old, new)) {
+                continue;
+            }
             if out.len() >= most && !self.unknown {
-                let below = usize::from(y) * usize::from(next.area.width);
-                next.content[below..].clone_from_slice(&shown.content[below..]);
+                next.content[row.start..].clone_from_slice(&shown.content[row.start..]);
                 more = true;
                 break;
             }
@@ -97,6 +116,7 @@ impl Painter {
         }
         self.unknown = false;
         self.shown = next;
+        self.spare = shown;
         (out, more)
     }
 
@@ -295,7 +315,7 @@ fn blank(cell: &Cell) -> bool {
 }
 
 fn same(a: &Cell, b: &Cell) -> bool {
-    (blank(a) && blank(b)) || (a.symbol() == b.symbol() && Pen::of(a) == Pen::of(b))
+    (Pen::of(a) == Pen::of(b) && a.symbol() == b.symbol()) || (blank(a) && blank(b))
 }
 
 #[cfg(test)]

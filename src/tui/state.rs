@@ -10,6 +10,7 @@ use crate::{
     engine::{Answer, LinkError, Query, Snapshot, StoreRow},
     tui::{
         look::{Charset, Look},
+        order::Order,
         screens,
         text::fit,
         theme::Env,
@@ -71,6 +72,8 @@ pub struct State {
     pub screen: Screen,
     /// What is shown: the newest snapshot, the one frozen at, or one of the past.
     pub shown: Arc<Snapshot>,
+    /// The order of its metrics in lists.
+    pub order: Order,
     /// The newest snapshot.
     pub live: Arc<Snapshot>,
     /// Whether there is an engine.
@@ -327,6 +330,7 @@ impl State {
         Self {
             screen: Screen::Overview,
             shown: Arc::clone(&nothing),
+            order: Order::default(),
             live: nothing,
             engine: Engine::default(),
             refused: String::new(),

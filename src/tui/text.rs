@@ -1,13 +1,16 @@
 //! Text in cells: cut and padded by display width, never by bytes, never with control characters.
 
+mod cells;
 mod name;
 
 use std::sync::OnceLock;
 
+pub(super) use cells::write;
+use cells::{ahead, cells, simple};
 use jiff::tz::TimeZone;
 pub use name::{fit_name, fit_names, telling};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
-use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
+use unicode_width::UnicodeWidthStr;
 
 use crate::{
     domain::{Span, Timestamp, text::visible},
@@ -29,14 +32,14 @@ pub fn speed(replay: &ReplayRow) -> String {
 /// Cells that `text` takes once it is made safe.
 #[must_use]
 pub fn width(text: &str) -> usize {
-    shown(text).width()
+    simple(text).unwrap_or_else(|| shown(text).width())
 }
 
 /// Makes `text` safe and exactly `width` cells wide: cut with `~` (one cell) when too long, else padded with spaces.
 #[must_use]
 pub fn fit(text: &str, width: usize) -> String {
     let mut cut = cut(text, width);
-    cut.extend(std::iter::repeat_n(' ', width.saturating_sub(cut.width())));
+    cut.extend(std::iter::repeat_n(' ', width.saturating_sub(cells(&cut))));
     cut
 }
 
@@ -44,7 +47,7 @@ pub fn fit(text: &str, width: usize) -> String {
 #[must_use]
 pub fn fit_right(text: &str, width: usize) -> String {
     let cut = cut(text, width);
-    let mut padded = " ".repeat(width.saturating_sub(cut.width()));
+    let mut padded = " ".repeat(width.saturating_sub(cells(&cut)));
     padded.push_str(&cut);
     padded
 }
@@ -52,6 +55,9 @@ pub fn fit_right(text: &str, width: usize) -> String {
 /// Makes `text` safe and at most `width` cells wide, cut with `~` (one cell) when too long.
 #[must_use]
 pub fn cut(text: &str, width: usize) -> String {
+    if simple(text).is_some_and(|cells| cells <= width) {
+        return text.to_owned();
+    }
     let text = shown(text);
     if text.width() <= width {
         return text;
@@ -62,17 +68,6 @@ pub fn cut(text: &str, width: usize) -> String {
     }
 }
 
-/// Bytes of the longest beginning of `text` that takes at most `width` cells, measured character by character: characters that join
-/// take fewer together, never more.
-fn ahead(text: &str, width: usize) -> usize {
-    let mut cells = 0;
-    let beyond = text.char_indices().find(|(_, c)| {
-        cells += c.width().unwrap_or(0);
-        cells > width
-    });
-    beyond.map_or(text.len(), |(at, _)| at)
-}
-
 /// Writes safe `text` into `area`, `x` cells right of and `y` rows below its corner, cut at its edge; outside of it nothing.
 /// Returns the cell after the text, relative to the area.
 pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: Style) -> u16 {
@@ -80,8 +75,11 @@ pub fn put(buffer: &mut Buffer, area: Rect, x: u16, y: u16, text: &str, style: S
     if x >= area.width || y >= area.height {
         return x;
     }
-    let text = cut(text, usize::from(area.width - x));
-    let (end, _) = buffer.set_stringn(area.x + x, area.y + y, text, usize::from(area.width - x), style);
+    let room = usize::from(area.width - x);
+    let end = match simple(text) {
+        Some(cells) if cells <= room => write(buffer, area.x + x, area.y + y, text, style),
+        _ => write(buffer, area.x + x, area.y + y, &cut(text, room), style),
+    };
     end - area.x
 }
 

@@ -25,6 +25,7 @@ use crate::{
 /// Takes one message and says what is to be done about it.
 pub fn update(state: &mut State, msg: Msg) -> Vec<Effect> {
     let mut effects = decide(state, msg);
+    state.order.follow(&state.shown);
     // At most one as-of question is on its way: a held key asks for where it came to, not for every place between.
     effects.retain(|effect| match effect {
         Effect::Ask(tag, Query::AsOf(at)) if tag.screen.is_none() => {

@@ -59,10 +59,11 @@ pub struct Effort {
 }
 
 impl Effort {
-    /// What one reading does: some 40 ms of a core a minute while nothing changes.
+    /// What one reading does: some 40 ms of a core a minute while nothing changes, and as much again for content seen for the first time,
+    /// which takes hours so and costs what else the engine does little.
     pub const ONE: Self = Self {
         files: 20_000,
-        bytes: 64 << 20,
+        bytes: 16 << 20,
         reread: false,
     };
 }

@@ -2,10 +2,12 @@
 
 use std::io;
 
+use ratatui::layout::Rect;
+
 use super::{Driver, size};
 use crate::{
     engine::Link,
-    tui::{state::Msg, terminal, view_to_buffer},
+    tui::{state::Msg, terminal, view},
 };
 
 /// Bytes after which a frame that no key asked for is continued in the next one: as many shadows become ready at once.
@@ -41,7 +43,9 @@ impl<L: Link> Driver<L> {
     pub(super) fn paint_some(&mut self, most: usize) -> io::Result<(usize, bool)> {
         assert!(!self.state.panic_next, "asked for by FORESHADOW_PANIC=ui");
         let (width, height) = self.state.size;
-        let (frame, more) = self.painter.paint(view_to_buffer(&self.state, width, height), most);
+        let mut sheet = self.painter.sheet(Rect::new(0, 0, width, height));
+        view(&self.state, &mut sheet);
+        let (frame, more) = self.painter.paint(sheet, most);
         let frame = terminal::whole(frame);
         if !frame.is_empty() && !self.terminal.write(&frame)? {
             self.painter.forget();
