@@ -46,27 +46,21 @@ impl ToolReport {
     }
 }
 
-/// The departures that a tool tells of.
+/// The departures that a tool tells of; of what is to come the later state is the declared one.
 #[must_use]
 pub fn departures(item: Item) -> Vec<Departure> {
     match item {
         Item::Document(..) => Vec::new(),
-        // What is to come: the later state is the declared one.
         Item::Change {
             resource,
             kind,
-            before,
-            after,
-            pending: true,
+            states,
+            pending,
             ..
-        } => changed(&resource, &kind, after, before),
-        Item::Change {
-            resource,
-            kind,
-            before,
-            after,
-            ..
-        } => changed(&resource, &kind, before, after),
+        } => match states.hidden() {
+            (before, after) if pending => changed(&resource, &kind, after, before),
+            (before, after) => changed(&resource, &kind, before, after),
+        },
         Item::Event(found) => {
             let path = Path(found.path.into_iter().map(Step::Key).collect());
             vec![told(&found.resource, &found.kind, path, found.desired, found.live)]

@@ -62,22 +62,7 @@ pub(super) fn hide(tree: &mut Tree, name: &str, key: &[u8; 32]) {
             for (name, value) in fields.iter_mut() {
                 hide(value, name, key);
             }
-            let named = fields
-                .iter()
-                .find(|(field, value)| is_name_field(field) && value.as_str().is_some())
-                .and_then(|(_, name)| name.as_str().map(str::to_owned));
-            if let Some(named) = named {
-                for (_, value) in fields.iter_mut().filter(|(field, _)| is_value_field(field)) {
-                    hide_named(value, &named, key);
-                }
-            }
-            if fields
-                .keys()
-                .any(|name| name.len() >= 16 && mask(name, key, false) != **name)
-            {
-                let masked = |(name, value): (Box<str>, Tree)| (mask(&name, key, false).into(), value);
-                *fields = std::mem::take(fields).into_iter().map(masked).collect();
-            }
+            hide_beside(fields, key);
         }
         Tree::List(items) => {
             // The words of a command: `--password`, then the password.
@@ -125,6 +110,62 @@ pub(super) fn hide(tree: &mut Tree, name: &str, key: &[u8; 32]) {
             }
         }
         Tree::Null | Tree::Bool(_) | Tree::Secret(_) => {}
+    }
+}
+
+/// Hides what stands beside a name of a secret, and names that hold one.
+fn hide_beside(fields: &mut BTreeMap<Box<str>, Tree>, key: &[u8; 32]) {
+    let named = fields
+        .iter()
+        .find(|(field, value)| is_name_field(field) && value.as_str().is_some())
+        .and_then(|(_, name)| name.as_str().map(str::to_owned));
+    if let Some(named) = named {
+        for (_, value) in fields.iter_mut().filter(|(field, _)| is_value_field(field)) {
+            hide_named(value, &named, key);
+        }
+    }
+    if fields
+        .keys()
+        .any(|name| name.len() >= 16 && mask(name, key, false) != **name)
+    {
+        let masked = |(name, value): (Box<str>, Tree)| (mask(&name, key, false).into(), value);
+        *fields = std::mem::take(fields).into_iter().map(masked).collect();
+    }
+}
+
+/// Hides the secrets of two states of one thing, as [`hide`] does; what is the same in both is gone through once.
+pub(super) fn hide_both(before: &mut Tree, after: &mut Tree, name: &str, key: &[u8; 32]) {
+    if before == after {
+        hide(before, name, key);
+        after.clone_from(before);
+        return;
+    }
+    match (before, after) {
+        (Tree::Map(before), Tree::Map(after)) => {
+            for (name, value) in &mut *before {
+                match after.get_mut(name) {
+                    Some(other) => hide_both(value, other, name, key),
+                    None => hide(value, name, key),
+                }
+            }
+            for (name, value) in after.iter_mut().filter(|(name, _)| !before.contains_key(*name)) {
+                hide(value, name, key);
+            }
+            hide_beside(before, key);
+            hide_beside(after, key);
+        }
+        // Texts of a list may be the words of one command.
+        (Tree::List(before), Tree::List(after))
+            if before.len() == after.len() && !before.iter().chain(&*after).any(|item| item.as_str().is_some()) =>
+        {
+            for (before, after) in before.iter_mut().zip(after) {
+                hide_both(before, after, name, key);
+            }
+        }
+        (before, after) => {
+            hide(before, name, key);
+            hide(after, name, key);
+        }
     }
 }
 
@@ -228,7 +269,9 @@ fn texts<'t>(text: &'t str, name: &str, key: &[u8; 32]) -> Cow<'t, str> {
         }
         return Cow::Owned(serde_json::to_string(&tree).unwrap_or_default());
     }
-    let id = IDS.iter().any(|id| name.ends_with(id));
+    let id = IDS
+        .iter()
+        .any(|id| name.bytes().next_back() == id.bytes().next_back() && name.ends_with(id));
     match mask_text(text, key, id) {
         Cow::Borrowed(_) if !id && encodes_secret(text, key) => {
             Cow::Owned(format!("{:?}", SecretHash::of(key, text.as_bytes())))
@@ -331,6 +374,46 @@ mod tests {
             json!({"page.xml": "<config>\n<port>80</port>\n<name>web</name>\n</config>"}),
         ] {
             assert_eq!(hidden(json.clone()), json.to_string());
+        }
+    }
+
+    #[test]
+    fn two_states_are_hidden_as_each_by_itself() {
+        for (before, after) in [
+            (
+                json!({"a": {"password": "x1", "b": 1}, "c": [1]}),
+                json!({"a": {"password": "x1", "b": 2}, "c": [1]}),
+            ),
+            (
+                json!({"env": [{"name": "PORT", "value": "hunter2x"}]}),
+                json!({"env": [{"name": "API_TOKEN", "value": "hunter2x"}]}),
+            ),
+            (
+                json!({"name": "DB_PASS", "value": "hunter2x"}),
+                json!({"name": "DB_PASS", "value": "other"}),
+            ),
+            (
+                json!({"args": ["--password", "hunter2x"]}),
+                json!({"args": ["--user", "hunter2x"]}),
+            ),
+            (
+                json!({"args": ["a", {"token": "x"}]}),
+                json!({"args": [{"token": "x"}, {"token": "y"}]}),
+            ),
+            (
+                json!({"only": {"secret": "x"}}),
+                json!({"other": {"secret": "x"}, "ghp_aB3dE5gH7jK9mN1pQ3sT5vX7zA9cE1gI": 1}),
+            ),
+            (json!({"token": "x"}), json!({"token": ["x", "y"]})),
+        ] {
+            let [mut before, mut after] = [before, after].map(Tree::from);
+            let each = [&before, &after].map(|tree| {
+                let mut tree = tree.clone();
+                hide(&mut tree, "", &KEY);
+                tree
+            });
+            hide_both(&mut before, &mut after, "", &KEY);
+            assert_eq!([before, after], each);
         }
     }
 

@@ -1,5 +1,8 @@
 //! What a file is found to be, and what it holds.
 
+use std::fmt;
+
+use super::hide::{hide, hide_both};
 use crate::domain::{Document, Tree};
 
 /// A format of files.
@@ -37,7 +40,7 @@ impl Format {
     }
 }
 
-/// What a file holds, a piece at a time. No secret is in it.
+/// What a file holds, a piece at a time. No secret can be got out of it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Item {
     /// A resource as declared or as it is, and the declaration it says was applied last.
@@ -50,10 +53,8 @@ pub enum Item {
         kind: Box<str>,
         /// What the tool calls it: `update`, `delete`, `create`.
         actions: Vec<Box<str>>,
-        /// As it was recorded; `None` when it was not there.
-        before: Option<Tree>,
-        /// As it is, or will be; `None` when it is gone.
-        after: Option<Tree>,
+        /// As it was recorded, and as it is or will be.
+        states: States,
         /// Whether it is still to come.
         pending: bool,
     },
@@ -69,6 +70,44 @@ impl Item {
         {
             found.resource = format!("{host}/{}", found.resource).into();
         }
+    }
+}
+
+/// A resource before and after a change. Its secrets are searched for, and hidden, when it is asked for: of changes that are only
+/// counted nobody asks.
+#[derive(Clone, PartialEq)]
+pub struct States {
+    before: Option<Tree>,
+    after: Option<Tree>,
+    key: [u8; 32],
+}
+
+impl States {
+    pub(super) fn new(before: Option<Tree>, after: Option<Tree>, key: &[u8; 32]) -> Self {
+        let key = *key;
+        Self { before, after, key }
+    }
+
+    /// The state before, `None` when it was not there, and the one after, `None` when it is gone.
+    #[must_use]
+    pub fn hidden(self) -> (Option<Tree>, Option<Tree>) {
+        let (mut before, mut after) = (self.before, self.after);
+        match (&mut before, &mut after) {
+            (Some(before), Some(after)) => hide_both(before, after, "", &self.key),
+            (Some(one), None) | (None, Some(one)) => hide(one, "", &self.key),
+            (None, None) => {}
+        }
+        (before, after)
+    }
+}
+
+impl fmt::Debug for States {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (before, after) = self.clone().hidden();
+        f.debug_struct("States")
+            .field("before", &before)
+            .field("after", &after)
+            .finish()
     }
 }
 

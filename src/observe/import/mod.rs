@@ -34,7 +34,7 @@ use self::json::{Outline, Take, Tally, Top, Whole};
 use crate::domain::{Document, Tree};
 pub use fault::Fault;
 pub use git::{Told, history};
-pub use item::{Format, Found, Item};
+pub use item::{Format, Found, Item, States};
 pub use meant::{Meant, meant, named};
 
 /// Largest file of a format that has to be held as a whole, bytes.

@@ -5,7 +5,7 @@ mod flat;
 use std::collections::BTreeMap;
 
 use super::{
-    Fault, Item,
+    Fault, Item, States,
     hide::{conceal, conceal_marked, hide},
     json::{Outline, Take},
 };
@@ -96,19 +96,15 @@ pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut 
         }
         Some(tree)
     };
-    let (mut before, mut after) = (side("before"), side("after"));
+    let (before, mut after) = (side("before"), side("after"));
     if let (Some(after), Some(unknown)) = (&mut after, change.get("after_unknown")) {
         forget(after, before.as_ref(), unknown);
-    }
-    for tree in before.iter_mut().chain(&mut after) {
-        hide(tree, "", key);
     }
     each(Item::Change {
         resource: address.into(),
         kind: kind.into(),
         actions,
-        before,
-        after,
+        states: States::new(before, after, key),
         pending,
     });
 }
@@ -280,15 +276,10 @@ mod tests {
     fn change(section: &str, json: serde_json::Value) -> Option<(String, String, String)> {
         let mut seen = None;
         plan_piece(section, Tree::from(json), &KEY, &mut |item| {
-            let Item::Change {
-                resource,
-                before,
-                after,
-                ..
-            } = item
-            else {
+            let Item::Change { resource, states, .. } = item else {
                 return;
             };
+            let (before, after) = states.hidden();
             let text = |tree: &Option<Tree>| serde_json::to_string(tree).unwrap();
             seen = Some((resource.to_string(), text(&before), text(&after)));
         });

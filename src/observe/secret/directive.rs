@@ -39,51 +39,48 @@ const SETTERS: [&str; 25] = [
 /// Whether a directive `name` with the arguments `text` holds a secret, by what the format means and not by its looks.
 pub(super) fn secret_by_directive(name: &str, text: &str) -> bool {
     let key = name.rsplit(['.', ':']).next().unwrap_or(name).to_ascii_lowercase();
-    let arguments: Vec<&str> = text.split_ascii_whitespace().take(100).collect();
-    let first = arguments.first().copied().unwrap_or_default();
+    let arguments = || text.split_ascii_whitespace().take(100).collect::<Vec<&str>>();
+    let first = || text.split_ascii_whitespace().next().unwrap_or_default();
     let bare = |word: &str| word.trim_matches(['"', '\'', ';']).to_owned();
-    let given = !bare(text).is_empty();
+    let given = || !bare(text).is_empty();
+    let of_user = || name.contains(' ') && (key.contains("user ") || name.contains("user "));
     match key.as_str() {
         // Redis: nothing but a password stands here, whatever it looks like.
-        "requirepass" | "masterauth" => given,
+        "requirepass" | "masterauth" => given(),
         // Redis: rules of a user, among them `>password`, `<password`, `#hash` and `!hash`.
-        "user" if redis_rules(&arguments) => true,
+        "user" if redis_rules(&arguments()) => true,
         // HAProxy: who may see the statistics; passwords of users.
-        "stats" => first == "auth" && text.contains(':'),
-        _ if (first == "insecure-password" || first == "password")
-            && (key.contains("user ") || name.contains("user ")) =>
-        {
-            arguments.len() > 1
-        }
+        "stats" => first() == "auth" && text.contains(':'),
+        _ if of_user() && matches!(first(), "insecure-password" | "password") => arguments().len() > 1,
         "user"
-            if arguments
+            if arguments()
                 .get(1)
                 .is_some_and(|word| matches!(*word, "insecure-password" | "password")) =>
         {
             true
         }
         // Net-SNMP: the community is an argument, or the passphrases are.
-        "com2sec" | "com2sec6" | "com2secunix" => arguments.len() > 1,
-        "createuser" => arguments.len() > 1 + 2 * usize::from(first == "-e"),
-        "usmuser" => arguments.len() > 3,
-        "trapsink" | "trap2sink" | "informsink" | "informssink" => arguments.len() > 1,
+        "com2sec" | "com2sec6" | "com2secunix" => arguments().len() > 1,
+        "createuser" => arguments().len() > 1 + 2 * usize::from(first() == "-e"),
+        "usmuser" => arguments().len() > 3,
+        "trapsink" | "trap2sink" | "informsink" | "informssink" => arguments().len() > 1,
         "trapsess" | "proxy" => !in_commands(&format!("{key} {text}")).is_empty(),
         // PostgreSQL: a program that asks elsewhere is none, one that says the passphrase is.
         "ssl_passphrase_command" => {
-            given
-                && !arguments.iter().all(|word| {
+            given()
+                && !arguments().iter().all(|word| {
                     let word = bare(word);
                     word.contains('%') && word.len() <= 2 || word.starts_with('/') && harmless(&word)
                 })
         }
         // nginx: what the link is signed with. Squid: `login=user:password`.
-        "secure_link_md5" | "secure_link_hmac_secret" => given,
-        "cache_peer" => arguments
+        "secure_link_md5" | "secure_link_hmac_secret" => given(),
+        "cache_peer" => arguments()
             .iter()
             .any(|word| word.starts_with("login=") && word.contains(':')),
-        "key-string" => given,
+        "key-string" => given(),
         // Cisco's manner, as FRR has it: `username bob password x`, with the kind of the secret as a number in between.
-        _ if SETTERS.contains(&key.as_str()) => gives(&arguments),
+        _ if SETTERS.contains(&key.as_str()) => gives(&arguments()),
         _ => false,
     }
 }

@@ -66,55 +66,86 @@ const DIGESTS: [&str; 11] = [
 ///
 /// Most texts lack the signs without which a kind of secret cannot be written; they are not searched for it.
 pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let mut there = [false; 256];
-    text.bytes().for_each(|b| there[usize::from(b)] = true);
-    let given = |any: &[u8]| any.iter().any(|b| there[usize::from(*b)]);
-    let with = |any: &[u8]| if given(any) { text } else { "" };
-    private_keys(with(b"-"))
-        .chain(sealed(with(b"$-[:")))
+    let marks = Marks::of(text);
+    let with = |any: &[u8]| if marks.any(any) { text } else { "" };
+    private_keys(marks)
+        .chain(sealed(marks))
         .chain(urls(with(b"@")))
-        .chain(webhooks(with(b"/")))
+        .chain(webhooks(marks))
         .chain(assignments(with(b"=: ")))
         .chain(tokens(text))
         .chain(in_commands(text))
         .chain(after_words(with(b" ")))
 }
 
+/// A text to look for marks in, and which bytes it has: a mark with another one is not in it.
+#[derive(Clone, Copy)]
+struct Marks<'t> {
+    text: &'t str,
+    there: [bool; 256],
+}
+
+impl<'t> Marks<'t> {
+    fn of(text: &'t str) -> Self {
+        let mut there = [false; 256];
+        text.bytes().for_each(|b| there[usize::from(b)] = true);
+        Self { text, there }
+    }
+
+    /// Whether any of these bytes is in the text.
+    fn any(&self, any: &[u8]) -> bool {
+        any.iter().any(|b| self.there[usize::from(*b)])
+    }
+
+    /// Where a mark stands in the text.
+    fn each(&self, mark: &'static str) -> impl Iterator<Item = usize> + use<'t> {
+        let possible = mark.bytes().all(|b| self.there[usize::from(b)]);
+        let text = self.text;
+        let found = possible.then(|| text.match_indices(mark).map(|(at, _)| at));
+        found.into_iter().flatten()
+    }
+}
+
 /// PEM private keys: from the opening line to the end of the text.
-fn private_keys(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let found = text.find("-----BEGIN").filter(|at| text[*at..].contains("PRIVATE KEY"));
+fn private_keys(marks: Marks<'_>) -> impl Iterator<Item = Range<usize>> + '_ {
+    let text = marks.text;
+    let found = marks.each("-----BEGIN").next();
+    let found = found.filter(|at| text[*at..].contains("PRIVATE KEY"));
     found.map(|at| at..text.len()).into_iter()
 }
 
 /// What is encrypted: to the end of the text what ansible-vault, age and PGP wrote, to its bracket what sops and eyaml did
 /// (`ENC[AES256_GCM,data:…]`), and words of Vault's transit engine (`vault:v1:…`). Who has the key reads it later, too.
-fn sealed(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+fn sealed(marks: Marks<'_>) -> impl Iterator<Item = Range<usize>> + '_ {
     const REST: [&str; 4] = [
         "$ANSIBLE_VAULT;",
         "-----BEGIN AGE ENCRYPTED FILE-----",
         "age-encryption.org/v1",
         "-----BEGIN PGP MESSAGE-----",
     ];
+    let text = marks.text;
     let rest = REST
         .iter()
-        .filter_map(move |mark| text.find(mark).map(|at| at..text.len()));
-    let brackets = text.match_indices("ENC[").filter_map(move |(at, mark)| {
-        let inner = &text[at + mark.len()..];
+        .filter_map(move |mark| marks.each(mark).next().map(|at| at..text.len()));
+    let brackets = marks.each("ENC[").filter_map(move |at| {
+        let start = at + "ENC[".len();
+        let inner = &text[start..];
         let method = inner.split(',').next().unwrap_or_default();
         let known = !method.is_empty()
             && method.len() < inner.len()
             && method
                 .bytes()
                 .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_');
-        let end = inner.find(']').map_or(text.len(), |end| at + mark.len() + end + 1);
+        let end = inner.find(']').map_or(text.len(), |end| start + end + 1);
         known.then_some(at..end)
     });
-    let words = text.match_indices("vault:v").filter_map(move |(at, mark)| {
-        let inner = &text[at + mark.len()..];
+    let words = marks.each("vault:v").filter_map(move |at| {
+        let start = at + "vault:v".len();
+        let inner = &text[start..];
         let (version, _) = inner.split_once(':')?;
         let end = inner.find(|c: char| c.is_whitespace() || "\"',;".contains(c));
         let known = !version.is_empty() && version.bytes().all(|b| b.is_ascii_digit());
-        known.then(|| at..end.map_or(text.len(), |end| at + mark.len() + end))
+        known.then(|| at..end.map_or(text.len(), |end| start + end))
     });
     rest.chain(brackets).chain(words)
 }
@@ -134,15 +165,16 @@ fn urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 }
 
 /// What stands behind the address of a chat's webhook: who has it may write there.
-fn webhooks(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+fn webhooks(marks: Marks<'_>) -> impl Iterator<Item = Range<usize>> + '_ {
     const MARKS: [&str; 4] = [
         "hooks.slack.com/",
         "discord.com/api/webhooks/",
         "discordapp.com/api/webhooks/",
         "webhook.office.com/",
     ];
+    let text = marks.text;
     MARKS.iter().flat_map(move |mark| {
-        text.match_indices(mark).filter_map(move |(at, mark)| {
+        marks.each(mark).filter_map(move |at| {
             let start = at + mark.len();
             let end = text[start..].find(|c: char| c.is_whitespace() || "\"'`<>,;)".contains(c));
             let end = end.map_or(text.len(), |len| start + len);
@@ -164,10 +196,11 @@ fn after_words(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         "authorization",
     ];
     let lower = text.to_ascii_lowercase();
-    let redis = lower.contains("-cli");
+    let marks = Marks::of(&lower);
+    let redis = marks.each("-cli").next().is_some();
     let mut found = Vec::new();
     for mark in MARKS {
-        for (at, _) in lower.match_indices(mark) {
+        for at in marks.each(mark) {
             let start = at + mark.len();
             let (value, end) = match mark {
                 "by '" | "by \"" if !lower[..at].trim_end().ends_with("identified") => continue,
@@ -220,8 +253,6 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             from = end;
             let name = &text[start..end];
             let scheme = matches!(name, "Bearer" | "Basic");
-            let named = if scheme { Some(true) } else { names_secret(&words(name)) };
-            let Some(certain) = named else { continue };
             let rest = &text[end..];
             let value =
                 rest.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '=' | '!'));
@@ -235,6 +266,8 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             if !(here && between.contains(['=', ':']) || option || scheme && between.starts_with(' ')) {
                 continue;
             }
+            let named = if scheme { Some(true) } else { names_secret(&words(name)) };
+            let Some(certain) = named else { continue };
             let quote = between.chars().next_back().filter(|c| matches!(c, '"' | '\''));
             let stop = |c: char| quote.map_or(c.is_whitespace() || ",;&\"'}".contains(c), |quote| c == quote);
             // `{md5}` has a bracket that ends nothing.
@@ -257,7 +290,10 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
 
 /// Words that look like a token, a password hash or a key.
 fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
-    let parts = |c: char| c.is_whitespace() || "\"'`,;=:|<>(){}[]@&?".contains(c);
+    let parts = |c: char| {
+        let sign = "\"'`,;=:|<>(){}[]@&?";
+        !c.is_ascii_alphanumeric() && (c.is_whitespace() || sign.contains(c))
+    };
     let mut from = 0;
     std::iter::from_fn(move || {
         while from < text.len() {
@@ -265,7 +301,7 @@ fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             let end = rest.find(parts).unwrap_or(rest.len());
             let (start, word) = (from, &rest[..end]);
             from += end + rest[end..].chars().next().map_or(0, char::len_utf8);
-            if CRYPT_STARTS.iter().any(|hash| word.starts_with(hash)) && word.len() > 12 {
+            if word.len() > 12 && word.starts_with('$') && CRYPT_STARTS.iter().any(|hash| word.starts_with(hash)) {
                 // A crypt hash has `=` and `,` in its middle.
                 let whole = text[start..]
                     .find(|c: char| c.is_whitespace() || c == ':')
@@ -302,9 +338,12 @@ fn is_digest(word: &str) -> bool {
 
 fn is_token(word: &str) -> bool {
     let has = |of: fn(&u8) -> bool| word.bytes().any(|b| of(&b));
+    let first = word.bytes().next();
+    // The first letter tells nearly all words from a token.
+    let mut starts = (TOKEN_STARTS.iter()).filter(|start| start.bytes().next() == first && word.starts_with(**start));
     if word.len() < 16 {
         // A short one must look like nothing else: `pypi-mirror-2` is a name.
-        let rest = TOKEN_STARTS.iter().find_map(|start| word.strip_prefix(start));
+        let rest = starts.next().map(|start| &word[start.len()..]);
         return rest.is_some_and(|rest| {
             let of = |of: fn(&u8) -> bool| rest.bytes().any(|b| of(&b));
             let mixed = of(u8::is_ascii_digit) && of(u8::is_ascii_uppercase) && of(u8::is_ascii_lowercase);
@@ -314,16 +353,16 @@ fn is_token(word: &str) -> bool {
     // `sk-ecdsa-sha2-nistp256` is an algorithm of OpenSSH.
     let named = ["sk-", "pypi-"].iter().any(|start| word.starts_with(start));
     let algorithm = named && !has(u8::is_ascii_uppercase);
-    let issued = TOKEN_STARTS.iter().any(|start| word.starts_with(start)) && !algorithm;
-    let plain = word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
-    if issued && plain && has(u8::is_ascii_digit) {
+    let issued = starts.next().is_some() && !algorithm;
+    let plain = || word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-.".contains(&b));
+    if issued && plain() && has(u8::is_ascii_digit) {
         return true;
     }
     // A JSON web token: two JSON objects in base64 begin with `{"`.
     if word.starts_with("eyJ") && word[3..].contains(".eyJ") {
         return true;
     }
-    if word.starts_with(['/', '.', '~', '%', '$']) || word.contains("/.") {
+    if word.starts_with(['/', '.', '~', '%', '$']) || word.as_bytes().windows(2).any(|two| two == b"/.") {
         return word.split('/').any(is_random);
     }
     is_random(word)
@@ -353,8 +392,7 @@ fn is_random(word: &str) -> bool {
 
 /// Machine, disk and partition ids: 8-4-4-4-12 hexadecimal digits.
 fn is_uuid(word: &str) -> bool {
-    let parts: Vec<&str> = word.split('-').collect();
-    parts.iter().map(|part| part.len()).eq([8, 4, 4, 4, 12]) && parts.concat().bytes().all(|b| b.is_ascii_hexdigit())
+    word.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && word.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-')
 }
 
 /// How often the kind of character changes; random text does so at every second place, names rarely.

@@ -228,22 +228,23 @@ fn is_variable(name: &str) -> bool {
 fn by_value(name: &str, words: &[String], text: &str) -> Option<bool> {
     let [before @ .., last] = words else { return None };
     let before = before.last().map_or("", String::as_str);
-    let one = !text.contains(char::is_whitespace) && !METHODS.contains(&text.to_ascii_lowercase().as_str());
-    let digit = text.bytes().any(|b| b.is_ascii_digit());
-    let link = text.contains("://");
+    let one = || !text.contains(char::is_whitespace) && !METHODS.iter().any(|method| text.eq_ignore_ascii_case(method));
+    let digit = || text.bytes().any(|b| b.is_ascii_digit());
+    let link = || text.contains("://");
     match last.as_str() {
         "dsn" | "connectionstring" | "connstr" => Some(true),
         "string" | "str" if matches!(before, "conn" | "connection") => Some(true),
         "seed" if matches!(before, "otp" | "totp" | "hotp" | "mfa" | "wallet" | "recovery") => Some(true),
-        "pin" => (one && digit && text.len() >= 4 && !link).then_some(true),
-        "auth" | "authentication" => {
-            (one && !link && !text.starts_with('/') && (digit || text.contains(':') || is_variable(last_part(name))))
-                .then_some(false)
-        }
-        "salt" | "jwt" | "otp" | "totp" => (one && !link).then_some(false),
-        "passwords" | "tokens" => one.then_some(false),
-        "signing" if matches!(before, "jwt" | "token" | "cookie" | "session") => one.then_some(false),
-        "webhook" => (link || one && is_variable(last_part(name))).then_some(false),
+        "pin" => (one() && digit() && text.len() >= 4 && !link()).then_some(true),
+        "auth" | "authentication" => (one()
+            && !link()
+            && !text.starts_with('/')
+            && (digit() || text.contains(':') || is_variable(last_part(name))))
+        .then_some(false),
+        "salt" | "jwt" | "otp" | "totp" => (one() && !link()).then_some(false),
+        "passwords" | "tokens" => one().then_some(false),
+        "signing" if matches!(before, "jwt" | "token" | "cookie" | "session") => one().then_some(false),
+        "webhook" => (link() || one() && is_variable(last_part(name))).then_some(false),
         "url" | "uri" if before == "webhook" => Some(false),
         _ => None,
     }
@@ -307,8 +308,10 @@ pub(super) fn words(name: &str) -> Vec<String> {
 /// `Some(true)` when a name of these words has a secret as its value, `Some(false)` when it may have.
 pub(super) fn names_secret(words: &[String]) -> Option<bool> {
     let last = words.last()?.as_str();
+    // The last letter tells most words from one.
+    let ends = |word: &str, end: &str| word.bytes().next_back() == end.bytes().next_back() && word.ends_with(end);
     let ends_in_one = |word: &str| {
-        SECRET_WORDS.contains(&word) || SECRET_ENDS.iter().any(|end| word.ends_with(end)) && !NO_SECRETS.contains(&word)
+        SECRET_WORDS.contains(&word) || SECRET_ENDS.iter().any(|end| ends(word, end)) && !NO_SECRETS.contains(&word)
     };
     if ends_in_one(last) {
         return Some(true);

@@ -1,7 +1,5 @@
 //! What speaks for a value.
 
-use std::collections::HashMap;
-
 /// Features of a candidate.
 pub const WIDTH: usize = 45;
 /// Most candidates of one setting.
@@ -137,7 +135,6 @@ impl Candidate {
 pub struct Pool {
     /// In the order of coming.
     pub list: Vec<Candidate>,
-    places: HashMap<String, usize>,
     /// The value now, which is no candidate.
     pub current: String,
 }
@@ -157,17 +154,16 @@ impl Pool {
         if value == self.current {
             return;
         }
-        let place = match self.places.get(value) {
-            Some(place) => *place,
+        // There are few, so that looking at each takes less than a hash of the text; the newest is asked for most.
+        let place = match self.list.iter().rposition(|candidate| candidate.value == value) {
+            Some(place) => place,
             None if self.list.len() >= MOST => return,
             None => {
-                let place = self.list.len();
                 self.list.push(Candidate {
                     value: value.to_owned(),
                     features: [0.0; WIDTH],
                 });
-                self.places.insert(value.to_owned(), place);
-                place
+                self.list.len() - 1
             }
         };
         let cell = &mut self.list[place].features[clue as usize];

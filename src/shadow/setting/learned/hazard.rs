@@ -62,6 +62,9 @@ const HEED: f64 = 0.1;
 pub struct Hazard {
     /// Moments whose answer is not known yet.
     open: Vec<Moment>,
+    /// Room of a moment that has passed, for the next one.
+    #[serde(skip)]
+    spare: Vec<f32>,
     rows: Rows,
     boost: Boost,
     /// When the next moment is due, days.
@@ -91,7 +94,8 @@ fn by_rate(row: &[f32]) -> f32 {
 }
 
 fn log(value: f32) -> f32 {
-    (1.0 + value.max(0.0)).ln()
+    // Most counts are none, which needs no logarithm.
+    if value > 0.0 { (1.0 + value).ln() } else { 0.0 }
 }
 
 /// The logarithm of the days since, a month's for what never was.
@@ -115,26 +119,36 @@ fn pace(gap: (f32, f32), gone_by: f32) -> f32 {
 #[derive(Clone, Copy, Debug)]
 struct Now {
     changes: [f32; 3],
-    /// Of resources and folders, of which alone they are asked for.
+    /// Logarithms of the commits; of resources and folders, of which alone they are asked for.
     commits: [f32; 3],
+    /// Of resources and folders.
     churn: [f32; 3],
     alive: f32,
     /// Settings times the share of 120 days that they were watched.
     exposure: f32,
     /// Logarithm of the days since it was touched.
     touched: f32,
+    /// What the features say of its changes, where it is a place.
+    told: [f32; 3],
 }
 
 impl Now {
     /// A group of this sort at `at`, days.
     fn of(group: &Group, sort: Sort, at: f64) -> Self {
-        let places = matches!(sort, Sort::Resource | Sort::Folder);
-        let read = |counts: &Fading| if places { counts.read(at) } else { [0.0; 3] };
+        let wide = matches!(sort, Sort::Resource | Sort::Folder);
+        let read = |counts: &Fading| if wide { counts.read(at) } else { [0.0; 3] };
         let (alive, past) = (group.alive.max(1) as f32, group.past());
         let watched = 1.0 - (-(at - group.born).max(0.0) / MEMORIES[2]).exp();
+        let changes = past.changes.read(at);
+        let told = if wide || sort == Sort::Section {
+            [changes[0], changes[1] / alive * 10.0, changes[2] / alive * 10.0].map(log)
+        } else {
+            [0.0; 3]
+        };
         Self {
-            changes: past.changes.read(at),
-            commits: read(&past.commits),
+            changes,
+            told,
+            commits: read(&past.commits).map(log),
             churn: read(&past.churn),
             alive,
             exposure: alive * watched as f32,
@@ -242,19 +256,15 @@ fn features(view: &mut View<'_>, setting: &Setting, out: &mut Vec<f32>) {
         prior.max(1e-5).ln(),
     ]);
     for group in [resource, folder, section] {
-        out.extend([
-            log(group.changes[0]),
-            log(group.changes[1] / group.alive * 10.0),
-            log(group.changes[2] / group.alive * 10.0),
-            group.touched,
-        ]);
+        out.extend(group.told);
+        out.push(group.touched);
     }
-    out.extend([0, 1, 2].map(|k| log(resource.commits[k])));
+    out.extend(resource.commits);
     out.extend([
         log(resource.churn[0]),
         log(resource.churn[1]),
         log(resource.alive),
-        log(folder.commits[1]),
+        folder.commits[1],
         by_leaf.max(1e-5).ln(),
         by_shape.max(1e-5).ln(),
         by_path.max(1e-5).ln(),
@@ -285,6 +295,7 @@ impl Hazard {
         while self.open.first().is_some_and(|moment| moment.at + WINDOW <= at) {
             let moment = self.open.remove(0);
             self.learn(&moment);
+            self.spare = moment.features;
         }
         let due = *self.due.get_or_insert(at + EVERY);
         let noted = at >= due && table.alive > 0;
@@ -306,12 +317,14 @@ impl Hazard {
             .collect();
         let mut moment = Moment {
             at,
-            features: Vec::with_capacity(settings.len() * WIDTH),
+            features: std::mem::take(&mut self.spare),
             said: Vec::new(),
             changed: vec![false; settings.len()],
             settings,
             weight: step as f32,
         };
+        moment.features.clear();
+        moment.features.reserve_exact(moment.settings.len() * WIDTH);
         let mut view = View::new(table, at);
         for place in &moment.settings {
             features(&mut view, &table.settings[*place as usize], &mut moment.features);

@@ -74,7 +74,10 @@ pub struct Outcome {
 /// `text` without the digest that pins an image (`@sha256:` and what follows).
 #[must_use]
 pub fn bare(text: &str) -> &str {
-    text.find("@sha256:").map_or(text, |at| &text[..at])
+    let pin = text
+        .find('@')
+        .and_then(|at| text[at..].find("@sha256:").map(|pin| at + pin));
+    pin.map_or(text, |at| &text[..at])
 }
 
 /// A path with every selector in brackets emptied.
@@ -209,9 +212,11 @@ impl Table {
         self.begin(edit);
         let at = edit.at;
         self.began.get_or_insert(at);
-        let value = edit
-            .new
-            .map(|text| (self.names.number(text), self.names.number(bare(text))));
+        let value = edit.new.map(|text| {
+            let (number, bare) = (self.names.number(text), bare(text));
+            let pinned = bare.len() < text.len();
+            (number, if pinned { self.names.number(bare) } else { number })
+        });
         let known = self.keys.get(&key).copied();
         let number = known.unwrap_or_else(|| self.enter(key, place, at));
         let setting = &self.settings[number as usize];
