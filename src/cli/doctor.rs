@@ -306,6 +306,14 @@ fn page(report: &Doctor<'_>, when: &When, out: &mut Out) -> anyhow::Result<()> {
     ]);
     match &report.store {
         None => page.row(&["-", "store", &report.paths.store]),
+        // An engine of its own for one answer keeps all in memory.
+        Some(store) if store.path.is_empty() => {
+            page.row(&[
+                "-",
+                "store",
+                &format!("{}, not open: no engine runs", report.paths.store),
+            ]);
+        }
         Some(store) if store.ok => {
             let bytes = |bytes: u64| Unit::Bytes.show(bytes as f64);
             page.row(&[

@@ -85,7 +85,7 @@ impl Loop {
         let readers = |groups: Vec<Group>| -> Vec<Reader> {
             groups
                 .into_iter()
-                .map(|group| Reader::new(group, &self.options.sources_off, Timestamp(0)))
+                .map(|group| Reader::new(group, &self.options.sources_off, clock::now()))
                 .collect()
         };
         let (mut metrics, mut settings) = (readers(metric_groups(&host)), readers(others));

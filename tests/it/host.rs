@@ -3,7 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 use foreshadow::{
-    domain::{Options, ResourceId},
+    domain::{Options, ResourceId, Span},
     engine::{Engine, Link as _, Setup, Sources, clock},
 };
 
@@ -248,4 +248,28 @@ fn no_secret_of_a_host_is_kept_or_told() {
     ] {
         assert!(all.contains(plain), "{plain}");
     }
+}
+
+#[test]
+fn what_a_log_tells_of_before_a_single_cycle_is_told_later() {
+    let home = Home::new();
+    fs::create_dir_all(home.store().parent().unwrap()).unwrap();
+    let root = home.path("tree");
+    fs::create_dir_all(root.join("var/log")).unwrap();
+    let hour_ago = clock::now() - Span::from_hours(1);
+    let line = format!(
+        "{} install zip:amd64 <none> 3.0-13\n",
+        hour_ago.to_jiff().strftime("%Y-%m-%d %H:%M:%S")
+    );
+    fs::write(root.join("var/log/dpkg.log"), line).unwrap();
+    read(&home, &root);
+    let (code, timeline, err) = home.run(&["timeline", "--from", "-1d", "--json"]);
+    assert_eq!(code, Some(0), "{err}");
+    let timeline: serde_json::Value = serde_json::from_str(&timeline).unwrap();
+    let events = timeline["events"].as_array().unwrap();
+    let install = events
+        .iter()
+        .find(|event| event["what"] == "install zip 3.0-13")
+        .unwrap();
+    assert_eq!(install["backfilled"], true);
 }

@@ -317,7 +317,8 @@ fn since(state: &State, finding: &Finding) -> String {
 fn rough(span: Span) -> String {
     let minutes = span.0.max(0) / 60_000_000;
     match minutes {
-        0..100 => format!("{minutes}m"),
+        0 => "<1m".into(),
+        1..100 => format!("{minutes}m"),
         100..2_880 => format!("{}h", minutes / 60),
         _ => format!("{}d", (minutes / 1_440).min(99)),
     }
@@ -375,7 +376,7 @@ pub fn table(state: &State) -> Shown {
     }
 }
 
-/// What the pane beside the list is about: where the cursor rested, else where it is.
+/// What the pane beside the list is about: where the cursor is, or, while it moves, where it rested before.
 fn beside(state: &State) -> Option<SeriesId> {
     state.overview.beside.clone().or_else(|| under_cursor(state))
 }
@@ -385,7 +386,8 @@ pub fn rested(state: &mut State, moves: u64) -> Vec<Effect> {
     if moves != state.overview.moves || state.screen != Screen::Overview {
         return Vec::new();
     }
-    state.overview.beside = under_cursor(state);
+    // From now on it is what stands there, also when another row comes to.
+    state.overview.beside = None;
     refresh(state)
 }
 
