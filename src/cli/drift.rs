@@ -61,6 +61,9 @@ pub(super) struct View<'a> {
     /// Who wrote it last.
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
+    /// What a tool is about to do with all of the resource, when it does not only change it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    action: Option<&'a str>,
     /// The known issue that it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     rule: Option<&'a str>,
@@ -150,6 +153,7 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
             live: Some(&learnt.live),
             level: Level::Low,
             by: None,
+            action: None,
             rule: None,
             why: None,
             article: None,
@@ -193,6 +197,7 @@ pub(super) fn view(departure: &Departure) -> View<'_> {
         live: departure.live.as_ref(),
         level: departure.level,
         by: departure.by.as_deref(),
+        action: departure.action.as_deref(),
         rule: None,
         why: None,
         article: None,
@@ -229,6 +234,7 @@ fn told_of(issue: &Issue) -> Departure {
         live: issue.live.clone(),
         level: issue.level.unwrap_or(Level::Low),
         by: None,
+        action: None,
     }
 }
 

@@ -273,6 +273,54 @@ mod tests {
     }
 
     #[test]
+    fn what_is_done_with_all_of_a_resource_is_told() {
+        let change = |address: &str, more: &str, actions: &str, before: &str, after: &str| {
+            format!(
+                r#"{{"address":"{address}","type":"t"{more},"change":{{"actions":{actions},"before":{before},"after":{after},
+                "after_unknown":{{"id":true}},"replace_paths":{paths}}}}}"#,
+                paths = if more.contains("cannot") {
+                    r#"[["disk",0,"size"],["ami"]]"#
+                } else {
+                    "[]"
+                }
+            )
+        };
+        let changes = [
+            change(
+                "t.a",
+                r#","action_reason":"replace_because_cannot_update""#,
+                r#"["delete","create"]"#,
+                r#"{"id":"1","ami":"x"}"#,
+                r#"{"ami":"y"}"#,
+            ),
+            change(
+                "t.b",
+                r#","action_reason":"replace_because_tainted""#,
+                r#"["create","delete"]"#,
+                r#"{"id":"1"}"#,
+                "{}",
+            ),
+            change("t.c", "", r#"["forget"]"#, r#"{"x":1}"#, "null"),
+            change("t.d", r#","deposed":"ab12cd34""#, r#"["delete"]"#, r#"{"x":1}"#, "null"),
+        ];
+        let plan = format!(
+            r#"{{"format_version":"1.2","resource_changes":[{}]}}"#,
+            changes.join(",")
+        );
+        let (code, data, notes) = import(Tool::TerraformPlan, &plan, false);
+        assert_eq!((code, notes.as_str()), (0, "0 drifted, 5 pending, 0 settings\n"));
+        insta::assert_snapshot!(data);
+        let (_, data, _) = import(Tool::TerraformPlan, &plan, true);
+        let told: Vec<serde_json::Value> = serde_json::from_str(&data).unwrap();
+        let whole = told
+            .iter()
+            .find(|one| one["resource"] == "t.a" && one["path"] == "/")
+            .unwrap();
+        assert_eq!(whole["action"], "destroyed and made anew because of disk[0].size, ami");
+        assert_eq!(whole["level"], "HIGH");
+    }
+
+    #[test]
     fn objects_are_their_settings() {
         let object =
             r#"{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"a"},"data":{"k":"1","password":"hunter2x"}}"#;

@@ -1,6 +1,7 @@
 //! Declared against actual: settings that are not as the baseline has them, documents that are not as they were declared.
 
 mod departure;
+mod injected;
 mod known;
 mod list;
 mod managed;

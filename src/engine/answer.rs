@@ -48,7 +48,12 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
     } = asked;
     let keeps = matches!(
         query,
-        Query::Compact | Query::Export { .. } | Query::Hand { .. } | Query::Piece { .. } | Query::Remember(_)
+        Query::Compact
+            | Query::Export { .. }
+            | Query::Hand { .. }
+            | Query::Piece { .. }
+            | Query::ImportKey
+            | Query::Remember(_)
     );
     let changes_things = keeps || matches!(query, Query::BaselineAccept(_) | Query::SetLimit(..) | Query::Mute(..));
     if changes_things && !trusted {
@@ -67,7 +72,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             | Query::Note(_)
             | Query::Apply { .. }
     );
-    if engine.opened.is_some() && (decides || matches!(query, Query::Remember(_))) {
+    if engine.opened.is_some() && (decides || matches!(query, Query::ImportKey | Query::Remember(_))) {
         if engine.decided.len() >= MOST_DECIDED {
             let _ = reply.send(Err(refused("the store is being opened; try it again in a moment")));
         } else {
@@ -257,6 +262,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
                 ids.iter().map(|id| settings.outlook(id, now)).collect(),
             ))
         }
+        Query::ImportKey => Ok(Answer::ImportKey(engine.import_key())),
         Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),
         Query::BaselineAccept(ids) => accept(engine, &ids, &who, now),
         Query::Dismiss(id, reason) => {

@@ -17,7 +17,7 @@ use super::{Answer, LinkError, Query, Snapshot};
 use crate::domain::packed;
 
 /// Raised with every change of the frames.
-pub(super) const PROTOCOL: u32 = 8;
+pub(super) const PROTOCOL: u32 = 9;
 /// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
 const FRAME: usize = 256 << 20;
 

@@ -99,6 +99,8 @@ pub enum Query {
     Issues,
     /// What is to be said of these settings: a snapshot has it of each only in its turn.
     Outlooks(Vec<SeriesId>),
+    /// The key under which the secrets of such changes are hashed, so that one stays equal from import to import.
+    ImportKey,
     /// Remember changes of before watching began, oldest first; who made them is kept as a hash. None are said behind the last: what was remembered is
     /// learnt at once.
     Remember(Vec<SettingChange>),
@@ -208,6 +210,8 @@ pub enum Answer {
     Issues(Vec<Match>, BTreeMap<Arc<str>, u64>),
     /// To [`Query::Outlooks`], in the order asked; `None` of a setting that is not there.
     Outlooks(Vec<Option<Outlook>>),
+    /// To [`Query::ImportKey`].
+    ImportKey([u8; 32]),
     /// To [`Query::Remember`]: how many were not known yet.
     Remembered(u64),
     /// To [`Query::Sql`].

@@ -6,6 +6,11 @@ use super::run::Loop;
 use crate::domain::{Batch, SecretHash, SettingChange, Timestamp};
 
 impl Loop {
+    /// The key for the secrets of imports: made from the store's own, which stays in the engine.
+    pub(super) fn import_key(&self) -> [u8; 32] {
+        blake3::derive_key("foreshadow 2026 secrets of imported histories", &self.key)
+    }
+
     /// Takes changes of before watching began; gives how many were not known yet. Whoever made them is told apart and not named. With none all
     /// that was remembered is learnt.
     pub(super) fn remember(&mut self, mut changes: Vec<SettingChange>, now: Timestamp) -> u64 {

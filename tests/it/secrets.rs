@@ -290,3 +290,41 @@ fn no_secret_of_any_fixture_is_told_stored_or_logged() {
     }
     assert!(leaks.0.is_empty(), "{:#?}", leaks.0);
 }
+
+#[test]
+fn a_secret_of_a_repository_is_the_same_in_every_import() {
+    let home = Home::new();
+    let repository = home.path("repository");
+    fs::create_dir_all(&repository).unwrap();
+    git(&repository, &["init", "-q"]);
+    let commit = |at: u32, password: &str| {
+        fs::write(repository.join("app.env"), format!("A=1\nDB_PASSWORD={password}\n")).unwrap();
+        git(&repository, &["add", "-A"]);
+        let ran = Command::new("git")
+            .arg("-C")
+            .arg(&repository)
+            .args(["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-q", "-m", "x"])
+            .env("GIT_COMMITTER_DATE", format!("2026-01-01T00:00:{at:02}Z"))
+            .output()
+            .unwrap();
+        assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    };
+    commit(1, "git-old-19");
+    commit(2, "git-new-20");
+    for (at, password) in [(3, "git-old-19"), (4, "git-new-20")] {
+        let (code, _, err) = home.run(&["import", "git", repository.to_str().unwrap()]);
+        assert_eq!(code, Some(0), "{err}");
+        commit(at, password);
+    }
+    let (_, text, err) = home.run(&[
+        "sql",
+        "--json",
+        "SELECT previous, value FROM changes WHERE setting LIKE '%DB_PASSWORD' ORDER BY changed_at",
+    ]);
+    let answer: serde_json::Value = serde_json::from_str(&text).expect(&err);
+    let rows = answer["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2, "{text}");
+    // There and back: what it was before is what it is again, though each was imported by itself.
+    assert_eq!((&rows[0][0], &rows[0][1]), (&rows[1][1], &rows[1][0]), "{text}");
+    assert!(text.contains("secret#") && !text.contains("git-"), "{text}");
+}

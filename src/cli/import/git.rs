@@ -35,7 +35,8 @@ pub(in crate::cli) async fn run<R: Runtime>(
 ) -> anyhow::Result<Exit> {
     if args.dry_run {
         let mut changes: Vec<SettingChange> = Vec::new();
-        let told = read(args, &mut |change| {
+        // Nothing is kept that these hashes could be told from.
+        let told = read(args, &random_key()?, &mut |change| {
             if changes.len() < SHOWN {
                 changes.push(change);
             }
@@ -50,13 +51,19 @@ pub(in crate::cli) async fn run<R: Runtime>(
         when: &runtime.when(),
         json,
     };
+    let key = context
+        .ask(Query::ImportKey, |answer| match answer {
+            Answer::ImportKey(key) => Some(key),
+            _ => None,
+        })
+        .await?;
     // The history streams from a thread of its own, a piece at a time; it waits while the engine takes one.
     let (give, mut take) = tokio::sync::mpsc::channel::<Vec<SettingChange>>(2);
     let reading = tokio::task::spawn_blocking({
         let args = args.clone();
         move || {
             let mut piece = Vec::new();
-            let told = read(&args, &mut |change| {
+            let told = read(&args, &key, &mut |change| {
                 piece.push(change);
                 if piece.len() >= PIECE {
                     // Nobody takes it any more when the engine has failed, which is told below.
@@ -85,9 +92,8 @@ pub(in crate::cli) async fn run<R: Runtime>(
     Ok(Exit::Done)
 }
 
-fn read(args: &Args, each: &mut dyn FnMut(SettingChange)) -> anyhow::Result<Told> {
-    let key = random_key()?;
-    history(&args.file, &args.glob, &key, each).map_err(|error| Usage(error.to_string()).into())
+fn read(args: &Args, key: &[u8; 32], each: &mut dyn FnMut(SettingChange)) -> anyhow::Result<Told> {
+    history(&args.file, &args.glob, key, each).map_err(|error| Usage(error.to_string()).into())
 }
 
 fn counted(told: Told) -> String {

@@ -20,6 +20,8 @@ pub struct Departure {
     pub level: Level,
     /// Who wrote it last, and when, where the live side says: `kubectl-edit 2026-03-12T14:00:00Z`.
     pub by: Option<Arc<str>>,
+    /// What a tool is about to do with all of the resource, when it does not only change it: `destroyed and made anew because of ami`.
+    pub action: Option<Arc<str>>,
 }
 
 /// Words in a kind or path that stand for who may do what, or reach what.

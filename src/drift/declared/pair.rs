@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     departure::{Departure, level},
-    known, managed,
+    injected, known, managed,
     path::{Path, Step},
     scalar::Likeness,
     schema::{Field, KUBERNETES, UNKNOWN},
@@ -56,19 +56,27 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
         by_name.entry((&document.kind, &document.name)).or_default().push(place);
     }
     let plain = |document: &&Document| document.kind.is_empty() && document.group.is_empty();
-    // Two files of settings are each other's whatever they are called.
-    let only_two = desired.iter().filter(plain).count() == 1 && live.iter().filter(plain).count() == 1;
+    let names = |documents: &[Document]| {
+        documents
+            .iter()
+            .filter(plain)
+            .map(|one| one.name.clone())
+            .collect::<BTreeSet<_>>()
+    };
+    // Two files of settings are each other's whatever they are called, and the documents in them by their place.
+    let twins = names(desired).len() == 1 && names(live).len() == 1;
+    let mut places = (0..live.len()).filter(|place| plain(&&live[*place]));
     let mut seen: BTreeSet<usize> = BTreeSet::new();
     let mut found: Vec<(&Document, Found)> = Vec::new();
     let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
     for document in desired {
-        let place = if only_two && plain(&document) {
-            live.iter().position(|other| plain(&other))
+        let place = if twins && plain(&document) {
+            places.next()
         } else {
             let candidates = by_name.get(&(&*document.kind, &*document.name)).into_iter().flatten();
             candidates
                 .copied()
-                .filter(|place| is_one(document, &live[*place]))
+                .filter(|place| is_one(document, &live[*place]) && !(plain(&document) && seen.contains(place)))
                 .min_by_key(|place| {
                     let other = &live[*place];
                     (
@@ -109,12 +117,18 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
     compared.departures = found
         .into_iter()
         .map(|(document, found)| Departure {
-            level: level(&document.kind, &found.path, found.desired.as_ref(), found.live.as_ref()),
+            level: level(
+                kind_of(document),
+                &found.path,
+                found.desired.as_ref(),
+                found.live.as_ref(),
+            ),
             resource: document.resource().into(),
             by: writer(document, &found),
             path: found.path,
             desired: found.desired,
             live: found.live,
+            action: None,
         })
         .collect();
     super::departure::rank(&mut compared.departures);
@@ -124,9 +138,13 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
 /// Compares two states of one thing that is no document of Kubernetes, `before` as it was recorded, `after` as it is.
 #[must_use]
 pub fn compare_states(resource: &str, kind: &str, before: &Tree, after: &Tree) -> Vec<Departure> {
+    departures(resource, kind, states(before, after))
+}
+
+fn states(before: &Tree, after: &Tree) -> Vec<Found> {
     let mut walk = Walk::new(&KUBERNETES, true, Likeness::AnyCase);
     walk.value(before, after, &UNKNOWN);
-    departures(resource, kind, walk.found)
+    walk.found
 }
 
 fn departures(resource: &str, kind: &str, found: Vec<Found>) -> Vec<Departure> {
@@ -137,6 +155,7 @@ fn departures(resource: &str, kind: &str, found: Vec<Found>) -> Vec<Departure> {
         desired: found.desired,
         live: found.live,
         by: None,
+        action: None,
     };
     found.into_iter().map(of).collect()
 }
@@ -155,6 +174,7 @@ pub fn told(resource: &str, kind: &str, path: Path, desired: Option<Tree>, live:
         live,
         level,
         by: None,
+        action: None,
     }
 }
 
@@ -195,10 +215,23 @@ fn is_one(desired: &Document, live: &Document) -> bool {
     groups && spaces
 }
 
+/// The kind of a document; a resource of a state has a type.
+fn kind_of(document: &Document) -> &str {
+    if document.kind.is_empty() {
+        &document.group
+    } else {
+        &document.kind
+    }
+}
+
 fn differences(desired: &Document, live: &Document) -> Vec<Found> {
     let plain = desired.kind.is_empty();
+    if plain && !desired.group.is_empty() {
+        return states(&desired.tree, &live.tree);
+    }
     let table = KUBERNETES.kind(&desired.group, &desired.kind);
     let likeness = if plain { Likeness::Setting } else { Likeness::Meant };
+    let own = injected::without(&desired.tree, &live.tree);
     let mut walk = Walk::new(&KUBERNETES, plain || table.is_some(), likeness).of_objects(&desired.tree, &live.tree);
     let rule = match table {
         Some(rule) => Field::plain(rule),
@@ -209,7 +242,7 @@ fn differences(desired: &Document, live: &Document) -> Vec<Found> {
                 .expect("the table has the fields of every object"),
         ),
     };
-    walk.field(Some(&desired.tree), Some(&live.tree), &rule, Beside::NOTHING);
+    walk.field(Some(&desired.tree), Some(&own), &rule, Beside::NOTHING);
     walk.found
 }
 

@@ -76,6 +76,8 @@ pub(super) enum Default {
     PullPolicy,
     /// `Ingress`, and `Egress` where there are such rules.
     PolicyTypes,
+    /// The container's port, in a pod on the network of its host.
+    HostPort,
     /// The field `kind` in small letters.
     LowercaseKind,
     /// The field `kind` and `List`.
@@ -256,6 +258,7 @@ fn read_default(text: &'static str) -> Default {
     match text.strip_prefix('@') {
         Some("pull-policy") => Default::PullPolicy,
         Some("policy-types") => Default::PolicyTypes,
+        Some("host-port") => Default::HostPort,
         Some("lowercase-kind") => Default::LowercaseKind,
         Some("list-kind") => Default::ListKind,
         Some(sibling) => Default::Sibling(sibling),

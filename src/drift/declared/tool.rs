@@ -2,7 +2,7 @@
 
 use super::{Compared, Departure, Path, Step, compare, compare_states, told};
 use crate::{
-    domain::{Document, Tree},
+    domain::{Document, Level, Tree, text::visible},
     observe::import::Item,
 };
 
@@ -54,18 +54,68 @@ pub fn departures(item: Item) -> Vec<Departure> {
         Item::Change {
             resource,
             kind,
+            actions,
+            because,
             states,
             pending,
-            ..
-        } => match states.hidden() {
-            (before, after) if pending => changed(&resource, &kind, after, before),
-            (before, after) => changed(&resource, &kind, before, after),
-        },
+        } => {
+            let (desired, live) = match states.hidden() {
+                (before, after) if pending => (after, before),
+                states => states,
+            };
+            match action(&actions, &because) {
+                Some(action) => done(&resource, &kind, desired, live, &action),
+                None => changed(&resource, &kind, desired, live),
+            }
+        }
         Item::Event(found) => {
             let path = Path(found.path.into_iter().map(Step::Key).collect());
             vec![told(&found.resource, &found.kind, path, found.desired, found.live)]
         }
     }
+}
+
+/// What is done with all of a resource, and why, in words.
+fn action(actions: &[Box<str>], because: &[Box<str>]) -> Option<String> {
+    let actions: Vec<&str> = actions.iter().map(|action| &**action).collect();
+    let because = match because.join(", ") {
+        none if none.is_empty() => String::new(),
+        because => format!(" because of {because}"),
+    };
+    match actions[..] {
+        ["delete", "create"] => Some(format!("destroyed and made anew{because}")),
+        ["create", "delete"] => Some(format!("made anew{because}, then the old one destroyed")),
+        ["create", "forget"] | ["forget", "create"] => {
+            Some(format!("made anew{because}; the old one no longer managed"))
+        }
+        ["forget"] => Some("no longer managed".into()),
+        _ => None,
+    }
+}
+
+/// The departures of a resource with which more is done than changing it: that, and what else it is then.
+fn done(resource: &str, kind: &str, desired: Option<Tree>, live: Option<Tree>, action: &str) -> Vec<Departure> {
+    let changes = match (&desired, &live) {
+        (Some(desired), Some(live)) => compare_states(resource, kind, desired, live),
+        _ => Vec::new(),
+    };
+    // A resource that is only no longer looked after stays as it is.
+    let level = match desired {
+        Some(_) => Level::High,
+        None => Level::Moderate,
+    };
+    let whole = Departure {
+        level,
+        action: Some(visible(action).into()),
+        ..told(
+            resource,
+            kind,
+            Path::default(),
+            None,
+            live.filter(|_| desired.is_none()),
+        )
+    };
+    std::iter::once(whole).chain(changes).collect()
 }
 
 /// The departures of a resource whose state was recorded as `before` and is `after`; at least one, since the tool says so.

@@ -34,6 +34,8 @@ pub(super) struct Walk<'s> {
     whole: Option<&'s Tree>,
     /// Whether a table has the field that is looked at.
     tabled: bool,
+    /// Whether it is of a pod that is on the network of its host.
+    on_host: bool,
     pub(super) path: Vec<Step>,
     pub(super) found: Vec<Found>,
 }
@@ -65,6 +67,7 @@ impl<'s> Walk<'s> {
             version: "",
             whole: None,
             tabled: false,
+            on_host: false,
             path: Vec::new(),
             found: Vec::new(),
         }
@@ -84,6 +87,7 @@ impl<'s> Walk<'s> {
         let mut quiet = Walk {
             path: self.path.last().cloned().into_iter().collect(),
             version: self.version,
+            on_host: self.on_host,
             ..Walk::new(self.schema, self.strict, self.likeness)
         };
         quiet.field(desired, live, field, beside);
@@ -209,6 +213,8 @@ impl<'s> Walk<'s> {
                     .flatten()
                     .map(known::policy_types)
                     .collect(),
+                Default::HostPort if !self.on_host => Vec::new(),
+                Default::HostPort => beside.get("containerPort").into_iter().flatten().cloned().collect(),
                 Default::LowercaseKind => text_of(beside.get("kind"), str::to_lowercase),
                 Default::ListKind => text_of(beside.get("kind"), |kind| format!("{kind}List")),
             };
@@ -227,12 +233,15 @@ impl<'s> Walk<'s> {
                     desired: Some(desired),
                     live: Some(live),
                 };
+                let before = self.on_host;
+                self.on_host |= theirs.get("hostNetwork") == Some(&Tree::Bool(true));
                 for key in keys {
                     self.path.push(Step::Key(key.into()));
                     let sides = [ours.get(key), theirs.get(key)];
                     self.key(key, sides, &field.rule, beside);
                     self.path.pop();
                 }
+                self.on_host = before;
             }
             (Tree::List(ours), Tree::List(theirs)) => self.list(ours, theirs, field),
             _ if desired.is_blank() && live.is_blank() => {}

@@ -37,6 +37,9 @@ fn place(departure: &Departure) -> String {
 }
 
 fn change(departure: &Departure, pending: bool) -> String {
+    if let Some(action) = &departure.action {
+        return action.to_string();
+    }
     let whole = departure.path.0.is_empty();
     let (from, to) = match pending {
         true => (&departure.live, &departure.desired),

@@ -43,6 +43,8 @@ pub(super) struct Lost {
     failed: BTreeSet<String>,
     /// Whether the run itself said how it ended, which counts: a failure may be ignored, or rescued.
     summed: bool,
+    /// What of it is not as Ansible writes it, and so says nothing.
+    odd: Option<&'static str>,
 }
 
 impl Lost {
@@ -56,12 +58,16 @@ impl Lost {
     }
 
     fn sum(&mut self, stats: &Tree) {
-        let Tree::Map(hosts) = stats else { return };
+        let Tree::Map(hosts) = stats else {
+            self.odd = Some("stats");
+            return;
+        };
         if hosts.is_empty() {
             return;
         }
         *self = Self {
             summed: true,
+            odd: self.odd,
             ..Self::default()
         };
         for (host, stats) in hosts {
@@ -76,6 +82,11 @@ impl Lost {
 
     /// `2 hosts unreachable (db1, db2), 1 failed (web1): not judged`.
     pub(super) fn fault(self) -> Option<Fault> {
+        if let Some(odd) = self.odd {
+            return Some(Fault::of_file(format!(
+                "`{odd}` is not what Ansible writes there: not judged"
+            )));
+        }
         let mut said = Vec::new();
         for (hosts, what) in [(&self.unreachable, "unreachable"), (&self.failed, "failed")] {
             if hosts.is_empty() {
@@ -99,9 +110,14 @@ pub(super) fn piece(section: &str, piece: &Tree, lost: &mut Lost, key: &[u8; 32]
     }
     let name = piece.at(&["task", "name"]).and_then(Tree::as_str).unwrap_or_default();
     let Some(Tree::Map(hosts)) = piece.get("hosts") else {
+        lost.odd = Some("hosts");
         return;
     };
     for (host, result) in hosts {
+        if !matches!(result, Tree::Map(_)) {
+            lost.odd = Some("hosts");
+            continue;
+        }
         if !lost.summed {
             lost.task(host, result);
         }
@@ -179,19 +195,19 @@ fn changes(host: &str, task: &str, result: &Tree, key: &[u8; 32], each: &mut dyn
         None => &[],
     };
     for diff in diffs {
-        let header = ["after_header", "before_header"]
-            .iter()
-            .find_map(|key| diff.get(key).and_then(Tree::as_str));
-        let header = header.map(|header| header.split(" (").next().unwrap_or(header).to_owned());
-        let about = header
-            .filter(|header| header.starts_with('/'))
-            .unwrap_or_else(|| about.clone());
+        let about = place(result, diff).unwrap_or_else(|| about.clone());
+        let file = about
+            .rsplit('/')
+            .next()
+            .filter(|name| *name != "passwd")
+            .unwrap_or_default();
         let prepared = diff.get("prepared").and_then(Tree::as_str);
         let side = |name: &str, sign: char| {
             let lines = || Some(Tree::Text(prepared.map(|text| lines_of(text, sign))?.into()));
             let given = diff.get(name).cloned().or_else(lines);
             let mut tree = given.filter(|tree| tree.as_str() != Some(""))?;
-            hide(&mut tree, "", key);
+            // A file may hold nothing but a secret, and say so by its name alone.
+            hide(&mut tree, file, key);
             Some(tree)
         };
         let (before, after) = (side("before", '-'), side("after", '+'));
@@ -240,6 +256,35 @@ fn lines_of(diff: &str, sign: char) -> String {
     let body = |line: &&str| !["--- ", "+++ "].iter().any(|mark| line.starts_with(mark));
     let lines = diff.lines().filter(body).filter_map(|line| line.strip_prefix(sign));
     lines.map(|line| format!("{line}\n")).collect()
+}
+
+/// The file that a diff is about: what the module was given, or a file below it. Of a template only the header of a temporary file tells.
+fn place(result: &Tree, diff: &Tree) -> Option<String> {
+    let absolute = |text: &&str| text.starts_with('/') && text.len() <= 200;
+    let given = |tree: &'_ Tree| {
+        let names = ["path", "dest"].into_iter();
+        names
+            .filter_map(|key| tree.get(key)?.as_str())
+            .find(absolute)
+            .map(str::to_owned)
+    };
+    let given = given(result).or_else(|| given(result.at(&["invocation", "module_args"])?));
+    let headers = ["before_header", "after_header"].into_iter();
+    let header = headers
+        .filter_map(|key| diff.get(key)?.as_str())
+        .map(|header| header.split(" (").next().unwrap_or(header))
+        .find(|header| absolute(header) && !header.contains("/.ansible/tmp/"));
+    match (given, header) {
+        (Some(given), Some(header)) => {
+            let below = header.strip_prefix(given.trim_end_matches('/'));
+            Some(if below.is_some_and(|rest| rest.starts_with('/')) {
+                header.into()
+            } else {
+                given
+            })
+        }
+        (given, header) => given.or_else(|| header.map(str::to_owned)),
+    }
 }
 
 fn target(result: &Tree) -> Option<String> {
@@ -328,6 +373,47 @@ mod tests {
             {"before": "user = a\npassword = hunter2-old\n", "after": "user = a\npassword = hunter2-new\n"}]});
         let told = told(task(secret));
         assert!(told[0].contains("user = a") && !told[0].contains("hunter2"), "{told:?}");
+    }
+
+    #[test]
+    fn a_diff_is_about_the_file_that_was_asked_for() {
+        let of = |args: serde_json::Value, headers: [&str; 2]| {
+            let result = json!({"changed": true, "invocation": {"module_args": args}, "diff": [
+                {"before": "", "after": "a\n", "before_header": headers[0], "after_header": headers[1]}]});
+            told(task(result))[0].split(' ').next().unwrap().to_owned()
+        };
+        let temporary = "/root/.ansible/tmp/ansible-local-1/tmp01/t.j2";
+        assert_eq!(of(json!({"dest": "/etc/a.conf"}), ["", temporary]), "h//etc/a.conf");
+        assert_eq!(of(json!({}), ["/etc/a.conf (content)", temporary]), "h//etc/a.conf");
+        assert_eq!(of(json!({"msg": 1}), ["", temporary]), "h/t");
+        // Of a folder the files in it are told apart; where the source stands says nothing.
+        assert_eq!(of(json!({"dest": "/etc/d/"}), ["/etc/d/x", "/src/x"]), "h//etc/d/x");
+        assert_eq!(of(json!({"dest": "/etc/x"}), ["/etc/x", "/src/x"]), "h//etc/x");
+    }
+
+    #[test]
+    fn a_file_called_as_a_secret_holds_one() {
+        let of = |path: &str, text: &str| {
+            told(task(
+                json!({"changed": true, "path": path, "diff": [{"before": text, "after": ""}]}),
+            ))
+            .concat()
+        };
+        for path in [
+            "/etc/db_password",
+            "/root/.pgpass",
+            "/srv/SECRET_KEY_BASE",
+            "/etc/nginx/.htpasswd",
+        ] {
+            let told = of(path, "db:5432:prod:app:Ju3JTEDZ\n");
+            assert!(told.contains(path) && !told.contains("Ju3JTEDZ"), "{told}");
+        }
+        for path in ["/etc/passwd", "/etc/app.conf", "/etc/pam.d/common-password"] {
+            assert!(
+                of(path, "password required pam_unix.so\n").contains("pam_unix.so"),
+                "{path}"
+            );
+        }
     }
 
     #[test]

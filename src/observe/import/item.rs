@@ -51,8 +51,10 @@ pub enum Item {
         resource: Box<str>,
         /// Its type.
         kind: Box<str>,
-        /// What the tool calls it: `update`, `delete`, `create`.
+        /// What the tool calls it: `update`, `delete`, `create`, `forget`; of what is made anew two, in their order.
         actions: Vec<Box<str>>,
+        /// Why it has to be made anew: the attributes that cannot be changed in place, or what else the tool says.
+        because: Vec<Box<str>>,
         /// As it was recorded, and as it is or will be.
         states: States,
         /// Whether it is still to come.

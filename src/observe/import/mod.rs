@@ -31,7 +31,7 @@ use std::{
 use serde::de::DeserializeSeed;
 
 use self::json::{Outline, Take, Tally, Top, Whole};
-use crate::domain::{Document, Tree};
+use crate::domain::{Document, Tree, text::visible};
 pub use fault::Fault;
 pub use git::{Told, history};
 pub use item::{Format, Found, Item, States};
@@ -142,7 +142,7 @@ fn read_file(mut file: File, sink: &mut Sink<'_>) -> Result<Format, Fault> {
     let mut start = [0; 512];
     let length = file.read(&mut start).map_err(broken)?;
     let start = &start[..length];
-    wrong_kind(start).map_or(Ok(()), |what| Err(Fault::of_file(what)))?;
+    wrong_kind(start, size).map_or(Ok(()), |what| Err(Fault::of_file(what)))?;
     let text = start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start);
     let mark = (start.len() - text.len()) as u64;
     let first = text.iter().find(|byte| !byte.is_ascii_whitespace());
@@ -194,10 +194,11 @@ fn too_large(size: u64) -> Fault {
     ))
 }
 
-/// What a file is that is no text of a known format, by how it begins.
-fn wrong_kind(start: &[u8]) -> Option<&'static str> {
+/// What a file of `size` bytes is that is no text of a known format, by how it begins.
+fn wrong_kind(start: &[u8], size: u64) -> Option<&'static str> {
     let begins = |mark: &[u8]| start.starts_with(mark);
-    if start.is_empty() {
+    let all = size <= start.len() as u64;
+    if all && start.iter().all(u8::is_ascii_whitespace) {
         Some("empty")
     } else if begins(b"PK\x03\x04") {
         Some("a binary plan or an archive; `terraform show -json FILE` prints a plan as JSON")
@@ -268,6 +269,7 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
         let kind = outline.scalars["kind"].clone();
         let version = outline.scalars.get("apiVersion").cloned().unwrap_or(Tree::Null);
         let items = |section: &str| if section == "items" { Take::Items } else { Take::Skip };
+        let mut nameless = Vec::new();
         top(&items, &mut |_, piece| {
             let fields = [
                 ("kind", kind.clone()),
@@ -275,10 +277,11 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
                 ("items", Tree::List(vec![piece])),
             ];
             let list = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
-            kubernetes::objects(Tree::Map(list), key, &mut |document, applied| {
-                each(Item::Document(document, applied))
+            objects(Tree::Map(list), key, &mut *each, &mut |fault| {
+                once(&mut nameless, fault)
             });
         })?;
+        told.append(&mut nameless);
         format
     } else {
         if size > LARGEST {
@@ -296,6 +299,20 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
     told.extend(inner);
     told.into_iter().for_each(&mut *sink.fault);
     Ok(format)
+}
+
+/// Hands over objects of Kubernetes. One without a name cannot be told from others; one that the server is to name is of the moment.
+fn objects(tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut dyn FnMut(Fault)) {
+    kubernetes::objects(tree, key, &mut |document, applied| {
+        let named = !document.name.is_empty() || document.tree.at(&["metadata", "generateName"]).is_some();
+        match named {
+            true => each(Item::Document(document, applied)),
+            false => fault(Fault::of_file(format!(
+                "an object without a name ({}): passed over",
+                visible(&document.kind)
+            ))),
+        }
+    });
 }
 
 /// Whether it is a state, or what is shown of one.
@@ -368,9 +385,7 @@ fn read_yaml(source: impl io::BufRead, sink: &mut Sink<'_>) -> Result<Format, Fa
                             && expected(sink.wanted, Format::Kubernetes).is_ok() =>
                     {
                         **format = Some(Format::Kubernetes);
-                        kubernetes::objects(tree, sink.key, &mut |document, applied| {
-                            (sink.each)(Item::Document(document, applied))
-                        });
+                        objects(tree, sink.key, &mut *sink.each, &mut *sink.fault);
                         None
                     }
                     "resource_statuses" => Some(puppet::brief(tree)),
@@ -438,9 +453,7 @@ fn take_tree(tree: Tree, puppet: bool, sink: &mut Sink<'_>) -> Result<Format, Fa
     };
     expected(sink.wanted, Format::Kubernetes)?;
     for tree in trees {
-        kubernetes::objects(tree, sink.key, &mut |document, applied| {
-            (sink.each)(Item::Document(document, applied))
-        });
+        objects(tree, sink.key, &mut *sink.each, &mut *sink.fault);
     }
     Ok(Format::Kubernetes)
 }

@@ -76,9 +76,13 @@ pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut 
     };
     let text = |key: &str| fields.get(key).and_then(Tree::as_str);
     let kind = text("type").unwrap_or_default().to_owned();
-    let Some(address) = text("address").map(str::to_owned).or_else(|| address(&fields)) else {
+    let Some(mut address) = text("address").map(str::to_owned).or_else(|| address(&fields)) else {
         return;
     };
+    // Of a replacement that broke off the old copy is left beside the new one.
+    if let Some(copy) = text("deposed") {
+        address.push_str(&format!(" (deposed {copy})"));
+    }
     let actions = change.get("actions").map(Tree::items).unwrap_or_default();
     let actions: Vec<Box<str>> = actions.iter().filter_map(Tree::as_str).map(Into::into).collect();
     let pending = section != "resource_drift";
@@ -89,9 +93,14 @@ pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut 
     {
         return;
     }
+    let because = because(text("action_reason").unwrap_or_default(), &change);
+    // What is a secret on one side is one on the other: a mark comes or goes with the configuration.
+    let marks: Vec<Tree> = (["before_sensitive", "after_sensitive"].into_iter())
+        .filter_map(|name| change.remove(name))
+        .collect();
     let mut side = |name: &str| {
         let mut tree = change.remove(name).filter(|tree| !matches!(tree, Tree::Null))?;
-        if let Some(marks) = change.get(format!("{name}_sensitive").as_str()) {
+        for marks in &marks {
             conceal_marked(&mut tree, marks, key);
         }
         Some(tree)
@@ -104,9 +113,33 @@ pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut 
         resource: address.into(),
         kind: kind.into(),
         actions,
+        because,
         states: States::new(before, after, key),
         pending,
     });
+}
+
+/// Why a resource has to be made anew.
+fn because(reason: &str, change: &BTreeMap<Box<str>, Tree>) -> Vec<Box<str>> {
+    let said = match reason {
+        "replace_because_tainted" => "its taint",
+        "replace_by_request" => "a request",
+        "replace_by_triggers" => "its triggers",
+        _ => "",
+    };
+    let path = |path: &Tree| {
+        let steps = path.items().iter().enumerate();
+        let step = |(at, step): (usize, &Tree)| match step {
+            Tree::Text(name) if at == 0 => name.to_string(),
+            Tree::Text(name) => format!(".{name}"),
+            place => format!("[{}]", place.scalar().unwrap_or_default()),
+        };
+        steps.map(step).collect::<String>().into_boxed_str()
+    };
+    let paths = change.get("replace_paths").map(Tree::items).unwrap_or_default();
+    let said = Some(said).filter(|said| !said.is_empty()).map(Into::into);
+    let paths = paths.iter().map(path).filter(|path| !path.is_empty());
+    said.into_iter().chain(paths).collect()
 }
 
 /// The address made from its parts, where a piece does not say it.
@@ -129,26 +162,51 @@ fn index(key: Option<&Tree>) -> String {
 
 /// What is not known until it is applied is taken to stay as it is.
 fn forget(after: &mut Tree, before: Option<&Tree>, unknown: &Tree) {
-    let (Tree::Map(fields), Tree::Map(unknown)) = (after, unknown) else {
-        return;
-    };
-    for (name, unknown) in unknown {
-        let old = before.and_then(|before| before.get(name));
-        match unknown {
-            Tree::Bool(true) => {
-                if let Some(old) = old {
-                    fields.insert(name.clone(), old.clone());
-                } else {
-                    fields.remove(name);
-                }
-            }
-            _ => {
-                if let Some(value) = fields.get_mut(name) {
-                    forget(value, old, unknown);
+    match (after, unknown) {
+        (Tree::Map(fields), Tree::Map(unknown)) => {
+            for (name, unknown) in unknown {
+                let old = before.and_then(|before| before.get(name));
+                match unknown {
+                    Tree::Bool(true) => {
+                        if let Some(old) = old {
+                            fields.insert(name.clone(), old.clone());
+                        } else {
+                            fields.remove(name);
+                        }
+                    }
+                    _ => {
+                        if let Some(value) = fields.get_mut(name) {
+                            forget(value, old, unknown);
+                        }
+                    }
                 }
             }
         }
+        (Tree::List(items), Tree::List(unknown)) => {
+            let olds = before.map(Tree::items).unwrap_or_default();
+            let in_place = olds.len() == items.len();
+            for (at, (item, unknown)) in items.iter_mut().zip(unknown).enumerate() {
+                // The one that says the same in all that is known; among as many as before, else the one that stood there.
+                let same = olds.iter().find(|old| is_as(item, old, unknown));
+                let old = same.or_else(|| olds.get(at).filter(|_| in_place));
+                match (unknown, old) {
+                    (Tree::Bool(true), Some(old)) => *item = old.clone(),
+                    (Tree::Bool(true), None) => *item = Tree::text("(known after apply)"),
+                    _ => forget(item, old, unknown),
+                }
+            }
+        }
+        _ => {}
     }
+}
+
+/// Whether all that is known of an item is as it was in `old`.
+fn is_as(item: &Tree, old: &Tree, unknown: &Tree) -> bool {
+    let (Tree::Map(fields), Tree::Map(old), Tree::Map(unknown)) = (item, old, unknown) else {
+        return false;
+    };
+    let known = fields.iter().filter(|(name, _)| !unknown.contains_key(*name));
+    known.into_iter().all(|(name, value)| old.get(name) == Some(value))
 }
 
 /// A piece of a state: a resource, of which each instance is a document.
@@ -295,6 +353,72 @@ mod tests {
         assert_eq!(resource, "a.b");
         assert!(!(before.clone() + &after).contains("hidden"), "{before} {after}");
         assert!(after.contains("\"id\":1") && after.contains("\"y\":2"), "{after}");
+    }
+
+    #[test]
+    fn what_one_side_marks_is_hidden_on_both() {
+        for (before, after, before_marks, after_marks) in [
+            (
+                json!({"q": "hidden-one"}),
+                json!({"q": "hidden-one"}),
+                json!({}),
+                json!({"q": true}),
+            ),
+            (
+                json!({"q": "hidden-one"}),
+                json!({"q": "hidden-two"}),
+                json!({"q": true}),
+                json!({}),
+            ),
+            (
+                json!({"q": "hidden-one"}),
+                json!({"q": "hidden-two"}),
+                json!({"q": true}),
+                json!(false),
+            ),
+            (
+                json!({"q": ["hidden-one", "b"]}),
+                json!({"q": ["z", "hidden-one", "b"]}),
+                json!({"q": [true, false]}),
+                json!({"q": [false, true, false]}),
+            ),
+            (
+                json!({"q": [{"v": "hidden-one"}]}),
+                json!({"q": [{"v": "z"}, {"v": "hidden-one"}]}),
+                json!({"q": [{"v": true}]}),
+                json!({"q": [{}, {}]}),
+            ),
+            (
+                json!({"q": "hidden-one"}),
+                json!({"q": {"v": "hidden-one"}}),
+                json!({}),
+                json!({"q": {"v": true}}),
+            ),
+            (json!("hidden-one"), json!("hidden-two"), json!(true), json!(false)),
+        ] {
+            let piece = json!({"address": "a.b", "type": "a", "change": {"actions": ["update"], "before": before, "after": after,
+                "before_sensitive": before_marks, "after_sensitive": after_marks}});
+            let (_, before, after) = change("resource_drift", piece).unwrap();
+            assert!(!(before.clone() + &after).contains("hidden"), "{before} {after}");
+            assert!(
+                before.contains("secret#") && after.contains("secret#"),
+                "{before} {after}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_unknown_within_lists_stays() {
+        let piece = json!({"address": "a.b", "type": "a", "change": {"actions": ["update"],
+            "before": {"disk": [{"x": "1", "y": "2"}], "ip": ["10.0.0.1"], "rule": [{"n": "a", "id": "i"}]},
+            "after": {"disk": [{"x": "1"}], "ip": [null], "rule": [{"n": "b"}, {"n": "a"}]},
+            "after_unknown": {"disk": [{"y": true}], "ip": [true], "rule": [{"id": true}, {"id": true}]}}});
+        let (_, before, after) = change("resource_changes", piece).unwrap();
+        let [before, after] = [before, after].map(|text| serde_json::from_str::<serde_json::Value>(&text).unwrap());
+        assert_eq!(after["disk"], before["disk"]);
+        assert_eq!(after["ip"], before["ip"]);
+        // The new one stands before the old one, and is not taken for it.
+        assert_eq!(after["rule"], json!([{"n": "b"}, {"id": "i", "n": "a"}]));
     }
 
     #[test]

@@ -152,6 +152,28 @@ fn what_is_wrong_is_one_fault_with_its_place() {
         ("a.yaml", b"\xff\xfea\0", "UTF-16"),
         ("a.bin", b"ab\0cd", "binary"),
         ("a.yaml", b"", "empty"),
+        ("a.json", b" \n\t\n", "empty"),
+        (
+            "a.yaml",
+            b"kind: ConfigMap\napiVersion: v1\n",
+            "an object without a name (ConfigMap): passed over",
+        ),
+        (
+            "a.json",
+            b"{\"kind\": \"List\", \"items\": [{\"kind\": \"Ingress\", \"apiVersion\": \"v1\"}]}",
+            "an object without a name (Ingress): passed over",
+        ),
+        (
+            "a.json",
+            b"{\"plays\": [], \"stats\": 3}",
+            "`stats` is not what Ansible writes there",
+        ),
+        (
+            "a.json",
+            b"{\"plays\": [{\"tasks\": [{\"hosts\": {\"h\": [1, 2]}}]}], \"stats\": {}}",
+            "`hosts` is not what Ansible writes there",
+        ),
+        ("a.json", b"{\"plays\": 3, \"stats\": {}}", "expected an object"),
         ("a.txt", b"just words\n", "1: neither settings nor a report"),
     ] {
         let (_, _, faults) = read_bytes(folder.path(), name, bytes);

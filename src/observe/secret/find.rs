@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Beginnings that only tokens of well-known issuers have.
-const TOKEN_STARTS: [&str; 32] = [
+const TOKEN_STARTS: [&str; 33] = [
     "AGE-SECRET-KEY-",
     "AKIA",
     "ASIA",
@@ -33,6 +33,7 @@ const TOKEN_STARTS: [&str; 32] = [
     "glptt-",
     "glsa_",
     "GOCSPX-",
+    "NRAK-",
     "hvb.",
     "pypi-",
     "rk_live_",
@@ -43,8 +44,8 @@ const TOKEN_STARTS: [&str; 32] = [
     "ya29.",
 ];
 /// Beginnings of password hashes, crypt(5).
-const CRYPT_STARTS: [&str; 10] = [
-    "$1$", "$5$", "$6$", "$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$argon2",
+const CRYPT_STARTS: [&str; 12] = [
+    "$1$", "$5$", "$6$", "$y$", "$gy$", "$7$", "$2a$", "$2b$", "$2y$", "$argon2", "$apr1$", "$pbkdf2",
 ];
 
 /// What a digest of a content begins with: it says what the content is, and tells nobody how to make it.
@@ -63,17 +64,24 @@ const DIGESTS: [&str; 11] = [
 ];
 
 /// Where secrets stand in `text`, whatever it belongs to. Ranges may overlap and come in no order.
+pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+    all(text, false)
+}
+
+/// The same; a text that only looks random, all of it, is none where `random` says so.
 ///
 /// Most texts lack the signs without which a kind of secret cannot be written; they are not searched for it.
-pub(in crate::observe) fn secrets(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+pub(super) fn all(text: &str, random: bool) -> impl Iterator<Item = Range<usize>> + '_ {
     let marks = Marks::of(text);
     let with = |any: &[u8]| if marks.any(any) { text } else { "" };
     private_keys(marks)
         .chain(sealed(marks))
         .chain(urls(with(b"@")))
+        .chain(oracle(marks))
+        .chain(signatures(marks))
         .chain(webhooks(marks))
         .chain(assignments(with(b"=: ")))
-        .chain(tokens(text))
+        .chain(tokens(text, random))
         .chain(in_commands(text))
         .chain(after_words(with(b" ")))
 }
@@ -161,6 +169,40 @@ fn urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         let user = &rest[..rest[..end].rfind('@')?];
         let colon = user.find(':')?;
         (colon + 1 < user.len()).then(|| start + colon + 1..start + user.len())
+    })
+}
+
+/// The password in `jdbc:oracle:thin:user/password@host`, which may stand in quotes of its own.
+fn oracle(marks: Marks<'_>) -> impl Iterator<Item = Range<usize>> + '_ {
+    let text = marks.text;
+    marks.each("jdbc:oracle:").filter_map(move |at| {
+        let rest = text[at..].split(char::is_whitespace).next()?;
+        let user = &rest[..rest.find('@')?];
+        let start = user.find('/')? + 1;
+        let end = match rest[start..].strip_prefix('"') {
+            Some(quoted) => start + 1 + quoted.find("\"@")? + 1,
+            None => user.len(),
+        };
+        (start < end).then_some(at + start..at + end)
+    })
+}
+
+/// The signature in an address that is signed: who has it may do what it was signed for. `sig` of Azure, `X-Amz-Signature` and the like.
+fn signatures(marks: Marks<'_>) -> impl Iterator<Item = Range<usize>> + '_ {
+    let text = marks.text;
+    ["sig=", "ignature="].into_iter().flat_map(move |mark| {
+        marks.each(mark).filter_map(move |at| {
+            let named = text[..at].rfind(['?', '&', ';', ' ', '\n', '"', '\'']);
+            let name = &text[named.filter(|sign| text[*sign..].starts_with(['?', '&', ';']))? + 1..at];
+            let known = match mark {
+                "sig=" => name.is_empty(),
+                _ => matches!(name, "s" | "S" | "X-Amz-S" | "X-Goog-S"),
+            };
+            let start = at + mark.len();
+            let end = text[start..].find(|c: char| c.is_whitespace() || "&;\"'`<>,)".contains(c));
+            let end = end.map_or(text.len(), |len| start + len);
+            (known && end - start >= 8).then_some(start..end)
+        })
     })
 }
 
@@ -288,8 +330,8 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-/// Words that look like a token, a password hash or a key.
-fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
+/// Words that look like a token, a password hash or a key; the one word of a text may look random where `random` says so.
+fn tokens(text: &str, random: bool) -> impl Iterator<Item = Range<usize>> + '_ {
     let parts = |c: char| {
         let sign = "\"'`,;=:|<>(){}[]@&?";
         !c.is_ascii_alphanumeric() && (c.is_whitespace() || sign.contains(c))
@@ -312,7 +354,11 @@ fn tokens(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             if is_token(word) && !(is_digest(word) && marks_digest(&text[..start])) {
                 // The padding of base64 stands behind the cut.
                 let padding = text[start + word.len()..].bytes().take_while(|b| *b == b'=').count();
-                return Some(start..start + word.len() + padding);
+                let found = start..start + word.len() + padding;
+                if random && found == (0..text.len()) && !is_issued(word) {
+                    continue;
+                }
+                return Some(found);
             }
         }
         None
@@ -336,7 +382,22 @@ fn is_digest(word: &str) -> bool {
     }
 }
 
+/// Whether a word is a token, by its beginning or because it is random.
 fn is_token(word: &str) -> bool {
+    if is_issued(word) {
+        return true;
+    }
+    if word.len() < 16 {
+        return false;
+    }
+    if word.starts_with(['/', '.', '~', '%', '$']) || word.as_bytes().windows(2).any(|two| two == b"/.") {
+        return word.split('/').any(is_random);
+    }
+    is_random(word)
+}
+
+/// Whether a word begins as the tokens of a well-known issuer do.
+fn is_issued(word: &str) -> bool {
     let has = |of: fn(&u8) -> bool| word.bytes().any(|b| of(&b));
     let first = word.bytes().next();
     // The first letter tells nearly all words from a token.
@@ -359,13 +420,7 @@ fn is_token(word: &str) -> bool {
         return true;
     }
     // A JSON web token: two JSON objects in base64 begin with `{"`.
-    if word.starts_with("eyJ") && word[3..].contains(".eyJ") {
-        return true;
-    }
-    if word.starts_with(['/', '.', '~', '%', '$']) || word.as_bytes().windows(2).any(|two| two == b"/.") {
-        return word.split('/').any(is_random);
-    }
-    is_random(word)
+    word.starts_with("eyJ") && word[3..].contains(".eyJ")
 }
 
 /// Whether a word is long and random: 32 or more hexadecimal digits, or base64 with capitals, small letters and digits mixed and an

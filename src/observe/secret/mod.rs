@@ -17,6 +17,7 @@ use std::{borrow::Cow, ops::Range};
 use self::{directive::secret_by_directive, name::secret_by_name, place::in_places};
 pub(super) use self::{
     find::secrets,
+    name::words,
     place::{is_name_field, is_value_field},
 };
 use crate::domain::{SecretHash, Value};
@@ -94,11 +95,10 @@ pub(super) fn scrub(text: &str) -> Cow<'_, str> {
     replaced(text, secrets(text).collect(), |_| "***".into())
 }
 
-/// `text` with every secret in it replaced by its keyed hash, so that it still differs where they do. All that only looks random stays
-/// readable when `random` says that it may.
+/// `text` with every secret in it replaced by its keyed hash, so that it still differs where they do. A text that as a whole only looks
+/// random stays readable when `random` says that it may.
 pub(super) fn mask<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, str> {
-    let ranges = secrets(text).filter(|range| !(random && *range == (0..text.len())));
-    replaced(text, ranges.collect(), |secret| {
+    replaced(text, find::all(text, random).collect(), |secret| {
         format!("{:?}", SecretHash::of(key, secret.as_bytes()))
     })
 }
@@ -106,8 +106,8 @@ pub(super) fn mask<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, s
 /// `text` with every secret in it replaced by its keyed hash, those too that only their place tells: behind a name, below it, between
 /// its tags. `random` as in [`mask`].
 pub(super) fn mask_text<'t>(text: &'t str, key: &[u8; 32], random: bool) -> Cow<'t, str> {
-    let ranges = secrets(text).filter(|range| !(random && *range == (0..text.len())));
-    replaced(text, ranges.chain(in_places(text, false)).collect(), |secret| {
+    let ranges = find::all(text, random).chain(in_places(text, false));
+    replaced(text, ranges.collect(), |secret| {
         format!("{:?}", SecretHash::of(key, secret.as_bytes()))
     })
 }

@@ -273,7 +273,7 @@ fn passes_on(name: &str, words: &[String], text: &str) -> bool {
 
 /// The words of a name in lower case: `PasswordAuthentication`, `db.pass_word`, `tokenTTL` fall apart where a reader would cut.
 /// Numbers at the end (`password2`, `token_1`) are left out.
-pub(super) fn words(name: &str) -> Vec<String> {
+pub(in crate::observe) fn words(name: &str) -> Vec<String> {
     let mut words: Vec<String> = Vec::new();
     let mut open = false;
     let mut before_lower = false;

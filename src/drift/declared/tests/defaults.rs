@@ -1,8 +1,8 @@
 //! What a server fills in.
 
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
-use super::in_sync;
+use super::{departures, in_sync, paths};
 
 #[test]
 fn what_the_server_fills_in_is_no_drift() {
@@ -164,4 +164,49 @@ fn more_kinds_with_their_defaults() {
     ] {
         in_sync(version, kind, desired, live);
     }
+}
+
+#[test]
+fn what_an_annotation_lists_as_injected_is_none_of_the_users() {
+    let pod = |annotations: Json, more: &[Json], init: &[Json]| {
+        let mut containers = vec![json!({"name": "web", "image": "web:1"})];
+        containers.extend_from_slice(more);
+        json!({"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "p", "annotations": annotations},
+            "spec": {"containers": containers, "initContainers": init}})
+    };
+    let status = r#"{"initContainers":["istio-init"],"containers":["istio-proxy","shell"],"volumes":["istio-envoy"],"imagePullSecrets":null}"#;
+    let proxy = |privileged: bool| json!({"name": "istio-proxy", "image": "proxyv2:1", "securityContext": {"privileged": privileged}});
+    let init = json!({"name": "istio-init", "image": "proxyv2:1", "securityContext": {"runAsUser": 0}});
+    let told = |more: &[Json], status: &str| -> Vec<String> {
+        let annotations = json!({"sidecar.istio.io/status": status, "prometheus.io/port": "15020"});
+        let live = pod(annotations, more, std::slice::from_ref(&init));
+        let told = departures(pod(json!({}), &[], &[]), live);
+        told.iter().map(|one| one.path.to_string()).collect()
+    };
+    assert_eq!(told(&[proxy(false)], status), Vec::<String>::new());
+    // An annotation is no leave for a container of another name, or for the host.
+    assert_eq!(told(&[proxy(true)], status), ["/spec/containers/[name=istio-proxy]"]);
+    let shell = json!({"name": "shell", "image": "sh"});
+    assert_eq!(told(&[shell], status), ["/spec/containers/[name=shell]"]);
+    assert!(told(&[proxy(false)], "{}").contains(&"/spec/containers/[name=istio-proxy]".to_owned()));
+}
+
+#[test]
+fn on_the_network_of_the_host_a_port_is_one_of_the_host() {
+    let agent = |host: bool, port: Json| {
+        json!({"spec": {"selector": {"matchLabels": {"a": "b"}}, "template": {"metadata": {"labels": {"a": "b"}},
+            "spec": {"hostNetwork": host, "containers": [{"name": "a", "image": "a:1", "ports": [port]}]}}}})
+    };
+    let set = |host: bool, live: Json| {
+        paths(
+            "apps/v1",
+            "DaemonSet",
+            agent(host, json!({"containerPort": 9100})),
+            agent(host, live),
+        )
+        .len()
+    };
+    assert_eq!(set(true, json!({"containerPort": 9100, "hostPort": 9100})), 0);
+    assert_eq!(set(true, json!({"containerPort": 9100, "hostPort": 9101})), 1);
+    assert_eq!(set(false, json!({"containerPort": 9100, "hostPort": 9100})), 1);
 }

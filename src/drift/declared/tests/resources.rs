@@ -122,3 +122,49 @@ fn an_edit_of_all_resources_of_a_kind_is_drift() {
     );
     assert_eq!(compared.departures.len(), 5);
 }
+
+#[test]
+fn resources_of_a_state_are_compared_as_states() {
+    let state = |json: Json| Document {
+        group: "aws_security_group".into(),
+        kind: "".into(),
+        namespace: None,
+        name: "aws_security_group.n".into(),
+        tree: json.into(),
+    };
+    let rule = |port: i64, cidr: &str| json!({"from_port": port, "cidr_blocks": [cidr, "11.0.0.0/8"]});
+    let (a, b) = (rule(80, "10.0.0.0/8"), rule(443, "0.0.0.0/0"));
+    let told =
+        |live: Json| compare(&[state(json!({"ingress": [a, b]}))], &[state(json!({"ingress": live}))]).departures;
+    assert_eq!(told(json!([b, a])), []);
+    let told = told(json!([b, rule(22, "0.0.0.0/0"), a]));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].level, Level::High);
+}
+
+#[test]
+fn documents_of_two_files_are_paired_by_their_place() {
+    let settings = |file: &str, json: Json| Document {
+        group: "".into(),
+        kind: "".into(),
+        namespace: None,
+        name: file.into(),
+        tree: json.into(),
+    };
+    let told = |desired: &[Document], live: &[Document]| -> Vec<String> {
+        let told = compare(desired, live).departures;
+        told.iter()
+            .map(|one| format!("{} {}", one.resource, one.path))
+            .collect()
+    };
+    for other in ["a.yaml", "b.yaml"] {
+        let (one, two) = (settings("a.yaml", json!({"a": 1})), settings("a.yaml", json!({"b": 2})));
+        let live = [settings(other, json!({"a": 1})), settings(other, json!({"b": 3}))];
+        assert_eq!(told(&[one.clone(), two.clone()], &live), [format!("{other} /b")]);
+        // What has no other on the live side is gone, and is not held against one that has.
+        assert_eq!(told(&[one, two], &live[..1]), ["a.yaml /"]);
+    }
+    let desired = [settings("a.yaml", json!({"a": 1})), settings("b.yaml", json!({"a": 2}))];
+    let live = [settings("b.yaml", json!({"a": 2})), settings("a.yaml", json!({"a": 1}))];
+    assert_eq!(told(&desired, &live), Vec::<String>::new());
+}
