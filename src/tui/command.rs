@@ -57,11 +57,11 @@ pub const COMMANDS: &[Command] = &[
     command("overview", "", "1", "what is off now", deed::overview, deed::nothing),
     command(
         "resource",
-        "",
+        "[HOST]",
         "2",
         "one metric against its shadow",
         deed::resource,
-        deed::nothing,
+        deed::hosts,
     ),
     command(
         "forecast",

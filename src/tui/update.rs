@@ -168,6 +168,7 @@ pub fn pace(state: &mut State, speed: Option<f64>) -> Vec<Effect> {
 /// Goes one step in: shows `series` on `screen`; Esc comes back to here.
 pub fn open(state: &mut State, screen: Screen, series: SeriesId) -> Vec<Effect> {
     state.back.push((state.screen, state.series.replace(series)));
+    resource::opened(state);
     // So deep nobody finds back anyway.
     if state.back.len() > 32 {
         state.back.remove(0);

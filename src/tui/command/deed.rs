@@ -27,8 +27,12 @@ pub(super) fn overview(state: &mut State, _: &str) -> Vec<Effect> {
     enter(state, Screen::Overview)
 }
 
-pub(super) fn resource(state: &mut State, _: &str) -> Vec<Effect> {
-    enter(state, Screen::Resource)
+pub(super) fn resource(state: &mut State, name: &str) -> Vec<Effect> {
+    if name.is_empty() {
+        enter(state, Screen::Resource)
+    } else {
+        go(state, name)
+    }
 }
 
 pub(super) fn forecast(state: &mut State, _: &str) -> Vec<Effect> {
@@ -67,10 +71,7 @@ pub(super) fn go(state: &mut State, name: &str) -> Vec<Effect> {
     let known = worst.filter(|id| shown.metrics.iter().any(|row| row.id == **id));
     match known.or(first.map(|row| &row.id)) {
         Some(id) => open(state, Screen::Resource, id.clone()),
-        None => {
-            state.message = Some(format!("{name} has no metrics yet"));
-            Vec::new()
-        }
+        None => screens::resource::open_settings(state, &found.id),
     }
 }
 

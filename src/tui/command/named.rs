@@ -85,11 +85,16 @@ pub(super) fn names<'a>(state: &State, ids: impl Iterator<Item = &'a SeriesId>) 
 mod tests {
     use std::sync::Arc;
 
+    use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+    use ratatui::{buffer::Buffer, layout::Rect};
+
     use crate::{
-        engine::Query,
+        domain::{ResourceId, SeriesId},
+        engine::{Query, ResourceRow},
         tui::{
             command, fixture,
             look::Charset,
+            screens,
             state::{Effect, Screen},
         },
     };
@@ -123,5 +128,37 @@ mod tests {
             [],
             "two hosts have it, and neither is meant"
         );
+    }
+
+    #[test]
+    fn a_resource_without_metrics_shows_its_settings_likeliest_to_change_first() {
+        let mut state = fixture::on(Screen::Overview, Charset::Ascii, 120, 40);
+        let mut shown = (*state.shown).clone();
+        let repo: ResourceId = "repo:conf".parse().unwrap();
+        let mut rows = shown.settings.to_vec();
+        for (name, week) in [("git.app.yaml:image", 0.2), ("git.app.yaml:replicas", 0.6)] {
+            let mut row = rows[0].clone();
+            (row.id, row.week, row.bits) = (SeriesId::new(&repo, name), week, 0.0);
+            rows.push(row);
+        }
+        shown.settings = rows.into();
+        let mut resources = shown.resources.to_vec();
+        resources.push(ResourceRow::new(&repo));
+        shown.resources = resources.into();
+        state.shown = Arc::new(shown);
+        state.live = Arc::clone(&state.shown);
+        command::run(&mut state, "resource conf");
+        assert_eq!(state.screen, Screen::Resource);
+        let mut buffer = Buffer::empty(Rect::new(0, 0, 120, 36));
+        screens::resource::view(&state, buffer.area, &mut buffer);
+        let told = fixture::text(&buffer);
+        let place = |name: &str| told.find(name).unwrap_or_else(|| panic!("no {name} in {told}"));
+        assert!(place("replicas") < place("image"), "{told}");
+        // Enter goes on to the setting's own page.
+        let enter = KeyEvent::new(KeyCode::Enter, KeyModifiers::NONE);
+        screens::resource::key(&mut state, enter);
+        assert_eq!(state.series, Some(SeriesId::new(&repo, "git.app.yaml:replicas")));
+        command::run(&mut state, "resource nowhere");
+        assert!(state.message.is_some());
     }
 }

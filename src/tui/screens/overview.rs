@@ -21,6 +21,7 @@ use crate::{
         chart::{self, Track},
         export::Shown,
         order, page,
+        screens::resource,
         state::{Effect, KeyHint, Purpose, Room, Screen, State, Tag},
         text,
     },
@@ -36,7 +37,7 @@ pub struct Pane {
     metric: Option<SeriesId>,
     /// The chart beside the list, on wide screens.
     track: Track,
-    /// What the pane beside the list is about: where the cursor rested last.
+    /// Where the cursor rested, while it moves: the pane beside the list waits.
     beside: Option<SeriesId>,
     /// Moves of the cursor.
     moves: u64,
@@ -430,7 +431,10 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Enter => {
             return match under_cursor(state) {
                 Some(id) => tui::open(state, Screen::Resource, id),
-                None => Vec::new(),
+                None => match chosen_host(state).map(|host| host.id.clone()) {
+                    Some(host) => resource::open_settings(state, &host),
+                    None => Vec::new(),
+                },
             };
         }
         code => cursor::walk(state, code),

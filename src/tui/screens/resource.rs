@@ -23,8 +23,8 @@ use zoom::zoom;
 pub(super) use zoom::zoom_ends;
 
 use crate::{
-    domain::{Finding, SeriesId},
-    engine::{Answer, LinkError, MetricRow, Query},
+    domain::{Finding, ResourceId, SeriesId},
+    engine::{Answer, LinkError, MetricRow, Query, SettingRow},
     tui::{
         self,
         chart::{Lists, Plot, Track},
@@ -158,6 +158,30 @@ pub(super) fn focus(state: &State) -> Option<SeriesId> {
     metric.or_else(off).or_else(worst).or_else(first)
 }
 
+/// Whether the page of a setting is shown: one is in focus, and no list of settings lies over it.
+fn is_setting(state: &State) -> bool {
+    setting::focus(state).is_some() && !state.resource.settings.open
+}
+
+/// Another series was chosen to be shown: itself, and no list.
+pub fn opened(state: &mut State) {
+    state.resource.settings.open = false;
+}
+
+/// Shows the settings of a resource that has no metrics, those likeliest to change first; says so where it has none.
+pub fn open_settings(state: &mut State, resource: &ResourceId) -> Vec<Effect> {
+    let mut rows: Vec<&SettingRow> = state.shown.settings.iter().collect();
+    rows.retain(|row| row.id.resource == *resource);
+    settings::rank(&mut rows, true);
+    let Some(first) = rows.first().map(|row| row.id.clone()) else {
+        state.message = Some(format!("{} has neither metrics nor settings yet", resource.name()));
+        return Vec::new();
+    };
+    let effects = tui::open(state, Screen::Resource, first.clone());
+    state.resource.settings.begin(first);
+    effects
+}
+
 /// The finding a series is part of.
 pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Finding>> {
     state.shown.findings.iter().find(|finding| finding.series.contains(id))
@@ -166,7 +190,7 @@ pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Fin
 /// The series under the cursor.
 #[must_use]
 pub fn under_cursor(state: &State) -> Option<SeriesId> {
-    if setting::focus(state).is_some() {
+    if is_setting(state) {
         return setting::under_cursor(state);
     }
     if state.resource.settings.open {
@@ -345,7 +369,7 @@ fn settle(state: &mut State) {
 
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
-    if setting::focus(state).is_some() {
+    if is_setting(state) {
         return setting::key(state, key.code);
     }
     match key.code {
@@ -397,6 +421,11 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
 
 /// Goes to the next pane, or to the one before: the chart, the related metrics, the settings.
 fn turn(state: &mut State, on: bool) {
+    // Below the settings of a resource without metrics is one of them.
+    if setting::focus(state).is_some() {
+        state.resource.settings.open = false;
+        return;
+    }
     let pane = &mut state.resource;
     (pane.in_list, pane.settings.open) = match (pane.in_list, pane.settings.open, on) {
         (false, false, true) | (_, true, false) => (true, false),
@@ -474,7 +503,7 @@ pub fn markdown(state: &State) -> String {
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).
 pub fn view(state: &State, area: Rect, buffer: &mut Buffer) {
-    if setting::focus(state).is_some() {
+    if is_setting(state) {
         setting::view(state, area, buffer);
         return;
     }

@@ -62,6 +62,7 @@ pub fn next(state: &State) -> String {
         }
         Some(id) if shown.health.learnt == 0 => format!("Enter shows {} live while its shadow is learnt", id.name),
         Some(_) => "3 shows what comes next; Enter opens the host's worst metric".into(),
+        None if list(state) == List::Hosts => "Enter opens its settings, those likeliest to change first".into(),
         None => "Esc clears the filter".into(),
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     tui::{
         look::Role,
         page::{self, Page, labelled, window},
-        screens::setting::words,
+        screens::setting::{self, words},
         state::{Room, State},
         text::{self, cut, fit, fit_name, fit_right},
     },
@@ -36,6 +36,11 @@ pub(super) struct List {
 }
 
 impl List {
+    /// Opens it at `first`, by chance.
+    pub fn begin(&mut self, first: SeriesId) {
+        (self.open, self.by_chance, self.chosen) = (true, true, Some(first));
+    }
+
     /// Orders it the other way.
     pub fn turn(&mut self) {
         self.by_chance = !self.by_chance;
@@ -44,8 +49,8 @@ impl List {
 
 /// Whose settings are shown.
 fn resource(state: &State) -> Option<ResourceId> {
-    let of_focus = focus(state).map(|id| id.resource);
-    of_focus.or_else(|| state.resource().cloned())
+    let in_focus = setting::focus(state).cloned().or_else(|| focus(state));
+    in_focus.map_or_else(|| state.resource().cloned(), |id| Some(id.resource))
 }
 
 /// The settings of the resource shown, in the order chosen.
