@@ -179,7 +179,7 @@ fn what_an_annotation_lists_as_injected_is_none_of_the_users() {
     let init = json!({"name": "istio-init", "image": "proxyv2:1", "securityContext": {"runAsUser": 0}});
     let told = |more: &[Json], status: &str| -> Vec<String> {
         let annotations = json!({"sidecar.istio.io/status": status, "prometheus.io/port": "15020"});
-        let live = pod(annotations, more, &[init.clone()]);
+        let live = pod(annotations, more, std::slice::from_ref(&init));
         let told = departures(pod(json!({}), &[], &[]), live);
         told.iter().map(|one| one.path.to_string()).collect()
     };
