@@ -1,8 +1,10 @@
 //! The only place with tasks and a clock: runs sources, pipeline and store, publishes snapshots, answers queries.
 
+mod accept;
 mod ahead;
 mod answer;
 mod any;
+mod attach;
 mod begin;
 pub mod clock;
 mod explain;
@@ -32,6 +34,7 @@ mod whatif;
 
 pub use ahead::Ahead;
 pub use any::*;
+pub use attach::*;
 pub use exposition::exposition;
 pub use keeper::*;
 pub use link::*;

@@ -197,7 +197,11 @@ impl Watch {
     }
 
     fn resource(&self, name: &str) -> ResourceId {
-        let kind = if self.hosts.contains(name) { "host" } else { "service" };
+        let kind = if self.hosts.contains(name) {
+            "host"
+        } else {
+            ResourceId::SERVICE
+        };
         ResourceId::new(kind, name)
     }
 

@@ -36,6 +36,9 @@ impl PartialOrd for ResourceId {
 }
 
 impl ResourceId {
+    /// The kind of a service as a whole: what is set of it holds for each of its hosts that has no setting of its own.
+    pub const SERVICE: &str = "service";
+
     /// Names a resource; control characters are made visible, a missing kind becomes `host`.
     #[must_use]
     pub fn new(kind: &str, name: &str) -> Self {
@@ -46,6 +49,12 @@ impl ResourceId {
     #[must_use]
     pub fn kind(&self) -> &str {
         self.0.split_once(':').map_or("host", |(kind, _)| kind)
+    }
+
+    /// Whether it is a service as a whole.
+    #[must_use]
+    pub fn is_service(&self) -> bool {
+        self.kind() == Self::SERVICE
     }
 
     /// Its own name: the part after the first colon.

@@ -110,9 +110,10 @@ impl MetricMeta {
     #[must_use]
     pub fn worse(&self) -> Option<Side> {
         let name = self.id.name.split('{').next().unwrap_or_default();
-        let has = |some: &[&str]| name.split(['.', '_', '-', '/']).any(|word| some.contains(&word));
+        let any = |is: &dyn Fn(&str) -> bool| name.split(['.', '_', '-', '/']).any(is);
+        let has = |some: &[&str]| any(&|word| some.contains(&word));
         // A share of what was hit or is free is below, whatever else it says.
-        if has(&LEFT) {
+        if any(&is_left) {
             return Some(Side::Below);
         }
         let used = self.range().1.is_finite() && has(&USED);
@@ -124,6 +125,12 @@ impl MetricMeta {
     pub fn counts_trouble(&self) -> bool {
         TROUBLE.iter().any(|pattern| matches(pattern, &self.id.name))
     }
+}
+
+/// Whether a word of a metric's name says that it goes well or is left, so that less of it is worse.
+#[must_use]
+pub fn is_left(word: &str) -> bool {
+    LEFT.contains(&word)
 }
 
 /// Words of what goes well or is left, of what is used of all there is, and of what fails or waits.

@@ -36,7 +36,7 @@ use super::{
 };
 use crate::{
     domain::{
-        Comparison, DriftOptions, Finding, FindingId, Mark, Options, ResourceId, Seen, SeriesId, SettingChange, Span,
+        Comparison, DriftOptions, Finding, FindingId, Options, ResourceId, Seen, SeriesId, SettingChange, Span,
         Subject, Timestamp, Value,
     },
     shadow::Shadows,
@@ -342,7 +342,6 @@ fn finding(
     } else {
         score::of_settings(bits, members.len())
     };
-    let level = score::level(score, &options.drift);
     let mut evidence: Vec<Arc<str>> = vec![report::line(format!(
         "baseline says {}, it is {}",
         report::value(head.accepted.as_ref()),
@@ -381,30 +380,17 @@ fn finding(
         evidence.push(report::line(format!("and {} more", members.len() - 6)));
     }
     let all: Vec<&Difference> = members.iter().map(|member| member.difference).collect();
+    let series = all.iter().map(|difference| difference.id.clone()).collect();
+    let seen = Seen::Setting {
+        now: head.actual.clone(),
+        expected: head.accepted.clone(),
+    };
     Finding {
-        id,
-        mark: Mark::Drift,
-        level,
-        severity: score::severity(Mark::Drift, level),
-        comparison: Comparison::DeclaredActual,
-        resource: head.id.resource.clone(),
-        series: all.iter().map(|difference| difference.id.clone()).collect(),
-        seen: Seen::Setting {
-            now: head.actual.clone(),
-            expected: head.accepted.clone(),
-        },
-        since,
         earliest: (after < since).then_some(after),
-        last: now,
-        ended: None,
         bits,
-        score,
-        confidence: score::CERTAIN,
-        crossing: None,
         summary: report::settings_summary(&all, shadows, by),
         evidence,
-        causes: Vec::new(),
-        rule: None,
+        ..report::standing(id, series, seen, since, score, options, now)
     }
 }
 

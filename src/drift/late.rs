@@ -33,7 +33,7 @@ pub(super) fn causes(finding: &Finding, shadows: &Shadows) -> Option<Vec<Cause>>
     let began = finding.since + HOUR;
     let here = |change: &&SettingChange| {
         let resource = &change.id.resource;
-        *resource == finding.resource || resource.kind() == "service"
+        *resource == finding.resource || resource.is_service()
     };
     let changes = shadows.settings.changes().iter().rev();
     let near: Vec<&SettingChange> = changes

@@ -56,19 +56,31 @@ pub(super) struct Breach {
     back: u32,
 }
 
+/// What a look at a metric goes by.
+#[derive(Clone, Copy)]
+pub(super) struct Look<'a> {
+    pub options: &'a Options,
+    /// Whether the metric stays worse than on any other day.
+    pub worse: bool,
+    /// How rarely limits are passed here, bits.
+    pub rare: f64,
+    pub now: Timestamp,
+    pub seed: u64,
+}
+
 impl LimitWatch {
-    /// Compares the newest value with the limit, and, when it is time, the forecast. Limits are passed here as rarely as `rare`
-    /// bits say; with the options comes whether the metric stays worse than on any other day.
-    pub fn look(&mut self, metric: &Metric, of: (&Options, bool), rare: f64, now: Timestamp, seed: u64) {
-        self.compare(metric, of, now, seed);
+    /// Compares the newest value with the limit, and, when it is time, the forecast.
+    pub fn look(&mut self, metric: &Metric, look: Look<'_>) {
+        self.compare(metric, look);
         if self.breach.is_none() && self.cross.is_none() {
             self.bits = 0.0;
         } else if self.bits == 0.0 {
-            self.bits = rare;
+            self.bits = look.rare;
         }
     }
 
-    fn compare(&mut self, metric: &Metric, (options, worse): (&Options, bool), now: Timestamp, seed: u64) {
+    fn compare(&mut self, metric: &Metric, look: Look<'_>) {
+        let Look { options, now, .. } = look;
         if self.limit != metric.limit {
             *self = Self {
                 limit: metric.limit.clone(),
@@ -101,7 +113,7 @@ impl LimitWatch {
             self.breach = None;
         }
         if coarse(metric) && metric.slow.hours.known() > Span::from_days(DAYS.1 as i64) {
-            self.by_days(metric, limit, (options, worse), now, seed);
+            self.by_days(metric, limit, look);
             return;
         }
         // What runs at the limit is told at once: in a minute it may be there.
@@ -123,7 +135,7 @@ impl LimitWatch {
             let ahead = if self.cross.is_none() && carried_on(metric, limit) {
                 None
             } else {
-                self.ahead(metric, limit, options, now, seed)
+                self.ahead(metric, limit, look)
             };
             self.cross = self.lasting(metric, ahead, now);
         }
@@ -158,14 +170,14 @@ impl LimitWatch {
 
     /// Sets the peaks of the days to come against the limit, which may have been changed a moment ago. What stays `worse` than on any other day is
     /// on its way somewhere: of that its course is believed, too.
-    fn by_days(
-        &mut self,
-        metric: &Metric,
-        limit: &Limit,
-        (options, worse): (&Options, bool),
-        now: Timestamp,
-        seed: u64,
-    ) {
+    fn by_days(&mut self, metric: &Metric, limit: &Limit, look: Look<'_>) {
+        let Look {
+            options,
+            worse,
+            now,
+            seed,
+            ..
+        } = look;
         if !worse && self.next_look.is_some_and(|due| now < due && due - now <= HOURLY) {
             return;
         }
@@ -181,14 +193,8 @@ impl LimitWatch {
             .map(|crossing| (since, crossing));
     }
 
-    fn ahead(
-        &self,
-        metric: &Metric,
-        limit: &Limit,
-        options: &Options,
-        now: Timestamp,
-        seed: u64,
-    ) -> Option<(Timestamp, Crossing)> {
+    fn ahead(&self, metric: &Metric, limit: &Limit, look: Look<'_>) -> Option<(Timestamp, Crossing)> {
+        let Look { options, now, seed, .. } = look;
         let (from, to) = metric.shadow.range()?;
         let horizon = options.horizon.min((to - from) * REACH);
         if horizon < Span::from_mins(1) {
@@ -296,6 +302,16 @@ mod tests {
         drift::sample::{self, above, at},
     };
 
+    fn look(options: &Options, now: Timestamp) -> Look<'_> {
+        Look {
+            options,
+            worse: false,
+            rare: 10.0,
+            now,
+            seed: 1,
+        }
+    }
+
     #[test]
     fn a_limit_is_passed_since_the_first_value_beyond_it_without_a_break() {
         let mut metric = sample::metric("mem.used_pct", Unit::Percent);
@@ -368,7 +384,7 @@ mod tests {
         while watch.breach.is_none() {
             let value = 40.0 + second as f64 / 100.0 + 0.005 * rng.f64();
             sample::judged(&mut metric, second, value);
-            watch.look(&metric, (&Options::default(), false), 10.0, at(second), 1);
+            watch.look(&metric, look(&Options::default(), at(second)));
             said.extend(watch.cross.map(|(_, crossing)| crossing.probability));
             second += 2;
         }
@@ -388,7 +404,7 @@ mod tests {
         let (mut watch, mut second) = (LimitWatch::default(), 0);
         let mut next = |value: f64| {
             sample::seen(&mut metric, second, value, 1.0);
-            watch.look(&metric, (&Options::default(), false), 10.0, at(second), 1);
+            watch.look(&metric, look(&Options::default(), at(second)));
             second += 5;
             (watch.breach.is_some(), watch.cross.is_some())
         };

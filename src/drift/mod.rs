@@ -230,7 +230,14 @@ impl DriftState {
                 _ if silent => None,
                 _ => {
                     let worse = watch.lasting.told().is_some();
-                    watch.limit.look(metric, (options, worse), rare, now, seed);
+                    let look = limit::Look {
+                        options,
+                        worse,
+                        rare,
+                        now,
+                        seed,
+                    };
+                    watch.limit.look(metric, look);
                     Departed::worst(metric, watch, level, || slow.of(metric), now)
                 }
             };

@@ -14,7 +14,7 @@ use crate::{
 /// A longer run of the same (2.4 million values) told nothing either; the bound of one a week leaves room for one here.
 #[test]
 fn a_noisy_host_stays_within_its_false_alarms() {
-    let cadence = Span::from_secs(59);
+    let cadence = COARSE;
     let mut draw = fastrand::Rng::with_seed(11);
     let mut metrics: Vec<Metric> = (0..200)
         .map(|number| {

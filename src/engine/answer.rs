@@ -1,11 +1,12 @@
 //! Answers questions: from memory where it can, else through the keeper.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::{
     Answer, Chart, Column, ForecastView, Keeper, LinkError, Query,
+    accept::accept,
     ahead::ahead,
     explain::{explain, explain_at},
     local::Asked,
@@ -26,8 +27,6 @@ use crate::{
 const COLUMNS: i64 = 4_096;
 /// Decisions that wait for the store at most; more are refused.
 const MOST_DECIDED: usize = 64;
-/// Settings whose values before and after the audit keeps, of one acceptance.
-const AUDITED: usize = 20;
 /// Rows a statement may return.
 const ROWS: usize = 10_000;
 
@@ -36,7 +35,7 @@ const LONGEST_STATEMENT: std::time::Duration = std::time::Duration::from_secs(10
 
 pub(super) type Reply = oneshot::Sender<Result<Answer, LinkError>>;
 
-fn refused(why: impl Into<String>) -> LinkError {
+pub(super) fn refused(why: impl Into<String>) -> LinkError {
     LinkError::Refused(why.into())
 }
 
@@ -259,41 +258,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             ))
         }
         Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),
-        Query::BaselineAccept(ids) => {
-            let metrics: Vec<_> = ids
-                .iter()
-                .filter_map(|id| engine.state.shadows.metrics.get(id))
-                .collect();
-            let settings = ids.len() - metrics.len();
-            let mut differences = engine.state.baseline.diff(&engine.state.shadows);
-            let named: BTreeSet<&SeriesId> = ids.iter().collect();
-            differences.retain(|one| named.is_empty() || named.contains(&one.id));
-            // Told where nothing is to be accepted.
-            let why = metrics.first().map(|metric| not_off(metric));
-            let taken = engine.state.accept(&ids, now);
-            if let Some(why) = why.filter(|_| settings + taken == 0) {
-                let _ = reply.send(Err(refused(why)));
-                return;
-            }
-            let named = match (settings, taken) {
-                (0, 0) => "all settings".into(),
-                (settings, 0) => format!("{settings} settings"),
-                (0, metrics) => format!("{metrics} metrics"),
-                (settings, metrics) => format!("{settings} settings, {metrics} metrics"),
-            };
-            let named = std::iter::once(named).chain(differences.iter().take(AUDITED).map(ToString::to_string));
-            let more = differences.len().saturating_sub(AUDITED);
-            let more = (more > 0).then(|| format!("and {more} more"));
-            let named: Vec<String> = named.chain(more).collect();
-            let about = match (&ids[..], &differences[..]) {
-                ([id], _) => id.to_string(),
-                ([], [one]) => one.id.to_string(),
-                _ => String::new(),
-            };
-            engine.audit(now, &who, "accept", &about, &named.join("; "));
-            engine.publish(now);
-            Ok(Answer::Done)
-        }
+        Query::BaselineAccept(ids) => accept(engine, &ids, &who, now),
         Query::Dismiss(id, reason) => {
             let title = engine
                 .state
@@ -343,7 +308,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
             Ok(Answer::Done)
         }
     };
-    if decides {
+    if decides && direct.is_ok() {
         // What someone decided is kept before they are told that it is done.
         engine.save(now);
         engine.commit(now);
@@ -419,16 +384,6 @@ fn chart(engine: &Loop, id: SeriesId, from: Timestamp, to: Timestamp, step: Span
         }
         Ok(Answer::Chart(chart))
     });
-}
-
-/// Why there is nothing to accept of a metric of which no departure is told.
-fn not_off(metric: &Metric) -> String {
-    let name = &metric.meta.id.name;
-    let beyond = metric.limit.as_ref().zip(metric.newest());
-    match beyond.is_some_and(|(limit, seen)| limit.broken_by(seen.value)) {
-        true => format!("{name} has only passed its limit: `:limit` changes that, nothing else of it is off"),
-        false => format!("{name} is not off: there is nothing to accept"),
-    }
 }
 
 fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<Limit>, hits: (u64, u64)) -> ForecastView {

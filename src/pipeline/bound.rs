@@ -4,7 +4,7 @@
 //! in the same unit, and what the metric's name says besides is only that so much is in use. So `cache.max_mb` is no bound of `cache.hit_pct`, nor
 //! `http.max_body_mb` of anything that counts requests.
 
-use crate::domain::{Limit, ResourceId, SeriesId, Side};
+use crate::domain::{Limit, ResourceId, SeriesId, Side, is_left};
 use crate::shadow::SettingShadow;
 
 /// Words that make a setting the most, and the least, there may be.
@@ -35,15 +35,11 @@ const IN_USE: [&str; 20] = [
     "use",
     "used",
 ];
-/// Words of a metric of which less is worse.
-const BETTER: [&str; 7] = ["availability", "available", "free", "hit", "idle", "success", "uptime"];
 /// Words of units.
 const UNITS: [&str; 30] = [
     "b", "bytes", "celsius", "gb", "gib", "hertz", "kb", "kib", "mb", "mbs", "mib", "min", "mins", "ms", "pct", "per",
     "percent", "ps", "qps", "ratio", "rps", "s", "sec", "second", "seconds", "secs", "tb", "tib", "us", "cores",
 ];
-/// The kind of a resource that is the service as a whole: what is set of it holds for each of its hosts that has no setting of its own.
-const WHOLE: &str = "service";
 
 /// What the name of a setting says that it bounds.
 #[derive(Debug, PartialEq)]
@@ -108,7 +104,9 @@ impl Bound {
         if !(rest.iter().all(|word| IN_USE.contains(word)) || (self.promised && scope)) {
             return None;
         }
-        let below = self.least || (self.promised && theirs.iter().any(|word| BETTER.contains(word)));
+        // Of what grows by itself nothing but a promise makes less of it worse.
+        let goes_well = |word: &str| is_left(word) || word == "uptime";
+        let below = self.least || (self.promised && theirs.iter().any(|word| goes_well(word)));
         Some(if below { Side::Below } else { Side::Above })
     }
 }
@@ -142,7 +140,7 @@ impl Bounds {
         let words = of_metric(&metric.name);
         let of = |whole: bool| {
             let here = |resource: &ResourceId| match whole {
-                true => resource.kind() == WHOLE,
+                true => resource.is_service(),
                 false => *resource == metric.resource,
             };
             let all = self.0.iter().filter(move |(id, ..)| here(&id.resource));

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
-use super::Mean;
+use super::{Mean, metric::median::median};
 use crate::domain::{Side, Span, Timestamp};
 
 const HOUR: Span = Span::from_hours(1);
@@ -22,7 +22,7 @@ const MOST: usize = 12;
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Hours {
     /// The hour that is not over, and its means.
-    filling: Option<(Timestamp, Vec<f32>)>,
+    filling: Option<(Timestamp, Vec<f64>)>,
     /// Those that are, oldest first; NaN where there was no value.
     kept: VecDeque<f32>,
 }
@@ -45,22 +45,23 @@ impl Hours {
         match &mut self.filling {
             Some((at, means)) if *at == hour => {
                 if means.len() < MOST {
-                    means.push(mean.value as f32);
+                    means.push(mean.value);
                 }
                 return;
             }
             Some((at, _)) if hour < *at => self.kept.clear(),
             Some((at, means)) => {
-                let (missed, median) = ((hour - *at).0 / HOUR.0 - 1, median(means));
+                let missed = (hour - *at).0 / HOUR.0 - 1;
                 let gap = usize::try_from(missed).unwrap_or(0).min(KEPT);
-                self.kept.push_back(median);
+                self.kept
+                    .push_back(median(means).map_or(f32::NAN, |value| value as f32));
                 self.kept.extend(std::iter::repeat_n(f32::NAN, gap));
                 let over = self.kept.len().saturating_sub(KEPT);
                 self.kept.drain(..over);
             }
             None => {}
         }
-        self.filling = Some((hour, vec![mean.value as f32]));
+        self.filling = Some((hour, vec![mean.value]));
     }
 
     /// The newest hour that is over, when it began and its median; `None` before the first, and where it had no value.
@@ -93,14 +94,11 @@ impl Hours {
         // The newest hours are what is asked about.
         let from = self.kept.len().saturating_sub(RECENT * DAY).max(DAY);
         let differ = (from..newest.saturating_sub(4)).map(|place| value(place) - value(place - DAY));
-        let mut differ: Vec<f32> = differ.filter(|by| by.is_finite()).map(|by| by as f32).collect();
-        if differ.is_empty() || !highest.is_finite() {
-            return None;
-        }
-        let middle = median(&mut differ);
+        let mut differ: Vec<f64> = differ.filter(|by| by.is_finite()).collect();
+        let middle = median(&mut differ)?;
         differ.iter_mut().for_each(|by| *by = (*by - middle).abs());
-        let spread = 1.4826 * f64::from(median(&mut differ));
-        Some(OtherDays {
+        let spread = 1.4826 * median(&mut differ)?;
+        highest.is_finite().then_some(OtherDays {
             highest,
             lowest,
             spread,
@@ -121,17 +119,6 @@ impl Hours {
             )
         });
         days.filter(|(peak, _)| peak.is_finite()).collect()
-    }
-}
-
-/// The middle of `values`, not empty, which it sorts.
-fn median(values: &mut [f32]) -> f32 {
-    values.sort_unstable_by(f32::total_cmp);
-    let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        f32::midpoint(values[middle - 1], values[middle])
     }
 }
 

@@ -17,7 +17,7 @@ mod grid;
 mod history;
 mod last;
 mod level;
-mod median;
+pub(super) mod median;
 mod member;
 mod moved;
 mod mstl;
