@@ -3,7 +3,7 @@
 
 use std::{
     fs::{self, File},
-    io::{Read, Seek as _, SeekFrom},
+    io::{self, Read, Seek as _, SeekFrom},
     path::{Path, PathBuf},
     time::UNIX_EPOCH,
 };
@@ -70,14 +70,14 @@ impl Forerunner {
         })
     }
 
-    /// The same as text, the first `most` bytes of it, or as much as can be read of one that is damaged.
+    /// The same as text, the first `most` bytes of it; of one that is damaged as much as can be read, with what is wrong.
     ///
     /// # Errors
     /// As [`Forerunner::unpacked`].
-    pub(super) fn text(&self, most: u64) -> Result<String, ObserveError> {
+    pub(super) fn text(&self, most: u64) -> Result<(String, Option<io::Error>), ObserveError> {
         let mut bytes = Vec::new();
-        let _ = self.unpacked(most)?.take(most).read_to_end(&mut bytes);
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+        let read = self.unpacked(most)?.take(most).read_to_end(&mut bytes);
+        Ok((String::from_utf8_lossy(&bytes).into_owned(), read.err()))
     }
 }
 
@@ -168,9 +168,10 @@ mod tests {
         let tree = Tree::new();
         let read = |name: &str, text: &[u8]| {
             tree.write(name, text);
-            Forerunner::of(tree.path(name), Timestamp(0)).unwrap().text(6)
+            let read = Forerunner::of(tree.path(name), Timestamp(0)).unwrap().text(6);
+            read.map(|(text, damage)| (text, damage.is_some()))
         };
-        assert_eq!(read("log.1", b"one\nthree\n").unwrap(), "three\n");
+        assert_eq!(read("log.1", b"one\nthree\n").unwrap(), ("three\n".into(), false));
         assert!(matches!(read("log.2.lz4", b"?"), Err(ObserveError::Absent { .. })));
         for (end, program) in [("xz", "xz"), ("zst", "zstd"), ("bz2", "bzip2")] {
             let plain = tree.path("plain");
@@ -180,10 +181,14 @@ mod tests {
             let Ok(packed) = packed else { continue };
             assert_eq!(
                 read(&format!("log.3.{end}"), &packed.stdout).unwrap(),
-                "one\nth",
+                ("one\nth".into(), false),
                 "{end}"
             );
-            assert_eq!(read(&format!("log.4.{end}"), b"?").unwrap(), "", "{end}");
+            assert_eq!(
+                read(&format!("log.4.{end}"), b"?").unwrap(),
+                (String::new(), true),
+                "{end}"
+            );
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::{
     collections::VecDeque,
-    io::{BufRead, BufReader, Read},
+    io::{self, BufRead, BufReader, Read},
+    path::PathBuf,
 };
 
 use super::{PAUSE, REST, resource, told};
@@ -29,7 +30,7 @@ const YEAR_BEGAN: Span = Span::from_days(180);
 
 /// Reads the logs from before the journal, a piece at a time.
 pub(in crate::observe) struct SyslogPast {
-    root: std::path::PathBuf,
+    root: PathBuf,
     resource: ResourceId,
     zone: LogZone,
     /// What is left to read, and up to when; `None` before the first look.
@@ -37,33 +38,48 @@ pub(in crate::observe) struct SyslogPast {
     open: Option<Log>,
     files: usize,
     events: usize,
-    /// Logs that could not be read, each with why; and how many were longer than is read.
+    /// Logs that could not be read, and those not to their end, each with why; and how many were longer than is read.
     unread: Vec<String>,
+    damaged: Vec<String>,
     cut: usize,
 }
 
 /// A log that is being read.
 struct Log {
+    path: PathBuf,
     lines: BufReader<Box<dyn Read + Send>>,
     /// Its newest line is from then: tells the year of a line that names none.
     written: Timestamp,
     bytes: u64,
+    /// Whether what comes next is the rest of a line that was too long.
+    within: bool,
     last: Timestamp,
     events: VecDeque<Event>,
 }
 
 impl Log {
     /// Reads on, a piece at most; `false` at its end. Of its lines only those within `times` are kept.
-    fn read(&mut self, times: &std::ops::Range<Timestamp>, zone: &LogZone, resource: &ResourceId) -> bool {
+    ///
+    /// # Errors
+    /// When it is damaged; all up to there was read.
+    fn read(
+        &mut self,
+        times: &std::ops::Range<Timestamp>,
+        zone: &LogZone,
+        resource: &ResourceId,
+    ) -> Result<bool, io::Error> {
         let until = (self.bytes + PIECE).min(MOST_BYTES);
         let mut line = Vec::new();
         while self.bytes < until {
             line.clear();
-            // Of a damaged one all is read up to there.
-            let Ok(length @ 1..) = (&mut self.lines).take(LONGEST).read_until(b'\n', &mut line) else {
-                return false;
-            };
+            let length = (&mut self.lines).take(LONGEST).read_until(b'\n', &mut line)?;
+            if length == 0 {
+                return Ok(false);
+            }
             self.bytes += length as u64;
+            if std::mem::replace(&mut self.within, !line.ends_with(b"\n")) {
+                continue;
+            }
             let text = String::from_utf8_lossy(&line);
             let Some((at, rest)) = syslog::time(text.trim_end(), self.written, zone.zone()) else {
                 continue;
@@ -83,7 +99,7 @@ impl Log {
                 }
             }
         }
-        self.bytes < MOST_BYTES
+        Ok(self.bytes < MOST_BYTES)
     }
 }
 
@@ -99,6 +115,7 @@ impl SyslogPast {
             files: 0,
             events: 0,
             unread: Vec::new(),
+            damaged: Vec::new(),
             cut: 0,
         }
     }
@@ -124,9 +141,11 @@ impl SyslogPast {
             match next.unpacked(MOST_BYTES) {
                 Ok(file) => {
                     return Some(Log {
+                        path: next.path,
                         lines: BufReader::new(file),
                         written: next.written.min(now),
                         bytes: 0,
+                        within: false,
                         last: Timestamp(i64::MIN / 2),
                         events: VecDeque::new(),
                     });
@@ -145,11 +164,13 @@ impl SyslogPast {
         if self.cut > 0 {
             what += &format!("; of {} not all, for their length", self.cut);
         }
-        if let Some(first) = self.unread.first() {
-            what += &format!("; not read: {first}");
-        }
-        if self.unread.len() > 1 {
-            what += &format!(" and {} more", self.unread.len() - 1);
+        for (so, logs) in [("not read", &self.unread), ("damaged, read up to there", &self.damaged)] {
+            if let Some(first) = logs.first() {
+                what += &format!("; {so}: {first}");
+            }
+            if logs.len() > 1 {
+                what += &format!(" and {} more", logs.len() - 1);
+            }
         }
         told(&self.resource, visible(&what).into_owned(), now, out);
     }
@@ -198,6 +219,10 @@ impl Source for SyslogPast {
         }
         if let Some(mut log) = self.open.take().or_else(|| self.next(now)) {
             let more = log.read(&(now - BACK..until), &self.zone, &self.resource);
+            let more = more.unwrap_or_else(|why| {
+                self.damaged.push(format!("{} ({why})", log.path.display()));
+                false
+            });
             let full = log.bytes >= MOST_BYTES;
             if more && !full {
                 self.open = Some(log);
@@ -208,7 +233,7 @@ impl Source for SyslogPast {
             out.events.extend(log.events);
         }
         let all = self.left.as_ref().is_some_and(|(left, _)| left.is_empty());
-        if all && (self.events > 0 || !self.unread.is_empty()) {
+        if all && (self.events > 0 || !self.unread.is_empty() || !self.damaged.is_empty()) {
             self.tell(until, now, out);
         }
         Ok(())
@@ -240,24 +265,33 @@ mod tests {
         let line = format!("2026-01-03T12:00:00Z h app[1]: error old {}\n", "x".repeat(8_000));
         let mut text = line.repeat(1_200);
         text += "2026-01-04T12:00:00Z h app[1]: error newest\n";
+        // The rest of a line that is too long is none of its own.
+        let begin = "2026-01-04T13:00:00Z h app[1]: fine ";
+        text += &format!("{begin}{}", "x".repeat(LONGEST as usize - begin.len()));
+        text += "2026-01-04T14:00:00Z h app[1]: error of no line\n";
         tree.write("var/log/syslog", "");
         tree.write("var/log/syslog-20260104", text);
         tree.write("var/log/syslog-20260103.lz4", "?");
+        tree.write("var/log/syslog-20260102.gz", "?");
         tree.written("var/log/syslog-20260104", now - Span::from_days(2));
         tree.written("var/log/syslog-20260103.lz4", now - Span::from_days(3));
+        tree.written("var/log/syslog-20260102.gz", now - Span::from_days(4));
         let what = read(&mut SyslogPast::new(&tree.host()), now);
         let [.., newest, told] = &what[..] else {
             panic!("{what:?}")
         };
         assert_eq!((what.len(), newest.as_str()), (MOST + 1, "app: error newest"));
         assert!(
-            told.starts_with("2 text logs were read up to ") && told.contains("; not read: /"),
+            told.starts_with("3 text logs were read up to ") && told.contains("; not read: /"),
             "{told}"
         );
         assert!(
-            told.ends_with("syslog-20260103.lz4 (what unpacks .lz4 is not on this system)"),
+            told.contains(
+                "syslog-20260103.lz4 (what unpacks .lz4 is not on this system); damaged, read up to there: /"
+            ),
             "{told}"
         );
+        assert!(told.contains("syslog-20260102.gz (") && told.ends_with(')'), "{told}");
     }
 
     #[test]

@@ -58,14 +58,14 @@ impl Teller {
         }
     }
 
-    /// Says that the rotated log at `path` is packed in a way that is not read.
-    fn unread(&self, path: &Path, now: Timestamp, out: &mut Batch) {
+    /// Says that the rotated log at `path` is not read, or not to its end, and why.
+    fn unread(&self, path: &Path, why: &str, now: Timestamp, out: &mut Batch) {
         let name = visible(&path.to_string_lossy()).into_owned();
         out.events.push(Event {
             at: now,
             resource: self.resource.clone(),
             kind: EventKind::Collector,
-            what: format!("{name} is not read: nothing on this system unpacks it").into(),
+            what: format!("{name} is not read{}", visible(why)).into(),
             who: None,
             backfilled: false,
         });
