@@ -14,6 +14,9 @@ const COMMAND: Span = Span::from_hours(1);
 /// How much later than the change a log may have its line.
 const LATE: Span = Span::from_secs(2);
 
+/// Most settings of a finding whose names are looked for.
+const MOST: usize = 50;
+
 /// What changes settings of a scope whose names no command says: rules of the firewall, tables of cron.
 const TOOLS: [(&str, &[&str]); 2] = [
     (
@@ -41,24 +44,41 @@ pub(super) fn deed(finding: &Finding, shadows: &Shadows) -> Option<Cause> {
     let change = last_change(head, shadows)?;
     let author = change.by.as_deref()?;
     let done = || format!("done by {}", visible(author));
-    let (at, what) = match told(finding, change, author, shadows) {
-        Some((event, true)) => (event.at, in_words(event, author)),
+    let (at, what, sure) = match told(finding, change, author, shadows) {
+        Some((event, true)) => (event.at, in_words(event, author), true),
         // Its author ran it then, and nothing says that this was it.
         Some((event, false)) => match command(event) {
-            Some(command) => (event.at, report::line(format!("{}, possibly with {command}", done()))),
-            None => (event.at, in_words(event, author)),
+            Some(command) => (
+                event.at,
+                report::line(format!("{}, possibly with {command}", done())),
+                false,
+            ),
+            None => (event.at, in_words(event, author), false),
         },
-        None => (change.at, report::line(done())),
+        None => (change.at, report::line(done()), false),
     };
     let at = at.min(finding.since);
     Some(Cause {
         series: None,
         what,
         at,
-        earliest: None,
+        earliest: (!sure).then(|| change.earliest()).filter(|earliest| *earliest < at),
         lead: finding.since - at,
         weight: CERTAIN,
     })
+}
+
+/// Dates a change that was read some time after it may have come about by the command that made it, where that is known: it was then.
+pub(super) fn date(finding: &mut Finding) {
+    let declared = finding.comparison == Comparison::DeclaredActual && !finding.stands();
+    let (Some(earliest), Some(cause)) = (finding.earliest.filter(|_| declared), finding.causes.first_mut()) else {
+        return;
+    };
+    let known = cause.series.is_none() && cause.earliest.is_none() && cause.weight >= CERTAIN;
+    if known && (earliest..finding.since).contains(&cause.at) {
+        cause.lead = Span::ZERO;
+        (finding.since, finding.earliest) = (cause.at, None);
+    }
 }
 
 /// The newest change of a setting; one that is gone has no state, its change is found among all.
@@ -84,7 +104,8 @@ fn told<'a>(
         // Whoever read the file again after it was written did not write it.
         .filter(|event| !command(event).is_some_and(looks))
         .collect();
-    let named = |event: &&&Event| names(&finding.series, &event.what);
+    // Of what sudo wrote the command alone: as whom it ran, and where, is told of each.
+    let named = |event: &&&Event| names(&finding.series, command(event).unwrap_or(&event.what));
     if let Some(event) = theirs.iter().find(named) {
         return Some((event, true));
     }
@@ -112,11 +133,16 @@ fn names(series: &[SeriesId], text: &str) -> bool {
         let file = Subject::of(&series[0].name).file();
         file.is_some_and(|path| path.rsplit('/').next().is_some_and(|last| deed::word(text, last)))
     };
-    deed::names(series, text) || tool() || file()
+    let account = || {
+        series.iter().take(MOST).any(
+            |id| matches!(Subject::of(&id.name), Subject::Account { name, .. } if !name.is_empty() && deed::word(text, name)),
+        )
+    };
+    deed::names(series, text) || account() || tool() || file()
 }
 
 /// The command that a line of sudo has.
-fn command(event: &Event) -> Option<&str> {
+pub(super) fn command(event: &Event) -> Option<&str> {
     sudo::ran(event.what.strip_prefix("sudo: ")?).map(|ran| ran.command)
 }
 

@@ -3,6 +3,8 @@
 //! Each candidate is weighed against chance (Bayes' rule in odds): how likely is it to stand this close before the effect if it is
 //! the cause, and how likely if such things merely happen as often as they do here.
 
+mod event;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -19,7 +21,7 @@ use super::{
 use crate::{
     domain::{
         Cause, Comparison, Event, EventKind, Finding, FindingId, Mark, ResourceId, SeriesId, SettingChange, Span,
-        Subject, Timestamp, text::visible,
+        Subject, Timestamp,
     },
     shadow::Shadows,
 };
@@ -82,6 +84,7 @@ pub(super) fn explain(
     for finding in findings {
         if let Some(before) = stays(finding) {
             finding.causes.clone_from(&before.causes);
+            author::date(finding);
             continue;
         }
         if finding.mark == Mark::Stale {
@@ -94,6 +97,7 @@ pub(super) fn explain(
         let deed = author::deed(finding, shadows).map(|deed| vec![deed]);
         if let Some(causes) = deed.or_else(|| Some(shares(late::causes(finding, shadows)?))) {
             finding.causes = causes;
+            author::date(finding);
             continue;
         }
         let asked = Asked {
@@ -362,62 +366,6 @@ impl Asked<'_> {
         things.any(|thing| names.iter().any(|name| name == thing))
     }
 
-    /// Events of one kind within two minutes of each other as one.
-    fn events(&self) -> Vec<Cause> {
-        let since = self.effect.since;
-        let mut slots: BTreeMap<u8, BTreeSet<i64>> = BTreeMap::new();
-        let mut groups: BTreeMap<(u8, i64), Vec<&Event>> = BTreeMap::new();
-        // What only puts a change into force is a part of that deed and no cause beside it.
-        let changes: Vec<&SettingChange> = self.changes().filter(|_| !self.effect.declared).collect();
-        // That a port is open now is a thing that was done, and no setting changes because of it.
-        let opening = |event: &&Event| self.effect.declared && opens(event);
-        for event in self
-            .events_within(self.watched.max(BEFORE))
-            .filter(|event| !opening(event))
-        {
-            let slot = event.at.floor(TOGETHER).0;
-            slots.entry(event.kind as u8).or_default().insert(slot);
-            if event.at >= since - BEFORE && !changes.iter().any(|change| applies(event, change)) {
-                groups.entry((event.kind as u8, slot)).or_default().push(event);
-            }
-        }
-        let mut causes = Vec::new();
-        let names = |event: &&&Event| deed::names(self.effect.series, &event.what);
-        // What was done to a setting mostly says its name: beside a deed that does, or long before the change, one that does not is no
-        // cause of it.
-        let told = self.effect.declared && groups.values().flatten().any(|event| names(&event));
-        let long_before = self.effect.earliest.unwrap_or(since) - TOGETHER;
-        for ((kind, _), group) in groups {
-            let named = group.iter().find(names);
-            let event = named.or(group.first());
-            let Some(event) = event.filter(|event| strength(event.kind) > 0.0) else {
-                continue;
-            };
-            if self.effect.declared && named.is_none() && (told || event.at < long_before) {
-                continue;
-            }
-            let who = event.who.as_deref();
-            let who = who.map_or_else(String::new, |who| format!(" by {}", visible(who)));
-            let more = match group.len() {
-                1 => String::new(),
-                count => format!(" (and {} more)", count - 1),
-            };
-            // Logs tell whole seconds.
-            let times = (event.at, event.at);
-            // What a setting is changed by mostly says which; what does not even name it is weak evidence.
-            let tells = match (named.is_some(), self.effect.declared) {
-                (true, _) => NAMESAKE,
-                (false, true) => 1.0 / NAMESAKE,
-                (false, false) => 1.0,
-            };
-            let prior = strength(event.kind) * tells;
-            let count = slots.get(&kind).map_or(1, BTreeSet::len);
-            let odds = self.odds(prior, times, count);
-            causes.push(self.cause(None, report::line(format!("{}{more}{who}", event.what)), times, odds));
-        }
-        causes
-    }
-
     /// Metrics that left their shadows before.
     fn departures(&self, departures: &[(SeriesId, Timestamp)]) -> Vec<Cause> {
         let since = self.effect.since;
@@ -461,34 +409,11 @@ fn applies(event: &Event, change: &SettingChange) -> bool {
         && deed::names(std::slice::from_ref(&change.id), &event.what)
 }
 
-/// Whether an event tells that a port is open: `port tcp/0.0.0.0:8080 is open: python3, pid 7, user bob`.
-fn opens(event: &Event) -> bool {
-    let port = event
-        .what
-        .strip_prefix("port ")
-        .filter(|_| event.kind == EventKind::Log);
-    port.and_then(|rest| rest.split_once(' '))
-        .is_some_and(|(_, rest)| rest.starts_with("is open:"))
-}
-
 /// The thing a metric is measured on, where its name tells: a mount, an interface, a disk.
 fn thing(name: &str) -> Option<&str> {
     let (scope, rest) = name.split_once('.')?;
     let (thing, _) = rest.rsplit_once('.')?;
     matches!(scope, "fs" | "net" | "disk").then_some(thing)
-}
-
-/// P(an event has an effect that is seen): judged by hand until the ledger can tell.
-fn strength(kind: EventKind) -> f64 {
-    match kind {
-        EventKind::Deploy => 0.4,
-        EventKind::Service => 0.2,
-        EventKind::Package => 0.15,
-        EventKind::Kernel => 0.1,
-        EventKind::Login => 0.02,
-        EventKind::Log => 0.01,
-        EventKind::Collector => 0.0,
-    }
 }
 
 /// Turns odds into shares that leave room for what is not watched, and keeps those worth naming, largest first.

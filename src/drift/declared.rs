@@ -29,6 +29,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
+    along::spreads,
     baseline::{Baseline, Difference},
     deed::{self, Item, deeds},
     group::finding_id,
@@ -294,7 +295,18 @@ fn bits_of(shadows: &Shadows, id: &SeriesId, since: Timestamp) -> f64 {
 
 /// Puts the member that tells what was done first: one that was there from the beginning or explains those, of packages the one
 /// whose name most others bear, else the least likely change.
-fn put_head_first(members: &mut [Member<'_>]) {
+fn put_head_first(members: &mut [Member<'_>], by: &dyn Fn(&Difference) -> bool) {
+    // What the kernel set along with a parameter stands behind it. Of two names of one variable the one that somebody wrote leads, else the
+    // shorter one.
+    let written: Vec<&Difference> = (members.iter().map(|member| member.difference))
+        .filter(|difference| spreads(&difference.id))
+        .collect();
+    let order = |difference: &Difference| (!by(difference), difference.id.name.len());
+    let follows = |member: &Member<'_>| {
+        let own = member.difference;
+        let mut written = written.iter().filter(|other| deed::sets_along(other, own));
+        written.any(|other| !deed::sets_along(own, other) || order(other) < order(own))
+    };
     let borne = |member: &Member<'_>| {
         let name = &*member.difference.id.name;
         let stem = name.strip_prefix("pkg.").filter(|_| members.len() <= 500);
@@ -309,7 +321,12 @@ fn put_head_first(members: &mut [Member<'_>]) {
         .iter()
         .map(|member| {
             let late = !member.founder && !deed::explains(member.difference);
-            let key = (late, deed::rank(member.difference), usize::MAX - borne(member));
+            let rank = if follows(member) {
+                deed::LAST
+            } else {
+                deed::rank(member.difference)
+            };
+            let key = (late, rank, usize::MAX - borne(member));
             (member.difference.id.clone(), key)
         })
         .collect();
@@ -330,7 +347,9 @@ fn finding(
     options: &Options,
     now: Timestamp,
 ) -> Finding {
-    put_head_first(&mut members);
+    put_head_first(&mut members, &|difference| {
+        changes.get(&difference.id).is_some_and(|change| change.by.is_some())
+    });
     let head = members[0].difference;
     let bits = members.iter().map(|member| member.bits).fold(0.0, f64::max);
     let first = members.iter().min_by_key(|member| (member.since, member.after));

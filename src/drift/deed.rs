@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
+    along::{along, spreads},
     baseline::{Difference, scope_of},
     habit::Habits,
 };
@@ -159,10 +160,33 @@ pub(super) fn deeds(items: &[Item<'_>], habits: &Habits<'_>) -> Vec<Vec<usize>> 
             sets.join(place, *package);
         }
     }
+    by_kernel(items, &mut sets);
     by_key(items, &mut sets);
     by_habit(items, habits, &mut sets);
     by_mass(items, &mut sets);
     sets.all()
+}
+
+/// Joins parameters to the one that was written, with which the kernel sets them.
+fn by_kernel(items: &[Item<'_>], sets: &mut Sets) {
+    let parameter = |item: &Item<'_>| matches!(item.subject(), Subject::Sysctl(_)) && item.came().is_none();
+    let places: Vec<usize> = (0..items.len()).filter(|place| parameter(&items[*place])).collect();
+    for place in places.iter().filter(|place| spreads(&items[**place].difference.id)) {
+        let written = &items[*place];
+        for other in &places {
+            let theirs = &items[*other];
+            let nobodys = theirs.by.is_none() || theirs.by == written.by;
+            if nobodys && written.near(theirs, TOGETHER) && sets_along(written.difference, theirs.difference) {
+                sets.join(*place, *other);
+            }
+        }
+    }
+}
+
+/// Whether the kernel makes a parameter what it is now where `written` is written so.
+pub(super) fn sets_along(written: &Difference, other: &Difference) -> bool {
+    let along = along(&written.id, &other.id);
+    along.is_some_and(|along| along.fits(written.actual.as_ref(), other.actual.as_ref()))
 }
 
 /// Joins what one command wrote into several files: the same key, in files that were written within a second, to the same value or in
@@ -277,6 +301,9 @@ impl Sets {
         sets.into_values().collect()
     }
 }
+
+/// The rank of what followed from another member.
+pub(super) const LAST: u8 = 20;
 
 /// Which member a deed is named by: what was done comes before what followed from it.
 pub(super) fn rank(difference: &Difference) -> u8 {

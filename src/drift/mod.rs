@@ -1,5 +1,6 @@
 //! The three comparisons: declared against actual, shadow against actual, shadow's future against a limit.
 
+mod along;
 mod author;
 mod baseline;
 mod cause;
@@ -39,6 +40,7 @@ use crate::{
     shadow::{Metric, Shadows},
 };
 
+pub use along::along;
 pub use baseline::{Baseline, Difference};
 pub use family::{detail, prominence};
 pub use incidents::{Incident, incidents};
@@ -60,6 +62,7 @@ use limit::LimitWatch;
 pub(crate) use limit::REACH;
 pub use limit::{crossing, passed};
 pub use rise::drawn;
+pub use score::went;
 use slow::SlowWatch;
 pub use stale::Sources;
 use surprise::SurpriseWatch;

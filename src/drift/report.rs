@@ -231,6 +231,13 @@ pub(super) fn metric(
         speaking.filter_map(size_of).fold(own, f64::max)
     });
     let score = score::of_metrics(head.mark, bits, size, probability, members.len(), &options.drift);
+    // It is told, and nobody need hurry.
+    let eases = score::eases(members, shadows);
+    let score = if eases {
+        score.min(options.drift.moderate / 2.0)
+    } else {
+        score
+    };
     let level = score::level(score, &options.drift);
     let confidence = match head.mark {
         Mark::Breach | Mark::Stale => score::CERTAIN,
@@ -249,7 +256,7 @@ pub(super) fn metric(
         id,
         mark: head.mark,
         level,
-        severity: score::urgency(members, level),
+        severity: score::urgency(members, level, eases),
         comparison: head.comparison(),
         resource: head.id.resource.clone(),
         series: members.iter().map(|member| member.id.clone()).collect(),
@@ -320,22 +327,31 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
         _ if let Some(slow) = head.slow => slowly(head, slow, unit, now),
         _ => match head.band {
             Some((low, high)) if newest.is_some_and(|seen| seen.at > head.last) => {
-                let (lasted, low_shown, high_shown) = (head.last - head.since, unit.show(low), unit.show(high));
+                let lasted = head.last - head.since;
                 // It is over once it is within what is usual at other times; that need not be what was expected.
                 let wide = (high - low) / 2.0;
                 if newest.is_some_and(|seen| seen.value >= low - wide && seen.value <= high + wide) {
-                    format!("{name} is back at {shown} after {lasted} out of {low_shown} to {high_shown}")
+                    let side = match score::went(metric, head.band, head.since) {
+                        Some(Side::Above) => "above",
+                        Some(Side::Below) => "below",
+                        None => "out of",
+                    };
+                    format!("{name} is back at {shown}, {lasted} {side} what is usual")
                 } else {
-                    format!(
-                        "{name} stays near {shown}, expected {low_shown} to {high_shown}: after {lasted} within what is usual here"
-                    )
+                    format!("{name} was odd for {lasted}, is usual again ({shown})")
                 }
             }
-            Some((low, high)) => format!("{name} {shown}, expected {} to {}", unit.show(low), unit.show(high)),
+            Some(band) => format!("{name} {shown}, expected {}", between(band, unit)),
             None => format!("{name} {shown} left its shadow"),
         },
     };
     line(text + &more)
+}
+
+/// `4.7 % to 5.3 %`, or one value where both show alike.
+pub(super) fn between((low, high): (f64, f64), unit: Unit) -> String {
+    let (low, high) = (unit.show(low), unit.show(high));
+    if low == high { low } else { format!("{low} to {high}") }
 }
 
 /// What the slow scale tells.
@@ -361,12 +377,8 @@ fn slowly(head: &Departed, slow: Slow, unit: Unit, now: Timestamp) -> String {
                 By::Day => "at this hour on other days",
                 By::Week => "at this hour of other weeks",
             };
-            let (low, high) = head.band.unwrap_or((slow.value, slow.value));
-            format!(
-                "{name} {value}, {way} than {than}: {} to {}",
-                unit.show(low),
-                unit.show(high)
-            )
+            let band = head.band.unwrap_or((slow.value, slow.value));
+            format!("{name} {value}, {way} than {than}: {}", between(band, unit))
         }
     }
 }

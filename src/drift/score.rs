@@ -1,8 +1,14 @@
 //! How far, how urgent, how sure: one place for each of these judgements.
 
-use std::collections::BTreeSet;
+use std::{cmp::Ordering, collections::BTreeSet};
 
-use super::{cause, group::Departed, report, room::Room};
+use super::{
+    cause,
+    group::Departed,
+    report,
+    room::{self, Room},
+    slow::What,
+};
 use crate::{
     domain::{Comparison, DriftOptions, Finding, FindingId, Level, Mark, Severity, Side, Span, Timestamp},
     shadow::{Metric, Shadows},
@@ -65,6 +71,49 @@ pub(super) fn size(metric: &Metric, room: Option<Room>, band: Option<(f64, f64)>
     end.is_finite().then(|| (2.0 * part).clamp(0.0, 1.0))
 }
 
+/// The side of `band` (where there is none: of what was expected of each) that the values of `metric` since `since` went out to; the farther
+/// one, `None` where they did not.
+#[must_use]
+pub fn went(metric: &Metric, band: Option<(f64, f64)>, since: Timestamp) -> Option<Side> {
+    let (mut above, mut below) = (0.0f64, 0.0f64);
+    for seen in metric.recent.iter().rev().take_while(|seen| seen.at >= since) {
+        let expected = seen.band.map(|band| (f64::from(band[1]), f64::from(band[3])));
+        if let Some((low, high)) = band.or(expected) {
+            above = above.max(seen.value - high);
+            below = below.max(low - seen.value);
+        }
+    }
+    match above.total_cmp(&below) {
+        Ordering::Greater => Some(Side::Above),
+        Ordering::Less => Some(Side::Below),
+        Ordering::Equal => None,
+    }
+}
+
+/// Whether metrics that are off together, the telling one first, are only better than expected, or neither better nor worse.
+pub(super) fn eases(members: &[Departed], shadows: &Shadows) -> bool {
+    let side = |member: &Departed| {
+        let metric = shadows.metrics.get(&member.id)?;
+        // What takes of a room that is there is worse for more.
+        let room = || room::of(shadows, metric).map(|_| Side::Above);
+        Some((metric, metric.meta.worse().or_else(room)?))
+    };
+    let better = |member: &Departed| match (side(member), member.slow) {
+        (None, _) => None,
+        (Some((_, worse)), Some(slow)) => match slow.what {
+            What::Level { above, .. } => Some(above != (worse == Side::Above)),
+            // Nobody knows which is better.
+            What::Stuck { .. } | What::Moves { .. } => Some(false),
+        },
+        (Some((metric, worse)), None) => Some(went(metric, member.band, member.since)? != worse),
+    };
+    let departed = |member: &Departed| matches!(member.mark, Mark::Odd | Mark::Drift);
+    members
+        .iter()
+        .all(|member| departed(member) && better(member) != Some(false))
+        && better(&members[0]) == Some(true)
+}
+
 /// LOW, MODERATE or HIGH by the thresholds of the options.
 pub(super) fn level(score: f64, options: &DriftOptions) -> Level {
     if score >= options.high {
@@ -85,11 +134,12 @@ pub(super) fn severity(mark: Mark, level: Level) -> Severity {
     }
 }
 
-/// How urgent metrics are that are off together, the telling one first. Of what days are asked about that is a warning which stays worse than on any
+/// How urgent metrics are that are off together, the telling one first. What `eases` is for the record. Of what days are asked about that is a warning which stays worse than on any
 /// of them; all else is otherwise, and for the record.
-pub(super) fn urgency(members: &[Departed], level: Level) -> Severity {
+pub(super) fn urgency(members: &[Departed], level: Level, eases: bool) -> Severity {
     let head = &members[0];
     match head.slow {
+        _ if eases => Severity::Notice,
         Some(_) if members.iter().any(|member| member.lasting) => Severity::Warning,
         Some(_) => Severity::Notice,
         None => severity(head.mark, level),

@@ -82,6 +82,8 @@ const LABELLERS: [&str; 18] = [
     "fdisk",
     "sgdisk",
 ];
+/// Programs that end others by their names.
+const KILLERS: [&str; 2] = ["pkill", "killall"];
 /// Programs that start and stop services.
 pub(super) const STARTERS: [&str; 4] = ["systemctl", "service", "invoke-rc.d", "rc-service"];
 
@@ -190,6 +192,8 @@ pub(super) fn about(scope: &str, name: &str, root: &Path, said: &dyn Fn(&str) ->
             )];
             // No file says whether it runs, nor since when.
             if name.ends_with(":state") {
+                let active = said(name).is_some_and(|state| state == "active");
+                all.extend((!active).then(|| Clue::Command(&KILLERS, vec![bare.to_owned()])));
                 return all;
             }
             all.push(Clue::Named(format!("/etc/systemd/system/{thing}")));
@@ -299,11 +303,12 @@ mod tests {
 
     #[test]
     fn a_command_that_names_the_thing_between_two_readings_says_who() {
-        let cases: [(&str, &str, &str); 18] = [
+        let cases: [(&str, &str, &str); 19] = [
             ("sysctl", "vm.swappiness", "/usr/sbin/sysctl -w vm.swappiness=10"),
             ("sysctl", "vm.swappiness", "/usr/bin/tee /proc/sys/vm/swappiness"),
             ("mount", "/mnt/data:options", "/usr/bin/mount -o remount,ro /mnt/data"),
             ("unit", "cron.service:state", "/usr/bin/systemctl stop cron"),
+            ("unit", "cron.service:state", "/usr/bin/pkill -9 cron"),
             (
                 "unit",
                 "cron.service:enabled",

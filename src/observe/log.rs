@@ -8,7 +8,7 @@ use crate::domain::{Event, EventKind, ResourceId, Span, Timestamp, sudo};
 use super::{
     clue::STARTERS,
     secret::scrub,
-    witness::{Clue, Witness},
+    witness::{Clue, Deed, Witness},
 };
 
 /// Longest text of an event, characters.
@@ -111,19 +111,30 @@ impl Line<'_> {
         if event.who.is_none() {
             let who = witness.who(&self.asked(), Some(self.at - ASKED), self.at, |_, _| false);
             event.who = who.map(|(who, _)| who);
+            // Whoever worked on the files of accounts before is no longer the one.
+            if event.who.is_none() && ACCOUNTS.contains(&self.program) {
+                let what = format!("{} {}", self.program, self.account().unwrap_or_default());
+                witness.note(self.at, Deed::Ran, "", &what);
+            }
         }
         Some(event)
+    }
+
+    /// The account that a program which keeps them tells of.
+    fn account(&self) -> Option<&str> {
+        let account = self.message.split_once("name=").map(|(_, rest)| rest);
+        let account = account.or_else(|| self.message.split_once('\'').map(|(_, rest)| rest))?;
+        let account = account.split([',', '\'', ' ']).next();
+        account.filter(|account| !account.is_empty())
     }
 
     /// What may tell who asked for it: of an account the program itself, one that runs it, one that is told no name, or a package that was
     /// worked on; of a unit one that starts and stops it.
     fn asked(&self) -> Vec<Clue> {
         if ACCOUNTS.contains(&self.program) {
-            let account = self.message.split_once("name=").map(|(_, rest)| rest);
-            let account = account.or_else(|| self.message.split_once('\'').map(|(_, rest)| rest));
-            let account = account.and_then(|rest| rest.split([',', '\'', ' ']).next());
-            let named = account.filter(|account| !account.is_empty());
-            let named = named.map(|account| Clue::Command(&ACCOUNT_COMMANDS, vec![account.to_owned()]));
+            let named = self
+                .account()
+                .map(|account| Clue::Command(&ACCOUNT_COMMANDS, vec![account.to_owned()]));
             let unnamed = [Clue::Command(&UNTOLD, Vec::new()), Clue::Packages];
             return named.into_iter().chain(unnamed).collect();
         }
@@ -335,163 +346,4 @@ pub(super) fn sounds_wrong(message: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn told(program: &str, message: &str, warning: bool) -> Option<(EventKind, String, Option<String>)> {
-        let line = Line {
-            at: Timestamp(0),
-            program,
-            message,
-            warning,
-        };
-        let event = line.event(&ResourceId::new("host", "t"))?;
-        Some((event.kind, event.what.to_string(), event.who.map(|who| who.to_string())))
-    }
-
-    #[test]
-    fn logins_services_and_warnings_are_kept() {
-        let who = |program, message| {
-            told(program, message, false).and_then(|(kind, _, who)| (kind == EventKind::Login).then_some(who?))
-        };
-        assert_eq!(
-            who("sudo", "   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls").as_deref(),
-            Some("bob")
-        );
-        assert_eq!(
-            who("sshd", "Accepted publickey for root from 10.0.0.1 port 1 ssh2").as_deref(),
-            Some("root")
-        );
-        assert_eq!(
-            who("sshd", "Failed password for invalid user admin from 10.0.0.1").as_deref(),
-            Some("admin")
-        );
-        assert_eq!(
-            who("systemd-logind", "New session 3 of user root.").as_deref(),
-            Some("root")
-        );
-        assert_eq!(
-            told("systemd", "Started ssh.service - OpenBSD.", false).unwrap().0,
-            EventKind::Service
-        );
-        assert_eq!(
-            told("systemd", "Started session-3.scope - Session 3 of User root.", false),
-            None
-        );
-        assert_eq!(
-            told("kernel", "Out of memory: Killed process 7", true).unwrap().0,
-            EventKind::Kernel
-        );
-        assert_eq!(
-            told("useradd", "new user: name=carol, UID=1001", false).unwrap().1,
-            "useradd: new user: name=carol, UID=1001"
-        );
-        assert_eq!(told("cron", "job done", false), None);
-    }
-
-    #[test]
-    fn the_kernel_is_put_into_words() {
-        let what = |message, warning| told("kernel", message, warning).map(|(_, what, _)| what);
-        assert_eq!(
-            what("Out of memory: Killed process 7 (java)", true).as_deref(),
-            Some("OOM kill: Out of memory: Killed process 7 (java)")
-        );
-        assert_eq!(
-            what("e1000: eth0 NIC Link is Down", false).as_deref(),
-            Some("link down: e1000: eth0 NIC Link is Down")
-        );
-        assert_eq!(
-            what("blk_update_request: I/O error, dev sda", false).as_deref(),
-            Some("I/O error: blk_update_request: I/O error, dev sda")
-        );
-        assert_eq!(what("something odd", true).as_deref(), Some("kernel: something odd"));
-        assert_eq!(what("usb 1-1: new device", false), None);
-    }
-
-    #[test]
-    fn who_ran_what() {
-        let line = Line {
-            at: Timestamp(0),
-            program: "sudo",
-            message: "     bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts",
-            warning: false,
-        };
-        let told = |line: &Line| line.command().map(|(who, what)| (who.to_owned(), what.into_owned()));
-        let ran = |who: &str, what: &str| Some((who.to_owned(), what.to_owned()));
-        assert_eq!(told(&line), ran("bob", "/usr/bin/vim /etc/hosts"));
-        let other = |program, message| {
-            told(&Line {
-                program,
-                message,
-                ..line
-            })
-        };
-        assert_eq!(
-            other("doas", "bob ran command apk add x as root from /home/bob"),
-            ran("bob", "apk add x")
-        );
-        assert_eq!(other("crontab", "(root) REPLACE (bob)"), ran("root", "crontab -u bob"));
-        assert_eq!(other("crontab", "(bob) DELETE (bob)"), ran("bob", "crontab -u bob"));
-        assert_eq!(other("crontab", "(bob) LIST (bob)"), None);
-        assert_eq!(other("cron", "(bob) REPLACE (bob)"), None);
-        let message =
-            r#"bob : PWD=/ ; USER=root ; COMMAND=/bin/bash -c bash\ -c\ \"echo\ y\=2\ \>\ \/etc\/audx\/sudoi.conf\""#;
-        let escaped = told(&Line { message, ..line }).unwrap().1;
-        assert_eq!(escaped, r#"/bin/bash -c bash -c "echo y=2 > /etc/audx/sudoi.conf""#);
-        let witness = Witness::default();
-        witness.note(
-            Timestamp::from_secs(9),
-            crate::observe::witness::Deed::Ran,
-            "bob",
-            &escaped,
-        );
-        let by = witness.who_changed("/etc/audx/sudoi.conf", Timestamp::from_secs(10), |_| false);
-        assert_eq!(by.as_deref(), Some("bob"));
-        let message = "bob : command not allowed ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts";
-        assert_eq!(Line { message, ..line }.command(), None);
-    }
-
-    #[test]
-    fn what_somebody_asked_for_bears_their_name() {
-        let witness = Witness::default();
-        let ran = |secs: i64, what: &str| {
-            witness.note(
-                Timestamp::from_secs(secs),
-                crate::observe::witness::Deed::Ran,
-                "anna",
-                what,
-            );
-        };
-        ran(100, "/usr/sbin/adduser carol");
-        ran(200, "/usr/bin/systemctl reload nginx");
-        ran(300, "/usr/bin/systemctl stop redis-server.service");
-        let who = |secs: i64, program: &str, message: &str| {
-            let line = Line {
-                at: Timestamp::from_secs(secs),
-                program,
-                message,
-                warning: false,
-            };
-            line.told(&ResourceId::new("host", "t"), &witness)
-                .unwrap()
-                .who
-                .map(|who| who.to_string())
-        };
-        let anna = Some("anna".to_owned());
-        assert_eq!(who(101, "useradd", "new user: name=carol, UID=1001"), anna);
-        assert_eq!(who(201, "systemd", "Reloaded nginx.service - A server."), anna);
-        assert_eq!(who(320, "systemd", "Stopped redis-server.service - A store."), anna);
-        assert_eq!(who(320, "systemd", "Stopped other.service - A store."), None);
-        assert_eq!(who(900, "systemd", "Stopped redis-server.service - A store."), None);
-        assert_eq!(who(900, "useradd", "new user: name=dave, UID=1002"), None);
-    }
-
-    #[test]
-    fn an_event_is_one_short_line_without_secrets() {
-        let long = format!("connect password=hunter2 {}\nsecond", "x ".repeat(400));
-        let (_, what, _) = told("app", &long, true).unwrap();
-        assert_eq!(what.chars().count(), LONGEST);
-        assert!(what.starts_with("app: connect password=*** x") && !what.contains("second"));
-        assert_eq!(told("", "", true).unwrap().1, "");
-    }
-}
+mod tests;

@@ -31,11 +31,8 @@ pub(super) type When = (Option<Timestamp>, Timestamp);
 /// How soon a source with changes that wait is read again.
 const SOON: Span = LOOKS;
 
-/// The same while it is not known yet whether what a file declares will be loaded.
-const DECLARED: Span = Span::from_secs(15);
-
 /// Who made a change, and when where a log says so better.
-type Author = Option<(Arc<str>, Option<Timestamp>)>;
+type Author = Option<(Arc<str>, Option<(Timestamp, Timestamp)>)>;
 
 /// A change that waits until the logs have been read beyond it.
 struct Waiting {
@@ -111,8 +108,14 @@ impl Scope {
     /// How soon it is to be read again while changes wait to be told, or a file was just written that declares what its settings should be;
     /// `None` otherwise.
     pub(super) fn soon(&self) -> Option<Span> {
-        let declared = || self.witness.declared(&self.name, self.read_at).then_some(DECLARED);
-        (!self.waiting.is_empty()).then_some(SOON).or_else(declared)
+        (!self.waiting.is_empty())
+            .then_some(SOON)
+            .or_else(|| self.witness.declared(&self.name, self.read_at))
+    }
+
+    /// Notes that what changed at `now` is a reason to read the scope `other` soon.
+    pub(super) fn concerns(&self, other: &'static str, now: Timestamp) {
+        self.witness.declare(other, now);
     }
 
     /// An empty sheet for this scope's settings.
@@ -223,8 +226,8 @@ impl Scope {
             last = Some((clues, change.at, author.clone()));
             if let Some((who, at)) = author {
                 change.by = Some(who);
-                if let Some(at) = at {
-                    (change.after, change.at) = (None, at);
+                if let Some((from, until)) = at {
+                    (change.after, change.at) = (Some(from).filter(|from| *from < until), until);
                 }
             }
             out.changes.push(change);

@@ -19,6 +19,8 @@ const LONGEST: usize = 400;
 const COMMAND: Span = Span::from_hours(1);
 /// How far a package's log and its files may lie apart, and how long a program that keeps files may take.
 const PACKAGE: Span = Span::from_mins(2);
+/// How long one run of a package manager may take.
+const RUN: Span = Span::from_mins(30);
 /// How long a command that names a file, and is no editor, may take until it writes it; its end stands in no log.
 const WORKS: Span = Span::from_mins(1);
 /// How far the audit log and the file's own time may lie apart, and two writes of one command.
@@ -33,6 +35,8 @@ const PATIENCE: Span = Span::from_secs(12);
 const SILENT: Span = Span::from_secs(30);
 /// How long after a file that declares something was written it is looked whether it is so: drift gives who wrote it a minute to load it.
 const LOADED: Span = Span::from_secs(61);
+/// How often it is looked meanwhile.
+const AGAIN: Span = Span::from_secs(15);
 /// How often logs of what people ran are looked at: a change that waits for one is told soon after.
 pub(super) const LOOKS: Span = Span::from_secs(2);
 
@@ -122,7 +126,10 @@ pub(super) enum Deed {
 
 struct Seen {
     at: Timestamp,
+    /// When it was over; `None` while a package is still worked on.
+    until: Option<Timestamp>,
     deed: Deed,
+    /// Empty where it is known that somebody did it whom no log names.
     who: Arc<str>,
     what: String,
     /// The files it was said to have changed, each with when it did first: what changes one of them later may be another's deed.
@@ -132,16 +139,20 @@ struct Seen {
 impl Seen {
     /// Whether it is a command that names the file, and may still have been at it at `at`.
     fn may_write(&self, path: &str, at: Timestamp) -> bool {
-        let edits = EDITORS.contains(&program(&self.what));
-        let within = if edits { COMMAND } else { WORKS };
+        let within = if self.edits() { COMMAND } else { WORKS };
+        (EARLY..=within).contains(&(at - self.at)) && self.not_yet(path, at) && names(&self.what, path)
+    }
+
+    fn edits(&self) -> bool {
+        EDITORS.contains(&program(&self.what))
+    }
+
+    /// Whether it was not said before to have changed the file, or may be at it still: what a command does to a file it does at once.
+    fn not_yet(&self, path: &str, at: Timestamp) -> bool {
         // An editor saves again and again; beyond a minute it may as well have been closed and another come after it.
-        let again = if edits { WORKS } else { AUDIT };
-        (EARLY..=within).contains(&(at - self.at))
-            && self
-                .changed
-                .iter()
-                .all(|(of, first)| of != path || apart(at, *first) <= again)
-            && names(&self.what, path)
+        let again = if self.edits() { WORKS } else { AUDIT };
+        let mut changed = self.changed.iter();
+        changed.all(|(of, first)| of != path || apart(at, *first) <= again)
     }
 
     /// Notes that it was said to have changed the file at `at`.
@@ -184,7 +195,7 @@ struct Memory {
     unread: Option<Timestamp>,
     /// Whether a change waits for a log of commands.
     awaited: bool,
-    /// Scopes of which a file was written that declares what they should be, and when.
+    /// Scopes that there is a reason to read soon, and since when.
     declared: BTreeMap<&'static str, Timestamp>,
 }
 
@@ -209,15 +220,22 @@ impl Witness {
         self.memory().unread = since;
     }
 
-    /// Notes that a file was written at `at` that declares what settings of `scope` should be: who writes one, soon loads it, or forgets to.
+    /// Notes a reason of `at` to read the settings of `scope` soon: a file was written that declares what they should be (who writes one, soon
+    /// loads it, or forgets to), somebody ran what sets them, or what they follow from changed.
     pub(super) fn declare(&self, scope: &'static str, at: Timestamp) {
-        self.memory().declared.insert(scope, at);
+        let mut memory = self.memory();
+        let known = memory.declared.entry(scope).or_insert(at);
+        *known = at.max(*known);
     }
 
-    /// Whether settings of `scope` are to be read soon for that, which were last read at `read`.
-    pub(super) fn declared(&self, scope: &str, read: Timestamp) -> bool {
-        let written = self.memory().declared.get(scope).copied();
-        written.is_some_and(|at| read < at + LOADED)
+    /// How soon settings of `scope` are to be read for that, which were last read at `read`: at once, and again and again for a minute.
+    pub(super) fn declared(&self, scope: &str, read: Timestamp) -> Option<Span> {
+        let written = self.memory().declared.get(scope).copied()?;
+        let since = read - written;
+        if since <= Span::ZERO {
+            return Some(LOOKS);
+        }
+        (since < LOADED).then_some(AGAIN)
     }
 
     /// Whether a change waits for a log of commands to be read.
@@ -246,7 +264,7 @@ impl Witness {
         waits
     }
 
-    /// Who made the change that `clues` belong to, between `after` and `at`, and when where a log says so better. `owns` says whether a
+    /// Who made the change that `clues` belong to, between `after` and `at`, and from when to when where a log says so better. `owns` says whether a
     /// package brought a file.
     pub(super) fn who(
         &self,
@@ -254,7 +272,7 @@ impl Witness {
         after: Option<Timestamp>,
         at: Timestamp,
         owns: impl Fn(&str, &str) -> bool,
-    ) -> Option<(Arc<str>, Option<Timestamp>)> {
+    ) -> Option<(Arc<str>, Option<(Timestamp, Timestamp)>)> {
         let from = after.unwrap_or(at - COMMAND) - DELAY * 5;
         clues.iter().find_map(|clue| match clue {
             Clue::File(path) => Some((self.who_changed(path, at, |package| owns(package, path))?, None)),
@@ -305,9 +323,15 @@ impl Witness {
                     .filter(fits)
                     .filter(|seen| newest - seen.at <= AUDIT);
                 let seen = same.max_by_key(|seen| (named(seen), seen.at))?;
+                // Its scripts run until the end.
+                let until = match seen.until {
+                    Some(until) => until.min(at).max(seen.at),
+                    None if at - seen.at <= PACKAGE => at.max(seen.at),
+                    None => seen.at,
+                };
                 let (who, when) = (seen.who.clone(), seen.at);
                 drop(memory);
-                Some((self.with_person(who, when), (!brought).then_some(when)))
+                Some((self.with_person(who, when), (!brought).then_some((when, until))))
             }
         })
     }
@@ -320,13 +344,14 @@ impl Witness {
         }
     }
 
-    fn last(&self, fits: impl Fn(&Seen) -> bool) -> Option<(Arc<str>, Option<Timestamp>)> {
+    fn last<T>(&self, fits: impl Fn(&Seen) -> bool) -> Option<(Arc<str>, Option<T>)> {
         let memory = self.memory();
         let seen = memory
             .seen
             .iter()
             .filter(|seen| fits(seen))
-            .max_by_key(|seen| seen.at)?;
+            .max_by_key(|seen| seen.at)
+            .filter(|seen| !seen.who.is_empty())?;
         Some((seen.who.clone(), None))
     }
 
@@ -336,7 +361,7 @@ impl Witness {
         let fits = |seen: &Seen| {
             seen.deed == Deed::Ran && before(seen) && programs.contains(&program(&seen.what)) && !looks(&seen.what)
         };
-        Some(self.last(fits)?.0)
+        Some(self.last::<()>(fits)?.0)
     }
 
     /// Who had the package manager `by` do what it did at `at`, where its own log names only itself.
@@ -345,8 +370,29 @@ impl Witness {
         self.ran(programs, at)
     }
 
-    /// Notes that `who` did `deed` to `what` (a path, a command line, a package).
+    /// Notes that `who` (empty: somebody whom no log names) did `deed` to `what` (a path, a command line, a package).
     pub(super) fn note(&self, at: Timestamp, deed: Deed, who: &str, what: &str) {
+        self.keep((at, Some(at)), deed, who, what);
+        if deed == Deed::Ran && !looks(what) && (program(what) == "sysctl" || what.contains("/proc/sys/")) {
+            self.declare("sysctl", at);
+        }
+    }
+
+    /// Notes that `who` began to work on a package at `at`, which goes on until [`Witness::installed`].
+    pub(super) fn installs(&self, at: Timestamp, who: &str, package: &str) {
+        self.keep((at, None), Deed::Installed, who, package);
+    }
+
+    /// Notes that the work on a package was over at `at`.
+    pub(super) fn installed(&self, at: Timestamp, package: &str) {
+        let mut memory = self.memory();
+        let newest = memory.installed.iter_mut().rev().find(|seen| seen.what == package);
+        if let Some(seen) = newest.filter(|seen| seen.at <= at && at - seen.at <= RUN) {
+            seen.until = Some(at);
+        }
+    }
+
+    fn keep(&self, (at, until): (Timestamp, Option<Timestamp>), deed: Deed, who: &str, what: &str) {
         let mut memory = self.memory();
         let seen = match deed {
             Deed::Installed => &mut memory.installed,
@@ -361,6 +407,7 @@ impl Witness {
         }
         seen.push_back(Seen {
             at,
+            until,
             deed,
             who: visible(who).into(),
             what: what[..end].to_owned(),
@@ -380,7 +427,8 @@ impl Witness {
                 let since = at - seen.at;
                 (EARLY..=COMMAND).contains(&since)
                     && !looks(&seen.what)
-                    && (since <= PACKAGE && works_on(&seen.what, path) || seen.may_write(path, at))
+                    && (since <= PACKAGE && works_on(&seen.what, path) && seen.not_yet(path, at)
+                        || seen.may_write(path, at))
             }
             Deed::Installed => apart(at, seen.at) <= PACKAGE && owns(&seen.what),
         };
@@ -392,7 +440,7 @@ impl Witness {
             return Some(format!("{} ({})", best.who, visible(&best.what)).into());
         }
         best.credit(path, at);
-        Some(best.who.clone())
+        Some(best.who.clone()).filter(|who| !who.is_empty())
     }
 
     /// Notes that a log told of a login of `who`, empty where it did not say whose, or of one that failed.

@@ -37,6 +37,8 @@ const FALLS: f64 = 0.5;
 /// The share of the budget that reading settings as asked must take for them to be read as rarely as all else beyond it: where
 /// something else uses it up (many findings at once), that would only delay what they tell.
 const WORTH: f64 = 0.5;
+/// The share of the budget up to which settings are read as asked in any case: to read them more rarely would spare less than it delays.
+const LITTLE: f64 = 1.0 / 20.0;
 const CALM: u8 = 10;
 
 /// What the engine measured of one source.
@@ -257,6 +259,10 @@ impl Tempo {
     /// Whether the budget would be broken if the settings of `source` were read as asked, though all dearer ones were read as rarely as may
     /// be; `asked` is what the engine takes where none is slowed.
     fn pays(&self, source: &Measured, sources: &[Measured], asked: f64, budget: f64) -> bool {
+        // What takes next to nothing saves nothing, whoever uses the budget up.
+        if source.share().is_none_or(|share| share <= budget * LITTLE) {
+            return false;
+        }
         let slowed = self.paces.get(&source.name).is_some_and(|pace| pace.doublings > 0);
         asked - spared_by_dearer(source, sources, budget) > budget * if slowed { BACK } else { 1.0 }
     }

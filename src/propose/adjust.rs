@@ -151,7 +151,7 @@ impl Case<'_> {
 
     fn room(&self, mount: &str, factor: Option<f64>, mut why: Vec<String>) -> Option<Candidate> {
         let path = quote(mount)?;
-        let mut lines = vec![format!("du -xh --max-depth=2 {path} | sort -h | tail -n 20")];
+        let mut lines = vec![format!("du -axh --max-depth=2 {path} | sort -h | tail -n 20")];
         let system = matches!(mount, "/" | "/var");
         if system {
             lines.push("journalctl --disk-usage".into());

@@ -66,7 +66,7 @@ pub struct Held<'a> {
 
 /// Proposals for the findings that hold, best score first; weak ones at the end.
 ///
-/// `numbers` gives each its number: the same change for the same finding keeps it. The first ten findings' proposals carry the effects
+/// `numbers` gives each its number: the same answer to the same finding keeps it, also where the finding grows. The first ten findings' proposals carry the effects
 /// of their what-if.
 #[must_use]
 pub fn propose(

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::ProposalId;
 
-/// The numbers given out, counted from 1: the same change for the same finding keeps its number.
+/// The numbers given out, counted from 1: the same answer to the same finding keeps its number.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Numbers {
     last: u64,

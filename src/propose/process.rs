@@ -2,8 +2,8 @@
 
 use super::{Candidate, artefact, shell::quote};
 use crate::{
-    domain::{ChangeSet, Factors, Finding, Mark, ProposalKind},
-    drift::process::is_over,
+    domain::{ChangeSet, Factors, Finding, Mark, ProposalKind, Seen, SeriesId, Side},
+    drift::{process::is_over, went},
     shadow::Shadows,
 };
 
@@ -16,8 +16,24 @@ pub(super) fn taker(finding: &Finding, shadows: &Shadows) -> Option<Candidate> {
     if !matches!(finding.mark, Mark::Odd | Mark::Drift) {
         return None;
     }
+    let head = match finding.seen {
+        Seen::Metric { band, .. } => band,
+        Seen::Setting { .. } => None,
+    };
+    // What is taken less than expected takes nothing from others.
+    let more = |id: &SeriesId| {
+        shadows.metrics.get(id).is_none_or(|metric| {
+            let worse = metric.meta.worse().unwrap_or(Side::Above);
+            let band = head.filter(|_| finding.series.first() == Some(id));
+            went(metric, band, finding.since).is_none_or(|side| side == worse)
+        })
+    };
+    let taken: Vec<&str> = (finding.series.iter())
+        .filter(|id| more(id))
+        .map(|id| &*id.name)
+        .collect();
     let concerns = |starts: &[&str]| {
-        let mut names = finding.series.iter().map(|id| &*id.name);
+        let mut names = taken.iter();
         names.any(|name| starts.iter().any(|start| name.starts_with(start)))
     };
     let (word, order, columns) = if concerns(&["cpu.", "load.", "psi.cpu"]) {

@@ -11,7 +11,7 @@ use crate::{
         Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, SettingChange, Span, Step, Subject,
         Timestamp, Value,
     },
-    drift::Baseline,
+    drift::{Baseline, along},
     shadow::Shadows,
 };
 
@@ -58,7 +58,7 @@ pub(super) fn drifted(
     baseline: &Baseline,
     now: Timestamp,
 ) -> Vec<Candidate> {
-    let targets: Vec<Target> = finding
+    let mut targets: Vec<Target> = finding
         .series
         .iter()
         .map(|id| Target {
@@ -67,6 +67,7 @@ pub(super) fn drifted(
             wanted: baseline.values.get(id).cloned(),
         })
         .collect();
+    leave_along(&mut targets);
     let undone = undone(shadows, &finding.series[0], now);
     // The strongest departure that names one of these settings as its cause.
     let blamed = all
@@ -111,7 +112,29 @@ pub(super) fn drifted(
     if let Some(back) = &way_back {
         accept.factors = trust.ranked(accept.factors, back.factors.score());
     }
+    // Of a finding that grows, or gets another head, the way back stays the same answer.
+    let way_back = way_back.map(|back| Candidate {
+        key: String::new(),
+        ..back
+    });
     way_back.into_iter().chain([accept]).collect()
+}
+
+/// Leaves out what the kernel sets along with the first of `targets`, on the way there and back.
+fn leave_along(targets: &mut Vec<Target>) {
+    let Some((head, rest)) = targets.split_first() else {
+        return;
+    };
+    let follows = |other: &Target| {
+        let goes = along(&head.id, &other.id);
+        goes.is_some_and(|along| {
+            along.fits(head.actual.as_ref(), other.actual.as_ref())
+                && along.fits(head.wanted.as_ref(), other.wanted.as_ref())
+        })
+    };
+    let keep: Vec<bool> = rest.iter().map(|other| !follows(other)).collect();
+    let mut keep = std::iter::once(true).chain(keep);
+    targets.retain(|_| keep.next().unwrap_or(true));
 }
 
 /// Whether going back would be a unit's failure, which nobody wants.
@@ -268,7 +291,7 @@ fn back(
     };
     Some(Candidate {
         kind: ProposalKind::Revert,
-        key: changes.steps.iter().map(|step| format!("{}\n", step.change)).collect(),
+        key: head.id.name.to_string(),
         title,
         factors: Factors {
             // Putting a value back works; whether it was wanted decides what that is worth.
@@ -294,7 +317,7 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
     };
     Candidate {
         kind: ProposalKind::Adopt,
-        key: finding.series.iter().map(|id| format!("{id}\n")).collect(),
+        key: String::new(),
         title,
         changes: ChangeSet::default(),
         factors: Factors {

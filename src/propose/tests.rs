@@ -253,7 +253,7 @@ fn a_limit_ahead_is_answered_with_enough_room_and_its_what_if() {
     assert_eq!(proposals.len(), 1, "{proposals:?}");
     let adjust = &proposals[0];
     assert_eq!(adjust.kind, ProposalKind::Adjust);
-    assert!(adjust.artefact.text.contains("du -xh --max-depth=2 /var | sort -h"));
+    assert!(adjust.artefact.text.contains("du -axh --max-depth=2 /var | sort -h"));
     assert!(matches!(adjust.changes.steps[0].change, Change::Capacity { factor, .. } if factor > 1.0));
     let (before, after) = adjust.effects[0].crossing.unwrap();
     assert!(before > 0.5 && after < 0.1, "{before} {after}");
@@ -392,4 +392,92 @@ fn drift(name: &str, bits: f64) -> Finding {
         id: FindingId(9_000),
         ..finding(Comparison::DeclaredActual, Mark::Drift, &[name], bits)
     }
+}
+
+/// A percentage that was at `value` for the last four minutes.
+fn percent(name: &str, value: f64) -> Metric {
+    let mut metric = disk(0.0);
+    (metric.meta.id, metric.limit) = (id(name), None);
+    for seen in metric
+        .recent
+        .iter_mut()
+        .filter(|seen| seen.at >= now() - Span::from_mins(4))
+    {
+        seen.value = value;
+    }
+    metric
+}
+
+#[test]
+fn nobody_looks_for_what_takes_less_than_expected() {
+    for (name, value, asked) in [
+        ("cpu.busy_pct", 5.0, false),
+        ("cpu.busy_pct", 95.0, true),
+        ("mem.available_pct", 95.0, false),
+        ("mem.available_pct", 5.0, true),
+    ] {
+        let mut world = world(&[]);
+        world.0.metrics.insert(id(name), percent(name, value));
+        let mut odd = finding(Comparison::ShadowActual, Mark::Odd, &[name], 20.0);
+        odd.seen = Shown::Metric {
+            now: Some(value),
+            band: Some((60.0, 70.0)),
+        };
+        let found = ask(&[odd], &world);
+        let looks = found
+            .iter()
+            .any(|proposal| proposal.title.starts_with("find what takes"));
+        assert_eq!(looks, asked, "{name} {value}");
+    }
+}
+
+#[test]
+fn what_the_kernel_sets_along_goes_back_with_what_was_written() {
+    let one = |name: &'static str, from: i64, to: i64| (name, Value::Int(from), Value::Int(to));
+    let settings = [
+        one("sysctl.net.ipv4.ip_forward", 0, 1),
+        one("sysctl.net.ipv4.conf.all.accept_redirects", 1, 0),
+        one("sysctl.net.ipv4.conf.eth0.forwarding", 0, 1),
+        // It was not as the kernel makes it.
+        one("sysctl.net.ipv4.conf.eth1.forwarding", 2, 1),
+    ];
+    let world = world(&settings);
+    let names: Vec<&str> = settings.iter().map(|(name, ..)| *name).collect();
+    let drift = finding(Comparison::DeclaredActual, Mark::Drift, &names, 14.0);
+    let proposals = ask(&[drift], &world);
+    let revert = proposals.iter().find(|one| one.kind == ProposalKind::Revert).unwrap();
+    assert_eq!(&*revert.title, "net.ipv4.ip_forward 1 -> 0 (and 1 setting with it)");
+    assert_eq!(revert.changes.steps.len(), 2, "{:?}", revert.changes);
+    assert!(!revert.artefact.text.contains("eth0"), "{}", revert.artefact.text);
+}
+
+#[test]
+fn a_finding_that_grows_keeps_the_numbers_of_its_answers() {
+    let settings = ["sysctl.vm.swappiness", "sysctl.vm.dirty_ratio"].map(|name| (name, Value::Int(60), Value::Int(1)));
+    let world = world(&settings);
+    let mut numbers = Numbers::default();
+    let mut ids = |series: &[&str]| -> BTreeMap<String, ProposalId> {
+        let mut drift = finding(Comparison::DeclaredActual, Mark::Drift, series, 14.0);
+        drift.id = FindingId(7);
+        let held = held(std::slice::from_ref(&drift));
+        let made = propose(held, &world.0, &world.1, &Options::default(), &mut numbers, now(), 1);
+        made.iter().map(|one| (format!("{:?}", one.kind), one.id)).collect()
+    };
+    let first = ids(&["sysctl.vm.swappiness"]);
+    assert_eq!(first.len(), 2);
+    assert_eq!(ids(&["sysctl.vm.dirty_ratio", "sysctl.vm.swappiness"]), first);
+}
+
+#[test]
+fn a_unit_that_is_started_again_after_a_failure_is_undone_by_stopping_it() {
+    let state = |word: &str| Value::Enum(word.into());
+    let name = "unit.nginx.service:state";
+    let world = world(&[(name, state("active"), state("failed"))]);
+    let drift = finding(Comparison::DeclaredActual, Mark::Drift, &[name], 14.0);
+    let proposals = ask(&[drift], &world);
+    let revert = proposals.iter().find(|one| one.kind == ProposalKind::Revert).unwrap();
+    assert_eq!(
+        (&*revert.title, &*revert.undo),
+        ("start nginx.service again", "systemctl stop -- nginx.service")
+    );
 }

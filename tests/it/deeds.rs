@@ -412,7 +412,7 @@ fn a_small_mount_that_is_filled_is_told_before_it_is_full_and_forgotten_when_it_
     assert_eq!(cause.series.as_ref(), Some(&id("mount./mnt/x:device")), "{cause:?}");
     assert!(cause.at <= cross.since && cause.at - mounted <= Span::from_secs(60));
     let text = answer(&real, &cross).artefact.text;
-    assert!(text.starts_with("du -xh --max-depth=2 /mnt/x | sort -h"), "{text}");
+    assert!(text.starts_with("du -axh --max-depth=2 /mnt/x | sort -h"), "{text}");
 
     fill(&mut real, Span::from_secs(60), 60.0, 1.0);
     let breach = real.finding("fs./mnt/x.used_pct").clone();

@@ -129,14 +129,6 @@ fn a_reload_for_a_change_is_a_part_of_it_and_any_other_is_a_cause() {
 
 #[test]
 fn whose_deed_is_known_is_the_cause_and_no_unit_that_started_meanwhile() {
-    let sudo = |who: &str, command: &str, second: i64| Event {
-        who: Some(who.into()),
-        ..event(
-            EventKind::Login,
-            &format!("sudo: {who} : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND={command}"),
-            second,
-        )
-    };
     let first = |name: &str, by: Option<&str>, events: &[Event]| {
         let mut world = World::new(&[]);
         world.second += 600;
@@ -258,4 +250,142 @@ fn that_a_port_is_open_is_not_the_cause_of_its_opening() {
     });
     let findings = world.judge();
     assert_eq!((findings.len(), &findings[0].causes[..]), (1, &[][..]));
+}
+
+fn sudo(who: &str, command: &str, second: i64) -> Event {
+    Event {
+        who: Some(who.into()),
+        ..event(
+            EventKind::Login,
+            &format!("sudo: {who} : TTY=pts/0 ; PWD=/root ; USER=root ; COMMAND={command}"),
+            second,
+        )
+    }
+}
+
+fn changed(name: &str, (from, to): (&str, &str), at: Timestamp, by: Option<&str>) -> SettingChange {
+    SettingChange {
+        id: setting(name),
+        at,
+        after: Some(at - Span::from_mins(1)),
+        from: Some(Value::infer(from)),
+        to: Some(Value::infer(to)),
+        by: by.map(Into::into),
+        backfilled: false,
+    }
+}
+
+#[test]
+fn a_change_is_dated_by_the_command_that_made_it() {
+    let mut world = World::new(&[]);
+    world.second += 600;
+    let second = world.second;
+    let command = "/usr/sbin/sysctl -w vm.swappiness=10";
+    world.shadows.events.push_back(sudo("ana", command, second - 20));
+    let change = changed("sysctl.vm.swappiness", ("60", "10"), at(second), Some("ana"));
+    world.shadows.settings.observe(&change);
+    for later in [0, 600] {
+        world.second += later;
+        let finding = &world.judge()[0];
+        assert_eq!((finding.since, finding.earliest), (at(second - 20), None), "{later}");
+        assert_eq!(
+            (&*finding.causes[0].what, finding.causes[0].lead),
+            (&*format!("ana ran {command}"), Span::ZERO)
+        );
+    }
+    // That somebody did it with one command or another says nothing of when.
+    let mut world = World::new(&[]);
+    world.second += 600;
+    let second = world.second;
+    world.shadows.events.push_back(sudo("ana", "/root/tune", second - 20));
+    world.shadows.settings.observe(&change);
+    assert_eq!(world.judge()[0].since, at(second));
+}
+
+#[test]
+fn an_account_that_a_command_names_was_made_by_that() {
+    let mut world = World::new(&[]);
+    world.second += 600;
+    let second = world.second;
+    let command = "/usr/sbin/useradd -m -s /bin/bash mallory";
+    let others = [
+        sudo("ana", "/bin/a", second - 4),
+        sudo("ana", command, second - 3),
+        sudo("ana", "/bin/b", second - 2),
+    ];
+    world.shadows.events.extend(others);
+    for part in ["uid", "shell"] {
+        let name = format!("account.user.mallory:{part}");
+        let change = SettingChange {
+            from: None,
+            ..changed(&name, ("", "1001"), at(second), Some("ana"))
+        };
+        world.shadows.settings.observe(&change);
+    }
+    assert_eq!(&*world.judge()[0].causes[0].what, format!("ana ran {command}"));
+}
+
+#[test]
+fn who_killed_a_unit_is_the_cause_and_not_what_systemd_says_of_it() {
+    let mut world = World::new(&[]);
+    sample::add_settings(&mut world.shadows, &[("unit.nginx.service:state", "active")]);
+    world.baseline = Baseline::take(&world.shadows, at(world.second));
+    world.second += 600;
+    let second = world.second;
+    world.shadows.events.extend([
+        sudo("ana", "/usr/bin/pkill -9 nginx", second - 5),
+        event(
+            EventKind::Service,
+            "systemd: nginx.service: Main process exited, code=killed, status=9/KILL",
+            second - 5,
+        ),
+        event(
+            EventKind::Service,
+            "systemd: nginx.service: Failed with result 'signal'.",
+            second - 5,
+        ),
+    ]);
+    let change = changed("unit.nginx.service:state", ("active", "failed"), at(second), None);
+    world.shadows.settings.observe(&change);
+    let causes = &world.judge()[0].causes;
+    assert_eq!(causes.len(), 1, "{causes:?}");
+    assert!(
+        causes[0].what.contains("pkill -9 nginx") && causes[0].weight > 0.5,
+        "{causes:?}"
+    );
+}
+
+#[test]
+fn an_event_whose_change_was_put_back_since_is_no_cause() {
+    let causes = |back: bool| {
+        let mut world = World::new(&["cpu.busy_pct"]);
+        sample::add_settings(&mut world.shadows, &[("unit.redis-server.service:state", "active")]);
+        world.baseline = Baseline::take(&world.shadows, at(world.second));
+        let second = world.second;
+        let state = "unit.redis-server.service:state";
+        let stopped = "systemd: Stopped redis-server.service - Advanced key-value store.";
+        world
+            .shadows
+            .events
+            .push_back(event(EventKind::Service, stopped, second + 1));
+        let exact = |change: SettingChange| SettingChange { after: None, ..change };
+        world
+            .shadows
+            .settings
+            .observe(&exact(changed(state, ("active", "inactive"), at(second + 2), None)));
+        if back {
+            world
+                .shadows
+                .settings
+                .observe(&exact(changed(state, ("inactive", "active"), at(second + 6), None)));
+        }
+        world.steps(5, &[], 0.0);
+        let findings = world.steps(12, &["cpu.busy_pct"], 50.0);
+        let odd = findings.iter().find(|finding| finding.mark == Mark::Odd).unwrap();
+        let causes = odd.causes.iter().map(|cause| cause.what.to_string());
+        causes.collect::<Vec<_>>()
+    };
+    let stopped = |causes: Vec<String>| causes.iter().any(|what| what.contains("Stopped"));
+    assert!(stopped(causes(false)));
+    assert!(!stopped(causes(true)));
 }

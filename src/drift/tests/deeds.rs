@@ -338,3 +338,54 @@ fn what_used_to_change_together_is_one_finding_when_it_does_again() {
     let says = |line: &std::sync::Arc<str>| line.ends_with("; the two changed together 12 of 14 times before");
     assert!(together.evidence.iter().any(says), "{:?}", together.evidence);
 }
+
+/// One setting got another value between two readings a minute apart.
+fn read(world: &mut World, name: &str, to: &str, by: Option<&str>) {
+    let id = setting(name);
+    let from = world.shadows.settings.get(&id).map(|state| state.value.clone());
+    let second = world.second;
+    world.shadows.settings.observe(&SettingChange {
+        id,
+        at: at(second),
+        after: Some(at(second - 60)),
+        from,
+        to: Some(Value::infer(to)),
+        by: by.map(Into::into),
+        backfilled: false,
+    });
+}
+
+#[test]
+fn what_the_kernel_sets_along_is_of_the_parameter_that_was_written() {
+    let names = [
+        ("sysctl.net.ipv4.conf.all.accept_redirects", "1", "0"),
+        ("sysctl.net.ipv4.conf.all.forwarding", "0", "1"),
+        ("sysctl.net.ipv4.conf.default.forwarding", "0", "1"),
+        ("sysctl.net.ipv4.conf.eth0.forwarding", "0", "1"),
+        ("sysctl.net.ipv4.ip_forward", "0", "1"),
+        ("sysctl.net.ipv4.conf.eth1.rp_filter", "0", "1"),
+    ];
+    let told = |written: &str| {
+        let mut world = World::new(&[]);
+        let before: Vec<(&str, &str)> = names.iter().map(|(name, from, _)| (*name, *from)).collect();
+        sample::add_settings(&mut world.shadows, &before);
+        world.baseline = Baseline::take(&world.shadows, at(world.second));
+        world.second += 600;
+        for (name, _, to) in names {
+            read(&mut world, name, to, (name == written).then_some("ana"));
+        }
+        rows(&mut world)
+    };
+    let apart = "sysctl.net.ipv4.conf.eth1.rp_filter 0 -> 1";
+    assert_eq!(
+        told("sysctl.net.ipv4.ip_forward"),
+        [apart, "sysctl.net.ipv4.ip_forward 0 -> 1 (and 4 more settings) by ana"]
+    );
+    assert_eq!(
+        told("sysctl.net.ipv4.conf.all.forwarding"),
+        [
+            "sysctl.net.ipv4.conf.all.forwarding 0 -> 1 (and 4 more settings) by ana",
+            apart
+        ]
+    );
+}

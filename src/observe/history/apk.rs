@@ -75,6 +75,7 @@ impl ApkHistory {
             to,
             who: None,
             by: "apk",
+            goes_on: false,
         };
         if let Some(command) = command.take() {
             self.teller.ran(at, &command, None, "apk", now, out);

@@ -18,6 +18,9 @@ use crate::{
 /// Most bytes of a rotated log, unpacked.
 const MOST_BYTES: u64 = 8 << 20;
 
+/// The log tells whole seconds: what is over may have ended so much later.
+const LATE: Span = Span(999_999);
+
 /// Most runs of apt that are remembered.
 const MOST_RUNS: usize = 500;
 
@@ -57,9 +60,23 @@ impl PackageHistory {
         }
     }
 
-    /// `2026-09-22 04:51:30 upgrade bash:amd64 5.2-1 5.2-2`; unpacking and configuring are steps of those four.
+    /// `2026-09-22 04:51:30 upgrade bash:amd64 5.2-1 5.2-2`; unpacking and configuring are steps of those four, and
+    /// `2026-09-22 04:51:43 status installed bash:amd64 5.2-2` tells that all was done.
     fn line(&self, line: &str, before: bool, now: Timestamp, out: &mut Batch) -> Option<()> {
         let words: Vec<&str> = line.split(' ').collect();
+        if let [
+            day,
+            time,
+            "status",
+            "installed" | "config-files" | "not-installed",
+            whole,
+            _,
+        ] = words[..]
+        {
+            let package = whole.split(':').next()?;
+            self.teller.witness.installed(self.at(day, time)? + LATE, package);
+            return Some(());
+        }
         let [day, time, action, whole, from, to] = words[..] else {
             return None;
         };
@@ -85,6 +102,7 @@ impl PackageHistory {
             to,
             who,
             by: &by,
+            goes_on: true,
         };
         // What was removed before it is purged changes no more.
         self.teller.tell(&step, before && action != "purge", now, out);
@@ -218,7 +236,7 @@ mod tests {
     use flate2::{Compression, write::GzEncoder};
 
     use super::*;
-    use crate::observe::fixture::Tree;
+    use crate::observe::{fixture::Tree, witness::Clue};
 
     #[test]
     fn a_week_back_through_packed_logs_and_then_only_what_is_new() {
@@ -321,6 +339,37 @@ mod tests {
             assert!((least..=most).contains(&events.len()), "{length}: {}", events.len());
             assert_eq!(&*events.last().unwrap().what, "remove nano 7.2-1");
         }
+    }
+
+    #[test]
+    fn a_package_is_worked_on_until_its_scripts_have_run() {
+        let tree = Tree::new();
+        tree.write(
+            "var/log/dpkg.log",
+            "2026-09-22 10:00:00 install memcached:amd64 <none> 1.6\n\
+             2026-09-22 10:00:04 status half-configured memcached:amd64 1.6\n\
+             2026-09-22 10:00:13 status installed memcached:amd64 1.6\n\
+             2026-09-22 10:00:14 install tree:amd64 <none> 2.1\n",
+        );
+        let witness = Witness::default();
+        let now = |text: &str| text.parse::<Timestamp>().unwrap();
+        let at = now("2026-09-22T10:00:40Z");
+        tree.read(&mut PackageHistory::new(&tree.host(), &witness), at.secs())
+            .unwrap();
+        let when = |package: &str| {
+            let clue = [Clue::Package(package.into())];
+            let (_, when) = witness
+                .who(&clue, Some(at - Span::from_mins(1)), at, |_, _| false)
+                .unwrap();
+            when.map(|(from, until)| (from, until.secs()))
+        };
+        let ended = now("2026-09-22T10:00:13Z").secs();
+        assert_eq!(when("memcached"), Some((now("2026-09-22T10:00:00Z"), ended)));
+        assert_eq!(
+            when("tree"),
+            Some((now("2026-09-22T10:00:14Z"), at.secs())),
+            "still at it"
+        );
     }
 
     #[test]

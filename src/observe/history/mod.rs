@@ -42,6 +42,8 @@ struct Step<'a> {
     who: Option<&'a str>,
     /// Whom files that changed then are laid to.
     by: &'a str,
+    /// Whether a later line tells when it was over.
+    goes_on: bool,
 }
 
 /// Whom what is read is told to.
@@ -100,7 +102,11 @@ impl Teller {
         } = *step;
         // Where the manager's own log names nobody, another may.
         let person = who.map(Into::into).or_else(|| self.witness.who_installed(step.by, at));
-        self.witness.note(at, Deed::Installed, step.by, package);
+        if step.goes_on {
+            self.witness.installs(at, step.by, package);
+        } else {
+            self.witness.note(at, Deed::Installed, step.by, package);
+        }
         if now - at <= BACK {
             let version = match (step.from, step.to) {
                 (Some(from), Some(to)) => format!("{from} -> {to}"),

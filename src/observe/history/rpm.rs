@@ -169,6 +169,7 @@ impl RpmHistory {
                 to,
                 who: None,
                 by: "dnf",
+                goes_on: false,
             };
             self.tell_command(*at, now, out);
             // Where it came from is unknown when the log was read in between.
@@ -218,6 +219,7 @@ impl RpmHistory {
                 to: Some(version),
                 who: None,
                 by: "rpm",
+                goes_on: false,
             };
             // What was there before it, the database does not say.
             self.teller.tell(&step, false, now, out);

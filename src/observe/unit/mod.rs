@@ -226,14 +226,23 @@ impl Units {
         }
         // systemd forgets a unit that stopped and that nobody needs: while its files are there, it is inactive.
         for unit in before
-            .into_keys()
-            .filter(|unit| !self.settled.contains_key(unit))
+            .keys()
+            .filter(|unit| !self.settled.contains_key(*unit))
+            .cloned()
             .collect::<Vec<_>>()
         {
             // An instance of a connection comes once.
             if !unit.contains('@') && !passing.contains(&unit) && definition::has_own(&self.root, &unit) {
                 self.settled.insert(unit, "inactive".into());
             }
+        }
+        // Who starts to listen, or no longer does, is told with the unit that it belongs to.
+        let active = |states: &HashMap<String, String>| -> BTreeSet<String> {
+            let active = states.iter().filter(|(_, state)| *state == "active");
+            active.map(|(unit, _)| unit.clone()).collect()
+        };
+        if self.scope.known() && active(&before) != active(&self.settled) {
+            self.scope.concerns("port", now);
         }
         let enabled: BTreeSet<String> = files
             .iter()

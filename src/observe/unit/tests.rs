@@ -349,3 +349,16 @@ fn a_unit_for_one_run_is_told_only_when_it_failed() {
     );
     assert_eq!(ended, Some(first));
 }
+
+#[test]
+fn ports_are_read_with_a_unit_that_stopped() {
+    let witness = Witness::default();
+    let mut source = Units::new(&Tree::new().host()).asking(&witness);
+    let mut out = Batch::default();
+    let at = Timestamp::from_secs;
+    source.tell(at(60), &units("active"), FILES, &mut out).unwrap();
+    source.tell(at(120), &units("active"), FILES, &mut out).unwrap();
+    assert_eq!(witness.declared("port", at(100)), None);
+    source.tell(at(180), &units("failed"), FILES, &mut out).unwrap();
+    assert!(witness.declared("port", at(150)).is_some());
+}

@@ -8,7 +8,7 @@ fn a_package_manager_that_names_only_itself_was_run_by_someone() {
     let at = Timestamp::from_secs;
     let who = |package: &str, secs| {
         let told = witness.who(&[Clue::Package(package.into())], None, at(secs), |_, _| false);
-        told.map(|(who, at)| (who.to_string(), at.map(|at| at.secs())))
+        told.map(|(who, at)| (who.to_string(), at.map(|(from, _)| from.secs())))
     };
     witness.note(at(100), Deed::Installed, "dnf", "foo");
     assert_eq!(who("foo", 110), Some(("dnf".into(), Some(100))));
@@ -129,4 +129,48 @@ fn the_best_evidence_says_who() {
         witness.note(at(n), Deed::Ran, "x", &"é".repeat(1_000));
     }
     assert_eq!(witness.memory().seen.len(), MOST);
+}
+
+#[test]
+fn what_one_command_changed_it_does_not_change_again_and_another_ends_its_claim() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    let who = |path: &str, secs| {
+        witness
+            .who_changed(path, at(secs), |_| false)
+            .map(|who| who.to_string())
+    };
+    let account = |secs| {
+        let clue = [Clue::Command(&["useradd", "userdel"], vec!["mallory".into()])];
+        witness
+            .who(&clue, Some(at(secs - 60)), at(secs), |_, _| false)
+            .map(|(who, _)| who.to_string())
+    };
+    witness.note(at(100), Deed::Ran, "ana", "/usr/sbin/useradd -m mallory");
+    assert_eq!(who("/etc/subuid", 100).as_deref(), Some("ana"));
+    assert_eq!(account(110).as_deref(), Some("ana"));
+    assert_eq!(who("/etc/subuid", 150), None, "somebody else changed it");
+    assert_eq!(who("/etc/gshadow", 150).as_deref(), Some("ana"), "not said before");
+    // A log tells that the program ran again, and nobody knows who ran it.
+    witness.note(at(160), Deed::Ran, "", "userdel mallory");
+    assert_eq!((who("/etc/subgid", 160), account(160)), (None, None));
+    witness.note(at(200), Deed::Ran, "bob", "/usr/sbin/userdel mallory");
+    assert_eq!(
+        (who("/etc/subgid", 200), account(200)),
+        (Some("bob".into()), Some("bob".into()))
+    );
+}
+
+#[test]
+fn parameters_are_read_soon_after_somebody_set_one() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    let soon = |read: i64| witness.declared("sysctl", at(read));
+    witness.note(at(100), Deed::Ran, "ana", "/usr/sbin/sysctl -a");
+    assert_eq!(soon(60), None);
+    witness.note(at(110), Deed::Ran, "ana", "/usr/sbin/sysctl -w net.ipv4.ip_forward=1");
+    assert_eq!((soon(60), soon(112), soon(171)), (Some(LOOKS), Some(AGAIN), None));
+    witness.note(at(300), Deed::Ran, "ana", "/usr/bin/tee /proc/sys/vm/swappiness");
+    witness.note(at(200), Deed::Ran, "ana", "/usr/sbin/sysctl -p");
+    assert_eq!(soon(250), Some(LOOKS));
 }

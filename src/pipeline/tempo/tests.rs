@@ -114,13 +114,13 @@ fn settings_are_read_as_asked_while_the_budget_is_kept() {
         ..source(name, 60, cost_ms)
     };
     // Stable for a day, and dear: no reason to see a change later.
-    let dear = [settings("sysctl", 8.0), settings("unit", 90.0)];
+    let dear = [settings("sysctl", 12.3), settings("unit", 90.0)];
     let mut tempo = Tempo::default();
     for _ in 0..60 {
         tempo.decide(&dear, &seen(&[]), 0.6, 1.0, now);
     }
     assert_eq!(["sysctl", "unit"].map(|name| doublings(&tempo, name)), [0, 0]);
-    // Beyond the budget what is worth sparing is spared, and says so; a hundredth of it is not.
+    // Beyond the budget what is worth sparing is spared, and says so; a fiftieth of it is not.
     let rest = |tempo: &Tempo| 1.3 - 0.15 + taken(tempo, &dear);
     for _ in 0..60 {
         let used = rest(&tempo);
@@ -178,7 +178,7 @@ fn the_dearest_settings_yield_first_and_what_is_cheap_never_does() {
     }
     assert!(doublings(&tempo, "integrity") >= RAREST);
     assert!(0.3 + taken(&tempo, &all) <= 1.0);
-    // What takes less than a fiftieth of the budget is read as asked, however far beyond it the engine is, and however stable it is.
+    // What takes less than a twentieth of the budget is read as asked, however far beyond it the engine is, and however stable it is.
     let cheap = [settings("sysctl", 11.0), source("load", 2, 0.3)];
     for _ in 0..60 {
         tempo.decide(&cheap, &seen(&[("load", 0.25)]), 9.0, 1.0, now);

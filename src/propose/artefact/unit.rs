@@ -84,7 +84,8 @@ pub(super) fn state(name: &str, was: Option<&Value>, value: &str) -> Option<Stri
     let masked = was.is_some_and(|was| plain(was) == "masked");
     let verb = match value {
         "active" => "start",
-        "inactive" => "stop",
+        // Nobody makes a unit fail; what had failed did not run either.
+        "inactive" | "failed" => "stop",
         "enabled" => "enable",
         "masked" => "mask",
         "on demand" if was.is_some_and(|was| plain(was) == "failed") => "reset-failed",

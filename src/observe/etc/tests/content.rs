@@ -103,10 +103,11 @@ fn settings_that_a_file_declares_are_read_soon_after_it_was_written() {
     let mut source = Etc::new(&tree.host(), &witness);
     tree.read(&mut source, 0).unwrap();
     let soon = |secs: i64| ["sysctl", "mount"].map(|scope| witness.declared(scope, Timestamp::from_secs(secs)));
-    assert_eq!(soon(0), [false; 2]);
+    assert_eq!(soon(0), [None; 2]);
     tree.write("etc/sysctl.d/90-x.conf", "vm.swappiness = 10\n");
     tree.read(&mut source, 60).unwrap();
-    assert_eq!((soon(60), soon(110)), ([true, false], [true, false]));
+    assert_eq!(soon(60), [Some(Span::from_secs(2)), None]);
+    assert_eq!(soon(110), [Some(Span::from_secs(15)), None]);
     // By then whoever wrote it has loaded it, or forgot to.
-    assert_eq!(soon(121), [false; 2]);
+    assert_eq!(soon(121), [None; 2]);
 }
