@@ -18,7 +18,7 @@ use super::{
     clue::about,
     file::plain_file,
     secret::{holds_secret, mask_rule, redact, scrub},
-    witness::{Clue, LOOKS, Witness},
+    witness::{Author, Clue, LOOKS, Witness},
 };
 use crate::domain::{
     Batch, Reach, ResourceId, SecretHash, SeriesId, SettingChange, SettingSnapshot, Span, Timestamp, Value, packed,
@@ -30,9 +30,6 @@ pub(super) type When = (Option<Timestamp>, Timestamp);
 
 /// How soon a source with changes that wait is read again.
 const SOON: Span = LOOKS;
-
-/// Who made a change, and when where a log says so better.
-type Author = Option<(Arc<str>, Option<(Timestamp, Timestamp)>)>;
 
 /// A change that waits until the logs have been read beyond it.
 struct Waiting {

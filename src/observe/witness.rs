@@ -163,6 +163,9 @@ impl Seen {
     }
 }
 
+/// Who made a change, and from when to when where a log says so better.
+pub(super) type Author = Option<(Arc<str>, Option<(Timestamp, Timestamp)>)>;
+
 /// What may tell who made a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Clue {
@@ -272,7 +275,7 @@ impl Witness {
         after: Option<Timestamp>,
         at: Timestamp,
         owns: impl Fn(&str, &str) -> bool,
-    ) -> Option<(Arc<str>, Option<(Timestamp, Timestamp)>)> {
+    ) -> Author {
         let from = after.unwrap_or(at - COMMAND) - DELAY * 5;
         clues.iter().find_map(|clue| match clue {
             Clue::File(path) => Some((self.who_changed(path, at, |package| owns(package, path))?, None)),
