@@ -1,7 +1,7 @@
 //! What the kernel sets along with a parameter that is written: nobody did that besides, and it goes back by itself.
 //!
-//! Linux, `Documentation/networking/ip-sysctl.rst`, and the handlers that do it: `devinet_sysctl_forward` and `devinet_copy_dflt_conf` of
-//! IPv4, `addrconf_fixup_forwarding` and `addrconf_disable_ipv6` of IPv6.
+//! Linux, `Documentation/networking/ip-sysctl.rst`, and the handlers that do it: `devinet_sysctl_forward` of IPv4, `addrconf_fixup_forwarding` and
+//! `addrconf_disable_ipv6` of IPv6. What `default` says holds for interfaces to come.
 
 use crate::domain::{SeriesId, Subject, Value};
 
@@ -60,7 +60,7 @@ impl<'a> Conf<'a> {
 /// Whether the kernel sets others along with this parameter.
 #[must_use]
 pub fn spreads(id: &SeriesId) -> bool {
-    Conf::of(id).is_some_and(|conf| matches!(conf.of, "all" | "default"))
+    Conf::of(id).is_some_and(|conf| conf.of == "all")
 }
 
 /// What the parameter `other` becomes where `written` is written; `None` where the kernel leaves it.
@@ -76,7 +76,6 @@ pub fn along(written: &SeriesId, other: &SeriesId) -> Option<Along> {
     match (from.ipv4, from.of, from.what) {
         (true, "all", "forwarding") if (to.of, to.what) == ("all", "accept_redirects") => Some(Along::Opposite),
         (true, "all", "forwarding") => (to.what == from.what).then_some(Along::Same),
-        (true, "default", _) => (to.what == from.what && to.of != "all").then_some(Along::Same),
         (false, "all", "forwarding" | "disable_ipv6" | "ignore_routes_with_linkdown") => {
             (to.what == from.what).then_some(Along::Same)
         }
@@ -101,11 +100,8 @@ mod tests {
                 Some(Along::Opposite),
             ),
             ("ipv4.conf.all.forwarding", "ipv4.ip_forward", Some(Along::Same)),
-            (
-                "ipv4.conf.default.rp_filter",
-                "ipv4.conf.eth0.rp_filter",
-                Some(Along::Same),
-            ),
+            // Only interfaces whose value was never written follow.
+            ("ipv4.conf.default.rp_filter", "ipv4.conf.eth0.rp_filter", None),
             (
                 "ipv6.conf.all.disable_ipv6",
                 "ipv6.conf.lo.disable_ipv6",

@@ -97,7 +97,7 @@ impl Moves {
     }
 
     /// The variance of its moves from `was` steps to `became` steps at any time (a placebo in time: Abadie, Diamond & Hainmueller 2015, *American Journal
-    /// of Political Science* 59, 495-510), and how many such times there are apart from each other; no less than what its spread and its autocorrelation let expect.
+    /// of Political Science* 59, 495-510), and how many such times there are apart from each other; up to four times that where its spread and its autocorrelation let expect more.
     fn by_itself(&self, was: usize, became: usize) -> (f64, f64) {
         let (n, length) = (self.at.len(), was + became);
         let expected =
@@ -116,12 +116,14 @@ impl Moves {
         }
         let place = moves.len() / 2;
         let (_, middle, _) = moves.select_nth_unstable_by(place, f64::total_cmp);
-        (
+        let seen = (*middle / MIDDLE).powi(2);
+        // What mostly stands still and moves now and then moves as its spread says.
+        let variance = if seen > 1e-9 * self.noise.powi(2) {
+            expected.min(4.0 * seen).max(seen)
+        } else {
             expected
-                .min((*middle / MIDDLE).powi(2) * 4.0)
-                .max((*middle / MIDDLE).powi(2)),
-            (apart - 1.0).max(1.0),
-        )
+        };
+        (variance, (apart - 1.0).max(1.0))
     }
 }
 
@@ -192,6 +194,17 @@ mod tests {
                 .count();
             assert!(seen >= 90, "{rho}: {seen}");
         }
+    }
+
+    #[test]
+    fn a_nightly_job_is_not_what_was_set_before_it() {
+        let change = Timestamp(0) + STEP * (9 * 144 + 9);
+        let left = (0..2_016).map(|place| {
+            let job = (12..18).contains(&(place % 144));
+            (Timestamp(0) + STEP * place, if job { 50.0 } else { 0.0 })
+        });
+        let moves = Moves::new(left.collect(), &[change]).unwrap();
+        assert!(chance(&moves, &[change], 0) > 0.01);
     }
 
     #[test]

@@ -53,7 +53,15 @@ pub(super) fn without<'t>(desired: &Tree, live: &'t Tree) -> Cow<'t, Tree> {
     Cow::Owned(tree)
 }
 
-/// Whether a container or volume reaches its host.
+/// Whether a container or volume reaches its host, or a volume a secret.
 fn is_powerful(item: &Tree) -> bool {
-    item.at(&["securityContext", "privileged"]) == Some(&Tree::Bool(true)) || item.get("hostPath").is_some()
+    let added = item.at(&["securityContext", "capabilities", "add"]);
+    let added = added.map(Tree::items).unwrap_or_default();
+    // What its init container redirects traffic by.
+    let own = |capability: &Tree| matches!(capability.as_str(), Some("NET_ADMIN" | "NET_RAW"));
+    item.at(&["securityContext", "privileged"]) == Some(&Tree::Bool(true))
+        || !added.iter().all(own)
+        || ["hostPath", "secret", "volumeDevices"]
+            .iter()
+            .any(|key| item.get(key).is_some())
 }
