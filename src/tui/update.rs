@@ -315,7 +315,11 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             if digit == '4' && state.screen == Screen::WhatIf {
                 whatif::keep(state);
             }
-            enter(state, Screen::ALL[digit as usize - '1' as usize])
+            let screen = Screen::ALL[digit as usize - '1' as usize];
+            if state.screen == screen {
+                state.message = Some(format!("{digit} is the screen shown; ? lists the keys"));
+            }
+            enter(state, screen)
         }
         KeyCode::Char('/') => {
             let filter = state.filter.clone();

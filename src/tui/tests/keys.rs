@@ -311,3 +311,15 @@ fn what_came_above_the_cursor_and_is_worse_is_named_first() {
     let upper = crate::tui::screens::overview::next(&state);
     assert!(upper.starts_with("Enter opens db-01 mem.available_pct"), "{upper}");
 }
+
+#[test]
+fn the_key_of_the_screen_shown_says_so() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let before = view_to_buffer(&state, 80, 24);
+    press(&mut state, "1");
+    let shown = view_to_buffer(&state, 80, 24);
+    assert!(fixture::text(&shown).contains("1 is the screen shown"));
+    press(&mut state, "j");
+    press(&mut state, "k");
+    assert_eq!(view_to_buffer(&state, 80, 24), before);
+}

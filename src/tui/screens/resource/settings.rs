@@ -65,7 +65,7 @@ pub(super) fn rows(state: &State) -> Vec<&SettingRow> {
 }
 
 /// Puts first what is off and surprised most, or what is likeliest to change; among equals the other of the two, then what changed last,
-/// then the name.
+/// then what stood first: a snapshot's rows come by name.
 pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
     rows.sort_by_cached_key(|row| {
         // As they are shown: tenths of a bit and of a per cent. Rows must not change places with every wiggle, nor seem out of order.
@@ -77,7 +77,7 @@ pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
         let changed = row.last_change.as_ref().map(|change| change.at);
         // What is off by what is known of it may surprise nobody.
         let off = !by_chance && !matches!(row.mark, Mark::Ok | Mark::Learning | Mark::Muted);
-        (Reverse((off, keys, changed)), row.id.clone())
+        Reverse((off, keys, changed))
     });
 }
 
