@@ -35,7 +35,7 @@ pub struct Grid {
     fresh: usize,
     /// Steps that passed since.
     #[serde(default)]
-    passed: usize,
+    pub(super) passed: usize,
     newest: Option<Point>,
     /// The value kept of the unfinished step, and how many it was drawn from.
     kept: Option<f64>,

@@ -83,6 +83,15 @@ impl History {
         }
     }
 
+    /// Takes the next step (`None` is a gap) in place of the oldest.
+    pub fn roll(&mut self, value: Option<f64>) {
+        let last = self.filled.last().copied().unwrap_or(0.0);
+        self.seen.remove(0);
+        self.filled.remove(0);
+        self.seen.push(value.unwrap_or(f64::NAN));
+        self.filled.push(value.unwrap_or(last));
+    }
+
     /// Steps in it, gaps included.
     #[must_use]
     pub fn len(&self) -> usize {

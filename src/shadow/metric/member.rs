@@ -22,7 +22,7 @@ use crate::domain::{Options, Span};
 
 /// A forecaster of one series on a regular grid. It holds no state but what it made of the history it was set up for, and may be asked
 /// from any origin in it, so that a backtest asks the very code that forecasts.
-pub trait Member {
+pub trait Member: Send + Sync {
     /// Its name, as on the Forecast screen.
     fn name(&self) -> &'static str;
 

@@ -26,6 +26,7 @@ mod normal;
 mod outlook;
 mod profile;
 mod proportion;
+mod ready;
 mod recall;
 mod residuals;
 mod season;
@@ -49,7 +50,7 @@ use self::{
     grid::Grid,
     history::History,
     median::median,
-    member::Panel,
+    ready::Ready,
     residuals::{Residuals, Sorted},
 };
 pub use self::{
@@ -133,6 +134,9 @@ pub struct MetricShadow {
     /// What members said of a series that stands still, and the value: asked the same again they say the same.
     #[serde(skip)]
     still: Option<(f64, Box<[f64]>)>,
+    /// The members of the finest grid.
+    #[serde(skip)]
+    ready: Ready,
 }
 
 impl MetricShadow {
@@ -184,6 +188,7 @@ impl MetricShadow {
             odd: None,
             late: None,
             still: None,
+            ready: Ready::default(),
         }
     }
 
@@ -233,7 +238,7 @@ impl MetricShadow {
         let stands = self.stands();
         let said = match (self.still.take(), stands) {
             (Some((value, said)), Some(stands)) if value.to_bits() == stands.to_bits() => said,
-            _ => self.said().into(),
+            _ => self.ready.said(&self.grids[0]),
         };
         let mut judged = silent;
         if let Some(middle) = self.middle(&said) {
@@ -293,13 +298,6 @@ impl MetricShadow {
         grid.window.stands().filter(|_| timeless)
     }
 
-    /// What each member says of the next step of the finest grid; NaN from one that has not seen enough.
-    fn said(&self) -> Vec<f64> {
-        let grid = &self.grids[0];
-        let history = grid.history();
-        Panel::recall(&history, &grid.outlook.learnt).forecast(&history, history.len(), &[1])
-    }
-
     /// What they say together.
     fn middle(&self, said: &[f64]) -> Option<f64> {
         let mut errors = self.errors.clone();
@@ -334,7 +332,7 @@ impl MetricShadow {
     /// grow like those of a random walk; at a fraction its values lie as far apart as they were, and errors stay, because rates over
     /// shorter times are no quieter. Else both begin anew.
     fn change_cadence(&mut self) {
-        self.still = None;
+        self.forget();
         let old = std::mem::replace(&mut self.grids, Self::grids(self.cadence.step()));
         for grid in &mut self.grids[1..] {
             if let Some(same) = old[1..].iter().find(|same| same.step == grid.step) {
@@ -365,13 +363,23 @@ impl MetricShadow {
         }
     }
 
+    /// Forgets what was only kept to spare work: another grid is in use, or another fit.
+    fn forget(&mut self) {
+        self.still = None;
+        self.ready.forget();
+    }
+
     /// The distribution of the next value, if it has learnt enough.
     #[must_use]
     pub fn next(&self) -> Option<Quantiles> {
         if self.warms() {
             return None;
         }
-        self.expect(&self.residuals.sorted(), self.middle(&self.said())?, 1)
+        self.expect(
+            &self.residuals.sorted(),
+            self.middle(&Ready::default().said(&self.grids[0]))?,
+            1,
+        )
     }
 
     /// Whether it has seen too little to say anything of the next value.
@@ -486,7 +494,7 @@ impl MetricShadow {
     /// Learns members' weights and seasons anew from the windows it keeps, of the coarser grids where enough is new; about a
     /// millisecond a grid when they are full.
     pub fn refit(&mut self, now: Timestamp) {
-        self.still = None;
+        self.forget();
         self.errors = self.grids[0].refit();
         for grid in self.grids[1..].iter_mut().filter(|grid| grid.due()) {
             grid.refit();

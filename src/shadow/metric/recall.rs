@@ -27,6 +27,7 @@ impl MetricShadow {
                 new.push(Point { value, ..*point });
             }
         }
+        self.forget();
         for grid in self.grids.iter_mut().filter(|grid| coarse(grid)) {
             grid.recall(&new);
         }
