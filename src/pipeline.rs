@@ -224,7 +224,7 @@ fn judge(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &
     let (held, ended): (Vec<Finding>, Vec<Finding>) = judged.into_iter().partition(|finding| finding.ended.is_none());
     for finding in &held {
         let before = state.findings.iter().find(|old| old.id == finding.id);
-        if before.is_none_or(|old| old.mark != finding.mark || old.severity != finding.severity) {
+        if before.is_none_or(|old| tells_other(old, finding)) {
             out.write.findings.push(finding.clone());
         }
         if before.is_none() {
@@ -242,6 +242,16 @@ fn judge(state: &mut State, options: &Options, now: Timestamp, seed: u64, out: &
     state.findings = held;
     blame::blame(state, now);
     make_proposals(state, options, now, seed, out);
+}
+
+/// Whether a finding says something else than before, so that what was known at a time can be told later. What only its numbers say is left
+/// out: they are other ones at each value.
+fn tells_other(old: &Finding, new: &Finding) -> bool {
+    let declared = new.comparison == Comparison::DeclaredActual;
+    old.mark != new.mark
+        || old.severity != new.severity
+        || old.series.first() != new.series.first()
+        || declared && (old.series != new.series || old.summary != new.summary)
 }
 
 /// Proposals are made anew when the findings, their first causes, the settings or what is not in force changed, and every five minutes.

@@ -233,6 +233,7 @@ impl Finding {
         self.mark
             .cmp(&other.mark)
             .then_with(|| left(self).cmp(&left(other)))
+            .then_with(|| other.severity.cmp(&self.severity))
             .then_with(|| other.bits.total_cmp(&self.bits))
             .then_with(|| self.id.cmp(&other.id))
     }

@@ -62,6 +62,14 @@ impl Item<'_> {
         self.after == self.at
     }
 
+    /// Whether it is known to be another's deed: two people did the two, or it is of another file and only one of the two is known to be
+    /// somebody's.
+    fn of_another(&self, other: &Self) -> bool {
+        let (ours, theirs) = (self.in_file(), other.in_file());
+        let files = ours.is_some() && theirs.is_some() && ours.map(|(file, _)| file) != theirs.map(|(file, _)| file);
+        self.by != other.by && (files || self.by.is_some() && other.by.is_some())
+    }
+
     /// The file that it stands in, and its key there.
     fn in_file(&self) -> Option<(&str, &str)> {
         let name = &*self.difference.id.name;
@@ -103,7 +111,7 @@ impl Item<'_> {
 /// The sets of `items` (by place, each set rising) that one deed explains.
 ///
 /// Two belong to one deed when they share a name and happened within two minutes of each other (a mount and its line in fstab, a
-/// unit and its port, a line of sshd_config and what the server makes of it), when both are packages, or when one is a package and
+/// unit and its port, a line of sshd_config and what the server makes of it) and are not known to be of two people, when both are packages, or when one is a package and
 /// the other something that packages bring, came or went as it did, and may have happened at the very time. That a unit stopped or
 /// started belongs to no edit of it, only to its port and to whether it is enabled. To be near in time is no cause: things of one
 /// scope are one deed only when they are so many at once that a program did it, and the same key in several files when these were
@@ -143,9 +151,12 @@ pub(super) fn deeds(items: &[Item<'_>], habits: &Habits<'_>) -> Vec<Vec<usize>> 
     }
     for places in by_name.values_mut() {
         places.sort_by_key(|place| (items[*place].at, *place));
-        for pair in places.windows(2) {
-            if items[pair[0]].near(&items[pair[1]], TOGETHER) {
-                sets.join(pair[0], pair[1]);
+        for (k, place) in places.iter().enumerate() {
+            let item = &items[*place];
+            let later = places[k + 1..].iter().take(MOST_BESIDE);
+            let mut ours = later.filter(|other| !item.of_another(&items[**other]));
+            if let Some(next) = ours.next().filter(|next| item.near(&items[**next], TOGETHER)) {
+                sets.join(*place, *next);
             }
         }
     }

@@ -8,6 +8,8 @@ use crate::{
 
 /// Least share of the rise that makes a process a cause.
 const LEAST: f64 = 0.3;
+/// A rise of the processors' use, in points, that is too small to make anything else wait.
+const PLAIN_PCT: f64 = 5.0;
 /// The time before the departure that its level is taken from.
 const BEFORE: Span = Span::from_mins(10);
 /// What is taken now is what was taken in this time.
@@ -71,7 +73,12 @@ pub(super) fn takers(shadows: &Shadows, finding: &Finding) -> Vec<Cause> {
     } else {
         (finding.since, ever)
     };
-    if rise <= 0.0 {
+    let least = if whole.meta.unit == Unit::Percent {
+        PLAIN_PCT
+    } else {
+        0.0
+    };
+    if rise <= least {
         return Vec::new();
     }
     let mut takers = Vec::new();

@@ -31,6 +31,8 @@ pub(super) fn taker(finding: &Finding, shadows: &Shadows) -> Option<Candidate> {
     let taken: Vec<&str> = (finding.series.iter())
         .filter(|id| more(id))
         .map(|id| &*id.name)
+        // What the hypervisor gives to others is taken by nobody here.
+        .filter(|name| *name != "cpu.steal_pct")
         .collect();
     let concerns = |starts: &[&str]| {
         let mut names = taken.iter();

@@ -1,4 +1,4 @@
-//! The palette: every command, the keys of this screen, hosts and metrics, found by a few letters.
+//! The palette: every command, the keys of this screen, hosts, metrics and settings, found by a few letters.
 
 use crossterm::event::KeyCode;
 use nucleo_matcher::{
@@ -69,6 +69,11 @@ fn rows(state: &State, all: bool) -> Vec<Row> {
             hint: row.mark.to_string(),
             deed: Deed::Run(format!("metric {}", row.id)),
         }));
+        rows.extend(state.shown.settings.iter().map(|row| Row {
+            label: format!(":metric {}/{}", row.id.resource.name(), row.id.name),
+            hint: row.mark.to_string(),
+            deed: Deed::Run(format!("metric {}", row.id)),
+        }));
     }
     rows
 }
@@ -96,7 +101,7 @@ fn found(state: &State, text: &str) -> Vec<Row> {
     scored.into_iter().map(|(_, row)| row).collect()
 }
 
-/// What matches the text, best first: a label, and the key that does the same (or the state of a host or metric).
+/// What matches the text, best first: a label, and the key that does the same (or the state of a host, metric or setting).
 #[must_use]
 pub fn matches(state: &State, text: &str) -> Vec<(String, String)> {
     found(state, text)
@@ -124,7 +129,7 @@ pub fn view(state: &State, text: &str, row: usize, area: Rect, buffer: &mut Buff
     let matches = matches(state, text);
     let mut page = Page::new(&state.look, area, buffer);
     let width = page.width();
-    let heading = format!(" PALETTE  {} of all commands, hosts and metrics", matches.len());
+    let heading = format!(" PALETTE  {} of all commands, hosts, metrics, settings", matches.len());
     page.line(Role::Heading, &heading);
     if matches.is_empty() {
         page.line(Role::Text, &format!(" nothing matches {text}; Esc closes"));
@@ -163,6 +168,7 @@ mod tests {
         assert!(first(":quit").0.starts_with(":quit"));
         assert_eq!(first("go web-03").0, ":go web-03");
         assert_eq!(first("swap").0, ":metric db-01/mem.swap_in");
+        assert_eq!(first("shared_buffers").0, ":metric db-01/pg.shared_buffers");
         assert!(matches(&state, "zzzzqq").is_empty());
         assert!(matches(&state, "").len() >= COMMANDS.len());
     }

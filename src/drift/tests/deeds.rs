@@ -389,3 +389,30 @@ fn what_the_kernel_sets_along_is_of_the_parameter_that_was_written() {
         ]
     );
 }
+
+#[test]
+fn what_one_person_did_in_a_folder_is_not_anothers() {
+    let names = [
+        ("etc.app/app.yaml:server.timeout", "30", "5"),
+        ("etc.app/app.json:log.level", "info", "debug"),
+        ("etc.app/app.toml:pool.size", "10", "50"),
+    ];
+    let told = |by: [Option<&str>; 3]| {
+        let mut world = World::new(&[]);
+        let before: Vec<(&str, &str)> = names.iter().map(|(name, from, _)| (*name, *from)).collect();
+        sample::add_settings(&mut world.shadows, &before);
+        world.baseline = Baseline::take(&world.shadows, at(world.second));
+        world.second += 600;
+        for ((name, _, to), by) in names.into_iter().zip(by) {
+            read(&mut world, name, to, by);
+        }
+        let mut rows = rows(&mut world);
+        rows.sort();
+        rows
+    };
+    let anas = "etc.app/app.yaml:server.timeout 30 -> 5 by ana";
+    let nobodys = "etc.app/app.toml:pool.size 10 -> 50 (and etc.app/app.json:log.level)";
+    assert_eq!(told([Some("ana"), None, None]), [nobodys, anas]);
+    assert_eq!(told([Some("ana"), None, Some("ana")]).len(), 2);
+    assert_eq!(told([None; 3]).len(), 1);
+}

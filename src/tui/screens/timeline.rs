@@ -335,7 +335,9 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let entries = entries(state);
     let at = position(state, &entries);
     if let Some(to) = page::moved(key.code, at, entries.len()) {
-        state.timeline.selected = entries.get(to).map(|entry| (entry.at, entry.text.clone(), state.at));
+        // At the newest it goes on with what comes.
+        let chosen = entries.get(to).filter(|_| state.at.is_some() || to + 1 < entries.len());
+        state.timeline.selected = chosen.map(|entry| (entry.at, entry.text.clone(), state.at));
         return under_cursor(state, false).into_iter().collect();
     }
     let Some(entry) = entries.into_iter().nth(at) else {

@@ -137,7 +137,25 @@ fn heading(state: &State, page: &mut Page<'_>) {
             let there = elsewhere(state).map_or_else(String::new, |key| format!("; {key}"));
             format!(" No incident {back}; the worst surprise now is {worst:.1} bits{there}")
         }
-        _ => format!(" no incident now; {total} in 30 d: {{ goes to the last one"),
+        _ => {
+            let open = state
+                .shown
+                .findings
+                .iter()
+                .filter(|finding| finding.ended.is_none())
+                .count();
+            let now = match open {
+                0 => "no incident now".to_owned(),
+                1 => "1 finding is open (1 shows it)".to_owned(),
+                _ => format!("{open} findings are open (1 shows them)"),
+            };
+            let incidents = if total == 1 {
+                "1 incident"
+            } else {
+                &format!("{total} incidents")
+            };
+            format!(" {now}; {incidents} in 30 d: {{ goes to the last one")
+        }
     };
     page.line(Role::Heading, &clauses(&line, page.width()));
 }
