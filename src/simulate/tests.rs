@@ -1,6 +1,7 @@
 //! What-ifs on constructed shadows.
 
 mod past;
+mod weeks;
 
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ fn metric(name: &str, unit: Unit, of: impl Fn(i64) -> f64) -> Metric {
 
 /// Noise between −1 and 1 that is the same at every run.
 fn noise(minute: i64, salt: u64) -> f64 {
-    fastrand::Rng::with_seed(minute as u64 * 31 + salt).f64() * 2.0 - 1.0
+    fastrand::Rng::with_seed((minute as u64).wrapping_mul(31).wrapping_add(salt)).f64() * 2.0 - 1.0
 }
 
 fn shadows(metrics: impl IntoIterator<Item = Metric>) -> Shadows {
