@@ -18,7 +18,7 @@ use crate::{
         SettingChange, SettingSnapshot, Span, Timestamp, Unit, Value,
     },
     pipeline::{State, step},
-    simulate::what_if_by_weeks,
+    simulate::{Ask, what_if},
 };
 
 /// Arguments of `whatif-bench`.
@@ -248,15 +248,15 @@ impl Stream {
                 to: value(to),
             },
         };
-        let horizon = Span((question.horizon_s * 1e6) as i64);
-        let outcome = what_if_by_weeks(
-            &self.state.shadows,
-            &ChangeSet::of(change),
-            &[],
-            horizon,
-            time(question.at),
-            SEED,
-        );
+        let ask = Ask {
+            changes: &ChangeSet::of(change),
+            about: &[],
+            horizon: Span((question.horizon_s * 1e6) as i64),
+            now: time(question.at),
+            seed: SEED,
+            weeks: true,
+        };
+        let outcome = what_if(&self.state.shadows, &ask);
         let here = outcome.effects.iter().filter(|effect| effect.series.resource == there);
         Answer {
             id: &question.id,

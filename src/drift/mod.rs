@@ -23,7 +23,7 @@ mod rise;
 mod room;
 mod rule;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod score;
 mod slow;
 mod stale;

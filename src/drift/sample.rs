@@ -14,6 +14,14 @@ pub const T0: Timestamp = Timestamp::from_secs(1_700_000_040);
 pub const MINUTE: Span = Span::from_mins(1);
 pub const CADENCE: Span = Span::from_secs(2);
 
+/// Shares at values far below and far above their usual, and whether that is worse.
+pub const SIDES: [(&str, f64, bool); 4] = [
+    ("cpu.busy_pct", 0.5, false),
+    ("cpu.busy_pct", 95.0, true),
+    ("mem.available_pct", 95.0, false),
+    ("mem.available_pct", 0.5, true),
+];
+
 pub fn host() -> ResourceId {
     ResourceId::new("host", "a")
 }

@@ -12,7 +12,7 @@ use crate::{
     domain::{ChangeSet, Finding, SeriesId, Span, Timestamp},
     propose::helped,
     shadow::{Metric, Shadows},
-    simulate::{Outcome, SETTLED, since, what_if_by_weeks},
+    simulate::{Ask, Outcome, SETTLED, since, what_if},
 };
 
 /// Who asks for the same changes within this time looks at the same what-if.
@@ -85,7 +85,17 @@ impl Question {
     fn outcome(&self, shadows: &Shadows, about: &[SeriesId], at: Timestamp) -> Outcome {
         match self.changes.begins_before(at) {
             Some(_) => since(shadows, &self.changes, about, at, self.seed),
-            None => what_if_by_weeks(shadows, &self.changes, about, self.horizon, at, self.seed),
+            None => what_if(
+                shadows,
+                &Ask {
+                    changes: &self.changes,
+                    about,
+                    horizon: self.horizon,
+                    now: at,
+                    seed: self.seed,
+                    weeks: true,
+                },
+            ),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         Change, ChangeSet, Claim, Prediction, Scored, SettingChange, Span, Step as Line, Timestamp, Unit, text::visible,
     },
-    simulate::{SETTLED, moved, what_if},
+    simulate::{Ask, SETTLED, moved, what_if},
     store::AuditEntry,
 };
 
@@ -50,7 +50,15 @@ pub(super) fn promise(state: &mut State, changes: &[SettingChange], now: Timesta
         });
         let changes = ChangeSet { steps: lines.collect() };
         // As of just before: the change itself is no evidence of what it does.
-        let outcome = what_if(&state.shadows, &changes, &[], SETTLED, first.at - Span(1), seed);
+        let ask = Ask {
+            changes: &changes,
+            about: &[],
+            horizon: SETTLED,
+            now: first.at - Span(1),
+            seed,
+            weeks: false,
+        };
+        let outcome = what_if(&state.shadows, &ask);
         let Some(effect) = outcome.effects.first() else {
             continue;
         };

@@ -26,7 +26,7 @@ use crate::{
     },
     drift::{Baseline, Unmet, stable_hash},
     shadow::Shadows,
-    simulate::what_if,
+    simulate::{Ask, what_if},
 };
 
 /// A score below this is too low to recommend.
@@ -112,7 +112,15 @@ pub fn propose(
                 // First what is done to that which suffers: what moves most besides may be of no use to anybody.
                 let about = suffering(&[finding], &holding, &candidate.changes);
                 let about = distinct(about.iter().flat_map(|finding| &finding.series));
-                let mut effects = what_if(shadows, &candidate.changes, &about, options.horizon, now, seed).effects;
+                let ask = Ask {
+                    changes: &candidate.changes,
+                    about: &about,
+                    horizon: options.horizon,
+                    now,
+                    seed,
+                    weeks: false,
+                };
+                let mut effects = what_if(shadows, &ask).effects;
                 // Room is made on the mount that needs it; the factor is of that one alone.
                 let disk = |change: &Change| {
                     matches!(

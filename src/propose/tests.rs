@@ -10,6 +10,7 @@ use crate::{
         Cause, Change, Crossing, FindingId, Level, Limit, MetricKind, MetricMeta, Point, ProposalId, ResourceId,
         SecretHash, Seen as Shown, SeriesId, SettingChange, SettingSnapshot, Severity, Side, Unit, Value,
     },
+    drift::sample::SIDES,
     shadow::{Metric, MetricShadow, Minute, Seen},
 };
 
@@ -410,12 +411,7 @@ fn percent(name: &str, value: f64) -> Metric {
 
 #[test]
 fn nobody_looks_for_what_takes_less_than_expected() {
-    for (name, value, asked) in [
-        ("cpu.busy_pct", 5.0, false),
-        ("cpu.busy_pct", 95.0, true),
-        ("mem.available_pct", 95.0, false),
-        ("mem.available_pct", 5.0, true),
-    ] {
+    for (name, value, asked) in SIDES {
         let mut world = world(&[]);
         world.0.metrics.insert(id(name), percent(name, value));
         let mut odd = finding(Comparison::ShadowActual, Mark::Odd, &[name], 20.0);

@@ -188,47 +188,40 @@ impl Plan {
     }
 }
 
-/// Applies `changes` to the shadow and compares it with the shadow as it is, over `horizon` from `now`.
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The changes; those that are on.
+    pub changes: &'a ChangeSet,
+    /// The metrics that it is to answer for.
+    pub about: &'a [SeriesId],
+    /// How far ahead.
+    pub horizon: Span,
+    /// When it is asked.
+    pub now: Timestamp,
+    /// The seed of its draws.
+    pub seed: u64,
+    /// Whether somebody waits for it: earlier changes of a setting and the ways of the load are then looked for in all the weeks that are held, where
+    /// the minutes in memory know none. That takes a millisecond or two a metric.
+    pub weeks: bool,
+}
+
+/// Applies the changes asked about to the shadow and compares it with the shadow as it is, over the horizon from `now`.
 ///
 /// Laws that hold by construction come first (utilisation law, capacity, Little's law, M/M/1 waiting: Lazowska et al. 1984,
-/// *Quantitative System Performance*, ch. 3 and 5), then what the same setting's earlier changes did (interrupted time series:
-/// 2017). A metric that neither speaks of is not listed; those of `about` come first, and where nothing is known of one that is said.
+/// *Quantitative System Performance*, ch. 3 and 5), then what the same setting's earlier changes did (interrupted time series,
+/// Bernal et al. 2017). A metric that neither speaks of is not listed; those of `about` come first, and where nothing is known of one that is said.
 /// A horizon of more than six times the history is cut to that.
 #[must_use]
-pub fn what_if(
-    shadows: &Shadows,
-    changes: &ChangeSet,
-    about: &[SeriesId],
-    horizon: Span,
-    now: Timestamp,
-    seed: u64,
-) -> Outcome {
-    outcome(false, shadows, changes, about, horizon, now, seed)
-}
-
-/// The same as somebody asks who waits for it: earlier changes of a setting and the ways of the load are looked for in all the weeks that are held, where the
-/// minutes in memory know none. That takes a millisecond or two a metric.
-#[must_use]
-pub fn what_if_by_weeks(
-    shadows: &Shadows,
-    changes: &ChangeSet,
-    about: &[SeriesId],
-    horizon: Span,
-    now: Timestamp,
-    seed: u64,
-) -> Outcome {
-    outcome(true, shadows, changes, about, horizon, now, seed)
-}
-
-fn outcome(
-    weeks: bool,
-    shadows: &Shadows,
-    changes: &ChangeSet,
-    about: &[SeriesId],
-    horizon: Span,
-    now: Timestamp,
-    seed: u64,
-) -> Outcome {
+pub fn what_if(shadows: &Shadows, ask: &Ask<'_>) -> Outcome {
+    let Ask {
+        changes,
+        about,
+        horizon,
+        now,
+        seed,
+        weeks,
+    } = *ask;
     let horizon = horizon.clamp(LEAST, Span::from_days(90));
     let plan = Plan {
         horizon,

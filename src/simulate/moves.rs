@@ -102,8 +102,12 @@ impl Moves {
         let (n, length) = (self.at.len(), was + became);
         let expected =
             self.noise.powi(2) * (1.0 / was as f64 + 1.0 / became as f64) * (1.0 + self.follows) / (1.0 - self.follows);
+        // Sides that overlap are longer than all there is: no such move was ever seen.
+        if n < length {
+            return (expected, 1.0);
+        }
         let apart = (n / length.max(1)) as f64;
-        let places = n.saturating_sub(length);
+        let places = n - length;
         let mut moves: Vec<f64> = (0..=places)
             .step_by(places / PLACEBOS + 1)
             .map(|place| {
@@ -111,9 +115,6 @@ impl Moves {
                 (mean(&self.still, middle, middle + became) - mean(&self.still, place, middle)).abs()
             })
             .collect();
-        if moves.is_empty() || n < length {
-            return (expected, 1.0);
-        }
         let place = moves.len() / 2;
         let (_, middle, _) = moves.select_nth_unstable_by(place, f64::total_cmp);
         let seen = (*middle / MIDDLE).powi(2);
@@ -215,5 +216,9 @@ mod tests {
         assert!(moves.between((at(0), at(100)), (at(100), at(101))).is_none());
         assert!(moves.between((at(200), at(100)), (at(100), at(50))).is_none());
         assert!(Moves::new(Vec::new(), &[]).is_none());
+        // Times that overlap, of longer than was seen.
+        let few = Moves::new((0..10).map(|place| (at(place), place as f64)).collect(), &[]).unwrap();
+        let moved = few.between((at(0), at(10)), (at(0), at(10))).unwrap();
+        assert!(moved.variance.is_finite() && moved.free == 1.0);
     }
 }

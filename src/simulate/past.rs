@@ -24,7 +24,7 @@ const LEAST: usize = 4;
 /// Standard normal deviations an effect must be away from none: of 300 metrics that do nothing, one in ten such looks shows one.
 const CLEAR: f64 = 3.5;
 /// A linear answer is not carried further than this many times the change that was seen.
-const REACH: f64 = 3.0;
+pub(super) const REACH: f64 = 3.0;
 
 /// Adds what the changes of `id` (or of the setting of that name on other resources) up to `now` let expect of this one.
 pub(super) fn plan(
@@ -85,14 +85,11 @@ pub(super) fn plan(
         values: (old.as_ref(), to),
         from,
     };
-    if plan.weeks && weeks::plan(plan, shadows, &weeks, &before, now) {
+    if plan.weeks && weeks::plan(plan, shadows, &weeks, &before, about, now) {
         return;
     }
     if alike.iter().any(|(_, ratio)| ratio.abs() >= REACH) {
-        plan.note(format!(
-            "{}: the change is far larger than those seen; the effect is not carried that far",
-            id.name
-        ));
+        plan.note(too_far(id));
     }
     // What several of them did together is counted once.
     alike.retain(|(change, _)| !plan.used.iter().any(|used| near(change, &used.0, used.1)));
@@ -251,16 +248,8 @@ impl Host {
             return None;
         }
         let show = |value| metric.meta.unit.show(value);
-        let changes = match self.cases.len() {
-            1 => "the one change alike".to_owned(),
-            more => format!("the last of {more} changes alike"),
-        };
-        Some(format!(
-            "at {changes} it went {} -> {} within {}, not clearly by that alone",
-            show(before.iter().sum::<f64>() / before.len() as f64),
-            show(after.last),
-            after.at + minute - start
-        ))
+        let levels = [before.iter().sum::<f64>() / before.len() as f64, after.last].map(show);
+        Some(went_in_words(self.cases.len(), None, levels, after.at + minute - start))
     }
 
     /// The farthest `metric` clearly moved at any time when nothing is known to have been done, in its unit: a placebo in time (Abadie,
@@ -274,6 +263,29 @@ impl Host {
             .map(|seen| seen.by.abs())
             .fold(0.0, f64::max)
     }
+}
+
+/// How a metric went at the last of `changes` alike, `on` another resource.
+pub(super) fn went_in_words(
+    changes: usize,
+    on: Option<&ResourceId>,
+    [was, became]: [String; 2],
+    within: Span,
+) -> String {
+    let changes = match changes {
+        1 => "the one change alike".to_owned(),
+        more => format!("the last of {more} changes alike"),
+    };
+    let on = on.map_or_else(String::new, |resource| format!(" on {resource}"));
+    format!("at {changes}{on} it went {was} -> {became} within {within}, not clearly by that alone")
+}
+
+/// What is noted of a change that is further than [`REACH`] times what was seen.
+pub(super) fn too_far(id: &SeriesId) -> String {
+    format!(
+        "{}: the change is far larger than those seen; the effect is not carried that far",
+        id.name
+    )
 }
 
 /// Notes what else stands with the value `to` on other hosts and at other times, by the network of settings and regimes.

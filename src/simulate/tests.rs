@@ -1,6 +1,7 @@
 //! What-ifs on constructed shadows.
 
 mod past;
+mod weeks;
 
 use std::sync::Arc;
 
@@ -72,7 +73,7 @@ fn metric(name: &str, unit: Unit, of: impl Fn(i64) -> f64) -> Metric {
 
 /// Noise between −1 and 1 that is the same at every run.
 fn noise(minute: i64, salt: u64) -> f64 {
-    fastrand::Rng::with_seed(minute as u64 * 31 + salt).f64() * 2.0 - 1.0
+    fastrand::Rng::with_seed((minute as u64).wrapping_mul(31).wrapping_add(salt)).f64() * 2.0 - 1.0
 }
 
 fn shadows(metrics: impl IntoIterator<Item = Metric>) -> Shadows {
@@ -83,6 +84,18 @@ fn shadows(metrics: impl IntoIterator<Item = Metric>) -> Shadows {
             .collect(),
         newest: Some(now()),
         ..Shadows::default()
+    }
+}
+
+/// What is asked `now` of `changes`, over two hours.
+fn question<'a>(changes: &'a ChangeSet, about: &'a [SeriesId]) -> Ask<'a> {
+    Ask {
+        changes,
+        about,
+        horizon: Span::from_hours(2),
+        now: now(),
+        seed: 7,
+        weeks: false,
     }
 }
 
@@ -97,7 +110,7 @@ fn ask_about(shadows: &Shadows, changes: &[&str], about: &[SeriesId]) -> Outcome
         on: true,
     });
     let changes = ChangeSet { steps: steps.collect() };
-    what_if(shadows, &changes, about, Span::from_hours(2), now(), 7)
+    what_if(shadows, &question(&changes, about))
 }
 
 fn effect<'a>(outcome: &'a Outcome, name: &str) -> &'a Effect {
@@ -309,7 +322,11 @@ fn differences_add_up_and_no_change_is_exactly_none() {
 fn a_horizon_beyond_the_history_is_cut_and_said() {
     let ask = |horizon| {
         let changes = ChangeSet::of(Change::parse("cpu x2", &host()).unwrap());
-        what_if(&shadows([busy()]), &changes, &[], horizon, now(), 7)
+        let ask = Ask {
+            horizon,
+            ..question(&changes, &[])
+        };
+        what_if(&shadows([busy()]), &ask)
     };
     let far = ask(Span::from_days(30));
     assert_eq!(far.horizon, Span::from_mins(6 * (MINUTES - 1)));
@@ -421,12 +438,12 @@ fn steps_that_are_off_or_no_numbers_do_nothing() {
             }],
         },
     ] {
-        let outcome = what_if(&world, &changes, &[], Span::from_hours(1), now(), 1);
+        let outcome = what_if(&world, &question(&changes, &[]));
         assert!(outcome.effects.is_empty() && !outcome.notes.is_empty());
     }
     // A change for later leaves what comes before it.
     let mut later = ChangeSet::of(odd(2.0));
     later.steps[0].at = Some(now() + Span::from_hours(1));
-    let outcome = what_if(&world, &later, &[], Span::from_hours(2), now(), 1);
+    let outcome = what_if(&world, &question(&later, &[]));
     assert!((effect(&outcome, "cpu.busy_pct").after[1] - 30.0).abs() < 2.0);
 }

@@ -1,18 +1,20 @@
 //! What two weeks tell: what the load does, and what earlier changes of a setting did at the same load.
 
+mod forms;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use forms::{Site, Told, effect};
+
 use super::{
-    Plan,
-    chance::by_chance,
-    concerns,
+    Plan, concerns,
     curve::{Curve, coincidence},
     deeds::{self, Deeds},
     draw::SCORES,
     law::Law,
     load::{Host, Load, breaks},
-    moves::Moves,
-    past::{near, ratio},
+    moves::{Moved, Moves},
+    past::{self, near},
 };
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value},
@@ -28,10 +30,10 @@ const PEERS: usize = 8;
 const TOGETHER: Span = Span::from_mins(30);
 /// Part of an effect that differs from one time to the next, here and on another resource: standard deviations.
 const VARIES: (f64, f64) = (0.1, 0.3);
-/// Standard deviation of what doubling a number, or another word, does before anything is known: the part of the metric's level.
-const PRIOR: f64 = 0.4;
 /// Least effect worth telling, as a part of the metric's level.
 const WORTH: f64 = 0.01;
+/// Time on each side of a change that says in words how a metric went.
+const WENT: Span = Span::from_hours(2);
 
 /// Adds what `factor` times the load `id` does to the metrics of its resource: to itself just that, to others by the curve learnt over weeks.
 pub(super) fn traffic(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor: f64, from: Timestamp) {
@@ -74,7 +76,7 @@ pub(super) fn traffic(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor:
         };
         told += 1;
         let three = [-1.281_552, 0.0, 1.281_552].map(|z| answer.by + z * answer.unsure);
-        add(plan, other, &past, answer.before, three, Evidence::Network, from);
+        plan.add(other, law(&past, answer.before, three), Evidence::Network, from);
     }
     plan.note(format!(
         "{told} of {others} other metrics were seen to go with {} over {}",
@@ -100,21 +102,14 @@ struct Case<'a> {
     shared: bool,
 }
 
-/// What was seen of a metric on one resource.
-struct Site<'a> {
-    views: Vec<View>,
-    cases: &'a [Case<'a>],
-    /// Part of the effect by which it differs from one time to the next.
-    varies: f64,
-}
-
 /// Adds what the changes `before` of the setting asked about let expect, by the weeks, where there is one older than the minutes in memory; whether
-/// that is anything.
+/// that is anything. Of those of `about` that nothing is told of it notes how they went.
 pub(super) fn plan(
     plan: &mut Plan,
     shadows: &Shadows,
     asked: &Asked<'_>,
     before: &[&SettingChange],
+    about: &[SeriesId],
     now: Timestamp,
 ) -> bool {
     let minutes = shadows.metrics.values().filter_map(|metric| metric.minutes.front());
@@ -123,80 +118,143 @@ pub(super) fn plan(
     if !before.iter().any(|change| change.at < remembered && change.at > since) {
         return false;
     }
-    // What several of those that are asked about did together is counted once.
-    let counted = |change: &&&SettingChange| !plan.used.iter().any(|used| near(change, &used.0, used.1));
-    let left: Vec<&SettingChange> = before.iter().filter(counted).copied().collect();
-    let mut cases: BTreeMap<&ResourceId, Vec<Case<'_>>> = BTreeMap::new();
-    let newest = left.into_iter().rev().filter(|change| change.at > since);
-    for change in newest {
-        let known = cases.entry(&change.id.resource).or_default();
-        if known.len() < CASES {
-            known.push(case(shadows, change, before, &plan.asked, (since, now)));
-        }
-    }
-    let mut hosts: BTreeMap<&ResourceId, Host> = BTreeMap::new();
     let own: Vec<&SeriesId> = shadows
         .metrics
         .keys()
         .filter(|id| concerns(&asked.id.resource, id))
         .collect();
-    let (mut told, mut shared) = (0, false);
-    for id in &own {
-        let metric = &shadows.metrics[*id];
-        let here = cases.contains_key(&id.resource);
-        let there = |peer: &&ResourceId| match here {
-            true => **peer == id.resource,
-            false => peer.kind() == id.resource.kind(),
-        };
-        let mut sites = Vec::new();
-        for (resource, cases) in cases.iter().filter(|(peer, _)| there(peer)).take(PEERS) {
-            let Some(metric) = shadows.metrics.get(&SeriesId::new(resource, &id.name)) else {
-                continue;
-            };
-            let host = hosts
-                .entry(resource)
-                .or_insert_with(|| Host::of(shadows, resource, plan.horizon));
+    let changes = newest(plan, before, since);
+    let resources = own.iter().map(|id| &id.resource);
+    let places: BTreeMap<&ResourceId, Vec<&ResourceId>> = resources
+        .map(|resource| (resource, places(resource, &changes)))
+        .collect();
+    let mut cases: BTreeMap<&ResourceId, Vec<Case<'_>>> = BTreeMap::new();
+    for place in places.values().flatten() {
+        cases.entry(place).or_insert_with(|| {
+            let changes = changes[place].iter().copied();
+            let case = changes.map(|change| case(shadows, change, before, &plan.asked, (since, now)));
+            case.collect()
+        });
+    }
+    let mut hosts: BTreeMap<&ResourceId, Host> = BTreeMap::new();
+    let horizon = plan.horizon;
+    let mut learn = |id: &SeriesId| {
+        let (id, metric) = shadows.metrics.get_key_value(id)?;
+        let host = hosts.entry(&id.resource);
+        Learnt::of(metric, host.or_insert_with(|| Host::of(shadows, &id.resource, horizon)))
+    };
+    let (mut told, mut shared, mut far) = (0, false, false);
+    let mut used: Vec<(ResourceId, Timestamp)> = Vec::new();
+    for id in own.iter().copied() {
+        let Some(here) = learn(id) else { continue };
+        let others = places[&id.resource].iter().filter(|place| **place != &id.resource);
+        let others = others.filter_map(|place| Some((*place, learn(&SeriesId::new(place, &id.name))?)));
+        let others: Vec<(&ResourceId, Learnt)> = others.collect();
+        let mut sites: Vec<Site<'_>> = Vec::new();
+        if let Some(cases) = cases.get(&id.resource) {
             sites.push(Site {
-                views: View::all(metric, host),
+                learnt: &here,
                 cases,
-                varies: if here { VARIES.0 } else { VARIES.1 },
+                varies: VARIES.0,
             });
         }
-        let past = metric.shadow.weeks();
-        let host = hosts
-            .entry(&id.resource)
-            .or_insert_with(|| Host::of(shadows, &id.resource, plan.horizon));
-        let Some(level) = level(metric, &past, host) else {
-            continue;
-        };
-        let mut effect = effect(&sites, asked.values, level, &past, false);
+        sites.extend(others.iter().map(|(place, learnt)| Site {
+            learnt,
+            cases: &cases[place],
+            varies: VARIES.1,
+        }));
         // Of what was never done alone it is known what all did together.
-        if effect.is_none() {
-            effect = self::effect(&sites, asked.values, level, &past, true);
-            shared |= effect.is_some();
-        }
-        let least = FALSE / own.len() as f64;
-        let Some(effect) = effect.filter(|effect| effect.chance < least && effect.by[1].abs() > WORTH * level.abs())
-        else {
+        let alone = effect(&sites, asked.values, &here, false);
+        let apart = alone.is_some();
+        let Some(effect) = alone.or_else(|| effect(&sites, asked.values, &here, true)) else {
             continue;
         };
-        told += 1;
-        add(plan, id, &past, level, effect.by, Evidence::PastChange, asked.from);
-    }
-    if told > 0 {
-        plan.used.extend(
-            cases
-                .iter()
-                .flat_map(|(resource, cases)| cases.iter().map(|case| ((*resource).clone(), case.change.at))),
-        );
-        if shared {
-            plan.note(format!(
-                "{}: other things were done with its earlier changes; how much was its own is between none and all",
-                asked.id.name
-            ));
+        let clear = effect.chance < FALSE / own.len() as f64 && effect.by[1].abs() > WORTH * here.level.abs();
+        if !clear {
+            if about.contains(id)
+                && let Some(words) = went(&effect, id, shadows)
+            {
+                plan.tried.insert(id.clone(), words);
+            }
+            continue;
         }
+        told += 1;
+        shared |= !apart;
+        far |= effect.far;
+        used.extend(
+            effect
+                .seen
+                .iter()
+                .map(|(_, case)| (case.change.id.resource.clone(), case.change.at)),
+        );
+        let law = law(&here.past, here.level, effect.by);
+        plan.rests_on(id, law, Evidence::PastChange, effect.seen.len() as u32, asked.from);
+    }
+    used.sort_unstable();
+    used.dedup();
+    plan.used.extend(used);
+    if far {
+        plan.note(past::too_far(asked.id));
+    }
+    if shared {
+        plan.note(format!(
+            "{}: other things were done with its earlier changes; how much was its own is between none and all",
+            asked.id.name
+        ));
     }
     told > 0
+}
+
+/// The newest changes since `since` of each resource, the newest first. What several of those that are asked about did together is counted once.
+fn newest<'a>(
+    plan: &Plan,
+    before: &[&'a SettingChange],
+    since: Timestamp,
+) -> BTreeMap<&'a ResourceId, Vec<&'a SettingChange>> {
+    let counted = |change: &SettingChange| !plan.used.iter().any(|used| near(change, &used.0, used.1));
+    let mut newest: BTreeMap<&ResourceId, Vec<&SettingChange>> = BTreeMap::new();
+    for change in before.iter().rev().copied().filter(|change| change.at > since) {
+        if counted(change) {
+            let known = newest.entry(&change.id.resource).or_default();
+            known.extend((known.len() < CASES).then_some(change));
+        }
+    }
+    newest
+}
+
+/// The resources whose changes tell of `resource`: itself, or where it has none some others of its kind.
+fn places<'a>(
+    resource: &ResourceId,
+    changes: &BTreeMap<&'a ResourceId, Vec<&'a SettingChange>>,
+) -> Vec<&'a ResourceId> {
+    if let Some((own, _)) = changes.get_key_value(resource) {
+        return vec![own];
+    }
+    let alike = changes.keys().filter(|peer| peer.kind() == resource.kind());
+    alike.take(PEERS).copied().collect()
+}
+
+/// What the metric `id` did at the last of the changes that the effect rests on, in words; of one of its own where there is any.
+fn went(effect: &Told<'_>, id: &SeriesId, shadows: &Shadows) -> Option<String> {
+    let last = effect.seen.iter().max_by_key(|(_, case)| case.change.at);
+    let (learnt, case) = last?;
+    let mean = |from: Timestamp, to: Timestamp| {
+        let first = learnt.past.partition_point(|step| step.0 < from);
+        let within = learnt.past[first..].iter().take_while(|step| step.0 < to);
+        let (sum, count) = within.fold((0.0, 0), |(sum, count), step| (sum + step.1, count + 1));
+        (count > 0).then(|| sum / f64::from(count))
+    };
+    let before = mean(case.before.0.max(case.before.1 - WENT), case.before.1)?;
+    let after = mean(case.after.0, case.after.1.min(case.after.0 + WENT))?;
+    let unit = shadows.metrics.get(id)?.meta.unit;
+    let resource = &case.change.id.resource;
+    let on = (*resource != id.resource).then_some(resource);
+    Some(past::went_in_words(
+        effect.seen.len(),
+        on,
+        [before, after].map(|value| unit.show(value)),
+        WENT,
+    ))
 }
 
 /// The time about `change` in which nothing else was done.
@@ -225,224 +283,61 @@ fn case<'a>(
     }
 }
 
-/// A metric as it is seen at changes: as it is, or by its logarithm.
+/// A metric as the weeks tell it.
+struct Learnt {
+    past: Vec<(Timestamp, f64)>,
+    /// The mean ahead, or where the load is not known that of the newest day.
+    level: f64,
+    /// How it moves, and its logarithm where it is always above 0.
+    plain: View,
+    log: Option<View>,
+}
+
+/// How a metric, or its logarithm, moves at the same load.
 struct View {
-    log: bool,
-    /// One of what its moves are parts of, and how it moved.
+    /// One of what its moves are parts of: the level, or one.
     unit: f64,
     moves: Moves,
 }
 
-impl View {
-    fn all(metric: &Metric, host: &Host) -> Vec<Self> {
+impl Learnt {
+    fn of(metric: &Metric, host: &Host) -> Option<Self> {
         let past = metric.shadow.weeks();
-        let Some(level) = level(metric, &past, host) else {
-            return Vec::new();
+        let load = host.load_for(metric);
+        let plain = Curve::learn(&past, load, &host.breaks, false)?;
+        let log = match positive(&past) {
+            true => Some(Curve::learn(&past, load, &host.breaks, true)?),
+            false => None,
         };
-        let logs: &[bool] = if positive(&past) { &[true, false] } else { &[false] };
-        let view = |log: &bool| {
-            let curve = Curve::learn(&past, host.load_for(metric), &host.breaks, *log)?;
-            let unit = if *log {
-                1.0
-            } else {
-                level.abs().max(curve.noise).max(1e-12)
-            };
+        let best = log.as_ref().unwrap_or(&plain);
+        let level = match load.is_empty() || host.load.ahead.is_empty() {
+            true => best.mean(&[0.0]),
+            false => best.mean(&host.load.ahead),
+        };
+        let unit = level.abs().max(plain.noise).max(1e-12);
+        let view = |unit, curve: Curve| {
             let moves = Moves::new(curve.left, &host.breaks)?;
-            Some(Self { log: *log, unit, moves })
+            Some(View { unit, moves })
         };
-        logs.iter().filter_map(view).collect()
+        level.is_finite().then_some(())?;
+        Some(Self {
+            plain: view(unit, plain)?,
+            log: log.and_then(|curve| view(1.0, curve)),
+            past,
+            level,
+        })
     }
+}
 
+impl View {
     /// How far it moved at the change, the variance of that by chance, and the degrees of freedom that rests on; in logarithms, or in its level.
-    fn moved(&self, case: &Case<'_>) -> Option<(f64, f64, f64)> {
+    fn moved(&self, case: &Case<'_>) -> Option<Moved> {
         let moved = self.moves.between(case.before, case.after)?;
-        let by = moved.by / self.unit;
-        Some((by, moved.variance / (self.unit * self.unit) + 1e-6, moved.free))
-    }
-}
-
-/// The mean ahead, or where the load is not known that of the newest day.
-fn level(metric: &Metric, past: &[(Timestamp, f64)], host: &Host) -> Option<f64> {
-    let load = host.load_for(metric);
-    let curve = Curve::learn(past, load, &host.breaks, positive(past))?;
-    let level = match load.is_empty() || host.load.ahead.is_empty() {
-        true => curve.mean(&[0.0]),
-        false => curve.mean(&host.load.ahead),
-    };
-    level.is_finite().then_some(level)
-}
-
-/// What a change does, and P(as much by chance).
-struct Told {
-    /// 10, 50 and 90 %, in the metric's unit.
-    by: [f64; 3],
-    chance: f64,
-}
-
-/// One form of the answer: by how much the metric moves, how unsure that is, how well the form tells what was seen, and how clear that is.
-struct Form {
-    log: bool,
-    by: f64,
-    unsure: f64,
-    evidence: f64,
-    chance: f64,
-}
-
-/// What the change does to the metric whose mean ahead is `level`: forms of the answer, in the metric or its logarithm, by
-/// a number, its logarithm or its reciprocal, each weighed by how well it tells what was seen (Bayesian model averaging: Hoeting, Madigan,
-/// Raftery & Volinsky 1999, *Statistical Science* 14, 382-417). It rests on changes that were made alone, or on those that were `shared`: then its own part is between
-/// none and all.
-fn effect(
-    sites: &[Site<'_>],
-    asked: (Option<&Value>, Option<&Value>),
-    level: f64,
-    past: &[(Timestamp, f64)],
-    shared: bool,
-) -> Option<Told> {
-    let forms = forms(sites, asked, shared);
-    let best = forms.iter().max_by(|a, b| a.evidence.total_cmp(&b.evidence))?;
-    let (least, most) = past
-        .iter()
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), (_, value)| {
-            (low.min(*value), high.max(*value))
-        });
-    let share = least >= 0.0 && most <= 1.0;
-    let parts: &[f64] = if shared {
-        &[0.05, 0.15, 0.25, 0.35, 0.45, 0.55, 0.65, 0.75, 0.85, 0.95]
-    } else {
-        &[1.0]
-    };
-    let mut draws: Vec<(f64, f64)> = Vec::new();
-    for form in &forms {
-        for z in -23..=23 {
-            let z = f64::from(z) / 10.0;
-            let moved = form.by + z * form.unsure;
-            let mut after = match form.log {
-                true => level * moved.min(5.0).exp(),
-                false => level + moved * level.abs(),
-            };
-            if least >= 0.0 {
-                after = after.max(0.0);
-            }
-            if share {
-                after = after.min(1.0);
-            }
-            let weight = (form.evidence - best.evidence - 0.5 * z * z).exp();
-            draws.extend(parts.iter().map(|part| (part * (after - level), weight)));
-        }
-    }
-    draws.retain(|(by, weight)| by.is_finite() && weight.is_finite());
-    draws.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let total: f64 = draws.iter().map(|draw| draw.1).sum();
-    let at = |share: f64| {
-        let mut sum = 0.0;
-        let found = draws.iter().find(|draw| {
-            sum += draw.1;
-            sum >= share * total
-        });
-        found.map(|draw| draw.0)
-    };
-    Some(Told {
-        by: [at(0.1)?, at(0.5)?, at(0.9)?],
-        chance: best.chance,
-    })
-}
-
-impl<'a> Site<'a> {
-    /// Its changes that were made alone, or those that were not.
-    fn of(&self, shared: bool) -> impl Iterator<Item = &'a Case<'a>> + use<'a> {
-        self.cases.iter().filter(move |case| case.shared == shared)
-    }
-}
-
-/// The forms that some of the changes speak for.
-fn forms(sites: &[Site<'_>], asked: (Option<&Value>, Option<&Value>), shared: bool) -> Vec<Form> {
-    const FORMS: [fn(f64) -> f64; 3] = [|v| v, |v| v.ln(), |v| -1.0 / v];
-    let values = sites.iter().flat_map(|site| {
-        site.of(shared)
-            .flat_map(|case| [case.change.from.as_ref(), case.change.to.as_ref()])
-    });
-    let numbers: Vec<f64> = values
-        .chain([asked.0, asked.1])
-        .map(|value| value.and_then(Value::number).unwrap_or(f64::NAN))
-        .collect();
-    let numeric = numbers.iter().all(|number| *number > 0.0);
-    let middle = (numbers.iter().map(|number| number.ln()).sum::<f64>() / numbers.len() as f64).exp();
-    let mut found = Vec::new();
-    for log in [true, false] {
-        for form in &FORMS[..if numeric { FORMS.len() } else { 1 }] {
-            let step = |from: Option<&Value>, to: Option<&Value>| {
-                let (from, to) = (from?.number()?, to?.number()?);
-                Some((form(to) - form(from)) / (form(2.0 * middle) - form(middle)).abs())
-            };
-            let Some(want) = (if numeric { step(asked.0, asked.1) } else { Some(1.0) }) else {
-                continue;
-            };
-            let (mut sum, mut plain) = (Sum::default(), Sum::default());
-            for site in sites {
-                let Some(view) = site.views.iter().find(|view| view.log == log) else {
-                    continue;
-                };
-                for case in site.of(shared) {
-                    let change = case.change;
-                    let step = match numeric {
-                        true => step(change.from.as_ref(), change.to.as_ref()),
-                        false => ratio(change, asked.0, asked.1)
-                            .filter(|ratio| *ratio != 0.0)
-                            .map(|ratio| 1.0 / ratio),
-                    };
-                    if let Some((step, (by, variance, free))) = step.zip(view.moved(case)) {
-                        plain.take(step, by, variance, free);
-                        sum.take(step, by, variance + (site.varies * by).powi(2), free);
-                    }
-                }
-            }
-            if sum.count > 0 {
-                found.push(sum.form(log, want, plain.chance()));
-            }
-        }
-    }
-    found
-}
-
-/// Weighted least squares through the origin: how far the metric moves for a step of one.
-#[derive(Default)]
-struct Sum {
-    rr: f64,
-    rd: f64,
-    dd: f64,
-    dets: f64,
-    free: f64,
-    count: u32,
-}
-
-impl Sum {
-    fn take(&mut self, step: f64, by: f64, variance: f64, free: f64) {
-        self.rr += step * step / variance;
-        self.rd += step * by / variance;
-        self.dd += by * by / variance;
-        self.dets += variance.ln();
-        self.free += free;
-        self.count += 1;
-    }
-
-    /// P(so much where the setting does nothing).
-    fn chance(&self) -> f64 {
-        by_chance(self.rd / self.rr.max(f64::MIN_POSITIVE).sqrt(), self.free)
-    }
-
-    fn form(&self, log: bool, want: f64, chance: f64) -> Form {
-        let precision = self.rr + 1.0 / (PRIOR * PRIOR);
-        let slope = self.rd / precision;
-        // Moves are parts of the level in every form, so their densities are of one unit.
-        let evidence = -0.5 * (self.dd - self.rd * slope + self.dets + (1.0 + PRIOR * PRIOR * self.rr).ln());
-        Form {
-            log,
-            by: want * slope,
-            unsure: want.abs() / precision.sqrt(),
-            evidence,
-            chance,
-        }
+        Some(Moved {
+            by: moved.by / self.unit,
+            variance: moved.variance / (self.unit * self.unit) + 1e-6,
+            ..moved
+        })
     }
 }
 
@@ -452,20 +347,11 @@ fn positive(past: &[(Timestamp, f64)]) -> bool {
 }
 
 /// What is always above 0 moves by its part, all else by as much.
-fn add(
-    plan: &mut Plan,
-    id: &SeriesId,
-    past: &[(Timestamp, f64)],
-    level: f64,
-    by: [f64; 3],
-    evidence: Evidence,
-    from: Timestamp,
-) {
-    let law = if positive(past) && level > 0.0 {
+fn law(past: &[(Timestamp, f64)], level: f64, by: [f64; 3]) -> Law {
+    if positive(past) && level > 0.0 {
         Law::Times(by.map(|by| (1.0 + by / level).max(0.0)))
     } else {
         let unsure = (by[2] - by[0]) / (2.0 * SCORES.0[10]);
         Law::Shift { by: by[1], unsure }
-    };
-    plan.add(id, law, evidence, from);
+    }
 }

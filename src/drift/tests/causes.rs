@@ -263,6 +263,14 @@ fn sudo(who: &str, command: &str, second: i64) -> Event {
     }
 }
 
+/// A world ten minutes after its baseline, and that second.
+fn later() -> (World, i64) {
+    let mut world = World::new(&[]);
+    world.second += 600;
+    let second = world.second;
+    (world, second)
+}
+
 fn changed(name: &str, (from, to): (&str, &str), at: Timestamp, by: Option<&str>) -> SettingChange {
     SettingChange {
         id: setting(name),
@@ -277,9 +285,7 @@ fn changed(name: &str, (from, to): (&str, &str), at: Timestamp, by: Option<&str>
 
 #[test]
 fn a_change_is_dated_by_the_command_that_made_it() {
-    let mut world = World::new(&[]);
-    world.second += 600;
-    let second = world.second;
+    let (mut world, second) = later();
     let command = "/usr/sbin/sysctl -w vm.swappiness=10";
     world.shadows.events.push_back(sudo("ana", command, second - 20));
     let change = changed("sysctl.vm.swappiness", ("60", "10"), at(second), Some("ana"));
@@ -294,9 +300,7 @@ fn a_change_is_dated_by_the_command_that_made_it() {
         );
     }
     // That somebody did it with one command or another says nothing of when.
-    let mut world = World::new(&[]);
-    world.second += 600;
-    let second = world.second;
+    let (mut world, second) = later();
     world.shadows.events.push_back(sudo("ana", "/root/tune", second - 20));
     world.shadows.settings.observe(&change);
     assert_eq!(world.judge()[0].since, at(second));
@@ -304,9 +308,7 @@ fn a_change_is_dated_by_the_command_that_made_it() {
 
 #[test]
 fn an_account_that_a_command_names_was_made_by_that() {
-    let mut world = World::new(&[]);
-    world.second += 600;
-    let second = world.second;
+    let (mut world, second) = later();
     let command = "/usr/sbin/useradd -m -s /bin/bash mallory";
     let others = [
         sudo("ana", "/bin/a", second - 4),

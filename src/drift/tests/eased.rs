@@ -20,14 +20,9 @@ fn after(name: &str, value: f64) -> Finding {
 
 #[test]
 fn a_machine_that_comes_to_rest_is_told_for_the_record_and_one_that_runs_short_is_not() {
-    for (name, value, urgent) in [
-        ("cpu.busy_pct", 0.5, false),
-        ("cpu.busy_pct", 95.0, true),
-        ("mem.available_pct", 95.0, false),
-        ("mem.available_pct", 0.5, true),
-        // Of traffic nobody knows which is worse.
-        ("app.share_pct", 0.5, true),
-    ] {
+    // Of traffic nobody knows which is worse.
+    let traffic = ("app.share_pct", 0.5, true);
+    for (name, value, urgent) in sample::SIDES.into_iter().chain([traffic]) {
         let finding = after(name, value);
         assert_eq!(finding.severity != Severity::Notice, urgent, "{name} {value}");
         assert_eq!(finding.level != Level::Low, urgent, "{name} {value}: {}", finding.score);

@@ -138,7 +138,7 @@ fn noted(outcome: &Outcome, words: &str) -> bool {
     outcome.notes.iter().any(|note| note.contains(words))
 }
 
-fn change(world: &mut Shadows, name: &str, (from, to): (i64, i64), second: i64) {
+pub(super) fn change(world: &mut Shadows, name: &str, (from, to): (i64, i64), second: i64) {
     world.settings.observe(&SettingChange {
         id: id(name),
         at: T0 + Span::from_secs(second),
