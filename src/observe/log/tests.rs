@@ -15,42 +15,50 @@ fn told(program: &str, message: &str, warning: bool) -> Option<(EventKind, Strin
 
 #[test]
 fn logins_services_and_warnings_are_kept() {
-    let who = |program, message| {
-        told(program, message, false).and_then(|(kind, _, who)| (kind == EventKind::Login).then_some(who?))
-    };
-    assert_eq!(
-        who("sudo", "   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls").as_deref(),
-        Some("bob")
-    );
-    assert_eq!(
-        who("sshd", "Accepted publickey for root from 10.0.0.1 port 1 ssh2").as_deref(),
-        Some("root")
-    );
-    assert_eq!(
-        who("sshd", "Failed password for invalid user admin from 10.0.0.1").as_deref(),
-        Some("admin")
-    );
-    assert_eq!(
-        who("systemd-logind", "New session 3 of user root.").as_deref(),
-        Some("root")
-    );
-    assert_eq!(
-        told("systemd", "Started ssh.service - OpenBSD.", false).unwrap().0,
-        EventKind::Service
-    );
-    assert_eq!(
-        told("systemd", "Started session-3.scope - Session 3 of User root.", false),
-        None
-    );
-    assert_eq!(
-        told("kernel", "Out of memory: Killed process 7", true).unwrap().0,
-        EventKind::Kernel
-    );
+    for (program, message, who) in [
+        (
+            "sudo",
+            "   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            "bob",
+        ),
+        ("sshd", "Accepted publickey for root from 10.0.0.1 port 1 ssh2", "root"),
+        ("sshd", "Failed password for invalid user admin from 10.0.0.1", "admin"),
+        ("systemd-logind", "New session 3 of user root.", "root"),
+    ] {
+        let (kind, _, by) = told(program, message, false).unwrap();
+        assert_eq!((kind, by.as_deref()), (EventKind::Login, Some(who)), "{message}");
+    }
+    for (program, message, warning, kind) in [
+        (
+            "systemd",
+            "Started ssh.service - OpenBSD.",
+            false,
+            Some(EventKind::Service),
+        ),
+        (
+            "systemd",
+            "Started session-3.scope - Session 3 of User root.",
+            false,
+            None,
+        ),
+        (
+            "kernel",
+            "Out of memory: Killed process 7",
+            true,
+            Some(EventKind::Kernel),
+        ),
+        ("cron", "job done", false, None),
+    ] {
+        assert_eq!(
+            told(program, message, warning).map(|(kind, ..)| kind),
+            kind,
+            "{message}"
+        );
+    }
     assert_eq!(
         told("useradd", "new user: name=carol, UID=1001", false).unwrap().1,
         "useradd: new user: name=carol, UID=1001"
     );
-    assert_eq!(told("cron", "job done", false), None);
 }
 
 #[test]
