@@ -1,4 +1,5 @@
 mod commands;
+mod quoted;
 
 use proptest::prelude::*;
 

@@ -129,15 +129,45 @@ fn an_id_may_look_random_and_hides_no_token() {
         "imageID",
         "note/aws-id",
         "path",
-        "displayName",
         "sha256",
         "output_base64sha256",
-        "self_link",
     ] {
         assert_eq!(hidden(json!({name: random})), json!({name: random}).to_string());
     }
-    for name in ["valid", "grid", "unmatched"] {
+    for name in [
+        "valid",
+        "grid",
+        "unmatched",
+        "displayName",
+        "address",
+        "hash",
+        "self_link",
+        "resource",
+    ] {
         assert!(hidden(json!({name: random})).contains("secret#"), "{name}");
+    }
+}
+
+#[test]
+fn a_name_that_says_how_its_value_looks_excuses_what_looks_so() {
+    let hex = "9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
+    for (name, value) in [
+        ("hash", hex),
+        ("pod-template-hash", "8f14e45fceea167a5a36dedd4bea2543"),
+        ("source_code_hash", "n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg="),
+        ("name", "WebServerInstanceProfileE3A1B2C4"),
+        ("name", hex),
+        ("functionName", "ProdStack-LambdaFunction-aXtlfANNXo7P"),
+        ("address", "0x52908400098527886E0F7030069857D2E4169EE7"),
+        ("self_link", "projects/shop/zones/eu1/instances/aXtlfANNXo7PfmyA"),
+        ("resource", "WebServerInstanceProfileE3A1B2C4"),
+        ("commit", "da39a3ee5e6b4b0d3255bfef95601890afd80709"),
+        (
+            "image",
+            "nginx@sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        ),
+    ] {
+        assert_eq!(hidden(json!({name: value})), json!({name: value}).to_string());
     }
 }
 
