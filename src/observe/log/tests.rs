@@ -8,6 +8,7 @@ fn told(program: &str, message: &str, warning: bool) -> Option<(EventKind, Strin
         program,
         message,
         warning,
+        vouched: true,
     };
     let event = line.event(&ResourceId::new("host", "t"))?;
     Some((event.kind, event.what.to_string(), event.who.map(|who| who.to_string())))
@@ -87,6 +88,7 @@ fn who_ran_what() {
         program: "sudo",
         message: "     bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts",
         warning: false,
+        vouched: true,
     };
     let told = |line: &Line| line.command().map(|(who, what)| (who.to_owned(), what.into_owned()));
     let ran = |who: &str, what: &str| Some((who.to_owned(), what.to_owned()));
@@ -133,6 +135,7 @@ fn an_account_that_nobody_known_removed_is_no_deed_of_whoever_made_it() {
             program,
             message,
             warning: false,
+            vouched: true,
         };
         let told = line.told(&ResourceId::new("host", "a"), &witness).unwrap();
         told.who.map(|who| who.to_string())
@@ -150,6 +153,26 @@ fn an_account_that_nobody_known_removed_is_no_deed_of_whoever_made_it() {
     );
     assert_eq!(line(172, "userdel", "delete user 'mallory'"), None);
     assert_eq!(witness.who_changed("/etc/subuid", at(172), |_| false), None);
+}
+
+#[test]
+fn a_line_that_anybody_may_have_written_takes_no_author_away() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    witness.note(at(100), Deed::Ran, "mallory", "/usr/sbin/useradd eve");
+    for (vouched, who) in [(false, Some("mallory")), (true, None)] {
+        let forged = Line {
+            at: at(110),
+            program: "useradd",
+            message: "new user: name=other, UID=1002",
+            warning: false,
+            vouched,
+        };
+        let told = forged.told(&ResourceId::new("host", "a"), &witness).unwrap();
+        assert_eq!(told.who, None, "the line itself is told, too");
+        let changed = witness.who_changed("/etc/subuid", at(111), |_| false);
+        assert_eq!(changed.as_deref(), who);
+    }
 }
 
 #[test]
@@ -172,6 +195,7 @@ fn what_somebody_asked_for_bears_their_name() {
             program,
             message,
             warning: false,
+            vouched: true,
         };
         line.told(&ResourceId::new("host", "t"), &witness)
             .unwrap()
