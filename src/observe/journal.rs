@@ -234,6 +234,8 @@ impl Journal {
                 program: &entry.program(&message, number),
                 message: &message,
                 warning: text(&entry.priority).parse::<u8>().is_ok_and(|priority| priority <= 4),
+                // A name that is believed was borne out.
+                vouched: true,
             };
             if let Some((who, failed)) = line.login() {
                 self.witness.note_login(at, who, failed);

@@ -98,6 +98,7 @@ impl Source for Kmsg {
                 program: "kernel",
                 message,
                 warning: priority <= 4,
+                vouched: true,
             };
             if !first || now - at <= BACK {
                 events.extend(line.event(&self.resource));

@@ -59,6 +59,9 @@ pub(super) struct Line<'a> {
     pub(super) message: &'a str,
     /// Whether its writer or the message itself marks it as a warning or worse.
     pub(super) warning: bool,
+    /// Whether the log itself knows that the program wrote it. Of another line anybody may be the writer: it adds to what is known of who did
+    /// what, and takes nothing from it.
+    pub(super) vouched: bool,
 }
 
 impl Line<'_> {
@@ -112,7 +115,7 @@ impl Line<'_> {
             let who = witness.who(&self.asked(), Some(self.at - ASKED), self.at, |_, _| false);
             event.who = who.map(|(who, _)| who);
             // Whoever worked on the files of accounts before is no longer the one.
-            if event.who.is_none() && ACCOUNTS.contains(&self.program) {
+            if event.who.is_none() && self.vouched && ACCOUNTS.contains(&self.program) {
                 let what = format!("{} {}", self.program, self.account().unwrap_or_default());
                 witness.note(self.at, Deed::Ran, "", &what);
             }

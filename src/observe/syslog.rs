@@ -96,6 +96,7 @@ pub(super) fn dated(at: Timestamp, rest: &str) -> Option<Line<'_>> {
         program: program.split(['[', ' ']).next().unwrap_or_default(),
         message,
         warning: sounds_wrong(message),
+        vouched: false,
     })
 }
 

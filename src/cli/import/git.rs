@@ -1,12 +1,15 @@
 //! `import git`: a repository's history, handed to the engine.
 
+use std::ops::ControlFlow;
+
+use anyhow::Context as _;
 use serde::Serialize;
 
 use super::Args;
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Runtime, Setup, Usage, plain},
     domain::{SettingChange, Timestamp},
-    engine::{Answer, Query},
+    engine::{Answer, Link, Query},
     observe::import::{Told, history},
     store::random_key,
 };
@@ -40,6 +43,7 @@ pub(in crate::cli) async fn run<R: Runtime>(
             if changes.len() < SHOWN {
                 changes.push(change);
             }
+            ControlFlow::Continue(())
         })?;
         print(&changes, json, out)?;
         out.note(&counted(told));
@@ -57,42 +61,61 @@ pub(in crate::cli) async fn run<R: Runtime>(
             _ => None,
         })
         .await?;
-    // The history streams from a thread of its own, a piece at a time; it waits while the engine takes one.
-    let (give, mut take) = tokio::sync::mpsc::channel::<Vec<SettingChange>>(2);
-    let reading = tokio::task::spawn_blocking({
-        let args = args.clone();
-        move || {
-            let mut piece = Vec::new();
-            let told = read(&args, &key, &mut |change| {
-                piece.push(change);
-                if piece.len() >= PIECE {
-                    // Nobody takes it any more when the engine has failed, which is told below.
-                    let _ = give.blocking_send(std::mem::take(&mut piece));
-                }
-            });
-            if !piece.is_empty() {
-                let _ = give.blocking_send(piece);
-            }
-            // Those were all: they are learnt before the import has ended.
-            let _ = give.blocking_send(Vec::new());
-            told
-        }
-    });
-    let mut new = 0;
-    while let Some(piece) = take.recv().await {
-        new += context
-            .ask(Query::Remember(piece), |answer| match answer {
-                Answer::Remembered(new) => Some(new),
-                _ => None,
-            })
-            .await?;
-    }
-    let told = reading.await??;
+    let args = args.clone();
+    let (told, new) = hand_over(&context, move |each| read(&args, &key, each)).await?;
     out.note(&format!("{}; {new} were not known yet", counted(told)));
     Ok(Exit::Done)
 }
 
-fn read(args: &Args, key: &[u8; 32], each: &mut dyn FnMut(SettingChange)) -> anyhow::Result<Told> {
+/// What is given each change, and says whether more are wanted.
+type Each<'a> = &'a mut dyn FnMut(SettingChange) -> ControlFlow<()>;
+
+/// Hands the engine what `read` gives, a piece at a time; gives what was read, and how many changes the engine did not know.
+///
+/// It streams from a thread of its own, which waits while the engine takes a piece, and ends when nobody takes more.
+async fn hand_over<L: Link>(
+    context: &Context<'_, L>,
+    read: impl FnOnce(Each<'_>) -> anyhow::Result<Told> + Send + 'static,
+) -> anyhow::Result<(Told, u64)> {
+    let (give, mut take) = tokio::sync::mpsc::channel::<Vec<SettingChange>>(2);
+    let reading = tokio::task::spawn_blocking(move || {
+        let mut piece = Vec::new();
+        let told = read(&mut |change| {
+            piece.push(change);
+            // Nobody takes it any more when the engine is gone, which is told below.
+            if piece.len() >= PIECE && give.blocking_send(std::mem::take(&mut piece)).is_err() {
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        });
+        if !piece.is_empty() {
+            let _ = give.blocking_send(piece);
+        }
+        told
+    });
+    let (mut handed, mut new) = (0, 0);
+    while let Some(piece) = take.recv().await {
+        let count = piece.len();
+        new += remember(context, piece)
+            .await
+            .with_context(|| format!("the import stopped after {handed} changes; import again for the rest"))?;
+        handed += count;
+    }
+    let told = reading.await??;
+    // Those were all, which nobody can say of a history that broke off: they are learnt before the import has ended.
+    remember(context, Vec::new()).await?;
+    Ok((told, new))
+}
+
+async fn remember<L: Link>(context: &Context<'_, L>, changes: Vec<SettingChange>) -> anyhow::Result<u64> {
+    let taken = |answer| match answer {
+        Answer::Remembered(new) => Some(new),
+        _ => None,
+    };
+    context.ask(Query::Remember(changes), taken).await
+}
+
+fn read(args: &Args, key: &[u8; 32], each: Each<'_>) -> anyhow::Result<Told> {
     history(&args.file, &args.glob, key, each).map_err(|error| Usage(error.to_string()).into())
 }
 
@@ -124,4 +147,95 @@ fn print(changes: &[SettingChange], json: bool, out: &mut Out) -> anyhow::Result
         ]);
     }
     Ok(columns.print(out)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use tokio::sync::watch;
+
+    use super::*;
+    use crate::{
+        cli::When,
+        domain::{ResourceId, SeriesId, Value},
+        engine::{LinkError, Snapshot},
+    };
+
+    /// An engine that is gone after so many pieces; it keeps how many changes each had.
+    struct Ends(usize, Mutex<Vec<usize>>);
+
+    impl Link for Ends {
+        fn snapshots(&self) -> watch::Receiver<Arc<Snapshot>> {
+            unreachable!("an import looks at no snapshot")
+        }
+
+        async fn ask(&self, query: Query) -> Result<Answer, LinkError> {
+            let Query::Remember(changes) = query else {
+                return Err(LinkError::Refused("another question".into()));
+            };
+            let mut taken = self.1.lock().unwrap();
+            if taken.len() >= self.0 {
+                return Err(LinkError::Gone);
+            }
+            taken.push(changes.len());
+            Ok(Answer::Remembered(changes.len() as u64))
+        }
+    }
+
+    fn change(number: i64) -> SettingChange {
+        SettingChange {
+            id: SeriesId::new(&ResourceId::new("repo", "a"), "git.a:b"),
+            at: Timestamp(number),
+            after: None,
+            from: Some(Value::Int(number)),
+            to: Some(Value::Int(number + 1)),
+            by: None,
+            backfilled: true,
+        }
+    }
+
+    /// What an engine gone after `pieces` was handed of a history without an end, or of one of 1500 changes that ends with `end`.
+    async fn handed(pieces: usize, end: Option<anyhow::Result<Told>>) -> (anyhow::Result<(Told, u64)>, Vec<usize>) {
+        let link = Ends(pieces, Mutex::default());
+        let when = When {
+            now: Timestamp(0),
+            zone: jiff::tz::TimeZone::UTC,
+        };
+        let context = Context {
+            link: &link,
+            when: &when,
+            json: false,
+        };
+        let result = hand_over(&context, move |each| {
+            let most = if end.is_some() { 1_500 } else { i64::MAX };
+            let broke = (0..most).any(|number| each(change(number)).is_break());
+            assert!(broke || end.is_some());
+            end.unwrap_or_else(|| Ok(Told::default()))
+        })
+        .await;
+        (result, link.1.into_inner().unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_history_is_read_no_further_when_the_engine_is_gone() {
+        let (result, taken) = handed(2, None).await;
+        let said = format!("{:#}", result.unwrap_err());
+        assert_eq!(
+            said,
+            "the import stopped after 2000 changes; import again for the rest: the engine is gone"
+        );
+        assert_eq!(taken, [1_000, 1_000]);
+    }
+
+    #[tokio::test]
+    async fn only_a_history_that_was_read_to_its_end_is_said_to_be_whole() {
+        let (result, taken) = handed(9, Some(Ok(Told::default()))).await;
+        assert_eq!((result.unwrap().1, taken), (1_500, vec![1_000, 500, 0]));
+        let (result, taken) = handed(9, Some(Err(Usage("cut off".into()).into()))).await;
+        assert_eq!(
+            (result.unwrap_err().to_string(), taken),
+            ("cut off".into(), vec![1_000, 500])
+        );
+    }
 }

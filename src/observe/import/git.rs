@@ -9,6 +9,7 @@ mod tests;
 use std::{
     collections::{BTreeMap, VecDeque},
     io::{BufRead, BufReader, Read, Write},
+    ops::ControlFlow,
     path::{Path, PathBuf},
     process::{Child, ChildStdin, ChildStdout, Command, Stdio},
     sync::Arc,
@@ -53,15 +54,15 @@ struct Touched {
 
 /// Reads the history of the repository in `folder`, oldest commit first: of files below the folder whose paths match one of `globs`
 /// (`**/*.yaml`; all where none is given). `each` gets every change of a setting in a file that was there before; `by` is the author's
-/// name and address. `key` hashes the secrets.
+/// name and address; where it breaks, nothing more is read. `key` hashes the secrets.
 ///
 /// # Errors
-/// When there is no `git`, or no repository.
+/// When there is no `git`, or no repository, or git fails before its end.
 pub fn history(
     folder: &Path,
     globs: &[String],
     key: &[u8; 32],
-    each: &mut dyn FnMut(SettingChange),
+    each: &mut dyn FnMut(SettingChange) -> ControlFlow<()>,
 ) -> Result<Told, ObserveError> {
     let name = folder.canonicalize().ok();
     let name = name
@@ -92,24 +93,13 @@ pub fn history(
     log.args(globs.iter().map(|glob| format!(":(glob){glob}")));
     let mut log = spawn(log)?;
     let output = log.stdout.take().expect("standard output was asked for");
-    let mut commit: Option<(String, Vec<Touched>)> = None;
-    for line in lines(BufReader::new(output)) {
-        if let Some(header) = line.strip_prefix('\u{1e}') {
-            if let Some((header, files)) = commit.take() {
-                reader.commit(&header, &files, each);
-            }
-            commit = Some((header.to_owned(), Vec::new()));
-        } else if let (Some((_, files)), Some(touched)) = (&mut commit, touched(&line)) {
-            // One more than is read, so that it is known that there are too many.
-            if files.len() <= MOST_FILES {
-                files.push(touched);
-            }
-        }
+    let read = reader.commits(lines(BufReader::new(output)), each);
+    if !matches!(read, Ok(ControlFlow::Continue(()))) {
+        let _ = log.kill();
+        let _ = log.wait();
+        return read.map(|_| reader.told);
     }
-    if let Some((header, files)) = commit {
-        reader.commit(&header, &files, each);
-    }
-    ended(log, folder)?;
+    ended(log, folder, reader.told.commits)?;
     Ok(reader.told)
 }
 
@@ -151,13 +141,16 @@ fn spawn(mut git: Command) -> Result<Child, ObserveError> {
     })
 }
 
-/// A log that ended badly was none of a repository.
-fn ended(mut child: Child, folder: &Path) -> Result<(), ObserveError> {
+/// A log that ended badly before its first commit was none of a repository.
+fn ended(mut child: Child, folder: &Path, commits: usize) -> Result<(), ObserveError> {
     match child.wait() {
         Ok(status) if status.success() => Ok(()),
         Ok(_) => Err(ObserveError::Malformed {
             what: visible(&folder.to_string_lossy()).into_owned(),
-            why: "no repository of git with a commit".into(),
+            why: match commits {
+                0 => "no repository of git with a commit, or a damaged one".into(),
+                commits => format!("git could not read on after {commits} commits"),
+            },
         }),
         Err(source) => Err(io("git", source)),
     }
@@ -226,26 +219,33 @@ impl Contents {
     }
 
     /// `None` when there is no such content, or it is too large.
-    fn of(&mut self, name: &str) -> Option<Vec<u8>> {
-        let ask = self.ask.as_mut()?;
-        writeln!(ask, "{name}").ok()?;
-        ask.flush().ok()?;
+    fn of(&mut self, name: &str) -> std::io::Result<Option<Vec<u8>>> {
+        let Some(ask) = self.ask.as_mut() else { return Ok(None) };
+        writeln!(ask, "{name}")?;
+        ask.flush()?;
         let mut head = String::new();
-        self.answer.by_ref().take(1_024).read_line(&mut head).ok()?;
-        let (kind, size) = head.trim_end().rsplit_once(' ')?;
-        if kind.ends_with("missing") {
-            return None;
+        if self.answer.by_ref().take(1_024).read_line(&mut head)? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        let size: u64 = size.parse().ok()?;
+        // `NAME blob SIZE`, or `NAME missing`.
+        let Some(size) = head
+            .trim_end()
+            .rsplit_once(' ')
+            .and_then(|(_, size)| size.parse::<u64>().ok())
+        else {
+            return Ok(None);
+        };
         let mut bytes = Vec::new();
-        if size <= MOST_BYTES {
-            self.answer.by_ref().take(size).read_to_end(&mut bytes).ok()?;
+        let got = if size <= MOST_BYTES {
+            self.answer.by_ref().take(size).read_to_end(&mut bytes)? as u64
         } else {
-            std::io::copy(&mut self.answer.by_ref().take(size), &mut std::io::sink()).ok()?;
-        }
+            std::io::copy(&mut self.answer.by_ref().take(size), &mut std::io::sink())?
+        };
         // A line's end follows every content.
-        self.answer.by_ref().take(1).read_to_end(&mut Vec::new()).ok()?;
-        (size <= MOST_BYTES).then_some(bytes)
+        if got < size || self.answer.by_ref().take(1).read_to_end(&mut Vec::new())? == 0 {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok((size <= MOST_BYTES).then_some(bytes))
     }
 }
 
@@ -268,22 +268,55 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn commit(&mut self, header: &str, files: &[Touched], each: &mut dyn FnMut(SettingChange)) {
+    /// Reads what git's log says, until `each` breaks.
+    fn commits(
+        &mut self,
+        lines: impl Iterator<Item = String>,
+        each: &mut dyn FnMut(SettingChange) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ObserveError> {
+        let mut commit: Option<(String, Vec<Touched>)> = None;
+        for line in lines {
+            if let Some(header) = line.strip_prefix('\u{1e}') {
+                if let Some((header, files)) = commit.take()
+                    && self.commit(&header, &files, each)?.is_break()
+                {
+                    return Ok(ControlFlow::Break(()));
+                }
+                commit = Some((header.to_owned(), Vec::new()));
+            } else if let (Some((_, files)), Some(touched)) = (&mut commit, touched(&line)) {
+                // One more than is read, so that it is known that there are too many.
+                if files.len() <= MOST_FILES {
+                    files.push(touched);
+                }
+            }
+        }
+        match commit {
+            Some((header, files)) => self.commit(&header, &files, each),
+            None => Ok(ControlFlow::Continue(())),
+        }
+    }
+
+    fn commit(
+        &mut self,
+        header: &str,
+        files: &[Touched],
+        each: &mut dyn FnMut(SettingChange) -> ControlFlow<()>,
+    ) -> Result<ControlFlow<()>, ObserveError> {
         let mut fields = header.split('\u{1f}');
-        let (Some(at), Some(who)) = (fields.next(), fields.next()) else {
-            return;
+        let fields = fields.next().and_then(|at| Some((at.parse().ok()?, fields.next()?)));
+        let Some((secs, who)) = fields else {
+            return Ok(ControlFlow::Continue(()));
         };
-        let Ok(secs) = at.parse() else { return };
         self.told.commits += 1;
         if files.len() > MOST_FILES {
             self.told.left_out += 1;
-            return;
+            return Ok(ControlFlow::Continue(()));
         }
         let by: String = visible(who).chars().take(120).collect();
         for file in files {
             let (before, after) = (
-                self.settings(&file.path, &file.before),
-                self.settings(&file.path, &file.after),
+                self.settings(&file.path, &file.before)?,
+                self.settings(&file.path, &file.after)?,
             );
             // Of what is no settings on one side nothing is known to have changed.
             if before.is_empty() || after.is_empty() {
@@ -297,7 +330,7 @@ impl Reader<'_> {
                     continue;
                 }
                 self.told.changes += 1;
-                each(SettingChange {
+                let change = SettingChange {
                     id: SeriesId::new(&self.resource, &format!("git.{}:{name}", file.path)),
                     at: Timestamp::from_secs(secs),
                     after: None,
@@ -305,17 +338,25 @@ impl Reader<'_> {
                     to: to.cloned(),
                     by: Some(by.as_str().into()),
                     backfilled: true,
-                });
+                };
+                if each(change).is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
         }
+        Ok(ControlFlow::Continue(()))
     }
 
-    fn settings(&mut self, path: &str, content: &str) -> Settings {
+    fn settings(&mut self, path: &str, content: &str) -> Result<Settings, ObserveError> {
         let held = (path.to_owned(), content.to_owned());
         if let Some(known) = self.held.get(&held) {
-            return known.clone();
+            return Ok(known.clone());
         }
-        let bytes = self.contents.of(content).unwrap_or_default();
+        let bytes = self
+            .contents
+            .of(content)
+            .map_err(|source| io("git's contents", source))?;
+        let bytes = bytes.unwrap_or_default();
         let settings: Settings = Arc::new(self.typed(path, &bytes));
         if self.order.len() >= HELD
             && let Some(oldest) = self.order.pop_front()
@@ -324,7 +365,7 @@ impl Reader<'_> {
         }
         self.held.insert(held.clone(), settings.clone());
         self.order.push_back(held);
-        settings
+        Ok(settings)
     }
 
     /// The settings in a content, typed by the readers of `drift` where these know its ending, else by those of `/etc`.

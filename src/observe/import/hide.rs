@@ -10,7 +10,7 @@ use base64::Engine as _;
 use crate::{
     domain::{SecretHash, Tree},
     observe::secret::{
-        ends_in_secret, is_name_field, is_secret, is_secret_variable, is_value_field, mask, mask_text, words,
+        ends_in_secret, is_digest, is_name_field, is_secret, is_secret_variable, is_value_field, mask, mask_text, words,
     },
 };
 
@@ -31,7 +31,7 @@ const ENCRYPTED: [&str; 5] = [
 ];
 
 /// Last words of names whose value tells one thing from others and only looks random, without the numbers at their ends.
-const IDS: [&str; 22] = [
+const IDS: [&str; 17] = [
     "revision",
     "commit",
     "sha",
@@ -48,13 +48,10 @@ const IDS: [&str; 22] = [
     "image",
     "version",
     "serial",
-    "name",
     "path",
-    "address",
-    "hash",
-    "link",
-    "resource",
 ];
+/// The same of names whose value is words, or a path of words, with something random behind at most.
+const WORDED: [&str; 4] = ["name", "address", "link", "resource"];
 
 /// Replaces every secret of a tree by its hash under `key`: by the name it stands at, by its look, and in texts within.
 pub(super) fn hide(tree: &mut Tree, name: &str, key: &[u8; 32]) {
@@ -281,18 +278,38 @@ fn texts<'t>(text: &'t str, name: &str, key: &[u8; 32]) -> Cow<'t, str> {
         return Cow::Owned(serde_json::to_string(&tree).unwrap_or_default());
     }
     match mask_text(text, key, false) {
-        Cow::Borrowed(_) if encodes_secret(text, key) && !is_id(name) => {
+        Cow::Borrowed(_) if encodes_secret(text, key) && !is_id(name, text) => {
             Cow::Owned(format!("{:?}", SecretHash::of(key, text.as_bytes())))
         }
         // What a token begins with, or what stands beside a secret, tells it under any name.
-        Cow::Owned(_) if is_id(name) => mask_text(text, key, true),
+        Cow::Owned(_) if is_id(name, text) => mask_text(text, key, true),
         masked => masked,
     }
 }
 
-/// Whether the value of this name tells one thing from others.
-fn is_id(name: &str) -> bool {
-    words(name).last().is_some_and(|word| IDS.contains(&word.as_str()))
+/// Whether the value `text` of this name tells one thing from others, and looks as what the name says.
+fn is_id(name: &str, text: &str) -> bool {
+    let words = words(name);
+    let Some(last) = words.last().map(String::as_str) else {
+        return false;
+    };
+    let bare = text.trim().trim_end_matches('=');
+    let hexadecimal = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    match last {
+        "hash" => is_digest(bare) || has_words(bare),
+        last if WORDED.contains(&last) => {
+            has_words(bare) || hexadecimal(bare) && is_digest(bare) || bare.strip_prefix("0x").is_some_and(hexadecimal)
+        }
+        last => IDS.contains(&last),
+    }
+}
+
+/// Whether words are a third of a text at least, a word being four small letters or more and the capital before them. Of random letters,
+/// capitals and digits a twelfth is.
+fn has_words(text: &str) -> bool {
+    let runs = text.split(|c: char| !c.is_ascii_lowercase()).map(str::len);
+    let letters: usize = runs.filter(|run| *run >= 4).map(|run| run + 1).sum();
+    letters * 3 >= text.len()
 }
 
 /// Whether a text is base64 of one that holds a secret.

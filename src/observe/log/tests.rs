@@ -8,6 +8,7 @@ fn told(program: &str, message: &str, warning: bool) -> Option<(EventKind, Strin
         program,
         message,
         warning,
+        vouched: true,
     };
     let event = line.event(&ResourceId::new("host", "t"))?;
     Some((event.kind, event.what.to_string(), event.who.map(|who| who.to_string())))
@@ -15,42 +16,50 @@ fn told(program: &str, message: &str, warning: bool) -> Option<(EventKind, Strin
 
 #[test]
 fn logins_services_and_warnings_are_kept() {
-    let who = |program, message| {
-        told(program, message, false).and_then(|(kind, _, who)| (kind == EventKind::Login).then_some(who?))
-    };
-    assert_eq!(
-        who("sudo", "   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls").as_deref(),
-        Some("bob")
-    );
-    assert_eq!(
-        who("sshd", "Accepted publickey for root from 10.0.0.1 port 1 ssh2").as_deref(),
-        Some("root")
-    );
-    assert_eq!(
-        who("sshd", "Failed password for invalid user admin from 10.0.0.1").as_deref(),
-        Some("admin")
-    );
-    assert_eq!(
-        who("systemd-logind", "New session 3 of user root.").as_deref(),
-        Some("root")
-    );
-    assert_eq!(
-        told("systemd", "Started ssh.service - OpenBSD.", false).unwrap().0,
-        EventKind::Service
-    );
-    assert_eq!(
-        told("systemd", "Started session-3.scope - Session 3 of User root.", false),
-        None
-    );
-    assert_eq!(
-        told("kernel", "Out of memory: Killed process 7", true).unwrap().0,
-        EventKind::Kernel
-    );
+    for (program, message, who) in [
+        (
+            "sudo",
+            "   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
+            "bob",
+        ),
+        ("sshd", "Accepted publickey for root from 10.0.0.1 port 1 ssh2", "root"),
+        ("sshd", "Failed password for invalid user admin from 10.0.0.1", "admin"),
+        ("systemd-logind", "New session 3 of user root.", "root"),
+    ] {
+        let (kind, _, by) = told(program, message, false).unwrap();
+        assert_eq!((kind, by.as_deref()), (EventKind::Login, Some(who)), "{message}");
+    }
+    for (program, message, warning, kind) in [
+        (
+            "systemd",
+            "Started ssh.service - OpenBSD.",
+            false,
+            Some(EventKind::Service),
+        ),
+        (
+            "systemd",
+            "Started session-3.scope - Session 3 of User root.",
+            false,
+            None,
+        ),
+        (
+            "kernel",
+            "Out of memory: Killed process 7",
+            true,
+            Some(EventKind::Kernel),
+        ),
+        ("cron", "job done", false, None),
+    ] {
+        assert_eq!(
+            told(program, message, warning).map(|(kind, ..)| kind),
+            kind,
+            "{message}"
+        );
+    }
     assert_eq!(
         told("useradd", "new user: name=carol, UID=1001", false).unwrap().1,
         "useradd: new user: name=carol, UID=1001"
     );
-    assert_eq!(told("cron", "job done", false), None);
 }
 
 #[test]
@@ -79,6 +88,7 @@ fn who_ran_what() {
         program: "sudo",
         message: "     bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/vim /etc/hosts",
         warning: false,
+        vouched: true,
     };
     let told = |line: &Line| line.command().map(|(who, what)| (who.to_owned(), what.into_owned()));
     let ran = |who: &str, what: &str| Some((who.to_owned(), what.to_owned()));
@@ -125,6 +135,7 @@ fn an_account_that_nobody_known_removed_is_no_deed_of_whoever_made_it() {
             program,
             message,
             warning: false,
+            vouched: true,
         };
         let told = line.told(&ResourceId::new("host", "a"), &witness).unwrap();
         told.who.map(|who| who.to_string())
@@ -142,6 +153,26 @@ fn an_account_that_nobody_known_removed_is_no_deed_of_whoever_made_it() {
     );
     assert_eq!(line(172, "userdel", "delete user 'mallory'"), None);
     assert_eq!(witness.who_changed("/etc/subuid", at(172), |_| false), None);
+}
+
+#[test]
+fn a_line_that_anybody_may_have_written_takes_no_author_away() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    witness.note(at(100), Deed::Ran, "mallory", "/usr/sbin/useradd eve");
+    for (vouched, who) in [(false, Some("mallory")), (true, None)] {
+        let forged = Line {
+            at: at(110),
+            program: "useradd",
+            message: "new user: name=other, UID=1002",
+            warning: false,
+            vouched,
+        };
+        let told = forged.told(&ResourceId::new("host", "a"), &witness).unwrap();
+        assert_eq!(told.who, None, "the line itself is told, too");
+        let changed = witness.who_changed("/etc/subuid", at(111), |_| false);
+        assert_eq!(changed.as_deref(), who);
+    }
 }
 
 #[test]
@@ -164,6 +195,7 @@ fn what_somebody_asked_for_bears_their_name() {
             program,
             message,
             warning: false,
+            vouched: true,
         };
         line.told(&ResourceId::new("host", "t"), &witness)
             .unwrap()

@@ -403,7 +403,7 @@ fn arguments(text: &str, program: &str, words_of: &[Range<usize>], put: &mut imp
         && let Some(slash) = text[range.clone()].find('/')
     {
         let rest = &text[range.start + slash + 1..range.end];
-        let end = rest.find('@').unwrap_or(rest.len());
+        let end = rest.rfind('@').unwrap_or(rest.len());
         put(range.start + slash + 1..range.start + slash + 1 + end);
     }
     // `htpasswd -b file user password`: what comes last.

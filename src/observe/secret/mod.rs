@@ -8,9 +8,12 @@ mod command;
 mod directive;
 mod find;
 mod name;
+mod phrase;
 mod place;
+mod quote;
 #[cfg(test)]
 mod tests;
+mod token;
 
 use std::{borrow::Cow, ops::Range};
 
@@ -19,6 +22,7 @@ pub(super) use self::{
     find::secrets,
     name::words,
     place::{is_name_field, is_value_field},
+    token::is_digest,
 };
 use crate::domain::{SecretHash, Value};
 

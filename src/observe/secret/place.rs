@@ -240,7 +240,10 @@ fn tags(text: &str, found: &mut Vec<Range<usize>>) {
     let (mut named, mut deep): (Option<(String, usize)>, usize) = (None, 0);
     for (at, _) in text.match_indices('<') {
         let inner = &text[at + 1..];
-        let Some(end) = inner.find('>') else { break };
+        let Some(end) = inner.find(['<', '>']) else { break };
+        if inner[end..].starts_with('<') {
+            continue;
+        }
         let inside = &inner[..end];
         if inside.starts_with('/') {
             deep = deep.saturating_sub(1);
@@ -250,7 +253,7 @@ fn tags(text: &str, found: &mut Vec<Range<usize>>) {
             .split(|c: char| c.is_whitespace() || c == '/')
             .next()
             .unwrap_or_default();
-        if !name.starts_with(|c: char| c.is_alphabetic()) || inside.contains('<') {
+        if !name.starts_with(|c: char| c.is_alphabetic()) {
             continue;
         }
         let attributes = attributes(text, at + 1 + name.len()..at + 1 + end);
@@ -272,7 +275,9 @@ fn tags(text: &str, found: &mut Vec<Range<usize>>) {
         let mut content = from..text[from..].find('<').map_or(text.len(), |len| from + len);
         if let Some(data) = text[content.end..].strip_prefix("<![CDATA[") {
             let from = content.end + 9;
-            content = from..data.find("]]>").map_or(text.len(), |len| from + len);
+            // One that does not close ends with the next at the latest.
+            let data = &data[..data.find("<![CDATA[").unwrap_or(data.len())];
+            content = from..from + data.find("]]>").unwrap_or(data.len());
         }
         let value = text[content.clone()].trim();
         if value.is_empty() {

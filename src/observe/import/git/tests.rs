@@ -36,9 +36,43 @@ impl Repo {
     fn history(&self, globs: &[&str]) -> (Vec<SettingChange>, Told) {
         let globs: Vec<String> = globs.iter().map(|glob| (*glob).to_owned()).collect();
         let mut changes = Vec::new();
-        let told = history(self.0.path(), &globs, &[7; 32], &mut |change| changes.push(change)).unwrap();
+        let told = history(self.0.path(), &globs, &[7; 32], &mut |change| {
+            changes.push(change);
+            ControlFlow::Continue(())
+        })
+        .unwrap();
         (changes, told)
     }
+}
+
+#[test]
+fn a_history_that_nobody_takes_is_read_no_further_and_one_that_breaks_off_is_an_error() {
+    let repo = Repo::new();
+    for workers in 0..6 {
+        repo.commit("app.conf", &format!("workers = {workers}\n"), workers);
+    }
+    let mut taken = 0;
+    let mut two = |_: SettingChange| {
+        taken += 1;
+        if taken < 2 {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    };
+    let told = history(repo.0.path(), &[], &[7; 32], &mut two).unwrap();
+    assert_eq!((told.commits, taken), (3, 2));
+    // A commit in the middle is lost.
+    let lost = git(repo.0.path())
+        .args(["rev-parse", "HEAD~3"])
+        .output()
+        .unwrap()
+        .stdout;
+    let lost = String::from_utf8(lost).unwrap();
+    let (folder, file) = lost.trim().split_at(2);
+    std::fs::remove_file(repo.0.path().join(".git/objects").join(folder).join(file)).unwrap();
+    let read = history(repo.0.path(), &[], &[7; 32], &mut |_| ControlFlow::Continue(()));
+    assert!(read.is_err(), "{read:?}");
 }
 
 #[test]
@@ -92,7 +126,7 @@ fn broken_files_and_odd_histories() {
     assert_eq!(changes, [], "half a file says nothing of what changed");
     assert_eq!((told.commits, told.left_out), (7, 3));
     let nowhere = tempfile::tempdir().unwrap();
-    let wrong = history(nowhere.path(), &[], &[7; 32], &mut |_| {})
+    let wrong = history(nowhere.path(), &[], &[7; 32], &mut |_| ControlFlow::Continue(()))
         .unwrap_err()
         .to_string();
     assert!(
