@@ -28,6 +28,8 @@ const PACKAGE: Span = Span::from_mins(2);
 const RUN: Span = Span::from_mins(30);
 /// How long a command that names a file, and is no editor, may take until it writes it; its end stands in no log.
 const WORKS: Span = Span::from_mins(1);
+/// How far beyond what a log says of a package's run its scripts may still be at work.
+const SCRIPT: Span = Span::from_secs(10);
 /// How far the audit log and the file's own time may lie apart, and two writes of one command.
 const AUDIT: Span = Span::from_secs(5);
 /// How far two logs of one login may lie apart; one of them has whole seconds.
@@ -245,12 +247,10 @@ impl Witness {
             }),
             Clue::Packages => {
                 let memory = self.memory();
-                let fits = |seen: &&Seen| apart(at, seen.at) <= PACKAGE && seen.at >= from;
-                let nearest = memory
-                    .installed
-                    .iter()
-                    .filter(fits)
-                    .min_by_key(|seen| apart(at, seen.at))?;
+                // People make accounts, too, also soon after they installed something.
+                let off = |seen: &Seen| (seen.at - at).max(at - seen.until.unwrap_or(seen.at)).max(Span::ZERO);
+                let fits = |seen: &&Seen| off(seen) <= SCRIPT && seen.at >= from;
+                let nearest = memory.installed.iter().filter(fits).min_by_key(|seen| off(seen))?;
                 let (who, when) = (nearest.who.clone(), nearest.at);
                 drop(memory);
                 Some((self.with_person(who, when), None))

@@ -35,6 +35,7 @@ fn a_package_manager_that_names_only_itself_was_run_by_someone() {
         told.map(|(who, _)| who.to_string())
     };
     assert_eq!(account(90, 110).as_deref(), Some("alice by dnf"));
+    assert_eq!(account(90, 130), None, "after its run it is somebody else's");
     assert_eq!(account(1_000, 1_060), None);
     witness.note(at(104), Deed::Ran, "kim", "/usr/sbin/useradd _foo");
     assert_eq!(account(90, 110).as_deref(), Some("kim"));
