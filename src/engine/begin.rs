@@ -71,6 +71,11 @@ impl Loop {
             } else {
                 reader.ahead_of(self.options.interval)
             };
+            // A recording ends no sooner than all was looked at once.
+            if self.setup.recorder.is_some() {
+                self.sources
+                    .extend(reader.rows().map(|row| (row.name.clone(), row.clone())));
+            }
             let (order, orders) = mpsc::channel();
             self.orders.push(order);
             reader.run(name, self.into.clone(), self.quiet.clone(), orders);

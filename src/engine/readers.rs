@@ -97,6 +97,11 @@ pub struct Reader {
 }
 
 impl Reader {
+    /// How each source is.
+    pub fn rows(&self) -> impl Iterator<Item = &SourceRow> {
+        self.sources.iter().map(|scheduled| &scheduled.row)
+    }
+
     /// All sources are due at `now`.
     #[must_use]
     pub fn new(group: Group, off: &[Arc<str>], now: Timestamp) -> Self {

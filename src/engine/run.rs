@@ -282,7 +282,8 @@ impl Loop {
         for row in rows {
             let before = self.sources.insert(row.name.clone(), row.clone());
             // Told once: when a source is lost, and when it is back. What was never there stands in the list of sources.
-            if before.as_ref().is_some_and(|before| before.ok != row.ok) {
+            let known = before.as_ref().filter(|before| before.read.is_some() || !before.ok);
+            if known.is_some_and(|before| before.ok != row.ok) {
                 let what = if row.ok {
                     format!("{} can be read again", row.name)
                 } else {

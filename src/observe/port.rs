@@ -5,7 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
     fs,
     os::unix::fs::MetadataExt as _,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{
@@ -23,6 +23,7 @@ const MOST_BYTES: u64 = 16 << 20;
 
 /// Reads the listening sockets of `/proc/net` and finds their programs by inode under `/proc/PID/fd`.
 pub(super) struct Ports {
+    root: PathBuf,
     proc: PathBuf,
     every: Span,
     scope: Scope,
@@ -54,6 +55,7 @@ struct Program {
 impl Ports {
     pub(super) fn new(host: &Host) -> Self {
         Self {
+            root: host.root.clone(),
             proc: host.root.join("proc"),
             every: host.settings_interval,
             scope: Scope::new(host, "port"),
@@ -126,10 +128,15 @@ impl Ports {
                     let path = process.path();
                     let file = fs::read_link(path.join("exe")).unwrap_or_default();
                     let file = file.to_string_lossy();
+                    let name = small(&path.join("comm")).unwrap_or_default();
+                    // What was replaced while it runs is called so.
+                    let file = file.trim_end_matches(" (deleted)").to_owned();
+                    let started = small(&path.join("cmdline")).unwrap_or_default();
                     let program = Program {
-                        name: small(&path.join("comm")).unwrap_or_default(),
-                        // What was replaced while it runs is called so.
-                        file: file.trim_end_matches(" (deleted)").to_owned(),
+                        file: called(&started, &name)
+                            .filter(|link| same(&self.root, link, &file))
+                            .unwrap_or(file),
+                        name,
                         unit: unit(&small(&path.join("cgroup")).unwrap_or_default()),
                         pid,
                         user: fs::metadata(&path).map_or_else(|_| String::new(), |meta| user(&users, meta.uid())),
@@ -196,6 +203,26 @@ impl Ports {
         self.packages.insert(file.to_owned(), package.clone());
         package
     }
+}
+
+/// The file that a program called `name` was started by, where its command line `started` begins with its whole path and bears that name.
+/// Programs that are links to one file (`redis-server` to `redis-check-rdb`, those of busybox) are told apart by it alone.
+fn called(started: &str, name: &str) -> Option<String> {
+    // A program may write all of its command line into the first word.
+    let path = started.split(['\0', ' ']).next()?;
+    let last = path.strip_prefix('/')?.rsplit('/').next()?;
+    // The kernel cuts names after 15 bytes.
+    let fits = last == name || name.len() >= 15 && last.starts_with(name);
+    (fits && !name.is_empty()).then(|| path.to_owned())
+}
+
+/// Whether two paths of the host at `root` lead to one file.
+fn same(root: &Path, one: &str, other: &str) -> bool {
+    let file = |path: &str| {
+        let meta = fs::metadata(root.join(path.trim_start_matches('/'))).ok()?;
+        Some((meta.dev(), meta.ino()))
+    };
+    file(one).is_some_and(|one| file(other) == Some(one))
 }
 
 /// The name of the user with that number in the lines of `/etc/passwd`, else the number.
@@ -316,6 +343,39 @@ mod tests {
         assert_eq!(shown("unit").as_deref(), Some("ssh.service"));
         assert_eq!(shown("package").as_deref(), Some("openssh-server"));
         assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 6);
+    }
+
+    #[test]
+    fn a_program_that_is_a_link_is_called_by_its_own_name() {
+        let tree = Tree::new();
+        tree.write(
+            "proc/net/tcp",
+            line(6379, LISTEN, 500) + &line(80, LISTEN, 501) + &line(81, LISTEN, 502),
+        );
+        tree.write("usr/bin/redis-check-rdb", "x");
+        tree.write("usr/bin/other", "x");
+        std::os::unix::fs::symlink("redis-check-rdb", tree.path("usr/bin/redis-server")).unwrap();
+        tree.write("var/lib/dpkg/info/redis-server.list", "/usr/bin/redis-server\n");
+        for (pid, started, comm) in [
+            (500, "/usr/bin/redis-server 127.0.0.1:6379\0\0", "redis-server"),
+            // What a program says of itself is believed where the file bears it out.
+            (501, "/usr/bin/other\0", "other"),
+            (502, "redis: worker\0", "redis"),
+        ] {
+            tree.write(&format!("proc/{pid}/comm"), format!("{comm}\n"));
+            tree.write(&format!("proc/{pid}/cmdline"), started);
+            fs::create_dir_all(tree.path(&format!("proc/{pid}/fd"))).unwrap();
+            std::os::unix::fs::symlink(format!("socket:[{pid}]"), tree.path(&format!("proc/{pid}/fd/3"))).unwrap();
+            std::os::unix::fs::symlink("/usr/bin/redis-check-rdb", tree.path(&format!("proc/{pid}/exe"))).unwrap();
+        }
+        let batch = tree.read(&mut Ports::new(&tree.host()), 0).unwrap();
+        let shown = |name: &str| setting(&batch, &format!("port.tcp/0.0.0.0:{name}")).map(|value| value.to_string());
+        assert_eq!(shown("6379:program").as_deref(), Some("/usr/bin/redis-server"));
+        assert_eq!(shown("6379:package").as_deref(), Some("redis-server"));
+        for port in ["80", "81"] {
+            let program = shown(&format!("{port}:program"));
+            assert_eq!(program.as_deref(), Some("/usr/bin/redis-check-rdb"), "{port}");
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use crate::{
     config::{Paths, Scenario, sample_data},
     domain::{Options, ResourceId, Span, text::visible},
     engine::{
-        self, AnyLink, Engine, Link as _, Pace, Player, Scraped, SocketError, Sources, StoreRow,
+        self, AnyLink, Engine, Link as _, Pace, Player, Scraped, SocketError, SourceRow, Sources, StoreRow,
         clock::{self, Stopwatch},
         connect, listen,
     },
@@ -22,9 +22,15 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 /// An engine that listens and does not answer within this is passed over: a busy one answers at once, so it is stopped, or the host is choked.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// How long a store that another process holds is waited for, and how long between two looks: a command that reads it takes seconds.
+/// How long an engine that is to run waits for a store that another process holds, and how long a command does that only asks: the other may be
+/// such a command, which holds it for seconds, and on a busy host for longer. How long between two looks, and when it is said.
 const LOCKED_FOR: Duration = Duration::from_secs(10);
+const ASKS_FOR: Duration = Duration::from_secs(60);
 const LOCKED_LOOKS: Duration = Duration::from_millis(200);
+const LOCKED_SAID: Duration = Duration::from_secs(2);
+
+/// How long a recording of a given length goes on for sources that were not read by then.
+const FIRST_LOOK: Duration = Duration::from_secs(60);
 
 /// A recording that is played has its store in memory, for as many days as it holds, bytes.
 const REPLAY_MEMORY: u64 = 1 << 30;
@@ -114,10 +120,11 @@ pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Res
     Ok(None)
 }
 
-/// Starts an engine of this process by `begin`, and waits until it is known how its store is. One that another process holds for a moment is
-/// waited for, and the engine begun again: without what it knows nothing would be told as off.
-async fn start(begin: impl Fn() -> Result<Engine>) -> Result<(Engine, StoreRow)> {
+/// Starts an engine of this process by `begin`, and waits until it is known how its store is. One that another process holds is waited for as
+/// long as `patience`, and the engine begun again: without what it knows nothing would be told as off.
+async fn start(begin: impl Fn() -> Result<Engine>, patience: Duration) -> Result<(Engine, StoreRow)> {
     let began = Stopwatch::start();
+    let mut said = false;
     loop {
         let engine = begin()?;
         let mut snapshots = engine.link().snapshots();
@@ -129,12 +136,23 @@ async fn start(begin: impl Fn() -> Result<Engine>) -> Result<(Engine, StoreRow)>
             .context("the engine ended")?
             .store
             .clone();
-        if !store.locked || began.elapsed() >= LOCKED_FOR {
+        if !store.locked || began.elapsed() >= patience {
             return Ok((engine, store));
+        }
+        if !said && began.elapsed() >= LOCKED_SAID {
+            said = true;
+            let what = store.says.split(": stop").next().unwrap_or_default();
+            eprintln!("foreshadow: {what}, and is waited for up to {} s", patience.as_secs());
         }
         drop(engine);
         tokio::time::sleep(LOCKED_LOOKS).await;
     }
+}
+
+/// The sources among `rows` that were not read yet, and whose first reading says how things are; those of the past take as long as it is.
+fn unread(rows: &[SourceRow]) -> Vec<String> {
+    let waits = |row: &&SourceRow| row.ok && row.read.is_none() && row.progress.is_none();
+    rows.iter().filter(waits).map(|row| row.name.to_string()).collect()
 }
 
 /// What is said where no recorded incident lies beside `program`.
@@ -196,14 +214,14 @@ impl Stop {
         Ok(Self([terminate?, hang_up?, interrupt?]))
     }
 
-    /// Waits until `length` is over (`None` is for ever) or a signal asks for the end.
-    async fn within(&mut self, length: Option<Duration>) {
+    /// Waits until `length` is over (`None` is for ever) or a signal asks for the end; whether it was the length.
+    async fn within(&mut self, length: Option<Duration>) -> bool {
         let [terminate, hang_up, interrupt] = &mut self.0;
         tokio::select! {
-            () = tokio::time::sleep(length.unwrap_or(Duration::MAX)) => {}
-            _ = terminate.recv() => {}
-            _ = hang_up.recv() => {}
-            _ = interrupt.recv() => {}
+            () = tokio::time::sleep(length.unwrap_or(Duration::MAX)) => true,
+            _ = terminate.recv() => false,
+            _ = hang_up.recv() => false,
+            _ = interrupt.recv() => false,
         }
     }
 }
@@ -265,14 +283,14 @@ impl Runtime for ThisHost {
             // Who only asks leaves nothing behind.
             (None, _) => (None, Sources::Once),
         };
-        let (engine, store) = start(|| {
+        let begin = || {
             let setup = engine::Setup {
                 store: store.clone(),
                 ..engine_setup(setup, sources)
             };
             Engine::start(setup, None).context("the engine cannot start")
-        })
-        .await?;
+        };
+        let (engine, store) = start(begin, ASKS_FOR).await?;
         if store.broken || store.locked || (!store.ok && sources != Sources::Once) {
             bail!(Usage(store.says.to_string()));
         }
@@ -307,8 +325,8 @@ impl Runtime for ThisHost {
             Engine::start(setup, listening).context("the engine cannot start")
         };
         let (engine, store) = tokio::select! {
-            started = start(begin) => started?,
-            () = stop.within(None) => match run {
+            started = start(begin, LOCKED_FOR) => started?,
+            _ = stop.within(None) => match run {
                 EngineRun::Once => bail!(Usage("stopped before it was done".into())),
                 _ => return Ok(()),
             },
@@ -330,7 +348,7 @@ impl Runtime for ThisHost {
             }
         };
         tokio::select! {
-            () = stop.within(length) => {}
+            _ = stop.within(length) => {}
             () = scrapes => {}
             // The engine's thread ended by itself: that is a fault.
             () = link.ended() => bail!("the engine ended"),
@@ -369,10 +387,21 @@ impl Runtime for ThisHost {
                 Err(_) => "the engine ended".into(),
             }
         };
+        let mut looks = engine.link().snapshots();
+        let ended = async {
+            if stop.within(record.length.map(Into::into)).await {
+                // On a busy host the first look at the settings takes longer than was asked for.
+                tokio::select! {
+                    _ = looks.wait_for(|snapshot| unread(&snapshot.sources).is_empty()) => {}
+                    _ = stop.within(Some(FIRST_LOOK)) => {}
+                }
+            }
+        };
         let failed = tokio::select! {
-            () = stop.within(record.length.map(Into::into)) => None,
+            () = ended => None,
             why = lost => Some(why),
         };
+        let missing = unread(&snapshots.borrow().sources);
         // The file is whole once the engine has ended: what waited has come into it, and is counted, by then.
         drop(engine);
         let snapshot = snapshots.borrow().clone();
@@ -380,8 +409,13 @@ impl Runtime for ThisHost {
             bail!(Usage(why));
         }
         let bytes = std::fs::metadata(&record.file).map_or(0, |file| file.len());
+        let missing = if missing.is_empty() {
+            String::new()
+        } else {
+            format!("; too short to read {}", missing.join(", "))
+        };
         Ok(format!(
-            "recorded {} metrics and {} settings over {} into {} ({:.1} kB)",
+            "recorded {} metrics and {} settings over {} into {} ({:.1} kB){missing}",
             snapshot.metrics.len(),
             snapshot.settings.len(),
             snapshot.at.map_or(Span::ZERO, |at| (at - header.from).max(Span::ZERO)),

@@ -224,7 +224,7 @@ fn put_content(name: &str, bytes: &[u8], anyone_reads: bool, key: &[u8; 32], int
         return into.push(secret());
     }
     if let Some(content) = text.and_then(|text| format::content(name, text)) {
-        if content.ordered {
+        if content.ordered && !content.pairs.is_empty() {
             // Where the first rule that fits decides, another order is another rule.
             let whole: Vec<String> = content
                 .pairs

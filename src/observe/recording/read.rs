@@ -1,17 +1,25 @@
 //! Reads a recording.
 
 use std::{
-    fs::File,
-    io::{BufRead, BufReader, ErrorKind, Read},
+    fs::{File, OpenOptions},
+    io::{BufRead, BufReader, Error, ErrorKind, Read},
+    os::unix::fs::{FileTypeExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
 
 use flate2::read::MultiGzDecoder;
+use rustix::{
+    event::{PollFd, PollFlags, Timespec, poll},
+    fs::{OFlags, fcntl_setfl},
+};
 use serde::de::DeserializeOwned;
 use serde_json::Value as Json;
 
 use super::{Header, Line, Numbers, RecordingError, VERSION};
 use crate::domain::{Batch, Timestamp};
+
+/// How long a pipe is waited for until somebody writes into it, seconds.
+const PATIENCE: i64 = 10;
 
 /// A recording that is being read, step by step.
 pub struct Recording {
@@ -27,7 +35,7 @@ impl Recording {
     /// Longest line that is taken, bytes: a step with every setting of a large host is a few megabytes.
     const LONGEST: u64 = 256 << 20;
 
-    /// Opens `file` and reads its header. Recordings that were unpacked play too.
+    /// Opens `file`, which may be a pipe, and reads its header. Recordings that were unpacked play too.
     ///
     /// # Errors
     /// [`RecordingError`] when it cannot be read, is no recording, or a newer program wrote it.
@@ -36,7 +44,7 @@ impl Recording {
             file: file.into(),
             source,
         };
-        let mut lines = BufReader::new(File::open(file).map_err(io)?);
+        let mut lines = BufReader::new(opened(file).map_err(io)?);
         let packed = lines.fill_buf().map_err(io)?.starts_with(&[0x1f, 0x8b]);
         let lines: Box<dyn Read + Send> = if packed {
             Box::new(MultiGzDecoder::new(lines))
@@ -165,4 +173,28 @@ impl Recording {
             why: crate::domain::text::visible(why).into_owned(),
         }
     }
+}
+
+/// Opens a file, or a pipe into which somebody writes soon.
+fn opened(path: &Path) -> std::io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_file() {
+        return File::open(path);
+    }
+    if !kind.is_fifo() {
+        return Err(Error::other("it is neither a file nor a pipe"));
+    }
+    // Opened as usual it would wait for a writer for ever.
+    let waits = OFlags::NONBLOCK.bits().cast_signed();
+    let pipe = OpenOptions::new().read(true).custom_flags(waits).open(path)?;
+    let mut wanted = [PollFd::new(&pipe, PollFlags::IN)];
+    let patience = Timespec {
+        tv_sec: PATIENCE,
+        tv_nsec: 0,
+    };
+    if poll(&mut wanted, Some(&patience))? == 0 {
+        return Err(Error::other(format!("nobody wrote into this pipe for {PATIENCE} s")));
+    }
+    fcntl_setfl(&pipe, OFlags::empty())?;
+    Ok(pipe)
 }

@@ -432,3 +432,26 @@ fn no_name_of_a_thing_of_somebodys_leaves_the_house() {
             .any(|name| name.starts_with("account.user.") && name.ends_with(":uid"))
     );
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_is_read_as_a_file_is_and_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, pipe) = (folder.path().join("a.jsonl"), folder.path().join("pipe"));
+    let recorder = Recorder::create(&file, &header(), None).unwrap();
+    recorder.finish().unwrap();
+    let (kind, mode) = (rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU);
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, kind, mode, 0).unwrap();
+    let written = std::thread::spawn({
+        let (file, pipe) = (file.clone(), pipe.clone());
+        move || std::fs::copy(file, pipe)
+    });
+    let mut played = Recording::open(&pipe).unwrap();
+    assert_eq!(*played.header(), header());
+    assert!(played.next().unwrap().is_none());
+    assert!(written.join().unwrap().is_ok());
+    for path in [Path::new("/dev/zero"), folder.path()] {
+        let said = Recording::open(path).err().unwrap().to_string();
+        assert!(said.ends_with("it is neither a file nor a pipe"), "{said}");
+    }
+}

@@ -90,6 +90,9 @@ fn credentials(text: &str, name: Range<usize>) -> Option<Range<usize>> {
     let scheme = text[from..from + scheme].to_ascii_lowercase();
     let word = TOKENS.contains(&scheme.as_str());
     let known = sign == b' ' && (word || LISTS.contains(&scheme.as_str()));
+    if !known && !header || bytes.get(start) == Some(&b'$') {
+        return None;
+    }
     let first = text[start..]
         .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
         .next()?;
@@ -98,7 +101,7 @@ fn credentials(text: &str, name: Range<usize>) -> Option<Range<usize>> {
         None | Some(b'\n' | b'\r' | b'"' | b'\'')
     );
     let ends = alone || first.len() >= 16 || first.ends_with(',');
-    if !(known || header && ends && first.len() >= 8 && is_no_word(first) && !harmless(first)) {
+    if !(known || ends && first.len() >= 8 && is_no_word(first) && !harmless(first)) {
         return None;
     }
     let end = list_end(text, start, quote, !word);

@@ -58,8 +58,22 @@ pub(super) fn content(path: &str, text: &str) -> Option<Content> {
             if named { words(text) } else { None }
         }),
     };
-    let pairs = pairs.filter(|pairs| !pairs.is_empty() && pairs.len() <= MOST_PAIRS)?;
-    Some(Content { pairs, ordered })
+    let pairs = pairs.filter(|pairs| pairs.len() <= MOST_PAIRS)?;
+    (!pairs.is_empty() || is_empty(name, text)).then_some(Content { pairs, ordered })
+}
+
+/// Whether a file of lines sets nothing: it has only comments, and headings of sections. Where the name promises no such format, what follows
+/// a `#` at once may be a content of its own.
+fn is_empty(name: &str, text: &str) -> bool {
+    let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
+    let named = ends(&[".conf", ".defs", ".cf", ".cfg", ".cnf", ".ini", ".list", "_config"]);
+    let comment = |line: &str| {
+        let said = line.strip_prefix('#').filter(|_| !line.starts_with("#!"));
+        said.is_some_and(|said| named || said.is_empty() || said.starts_with([' ', '\t', '#']))
+            || named
+                && (line.starts_with(';') || line.starts_with("//") || line.starts_with('[') && line.ends_with(']'))
+    };
+    text.lines().map(str::trim).all(|line| line.is_empty() || comment(line))
 }
 
 /// The line in which the file `path`, whose name promises a document, is none, and what it is not. Other names promise nothing: what ends

@@ -74,7 +74,6 @@ fn what_is_no_list_of_settings() {
         ("nginx/koi-win", "charset_map koi8-r windows-1251 {\n 80 88 ;\n}"),
         ("haproxy.cfg", "bind :80\n"),
         ("pam.d/x", "auth [success=1\n"),
-        ("empty.conf", "# nothing\n"),
         ("x.json", "{\"a\":"),
         ("x.ini", "[a]\nb\nc\nd\n"),
         ("odd.conf", "\u{1b}[2J=1\n"),

@@ -9,9 +9,7 @@ fn one_line_of_no_known_format_is_kept_as_a_hash() {
         ("myapp/users", "admin:pw12345x\n"),
         ("myapp/restic", "Sup3rS3cret!\n"),
         ("myapp/who", "login;admin;password;topsecret99\n"),
-        ("default/locale", "# File generated\n"),
-        ("fstab", "# UNCONFIGURED\n"),
-        ("hostname", "# none\n"),
+        ("myapp/key", "#Sup3rS3cret!\n"),
     ];
     for (name, text) in files {
         tree.write(&format!("etc/{name}"), text);
@@ -36,6 +34,30 @@ fn one_line_of_no_known_format_is_kept_as_a_hash() {
         shown(&read(), "etc.myapp/users:content"),
         shown(&batch, "etc.myapp/users:content")
     );
+}
+
+#[test]
+fn a_file_of_comments_sets_nothing_until_it_does() {
+    let tree = Tree::new();
+    let files = [
+        ("default/locale", "# File generated\n"),
+        ("fstab", "# UNCONFIGURED\n"),
+        ("pam.d/other", "# PAM\n"),
+        ("hostname", "# none\n"),
+        ("systemd/timesyncd.conf", "#  Comment\n\n[Time]\n#NTP=\n"),
+        ("ssh/sshd_config", "#Port 22\n"),
+    ];
+    for (name, text) in files {
+        tree.write(&format!("etc/{name}"), text);
+    }
+    let mut source = Etc::new(&tree.host(), &Witness::default());
+    let batch = tree.read(&mut source, 0).unwrap();
+    assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), files.len());
+    tree.write("etc/systemd/timesyncd.conf", "[Time]\nNTP=a.example\n");
+    tree.write("etc/ssh/sshd_config", "#Port 2222\n");
+    let batch = tree.read(&mut source, 60).unwrap();
+    let changes: Vec<&str> = batch.changes.iter().map(|change| &*change.id.name).collect();
+    assert_eq!(changes, ["etc.systemd/timesyncd.conf:Time.NTP"]);
 }
 
 #[test]

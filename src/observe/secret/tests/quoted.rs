@@ -110,63 +110,21 @@ fn an_address_loses_its_password_and_its_signature_however_they_are_written() {
     }
 }
 
-/// Each begins what is searched for its end, which a text of nothing else does not have.
-const MARKS: &[&str] = &[
-    "sig=",
-    "&sig=",
-    "ignature=",
-    "&X-Amz-Signature=a",
-    "ENC[",
-    "ENC[A,",
-    "vault:v",
-    "vault:v1:",
-    "://",
-    "://a:b",
-    "jdbc:oracle:",
-    "jdbc:oracle:a/",
-    "hooks.slack.com/",
-    "hooks.slack.com/ ",
-    "password=",
-    "password='",
-    "password='none ",
-    "password=\"\\\"",
-    "password 'x\\",
-    "--password x ",
-    "Bearer none ",
-    "authorization: a ",
-    "authorization: digest a=\"",
-    "authorization",
-    "\"authorization\\",
-    "identified by '",
-    "identified by \\'",
-    "redis-cli AUTH ",
-    "-----BEGIN",
-    "$6$",
-    "eyJ",
-    "aB3",
-    "<",
-    "<a>",
-    "<a><![CDATA[",
-    "<password a='",
-    "machine h login u password ",
-    "- name: password\n",
-    "password:\n",
-    "mysql -p ",
-    "'\"",
-    "(`",
-    "\\",
-];
-
-/// How long a text that is all one mark takes, against a text of half its length: about twice where each part is searched once.
+/// Each mark begins what is searched for its end, which stands behind all of them: searched from each, these texts would take minutes.
 #[test]
-#[ignore = "a measurement: prints how long texts of marks take"]
-fn texts_of_marks_take_a_time_that_grows_as_they_do() {
-    for mark in MARKS {
-        for size in [100_000, 1_000_000, 4_000_000] {
-            let text = mark.repeat(size / mark.len());
-            let began = std::time::Instant::now();
-            let _ = mask_text(&text, &KEY, false).len();
-            println!("{size:8} {:8.3} s {mark:?}", began.elapsed().as_secs_f64());
-        }
+fn a_text_of_nothing_but_marks_is_searched_once() {
+    for mark in [
+        "ENC[A,",
+        "vault:v1:",
+        "&sig=",
+        "ignature=",
+        "jdbc:oracle:a/",
+        "hooks.slack.com/",
+        "authorization: digest a=\"",
+        "authorization:a=$",
+        "<a><![CDATA[",
+    ] {
+        let text = mark.repeat(200_000 / mark.len());
+        assert!(mask_text(&text, &KEY, false).len() <= text.len(), "{mark}");
     }
 }
