@@ -331,15 +331,14 @@ fn a_plan_tells_what_drifted_and_counts_what_is_to_come() {
     let folder = tempfile::tempdir().unwrap();
     let plan = r#"{"format_version":"1.2","resource_drift":[
         {"address":"aws_iam_role.a","type":"aws_iam_role","change":{"actions":["delete"],"before":{"x":1},"after":null}},
-        {"address":"b.a","type":"b","change":{"actions":["update"],"before":{"tags":null},"after":{"tags":{}}}},
-        {"address":"b.b","type":"b","change":{"actions":["update"],"before":{"key":"(sensitive)"},"after":{"key":"(sensitive)"}}},
+        {"address":"b.b","type":"b","change":{"actions":["update"],"before":{"tags":null},"after":{"tags":{}}}},
         {"address":"c.c","type":"c","previous_address":"c.d","change":{"actions":["no-op"],"before":{},"after":{}}}],
         "resource_changes":[{"address":"d.d","type":"d","change":{"actions":["create"],"before":null,"after":{}}}]}"#;
     fs::write(folder.path().join("plan.json"), plan).unwrap();
     let ran = drift(folder.path(), false, &["--import", "plan.json"]);
     assert_eq!(
         ran.data,
-        "aws_iam_role.a\n  HIGH      (all of it)  missing\n\nb.b\n  MODERATE  (all of it)  changed; the values are hidden\n"
+        "aws_iam_role.a\n  HIGH      (all of it)  missing\n\nb.b\n  MODERATE  (all of it)  changed; the values are hidden or mean the same\n"
     );
     assert_eq!(
         ran.notes,

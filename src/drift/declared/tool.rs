@@ -118,17 +118,17 @@ fn done(resource: &str, kind: &str, desired: Option<Tree>, live: Option<Tree>, a
     std::iter::once(whole).chain(changes).collect()
 }
 
-/// The departures of a resource whose state was recorded as `before` and is `after`; of two that are the same to the letter one, since the tool
-/// says that something changed which it hides.
+/// The departures of a resource whose state was recorded as `before` and is `after`; at least one, since the tool says so.
 fn changed(resource: &str, kind: &str, before: Option<Tree>, after: Option<Tree>) -> Vec<Departure> {
     let whole = |desired: Option<Tree>, live: Option<Tree>| vec![told(resource, kind, Path::default(), desired, live)];
     match (before, after) {
         (Some(before), Some(after)) => {
             let departures = compare_states(resource, kind, &before, &after);
-            match departures.is_empty() && before == after {
-                true => whole(None, None),
-                false => departures,
+            if !departures.is_empty() {
+                return departures;
             }
+            // Written differently, meant the same: the tool took note of it all the same.
+            whole(None, None)
         }
         (before, after) => whole(before, after),
     }

@@ -46,7 +46,7 @@ fn change(departure: &Departure, pending: bool) -> String {
         false => (&departure.desired, &departure.live),
     };
     match (from, to) {
-        (None, None) => "changed; the values are hidden".into(),
+        (None, None) => "changed; the values are hidden or mean the same".into(),
         (Some(_), None) if whole => if pending { "deleted" } else { "missing" }.into(),
         (None, Some(_)) if whole => if pending { "created" } else { "not declared" }.into(),
         (Some(Tree::Text(desired)), Some(Tree::Text(live))) if desired.contains('\n') || live.contains('\n') => {
