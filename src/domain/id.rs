@@ -38,6 +38,8 @@ impl PartialOrd for ResourceId {
 impl ResourceId {
     /// The kind of a service as a whole: what is set of it holds for each of its hosts that has no setting of its own.
     pub const SERVICE: &str = "service";
+    /// The kind of a repository of configuration: its history is all that tells of it.
+    pub const REPOSITORY: &str = "repo";
 
     /// Names a resource; control characters are made visible, a missing kind becomes `host`.
     #[must_use]

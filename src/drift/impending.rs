@@ -29,6 +29,7 @@ fn finding(mut members: Vec<&Impending>, options: &Options, now: Timestamp) -> F
     let (times, of) = head.times;
     let because = match head.ground {
         Ground::Along => format!("it followed {} {times} of {of} times", head.other.name),
+        Ground::Half => format!("it changed at once with {} {times} of {of} times", head.other.name),
         Ground::Peers => format!("{times} of {of} peers have moved"),
         Ground::Upgrade => format!("an upgrade is pending; {times} of {of} such came within 7 days"),
         Ground::Security => format!("a security upgrade is pending; {times} of {of} such came within 7 days"),

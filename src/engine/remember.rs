@@ -15,7 +15,8 @@ impl Loop {
     /// that was remembered is learnt.
     pub(super) fn remember(&mut self, mut changes: Vec<SettingChange>, now: Timestamp) -> u64 {
         if changes.is_empty() {
-            self.state.shadows.settings.learn_past();
+            self.state.shadows.settings.learn_past(now);
+            self.step(&Batch::default(), now);
             self.publish(now);
             return 0;
         }

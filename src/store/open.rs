@@ -26,7 +26,7 @@ const ROOM: u64 = 16;
 
 impl Store {
     /// Newest schema this program writes.
-    pub const SCHEMA: u32 = 2;
+    pub const SCHEMA: u32 = 3;
 
     /// Opens or makes the store file (0600, its folder 0700 when made) and brings its schema up to date.
     ///

@@ -117,4 +117,11 @@ CREATE OR REPLACE VIEW events AS SELECT make_timestamp(e.happened_at) AS happene
   e.backfilled FROM event e JOIN resource r ON r.key = e.resource;
 CREATE VIEW backfills AS SELECT r.name AS resource, s.name AS series, b.source, make_timestamp(b.first_at) AS first_at,
   make_timestamp(b.last_at) AS last_at, b.n FROM backfill b JOIN series s ON s.key = b.series JOIN resource r ON r.key = s.resource;
+", "
+-- A finding or proposal is kept as often as it was told otherwise; who asks for it wants the newest.
+CREATE OR REPLACE VIEW findings AS SELECT make_timestamp(shown_at) AS shown_at, id, resource, series, mark, level, severity, comparison,
+  make_timestamp(since) AS since, make_timestamp(ended) AS ended, bits, score, confidence, summary, evidence
+  FROM finding QUALIFY row_number() OVER (PARTITION BY id ORDER BY finding.shown_at DESC, rowid DESC) = 1;
+CREATE OR REPLACE VIEW proposals AS SELECT make_timestamp(shown_at) AS shown_at, id, stands, finding, resource, kind, status, title, score
+  FROM proposal QUALIFY row_number() OVER (PARTITION BY id ORDER BY proposal.shown_at DESC, rowid DESC) = 1;
 "];

@@ -105,6 +105,9 @@ mod tests {
         assert_eq!(told(60), (1, "worst".into(), after(30)));
         // Later words are not known then.
         assert_eq!(told(5), (1, "first".into(), after(0)));
+        // Who asks in SQL gets it once, as it was told last.
+        let table = store.sql("SELECT summary FROM findings", 9).unwrap();
+        assert_eq!(table.rows, [[serde_json::json!("last")]]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod docs;
 mod engine;
 mod filling;
 mod golden;
+mod history;
 mod host;
 mod library;
 mod prometheus;

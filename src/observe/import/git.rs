@@ -70,7 +70,7 @@ pub fn history(
         .and_then(Path::file_name)
         .map_or_else(|| "git".into(), |name| name.to_string_lossy());
     let mut reader = Reader {
-        resource: ResourceId::new("repo", &name),
+        resource: ResourceId::new(ResourceId::REPOSITORY, &name),
         key,
         contents: Contents::open(folder)?,
         held: BTreeMap::new(),

@@ -364,10 +364,11 @@ impl SettingShadow {
     pub fn settle(&mut self, now: Timestamp) {
         self.unlearnt = self.unlearnt.saturating_sub(1);
         if self.unlearnt == 0 && self.past_waits || self.learner.texts() > Self::TEXTS {
-            self.learn_past();
+            self.learn_past(now);
         }
         self.learn_what_was();
-        let late = self.expected.look(&self.all, &self.changes, now);
+        let states = self.all.iter().chain(&self.remembered);
+        let late = self.expected.look(states, &self.changes, now);
         self.went_along(late);
         self.see_who_followed(now);
         self.answer_old(now);
@@ -375,10 +376,12 @@ impl SettingShadow {
         self.learner.refit();
     }
 
-    /// Learns what was remembered of the past, without waiting for more of it.
-    pub fn learn_past(&mut self) {
+    /// Learns what was remembered of the past by `now`, without waiting for more of it.
+    pub fn learn_past(&mut self, now: Timestamp) {
         self.past_waits = false;
         self.learn_anew();
+        let states = self.all.iter().chain(&self.remembered);
+        self.expected.replay(states, &self.changes, now);
         // What was told of settings rests on what was known before.
         self.generation += 1;
     }
@@ -388,9 +391,12 @@ impl SettingShadow {
         self.expected.told()
     }
 
-    /// What is newly expected to change, told or not, since this was last asked: for the ledger.
+    /// What is newly expected to change, told or not, since this was last asked: for the ledger, to which nobody tells in time of what is only
+    /// remembered.
     pub fn newly_expected(&mut self) -> Vec<Impending> {
-        self.expected.fresh()
+        let mut fresh = self.expected.fresh();
+        fresh.retain(|one| self.all.contains_key(&one.id));
+        fresh
     }
 
     /// The settings as they are, by name.

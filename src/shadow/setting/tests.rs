@@ -304,7 +304,7 @@ fn settings_that_only_a_history_tells_of_have_their_odds_like_all_others() {
         assert!(shadow.remember(&past(round, Some(round + 1))));
     }
     // Whoever hands it over says when that was all.
-    shadow.learn_past();
+    shadow.learn_past(now);
     let state = shadow.get(&id).unwrap();
     assert_eq!(state.value, Value::Int(20));
     assert!(state.undoing.is_some(), "its last change is two days old");

@@ -204,3 +204,107 @@ fn a_package_is_never_expected_at_the_version_of_another() {
         (1, "0.0.3".into())
     );
 }
+
+/// Two settings of which one follows the other after an hour, and two that change at once.
+fn habits() -> Vec<SettingChange> {
+    let mut all = Vec::new();
+    for round in 0..13 {
+        let at = start() + DAY * 7 * round;
+        let values = [round.to_string(), (round + 1).to_string()];
+        let mut one = |name: &str, at| all.push(change(name, at, &values[0], &values[1]));
+        one("sysctl.lead", at);
+        // Half of the change is made now and then, and the other half within hours; so it is at last.
+        let half = round % 2 == 0;
+        one("sysctl.one", at);
+        if !half {
+            one("sysctl.other", at);
+        }
+        if round < 12 {
+            one("sysctl.trail", at + Span::from_hours(1));
+            if half {
+                one("sysctl.other", at + Span::from_hours(5));
+            }
+        }
+    }
+    all
+}
+
+#[test]
+fn a_past_says_what_is_about_to_change_as_if_it_had_been_watched() {
+    let told = |shadow: &SettingShadow| -> Vec<_> {
+        let told = shadow.impending();
+        told.map(|one| (one.id.name.clone(), one.ground, one.probability, one.due, one.times))
+            .collect()
+    };
+    let (mut live, mut past) = (SettingShadow::default(), SettingShadow::default());
+    let all = habits();
+    let names = ["sysctl.lead", "sysctl.one", "sysctl.other", "sysctl.trail"].map(|name| (name, "0"));
+    live.snapshot(&snapshot("sysctl", start() - DAY, &names));
+    for (place, one) in all.iter().enumerate() {
+        live.observe(one);
+        assert!(past.remember(one));
+        let next = all.get(place + 1).map_or(one.at + MINUTE * 10, |next| next.at);
+        for minute in 2..10 {
+            if next > one.at + MINUTE * minute {
+                live.settle(one.at + MINUTE * minute);
+            }
+        }
+        live.settle(next - Span(1));
+    }
+    let now = all[all.len() - 1].at + MINUTE * 10;
+    past.learn_past(now);
+    assert_eq!(told(&live), told(&past));
+    let told = told(&past);
+    assert!(
+        told.iter()
+            .any(|one| &*one.0 == "sysctl.trail" && one.1 == Ground::Along && one.4 == (12, 12)),
+        "{told:?}"
+    );
+    // Nobody reads them, and nobody would score in time what is said of them.
+    assert!(past.newly_expected().is_empty());
+    past.learn_past(now + DAY * 30);
+    assert_eq!(past.impending().count(), 0);
+}
+
+#[test]
+fn images_of_one_repository_are_peers_whatever_the_settings_are_called() {
+    let repo = ResourceId::new(ResourceId::REPOSITORY, "conf");
+    let mut shadow = SettingShadow::default();
+    let mut end = start();
+    for round in 1..8 {
+        for service in 0..6 {
+            let at = start() + DAY * (30 * round + service);
+            if (round, service) == (7, 5) {
+                continue;
+            }
+            let registry = if service == 5 { "docker.io/" } else { "" };
+            let value = |round: i64| Some(Value::text(&format!("{registry}acme/web:v1.{round}")));
+            let one = SettingChange {
+                id: SeriesId::new(&repo, &format!("git.{service}.yaml:Deployment/{service}/image")),
+                from: value(round - 1),
+                to: value(round),
+                backfilled: true,
+                ..change("x", at, "", "")
+            };
+            assert!(shadow.remember(&one));
+            end = at;
+        }
+    }
+    shadow.learn_past(end + MINUTE * 5);
+    let told: Vec<&Impending> = shadow.impending().collect();
+    let [one] = told[..] else { panic!("{told:?}") };
+    assert_eq!((one.ground, one.times), (Ground::Peers, (5, 6)));
+    assert_eq!(one.expected, Some(Value::text("docker.io/acme/web:v1.7")));
+    // Another of that name elsewhere, which was last told of long ago, is not one of them.
+    let mut other = shadow.clone();
+    let old = SettingChange {
+        id: SeriesId::new(&ResourceId::new(ResourceId::REPOSITORY, "old"), "git.a.yaml:image"),
+        from: Some(Value::text("acme/web:v1.1")),
+        to: Some(Value::text("acme/web:v1.6")),
+        backfilled: true,
+        ..change("x", start(), "", "")
+    };
+    assert!(other.remember(&old));
+    other.learn_past(end + MINUTE * 5);
+    assert_eq!(other.impending().count(), 1);
+}
