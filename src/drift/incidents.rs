@@ -1,11 +1,14 @@
 //! Findings close in time, told as one story.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
 use super::{cause, family::family, report};
-use crate::domain::{Finding, Mark, SeriesId, Span, Timestamp};
+use crate::domain::{Finding, Mark, ResourceId, SeriesId, Span, Timestamp};
 
 /// Surprise from which findings make an incident, bits.
 const WORTH_TELLING: f64 = 8.0;
@@ -48,32 +51,29 @@ pub fn incidents(findings: &[Finding], coincide: Span, before: &[Incident]) -> V
     let mut ordered: Vec<&Finding> = findings.iter().filter(happened).collect();
     ordered.sort_by_key(|finding| (finding.since, finding.id));
     let apart = hardly_chance(&ordered, coincide);
-    let mut linked: Vec<(Timestamp, Vec<&Finding>)> = Vec::new();
+    let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in ordered {
-        let end = active_until(finding);
-        let theirs = linked.iter_mut().rev().find(|(until, members)| {
-            let in_time = finding.since <= *until + coincide;
-            in_time
-                && members
-                    .iter()
-                    .any(|member| related(member, finding) || near(member, finding, apart))
+        let theirs = groups.iter_mut().rev().find(|group| {
+            let in_time = finding.since <= group.until + coincide;
+            // Those that began last are the likeliest to be near.
+            in_time && (group.related(finding) || group.members.iter().rev().any(|one| near(one, finding, apart)))
         });
         match theirs {
-            Some((until, members)) => {
-                *until = end.max(*until);
-                members.push(finding);
+            Some(group) => group.add(finding),
+            None => {
+                let mut group = Group::default();
+                group.add(finding);
+                groups.push(group);
             }
-            None => linked.push((end, vec![finding])),
         }
     }
-    let found = linked
+    let found = groups
         .into_iter()
-        .filter(|(_, members)| {
-            members
-                .iter()
-                .any(|finding| finding.mark == Mark::Breach || finding.bits >= WORTH_TELLING)
+        .filter(|group| {
+            let mut members = group.members.iter();
+            members.any(|finding| finding.mark == Mark::Breach || finding.bits >= WORTH_TELLING)
         })
-        .map(|(until, members)| incident(until, &members))
+        .map(|group| incident(group.until, &group.members))
         .collect();
     numbered(found, before)
 }
@@ -130,13 +130,37 @@ fn near(earlier: &Finding, later: &Finding, apart: Span) -> bool {
     lead <= apart && !by_calendar(earlier) && !by_calendar(later)
 }
 
-/// Whether one is named as the cause of the other, or both are of one metric or setting.
-fn related(one: &Finding, other: &Finding) -> bool {
-    let named = |effect: &Finding, cause: &Finding| {
-        let mut blamed = effect.causes.iter().filter_map(|cause| cause.series.as_ref());
-        blamed.any(|id| cause.series.contains(id))
-    };
-    named(one, other) || named(other, one) || one.series.iter().any(|id| other.series.contains(id))
+/// Findings that are linked, with their series and those that they name as causes.
+#[derive(Default)]
+struct Group<'a> {
+    until: Timestamp,
+    members: Vec<&'a Finding>,
+    series: BTreeSet<&'a SeriesId>,
+    blamed: BTreeSet<&'a SeriesId>,
+}
+
+impl<'a> Group<'a> {
+    /// Whether `finding` and one of them are of one metric or setting, or one is named as the cause of the other.
+    fn related(&self, finding: &Finding) -> bool {
+        let known = |id| self.series.contains(id) || self.blamed.contains(id);
+        finding.series.iter().any(known) || blamed(finding).any(|id| self.series.contains(id))
+    }
+
+    fn add(&mut self, finding: &'a Finding) {
+        let end = active_until(finding);
+        self.until = if self.members.is_empty() {
+            end
+        } else {
+            self.until.max(end)
+        };
+        self.series.extend(&finding.series);
+        self.blamed.extend(blamed(finding));
+        self.members.push(finding);
+    }
+}
+
+fn blamed(finding: &Finding) -> impl Iterator<Item = &SeriesId> {
+    finding.causes.iter().filter_map(|cause| cause.series.as_ref())
 }
 
 fn goes_on(finding: &Finding) -> bool {
@@ -151,40 +175,38 @@ fn active_until(finding: &Finding) -> Timestamp {
     }
 }
 
-/// Those of `members` that more than time joins to `head`, over any number of steps, itself among them.
-fn linked<'a>(head: &'a Finding, members: &[&'a Finding]) -> Vec<&'a Finding> {
-    let (mut found, mut left) = (vec![head], members.to_vec());
-    let mut next = 0;
-    while let Some(one) = found.get(next).copied() {
-        let (joined, others) = left
-            .into_iter()
-            .partition(|other: &&Finding| one.id != other.id && evident(one, other));
-        (next, left) = (next + 1, others);
-        found.extend::<Vec<&Finding>>(joined);
-    }
-    found
+/// What two findings that belong together have in common.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Tie<'a> {
+    /// A metric or setting, or a cause that is likelier than all else.
+    Series(&'a SeriesId),
+    /// A family of metrics of one resource.
+    Family(&'a ResourceId, String),
 }
 
-/// Whether something besides their time says that two findings belong together: one metric or setting, one family of metrics of one resource,
-/// or a cause that is likelier than all else: one of them, or the same of both.
-fn evident(one: &Finding, other: &Finding) -> bool {
-    let likely = |finding: &Finding| -> Vec<SeriesId> {
-        let causes = finding.causes.iter().filter(|cause| cause.word() == "cause");
-        causes.filter_map(|cause| cause.series.clone()).collect()
-    };
-    let (mine, theirs) = (likely(one), likely(other));
-    let families = |finding: &Finding| {
-        let of = finding
-            .series
-            .iter()
-            .map(|id| (id.resource.clone(), family(id, Mark::Odd)));
-        of.collect::<BTreeSet<_>>()
-    };
-    one.series
-        .iter()
-        .any(|id| other.series.contains(id) || theirs.contains(id))
-        || mine.iter().any(|id| other.series.contains(id) || theirs.contains(id))
-        || !families(one).is_disjoint(&families(other))
+fn ties(finding: &Finding) -> impl Iterator<Item = Tie<'_>> {
+    let likely = finding.causes.iter().filter(|cause| cause.word() == "cause");
+    let likely = likely.filter_map(|cause| cause.series.as_ref());
+    let families = finding.series.iter();
+    let families = families.map(|id| Tie::Family(&id.resource, family(id, Mark::Odd)));
+    finding.series.iter().chain(likely).map(Tie::Series).chain(families)
+}
+
+/// The series of those of `members` that more than their time joins to `head`, over any number of steps, its own among them.
+fn linked<'a>(head: &'a Finding, members: &[&'a Finding]) -> BTreeSet<&'a SeriesId> {
+    let mut tied: BTreeMap<Tie<'a>, Vec<&'a Finding>> = BTreeMap::new();
+    for member in members {
+        for tie in ties(member) {
+            tied.entry(tie).or_default().push(member);
+        }
+    }
+    let (mut found, mut left) = (BTreeSet::new(), vec![head]);
+    while let Some(one) = left.pop() {
+        found.extend(&one.series);
+        // What a tie joins is joined once.
+        left.extend(ties(one).filter_map(|tie| tied.remove(&tie)).flatten());
+    }
+    found
 }
 
 /// The incident of `members`, which has no number yet.
@@ -206,10 +228,8 @@ fn incident(until: Timestamp, members: &[&Finding]) -> Incident {
         0 => head.summary.to_string(),
         more => format!("{}; {more} more series", head.summary),
     });
-    let linked = head.map_or_else(Vec::new, |head| linked(head, members));
-    let near = lanes
-        .iter()
-        .filter(|id| !linked.iter().any(|finding| finding.series.contains(id)));
+    let linked = head.map_or_else(BTreeSet::new, |head| linked(head, members));
+    let near = lanes.iter().filter(|id| !linked.contains(id));
     Incident {
         number: 0,
         from: members.first().map_or(until, |first| first.since),

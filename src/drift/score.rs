@@ -4,6 +4,7 @@ use std::{cmp::Ordering, collections::BTreeSet};
 
 use super::{
     cause,
+    family::detail,
     group::Departed,
     report,
     room::{self, Room},
@@ -90,7 +91,8 @@ pub fn went(metric: &Metric, band: Option<(f64, f64)>, since: Timestamp) -> Opti
     }
 }
 
-/// Whether metrics that are off together, the telling one first, are only better than expected, or neither better nor worse.
+/// Whether metrics that are off together, the telling one first, are only better than expected. Nobody knows that while one is among them of which less may
+/// be as bad as more: traffic that came to nothing. Parts and processes only explain what the others say.
 pub(super) fn eases(members: &[Departed], shadows: &Shadows) -> bool {
     let side = |member: &Departed| {
         let metric = shadows.metrics.get(&member.id)?;
@@ -107,10 +109,15 @@ pub(super) fn eases(members: &[Departed], shadows: &Shadows) -> bool {
         },
         (Some((metric, worse)), None) => Some(went(metric, member.band, member.since)? != worse),
     };
+    let explains = |member: &Departed| {
+        let process = shadows.metrics.get(&member.id).is_some_and(|one| one.meta.of_process());
+        process || detail(&member.id.name)
+    };
+    let known = |member: &Departed| side(member).is_some() || explains(member);
     let departed = |member: &Departed| matches!(member.mark, Mark::Odd | Mark::Drift);
     members
         .iter()
-        .all(|member| departed(member) && better(member) != Some(false))
+        .all(|member| departed(member) && known(member) && better(member) != Some(false))
         && better(&members[0]) == Some(true)
 }
 
