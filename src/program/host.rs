@@ -29,6 +29,10 @@ const ASKS_FOR: Duration = Duration::from_secs(60);
 const LOCKED_LOOKS: Duration = Duration::from_millis(200);
 const LOCKED_SAID: Duration = Duration::from_secs(2);
 
+/// What an engine tells is old after this and after three steps, and how long a newer word is waited for.
+const OLD: Span = Span::from_secs(5);
+const TELLS_WITHIN: Duration = Duration::from_secs(3);
+
 /// How long a recording of a given length goes on for sources that were not read by then.
 const FIRST_LOOK: Duration = Duration::from_secs(60);
 
@@ -118,6 +122,21 @@ pub async fn attach(sockets: &[impl AsRef<Path>], refused: impl Fn(&str)) -> Res
         }
     }
     Ok(None)
+}
+
+/// Waits until the engine tells what is now: while nobody looked it told nothing new, and does so at once, unless it is in a long step. What is
+/// told is old then, and that is said.
+async fn fresh(link: &AnyLink) {
+    let mut snapshots = link.snapshots();
+    let age = |snapshot: &engine::Snapshot| snapshot.at.map(|at| clock::now() - at);
+    let new = |snapshot: &Arc<engine::Snapshot>| {
+        let old = OLD.max(snapshot.options.interval * 3);
+        snapshot.replay.is_some() || age(snapshot).is_none_or(|age| age <= old)
+    };
+    let waited = tokio::time::timeout(TELLS_WITHIN, snapshots.wait_for(new)).await.is_err();
+    if let Some(age) = age(&link.snapshots().borrow()).filter(|_| waited) {
+        eprintln!("foreshadow: the engine is busy: what it tells is {age} old");
+    }
 }
 
 /// Starts an engine of this process by `begin`, and waits until it is known how its store is. One that another process holds is waited for as
@@ -272,6 +291,7 @@ impl Runtime for ThisHost {
         })
         .await?
         {
+            fresh(&link).await;
             return Ok(link);
         }
         let own = Some(setup.paths.store.clone());

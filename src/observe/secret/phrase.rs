@@ -139,7 +139,7 @@ fn list_end(text: &str, start: usize, quote: Option<Quote>, list: bool) -> usize
                 }
                 inner = !inner;
             }
-            b' ' | b'\t' if !inner && !(list && bytes[..at].ends_with(b",")) => return at,
+            b' ' | b'\t' if !(inner || list && bytes[..at].ends_with(b",")) => return at,
             _ => {}
         }
         slashes = 0;
