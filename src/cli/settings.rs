@@ -171,18 +171,18 @@ impl Report for Args {
             out.note("no setting matches");
             return Ok(Exit::Done);
         }
-        let mut columns = Columns::headed(&["mark", "setting", "value", "accepted", "bits", "changed"]);
+        // What is longest comes last, so that it makes no other line longer.
+        let mut columns = Columns::headed(&["mark", "bits", "changed", "setting"]);
         for row in rows {
+            let shown = |value: &Option<Value>| brief(&plain::shown(value.as_ref()));
+            let accepted = row.accepted.as_ref();
+            let accepted = accepted.map_or_else(String::new, |accepted| format!(" (accepted {})", shown(accepted)));
             let change = row.last_change.as_ref();
             columns.row(&[
                 row.mark.to_string(),
-                row.id.to_string(),
-                brief(&plain::shown(row.value.as_ref())),
-                row.accepted
-                    .as_ref()
-                    .map_or_else(|| "=".into(), |accepted| brief(&plain::shown(accepted.as_ref()))),
                 format!("{:.1}", row.bits),
                 change.map_or_else(|| "-".into(), |change| context.when.show(change.at)),
+                format!("{} = {}{accepted}", row.id, shown(&row.value)),
             ]);
         }
         columns.print(out)?;

@@ -50,6 +50,16 @@ pub struct Impending {
     pub times: (u32, u32),
 }
 
+impl Impending {
+    /// P(it changes within `within` of `at`), as far as that is known: where it may come later, 0.
+    pub(super) fn chance(&self, at: Timestamp, within: Span) -> f64 {
+        match (at..=at + within).contains(&self.due) {
+            true => self.probability,
+            false => 0.0,
+        }
+    }
+}
+
 /// What became of an expectation.
 #[derive(Clone, Debug)]
 pub(super) struct Answered {

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Next, SettingShadow, SettingState, Stands, stream};
-use crate::domain::{ResourceId, SeriesId, Timestamp, Value};
+use super::{Impending, Next, SettingShadow, SettingState, Stands, stream};
+use crate::domain::{ResourceId, SeriesId, Span, Timestamp, Value};
 
 /// What a setting will be, and what others like it are.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -45,26 +45,33 @@ impl Outlook {
 }
 
 impl SettingShadow {
-    /// P(change within a day of `at`) and P(change within seven) of every setting, by name.
+    /// P(change within a day of `at`) and P(change within seven) of every setting, by name; no less than what is told of it as impending.
     #[must_use]
     pub fn chances(&self, at: Timestamp) -> BTreeMap<&SeriesId, (f32, f32)> {
         let all = self.learner.chances(stream::days(at)).into_iter();
         let chances: BTreeMap<u64, (f32, f32)> = all
             .map(|(key, day, week)| (key, (day as f32, day.max(week) as f32)))
             .collect();
-        let of = |id: &SeriesId| chances.get(&stream::key(id)).copied().unwrap_or_default();
+        let told: BTreeMap<&SeriesId, &Impending> = self.impending().map(|one| (&one.id, one)).collect();
+        let of = |id: &SeriesId| {
+            let (day, week) = chances.get(&stream::key(id)).copied().unwrap_or_default();
+            let soon = |within| told.get(id).map_or(0.0, |one| one.chance(at, within)) as f32;
+            (day.max(soon(Span::from_days(1))), week.max(soon(Span::from_days(7))))
+        };
         let ids = self.all.keys().chain(self.remembered.keys());
         ids.map(|id| (id, of(id))).collect()
     }
 
     /// P(`id` changes within seven days of `at`), no less than within one: what changed again and again of late may be about to, of which
-    /// the week's model knows little; 0 for one that is not there.
+    /// the week's model knows little; nor less than what is told of it as impending; 0 for one that is not there.
     #[must_use]
     pub fn week(&self, id: &SeriesId, at: Timestamp) -> f64 {
         let (key, now) = (stream::key(id), stream::days(at));
         let [day, week] =
             [self.learner.within(key, now, 1.0), self.learner.week(key, now)].map(|chance| chance.unwrap_or(0.0));
-        day.max(week)
+        let told = self.impending().find(|one| one.id == *id);
+        let soon = told.map_or(0.0, |one| one.chance(at, Span::from_days(7)));
+        day.max(week).max(soon)
     }
 
     /// What is to be said of `id` at `at`; `None` for one that is not there. It costs some ten microseconds.

@@ -260,6 +260,11 @@ fn a_past_says_what_is_about_to_change_as_if_it_had_been_watched() {
             .any(|one| &*one.0 == "sysctl.trail" && one.1 == Ground::Along && one.4 == (12, 12)),
         "{told:?}"
     );
+    // What is said of one setting agrees.
+    let trail = id("sysctl.trail");
+    let (day, week) = past.chances(now)[&trail];
+    assert!(day > 0.9 && week >= day, "{day} {week}");
+    assert!(past.week(&trail, now) > 0.9);
     // Nobody reads them, and nobody would score in time what is said of them.
     assert!(past.newly_expected().is_empty());
     past.learn_past(now + DAY * 30);

@@ -121,10 +121,10 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let name_cells = page.width().saturating_sub(match state.room() {
         Room::Tiny | Room::Small => 24,
         Room::Normal => 52,
-        Room::Large => 60,
+        Room::Large => 76,
     });
     let wide = state.room() >= Room::Normal;
-    let value_cells = if state.room() == Room::Large { 18 } else { 10 };
+    let value_cells = if state.room() == Room::Large { 22 } else { 10 };
     let head = if wide {
         format!(
             " mark status  {} {} bits   7 d  changed",
@@ -141,7 +141,8 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let pointer = if place == at { '>' } else { ' ' };
         let marked = if state.marked.contains(&row.id) { '*' } else { ' ' };
         let name = fit_name(&row.id.name, name_cells);
-        let value = fit(&cut(&shown(row.value.as_ref()), value_cells), value_cells);
+        // Of an image its tag is what tells most: the middle is left out.
+        let value = fit_name(&shown(row.value.as_ref()), value_cells);
         let bits = match row.last_change {
             Some(_) => format!("{:.1}", row.bits),
             None => "-".into(),
@@ -241,7 +242,10 @@ fn expected(week: f32, outlook: Option<&Outlook>) -> String {
     let next: Vec<String> = outlook
         .next
         .iter()
-        .map(|(value, odds)| format!("{} {}", cut(&value.to_string(), 24), percent(*odds)))
+        .enumerate()
+        // Beside what comes first, what hardly does is not worth its place.
+        .filter(|(place, (_, odds))| *place == 0 || *odds >= 0.01)
+        .map(|(_, (value, odds))| format!("{} {}", cut(&value.to_string(), 24), percent(*odds)))
         .collect();
     if !next.is_empty() {
         told.push_str(&format!("; if not: {}", next.join(", ")));
