@@ -45,26 +45,25 @@ impl Outlook {
 }
 
 impl SettingShadow {
-    /// P(change within a day of `at`) and P(change within seven) of every setting, by name.
+    /// P(change within a day of `at`) and P(change within seven) of every setting that was learnt, by name.
     #[must_use]
     pub fn chances(&self, at: Timestamp) -> BTreeMap<&SeriesId, (f32, f32)> {
         let all = self.learner.chances(stream::days(at)).into_iter();
         let chances: BTreeMap<u64, (f32, f32)> = all
             .map(|(key, day, week)| (key, (day as f32, day.max(week) as f32)))
             .collect();
-        let of = |id: &SeriesId| chances.get(&stream::key(id)).copied().unwrap_or_default();
         let ids = self.all.keys().chain(self.remembered.keys());
-        ids.map(|id| (id, of(id))).collect()
+        ids.filter_map(|id| Some((id, *chances.get(&stream::key(id))?)))
+            .collect()
     }
 
     /// P(`id` changes within seven days of `at`), no less than within one: what changed again and again of late may be about to, of which
-    /// the week's model knows little; 0 for one that is not there.
+    /// the week's model knows little; `None` for one that is not there, or not learnt yet.
     #[must_use]
-    pub fn week(&self, id: &SeriesId, at: Timestamp) -> f64 {
+    pub fn week(&self, id: &SeriesId, at: Timestamp) -> Option<f64> {
         let (key, now) = (stream::key(id), stream::days(at));
-        let [day, week] =
-            [self.learner.within(key, now, 1.0), self.learner.week(key, now)].map(|chance| chance.unwrap_or(0.0));
-        day.max(week)
+        let day = self.learner.within(key, now, 1.0)?;
+        Some(day.max(self.learner.week(key, now)?))
     }
 
     /// What is to be said of `id` at `at`; `None` for one that is not there. It costs some ten microseconds.
