@@ -365,8 +365,9 @@ fn predict_settings(state: &mut State, from: Timestamp, now: Timestamp) {
         if setting.last_change.is_none() || !turn(place, 86_400, from, now) {
             continue;
         }
+        let Some(week) = settings.week(id, now) else { continue };
         let day = (Span::from_days(1), settings.hazard(id, now, Span::from_days(1)));
-        let week = (Span::from_days(7), settings.week(id, now));
+        let week = (Span::from_days(7), week);
         for (ahead, probability) in [day, week] {
             state.ledger.predict(Prediction {
                 series: id.clone(),

@@ -28,8 +28,9 @@ struct View<'a> {
     value: Json,
     differs: bool,
     accepted: Json,
-    hazard_24h: f32,
-    hazard_7d: f32,
+    /// P(a change within 24 hours), and within seven days; `null` where it is not known.
+    hazard_24h: Option<f32>,
+    hazard_7d: Option<f32>,
     /// P(the last change is undone within 14 days), as said when it was seen.
     undone_14d: Option<f64>,
     /// The values it may have in seven days, each with its probability; what is missing to 1 is a value not thought of.
@@ -51,11 +52,12 @@ fn share(odds: f32) -> f64 {
 
 /// What a setting is now with P(it does not change), and what it becomes if it does.
 fn expected(row: &SettingRow, outlook: Option<&Outlook>) -> Vec<Json> {
-    let Some(value) = &row.value else { return Vec::new() };
-    let stays = json!({"value": plain::value(Some(value)), "probability": share(1.0 - row.week)});
+    let Some((value, week)) = row.value.as_ref().zip(row.week) else {
+        return Vec::new();
+    };
+    let stays = json!({"value": plain::value(Some(value)), "probability": share(1.0 - week)});
     let next = outlook.into_iter().flat_map(|outlook| &outlook.next);
-    let next =
-        next.map(|(value, odds)| json!({"value": plain::value(Some(value)), "probability": share(row.week * odds)}));
+    let next = next.map(|(value, odds)| json!({"value": plain::value(Some(value)), "probability": share(week * odds)}));
     std::iter::once(stays).chain(next).collect()
 }
 

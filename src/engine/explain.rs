@@ -257,11 +257,14 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
                 lines.push(format!("watch    until {}", change.at + undoing.watch));
             }
         }
-        lines.push(format!(
-            "hazard   {} to change within a day, {} within seven",
-            chance(settings.hazard(id, now, Span::from_days(1))),
-            chance(settings.week(id, now))
-        ));
+        lines.push(match settings.week(id, now) {
+            Some(week) => format!(
+                "hazard   {} to change within a day, {} within seven",
+                chance(settings.hazard(id, now, Span::from_days(1))),
+                chance(week)
+            ),
+            None => "hazard   not enough history".into(),
+        });
         for (value, probability) in settings.values(id, now).into_iter().take(5) {
             // What could hardly be is told of the value it has alone.
             if probability * 100.0 < LEAST && value.as_ref() != Some(&setting.value) {

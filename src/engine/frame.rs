@@ -17,7 +17,7 @@ use super::{Answer, LinkError, Query, Snapshot};
 use crate::domain::packed;
 
 /// Raised with every change of the frames.
-pub(super) const PROTOCOL: u32 = 9;
+pub(super) const PROTOCOL: u32 = 10;
 /// Bytes a frame may have: a snapshot of a large fleet, or an answer of many rows.
 const FRAME: usize = 256 << 20;
 
@@ -199,8 +199,8 @@ mod tests {
             mark: Mark::Drift,
             value: Some(Value::Int(80)),
             accepted,
-            hazard: 0.0,
-            week: 0.0,
+            hazard: None,
+            week: None,
             bits: 0.0,
             undoing: None,
             outlook: None,

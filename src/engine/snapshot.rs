@@ -190,10 +190,10 @@ pub struct SettingRow {
     /// The accepted (baseline) value, when it differs; of a new setting that there was none.
     #[serde(with = "within")]
     pub accepted: Option<Option<Value>>,
-    /// P(it changes within the next 24 hours).
-    pub hazard: f32,
-    /// P(it changes within the next seven days).
-    pub week: f32,
+    /// P(it changes within the next 24 hours); `None` while there is not enough history, of one that is gone, and of the past.
+    pub hazard: Option<f32>,
+    /// P(it changes within the next seven days); `None` when the other is.
+    pub week: Option<f32>,
     /// Surprise of the last change, bits.
     pub bits: f32,
     /// Whether its last change will be undone; `None` when none was seen, or it came or went.

@@ -58,7 +58,6 @@ impl Settings {
             .map(|difference| (difference.id.clone(), difference))
             .collect();
         let chances = settings.chances(now);
-        let chance = |id: &SeriesId| chances.get(id).copied().unwrap_or_default();
         let mut rows: Vec<SettingRow> = settings
             .all()
             .iter()
@@ -72,8 +71,8 @@ impl Settings {
                 }),
                 value: Some(setting.value.clone()),
                 accepted: accepted.get(id).map(|difference| difference.accepted.clone()),
-                hazard: chance(id).0,
-                week: chance(id).1,
+                hazard: chances.get(id).map(|chance| chance.0),
+                week: chances.get(id).map(|chance| chance.1),
                 undoing: setting.undoing.as_deref().cloned().map(Arc::new),
                 outlook: None,
                 bits: setting.bits as f32,
@@ -88,8 +87,8 @@ impl Settings {
                 mark: Mark::Drift,
                 value: None,
                 accepted: Some(difference.accepted.clone()),
-                hazard: 0.0,
-                week: 0.0,
+                hazard: None,
+                week: None,
                 undoing: None,
                 outlook: None,
                 bits: 0.0,
@@ -148,12 +147,14 @@ fn worth_a_look(rows: &[SettingRow], now: Timestamp) -> Vec<usize> {
     let mut places: Vec<usize> = (0..rows.len())
         .filter(|place| {
             let row = &rows[*place];
-            row.value.is_some() && (changed(row).is_some() || row.accepted.is_some() || row.week >= 0.01)
+            row.value.is_some() && (changed(row).is_some() || row.accepted.is_some() || row.week >= Some(0.01))
         })
         .collect();
     places.sort_by(|a, b| {
         let (a, b) = (&rows[*a], &rows[*b]);
-        changed(b).cmp(&changed(a)).then_with(|| b.week.total_cmp(&a.week))
+        changed(b)
+            .cmp(&changed(a))
+            .then_with(|| b.week.unwrap_or(0.0).total_cmp(&a.week.unwrap_or(0.0)))
     });
     places.truncate(OUTLOOKS);
     places

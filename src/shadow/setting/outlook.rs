@@ -45,7 +45,8 @@ impl Outlook {
 }
 
 impl SettingShadow {
-    /// P(change within a day of `at`) and P(change within seven) of every setting, by name; no less than what is told of it as impending.
+    /// P(change within a day of `at`) and P(change within seven) of every setting that was learnt, by name; no less than what is told of it
+    /// as impending.
     #[must_use]
     pub fn chances(&self, at: Timestamp) -> BTreeMap<&SeriesId, (f32, f32)> {
         let all = self.learner.chances(stream::days(at)).into_iter();
@@ -54,24 +55,24 @@ impl SettingShadow {
             .collect();
         let told: BTreeMap<&SeriesId, &Impending> = self.impending().map(|one| (&one.id, one)).collect();
         let of = |id: &SeriesId| {
-            let (day, week) = chances.get(&stream::key(id)).copied().unwrap_or_default();
+            let (day, week) = *chances.get(&stream::key(id))?;
             let soon = |within| told.get(id).map_or(0.0, |one| one.chance(at, within)) as f32;
-            (day.max(soon(Span::from_days(1))), week.max(soon(Span::from_days(7))))
+            Some((day.max(soon(Span::from_days(1))), week.max(soon(Span::from_days(7)))))
         };
         let ids = self.all.keys().chain(self.remembered.keys());
-        ids.map(|id| (id, of(id))).collect()
+        ids.filter_map(|id| Some((id, of(id)?))).collect()
     }
 
     /// P(`id` changes within seven days of `at`), no less than within one: what changed again and again of late may be about to, of which
-    /// the week's model knows little; nor less than what is told of it as impending; 0 for one that is not there.
+    /// the week's model knows little; nor less than what is told of it as impending; `None` for one that is not there, or not learnt yet.
     #[must_use]
-    pub fn week(&self, id: &SeriesId, at: Timestamp) -> f64 {
+    pub fn week(&self, id: &SeriesId, at: Timestamp) -> Option<f64> {
         let (key, now) = (stream::key(id), stream::days(at));
-        let [day, week] =
-            [self.learner.within(key, now, 1.0), self.learner.week(key, now)].map(|chance| chance.unwrap_or(0.0));
+        let day = self.learner.within(key, now, 1.0)?;
+        let week = self.learner.week(key, now)?;
         let told = self.impending().find(|one| one.id == *id);
         let soon = told.map_or(0.0, |one| one.chance(at, Span::from_days(7)));
-        day.max(week).max(soon)
+        Some(day.max(week).max(soon))
     }
 
     /// What is to be said of `id` at `at`; `None` for one that is not there. It costs some ten microseconds.

@@ -266,7 +266,7 @@ fn a_change_is_less_likely_undone_the_longer_it_stays_and_where_none_was() {
 fn what_was_remembered_of_the_past_is_learnt_when_no_more_of_it_comes() {
     let mut shadow = watched(1);
     let now = start() + DAY;
-    let quiet = shadow.week(&id("sysctl.s1"), now);
+    let quiet = shadow.week(&id("sysctl.s1"), now).unwrap();
     for week in 1..20 {
         let (from, to) = (week.to_string(), (week - 1).to_string());
         let past = SettingChange {
@@ -278,7 +278,8 @@ fn what_was_remembered_of_the_past_is_learnt_when_no_more_of_it_comes() {
     for minute in 0..4 {
         shadow.settle(now + MINUTE * minute);
     }
-    let (restless, other) = (shadow.week(&id("sysctl.s1"), now), shadow.week(&id("sysctl.s2"), now));
+    let week = |name: &str| shadow.week(&id(name), now).unwrap();
+    let (restless, other) = (week("sysctl.s1"), week("sysctl.s2"));
     assert!(
         restless > 0.15 && other < quiet && other < restless / 5.0,
         "{restless} {quiet} {other}"
@@ -333,7 +334,7 @@ fn a_week_is_never_less_likely_than_a_day() {
     let now = start() + MINUTE * 10;
     for (id, (day, week)) in shadow.chances(now) {
         assert!(day <= week, "{id}: {day} {week}");
-        assert_eq!(week, shadow.week(id, now) as f32);
+        assert_eq!(week, shadow.week(id, now).unwrap() as f32);
     }
 }
 
@@ -345,10 +346,10 @@ fn models_that_were_not_kept_are_learnt_from_the_changes_that_were() {
         shadow.observe(&change("sysctl.s1", start() + DAY * day, &from, &to));
     }
     let now = start() + DAY * 9;
-    let known = shadow.week(&id("sysctl.s1"), now);
+    let known = shadow.week(&id("sysctl.s1"), now).unwrap();
     (shadow.learner, shadow.form) = (Learner::default(), 0);
     shadow.settle(now);
-    let again = shadow.week(&id("sysctl.s1"), now);
+    let again = shadow.week(&id("sysctl.s1"), now).unwrap();
     assert!((again / known - 1.0).abs() < 0.3 && again > 0.1, "{again} {known}");
 }
 

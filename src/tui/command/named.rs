@@ -138,7 +138,7 @@ mod tests {
         let mut rows = shown.settings.to_vec();
         for (name, week) in [("git.app.yaml:image", 0.2), ("git.app.yaml:replicas", 0.6)] {
             let mut row = rows[0].clone();
-            (row.id, row.week, row.bits) = (SeriesId::new(&repo, name), week, 0.0);
+            (row.id, row.week, row.bits) = (SeriesId::new(&repo, name), Some(week), 0.0);
             rows.push(row);
         }
         shown.settings = rows.into();

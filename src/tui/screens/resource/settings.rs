@@ -71,7 +71,7 @@ pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
         // As they are shown: tenths of a bit and of a per cent. Rows must not change places with every wiggle, nor seem out of order.
         let (bits, chance) = (
             (row.bits.max(0.0) * 10.0).round() as u32,
-            (row.week.clamp(0.0, 1.0) * 1_000.0) as u32,
+            (row.week.unwrap_or(0.0).clamp(0.0, 1.0) * 1_000.0) as u32,
         );
         let keys = if by_chance { (chance, bits) } else { (bits, chance) };
         let changed = row.last_change.as_ref().map(|change| change.at);
@@ -147,7 +147,11 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
             Some(_) => format!("{:.1}", row.bits),
             None => "-".into(),
         };
-        let numbers = format!("{} {}", fit_right(&bits, 4), fit_right(&percent(row.week), 5));
+        let numbers = format!(
+            "{} {}",
+            fit_right(&bits, 4),
+            fit_right(&row.week.map_or_else(|| "-".into(), percent), 5)
+        );
         let line = if wide {
             let changed = row.last_change.as_ref().map_or_else(
                 || "-".into(),
@@ -213,8 +217,11 @@ fn words_of(row: &SettingRow, now: Timestamp, width: usize) -> Vec<String> {
         );
     }
     // Of the past it is not kept.
-    if row.value.is_some() && (row.week > 0.0 || row.outlook.is_some()) {
-        say("EXPECT", &expected(row.week, row.outlook.as_deref()));
+    match row.week {
+        Some(week) if row.value.is_some() => say("EXPECT", &expected(week, row.outlook.as_deref())),
+        // It was looked at, and is not learnt.
+        None if row.outlook.is_some() => say("EXPECT", "not enough history"),
+        _ => {}
     }
     if let Some(outlook) = &row.outlook {
         if let Some((low, high)) = &outlook.interval {

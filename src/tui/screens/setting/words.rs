@@ -41,7 +41,10 @@ pub(super) fn percent(p: f64) -> String {
 }
 
 /// How likely it changes, and to what: `2 % in 24 h, 12 % in 7 d; then to 8GB 61 %, 16GB 12 %`.
-pub(super) fn expected(day: f32, week: f32, outlook: Option<&Outlook>) -> String {
+pub(super) fn expected(day: Option<f32>, week: Option<f32>, outlook: Option<&Outlook>) -> String {
+    let Some((day, week)) = day.zip(week) else {
+        return "it changes: not enough history".into();
+    };
     let mut told = format!(
         "it changes: {} in 24 h, {} in 7 d",
         percent(f64::from(day)),
