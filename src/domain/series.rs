@@ -153,7 +153,7 @@ const FAILS: [&str; 27] = [
 ];
 
 /// Names of metrics that count trouble.
-const TROUBLE: [&str; 21] = [
+const TROUBLE: [&str; 22] = [
     "*.await_secs",
     "*_discards_per_s",
     "*_fails_per_s",
@@ -169,6 +169,7 @@ const TROUBLE: [&str; 21] = [
     "cpu.steal_pct",
     "dns.unanswered",
     "icmp.in_unreachable_per_s",
+    "logins.failed_1m",
     "proc.blocked",
     "proc.zombies",
     "psi.*",

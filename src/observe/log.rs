@@ -108,6 +108,11 @@ impl Line<'_> {
         (kind == EventKind::Login && opens).then_some((who.unwrap_or_default(), failed))
     }
 
+    /// Whether it tells of a try to log in that failed; a name that is none is told of before the try.
+    pub(super) fn is_failed_try(&self) -> bool {
+        self.login().is_some_and(|(_, failed)| failed) && !self.message.starts_with("Invalid user")
+    }
+
     /// The event it is, by whoever `witness` saw ask for it where the line itself names nobody.
     pub(super) fn told(&self, resource: &ResourceId, witness: &Witness) -> Option<Event> {
         let mut event = self.event(resource)?;

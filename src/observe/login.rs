@@ -11,6 +11,7 @@ use std::{
 use super::{
     Host, ObserveError, Source,
     file::{failed, open},
+    meter::{COUNT, Channel, Origin},
     witness::Witness,
 };
 use crate::domain::{Batch, Event, EventKind, ResourceId, Span, Timestamp};
@@ -21,6 +22,8 @@ const BACK: Span = Span::from_days(30);
 const LOGGED: Span = Span::from_hours(1);
 /// How new a record may be for the log not to have been read beyond it.
 const YOUNG: Span = Span::from_secs(3);
+/// How long failed logins count in `logins.failed_1m`.
+const COUNTED: Span = Span::from_mins(1);
 /// Most bytes that are taken at one reading; of more, the newest.
 const MOST_BYTES: u64 = 1 << 20;
 /// Most events of one reading.
@@ -68,6 +71,13 @@ impl Record {
     }
 }
 
+impl Record {
+    /// Whether a record of `btmp` is of a login that failed.
+    fn fails(&self) -> bool {
+        matches!(self.kind, LOGIN_PROCESS | USER_PROCESS)
+    }
+}
+
 /// A file of records and how far it was read: inode and bytes.
 struct Records {
     path: PathBuf,
@@ -111,15 +121,21 @@ pub(super) struct Logins {
     witness: Option<Witness>,
     /// Records so new that the log may not have been read beyond them, with whether they are of failures.
     young: Vec<(Record, bool)>,
+    /// When the logins of the last minute failed that `btmp` holds, and how many those are.
+    failures: Vec<Timestamp>,
+    count: Channel,
 }
 
 impl Logins {
     /// The logins of `host`; `witness` knows of which another source tells, which is read before this one.
     pub(super) fn new(host: &Host, witness: Option<&Witness>) -> Self {
         let log = |name: &str| Records::new(host.root.join("var/log").join(name));
+        let every = Span::from_secs(30).max(host.interval);
         Self {
+            failures: Vec::new(),
+            count: Origin::new(host, "login", every).channel("logins.failed_1m", COUNT),
             resource: host.resource.clone(),
-            every: Span::from_secs(30).max(host.interval),
+            every,
             done: log("wtmp"),
             failed: log("btmp"),
             witness: witness.cloned(),
@@ -189,9 +205,11 @@ impl Logins {
     fn failures(&mut self, now: Timestamp, out: &mut Vec<Event>) -> Result<(), ObserveError> {
         let mut by: BTreeMap<(String, String), (usize, Timestamp)> = BTreeMap::new();
         let added = self.failed.added()?;
+        let failed = added.iter().filter(|record| record.fails());
+        self.failures.extend(failed.map(|record| record.at));
+        self.failures.retain(|at| now - *at < COUNTED && *at - now < YOUNG);
         for record in self.ripe(added, true, now) {
-            let fails = matches!(record.kind, LOGIN_PROCESS | USER_PROCESS);
-            if fails && now - record.at <= BACK && !self.told(&record, true, now) {
+            if record.fails() && now - record.at <= BACK && !self.told(&record, true, now) {
                 let seen = by.entry((record.user, record.host)).or_insert((0, record.at));
                 *seen = (seen.0 + 1, seen.1.max(record.at));
             }
@@ -236,6 +254,15 @@ impl Source for Logins {
         // Who may not read the failed ones sees the others.
         let failed = self.failures(now, &mut events);
         out.events.append(&mut events);
+        // Where there is no `btmp`, or it may not be read, a log may tell of them.
+        let count = match (&failed, &self.witness) {
+            (Ok(()), _) => Some(self.failures.len()),
+            (Err(_), Some(witness)) => Some(witness.failed_logins(now - COUNTED)),
+            (Err(_), None) => None,
+        };
+        if let Some(count) = count {
+            self.count.tell(now, count as f64, out);
+        }
         match failed {
             Err(ObserveError::Absent { .. }) => Ok(()),
             other => other,
@@ -245,6 +272,8 @@ impl Source for Logins {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::observe::fixture::Tree;
 
@@ -287,12 +316,28 @@ mod tests {
                 "failed login of root from 10.0.0.9, 3 times"
             ]
         );
-        assert!(tree.read(&mut source, i64::from(now) + 30).unwrap().is_empty());
+        let counted = |batch: &Batch| {
+            let [one] = &batch.observations[..] else {
+                panic!("{:?}", batch.observations)
+            };
+            assert_eq!(&*one.id.name, "logins.failed_1m");
+            one.point.value
+        };
+        assert_eq!(counted(&batch), 3.0, "those of the last minute");
+        let batch = tree.read(&mut source, i64::from(now) + 30).unwrap();
+        assert_eq!((counted(&batch), batch.events.len()), (3.0, 0));
         wtmp.extend(record(RUN_LEVEL, "~~", "shutdown", "6.1.0", now + 20));
         wtmp.extend([7; 100]);
         tree.write("var/log/wtmp", &wtmp);
         let batch = tree.read(&mut source, i64::from(now) + 60).unwrap();
-        assert_eq!(what(&batch), ["shutdown"]);
+        assert_eq!((what(&batch), counted(&batch)), (vec!["shutdown".to_owned()], 0.0));
+        // Without the records the log is asked.
+        fs::remove_file(tree.path("var/log/btmp")).unwrap();
+        let witness = Witness::default();
+        witness.note_failure(Timestamp::from_secs(i64::from(now) - 61));
+        witness.note_failure(Timestamp::from_secs(i64::from(now) - 1));
+        let mut source = Logins::new(&tree.host(), Some(&witness));
+        assert_eq!(counted(&tree.read(&mut source, i64::from(now)).unwrap()), 1.0);
     }
 
     #[test]
@@ -337,6 +382,6 @@ mod tests {
         let batch = tree.read(&mut source, i64::from(now) + 30).unwrap();
         assert_eq!(what(&batch), ["login of kim on pts/3"]);
         tree.write("var/log/wtmp", b"\xff".repeat(5_000));
-        assert!(tree.read(&mut source, i64::from(now) + 60).unwrap().is_empty());
+        assert!(tree.read(&mut source, i64::from(now) + 60).unwrap().events.is_empty());
     }
 }

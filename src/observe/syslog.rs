@@ -132,6 +132,9 @@ impl Source for Syslog {
                     let at = line.at;
                     if let Some((who, failed)) = line.login() {
                         self.witness.note_login(at, who, failed);
+                        if line.is_failed_try() {
+                            self.witness.note_failure(at);
+                        }
                     }
                     if let Some((who, command)) = line.command() {
                         self.witness.note(at, Deed::Ran, who, &command);

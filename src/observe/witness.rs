@@ -140,6 +140,8 @@ struct Memory {
     installed: VecDeque<Seen>,
     /// Logins: when, whose where that is known, and whether they failed. Apart from deeds, which no flood of them may push out.
     logins: VecDeque<(Timestamp, String, bool)>,
+    /// When each of the last logins failed, a try a time.
+    failures: VecDeque<Timestamp>,
     /// Of commands, and of packages.
     read: [Option<Timestamp>; 2],
     /// Up to when the log of commands was read that is dear to read and has more, where there is one.
@@ -379,7 +381,11 @@ impl Witness {
                     && (since <= PACKAGE && works_on(&seen.what, path) && seen.not_yet(path, at)
                         || seen.may_write(path, at))
             }
-            Deed::Installed => apart(at, seen.at) <= PACKAGE && owns(&seen.what),
+            // What its scripts write comes until it is done with.
+            Deed::Installed => {
+                let until = seen.until.map_or(seen.at, |until| until.max(seen.at));
+                (seen.at - PACKAGE..=until + PACKAGE).contains(&at) && owns(&seen.what)
+            }
         };
         // Of equal ones `max_by_key` takes the last, so the strongest deed must compare as greatest.
         let Memory { installed, seen, .. } = &mut *memory;
@@ -399,6 +405,20 @@ impl Witness {
             logins.pop_front();
         }
         logins.push_back((at, who.chars().take(64).collect(), failed));
+    }
+
+    /// Notes that a log told of a try to log in that failed.
+    pub(super) fn note_failure(&self, at: Timestamp) {
+        let failures = &mut self.memory().failures;
+        if failures.len() >= MOST {
+            failures.pop_front();
+        }
+        failures.push_back(at);
+    }
+
+    /// How many tries to log in failed after `since`, as far as a log told.
+    pub(super) fn failed_logins(&self, since: Timestamp) -> usize {
+        self.memory().failures.iter().filter(|at| **at > since).count()
     }
 
     /// Whether a log told of that login: one of the same person, within the seconds that two logs may lie apart.

@@ -11,7 +11,7 @@ pub(super) struct Names<'a> {
 }
 
 /// Families of metrics that name no thing: all behind it is the kernel's or this program's.
-const OWN: [&str; 25] = [
+const OWN: [&str; 26] = [
     "clock",
     "conntrack",
     "cpu",
@@ -21,6 +21,7 @@ const OWN: [&str; 25] = [
     "icmp",
     "ip",
     "load",
+    "logins",
     "mem",
     "module",
     "pid",

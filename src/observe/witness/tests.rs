@@ -175,3 +175,15 @@ fn parameters_are_read_soon_after_somebody_set_one() {
     witness.note(at(200), Deed::Ran, "ana", "/usr/sbin/sysctl -p");
     assert_eq!(soon(250), Some(LOOKS));
 }
+
+#[test]
+fn what_a_package_brings_is_its_own_until_it_is_done_with() {
+    let witness = Witness::default();
+    let at = Timestamp::from_secs;
+    witness.installs(at(100), "root by apt", "kernel");
+    witness.installed(at(1_000), "kernel");
+    let who = |secs| witness.who_changed("/etc/kernel/x", at(secs), |package| package == "kernel");
+    assert_eq!(who(700).as_deref(), Some("root by apt (kernel)"));
+    assert_eq!(who(1_060).as_deref(), Some("root by apt (kernel)"));
+    assert_eq!(who(1_200), None);
+}
