@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{by_departure, first_cause, incident};
 use crate::{
     domain::{
-        Event, EventKind, Mark, ResourceId, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value, and_more,
-        by_thing, sudo, text::visible, told_later,
+        Event, EventKind, Finding, Mark, ResourceId, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value,
+        and_more, by_thing, sudo, text::visible, told_later,
     },
     engine::{Snapshot, Timeline},
     tui::{
@@ -263,10 +263,13 @@ pub(super) fn first(state: &State) -> String {
 }
 
 /// The lanes in the order drawn, in words, those that only their time joins to the others apart: by their whole names where those fit into `width` cells, else by what tells them apart. A host is
-/// named where it is another one than before.
+/// named where it is another one than before. Without an incident, what left its shadow together with what [`first`] tells of.
 pub(super) fn linked(state: &State, ids: &[SeriesId], width: usize) -> String {
     let Some(found) = incident(state) else {
-        return "nothing: no incident is shown".into();
+        return match first_cause(state) {
+            Some((_, finding)) => together(&finding, width),
+            None => "nothing: no incident is shown".into(),
+        };
     };
     let joined = |id: &SeriesId| found.lanes.contains(id) && !found.near.contains(id);
     let line = |names: Vec<String>| {
@@ -295,6 +298,16 @@ pub(super) fn linked(state: &State, ids: &[SeriesId], width: usize) -> String {
     match text::width(&whole) <= width {
         true => whole,
         false => line(telling(&names)),
+    }
+}
+
+/// The series of one finding: by their whole names where those fit into `width` cells, else by what tells them apart.
+fn together(finding: &Finding, width: usize) -> String {
+    let names: Vec<&str> = finding.series.iter().map(|id| &*id.name).collect();
+    let whole = format!("{} {}", finding.resource.name(), names.join(", "));
+    match text::width(&whole) <= width {
+        true => whole,
+        false => format!("{} {}", finding.resource.name(), telling(&names).join(", ")),
     }
 }
 

@@ -456,6 +456,19 @@ fn what_came_first_lies_before_the_departure_and_not_before_the_limit() {
 }
 
 #[test]
+fn what_came_first_is_linked_to_what_left_with_it_without_an_incident() {
+    let mut shown = answered(80, 24);
+    let mut live = (*shown.live).clone();
+    live.incidents = [].into();
+    shown.live = Arc::new(live);
+    assert_eq!(entry::linked(&shown, &[], 80), "nothing: no incident is shown");
+    blamed(&mut shown);
+    assert!(entry::first(&shown).starts_with("13:38:00"), "{}", entry::first(&shown));
+    let linked = entry::linked(&shown, &[], 80);
+    assert!(linked.contains(" mem.available_pct"), "{linked}");
+}
+
+#[test]
 fn a_line_of_a_log_that_repeats_is_one_row() {
     let mut shown = answered(80, 24);
     let events = &mut shown.timeline.data.as_mut().unwrap().events;
