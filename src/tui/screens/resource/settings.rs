@@ -285,7 +285,7 @@ mod tests {
         let one = fixture::snapshot().settings[0].clone();
         let row = |(bits, week)| SettingRow {
             bits,
-            week,
+            week: Some(week),
             mark: Mark::Ok,
             ..one.clone()
         };
