@@ -133,7 +133,9 @@ async fn fresh(link: &AnyLink) {
         let old = OLD.max(snapshot.options.interval * 3);
         snapshot.replay.is_some() || age(snapshot).is_none_or(|age| age <= old)
     };
-    let waited = tokio::time::timeout(TELLS_WITHIN, snapshots.wait_for(new)).await.is_err();
+    let waited = tokio::time::timeout(TELLS_WITHIN, snapshots.wait_for(new))
+        .await
+        .is_err();
     if let Some(age) = age(&link.snapshots().borrow()).filter(|_| waited) {
         eprintln!("foreshadow: the engine is busy: what it tells is {age} old");
     }
