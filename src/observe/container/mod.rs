@@ -36,10 +36,17 @@ pub(super) struct Containers {
     resource: ResourceId,
     every: Span,
     scope: Scope,
+    /// What is known from each, by its socket.
+    daemons: BTreeMap<PathBuf, Daemon>,
+    readings: u32,
+}
+
+/// What one daemon told.
+#[derive(Default)]
+struct Daemon {
     /// Facts by the number of the container.
     known: BTreeMap<String, Json>,
     asked: Option<Timestamp>,
-    readings: u32,
 }
 
 impl Containers {
@@ -49,14 +56,29 @@ impl Containers {
             resource: host.resource.clone(),
             every: host.settings_interval,
             scope: Scope::new(host, "container"),
-            known: BTreeMap::new(),
-            asked: None,
+            daemons: BTreeMap::new(),
             readings: 0,
         }
     }
 
+    /// Where daemons listen; two of the paths may be one socket.
+    fn sockets(&self) -> Vec<PathBuf> {
+        let mut sockets: Vec<PathBuf> = Vec::new();
+        let there = SOCKETS
+            .iter()
+            .filter_map(|path| fs::canonicalize(self.root.join(path)).ok());
+        there.for_each(|socket| {
+            if !sockets.contains(&socket) {
+                sockets.push(socket);
+            }
+        });
+        sockets
+    }
+}
+
+impl Daemon {
     /// What happened since the last reading; gives the numbers of the containers it happened to.
-    fn events(&self, socket: &Path, now: Timestamp, out: &mut Batch) -> BTreeSet<String> {
+    fn events(&self, resource: &ResourceId, socket: &Path, now: Timestamp, out: &mut Batch) -> BTreeSet<String> {
         let mut touched = BTreeSet::new();
         let Some(since) = self.asked else { return touched };
         // Both ends are whole seconds that have passed, so that the daemon does not wait for more.
@@ -87,7 +109,7 @@ impl Containers {
             if out.events.len() < MOST_EVENTS {
                 out.events.push(Event {
                     at,
-                    resource: self.resource.clone(),
+                    resource: resource.clone(),
                     kind: EventKind::Service,
                     what: scrub(&format!("container {name}: {action}{code}"))
                         .chars()
@@ -102,8 +124,14 @@ impl Containers {
         touched
     }
 
-    fn read_daemon(&mut self, socket: &Path, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
-        let touched = self.events(socket, now, out);
+    fn read(
+        &mut self,
+        resource: &ResourceId,
+        socket: &Path,
+        now: Timestamp,
+        out: &mut Batch,
+    ) -> Result<(), ObserveError> {
+        let touched = self.events(resource, socket, now, out);
         let list = http::json(socket, "/containers/json?all=1")?;
         let mut listed: Vec<(&str, &str)> = list
             .as_array()
@@ -138,22 +166,26 @@ impl Containers {
             .filter_map(|one| one.get("Id")?.as_str())
             .collect();
         self.known.retain(|id, _| there.contains(id.as_str()));
+        self.asked = Some(now);
         Ok(())
     }
 }
 
-/// The settings of one container, from what its daemon knows of it.
-fn put(sheet: &mut Sheet, facts: &Json) {
+/// The name of a container, else the beginning of its number.
+fn name_of(facts: &Json) -> &str {
+    let text = |path: &str| facts.pointer(path).and_then(Json::as_str).unwrap_or_default();
+    match text("/Name").trim_start_matches('/') {
+        "" => text("/Id").get(..12).unwrap_or("unknown"),
+        name => name,
+    }
+}
+
+/// The settings of the container `name`, from what its daemon knows of it.
+fn put(sheet: &mut Sheet, name: &str, facts: &Json) {
     let text = |path: &str| facts.pointer(path).and_then(Json::as_str).unwrap_or_default();
     let items = |path: &str| -> Vec<&str> {
         let all = facts.pointer(path).and_then(Json::as_array);
         all.into_iter().flatten().filter_map(Json::as_str).collect()
-    };
-    let name = text("/Name").trim_start_matches('/');
-    let name = if name.is_empty() {
-        text("/Id").get(..12).unwrap_or("unknown")
-    } else {
-        name
     };
     for (what, path) in [
         ("image", "/Config/Image"),
@@ -257,30 +289,47 @@ impl Source for Containers {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
-        // Two of the paths may be one socket.
-        let mut sockets: Vec<PathBuf> = SOCKETS
-            .iter()
-            .filter_map(|path| fs::canonicalize(self.root.join(path)).ok())
-            .collect();
-        sockets.dedup();
-        sockets.truncate(2);
-        let Some(socket) = sockets.first() else {
+        let sockets = self.sockets();
+        if sockets.is_empty() {
             return Err(ObserveError::Absent {
                 what: "a socket of Docker or Podman".into(),
             });
-        };
+        }
         self.readings += 1;
         if self.readings.is_multiple_of(ALL_ANEW) {
-            self.known.clear();
+            self.daemons.values_mut().for_each(|daemon| daemon.known.clear());
         }
-        self.read_daemon(socket, now, out)?;
-        self.asked = Some(now);
+        self.daemons.retain(|socket, _| sockets.contains(socket));
+        let mut failed = Vec::new();
+        for socket in &sockets {
+            let daemon = self.daemons.entry(socket.clone()).or_default();
+            failed.extend(daemon.read(&self.resource, socket, now, out).err());
+        }
+        if failed.len() == sockets.len() {
+            return failed.into_iter().next().map_or(Ok(()), Err);
+        }
         let mut sheet = self.scope.sheet();
-        for facts in self.known.values() {
-            put(&mut sheet, facts);
+        let mut names = BTreeSet::new();
+        for socket in &sockets {
+            for facts in self.daemons[socket].known.values() {
+                // Another daemon may have one of the same name.
+                let name = name_of(facts);
+                if names.insert(name) {
+                    put(&mut sheet, name, facts);
+                } else {
+                    let daemon = socket.file_stem().unwrap_or_default().to_string_lossy();
+                    put(&mut sheet, &format!("{name}@{daemon}"), facts);
+                }
+            }
         }
         self.scope.tell(now, sheet, out);
-        Ok(())
+        match failed.pop() {
+            None => Ok(()),
+            Some(why) => Err(ObserveError::Partly {
+                what: "partly".into(),
+                why: why.to_string(),
+            }),
+        }
     }
 }
 
@@ -307,9 +356,10 @@ mod tests {
         {\"Type\":\"container\",\"Action\":\"exec_start: ls\",\"time\":100,\"Actor\":{}}\nnonsense\n";
 
     /// A daemon that answers each request by its path and then hangs up; it tells what it was asked.
-    fn daemon(tree: &Tree) -> Receiver<String> {
-        fs::create_dir_all(tree.path("run")).unwrap();
-        let listener = UnixListener::bind(tree.path("run/docker.sock")).unwrap();
+    fn daemon(tree: &Tree, socket: &str) -> Receiver<String> {
+        let path = tree.path(socket);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let listener = UnixListener::bind(path).unwrap();
         let (tell, asked) = channel();
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -348,7 +398,7 @@ mod tests {
         let tree = Tree::new();
         let mut source = Containers::new(&tree.host());
         assert!(matches!(tree.read(&mut source, 0), Err(ObserveError::Absent { .. })));
-        let asked = daemon(&tree);
+        let asked = daemon(&tree, SOCKETS[0]);
         let batch = tree.read(&mut source, 60).unwrap();
         let shown = |name: &str| {
             setting(&batch, &format!("container.web:{name}"))
@@ -375,6 +425,27 @@ mod tests {
     }
 
     #[test]
+    fn each_daemon_is_read_whatever_the_other_does() {
+        let tree = Tree::new();
+        let mut source = Containers::new(&tree.host());
+        let _podman = daemon(&tree, SOCKETS[1]);
+        // Nobody listens at the other.
+        drop(UnixListener::bind(tree.path(SOCKETS[0])).unwrap());
+        let mut batch = Batch::default();
+        let error = source.read(Timestamp::from_secs(60), &mut batch).unwrap_err();
+        assert!(
+            error.to_string().starts_with("partly: ") && error.to_string().contains("docker.sock"),
+            "{error}"
+        );
+        assert!(setting(&batch, "container.web:image").is_some());
+        fs::remove_file(tree.path(SOCKETS[0])).unwrap();
+        let _docker = daemon(&tree, SOCKETS[0]);
+        let batch = tree.read(&mut source, 120).unwrap();
+        assert!(setting(&batch, "container.web:image").is_some());
+        assert!(setting(&batch, "container.web@podman:image").is_some());
+    }
+
+    #[test]
     fn facts_of_any_shape() {
         let scope = Scope::new(&Tree::new().host(), "container");
         for text in [
@@ -384,7 +455,8 @@ mod tests {
             r#"{"Name":3,"Config":[],"Mounts":{"a":1},"HostConfig":{"Memory":"x","PortBindings":[1]}}"#,
         ] {
             let mut sheet = scope.sheet();
-            put(&mut sheet, &serde_json::from_str(text).unwrap());
+            let facts: Json = serde_json::from_str(text).unwrap();
+            put(&mut sheet, name_of(&facts), &facts);
         }
     }
 }

@@ -6,7 +6,7 @@ mod pending;
 
 use std::{
     fs,
-    io::{BufReader, Read as _},
+    io::{self, BufReader, Read as _, Seek as _, SeekFrom},
     path::{Path, PathBuf},
 };
 
@@ -50,6 +50,8 @@ pub(super) struct Packages {
     read: Vec<Mark>,
     /// How much was told last.
     told: usize,
+    /// Whether what was read last ended with a whole package.
+    ends: bool,
     pending: Pending,
 }
 
@@ -62,6 +64,7 @@ impl Packages {
             read: Vec::new(),
             // A database that was cut off while nobody looked is not believed either.
             told: host.known.keys().filter(|name| name.starts_with("pkg.")).count(),
+            ends: false,
             pending: Pending::new(host),
         }
     }
@@ -93,6 +96,36 @@ impl Packages {
             sheet,
         );
         Ok(())
+    }
+}
+
+/// With what a database of packages as text ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ends {
+    /// With an empty line, as those who keep it end each package; or there is nothing in it.
+    Package,
+    /// With a line.
+    Line,
+    /// Within a line.
+    Within,
+}
+
+impl Ends {
+    /// That of the file at `path`.
+    fn of(path: &Path) -> Self {
+        let last = || -> io::Result<Vec<u8>> {
+            let mut file = open(path)?;
+            let len = file.metadata()?.len();
+            file.seek(SeekFrom::Start(len.saturating_sub(2)))?;
+            let mut last = Vec::new();
+            file.take(2).read_to_end(&mut last)?;
+            Ok(last)
+        };
+        match &*last().unwrap_or_default() {
+            b"\n\n" | b"" => Self::Package,
+            [.., b'\n'] => Self::Line,
+            _ => Self::Within,
+        }
     }
 }
 
@@ -217,15 +250,24 @@ impl Source for Packages {
             .max()
             .unwrap_or_default();
         let age = now - i64::try_from(newest / 1_000).map_or(now, Timestamp);
-        if sheet.len() < self.told / 2 && (Span::ZERO..SETTLES).contains(&age) {
+        let texts = there
+            .iter()
+            .filter(|(_, kind, _)| matches!(kind, Kind::Dpkg | Kind::Apk));
+        let ends: Vec<Ends> = texts.map(|(path, ..)| Ends::of(path)).collect();
+        let within = ends.contains(&Ends::Within) || self.ends && ends.contains(&Ends::Line);
+        let lost = if sheet.len() < self.told / 2 {
+            Some("it has lost more than half of what it held")
+        } else {
+            within.then_some("it ends within a package")
+        };
+        if let Some(lost) = lost.filter(|_| (Span::ZERO..SETTLES).contains(&age)) {
             return Err(ObserveError::Malformed {
                 what: "the database of packages".into(),
-                why: format!(
-                    "it has lost more than half of what it held and may be cut off; believed when it stays so for {SETTLES}"
-                ),
+                why: format!("{lost} and may be cut off; believed when it stays so for {SETTLES}"),
             });
         }
         self.told = sheet.len();
+        self.ends = ends.iter().all(|ends| *ends == Ends::Package);
         self.scope.tell(now, sheet, out);
         self.read = marks;
         Ok(())
@@ -261,6 +303,31 @@ mod tests {
             setting(&batch, "pkg.bash"),
             Some(Value::Version(Version::new("5.2.15.1-2+b2")))
         );
+    }
+
+    #[test]
+    fn a_database_that_ends_within_a_package_is_not_believed_however_much_it_holds() {
+        let tree = Tree::new();
+        let whole = format!("{STATUS}\n");
+        tree.write("var/lib/dpkg/status", &whole);
+        let mut source = Packages::new(&tree.host());
+        let written = |tree: &Tree| {
+            let (_, _, written, _) = mark(&fs::metadata(tree.path("var/lib/dpkg/status")).unwrap());
+            i64::try_from(written / 1_000_000_000).unwrap()
+        };
+        tree.read(&mut source, written(&tree)).unwrap();
+        let within = whole.find("Status: install ok half").unwrap();
+        for cut in [within, within + "Status: install".len()] {
+            tree.write("var/lib/dpkg/status", &whole[..cut]);
+            let error = tree.read(&mut source, written(&tree) + 1).unwrap_err();
+            assert!(error.to_string().contains("ends within a package"), "{error}");
+        }
+        tree.write("var/lib/dpkg/status", &whole);
+        tree.read(&mut source, written(&tree) + 2).unwrap();
+        // A package less, and whole.
+        tree.write("var/lib/dpkg/status", &whole[..whole.find("Package: half").unwrap()]);
+        let batch = tree.read(&mut source, written(&tree) + 3).unwrap();
+        assert!(setting(&batch, "pkg.bash").is_some() && setting(&batch, "pkg.half:state").is_none());
     }
 
     #[test]
