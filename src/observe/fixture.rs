@@ -28,6 +28,12 @@ impl Tree {
         }
     }
 
+    /// Makes a FIFO at `path`, in a folder that is there.
+    pub(super) fn fifo(&self, path: &str) {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        mknodat(CWD, self.path(path), FileType::Fifo, Mode::RWXU, 0).unwrap();
+    }
+
     /// Says that the file `path` was last written at `at`.
     pub(super) fn written(&self, path: &str, at: Timestamp) {
         let file = fs::File::options().write(true).open(self.path(path)).unwrap();

@@ -19,6 +19,9 @@ struct Typed {
     args: Args,
 }
 
+/// The words that compare both sides of [`folder`].
+const PAIR: [&str; 4] = ["--desired", "desired.yaml", "--live", "live.yaml"];
+
 struct Ran {
     code: u8,
     data: String,
@@ -105,11 +108,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn the_page_people_read() {
     let folder = folder();
-    let ran = drift(
-        folder.path(),
-        false,
-        &["--desired", "desired.yaml", "--live", "live.yaml"],
-    );
+    let ran = drift(folder.path(), false, &PAIR);
     // The key is another one each time.
     let hash = |text: &str| {
         let mut parts = text.split("secret#");
@@ -125,18 +124,7 @@ fn the_page_people_read() {
 #[test]
 fn json_has_resource_path_and_both_values() {
     let folder = folder();
-    let ran = drift(
-        folder.path(),
-        true,
-        &[
-            "--desired",
-            "desired.yaml",
-            "--live",
-            "live.yaml",
-            "--fail-on",
-            "moderate",
-        ],
-    );
+    let ran = drift(folder.path(), true, &[&PAIR[..], &["--fail-on", "moderate"]].concat());
     let found: Vec<serde_json::Value> = serde_json::from_str(&ran.data).unwrap();
     assert_eq!((ran.code, found.len(), ran.notes.as_str()), (1, 7, ""));
     let replicas = found.iter().find(|one| one["path"] == "/spec/replicas").unwrap();
@@ -218,14 +206,7 @@ fn what_is_taken_as_the_clusters_doing_is_told_in_json_too() {
 #[test]
 fn what_differs_while_in_sync_is_learnt() {
     let folder = folder();
-    let words = [
-        "--desired",
-        "desired.yaml",
-        "--live",
-        "live.yaml",
-        "--ignore",
-        "new.toml",
-    ];
+    let words = [&PAIR[..], &["--ignore", "new.toml"]].concat();
     let learnt = drift(folder.path(), true, &[&words[..], &["--learn"]].concat());
     assert_eq!((learnt.code, learnt.data.as_str()), (0, "[]\n"));
     assert_eq!(drift(folder.path(), true, &words).data, "[]\n");
@@ -279,11 +260,7 @@ fn known_issues_of_what_is_live_are_told_when_asked_for() {
     };
     fs::write(folder.path().join("desired.yaml"), manifest(false)).unwrap();
     fs::write(folder.path().join("live.yaml"), manifest(true)).unwrap();
-    let quiet = drift(
-        folder.path(),
-        false,
-        &["--desired", "desired.yaml", "--live", "live.yaml"],
-    );
+    let quiet = drift(folder.path(), false, &PAIR);
     assert!(!quiet.data.contains("Known issues"), "{}", quiet.data);
     assert!(
         quiet
@@ -292,11 +269,7 @@ fn known_issues_of_what_is_live_are_told_when_asked_for() {
         "{}",
         quiet.notes
     );
-    let told = drift(
-        folder.path(),
-        true,
-        &["--issues", "--desired", "desired.yaml", "--live", "live.yaml"],
-    );
+    let told = drift(folder.path(), true, &[&["--issues"], &PAIR[..]].concat());
     let told: Vec<serde_json::Value> = serde_json::from_str(&told.data).unwrap();
     assert_eq!(told.len(), 2, "{told:?}");
     assert!(

@@ -265,15 +265,7 @@ fn files_the_user_named() {
     assert_eq!(setting(&batch, "file./srv/one.toml:a"), Some(Value::Int(1)));
     assert!(!serde_json::to_string(&batch).unwrap().contains("hunter2"));
     // A pipe, a device and a link to itself are no files; nothing waits for them.
-    let fifo = tree.path("srv/fifo");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .unwrap();
+    tree.fifo("srv/fifo");
     symlink("/dev/zero", tree.path("srv/zero")).unwrap();
     symlink("self", tree.path("srv/self")).unwrap();
     host.paths = ["/srv/fifo", "/srv/zero", "/srv/self"].map(Into::into).into();

@@ -6,14 +6,7 @@ use super::*;
 fn rules_have_a_reason_and_an_end() {
     let folder = folder();
     let rules = |text: &str| fs::write(folder.path().join("rules.toml"), text).unwrap();
-    let words = [
-        "--desired",
-        "desired.yaml",
-        "--live",
-        "live.yaml",
-        "--ignore",
-        "rules.toml",
-    ];
+    let words = [&PAIR[..], &["--ignore", "rules.toml"]].concat();
     rules("[[ignore]]\nresource = \"Deployment/*\"\npath = \"/spec\"\nreason = \"moving\"\n");
     let ran = drift(folder.path(), true, &words);
     assert_eq!(
@@ -51,14 +44,7 @@ fn rules_are_written_as_the_page_prints_paths_and_say_when_they_match_nothing() 
     let told = |path: &str| {
         let rule = format!("[[ignore]]\nresource = \"*\"\npath = '{path}'\nreason = \"x\"\n");
         fs::write(folder.path().join("rules.toml"), rule).unwrap();
-        let words = [
-            "--desired",
-            "desired.yaml",
-            "--live",
-            "live.yaml",
-            "--ignore",
-            "rules.toml",
-        ];
+        let words = [&PAIR[..], &["--ignore", "rules.toml"]].concat();
         let ran = drift(folder.path(), true, &words);
         let found: Vec<serde_json::Value> = serde_json::from_str(&ran.data).unwrap();
         (7 - found.len(), ran.notes)

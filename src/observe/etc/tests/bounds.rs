@@ -5,15 +5,7 @@ use super::*;
 #[test]
 fn files_made_to_hurt_are_passed_by() {
     let tree = tree();
-    let fifo = tree.path("etc/fifo.conf");
-    rustix::fs::mknodat(
-        rustix::fs::CWD,
-        &fifo,
-        rustix::fs::FileType::Fifo,
-        rustix::fs::Mode::RWXU,
-        0,
-    )
-    .unwrap();
+    tree.fifo("etc/fifo.conf");
     symlink("loop.conf", tree.path("etc/loop.conf")).unwrap();
     symlink(".", tree.path("etc/circle")).unwrap();
     symlink("/dev/zero", tree.path("etc/zero.conf")).unwrap();
