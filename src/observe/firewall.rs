@@ -10,12 +10,13 @@ use super::{
     Host, ObserveError, Source,
     child::{ask, needing},
     file::small,
+    netlink::Netlink,
     scope::{Scope, Sheet},
     witness::Witness,
 };
 use crate::domain::{Batch, Span, Timestamp, Value};
 
-/// Time between two readings: the kernel gives no cheap sign that a rule changed, so its rules must be asked for.
+/// Time between two readings where the kernel does not tell that a rule changed: of the older tables it never does.
 const EVERY: Span = Span::from_mins(2);
 /// Most chains and sets that are told of, and most rules of one.
 const MOST_CHAINS: usize = 500;
@@ -28,6 +29,9 @@ type Chains = BTreeMap<String, Vec<String>>;
 pub(super) struct Firewall {
     root: PathBuf,
     every: Span,
+    netlink: Netlink,
+    /// Whether all was told when it was last read.
+    whole: bool,
     scope: Scope,
     /// What each program said last: one that may not speak takes nothing from the others.
     said: BTreeMap<&'static str, Chains>,
@@ -38,6 +42,8 @@ impl Firewall {
         Self {
             root: host.root.clone(),
             every: EVERY.max(host.settings_interval),
+            netlink: Netlink::rules(),
+            whole: false,
             scope: Scope::new(host, "firewall"),
             said: BTreeMap::new(),
         }
@@ -161,7 +167,11 @@ impl Source for Firewall {
     }
 
     fn every(&self) -> Span {
-        self.every
+        if self.whole {
+            self.netlink.every(self.every)
+        } else {
+            self.every
+        }
     }
 
     fn soon(&self) -> Option<Span> {
@@ -176,6 +186,11 @@ impl Source for Firewall {
         if self.root != Path::new("/") {
             return Err(absent());
         }
+        let due = self.netlink.due(now, self.every);
+        if !due && self.whole && self.scope.soon().is_none() {
+            return Ok(());
+        }
+        self.whole = false;
         let has_tables = self.has_tables();
         let mut failed = None;
         let mut asked = false;
@@ -231,7 +246,10 @@ impl Source for Firewall {
                 why: source.to_string(),
             }),
             Some(other) => Err(other),
-            None => Ok(()),
+            None => {
+                self.whole = true;
+                Ok(())
+            }
         }
     }
 }

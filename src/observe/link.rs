@@ -13,6 +13,7 @@ use sysinfo::Networks;
 use super::{
     Host, ObserveError, Source,
     file::{failed, small},
+    netlink::Netlink,
     network::passing,
     scope::{Scope, Sheet},
     witness::Witness,
@@ -26,6 +27,9 @@ const MOST_ROUTES: usize = 500;
 pub(super) struct Links {
     root: PathBuf,
     every: Span,
+    netlink: Netlink,
+    /// Whether all was told when it was last read.
+    whole: bool,
     scope: Scope,
 }
 
@@ -34,6 +38,8 @@ impl Links {
         Self {
             root: host.root.clone(),
             every: host.settings_interval,
+            netlink: Netlink::links(),
+            whole: false,
             scope: Scope::new(host, "net"),
         }
     }
@@ -219,7 +225,7 @@ impl Source for Links {
     }
 
     fn every(&self) -> Span {
-        self.every
+        self.netlink.every(self.every)
     }
 
     fn soon(&self) -> Option<Span> {
@@ -227,12 +233,17 @@ impl Source for Links {
     }
 
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+        let due = self.netlink.due(now, self.every);
+        if !due && self.whole && self.scope.soon().is_none() {
+            return Ok(());
+        }
         let mut sheet = self.scope.sheet();
         let interfaces = self.interfaces(&mut sheet);
         self.addresses(&mut sheet);
         self.routes(&mut sheet);
         self.names(&mut sheet);
         self.scope.tell(now, sheet, out);
+        self.whole = interfaces.is_ok();
         interfaces
     }
 }

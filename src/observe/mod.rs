@@ -37,6 +37,7 @@ mod meter;
 mod module;
 mod mount;
 mod mountinfo;
+mod netlink;
 mod network;
 mod nudge;
 mod package;

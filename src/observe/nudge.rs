@@ -11,6 +11,10 @@ use rustix::{
     io::Errno,
 };
 
+use crate::domain::Span;
+
+/// Time between two times it is asked whether the system told of a change.
+pub(super) const LISTENS: Span = Span::from_secs(5);
 /// Most folders of one walk that are listened to; of the others changes are found by looking.
 const MOST: usize = 5_000;
 /// Most notices taken at one time; what is left waits.

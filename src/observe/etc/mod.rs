@@ -16,7 +16,7 @@ use self::read::{Access, Broken, Content, LINES, Settings, settings};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, name_of},
-    nudge::Nudge,
+    nudge::{LISTENS, Nudge},
     scope::{Scope, Sheet, When},
     witness::{Clue, Witness},
 };
@@ -30,8 +30,6 @@ const MOST_ENTRIES: usize = 60_000;
 const MOST_LINES: u64 = 4 << 20;
 /// Most settings besides one a file: each takes some 2 kB of memory in all that learns from it. Files beyond are told by a hash.
 const MOST_MORE: usize = 10_000;
-/// Time between two times it is asked whether the system told of a change.
-const LISTENS: Span = Span::from_secs(5);
 
 /// Files of packages and of the running system that are read among those of `/etc`, by name: which of them counts, all together say.
 const VENDOR: [&str; 3] = ["/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];

@@ -10,7 +10,7 @@ use super::{
     spread::{Spreads, quantiles},
     trend::Trend,
 };
-use crate::domain::LEVELS;
+use crate::domain::{LEVELS, Quantiles};
 
 /// What the last refit learnt: what members keep, and from a backtest what each weighs and how far off they are together, by distance.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -26,6 +26,8 @@ impl Outlook {
     const FARTHEST: usize = 4_096;
     /// Values looked at for the spread of all that was seen, evenly spread over the history.
     const LOOKED_AT: usize = 512;
+    /// A value less likely than this, by tails that fall exponentially, was never meant: once in two weeks of seconds.
+    const UNREASONABLE: f64 = 1e-6;
 
     /// Lets those `chosen` learn from `history` to forecast up to `farthest` steps; also each member's mean absolute error one step ahead (NaN where unknown).
     #[must_use]
@@ -47,6 +49,7 @@ impl Outlook {
         if history.len() == 0 || reach == 0 {
             return None;
         }
+        let walk = self.broke(panel, history).then(|| Self::untested(history, ahead));
         let asked: Vec<usize> = ahead.iter().map(|ahead| (*ahead).min(Self::FARTHEST)).collect();
         let paths = panel.forecast(history, history.len(), &asked);
         let seen = if ahead.last().is_some_and(|farthest| *farthest > reach) {
@@ -71,7 +74,7 @@ impl Outlook {
             };
             let within = |value: f64| value.max(least - beyond).min(most + beyond);
             let quantiles = known.errors.map(|error| within(middle + scale * error));
-            Some(std::array::from_fn(|level| {
+            let learnt = std::array::from_fn(|level| {
                 // Records are only as likely as they were.
                 let (low, high) = (LEVELS[level] > known.record[0], 1.0 - LEVELS[level] > known.record[1]);
                 let quantile = if low {
@@ -80,9 +83,30 @@ impl Outlook {
                     quantiles[level]
                 };
                 if high { quantile.min(most) } else { quantile }
-            }))
+            });
+            Some(walk.as_ref().map_or(learnt, |walk| either(learnt, walk[place])))
         };
         ahead.iter().enumerate().map(&mut one).collect()
+    }
+
+    /// Whether what came since the last refit is beyond all reason of what was said of it: then what was learnt may be over, or what came a
+    /// moment's, and nothing says which.
+    fn broke(&self, panel: &Panel, history: &History) -> bool {
+        let most = (history.fresh + 1).min(self.spreads.reach()).min(history.len() - 1);
+        let came = history.seen[history.len() - 1];
+        let unlikely = |ahead: usize| {
+            let said = self.again(panel, history, history.len() - ahead, ahead)?;
+            let (errors, scale) = (
+                self.spreads.at(ahead, &[0.0; 13])?.errors,
+                self.spreads.scale(said, ahead),
+            );
+            let below = Quantiles(errors.map(|error| said + scale * error))
+                .tidy(f64::MIN, f64::MAX)
+                .cdf(came);
+            Some(below.min(1.0 - below) < Self::UNREASONABLE)
+        };
+        let doubling = (0..).map(|power| 1 << power).take_while(|ahead| *ahead <= most);
+        came.is_finite() && doubling.filter_map(unlikely).any(|unlikely| unlikely)
     }
 
     /// What all members together, set up as `panel`, would have said `ahead` steps (at least 1) after the first `origin` values (at least 1) of
@@ -125,4 +149,22 @@ impl Outlook {
         let seen = quantiles(&mut sample, 0.0);
         seen.map(|value| value - seen[6])
     }
+}
+
+/// Quantiles at [`LEVELS`] where one of two distributions holds, and nobody knows which.
+fn either(one: [f64; 13], other: [f64; 13]) -> [f64; 13] {
+    // What lies nearest to each level.
+    let share = |level: usize| {
+        let middle = |at: usize| f64::midpoint(LEVELS[at - 1], LEVELS[at]);
+        let (from, to) = (
+            if level == 0 { 0.0 } else { middle(level) },
+            if level == 12 { 1.0 } else { middle(level + 1) },
+        );
+        to - from
+    };
+    let mut sample: Vec<(f64, f64)> = [one, other]
+        .iter()
+        .flat_map(|values| values.iter().enumerate().map(|(level, value)| (*value, share(level))))
+        .collect();
+    quantiles(&mut sample, 0.0)
 }

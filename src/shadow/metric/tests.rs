@@ -3,6 +3,7 @@
 mod chosen;
 mod clock;
 mod crossings;
+mod fallen;
 mod hostile;
 mod still;
 mod told;
