@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use crate::{
-    cli::{Columns, Context, Exit, Need, Out, Report, Usage, findings, settings::ChangeView},
-    domain::{Finding, Timestamp, Value, and_more, by_thing, told_later},
+    cli::{Columns, Context, Exit, Need, Out, Report, Usage, When, findings, settings::ChangeView},
+    domain::{Finding, Span, Timestamp, Value, and_more, by_thing, told_later},
     engine::{Answer, Link, Query, Timeline},
 };
 
@@ -85,7 +85,7 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
         ));
     }
     for finding in &timeline.findings {
-        rows.push((finding.since, finding.earliest, finding_row(finding)));
+        rows.push((finding.since, finding.earliest, finding_row(finding, context.when)));
     }
     for note in &timeline.notes {
         rows.push((
@@ -110,14 +110,19 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
     Ok(())
 }
 
-fn finding_row(finding: &Finding) -> [String; 3] {
+fn finding_row(finding: &Finding, when: &When) -> [String; 3] {
+    // What is said of it was so later than it began.
+    let later = match finding.ended.is_none() && finding.last - finding.since >= Span::from_mins(1) {
+        true => format!("at {}: ", when.show(finding.last)),
+        false => String::new(),
+    };
     [
         finding.mark.to_string(),
         finding.resource.to_string(),
         // What only a rule or a declaration tells of surprises nobody.
         match format!("{:.1}", finding.bits).as_str() {
-            "0.0" => finding.summary.to_string(),
-            bits => format!("{}, {bits} bits", finding.summary),
+            "0.0" => format!("{later}{}", finding.summary),
+            bits => format!("{later}{}, {bits} bits", finding.summary),
         },
     ]
 }

@@ -221,7 +221,7 @@ impl Finding {
         self.rule.is_some() && self.bits == 0.0 && self.comparison == Comparison::DeclaredActual
     }
 
-    /// The order of lists: by mark, crossings by the time left, then by bits.
+    /// The order of lists: by mark, crossings by the time left, then by urgency, level and bits.
     #[must_use]
     pub fn worst_first(&self, other: &Self) -> std::cmp::Ordering {
         let left = |finding: &Self| {
@@ -233,7 +233,7 @@ impl Finding {
         self.mark
             .cmp(&other.mark)
             .then_with(|| left(self).cmp(&left(other)))
-            .then_with(|| other.severity.cmp(&self.severity))
+            .then_with(|| (other.severity, other.level).cmp(&(self.severity, self.level)))
             .then_with(|| other.bits.total_cmp(&self.bits))
             .then_with(|| self.id.cmp(&other.id))
     }

@@ -220,12 +220,11 @@ async fn accept(listening: &Listening, link: &LocalLink, allow: &[Arc<str>], con
     }
 }
 
-fn user_name(uid: u32) -> Option<String> {
-    let users = sysinfo::Users::new_with_refreshed_list().ok()?;
-    users
-        .iter()
-        .find(|user| **user.id() == uid)
-        .map(|user| user.name().to_owned())
+/// What the system calls a user; the first of several of one number.
+#[must_use]
+pub fn user_name(uid: u32) -> Option<String> {
+    let user = uzers::get_user_by_uid(uid)?;
+    Some(user.name().to_string_lossy().into_owned()).filter(|name| !name.is_empty())
 }
 
 /// Hears who comes and says whether they may; gives the name to ask under, `None` of who was turned away.

@@ -65,17 +65,6 @@ pub fn resource() -> ResourceId {
     ResourceId::new("host", &name.unwrap_or_else(|| "localhost".into()))
 }
 
-/// The name of a user that `/etc/passwd` gives.
-fn named(id: u32) -> Option<String> {
-    let known = std::fs::read_to_string("/etc/passwd").ok()?;
-    let mut fields = known.lines().map(|line| line.split(':'));
-    let found = fields.find_map(|mut fields| {
-        let name = fields.next()?;
-        (fields.nth(1)? == id.to_string()).then(|| name.to_owned())
-    });
-    found.filter(|name| !name.is_empty())
-}
-
 /// Who sits here: `user@tty`.
 pub fn who() -> String {
     let user = ["SUDO_USER", "USER", "LOGNAME"]
@@ -83,7 +72,9 @@ pub fn who() -> String {
         .find_map(|name| std::env::var(name).ok());
     // A unit of the system has none of them.
     let id = rustix::process::geteuid().as_raw();
-    let user = user.or_else(|| named(id)).unwrap_or_else(|| format!("uid{id}"));
+    let user = user
+        .or_else(|| engine::user_name(id))
+        .unwrap_or_else(|| format!("uid{id}"));
     let terminal = rustix::termios::ttyname(std::io::stdin(), Vec::new())
         .ok()
         .and_then(|name| name.into_string().ok())

@@ -137,8 +137,13 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
             Seen::Metric {
                 now: Some(now),
                 band: Some((low, high)),
-            } => format!("{} (shadow {})", unit.show(*now), between(unit, *low, *high)),
-            Seen::Metric { now: Some(now), .. } => unit.show(*now),
+            } => format!(
+                "{}{} (shadow {})",
+                unit.show(*now),
+                later(finding),
+                between(unit, *low, *high)
+            ),
+            Seen::Metric { now: Some(now), .. } => format!("{}{}", unit.show(*now), later(finding)),
             _ => finding.summary.to_string(),
         };
         Entry {
@@ -153,7 +158,7 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
                 }
                 Seen::Metric { now: None, .. } if finding.series.len() > 1 => seen,
                 // What will be is not in its values yet.
-                _ if finding.mark == Mark::Cross => finding.summary.to_string(),
+                _ if finding.mark == Mark::Cross => format!("{}{}", finding.summary, later(finding)),
                 _ => format!("{name} {seen}"),
             },
             bits: (finding.bits > 0.0).then_some(finding.bits),
@@ -180,6 +185,14 @@ pub(super) fn of(data: &Timeline, snapshot: &Snapshot) -> Vec<Entry> {
     // Stable: what happened at one time stays in the order change, event, finding, note.
     entries.sort_by_key(|entry| entry.at);
     entries
+}
+
+/// When what is said of a finding was so, where that is not when it began.
+fn later(finding: &Finding) -> String {
+    match finding.last - finding.since < Span::from_mins(1) {
+        true => String::new(),
+        false => format!(" at {}", minute(finding.last)),
+    }
 }
 
 /// What sudo says somebody ran, in the order it is read in: `ana: sudo /usr/bin/systemctl reload haproxy`.
