@@ -97,6 +97,13 @@ pub enum Subject<'a> {
     },
     /// The machine and its kernel.
     Hardware(&'a str),
+    /// Rules of the firewall or of policy routing.
+    Firewall {
+        /// `inet filter input`, `ip routing`, `set inet filter ban`.
+        chain: &'a str,
+        /// `order`, or empty for the rules.
+        part: &'a str,
+    },
     /// Anything else.
     Other(&'a str),
 }
@@ -143,6 +150,13 @@ impl<'a> Subject<'a> {
             "sshd" => Self::Sshd(rest),
             "hw" => Self::Hardware(rest),
             "account" => Self::account(rest),
+            "firewall" => {
+                let chain = rest.strip_suffix(":order");
+                Self::Firewall {
+                    chain: chain.unwrap_or(rest),
+                    part: if chain.is_some() { "order" } else { "" },
+                }
+            }
             "cron" => {
                 let (table, command) = parts(false);
                 Self::Cron { table, command }
@@ -291,6 +305,12 @@ impl<'a> Subject<'a> {
                     .and_then(|_| words.next());
                 thing.map(str::to_owned).into_iter().collect()
             }
+            // `nft -f` loads a table with all its chains and sets.
+            Self::Firewall { chain, .. } => {
+                let own = chain.trim_start_matches("set ").trim_start_matches("map ");
+                let table: Vec<&str> = own.split(' ').take(2).collect();
+                vec![format!("firewall {}", table.join(" "))]
+            }
             Self::Other(_) => Vec::new(),
         };
         names.retain(|name| name.len() > 1 || name == "/");
@@ -317,6 +337,7 @@ impl<'a> Subject<'a> {
             Self::Account { kind, name, .. } => format!("{} {name}", kind.replace('_', " ")),
             Self::Cron { table, .. } => format!("cron {table}"),
             Self::Certificate { path, .. } => format!("certificate {path}"),
+            Self::Firewall { chain, .. } => format!("firewall {chain}"),
             Self::Hardware(name) | Self::Other(name) => (*name).into(),
         }
     }

@@ -162,7 +162,7 @@ impl Trust {
 fn opens(subject: &Subject<'_>, name: &str) -> bool {
     match subject {
         Subject::Sshd(_) | Subject::Account { .. } => true,
-        Subject::Other(_) => name.starts_with("firewall."),
+        Subject::Firewall { .. } => true,
         Subject::File { path, .. } => {
             let folder = [
                 "ssh/",

@@ -54,6 +54,9 @@ fn one_matter_shares_a_name() {
     assert!(!shares("pkg.nginx", "port.tcp/[::]:80:program"));
     assert!(!shares("port.tcp/0.0.0.0:80", "port.tcp/0.0.0.0:81"));
     assert!(shares("pkg.nginx", "etc.logrotate.d/nginx:content"));
+    assert!(shares("firewall.inet filter in", "firewall.inet filter in:order"));
+    assert!(shares("firewall.inet filter in", "firewall.set inet filter ban"));
+    assert!(!shares("firewall.inet filter in", "firewall.ip nat post"));
     assert!(shares("account.user.carol:uid", "etc.subuid:content"));
     assert!(shares("account.group.carol:gid", "etc.passwd:carol"));
     assert!(shares(

@@ -1,7 +1,7 @@
 //! Users and groups.
 
 use super::{Line, Wanted, plain, quote, secret};
-use crate::domain::Subject;
+use crate::domain::{Subject, Value};
 
 /// A user or group that came, went, or has other properties; `None` where no command is known.
 pub(super) fn lines(kind: &str, name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
@@ -23,11 +23,16 @@ pub(super) fn lines(kind: &str, name: &str, parts: &[Wanted<'_>]) -> Option<Vec<
             .map(plain)
             .and_then(|value| quote(&value))
     };
+    // userdel(8) refuses while a process has the user's number, as always one has root's.
+    let is_root = |value: Option<&Value>| kind == "user" && value.is_some_and(|value| plain(value) == "0");
+    let taken = find(id).is_some_and(|wanted| is_root(wanted.was) && wanted.value.is_none());
     let command = match find(id).map(|wanted| (wanted.was, wanted.value)) {
+        Some((Some(_), None)) if taken => format!("usermod --lock --expiredate 1 -- {word}"),
         // userdel(8) takes the user's own group with it where the system is set up so.
         Some((Some(_), None)) if kind == "user" => format!("userdel -- {word}"),
         Some((Some(_), None)) => format!("! getent group {word} > /dev/null || groupdel -- {word}"),
-        Some((None, Some(_))) => {
+        Some((None, Some(value))) => {
+            let again = if is_root(Some(value)) { " --non-unique" } else { "" };
             let options = match kind {
                 "user" => [
                     ("uid", "--uid"),
@@ -41,7 +46,7 @@ pub(super) fn lines(kind: &str, name: &str, parts: &[Wanted<'_>]) -> Option<Vec<
             let given = options
                 .iter()
                 .filter_map(|(part, option)| Some(format!(" {option} {}", wanted(part)?)));
-            format!("{kind}add{} -- {word}", given.collect::<String>())
+            format!("{kind}add{again}{} -- {word}", given.collect::<String>())
         }
         _ => {
             let shell = (parts.len() == 1 && kind == "user")
@@ -55,6 +60,9 @@ pub(super) fn lines(kind: &str, name: &str, parts: &[Wanted<'_>]) -> Option<Vec<
         Some(true) => lines.push(Line::Note(format!(
             "it has no password until someone sets one: passwd {word}"
         ))),
+        Some(false) if taken => lines.push(Line::Note(
+            "nobody gets in by it any more; its lines go by hand, as processes have its number: vipw, vipw -s".into(),
+        )),
         Some(false) => lines.push(Line::Note(
             "its home and files stay; its password and groups are gone with it".into(),
         )),

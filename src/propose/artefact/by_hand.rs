@@ -1,6 +1,6 @@
 //! What a person has to do where no command is safe or known.
 
-use super::{Wanted, firewall, secret};
+use super::{Wanted, secret};
 use crate::domain::{Subject, Value};
 
 /// What a person has to do where no command is safe or known.
@@ -66,10 +66,10 @@ pub(super) fn by_hand(wanted: &Wanted<'_>) -> String {
             "limit {name} of process 1 {now}, was {target}: it comes from how the system was started; services have theirs from \
              DefaultLimit... in /etc/systemd/system.conf"
         ),
-        Subject::Other(name) if wanted.id.name.starts_with("firewall.") => match firewall::order_of(name) {
-            Some(chain) => format!("put the rules of {chain} back into their order: {RELOAD}"),
-            None => format!("put the rules of {name} back to {target}; it {now}: {RELOAD}"),
-        },
+        Subject::Firewall { chain, part: "" } => {
+            format!("put the rules of {chain} back to {target}; it {now}: {RELOAD}")
+        }
+        Subject::Firewall { chain, .. } => format!("put the rules of {chain} back into their order: {RELOAD}"),
         Subject::Other(_) if let Some((path, key)) = wanted.named_file() => format!(
             "in {path} {}; it {now}",
             match wanted.value {

@@ -21,11 +21,6 @@ const OF_A_SET: [&str; 10] = [
 /// Finds the number of the rule in the environment among those of a chain: nft removes rules only by their handle.
 const HANDLE: &str = r#"awk '{ handle = $NF; sub(/^[ \t]+/, ""); sub(/ # handle [0-9]+$/, "") } $0 == ENVIRON["rule"] { print handle; exit }'"#;
 
-/// Whether the order of a chain's rules is told of, and of which chain.
-pub(super) fn order_of(name: &str) -> Option<&str> {
-    name.strip_suffix(":order")
-}
-
 /// Lines for the rules of `name`: `inet filter input` of nft, `ip filter INPUT` of iptables, `ip routing`, `set inet filter ban`. `None` where
 /// a person has to do it.
 pub(super) fn lines(name: &str, wanted: &Wanted<'_>) -> Option<Vec<Line>> {

@@ -88,9 +88,7 @@ pub(super) fn lines(settings: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
         Subject::Certificate { path, .. } => files.contains(path),
         // Who listens stops with its unit; the order of rules follows from the rules.
         Subject::Port { .. } => runs,
-        Subject::Other(name) if wanted.id.name.starts_with("firewall.") => {
-            firewall::order_of(name).is_some_and(|chain| chains.contains(chain))
-        }
+        Subject::Firewall { chain, part: "order" } => chains.contains(chain),
         Subject::Account { kind: "sudo", .. } => whole.iter().any(|file| file.starts_with("/etc/sudoers")),
         _ => false,
     };
@@ -226,7 +224,7 @@ fn of(parts: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
         Subject::Account { kind, name, .. } if kind != "sudo" => account::lines(kind, name, parts),
         Subject::Port { name, .. } => port::lines(name, parts),
         Subject::Cron { table, .. } => table::jobs(table, parts).map(|command| vec![Line::Command(command)]),
-        Subject::Other(name) if first.id.name.starts_with("firewall.") => firewall::lines(name, first),
+        Subject::Firewall { chain, part: "" } => firewall::lines(chain, first),
         _ => None,
     };
     let lines = whole.unwrap_or_else(|| parts.iter().filter_map(part).collect());

@@ -31,6 +31,15 @@ fn accounts_jobs_and_files() {
             ],
             "groupadd --gid 1001 -- carol\nuseradd --uid 1001 --gid 1001 -- carol\n# it has no password until someone sets one: passwd carol\n",
         ),
+        // A second name of root's number cannot be deleted while anything runs.
+        (
+            &[("account.user.carol:uid", Some("0"), None)],
+            "usermod --lock --expiredate 1 -- carol\n# nobody gets in by it any more; its lines go by hand, as processes have its number: vipw, vipw -s\n",
+        ),
+        (
+            &[("account.user.carol:uid", None, Some("0"))],
+            "useradd --non-unique --uid 0 -- carol\n# it has no password until someone sets one: passwd carol\n",
+        ),
         // Jobs follow from their file.
         (
             &[
