@@ -54,6 +54,8 @@ pub struct Measured {
     pub changed: Option<Timestamp>,
     /// Whether it tells of settings and of no metrics.
     pub settings: bool,
+    /// Whether its values have times of their own: reading it oftener than asked tells nothing more.
+    pub stepped: bool,
 }
 
 impl Measured {
@@ -67,7 +69,7 @@ impl Measured {
     /// none above as asked.
     fn best(&self, attention: f64, price: f64, pays: bool, budget: f64) -> f64 {
         let share = self.share().unwrap_or(f64::NAN) / (budget * FAIR);
-        let oftenest = if attention > 2.0 && self.every >= LEAST {
+        let oftenest = if attention > 2.0 && self.every >= LEAST && !self.stepped {
             OFTENEST
         } else {
             0
@@ -114,14 +116,20 @@ impl Pace {
         }
     }
 
-    /// The time between reads for one asked for.
+    /// The time between reads for one asked for: in whole seconds, from 100 seconds on in whole minutes, as it is written.
     #[must_use]
     pub fn of(doublings: i8, every: Span) -> Span {
-        if doublings < 0 {
-            Span(every.0 >> doublings.unsigned_abs().min(62)).max(Span(1))
-        } else {
-            every * (1 << doublings.min(30))
-        }
+        let exact = match doublings {
+            0 => return every,
+            ..0 => Span(every.0 >> doublings.unsigned_abs().min(62)).max(Span(1)),
+            _ => every * (1 << doublings.min(30)),
+        };
+        let grid = match exact.0 {
+            ..1_000_000 => return exact,
+            1_000_000..100_000_000 => Span::from_secs(1),
+            _ => Span::from_mins(1),
+        };
+        Span(exact.0 - exact.0 % grid.0)
     }
 }
 

@@ -11,6 +11,7 @@ fn source(name: &str, every: i64, cost_ms: f64) -> Measured {
         cost: cost_ms / 1e3,
         changed: None,
         settings: false,
+        stepped: false,
     }
 }
 
@@ -104,6 +105,45 @@ fn settings_that_just_changed_are_looked_at_again_soon() {
         );
     }
     assert_eq!(doublings(&tempo, "etc"), 0);
+}
+
+#[test]
+fn what_has_steps_of_its_own_is_never_read_oftener() {
+    let sources = [
+        source("host", 5, 0.3),
+        Measured {
+            stepped: true,
+            ..source("prometheus", 5, 0.3)
+        },
+    ];
+    let mut tempo = Tempo::default();
+    tempo.decide(
+        &sources,
+        &seen(&[("host", 16.0), ("prometheus", 16.0)]),
+        0.2,
+        1.0,
+        Timestamp(0),
+    );
+    assert_eq!(["host", "prometheus"].map(|name| doublings(&tempo, name)), [-1, 0]);
+    assert_eq!(&*tempo.paces["prometheus"].why, "");
+}
+
+#[test]
+fn a_tempo_is_what_it_is_said_to_be() {
+    let secs = |every: i64, doublings: i8| Pace::of(doublings, Span::from_secs(every));
+    assert_eq!((secs(5, -1), secs(5, 0)), (Span::from_secs(2), Span::from_secs(5)));
+    assert_eq!((secs(300, -1), secs(75, 1)), (Span::from_mins(2), Span::from_mins(2)));
+    assert_eq!(secs(1, -1), Span(500_000));
+    let mut tempo = Tempo::default();
+    tempo.decide(
+        &[source("host", 5, 0.3)],
+        &seen(&[("host", 16.0)]),
+        0.2,
+        1.0,
+        Timestamp(0),
+    );
+    let told = format!("read every {} instead of 5 s: ", secs(5, -1));
+    assert!(tempo.paces["host"].why.starts_with(&told));
 }
 
 #[test]
@@ -212,7 +252,7 @@ proptest! {
         cost in prop::num::f64::ANY, every in any::<i64>(), rate in 0.25..16.0, used in prop::num::f64::ANY,
         budget in 0.0..100.0_f64, changed in any::<i64>(), settings in any::<bool>(), times in 1_usize..40,
     ) {
-        let source = Measured { name: "a".into(), every: Span(every), cost, changed: Some(Timestamp(changed)), settings };
+        let source = Measured { name: "a".into(), every: Span(every), cost, changed: Some(Timestamp(changed)), settings, stepped: false };
         let mut tempo = Tempo::default();
         for _ in 0..times {
             tempo.decide(std::slice::from_ref(&source), &seen(&[("a", rate)]), used, budget, Timestamp(0));
