@@ -116,20 +116,14 @@ impl Pace {
         }
     }
 
-    /// The time between reads for one asked for: in whole seconds, from 100 seconds on in whole minutes, as it is written.
+    /// The time between reads for one asked for.
     #[must_use]
     pub fn of(doublings: i8, every: Span) -> Span {
-        let exact = match doublings {
-            0 => return every,
-            ..0 => Span(every.0 >> doublings.unsigned_abs().min(62)).max(Span(1)),
-            _ => every * (1 << doublings.min(30)),
-        };
-        let grid = match exact.0 {
-            ..1_000_000 => return exact,
-            1_000_000..100_000_000 => Span::from_secs(1),
-            _ => Span::from_mins(1),
-        };
-        Span(exact.0 - exact.0 % grid.0)
+        if doublings < 0 {
+            Span(every.0 >> doublings.unsigned_abs().min(62)).max(Span(1))
+        } else {
+            every * (1 << doublings.min(30))
+        }
     }
 }
 
@@ -216,8 +210,8 @@ impl Tempo {
                     0 => "".into(),
                     _ => format!(
                         "read every {} instead of {}: {why}, a read takes {:.1} ms",
-                        Pace::of(pace.doublings, source.every),
-                        source.every,
+                        Pace::of(pace.doublings, source.every).exact(),
+                        source.every.exact(),
                         source.cost * 1e3
                     )
                     .into(),
