@@ -78,6 +78,23 @@ impl Span {
         Self::from_secs(days.saturating_mul(86_400))
     }
 
+    /// The same as its `Display` where that leaves nothing out, else seconds: `5 min`, `2.5 s`, `150 s`.
+    #[must_use]
+    pub fn exact(self) -> String {
+        let unit = match self.0.unsigned_abs() / 1_000_000 {
+            0 => 1_000,
+            1..=99 => 1_000_000,
+            100..=172_799 => 60_000_000,
+            172_800..=863_999 => 3_600_000_000,
+            _ => 86_400_000_000,
+        };
+        if self.0 % unit == 0 {
+            self.to_string()
+        } else {
+            format!("{} s", self.secs_f64())
+        }
+    }
+
     /// Seconds with their fraction.
     #[must_use]
     pub fn secs_f64(self) -> f64 {
@@ -232,6 +249,18 @@ mod tests {
         assert_eq!(Span::from_hours(52).to_string(), "2d04");
         assert_eq!(Span::from_days(8_449).to_string(), "8449 d");
         assert_eq!(Span(-1_500).to_string(), "-1 ms");
+        let exact = [
+            Span(2_500_000),
+            Span(500_000),
+            Span(1_500),
+            Span::from_secs(150),
+            Span::from_mins(5),
+            Span::from_hours(60),
+        ];
+        assert_eq!(
+            exact.map(Span::exact),
+            ["2.5 s", "500 ms", "0.0015 s", "150 s", "5 min", "2d12"]
+        );
     }
 
     #[test]

@@ -225,7 +225,8 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
     if let Some(metric) = engine.state.shadows.metrics.get(id) {
         lines.push(format!(
             "source   {}, every {}",
-            metric.meta.source, metric.meta.cadence
+            metric.meta.source,
+            metric.meta.cadence.exact()
         ));
         lines.extend(cadence(engine, &metric.meta.source));
         of_metric(&mut lines, metric, now);
@@ -233,7 +234,7 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
         let settings = &engine.state.shadows.settings;
         if let Some(source) = engine.pacer.source_of(&id.name) {
             if let Some(row) = engine.sources.get(source) {
-                lines.push(format!("source   {source}, every {}", row.every));
+                lines.push(format!("source   {source}, every {}", row.every.exact()));
             }
             lines.extend(cadence(engine, source));
         }

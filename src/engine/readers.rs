@@ -170,7 +170,9 @@ impl Reader {
             scheduled.row.cost_ms = watch.elapsed().as_secs_f64() * 1e3;
             for meta in &mut read.batch.metrics[metrics..] {
                 scheduled.meters = true;
-                meta.cadence = Pace::of(scheduled.row.pace, meta.cadence);
+                if !scheduled.source.stepped() {
+                    meta.cadence = Pace::of(scheduled.row.pace, meta.cadence);
+                }
             }
             for snapshot in &read.batch.snapshots[snapshots..] {
                 if scheduled.scopes.contains(&snapshot.scope) {
@@ -216,13 +218,16 @@ impl Reader {
             } else {
                 cost
             };
-            if scheduled.row.ok && (scheduled.meters || !scheduled.scopes.is_empty()) {
+            // What a piece of the past costs says nothing of what comes.
+            let now_only = scheduled.row.ok && scheduled.row.progress.is_none();
+            if now_only && (scheduled.meters || !scheduled.scopes.is_empty()) {
                 read.measured.push(Measured {
                     name: scheduled.row.name.clone(),
                     every: scheduled.source.every(),
                     cost: scheduled.cost,
                     changed: scheduled.changed,
                     settings: !scheduled.meters,
+                    stepped: scheduled.source.stepped(),
                 });
             }
         }

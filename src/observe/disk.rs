@@ -8,7 +8,7 @@ use procfs::DiskStat;
 use super::{
     Host, ObserveError, Source,
     file::Again,
-    meter::{BYTES_PER_SEC, COUNT, Column, Meter, OLD, Origin, PER_SEC, Sort},
+    meter::{BYTES_PER_SEC, Column, Meter, OLD, Origin, PER_SEC, Sort},
 };
 use crate::domain::{Batch, Span, Timestamp, Unit};
 
@@ -22,6 +22,7 @@ struct Disk {
     stat: DiskStat,
     util_pct: Option<f64>,
     await_secs: Option<f64>,
+    queue: Option<f64>,
 }
 
 const DISK: &[Column<Disk>] = &[
@@ -57,8 +58,8 @@ const DISK: &[Column<Disk>] = &[
     },
     Column {
         name: "queue",
-        sort: COUNT,
-        of: |d| Some(d.stat.in_progress as f64),
+        sort: Sort::Gauge(Unit::None),
+        of: |d| d.queue,
     },
 ];
 
@@ -133,10 +134,12 @@ impl Source for Disks {
             // The time of an operation as `iostat` has it: time waited by reads and writes, by their number; none without one.
             let waited = grown(|s| s.time_reading).zip(grown(|s| s.time_writing));
             let done = grown(|s| s.reads).zip(grown(|s| s.writes));
+            let lately = millis > 0.0 && now - then <= self.origin.cadence * OLD;
+            let share = |of| grown(of).filter(|_| lately).map(|busy| busy / millis);
             let disk = Disk {
-                util_pct: grown(|s| s.time_in_progress)
-                    .filter(|_| millis > 0.0 && now - then <= self.origin.cadence * OLD)
-                    .map(|busy| 100.0 * busy / millis),
+                util_pct: share(|s| s.time_in_progress).map(|busy| 100.0 * busy),
+                // As `aqu-sz` of `iostat`: the time that all operations were under way, over the time that passed.
+                queue: share(|s| s.weighted_time_in_progress),
                 await_secs: waited.zip(done).and_then(|((r, w), (reads, writes))| {
                     (reads + writes > 0.0).then(|| (r + w) / (reads + writes) / 1e3)
                 }),
@@ -157,7 +160,7 @@ mod tests {
     fn disks_without_partitions_loops_and_idle_ones() {
         let tree = Tree::new();
         let mut disks = Disks::new(&tree.host());
-        let line = |name: &str, n: u64| format!("8 0 {name} {n} 0 {n} {n} {n} 0 {n} {n} 1 {n} {n}\n");
+        let line = |name: &str, n: u64| format!("8 0 {name} {n} 0 {n} {n} {n} 0 {n} {n} 7 {n} {}\n", n * 3);
         let file = |n| {
             ["sda", "sda1", "nvme0n1", "nvme0n1p1", "loop0", "dm-0"]
                 .map(|name| line(name, n))
@@ -166,17 +169,18 @@ mod tests {
         };
         tree.write("proc/diskstats", file(1000));
         let first = tree.read(&mut disks, 0).unwrap();
-        assert_eq!(first.observations.len(), 3, "a queue each: {:?}", first.observations);
+        assert!(first.is_empty(), "all is over a time: {:?}", first.observations);
         tree.write("proc/diskstats", file(1200));
         let second = tree.read(&mut disks, 2).unwrap();
         assert_eq!(value(&second, "disk.sda.read_bytes_per_s"), Some(51_200.0));
         assert_eq!(value(&second, "disk.sda.util_pct"), Some(10.0));
         assert_eq!(value(&second, "disk.sda.await_secs"), Some(0.001));
+        assert_eq!(value(&second, "disk.sda.queue"), Some(0.3), "600 ms in 2 s");
         assert_eq!(value(&second, "disk.dm-0.writes_per_s"), Some(100.0));
         tree.write("proc/diskstats", file(10));
         let third = tree.read(&mut disks, 4).unwrap();
         assert_eq!(value(&third, "disk.sda.util_pct"), None, "its counters restarted");
-        assert_eq!(value(&third, "disk.sda.queue"), Some(1.0));
+        assert_eq!(value(&third, "disk.sda.queue"), None);
     }
 
     #[test]

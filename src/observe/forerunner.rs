@@ -81,6 +81,12 @@ impl Forerunner {
     }
 }
 
+/// What the file `name` is called unpacked; `None` of one that is not packed.
+pub(super) fn packed(name: &str) -> Option<&str> {
+    let unpacked = |(end, _): &(&str, _)| name.strip_suffix(end)?.strip_suffix('.');
+    PACKED.iter().find_map(unpacked)
+}
+
 /// The rotated forms of `log` that were written to at or after `since`, the newest first: `log.1`, `log.2.gz` and `log-20261122.xz`, as
 /// logrotate(8) numbers or dates them.
 pub(super) fn forerunners(log: &Path, since: Timestamp) -> Vec<Forerunner> {
@@ -94,11 +100,8 @@ pub(super) fn forerunners(log: &Path, since: Timestamp) -> Vec<Forerunner> {
     // While one is being packed there are two of it, of which the plain one is whole.
     let plain: Vec<PathBuf> = found.iter().map(|one| one.path.clone()).collect();
     found.retain(|one| {
-        let packed = one
-            .path
-            .extension()
-            .is_some_and(|end| PACKED.iter().any(|(packed, _)| *packed == end));
-        !(packed && plain.contains(&one.path.with_extension("")))
+        let name = one.path.to_str().unwrap_or_default();
+        !plain.iter().any(|plain| packed(name) == plain.to_str())
     });
     found.truncate(MOST);
     found
@@ -107,9 +110,7 @@ pub(super) fn forerunners(log: &Path, since: Timestamp) -> Vec<Forerunner> {
 /// What rotation put behind the name `own` in `name`: a number or a date.
 fn bare<'a>(name: &'a str, own: &str) -> Option<&'a str> {
     let rest = name.strip_prefix(own)?.strip_prefix(['.', '-'])?;
-    let unpacked = |end: &&str| rest.strip_suffix(end)?.strip_suffix('.');
-    let ends = PACKED.map(|(end, _)| end);
-    let bare = ends.iter().find_map(unpacked).unwrap_or(rest);
+    let bare = packed(rest).unwrap_or(rest);
     let only = bare.bytes().all(|b| b.is_ascii_digit() || b"-_.:".contains(&b));
     (only && bare.starts_with(|c: char| c.is_ascii_digit())).then_some(bare)
 }

@@ -10,6 +10,9 @@ use super::{
 };
 use crate::domain::{Batch, Span, Timestamp};
 
+/// From here on a limit is none: systemd sets `fs.file-max` to the largest number there is.
+const UNBOUNDED: f64 = i64::MAX as f64;
+
 /// Reads the fill of the kernel's tables under `/proc/sys`.
 pub(super) struct Tables {
     origin: Origin,
@@ -71,7 +74,7 @@ impl Source for Tables {
             return Err(self.files.malformed("not three numbers"));
         };
         self.fd_used.tell(now, used - unused, out);
-        if let Some(share) = percent(used - unused, most) {
+        if let Some(share) = percent(used - unused, most).filter(|_| most < UNBOUNDED) {
             self.fd_pct.tell(now, share, out);
         }
         // Threads take numbers of the same range as processes; loadavg's `2/93` counts both.
@@ -115,6 +118,13 @@ mod tests {
         assert_eq!(value(&batch, "fd.used_pct"), Some(25.0));
         assert_eq!(value(&batch, "pid.used_pct"), Some(25.0));
         assert_eq!(value(&batch, "conntrack.used"), None);
+        // A table without an end has no fill.
+        for most in ["9223372036854775807", "18446744073709551615"] {
+            tree.write("proc/sys/fs/file-nr", format!("250\t0\t{most}\n"));
+            let batch = tree.read(&mut source, 1).unwrap();
+            assert_eq!(value(&batch, "fd.used"), Some(250.0));
+            assert_eq!(value(&batch, "fd.used_pct"), None);
+        }
         tree.write("proc/sys/fs/file-nr", "250\n");
         assert!(matches!(tree.read(&mut source, 2), Err(ObserveError::Malformed { .. })));
     }

@@ -373,6 +373,11 @@ pub trait Source: Send {
         None
     }
 
+    /// Whether its values have times of their own, however often it is read: their cadence is what they say it is.
+    fn stepped(&self) -> bool {
+        false
+    }
+
     /// Of what it reads piece by piece, a past: how many pieces were read, and of how many; `None` when no past is being read.
     fn progress(&self) -> Option<(u64, u64)> {
         None
@@ -412,7 +417,7 @@ pub enum ObserveError {
         why: String,
     },
     /// Part of it could not be read, and asking less often would not help: all else is in the batch.
-    #[error("{what}: {why}")]
+    #[error("partly: {what}: {why}")]
     Partly {
         /// The thing.
         what: String,

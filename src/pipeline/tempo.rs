@@ -54,6 +54,8 @@ pub struct Measured {
     pub changed: Option<Timestamp>,
     /// Whether it tells of settings and of no metrics.
     pub settings: bool,
+    /// Whether its values have times of their own: reading it oftener than asked tells nothing more.
+    pub stepped: bool,
 }
 
 impl Measured {
@@ -67,7 +69,7 @@ impl Measured {
     /// none above as asked.
     fn best(&self, attention: f64, price: f64, pays: bool, budget: f64) -> f64 {
         let share = self.share().unwrap_or(f64::NAN) / (budget * FAIR);
-        let oftenest = if attention > 2.0 && self.every >= LEAST {
+        let oftenest = if attention > 2.0 && self.every >= LEAST && !self.stepped {
             OFTENEST
         } else {
             0
@@ -208,8 +210,8 @@ impl Tempo {
                     0 => "".into(),
                     _ => format!(
                         "read every {} instead of {}: {why}, a read takes {:.1} ms",
-                        Pace::of(pace.doublings, source.every),
-                        source.every,
+                        Pace::of(pace.doublings, source.every).exact(),
+                        source.every.exact(),
                         source.cost * 1e3
                     )
                     .into(),

@@ -18,10 +18,13 @@ impl Source for Scripted {
 
 #[test]
 fn an_order_changes_when_a_source_is_read_and_what_its_metrics_say() {
-    struct Meter;
+    struct Meter(bool);
     impl Source for Meter {
         fn name(&self) -> &'static str {
             "meter"
+        }
+        fn stepped(&self) -> bool {
+            self.0
         }
         fn every(&self) -> Span {
             Span::from_secs(2)
@@ -38,19 +41,24 @@ fn an_order_changes_when_a_source_is_read_and_what_its_metrics_say() {
             Ok(())
         }
     }
-    let group = Group {
+    let group = |stepped| Group {
         name: "meters",
-        sources: vec![Box::new(Meter)],
+        sources: vec![Box::new(Meter(stepped))],
     };
     let at = Timestamp::from_secs;
-    let mut reader = Reader::new(group, &[], at(0));
+    let mut reader = Reader::new(group(false), &[], at(0));
     let first = reader.read(at(0));
     assert_eq!((first.rows[0].next, first.measured.len()), (Some(at(2)), 1));
     let pace = Pace::new(2, "rarer");
-    reader.follow(&Arc::new([("meter".into(), pace)].into()), at(1));
+    let order = Arc::new([("meter".into(), pace)].into());
+    reader.follow(&order, at(1));
     assert_eq!(reader.due(), Some(at(8)));
     let read = reader.read(at(8));
     assert_eq!(read.batch.metrics[0].cadence, Span::from_secs(8));
+    // Values that have times of their own come as close as before.
+    let mut stepped = Reader::new(group(true), &[], at(0));
+    stepped.follow(&order, at(1));
+    assert_eq!(stepped.read(at(8)).batch.metrics[0].cadence, Span::from_secs(2));
     assert_eq!((read.rows[0].every, &*read.rows[0].why), (Span::from_secs(8), "rarer"));
 }
 

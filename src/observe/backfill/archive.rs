@@ -1,8 +1,10 @@
 //! Archives of values that another program kept: found, asked for one by one through that program, the newest first.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     fs,
+    io::{self, Read as _, Seek as _},
+    os::fd::AsRawFd as _,
     path::{Path, PathBuf},
     sync::Arc,
     time::UNIX_EPOCH,
@@ -11,7 +13,11 @@ use std::{
 use super::{BACK, PAUSE, REST, told};
 use crate::{
     domain::{Archive, Batch, Point, ResourceId, SeriesId, Span, Timestamp},
-    observe::{Host, ObserveError, Source},
+    observe::{
+        Host, ObserveError, Source,
+        file::failed,
+        forerunner::{Forerunner, packed},
+    },
 };
 
 /// Most archives that are read: a month of days, and a few that were cut in two.
@@ -19,6 +25,9 @@ const MOST: usize = 40;
 /// Most metrics, and values of one, that are taken from one archive.
 const MOST_SERIES: usize = 2_000;
 const MOST_VALUES: usize = 2_000;
+
+/// Most bytes of an archive that was packed.
+const MOST_UNPACKED: u64 = 128 << 20;
 
 /// A program that keeps archives.
 #[derive(Clone, Copy)]
@@ -31,7 +40,7 @@ pub(super) struct Keeper {
     pub program: &'static str,
     /// Folders where they lie.
     pub folders: &'static [&'static str],
-    /// Whether a file of that name is one.
+    /// Whether a file of that name is one, packed or not.
     pub is_one: fn(&str) -> bool,
     /// Asks the program what is in one.
     pub ask: fn(&Path) -> Result<Vec<u8>, ObserveError>,
@@ -82,7 +91,8 @@ impl Archives {
                 .flatten()
             {
                 let name = file.file_name();
-                let is_one = name.to_str().is_some_and(self.keeper.is_one);
+                let unpacked = name.to_str().map(|name| packed(name).unwrap_or(name));
+                let is_one = unpacked.is_some_and(self.keeper.is_one);
                 let Some(meta) = fs::metadata(file.path()).ok().filter(|meta| is_one && meta.is_file()) else {
                     continue;
                 };
@@ -97,11 +107,20 @@ impl Archives {
             }
         }
         found.sort();
+        // While one is being packed there are two of it, of which the plain one is whole.
+        let plain: BTreeSet<PathBuf> = found.iter().map(|(_, path)| path.clone()).collect();
+        let twice = |path: &Path| packed(path.to_str()?).map(|name| plain.contains(Path::new(name)));
+        found.retain(|(_, path)| twice(path) != Some(true));
         found.into_iter().rev().take(MOST).map(|(_, path)| path).collect()
     }
 
     fn take(&mut self, path: &Path, out: &mut Batch) -> Result<(), ObserveError> {
-        let output = (self.keeper.ask)(path)?;
+        let unpacked = match packed(&path.to_string_lossy()) {
+            Some(_) => Some(unpack(path)?),
+            None => None,
+        };
+        let held = (unpacked.as_ref()).map(|file| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())));
+        let output = (self.keeper.ask)(held.as_deref().unwrap_or(path))?;
         let mut past = Past::default();
         (self.keeper.take)(&output, &mut past).map_err(|why| ObserveError::Malformed {
             what: path.display().to_string(),
@@ -211,6 +230,23 @@ impl Source for Archives {
     }
 }
 
+/// What is in a packed archive, in memory: the program that reads it is handed its descriptor, and wants to go back and forth in it.
+fn unpack(path: &Path) -> Result<fs::File, ObserveError> {
+    let io = |source| failed(path, source);
+    let archive = Forerunner::of(path.to_owned(), Timestamp(0)).ok_or_else(|| io(io::ErrorKind::NotFound.into()))?;
+    let held = rustix::fs::memfd_create(c"archive", rustix::fs::MemfdFlags::empty());
+    let mut held = fs::File::from(held.map_err(|why| io(why.into()))?);
+    let packed = archive.unpacked(MOST_UNPACKED)?;
+    if io::copy(&mut packed.take(MOST_UNPACKED), &mut held).map_err(io)? == MOST_UNPACKED {
+        return Err(ObserveError::Malformed {
+            what: path.display().to_string(),
+            why: format!("has more than {} MiB", MOST_UNPACKED >> 20),
+        });
+    }
+    held.rewind().map_err(io)?;
+    Ok(held)
+}
+
 /// Values of one archive, by the names of our own metrics.
 #[derive(Default)]
 pub(super) struct Past {
@@ -315,6 +351,8 @@ mod tests {
         day(&tree, "day3", 1, b"5000 6\n");
         day(&tree, "day0", 90, b"1 1\n");
         day(&tree, "other", 1, b"1 1\n");
+        // What is being packed lies there twice.
+        day(&tree, "day3.gz", 1, b"half");
         let mut source = Archives::new(&tree.host(), KEEPER);
         assert_eq!(source.progress(), None);
         assert!(tree.read(&mut source, now()).unwrap().is_empty());
@@ -349,6 +387,40 @@ mod tests {
         assert!(told.contains("day2: no value"), "{told}");
         assert_eq!((source.progress(), source.every()), (None, REST));
         assert!(tree.read(&mut source, now() + 3_600).unwrap().is_empty());
+    }
+
+    #[test]
+    fn packed_archives_are_read_as_plain_ones() {
+        use std::io::Write as _;
+        let tree = Tree::new();
+        let mut gz = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gz.write_all(b"100 1\n700 2\n").unwrap();
+        day(&tree, "day1.gz", 2, &gz.finish().unwrap());
+        day(&tree, "day2.gz", 1, b"no gzip");
+        let mut source = Archives::new(&tree.host(), KEEPER);
+        tree.read(&mut source, now()).unwrap();
+        assert!(tree.read(&mut source, now() + 8).unwrap().is_empty());
+        let last = tree.read(&mut source, now() + 10).unwrap();
+        let values: Vec<f64> = last.archives[0].points.iter().map(|point| point.value).collect();
+        assert_eq!(values, [1.0, 2.0]);
+        let told = &last.events[0].what;
+        assert!(
+            told.contains("1 of 2 were left out") && told.contains("day2.gz"),
+            "{told}"
+        );
+        for (end, program) in [("xz", "xz"), ("bz2", "bzip2")] {
+            tree.write("plain", "5000 7\n");
+            let packed = std::process::Command::new(program)
+                .arg("-c")
+                .arg(tree.path("plain"))
+                .output();
+            // A host without the program cannot have packed with it.
+            let Ok(packed) = packed else { continue };
+            day(&tree, &format!("day9.{end}"), 0, &packed.stdout);
+            let mut source = Archives::new(&tree.host(), KEEPER);
+            tree.read(&mut source, now()).unwrap();
+            assert_eq!(tree.read(&mut source, now() + 8).unwrap().archives.len(), 1, "{end}");
+        }
     }
 
     #[test]

@@ -25,7 +25,7 @@ pub(in crate::observe) fn atop(host: &Host) -> Archives {
     Archives::new(host, keeper)
 }
 
-/// `atop_20261121`; beside them lie those of accounting and packed ones.
+/// `atop_20261121`; beside them lie those of accounting.
 fn is_one(name: &str) -> bool {
     name.strip_prefix("atop_")
         .is_some_and(|day| day.len() == 8 && day.bytes().all(|b| b.is_ascii_digit()))

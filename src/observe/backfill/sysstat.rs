@@ -89,6 +89,7 @@ const DISKS: &[(&str, &str, f64)] = &[
     ("rkB", "read_bytes_per_s", 1024.0),
     ("wkB", "write_bytes_per_s", 1024.0),
     ("util-percent", "util_pct", 1.0),
+    ("aqu-sz", "queue", 1.0),
 ];
 
 /// The archives of sysstat on `host`.
@@ -105,7 +106,7 @@ pub(in crate::observe) fn sysstat(host: &Host) -> Archives {
     Archives::new(host, keeper)
 }
 
-/// `sa21` or `sa20261121`; beside them lie reports (`sar21`), and packed ones that `sadf` does not read.
+/// `sa21` or `sa20261121`; beside them lie reports (`sar21`).
 fn is_one(name: &str) -> bool {
     name.strip_prefix("sa")
         .is_some_and(|day| matches!(day.len(), 2 | 8) && day.bytes().all(|b| b.is_ascii_digit()))
@@ -308,6 +309,7 @@ mod tests {
         near("threads.count", 154.0);
         near("vm.pgfault_per_s", 43_466.27);
         near("disk.vda.write_bytes_per_s", 3_365.27 * 1024.0);
+        near("disk.vda.queue", 0.03);
         near("fs./.inodes_used_pct", 7.76);
         near("psi.cpu.some_pct", 99.04);
         let space = past.last("fs./.used_pct").unwrap();
@@ -332,7 +334,7 @@ mod tests {
 
     #[test]
     fn archives_are_told_from_what_lies_beside_them() {
-        let names = ["sa21", "sa20261121", "sar21", "sa21.xz", "sa", "sa2a", "sa202611"];
-        assert_eq!(names.map(is_one), [true, true, false, false, false, false, false]);
+        let names = ["sa21", "sa20261121", "sar21", "sa", "sa2a", "sa202611"];
+        assert_eq!(names.map(is_one), [true, true, false, false, false, false]);
     }
 }

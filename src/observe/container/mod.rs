@@ -326,7 +326,7 @@ impl Source for Containers {
         match failed.pop() {
             None => Ok(()),
             Some(why) => Err(ObserveError::Partly {
-                what: "partly".into(),
+                what: "containers".into(),
                 why: why.to_string(),
             }),
         }

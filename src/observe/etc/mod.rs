@@ -1,6 +1,7 @@
 //! The files in `/etc` and those the user named: their names and values, or a hash of their content, and who may change them.
 
 mod format;
+mod odd;
 pub(super) mod read;
 #[cfg(test)]
 mod tests;
@@ -8,11 +9,14 @@ mod tests;
 use std::{
     collections::BTreeMap,
     fs::{self, Metadata},
-    os::unix::fs::FileTypeExt as _,
+    io,
     path::{Path, PathBuf},
 };
 
-use self::read::{Access, Broken, Content, LINES, Settings, settings};
+use self::{
+    odd::{Odd, Unread},
+    read::{Access, Content, LINES, Settings, Wrong, settings},
+};
 use super::{
     Host, ObserveError, Source,
     file::{Mark, failed, mark, name_of},
@@ -86,7 +90,7 @@ const LEFTOVERS: [&str; 12] = [
 struct Known {
     mark: Mark,
     settings: Settings,
-    broken: Option<Broken>,
+    wrong: Option<Wrong>,
     /// Whether only a hash of its content is told, because there were too many settings.
     brief: bool,
 }
@@ -111,38 +115,7 @@ pub(super) struct Etc {
     /// Where most files lie, when there are more than are watched.
     cut: Option<String>,
     odd: Odd,
-}
-
-/// What lies between the files and is none: how many of each kind, and the first.
-#[derive(Default)]
-struct Odd {
-    fifos: usize,
-    sockets: usize,
-    devices: usize,
-    first: Option<String>,
-}
-
-impl Odd {
-    fn count(&mut self, name: &str, meta: &Metadata) {
-        let kind = meta.file_type();
-        let count = if kind.is_fifo() {
-            &mut self.fifos
-        } else if kind.is_socket() {
-            &mut self.sockets
-        } else {
-            &mut self.devices
-        };
-        *count += 1;
-        self.first.get_or_insert_with(|| name.to_owned());
-    }
-
-    /// `2 FIFOs, 1 socket`.
-    fn say(&self) -> String {
-        let kinds = [(self.fifos, "FIFO"), (self.sockets, "socket"), (self.devices, "device")];
-        let kinds = kinds.into_iter().filter(|(count, _)| *count > 0);
-        let said = kinds.map(|(count, kind)| format!("{count} {kind}{}", if count == 1 { "" } else { "s" }));
-        said.collect::<Vec<_>>().join(", ")
-    }
+    unread: Unread,
 }
 
 impl Etc {
@@ -176,6 +149,11 @@ impl Etc {
         (!tops.is_empty()).then(|| Self::of(host, witness, "vendor", tops))
     }
 
+    /// Whether it reads what the user named.
+    fn is_named(&self) -> bool {
+        self.name == "file"
+    }
+
     fn of(host: &Host, witness: &Witness, name: &'static str, tops: Vec<(PathBuf, String)>) -> Self {
         Self {
             name,
@@ -185,6 +163,7 @@ impl Etc {
             nudge: Nudge::new(),
             cut: None,
             odd: Odd::default(),
+            unread: Unread::default(),
             key: host.secret_key,
             lines: 0,
             access: Access::default(),
@@ -202,9 +181,9 @@ impl Etc {
         name: &str,
         deep: usize,
         found: &mut Vec<(String, PathBuf, Metadata)>,
-    ) -> Result<(), ObserveError> {
+    ) -> io::Result<()> {
         self.nudge.add(folder);
-        for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))?.flatten() {
+        for entry in fs::read_dir(folder)?.flatten() {
             if self.left == 0 || found.len() >= MOST_FILES {
                 break;
             }
@@ -213,11 +192,18 @@ impl Etc {
             if LEFT_OUT.contains(&path.as_str()) {
                 continue;
             }
-            let Ok(meta) = entry.metadata() else { continue };
+            let meta = match entry.metadata() {
+                Ok(meta) => meta,
+                Err(why) => {
+                    self.unread.below(&path, &why);
+                    continue;
+                }
+            };
             if meta.is_dir() {
-                if deep < DEEPEST {
-                    // A folder that may not be read is left out.
-                    let _ = self.walk(&entry.path(), &format!("{path}/"), deep + 1, found);
+                if deep < DEEPEST
+                    && let Err(why) = self.walk(&entry.path(), &format!("{path}/"), deep + 1, found)
+                {
+                    self.unread.below(&path, &why);
                 }
             } else if !meta.is_file() && !meta.is_symlink() {
                 self.odd.count(&path, &meta);
@@ -251,7 +237,18 @@ impl Etc {
         let whole =
             |name: &str| visible(&format!("{}{name}", if name.starts_with('/') { "" } else { "etc/" })).into_owned();
         let mut said: Vec<(String, String)> = Vec::new();
-        let broken = |(name, known): (&String, &Known)| Some((whole(name), known.broken?));
+        // Of `/etc` some may be read by their owner alone, which is as it should be; what the user named was to be read.
+        if self.name != "etc" {
+            let files = self.known.iter().filter_map(|(name, known)| match known.wrong {
+                Some(Wrong::Unread(why)) => Some((name.as_str(), why)),
+                _ => None,
+            });
+            said.extend(self.unread.say(files).map(|(name, why)| (whole(name), why)));
+        }
+        let broken = |(name, known): (&String, &Known)| match known.wrong {
+            Some(Wrong::Broken(line, format)) => Some((whole(name), (line, format))),
+            _ => None,
+        };
         let mut broken = self.known.iter().filter_map(broken);
         if let Some((name, (line, format))) = broken.next() {
             let more = match broken.count() {
@@ -368,25 +365,36 @@ impl Source for Etc {
         let mut found = Vec::new();
         self.left = MOST_ENTRIES;
         self.odd = Odd::default();
-        let mut missing = None;
+        self.unread = Unread::default();
+        let mut failures = Vec::new();
         for (top, name) in self.tops.clone() {
-            match fs::metadata(&top) {
-                Ok(meta) if meta.is_dir() => {
-                    let prefix = if name.is_empty() { name } else { format!("{name}/") };
-                    self.walk(&top, &prefix, 0, &mut found)?;
+            let read = fs::metadata(&top).and_then(|meta| {
+                if meta.is_dir() {
+                    let prefix = if name.is_empty() {
+                        String::new()
+                    } else {
+                        format!("{name}/")
+                    };
+                    return self.walk(&top, &prefix, 0, &mut found);
                 }
-                Ok(meta) => {
-                    if !meta.is_file() {
-                        self.odd.count(&name, &meta);
-                    }
-                    found.push((name, top, meta));
+                if !meta.is_file() {
+                    self.odd.count(&name, &meta);
                 }
-                Err(source) => missing = Some(failed(&top, source)),
+                found.push((name.clone(), top.clone(), meta));
+                Ok(())
+            });
+            if let Err(why) = read {
+                if self.is_named() {
+                    self.unread.top(&name, &why);
+                } else {
+                    self.unread.below(&name, &why);
+                }
+                failures.push(failed(&top, why));
             }
         }
         // Of several paths one may come and go, which is a change.
-        if let Some(why) = missing.filter(|_| found.is_empty()) {
-            return Err(why);
+        if failures.len() == self.tops.len() {
+            return Err(self.unread.all(failures));
         }
         let cut = (self.left == 0 || found.len() >= MOST_FILES).then(|| fullest(&found));
         let mut before = std::mem::take(&mut self.known);
@@ -412,11 +420,11 @@ impl Source for Etc {
                         () => Content::Whole { lines: keep },
                     };
                     changed.push((name.clone(), old));
-                    let (settings, broken) = settings(&name, &path, &meta, &self.key, content, &mut self.access);
+                    let (settings, wrong) = settings(&name, &path, &meta, &self.key, content, &mut self.access);
                     Known {
                         mark,
                         settings,
-                        broken,
+                        wrong,
                         brief,
                     }
                 }
@@ -426,6 +434,11 @@ impl Source for Etc {
                 lines = lines.saturating_sub(meta.len());
             }
             self.known.insert(name, known);
+        }
+        // What may not be looked at any more is not gone.
+        let kept: Vec<String> = before.keys().filter(|name| self.unread.hides(name)).cloned().collect();
+        for name in kept {
+            self.known.extend(before.remove_entry(&name));
         }
         if first {
             let mut sheet = self.scope.sheet();

@@ -1,7 +1,12 @@
 //! What one file says: its names and values, or a hash of its content, and who may change it.
 
 use std::{
-    borrow::Cow, collections::BTreeMap, fs::Metadata, io::Read as _, os::unix::fs::MetadataExt as _, path::Path,
+    borrow::Cow,
+    collections::BTreeMap,
+    fs::Metadata,
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
     sync::Arc,
 };
 
@@ -89,8 +94,14 @@ pub(super) enum Content {
     Whole { lines: bool },
 }
 
-/// In which line a document breaks off or goes wrong, and what it is none of.
-pub(super) type Broken = (usize, &'static str);
+/// What is wrong with a file.
+#[derive(Clone, Copy)]
+pub(super) enum Wrong {
+    /// In which line a document breaks off or goes wrong, and what it is none of.
+    Broken(usize, &'static str),
+    /// Its content cannot be read.
+    Unread(io::ErrorKind),
+}
 
 /// The settings of the file or link `path`, called `name`.
 pub(super) fn settings(
@@ -100,7 +111,7 @@ pub(super) fn settings(
     key: &[u8; 32],
     content: Content,
     access: &mut Access,
-) -> (Settings, Option<Broken>) {
+) -> (Settings, Option<Wrong>) {
     if meta.is_symlink() {
         let target = std::fs::read_link(path).unwrap_or_default();
         let link = Value::text(&format!("-> {}", name_of(target.as_os_str())));
@@ -110,31 +121,37 @@ pub(super) fn settings(
         Content::Elsewhere => return (vec![(String::new(), access.of(meta))], None),
         Content::Brief => {
             // Whether it is a secret as a whole is not looked at, so the hash is always the keyed one.
-            let told = match whole(path, meta, false, key) {
-                Some(content) => Access::and_content(meta, content),
-                None => access.of(meta),
+            return match whole(path, meta, false, key) {
+                Some(content) => (vec![(String::new(), Access::and_content(meta, content))], None),
+                None => (vec![(String::new(), access.of(meta))], unread(path, meta)),
             };
-            return (vec![(String::new(), told)], None);
         }
         Content::Whole { lines } => lines,
     };
     let mut settings = vec![(String::new(), access.of(meta))];
     let anyone_reads = meta.mode() & 0o004 != 0;
     if meta.size() > MOST_BYTES {
-        if let Some(value) = whole(path, meta, anyone_reads, key) {
-            settings.push((":content".to_owned(), value));
-        }
-        return (settings, None);
+        return match whole(path, meta, anyone_reads, key) {
+            Some(value) => {
+                settings.push((":content".to_owned(), value));
+                (settings, None)
+            }
+            None => (settings, unread(path, meta)),
+        };
     }
+    let Some(bytes) = plain_file(path, MOST_BYTES) else {
+        return (settings, unread(path, meta));
+    };
     let mut broken = None;
-    if let Some(bytes) = plain_file(path, MOST_BYTES).filter(|bytes| !bytes.is_empty()) {
+    if !bytes.is_empty() {
         put_content(name, &bytes, anyone_reads, key, &mut settings);
         let opaque = settings.iter().any(|(rest, _)| rest == ":content");
         if opaque || settings.iter().any(|(rest, _)| rest == ":line") {
             let text = std::str::from_utf8(&bytes).ok().filter(|text| !text.contains(KEY));
             broken = text
                 .filter(|_| !is_private(name))
-                .and_then(|text| format::broken(name, text));
+                .and_then(|text| format::broken(name, text))
+                .map(|(line, format)| Wrong::Broken(line, format));
         }
         if lines
             && opaque
@@ -146,6 +163,12 @@ pub(super) fn settings(
         }
     }
     (settings, broken)
+}
+
+/// Why the content of a file was not read; `None` of what is no file.
+fn unread(path: &Path, meta: &Metadata) -> Option<Wrong> {
+    let why = open(path).err().filter(|_| meta.is_file())?;
+    Some(Wrong::Unread(why.kind()))
 }
 
 /// The lines of a text, each as often as it comes, secrets in them hidden; `None` where they are too many, or no text. Their order stands

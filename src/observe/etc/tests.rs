@@ -257,7 +257,9 @@ fn files_the_user_named() {
     host.paths = ["/opt/app/conf/", "/srv/one.toml", "/nowhere"].map(Into::into).into();
     let mut source = Etc::named(&host, &Witness::default());
     assert_eq!(source.name(), "file");
-    let batch = tree.read(&mut source, 0).unwrap();
+    let mut batch = Batch::default();
+    let said = source.read(Timestamp(0), &mut batch).unwrap_err().to_string();
+    assert_eq!(said, "partly: /nowhere is not there");
     assert_eq!(
         setting(&batch, "file./opt/app/conf/app.yaml:db.pool"),
         Some(Value::Int(5))
@@ -273,12 +275,57 @@ fn files_the_user_named() {
     let said = Etc::named(&host, &Witness::default()).read(Timestamp(0), &mut batch);
     assert_eq!(
         said.unwrap_err().to_string(),
-        "partly: /srv/fifo is no file and is not read (1 FIFO, 1 device in all)"
+        "partly: /srv/self cannot be read: filesystem loop or indirection limit (e.g. symlink loop); /srv/fifo is no file and is not read (1 FIFO, 1 device in all)"
     );
     assert_eq!(batch.snapshots[0].settings.as_ref().unwrap().len(), 2);
     host.paths = vec!["/nowhere".into()];
     let mut none = Etc::named(&host, &Witness::default());
     assert!(matches!(tree.read(&mut none, 0), Err(ObserveError::Absent { .. })));
+    // Of several that are missing all are counted, and it is said as long as they are.
+    host.paths = ["/nowhere", "/srv/one.toml", "/no/where"].map(Into::into).into();
+    let mut some = Etc::named(&host, &Witness::default());
+    for at in [0, 5, 600] {
+        let said = tree.read(&mut some, at).unwrap_err().to_string();
+        assert_eq!(said, "partly: /nowhere is not there (2 paths in all cannot be read)");
+    }
+    tree.write("nowhere", "a = 1\n");
+    tree.write("no/where", "a = 1\n");
+    assert_eq!(tree.read(&mut some, 1_200).unwrap().changes.len(), 4);
+    host.paths = ["/a", "/b"].map(Into::into).into();
+    let said = tree.read(&mut Etc::named(&host, &Witness::default()), 0).unwrap_err();
+    assert_eq!(said.to_string(), "/a: is not there (2 paths in all cannot be read)");
+}
+
+#[test]
+fn what_may_not_be_read_any_more_is_told_and_is_not_gone() {
+    let denied = io::Error::from(io::ErrorKind::PermissionDenied);
+    let mut unread = Unread::default();
+    unread.below("/srv/gone", &io::Error::from(io::ErrorKind::NotFound));
+    unread.below("/srv/app", &denied);
+    assert!(unread.hides("/srv/app/a.conf") && unread.hides("/srv/app"));
+    assert!(!unread.hides("/srv/apple") && !unread.hides("/srv/gone"));
+    let files = [("/srv/one", io::ErrorKind::PermissionDenied)];
+    let said = unread.say(files.into_iter());
+    let wanted = "may not be read (2 paths in all cannot be read)";
+    assert_eq!(said, Some(("/srv/app", wanted.to_owned())));
+
+    // Nobody is hindered here by a mode who may do all, so a folder loses its place in the tree.
+    let tree = Tree::new();
+    tree.write("srv/app/a.conf", "a = 1\n");
+    tree.write("srv/one.conf", "a = 1\n");
+    let mut host = tree.host();
+    host.paths = ["/srv/app", "/srv/one.conf"].map(Into::into).into();
+    let mut source = Etc::named(&host, &Witness::default());
+    tree.read(&mut source, 0).unwrap();
+    fs::remove_dir_all(tree.path("srv/app")).unwrap();
+    symlink("app", tree.path("srv/app")).unwrap();
+    let mut batch = Batch::default();
+    let said = source.read(Timestamp::from_secs(600), &mut batch).unwrap_err();
+    assert!(
+        said.to_string().starts_with("partly: /srv/app cannot be read: "),
+        "{said}"
+    );
+    assert!(batch.changes.is_empty(), "{:?}", batch.changes);
 }
 
 #[test]

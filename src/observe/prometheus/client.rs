@@ -13,7 +13,7 @@ use ureq::{
 use super::answer::Envelope;
 use crate::{
     domain::{PrometheusOptions, text::visible},
-    observe::{ObserveError, file},
+    observe::{ObserveError, file, secret::scrub},
 };
 
 /// How long an answer may take, from the name's look-up to the last byte.
@@ -136,6 +136,23 @@ fn is_html(answer: &Response<Body>) -> bool {
     answer.body().mime_type().is_some_and(|mime| mime.contains("html"))
 }
 
+/// Most characters of a body that are told.
+const LONGEST: usize = 200;
+
+/// The first words of a body, on one line and safe to show; of a page its title where it has one.
+fn first_line(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(64 << 10)]);
+    let lower = text.to_ascii_lowercase();
+    let title = lower.find("<title>").map(|at| at + "<title>".len());
+    let title = title.and_then(|from| Some(&text[from..from + lower[from..].find("</title>")?]));
+    let mut lines = [title.unwrap_or_default(), &text]
+        .into_iter()
+        .flat_map(str::lines)
+        .map(str::trim);
+    let line = lines.find(|line| !line.is_empty()).unwrap_or_default();
+    visible(&scrub(line)).chars().take(LONGEST).collect()
+}
+
 /// What is wrong with an answer that is not one of a Prometheus.
 fn said(status: StatusCode, html: bool, body: &[u8], error: &serde_json::Error) -> String {
     let html = html || body.trim_ascii_start().starts_with(b"<");
@@ -146,9 +163,23 @@ fn said(status: StatusCode, html: bool, body: &[u8], error: &serde_json::Error) 
             )
         }
         _ if status.is_redirection() => format!("answers {status}: name the url that it points to"),
-        _ if html => format!("answers {status} with HTML, not JSON; is this the url of a Prometheus?"),
-        _ if error.is_eof() => format!("half an answer, of {} bytes", body.len()),
-        _ => format!("answers {status}, and not as a Prometheus does: {error}"),
+        _ if status.is_success() && body.trim_ascii_start().starts_with(b"{") => match error.is_eof() {
+            true => format!("half an answer, of {} bytes", body.len()),
+            false => format!("answers {status}, and not as a Prometheus does: {error}"),
+        },
+        _ => {
+            let line = match first_line(body) {
+                line if line.is_empty() => "nothing".to_owned(),
+                line => line,
+            };
+            let of = if html { " (HTML)" } else { "" };
+            let asks = if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS {
+                ""
+            } else {
+                "; is this the url of a Prometheus?"
+            };
+            format!("status {}{of}: {line}{asks}", status.as_u16())
+        }
     }
 }
 

@@ -40,7 +40,9 @@ const GONE: Span = Span::from_days(1);
 /// A hole of so many steps is a past, and its reading is told.
 const HOLE: i64 = 20;
 /// Labels that say where a series comes from, and not which of several it is.
-const ORIGIN: [&str; 3] = ["__name__", "instance", "job"];
+const ORIGIN: [&str; 3] = [METRIC, "instance", "job"];
+/// The label that names the metric.
+const METRIC: &str = "__name__";
 
 /// The source that reads the server of `options`; `None` when they name none.
 ///
@@ -68,6 +70,9 @@ struct Query {
     counter: bool,
     /// The first time that was not read yet; `None` before the first reading.
     next: Option<Timestamp>,
+    /// What the server has against it, and how many of its series had no room, when it was last asked.
+    wrong: Option<String>,
+    left_out: usize,
 }
 
 /// When a series was last told of, and when it last had a value.
@@ -110,6 +115,8 @@ impl Prometheus {
                 selects: selected(promql).map(str::to_owned),
                 promql: promql.to_string(),
                 counter: false,
+                wrong: None,
+                left_out: 0,
                 template,
             }
         });
@@ -165,37 +172,54 @@ impl Prometheus {
         let first = self.queries.iter().filter_map(|query| query.next).min().unwrap_or(end);
         let steps = (PAGE / self.width.max(1)).clamp(1, MOST_STEPS as usize) as i64;
         let to = end.min(first.floor(step) + step * steps);
-        let (mut wrong, mut width, mut left_out) = (None, 0, 0);
+        let mut width = 0;
         for place in 0..self.queries.len() {
             let query = &self.queries[place];
             let from = ceiling(query.next.unwrap_or(end), step);
             if from > to {
                 continue;
             }
-            match ask(client, query, from, to, step) {
+            let (wrong, left_out) = match ask(client, query, from, to, step) {
                 Ok(all) => {
                     width += all.len();
-                    left_out += self.tell(place, all, now, out);
+                    (None, self.tell(place, all, now, out))
                 }
                 Err(Fault::Server(error) | Fault::Missing(error)) => return Err(error),
-                Err(Fault::Question(why)) => {
-                    wrong.get_or_insert(format!("queries.{}: {why}", self.options.queries[place].0));
-                }
-            }
-            self.queries[place].next = Some(to + Span(1));
+                Err(Fault::Question(why)) => (Some(why), 0),
+            };
+            let query = &mut self.queries[place];
+            (query.wrong, query.left_out, query.next) = (wrong, left_out, Some(to + Span(1)));
         }
         self.width = width;
         self.behind = to < end;
+        self.verdict()
+    }
+
+    /// What is missing since the queries were last asked.
+    fn verdict(&self) -> Result<(), ObserveError> {
+        let name = |place: usize| &self.options.queries[place].0;
+        let mut wrong =
+            (self.queries.iter().enumerate()).filter_map(|(place, query)| Some((place, query.wrong.as_ref()?)));
+        let mut said = Vec::new();
+        if let Some((place, why)) = wrong.next() {
+            let more = match wrong.count() {
+                0 => String::new(),
+                more => format!(" (and {more} more queries)"),
+            };
+            said.push(format!("queries.{}: {why}{more}", name(place)));
+        }
+        let left_out: usize = self.queries.iter().map(|query| query.left_out).sum();
         if left_out > 0 {
-            wrong.get_or_insert(format!(
+            said.push(format!(
                 "{left_out} series beyond the first {MOST_SERIES} are left out; narrow the queries"
             ));
         }
-        wrong.map_or(Ok(()), |why| {
-            Err(ObserveError::Partly {
-                what: self.options.url.to_string(),
-                why,
-            })
+        if said.is_empty() {
+            return Ok(());
+        }
+        Err(ObserveError::Partly {
+            what: self.options.url.to_string(),
+            why: said.join("; "),
         })
     }
 
@@ -219,7 +243,12 @@ impl Prometheus {
         if times.values().any(|count| *count > 1) {
             // Two jobs, two labels of targets, or two metrics under one name: then all labels tell them apart.
             let twice: Vec<bool> = named.iter().map(|id| times[id] > 1).collect();
-            let full = ids(&BTreeSet::from(["instance".into()]));
+            let metrics: BTreeSet<_> = all.iter().map(|series| series.labels.get(METRIC)).collect();
+            let mut told = BTreeSet::from(["instance".into()]);
+            if metrics.len() == 1 {
+                told.insert(METRIC.into());
+            }
+            let full = ids(&told);
             for ((name, full), twice) in named.iter_mut().zip(full).zip(twice) {
                 if twice {
                     *name = full;
@@ -362,6 +391,10 @@ impl Source for Prometheus {
 
     fn every(&self) -> Span {
         if self.behind { BETWEEN_PAGES } else { self.options.step }
+    }
+
+    fn stepped(&self) -> bool {
+        true
     }
 
     fn progress(&self) -> Option<(u64, u64)> {

@@ -248,6 +248,53 @@ fn series_that_would_share_a_name_keep_apart() {
             "target:b:1/up 600 3"
         ]
     );
+    // The name of the one metric there is tells nothing apart: of a recording rule, say.
+    let (url, _asked) = serve(|target| {
+        if !target.contains("query") {
+            return ok("{}");
+        }
+        ok(r#"{"resultType":"vector","result":[
+            {"metric":{"__name__":"job:up:sum","job":"x"},"value":[600,"1"]},
+            {"metric":{"__name__":"job:up:sum","job":"y"},"value":[600,"2"]}]}"#)
+    });
+    let mut source = Prometheus::new(&options(&url, &[("up", "job:up:sum")]), &BTreeMap::new(), false);
+    let shown = shown(&read(&mut source, 600).0);
+    assert!(
+        shown[0].ends_with("/up{job=\"x\"} 600 1") && shown[1].ends_with("/up{job=\"y\"} 600 2"),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn series_beyond_the_most_are_counted_and_told_until_they_fit() {
+    let (url, _asked) = serve(|target| {
+        if !target.contains("query") {
+            return ok("{}");
+        }
+        let (series, at) = (
+            if target.contains("many") { MOST_SERIES + 7 } else { 1 },
+            parameter(target, "time"),
+        );
+        let one = |n: usize| format!(r#"{{"metric":{{"n":"{n}"}},"value":[{at},"1"]}}"#);
+        let all: Vec<String> = (0..series).map(one).collect();
+        ok(&format!(r#"{{"resultType":"vector","result":[{}]}}"#, all.join(",")))
+    });
+    let mut source = Prometheus::new(
+        &options(&url, &[("many", "many"), ("one", "one")]),
+        &BTreeMap::new(),
+        false,
+    );
+    let said = format!("partly: {url}: 8 series beyond the first 1000 are left out; narrow the queries");
+    // The same while there is nothing new to ask for.
+    for at in [600, 601, 630] {
+        let (batch, result) = read(&mut source, at);
+        assert_eq!(result.unwrap_err().to_string(), said, "{at}");
+        assert_eq!(
+            batch.observations.len(),
+            if at == 601 { 0 } else { MOST_SERIES },
+            "{at}"
+        );
+    }
 }
 
 #[test]
@@ -281,7 +328,7 @@ fn a_wrong_query_is_told_and_the_others_are_read() {
 fn whatever_else_answers_is_one_line() {
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let nobody: Arc<str> = format!("http://{closed}").into();
-    let answers: [(Option<&str>, &str); 8] = [
+    let answers: [(Option<&str>, &str); 13] = [
         (
             Some("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>Hello</html>"),
             "HTML",
@@ -297,6 +344,30 @@ fn whatever_else_answers_is_one_line() {
         (
             Some("HTTP/1.1 302 Found\r\nLocation: http://example.org/\r\nContent-Length: 0\r\n\r\n"),
             "302",
+        ),
+        (
+            Some(
+                "HTTP/1.1 500 Internal Server Error\r\nConnection: close\r\n\r\n\n out of\u{1b}[2J memory\nat line 7\n",
+            ),
+            ": status 500: out of\\u{1b}[2J memory",
+        ),
+        (
+            Some("HTTP/1.1 429 Too Many Requests\r\nConnection: close\r\n\r\n{\"message\":\"slow down\"}"),
+            ": status 429: {\"message\":\"slow down\"}",
+        ),
+        (
+            Some("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n"),
+            ": status 503: nothing",
+        ),
+        (
+            Some(
+                "HTTP/1.1 502 Bad Gateway\r\nContent-Type: text/html\r\nConnection: close\r\n\r\n<html>\r\n<head><title>502 Bad Gateway</title></head>",
+            ),
+            ": status 502 (HTML): 502 Bad Gateway",
+        ),
+        (
+            Some("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n<p>\npassword=hunter2"),
+            ": status 200 (HTML): <p>; is this the url of a Prometheus?",
         ),
         (
             Some("HTTP/1.1 401 Unauthorized\r\nContent-Length: 2\r\n\r\nno"),

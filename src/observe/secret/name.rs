@@ -236,6 +236,8 @@ fn by_value(name: &str, words: &[String], text: &str) -> Option<bool> {
         "string" | "str" if matches!(before, "conn" | "connection") => Some(true),
         "seed" if matches!(before, "otp" | "totp" | "hotp" | "mfa" | "wallet" | "recovery") => Some(true),
         "pin" => (one() && digit() && text.len() >= 4 && !link()).then_some(true),
+        // What is said of doing without is no way in: a word such as `superuser`.
+        "auth" | "authentication" if before == "no" && is_short_word(text) => None,
         "auth" | "authentication" => (one()
             && !link()
             && !text.starts_with('/')
@@ -248,6 +250,11 @@ fn by_value(name: &str, words: &[String], text: &str) -> Option<bool> {
         "url" | "uri" if before == "webhook" => Some(false),
         _ => None,
     }
+}
+
+/// Whether a text is one word of a few small letters.
+fn is_short_word(text: &str) -> bool {
+    text.len() <= 10 && text.bytes().all(|b| b.is_ascii_lowercase())
 }
 
 /// Whether a name only sounds so: `proxy_pass` of web servers says where requests go, `password` of PAM what is asked, `cookie` of HAProxy how one is set.

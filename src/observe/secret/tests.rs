@@ -58,6 +58,10 @@ const SECRET: &[(&str, &str)] = &[
     ("apiKey", "abc123"),
     ("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
     ("auth_token", "t"),
+    ("login.defs:PREVENT_NO_AUTH", "hunter2"),
+    ("APP_NO_AUTH", "correcthorsebattery"),
+    ("APP_AUTH", "superuser"),
+    ("SECRET_NO_AUTH", "superuser"),
     ("net.ipv4.tcp_fastopen_key", "00000000-00000000-00000000-00000000"),
     ("wpa_psk", "correct horse battery"),
     ("snmp:rocommunity.community", "public1"),
@@ -138,6 +142,8 @@ const SECRET: &[(&str, &str)] = &[
 /// Name, text: the value stays readable.
 const PLAIN: &[(&str, &str)] = &[
     ("auth", "oauth2"),
+    ("login.defs:PREVENT_NO_AUTH", "superuser"),
+    ("login.defs:PREVENT_NO_AUTH", "yes"),
     ("authentication", "ldap"),
     ("auth", "/v1/auth"),
     ("pin", "17"),

@@ -11,6 +11,7 @@ fn source(name: &str, every: i64, cost_ms: f64) -> Measured {
         cost: cost_ms / 1e3,
         changed: None,
         settings: false,
+        stepped: false,
     }
 }
 
@@ -104,6 +105,29 @@ fn settings_that_just_changed_are_looked_at_again_soon() {
         );
     }
     assert_eq!(doublings(&tempo, "etc"), 0);
+}
+
+#[test]
+fn what_has_steps_of_its_own_is_never_read_oftener() {
+    let sources = [
+        source("host", 5, 0.3),
+        Measured {
+            stepped: true,
+            ..source("prometheus", 5, 0.3)
+        },
+    ];
+    let mut tempo = Tempo::default();
+    tempo.decide(
+        &sources,
+        &seen(&[("host", 16.0), ("prometheus", 16.0)]),
+        0.2,
+        1.0,
+        Timestamp(0),
+    );
+    assert_eq!(["host", "prometheus"].map(|name| doublings(&tempo, name)), [-1, 0]);
+    assert_eq!(&*tempo.paces["prometheus"].why, "");
+    let why = &tempo.paces["host"].why;
+    assert!(why.starts_with("read every 2.5 s instead of 5 s: "), "{why}");
 }
 
 #[test]
@@ -212,7 +236,7 @@ proptest! {
         cost in prop::num::f64::ANY, every in any::<i64>(), rate in 0.25..16.0, used in prop::num::f64::ANY,
         budget in 0.0..100.0_f64, changed in any::<i64>(), settings in any::<bool>(), times in 1_usize..40,
     ) {
-        let source = Measured { name: "a".into(), every: Span(every), cost, changed: Some(Timestamp(changed)), settings };
+        let source = Measured { name: "a".into(), every: Span(every), cost, changed: Some(Timestamp(changed)), settings, stepped: false };
         let mut tempo = Tempo::default();
         for _ in 0..times {
             tempo.decide(std::slice::from_ref(&source), &seen(&[("a", rate)]), used, budget, Timestamp(0));

@@ -88,7 +88,7 @@ fn too_many_files_are_told_with_where_most_lie() {
     let why = source.verdict().unwrap_err().to_string();
     assert_eq!(
         why,
-        "etc: too many files, most in /etc/huge; only the first 0 are watched"
+        "partly: etc: too many files, most in /etc/huge; only the first 0 are watched"
     );
 }
 

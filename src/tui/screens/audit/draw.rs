@@ -473,7 +473,7 @@ pub(super) fn health(state: &State) -> Vec<String> {
             "{} {} {} {} {says}",
             fit(&source.name, 12),
             fit(&source.read.map_or_else(|| "never".into(), clock), 9),
-            fit(&source.every.to_string(), 9),
+            fit(&source.every.exact(), 9),
             fit(&format!("{:.1} ms", source.cost_ms), 11)
         ));
     }
