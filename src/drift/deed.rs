@@ -340,8 +340,8 @@ pub(super) fn rank(difference: &Difference) -> u8 {
         Subject::Hardware(_) => 10,
         Subject::Route { .. } | Subject::HostName(_) | Subject::Resolver(_) => 11,
         Subject::SessionLimit { .. } | Subject::FirstLimit(_) => 12,
-        Subject::Certificate { part: "expires", .. } => 13,
-        Subject::Certificate { .. } => 14,
+        Subject::Certificate { part: "expires", .. } | Subject::Firewall { part: "", .. } => 13,
+        Subject::Certificate { .. } | Subject::Firewall { .. } => 14,
         Subject::File { key: "", .. } => 15,
         Subject::Sysctl(_) | Subject::File { .. } => 16,
         // What a unit is made of follows from its files.

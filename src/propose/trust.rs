@@ -91,7 +91,7 @@ impl Trust {
             (id, now, baseline.values.get(id))
         });
         // Packages bring accounts and ports of their own, which let nobody in.
-        let opens = |id: &SeriesId| opens(&Subject::of(&id.name), &id.name);
+        let opens = |id: &SeriesId| opens(&Subject::of(&id.name));
         if !package && (finding.series.iter().any(opens) || opened(finding, shadows)) {
             return Self::Opens;
         }
@@ -159,7 +159,7 @@ impl Trust {
 }
 
 /// Whether a setting decides who gets in, or as whom.
-fn opens(subject: &Subject<'_>, name: &str) -> bool {
+fn opens(subject: &Subject<'_>) -> bool {
     match subject {
         Subject::Sshd(_) | Subject::Account { .. } => true,
         Subject::Firewall { .. } => true,
