@@ -153,7 +153,7 @@ const FAILS: [&str; 27] = [
 ];
 
 /// Names of metrics that count trouble.
-const TROUBLE: [&str; 22] = [
+const TROUBLE: [&str; 23] = [
     "*.await_secs",
     "*_discards_per_s",
     "*_fails_per_s",
@@ -176,6 +176,7 @@ const TROUBLE: [&str; 22] = [
     "service.*.starts_1h",
     "tcp.abort_on_memory_per_s",
     "tcp.prunes_per_s",
+    "vm.oom_kills_1h",
 ];
 
 /// One value of a metric.

@@ -223,6 +223,7 @@ impl Line<'_> {
             "crontab" if self.table().is_some() => Some((EventKind::Login, self.table().map(|(who, _)| who))),
             program if ACCOUNTS.contains(&program) => Some((EventKind::Login, None)),
             // A link that goes down is no warning to the kernel.
+            "kernel" if is_frame(message) => None,
             "kernel" if self.warning || kernel_trouble(message).is_some() => Some((EventKind::Kernel, None)),
             _ if !self.warning => None,
             _ => Some((EventKind::Log, None)),
@@ -319,13 +320,43 @@ fn kernel_trouble(message: &str) -> Option<&'static str> {
                 "nf_conntrack: table full",
             ],
         ),
-        ("array degraded", &["raid1: disk failure", "md/raid", "disk failure on"]),
+        (
+            "array degraded",
+            &[
+                "disk failure on",
+                "operation continuing on",
+                "cannot continue operation",
+            ],
+        ),
     ];
     let lower = message.to_ascii_lowercase();
     let found = TROUBLES
         .iter()
         .find(|(_, words)| words.iter().any(|word| lower.contains(word)));
-    found.map(|(trouble, _)| *trouble)
+    found
+        .map(|(trouble, _)| *trouble)
+        .or_else(|| lacks_devices(&lower).then_some("array degraded"))
+}
+
+/// Whether an array began with fewer devices than it has: `md/raid1:md0: active with 1 out of 2 mirrors`.
+fn lacks_devices(lower: &str) -> bool {
+    let count = |text: &str| text.split(' ').next()?.parse::<u32>().ok();
+    let counts = lower.split_once(" active with ").and_then(|(_, rest)| {
+        let (some, all) = rest.split_once(" out of ")?;
+        Some(count(some)? < count(all)?)
+    });
+    counts.unwrap_or(false)
+}
+
+/// Whether a line of the kernel is a frame of its stack, which says nothing to whoever does not mend it: `? out_of_memory+0x1fd/0x4c0`.
+fn is_frame(message: &str) -> bool {
+    let frame = message.trim().trim_start_matches("? ");
+    let frame = frame.strip_prefix("RIP: ").unwrap_or(frame);
+    let function = frame.split(' ').next().unwrap_or_default();
+    function.rsplit_once("+0x").is_some_and(|(_, rest)| {
+        rest.bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'/' || byte == b'x')
+    })
 }
 
 /// Whether the words of a message without a priority say that something is wrong.

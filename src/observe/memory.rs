@@ -1,12 +1,14 @@
 //! Memory and swap, from `/proc/meminfo`, and paging, from `/proc/vmstat`.
 #![cfg(target_os = "linux")]
 
+use std::collections::VecDeque;
+
 use procfs::{FromRead as _, Meminfo};
 
 use super::{
     Host, ObserveError, Source,
     file::Again,
-    meter::{BYTES, Column, Keyed, KeyedMeter, Meter, Origin, PER_SEC, Sort, percent},
+    meter::{BYTES, COUNT, Channel, Column, Keyed, KeyedMeter, Meter, Origin, PER_SEC, Sort, percent},
 };
 use crate::domain::{Batch, Span, Timestamp};
 
@@ -138,6 +140,9 @@ pub(super) struct Paging {
     file: Again,
     origin: Origin,
     meter: KeyedMeter,
+    /// Programs ended for want of memory: how many within the last hour, and the count at its start and each time it grew since.
+    ended: Channel,
+    kills: VecDeque<(Timestamp, f64)>,
 }
 
 impl Paging {
@@ -146,9 +151,25 @@ impl Paging {
         Self {
             file: Again::new(&host.root, "proc/vmstat"),
             meter: KeyedMeter::new(&origin, PAGING),
+            ended: origin.channel("vm.oom_kills_1h", COUNT),
+            kills: VecDeque::new(),
             origin,
         }
     }
+}
+
+/// How many of `count` came within the hour before `now`, as far as it was watched; `kills` has the counts before and within it.
+fn within_the_hour(kills: &mut VecDeque<(Timestamp, f64)>, now: Timestamp, count: f64) -> f64 {
+    if kills.back().is_some_and(|(at, before)| count < *before || now < *at) {
+        kills.clear();
+    }
+    if kills.back().is_none_or(|(_, before)| count > *before) {
+        kills.push_back((now, count));
+    }
+    while kills.len() > 1 && now - kills[1].0 > Span::from_hours(1) || kills.len() > 1_000 {
+        kills.pop_front();
+    }
+    count - kills[0].1
 }
 
 impl Source for Paging {
@@ -164,6 +185,10 @@ impl Source for Paging {
         for line in self.file.text()?.lines() {
             if let Some((key, number)) = line.split_once(' ') {
                 self.meter.tell(now, "", key, number.trim(), out);
+                if let Some(count) = (key == "oom_kill").then(|| number.trim().parse().ok()).flatten() {
+                    let ended = within_the_hour(&mut self.kills, now, count);
+                    self.ended.tell(now, ended, out);
+                }
             }
         }
         Ok(())
@@ -207,11 +232,17 @@ mod tests {
             "proc/vmstat",
             "pgmajfault 10\noom_kill 0\nnr_free_pages 5\nodd\npswpin x\n",
         );
-        assert!(tree.read(&mut paging, 0).unwrap().is_empty());
+        assert_eq!(value(&tree.read(&mut paging, 0).unwrap(), "vm.oom_kills_1h"), Some(0.0));
         tree.write("proc/vmstat", "pgmajfault 30\noom_kill 1\n");
         let batch = tree.read(&mut paging, 2).unwrap();
         assert_eq!(value(&batch, "vm.pgmajfault_per_s"), Some(10.0));
         assert_eq!(value(&batch, "vm.oom_kill_per_s"), Some(0.5));
-        assert_eq!(batch.metrics.len(), 2);
+        assert_eq!(batch.metrics.len(), 3);
+        let mut ended = |secs, count: u32| {
+            tree.write("proc/vmstat", format!("oom_kill {count}\n"));
+            value(&tree.read(&mut paging, secs).unwrap(), "vm.oom_kills_1h").unwrap()
+        };
+        assert_eq!((ended(1_800, 4), ended(3_602, 4), ended(3_700, 4)), (4.0, 4.0, 3.0));
+        assert_eq!((ended(5_500, 4), ended(5_600, 2), ended(5_700, 3)), (0.0, 0.0, 1.0));
     }
 }

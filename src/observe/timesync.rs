@@ -73,13 +73,23 @@ struct Answer {
     ago: Option<f64>,
 }
 
+/// No server has answered: a stratum of 16 (RFC 5905, section 7.3).
+const UNSYNCHRONISED: Answer = Answer {
+    offset: None,
+    stratum: Some(16.0),
+    ago: None,
+};
+
 /// `chronyc -c tracking`: reference, its name, stratum, time of the reference, offset, …, state of leap seconds.
 fn chrony(text: &str, now: Timestamp) -> Answer {
     let fields: Vec<&str> = text.trim().split(',').collect();
     let number = |at: usize| fields.get(at)?.parse::<f64>().ok();
-    // Without a server the numbers are zero and mean nothing.
-    if fields.last().is_none_or(|leap| *leap == "Not synchronised") || fields.len() < 14 {
+    if fields.len() < 14 {
         return Answer::default();
+    }
+    // Without a server the numbers are zero and mean nothing.
+    if fields[13] == "Not synchronised" {
+        return UNSYNCHRONISED;
     }
     Answer {
         offset: number(4),
@@ -95,9 +105,8 @@ fn ntpd(text: &str) -> Answer {
             .find_map(|part| part.trim().strip_prefix(wanted)?.parse::<f64>().ok())
     };
     let stratum = number("stratum=");
-    // 16 is no server at all.
-    if stratum.is_none_or(|stratum| stratum >= 16.0) {
-        return Answer::default();
+    if stratum.is_some_and(|stratum| stratum >= 16.0) {
+        return UNSYNCHRONISED;
     }
     Answer {
         offset: number("offset=").map(|millis| millis / 1e3),
@@ -206,14 +215,11 @@ mod tests {
             ago: Some(59.5),
         };
         assert_eq!(chrony(line, now), want);
-        assert_eq!(
-            chrony(&line.replace("Normal", "Not synchronised"), now),
-            Answer::default()
-        );
+        assert_eq!(chrony(&line.replace("Normal", "Not synchronised"), now), UNSYNCHRONISED);
         assert_eq!(chrony("", now), Answer::default());
         let text = "associd=0 status=0615\nversion=\"x\", stratum=3, offset=-0.5,\nfrequency=1";
         assert_eq!(ntpd(text).offset, Some(-0.0005));
-        assert_eq!(ntpd(&text.replace("=3", "=16")), Answer::default());
+        assert_eq!(ntpd(&text.replace("=3", "=16")), UNSYNCHRONISED);
     }
 
     /// As systemd 252 wrote it.

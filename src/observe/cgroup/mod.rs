@@ -131,6 +131,7 @@ impl Groups {
 
     /// Notes which services were started anew since the last reading.
     fn note_starts(&mut self, now: Timestamp, groups: &[Group]) {
+        let mut anew = Vec::new();
         for group in groups.iter().filter(|group| group.sort == Sort::Service) {
             let room = self.lives.len() < MOST_STARTS;
             match self.lives.get_mut(&group.path) {
@@ -138,6 +139,7 @@ impl Groups {
                 Some(life) => {
                     life.inode = group.inode;
                     life.starts.push_back(now);
+                    anew.push(group);
                 }
                 None if room => {
                     let life = Life {
@@ -153,6 +155,16 @@ impl Groups {
         for life in self.lives.values_mut() {
             while life.starts.front().is_some_and(|at| now - *at > Span::from_hours(1)) || life.starts.len() > 1_000 {
                 life.starts.pop_front();
+            }
+        }
+        // Between counters of two lives there is no rate.
+        for group in anew {
+            if let Some((_, before)) = &mut self.before {
+                before.remove(&group.path);
+            }
+            let key = (group.sort, group.name.clone());
+            if let Some(told) = self.told.remove(&key) {
+                self.take_up(key, told.last_top);
             }
         }
     }

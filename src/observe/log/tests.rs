@@ -79,6 +79,24 @@ fn the_kernel_is_put_into_words() {
     );
     assert_eq!(what("something odd", true).as_deref(), Some("kernel: something odd"));
     assert_eq!(what("usb 1-1: new device", false), None);
+    assert_eq!(what("md/raid1:md0: active with 2 out of 2 mirrors", false), None);
+    for lacking in [
+        "md/raid1:md0: active with 1 out of 2 mirrors",
+        "md/raid1:md0: Disk failure on vdc, disabling device.",
+        "md/raid1:md0: Operation continuing on 1 devices.",
+    ] {
+        assert!(
+            what(lacking, false).unwrap().starts_with("array degraded: "),
+            "{lacking}"
+        );
+    }
+    for frame in [
+        " oom_kill_process.cold+0xb/0x10",
+        "? out_of_memory+0x1fd/0x4c0",
+        "RIP: 0010:native_safe_halt+0xe/0x10",
+    ] {
+        assert_eq!(what(frame, true), None, "{frame}");
+    }
 }
 
 #[test]

@@ -262,7 +262,7 @@ impl Expected {
     /// Looks at the changes from the one at `looked` on, each when it had been seen for [`WAITS`], as far as that was before `now`.
     fn look_until(&mut self, scene: &Scene<'_>, changes: &VecDeque<SettingChange>, looked: &mut usize, now: Timestamp) {
         while let Some(at) = changes.get(*looked).map(|change| change.at)
-            && at + WAITS < now
+            && at + WAITS <= now
         {
             let end = changes.partition_point(|change| change.at <= at);
             self.late(changes, at + WAITS);

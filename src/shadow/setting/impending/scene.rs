@@ -10,8 +10,8 @@ use crate::{
 
 /// Former changes of a setting that are looked at, the newest.
 const FORMER: usize = 20;
-/// Changes before and after each of them that are looked at: of more in a day each follows from all.
-const AROUND: usize = 500;
+/// Most changes within a day of one of them: of more each follows from all, and nothing is to be learnt from it.
+const AROUND: usize = 100;
 /// A group of peers has so many members.
 const LEAST_PEERS: usize = 4;
 
@@ -174,20 +174,25 @@ impl<'a> Scene<'a> {
             .collect();
         former.drain(..former.len().saturating_sub(FORMER));
         let mut all: BTreeMap<u32, Along> = BTreeMap::new();
-        for (round, former) in former.iter().enumerate() {
-            let at = self.changes[*former].at;
+        let mut looked = 0;
+        for former in former {
+            let at = self.changes[former].at;
+            let first = self.changes.partition_point(|change| at - change.at > FOLLOWS);
+            let end = self.changes.partition_point(|change| change.at - at <= FOLLOWS);
+            if end - first > AROUND {
+                continue;
+            }
+            looked += 1;
             let gap = |place: &usize| self.changes[*place].at - at;
-            let near = |place: &usize| (Span(-FOLLOWS.0)..=FOLLOWS).contains(&gap(place));
-            let earlier = || (0..*former).rev().take(AROUND);
+            let earlier = || (first..former).rev();
             let at_once = earlier().take_while(|place| gap(place) == Span(0));
-            let later = (*former + 1..self.changes.len()).take(AROUND);
-            let around = at_once.chain(later.take_while(near)).chain(earlier().take_while(near));
+            let around = at_once.chain(former + 1..end).chain(earlier());
             for other in around.filter(|other| self.of[*other] != number) {
                 let along = all.entry(self.of[other]).or_default();
-                if along.looked == round + 1 {
+                if along.looked == looked {
                     continue;
                 }
-                along.looked = round + 1;
+                along.looked = looked;
                 match gap(&other) {
                     Span(0) => along.with += 1,
                     Span(lag) if lag < 0 => along.leads.push(Span(-lag)),
@@ -195,7 +200,7 @@ impl<'a> Scene<'a> {
                 }
             }
         }
-        (all, former.len())
+        (all, looked)
     }
 
     /// The peers of the setting that the change at `place` is of: those that moved to its value within [`PEERS`], and those that hold the one it left.

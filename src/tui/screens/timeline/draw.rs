@@ -145,6 +145,7 @@ fn heading(state: &State, page: &mut Page<'_>) {
                 .filter(|finding| finding.ended.is_none())
                 .count();
             let now = match open {
+                _ if let Some(at) = state.at => format!("no incident at {}", minute(at)),
                 0 => "no incident now".to_owned(),
                 1 => "1 finding is open (1 shows it)".to_owned(),
                 _ => format!("{open} findings are open (1 shows them)"),
@@ -154,7 +155,18 @@ fn heading(state: &State, page: &mut Page<'_>) {
             } else {
                 &format!("{total} incidents")
             };
-            format!(" {now}; {incidents} in 30 d: {{ goes to the last one")
+            let now_at = state.at.or(state.live.at);
+            let before = state
+                .live
+                .incidents
+                .iter()
+                .any(|other| now_at.is_none_or(|now| other.from < now));
+            let keys = if before {
+                "{ goes to the one before"
+            } else {
+                "} goes to the next one"
+            };
+            format!(" {now}; {incidents} in 30 d: {keys}")
         }
     };
     page.line(Role::Heading, &clauses(&line, page.width()));
