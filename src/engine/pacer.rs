@@ -75,9 +75,6 @@ impl Pacer {
     pub(super) fn cadences(&self, state: &State) -> Vec<MetricMeta> {
         let metas = state.shadows.metrics.values().map(|metric| &metric.meta);
         let other = metas.filter_map(|meta| {
-            if self.measured.get(&meta.source)?.stepped {
-                return None;
-            }
             let cadence = self.every(&meta.source)?;
             (meta.cadence != cadence).then(|| MetricMeta {
                 cadence,

@@ -170,9 +170,7 @@ impl Reader {
             scheduled.row.cost_ms = watch.elapsed().as_secs_f64() * 1e3;
             for meta in &mut read.batch.metrics[metrics..] {
                 scheduled.meters = true;
-                if !scheduled.source.stepped() {
-                    meta.cadence = Pace::of(scheduled.row.pace, meta.cadence);
-                }
+                meta.cadence = Pace::of(scheduled.row.pace, meta.cadence);
             }
             for snapshot in &read.batch.snapshots[snapshots..] {
                 if scheduled.scopes.contains(&snapshot.scope) {

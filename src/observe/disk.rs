@@ -8,7 +8,7 @@ use procfs::DiskStat;
 use super::{
     Host, ObserveError, Source,
     file::Again,
-    meter::{BYTES_PER_SEC, Column, Meter, OLD, Origin, PER_SEC, Sort},
+    meter::{BYTES_PER_SEC, COUNT, Column, Meter, OLD, Origin, PER_SEC, Sort},
 };
 use crate::domain::{Batch, Span, Timestamp, Unit};
 
@@ -58,7 +58,7 @@ const DISK: &[Column<Disk>] = &[
     },
     Column {
         name: "queue",
-        sort: Sort::Gauge(Unit::None),
+        sort: COUNT,
         of: |d| d.queue,
     },
 ];

@@ -373,7 +373,7 @@ pub trait Source: Send {
         None
     }
 
-    /// Whether its values have times of their own, however often it is read: their cadence is what they say it is.
+    /// Whether its values have times of their own, so that reading it oftener tells nothing more.
     fn stepped(&self) -> bool {
         false
     }

@@ -18,13 +18,10 @@ impl Source for Scripted {
 
 #[test]
 fn an_order_changes_when_a_source_is_read_and_what_its_metrics_say() {
-    struct Meter(bool);
+    struct Meter;
     impl Source for Meter {
         fn name(&self) -> &'static str {
             "meter"
-        }
-        fn stepped(&self) -> bool {
-            self.0
         }
         fn every(&self) -> Span {
             Span::from_secs(2)
@@ -41,25 +38,60 @@ fn an_order_changes_when_a_source_is_read_and_what_its_metrics_say() {
             Ok(())
         }
     }
-    let group = |stepped| Group {
+    let group = Group {
         name: "meters",
-        sources: vec![Box::new(Meter(stepped))],
+        sources: vec![Box::new(Meter)],
     };
     let at = Timestamp::from_secs;
-    let mut reader = Reader::new(group(false), &[], at(0));
+    let mut reader = Reader::new(group, &[], at(0));
     let first = reader.read(at(0));
     assert_eq!((first.rows[0].next, first.measured.len()), (Some(at(2)), 1));
     let pace = Pace::new(2, "rarer");
-    let order = Arc::new([("meter".into(), pace)].into());
-    reader.follow(&order, at(1));
+    reader.follow(&Arc::new([("meter".into(), pace)].into()), at(1));
     assert_eq!(reader.due(), Some(at(8)));
     let read = reader.read(at(8));
     assert_eq!(read.batch.metrics[0].cadence, Span::from_secs(8));
-    // Values that have times of their own come as close as before.
-    let mut stepped = Reader::new(group(true), &[], at(0));
-    stepped.follow(&order, at(1));
-    assert_eq!(stepped.read(at(8)).batch.metrics[0].cadence, Span::from_secs(2));
     assert_eq!((read.rows[0].every, &*read.rows[0].why), (Span::from_secs(8), "rarer"));
+}
+
+#[test]
+fn what_a_piece_of_the_past_costs_is_not_measured() {
+    struct Past(u64);
+    impl Source for Past {
+        fn name(&self) -> &'static str {
+            "past"
+        }
+        fn every(&self) -> Span {
+            Span::from_secs(if self.0 < 2 { 1 } else { 15 })
+        }
+        fn stepped(&self) -> bool {
+            true
+        }
+        fn progress(&self) -> Option<(u64, u64)> {
+            (self.0 < 2).then_some((self.0, 2))
+        }
+        fn read(&mut self, _: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
+            self.0 += 1;
+            out.metrics.push(crate::domain::MetricMeta {
+                id: "host:a/b".parse().unwrap(),
+                unit: crate::domain::Unit::None,
+                kind: crate::domain::MetricKind::Gauge,
+                cadence: Span::from_secs(15),
+                source: "past".into(),
+                limit: None,
+            });
+            Ok(())
+        }
+    }
+    let group = Group {
+        name: "past",
+        sources: vec![Box::new(Past(0))],
+    };
+    let at = Timestamp::from_secs;
+    let mut reader = Reader::new(group, &[], at(0));
+    assert!(reader.read(at(0)).measured.is_empty());
+    let measured = reader.read(at(1)).measured;
+    assert_eq!((measured[0].every, measured[0].stepped), (Span::from_secs(15), true));
 }
 
 #[test]
