@@ -124,7 +124,7 @@ fn is_part(author: &str, who: &str) -> bool {
 }
 
 /// Whether the text names one of the settings' things, their file by its last part, or a tool that changes such things.
-fn names(series: &[SeriesId], text: &str) -> bool {
+pub(super) fn names(series: &[SeriesId], text: &str) -> bool {
     let tool = || {
         let tools = TOOLS.iter().filter(|(scope, _)| scope_of(&series[0]) == *scope);
         tools.flat_map(|(_, tools)| *tools).any(|tool| deed::word(text, tool))

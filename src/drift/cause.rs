@@ -58,7 +58,8 @@ pub(super) fn explain(
     coincide: Span,
     now: Timestamp,
 ) {
-    // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays.
+    // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays, unless
+    // something nearer is known to have.
     let stays = |finding: &Finding| {
         let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
         held.get(&finding.id).filter(|_| old)
@@ -125,10 +126,17 @@ pub(super) fn explain(
         candidates.extend(process::takers(shadows, finding));
         let declared = asked.effect.declared;
         finding.causes = shares(candidates);
-        if let Some(before) = held.get(&finding.id).filter(|_| !declared) {
+        let news = !finding.causes.is_empty();
+        let before = held.get(&finding.id).filter(|_| !declared);
+        if let Some(before) = before.filter(|before| !(news && anew(finding, before, coincide))) {
             keep(&mut finding.causes, before, finding.since);
         }
     }
+}
+
+/// Whether `finding` is dated so much later than `before` that something else may have brought it about.
+pub(super) fn anew(finding: &Finding, before: &Finding, coincide: Span) -> bool {
+    finding.comparison != Comparison::DeclaredActual && finding.since - before.since > coincide
 }
 
 /// Keeps the likeliest cause that was told `before` of a metric's departure, which began at `since`, unless a likelier one is known now:
@@ -373,7 +381,8 @@ impl Asked<'_> {
             .iter()
             .filter(|(series, at)| {
                 let earlier = *at < since && since - *at <= BEFORE;
-                earlier && series.resource == *self.effect.resource && !self.effect.series.contains(series)
+                let able = self.effect.series.first().is_none_or(|id| acts(&series.name, &id.name));
+                earlier && able && series.resource == *self.effect.resource && !self.effect.series.contains(series)
             })
             .map(|(series, at)| {
                 let odds = self.odds(DEPARTED, (*at, *at), departures.len());
@@ -414,6 +423,14 @@ fn thing(name: &str) -> Option<&str> {
     let (scope, rest) = name.split_once('.')?;
     let (thing, _) = rest.rsplit_once('.')?;
     matches!(scope, "fs" | "net" | "disk").then_some(thing)
+}
+
+/// Whether a metric can act on another: a file system is filled by what is written or comes over the network, or empties elsewhere, and not
+/// by what processors and memory do.
+fn acts(cause: &str, effect: &str) -> bool {
+    !effect.starts_with("fs.")
+        || ["fs.", "disk.", "net."].iter().any(|scope| cause.starts_with(scope))
+        || cause.contains("write")
 }
 
 /// Turns odds into shares that leave room for what is not watched, and keeps those worth naming, largest first.

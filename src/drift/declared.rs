@@ -33,6 +33,7 @@ use super::{
     baseline::{Baseline, Difference},
     deed::{self, Item, deeds},
     group::finding_id,
+    guard,
     habit::Habits,
     muted, report, score,
 };
@@ -357,8 +358,13 @@ fn finding(
     let by = changes.get(&head.id).and_then(|change| change.by.as_deref());
     // What had failed and is well again differs from the baseline and harms nobody.
     let recovered = recovered(head);
+    let all: Vec<&Difference> = members.iter().map(|member| member.difference).collect();
+    // Who may do what on a host, and what protects it, is looked at however often it changes.
+    let guards = guard::concerns(&all);
     let score = if recovered {
         0.0
+    } else if guards {
+        score::of_settings(bits, members.len()).max(options.drift.moderate)
     } else {
         score::of_settings(bits, members.len())
     };
@@ -376,6 +382,9 @@ fn finding(
     evidence.push(report::line(format!(
         "a change this unlikely carries {bits:.1} bits of surprise"
     )));
+    if guards {
+        evidence.push("it bears on who gets in or on what protects the host: MODERATE at least".into());
+    }
     if recovered {
         evidence.push("it had failed when the baseline was taken, and is well again".into());
     }
@@ -399,7 +408,6 @@ fn finding(
     if members.len() > 6 {
         evidence.push(report::line(format!("and {} more", members.len() - 6)));
     }
-    let all: Vec<&Difference> = members.iter().map(|member| member.difference).collect();
     let series = all.iter().map(|difference| difference.id.clone()).collect();
     let seen = Seen::Setting {
         now: head.actual.clone(),

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     domain::{Cause, Comparison, Crossing, FindingId, Mark, ResourceId, SeriesId, Side, Span, Timestamp},
-    shadow::{Metric, Shadows, anomaly::By},
+    shadow::{Metric, Seen, Shadows, anomaly::By},
 };
 
 /// The most that is said of what stays, bits.
@@ -90,7 +90,14 @@ impl Departed {
             }
         };
         // A value may be surprising without being a departure yet.
+        // Nor does it get worse by coming back.
+        let side = metric.limit.as_ref().map(|limit| limit.side);
+        let towards = |seen: &&Seen| {
+            side.zip(seen.band)
+                .is_none_or(|(side, band)| side.upright(seen.value) >= side.upright(f64::from(band[2])))
+        };
         let seen = metric.recent.iter().rev().take_while(|seen| seen.at >= since);
+        let seen = seen.filter(towards);
         let strongest = seen.map(|seen| f64::from(seen.bits)).fold(0.0, f64::max);
         Some(Self {
             id: metric.meta.id.clone(),
@@ -178,17 +185,78 @@ struct Group {
     since: Timestamp,
     cause: Option<Cause>,
     members: BTreeSet<SeriesId>,
+    /// What was said of its members so far, and since when: a departure is one for as long as the group holds, whoever leaves.
+    #[serde(default)]
+    said: Vec<Said>,
+}
+
+/// One thing that is said of metrics that are off together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Said {
+    mark: Mark,
+    since: Timestamp,
+    /// The metric that began then.
+    first: SeriesId,
+    holds: bool,
+}
+
+/// Metrics that are off together.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Together {
+    pub id: FindingId,
+    /// Since when what is said of the first of them is so, and of which metric it was so then.
+    pub since: Timestamp,
+    pub first: SeriesId,
+    /// Whether that had been so before and was over.
+    pub again: bool,
+    /// The telling one first; never empty.
+    pub members: Vec<Departed>,
+}
+
+/// What is said as one thing: what is odd is drift after a while.
+const fn said(mark: Mark) -> Mark {
+    match mark {
+        Mark::Drift => Mark::Odd,
+        other => other,
+    }
+}
+
+impl Group {
+    /// Takes what is said of `members` now; since when that of the first is so, of which, and whether it was over before.
+    fn say(&mut self, members: &[Departed]) -> (Timestamp, SeriesId, bool) {
+        for old in &mut self.said {
+            let now = members.iter().any(|member| said(member.mark) == old.mark);
+            old.holds &= now || old.mark == Mark::Odd;
+        }
+        let mut again = false;
+        for member in members {
+            let mark = said(member.mark);
+            let new = || Said {
+                mark,
+                since: member.since,
+                first: member.id.clone(),
+                holds: true,
+            };
+            match self.said.iter_mut().find(|old| old.mark == mark) {
+                Some(old) if !old.holds => {
+                    again |= mark == said(members[0].mark);
+                    *old = new();
+                }
+                Some(old) if old.since <= member.since => {}
+                Some(old) => *old = new(),
+                None => self.said.push(new()),
+            }
+        }
+        let head = self.said.iter().find(|one| one.mark == said(members[0].mark));
+        let (since, first) = head.map_or((members[0].since, &members[0].id), |one| (one.since, &one.first));
+        (since, first.clone(), again)
+    }
 }
 
 impl Groups {
     /// Puts each departed metric where it belongs: the group it is in already, else one of its family (or its likely cause)
     /// that began at about the same time, else a new one. Returns the groups, members with the telling one first.
-    pub fn sort_in(
-        &mut self,
-        departed: Vec<Departed>,
-        shadows: &Shadows,
-        coincide: Span,
-    ) -> Vec<(FindingId, Vec<Departed>)> {
+    pub fn sort_in(&mut self, departed: Vec<Departed>, shadows: &Shadows, coincide: Span) -> Vec<Together> {
         let mut sorted: BTreeMap<FindingId, Vec<Departed>> = BTreeMap::new();
         let mut new = Vec::new();
         for one in departed {
@@ -207,7 +275,8 @@ impl Groups {
             sorted.entry(id).or_default().push(one);
         }
         self.0.retain(|id, _| sorted.contains_key(id));
-        for (id, members) in &mut sorted {
+        let mut all = Vec::with_capacity(sorted.len());
+        for (id, mut members) in sorted {
             members.sort_by(|a, b| {
                 a.mark
                     .cmp(&b.mark)
@@ -218,11 +287,18 @@ impl Groups {
                     .then_with(|| a.since.cmp(&b.since))
                     .then_with(|| a.id.cmp(&b.id))
             });
-            if let Some(group) = self.0.get_mut(id) {
-                group.members = members.iter().map(|member| member.id.clone()).collect();
-            }
+            let Some(group) = self.0.get_mut(&id) else { continue };
+            group.members = members.iter().map(|member| member.id.clone()).collect();
+            let (since, first, again) = group.say(&members);
+            all.push(Together {
+                id,
+                since,
+                first,
+                again,
+                members,
+            });
         }
-        sorted.into_iter().collect()
+        all
     }
 
     fn place(&mut self, family: &str, one: &Departed, shadows: &Shadows, coincide: Span) -> FindingId {
@@ -265,6 +341,7 @@ impl Groups {
                 since: one.since,
                 cause,
                 members: [one.id.clone()].into(),
+                said: Vec::new(),
             },
         );
         id

@@ -8,6 +8,7 @@ mod declared;
 mod deed;
 mod family;
 mod group;
+mod guard;
 mod habit;
 mod impending;
 mod in_force;
@@ -43,6 +44,7 @@ use crate::{
 pub use along::along;
 pub use baseline::{Baseline, Difference};
 pub use family::{detail, prominence};
+pub use guard::{opens, weakens};
 pub use incidents::{Incident, incidents};
 
 pub use rule::{Issue, Match, found, issues, matching, tried};
@@ -158,14 +160,30 @@ impl DriftState {
             .declared
             .look(shadows, baseline, options, self.judged.unwrap_or(now), now);
 
+        // What was over and is so again has causes of its own.
+        for again in groups.iter().filter(|group| group.again) {
+            self.told.remove(&again.id);
+            if let Some(before) = self.held.get_mut(&again.id) {
+                before.causes.clear();
+            }
+        }
         let mut findings: Vec<Finding> = groups
             .iter()
-            .filter(|(_, members)| members.iter().any(Departed::speaks))
-            .map(|(id, members)| report::metric(*id, members, shadows, options, now))
+            .filter(|group| group.members.iter().any(Departed::speaks))
+            .map(|group| report::metric(group, self.held.get(&group.id), shadows, options, now))
             .chain(declared)
             .chain(impending::findings(shadows, options, now))
             .collect();
         let coincide = options.drift.coincide;
+        for finding in &findings {
+            if self
+                .held
+                .get(&finding.id)
+                .is_some_and(|before| cause::anew(finding, before, coincide))
+            {
+                self.told.remove(&finding.id);
+            }
+        }
         let (held, told) = (&self.held, &self.told);
         cause::explain(&mut findings, &mut self.weighed, held, told, shadows, coincide, now);
         score::coincide(&mut findings, &mut self.coincided, shadows, options.drift.coincide);

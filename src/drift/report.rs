@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     baseline::{Difference, scope_of},
     family::detail,
-    group::{Departed, Slow},
+    group::{Departed, Slow, Together},
     room, score,
     slow::What,
 };
@@ -205,21 +205,26 @@ pub(super) fn standing(
     }
 }
 
-/// The finding of metrics that are off together, the telling one first. They are in `shadows`.
+/// The finding of metrics that are off `together`; they are in `shadows`. What is over is no worse than it was told to be `before`.
 pub(super) fn metric(
-    id: FindingId,
-    members: &[Departed],
+    together: &Together,
+    before: Option<&Finding>,
     shadows: &Shadows,
     options: &Options,
     now: Timestamp,
 ) -> Finding {
+    let Together {
+        id,
+        since,
+        first,
+        members,
+        ..
+    } = together;
+    let (id, since) = (*id, *since);
     let head = &members[0];
     let metric = &shadows.metrics[&head.id];
     let newest = metric.newest();
     let bits = members.iter().map(|member| member.bits).fold(0.0, f64::max);
-    let alike = members.iter().filter(|member| member.mark == head.mark);
-    let began = alike.min_by_key(|member| member.since).unwrap_or(head);
-    let since = began.since;
     let probability = head.crossing.map_or(0.0, |crossing| crossing.probability);
     let size_of = |member: &Departed| {
         let metric = shadows.metrics.get(&member.id)?;
@@ -238,6 +243,11 @@ pub(super) fn metric(
     } else {
         score
     };
+    let over = members.iter().all(|member| {
+        let newest = shadows.metrics.get(&member.id).and_then(Metric::newest);
+        newest.is_some_and(|seen| seen.at > member.last)
+    });
+    let score = before.filter(|_| over).map_or(score, |before| score.min(before.score));
     let level = score::level(score, &options.drift);
     let confidence = match head.mark {
         Mark::Breach | Mark::Stale => score::CERTAIN,
@@ -264,7 +274,7 @@ pub(super) fn metric(
         evidence: evidence(head, members, metric),
         seen,
         since,
-        earliest: earliest(&shadows.metrics[&began.id], since),
+        earliest: shadows.metrics.get(first).and_then(|metric| earliest(metric, since)),
         last: newest.map_or(now, |seen| seen.at),
         ended: None,
         bits,

@@ -103,7 +103,7 @@ struct Run {
 fn run(metric: &Metric, limit: &Limit) -> Option<Run> {
     let towards = |value: f64| limit.side.upright(value);
     let newest = metric.recent.back()?;
-    let Rise { first, steps } = rise(metric, limit.side)?;
+    let Rise { first, steps, .. } = rise(metric, limit.side)?;
     let (gone, left) = (
         towards(newest.value) - towards(first.value),
         towards(limit.value) - towards(newest.value),
@@ -169,15 +169,17 @@ pub(super) fn moved(metric: &Metric, limit: f64, within: Span) -> bool {
     before.is_some_and(|before| (limit - newest.value).abs() < (limit - before.value).abs())
 }
 
-/// When the newest values began to lead towards the limit.
+/// When the first of the newest values that lead towards the limit was read.
 pub(super) fn since(metric: &Metric, side: Side) -> Option<Timestamp> {
-    rise(metric, side).map(|rise| rise.first.at)
+    rise(metric, side).map(|rise| rise.begins)
 }
 
 /// Values that lead one way.
 struct Rise {
     /// The last one before it.
     first: Seen,
+    /// When the one after that was read.
+    begins: Timestamp,
     /// Values that are nearer the limit than those before them.
     steps: usize,
 }
@@ -200,12 +202,13 @@ fn rise(metric: &Metric, side: Side) -> Option<Rise> {
         match &mut found {
             Some(rise) => {
                 longest = longest.max(Some(still));
-                (rise.first, rise.steps) = (*earlier, rise.steps + 1);
+                (rise.first, rise.begins, rise.steps) = (*earlier, later.at, rise.steps + 1);
             }
             None => {
                 at_the_end = still;
                 found = Some(Rise {
                     first: *earlier,
+                    begins: later.at,
                     steps: 1,
                 });
             }

@@ -153,11 +153,14 @@ impl SurpriseWatch {
         let Some(departure) = &mut self.departure else {
             return;
         };
-        let strongest = SCALES
-            .iter()
-            .filter_map(|scale| evidence(metric, place, *scale, departure.bits));
-        departure.bits = strongest.fold(departure.bits, f64::max);
-        if !departure.goes_on(&value, level) {
+        // That it comes back at once is as surprising as that it left, and makes what was no worse.
+        if departure.outside(value.value) {
+            let strongest = SCALES
+                .iter()
+                .filter_map(|scale| evidence(metric, place, *scale, departure.bits));
+            departure.bits = strongest.fold(departure.bits, f64::max);
+        }
+        if !departure.goes_on(&value, level, needs(metric)) {
             self.departure = None;
         }
     }
@@ -235,7 +238,7 @@ impl Departure {
     }
 
     /// Takes a value; `false` when the departure is over.
-    fn goes_on(&mut self, value: &Seen, level: f64) -> bool {
+    fn goes_on(&mut self, value: &Seen, level: f64, (hold, least): (u32, u32)) -> bool {
         if self.outside(value.value) {
             self.outside = self.outside.saturating_add(1);
             self.inside = None;
@@ -249,7 +252,7 @@ impl Departure {
                 self.stayed = (self.stayed.0.saturating_add(1), value.at);
             }
             self.evidence = self.bits + STAYING * f64::from(self.stayed.0);
-            let stayed = self.outside >= HOLD && self.stayed.0 >= LEAST_STAYED && value.at - self.since >= self.outlast;
+            let stayed = self.outside >= hold && self.stayed.0 >= least && value.at - self.since >= self.outlast;
             self.told |= stayed && self.evidence >= level;
             return value.at - self.since < SETTLED;
         }
@@ -266,6 +269,12 @@ impl Departure {
     pub fn drifted(&self, now: Timestamp) -> bool {
         now - self.since > DRIFT_AFTER
     }
+}
+
+/// Values outside, and times apart, that a departure of `metric` needs: the value of a count over a minute or an hour has lasted as it is read.
+fn needs(metric: &Metric) -> (u32, u32) {
+    let over_time = ["_1m", "_1h"].iter().any(|end| metric.meta.id.name.ends_with(end));
+    if over_time { (2, 1) } else { (HOLD, LEAST_STAYED) }
 }
 
 /// Evidence against the shadow in the `scale` values up to `place`, bits, if it reaches `least`.
@@ -339,6 +348,37 @@ mod tests {
             told = feed(&mut metric, &mut watch, 5.0, 0.5);
         }
         assert!(!told);
+    }
+
+    #[test]
+    fn that_it_comes_back_at_once_makes_what_was_no_worse() {
+        let mut metric = sample::calm("mem.used_pct", 400);
+        let mut watch = SurpriseWatch::default();
+        for place in 400..420 {
+            sample::seen(&mut metric, place * 2, 40.0, if place == 400 { 20.0 } else { 1.0 });
+            watch.look(&metric, 20.0, || 0.0);
+        }
+        let before = watch.told().unwrap().bits;
+        sample::seen(&mut metric, 840, 5.0, 60.0);
+        watch.look(&metric, 20.0, || 0.0);
+        assert_eq!(watch.told().unwrap().bits, before);
+    }
+
+    #[test]
+    fn a_count_of_the_last_minute_is_told_by_its_second_reading() {
+        let readings = |name: &str| {
+            let mut metric = sample::metric(name, Unit::Count);
+            metric.meta.cadence = Span::from_secs(30);
+            let mut watch = SurpriseWatch::default();
+            (0..402).position(|place| {
+                let value = if place < 400 { 0.0 } else { 40.0 };
+                sample::judged(&mut metric, place * 30, value);
+                watch.look(&metric, 12.0, || 0.0);
+                watch.told().is_some()
+            })
+        };
+        assert_eq!(readings("logins.failed_1m"), Some(401));
+        assert_eq!(readings("tcp.orphan"), None, "nobody knows yet whether it lasts");
     }
 
     #[test]

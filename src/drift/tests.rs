@@ -4,6 +4,7 @@ mod causes;
 mod coincidences;
 mod deeds;
 mod eased;
+mod effects;
 mod files;
 mod limits;
 mod saturated;

@@ -82,6 +82,17 @@ pub(super) fn limit(finding: &Finding, shadows: &Shadows, options: &Options, see
     }
 }
 
+/// The path below `mount` that a command names, not the mount itself.
+fn written<'a>(command: &'a str, mount: &str) -> Option<&'a str> {
+    let quotes: &[_] = &['\'', '"', ';'];
+    let words = command.split_ascii_whitespace();
+    let mut paths = words.filter_map(|word| word.rsplit(['=', '>']).next().map(|path| path.trim_matches(quotes)));
+    paths.find(|path| {
+        let rest = path.strip_prefix(mount).and_then(|rest| rest.strip_prefix('/'));
+        mount != "/" && rest.is_some_and(|rest| !rest.is_empty())
+    })
+}
+
 struct Case<'a> {
     finding: &'a Finding,
     metric: &'a Metric,
@@ -151,7 +162,19 @@ impl Case<'_> {
 
     fn room(&self, mount: &str, factor: Option<f64>, mut why: Vec<String>) -> Option<Candidate> {
         let path = quote(mount)?;
-        let mut lines = vec![format!("du -axh --max-depth=2 {path} | sort -h | tail -n 20")];
+        let mut lines = Vec::new();
+        for cause in self.finding.causes.iter().filter(|cause| cause.series.is_none()) {
+            why.push(format!(
+                "{}, {} ({:.0} % likely the cause)",
+                cause.what,
+                cause.ahead(),
+                cause.weight * 100.0
+            ));
+            if let Some(file) = written(&cause.what, mount).and_then(quote) {
+                lines.push(format!("ls -lh -- {file}"));
+            }
+        }
+        lines.push(format!("du -axh --max-depth=2 {path} | sort -h | tail -n 20"));
         let system = matches!(mount, "/" | "/var");
         if system {
             lines.push("journalctl --disk-usage".into());

@@ -8,15 +8,14 @@ use super::{
 };
 use crate::{
     domain::{
-        Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, SettingChange, Span, Step, Subject,
-        Timestamp, Value,
+        Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, Step, Subject, Timestamp, Value,
     },
     drift::{Baseline, along},
-    shadow::Shadows,
+    shadow::{SettingShadow, Shadows},
 };
 
-/// A change is taken as settled when it was not undone for this long.
-const SETTLED: Span = Span::from_days(14);
+/// P(a change is undone) where nothing is known of it.
+const USUALLY: f64 = 0.1;
 /// P(a command that sets a value does so), where nothing is done by hand.
 const WORKS: f64 = 0.95;
 /// Settings of one finding that are written out.
@@ -98,7 +97,7 @@ pub(super) fn drifted(
         why.push(format!("it {line}"));
     }
     why.extend(listener(finding, shadows));
-    why.extend(trust.why().map(str::to_owned));
+    why.extend(trust.why(undone).map(str::to_owned));
     let sure = format!(
         "{:.0} % of changes like this one are undone within 14 days",
         undone * 100.0
@@ -110,7 +109,7 @@ pub(super) fn drifted(
     };
     let mut accept = adopt(finding, wrong, undone, why);
     if let Some(back) = &way_back {
-        accept.factors = trust.ranked(accept.factors, back.factors.score());
+        accept.factors = trust.ranked(accept.factors, undone, back.factors.score());
     }
     // Of a finding that grows, or gets another head, the way back stays the same answer.
     let way_back = way_back.map(|back| Candidate {
@@ -227,16 +226,21 @@ pub(super) fn is_mount_of(id: &SeriesId, finding: &Finding) -> bool {
     finding.series.iter().any(of)
 }
 
-/// P(the last change of `id` is undone within 14 days); one in ten where it is not known.
+/// P(the last change of `id` is undone within 14 days), as the setting's own page says; where none is kept, as often as changes are at all.
 fn undone(shadows: &Shadows, id: &SeriesId, now: Timestamp) -> f64 {
-    let gone = || shadows.settings.changes().iter().rev().find(|change| change.id == *id);
-    let state = shadows.settings.get(id);
-    let change: Option<&SettingChange> = state.and_then(|state| state.last_change.as_deref()).or_else(gone);
-    let undone = change.map_or(0.1, |change| shadows.settings.undone(change, now, SETTLED));
+    let settings = &shadows.settings;
+    let told = settings.get(id).and_then(|state| state.undoing.as_ref());
+    let gone = || settings.changes().iter().rev().find(|change| change.id == *id);
+    let undone = match told {
+        Some(undoing) => undoing.probability,
+        None => gone().map_or(USUALLY, |change| {
+            settings.undone(change, now, SettingShadow::UNDONE_WITHIN)
+        }),
+    };
     if undone.is_finite() {
         undone.clamp(0.0, 1.0)
     } else {
-        0.1
+        USUALLY
     }
 }
 
@@ -329,7 +333,11 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
         },
         why,
         cost: "nothing changes on the system".into(),
-        sure: format!("{:.0} % of changes like this one stay", (1.0 - undone) * 100.0),
+        sure: format!(
+            "{:.0} % of changes like this one stay, {:.0} % are undone within 14 days",
+            100.0 - (undone * 100.0).round(),
+            undone * 100.0
+        ),
         risk: "a mistake becomes the declared value".into(),
         undo: "set the value back and accept again; the audit says what was accepted before".into(),
         artefact: artefact::accept(&finding.series),

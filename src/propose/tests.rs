@@ -378,7 +378,28 @@ fn room_is_made_on_the_mount_that_needs_it_and_not_after_it_was_made() {
     let world = (shadows, baseline);
     let mut cross = finding(Comparison::FutureLimit, Mark::Cross, &["fs./var.used_pct"], 0.0);
     cross.mark = Mark::Cross;
-    let effects = &ask(&[cross.clone()], &world)[0].effects;
+    cross.causes.push(Cause {
+        series: None,
+        what:
+            "sudo: ana : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh -c 'dd if=/dev/zero of=/var/tmp/fill' by ana"
+                .into(),
+        at: cross.since,
+        earliest: None,
+        lead: Span::ZERO,
+        weight: 0.9,
+    });
+    let room = &ask(&[cross.clone()], &world)[0];
+    assert!(
+        room.why.iter().any(|why| why.contains("/var/tmp/fill")),
+        "{:?}",
+        room.why
+    );
+    assert!(
+        room.artefact.text.contains("ls -lh -- /var/tmp/fill\n"),
+        "{}",
+        room.artefact.text
+    );
+    let effects = &room.effects;
     assert!(
         effects.iter().all(|effect| effect.series == id("fs./var.used_pct")),
         "{effects:?}"

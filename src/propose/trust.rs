@@ -2,53 +2,13 @@
 
 use super::PLAINLY;
 use crate::{
-    domain::{Factors, Finding, SeriesId, Severity, Subject, Value, holds_accounts},
-    drift::Baseline,
+    domain::{Factors, Finding, SeriesId, Severity, Subject, Value},
+    drift::{Baseline, opens, weakens},
     shadow::Shadows,
 };
 
-/// Parameters of the kernel that protect the host, each weaker the less it is, or the more, by the kernel's documentation
-/// (Documentation/admin-guide/sysctl/{fs,kernel}.rst, Documentation/networking/ip-sysctl.rst).
-const WEAKER_BELOW: [&str; 13] = [
-    "fs.protected_fifos",
-    "fs.protected_hardlinks",
-    "fs.protected_regular",
-    "fs.protected_symlinks",
-    "kernel.dmesg_restrict",
-    "kernel.kexec_load_disabled",
-    "kernel.kptr_restrict",
-    "kernel.perf_event_paranoid",
-    "kernel.randomize_va_space",
-    "kernel.unprivileged_bpf_disabled",
-    "kernel.yama.ptrace_scope",
-    "net.ipv4.tcp_syncookies",
-    "vm.mmap_min_addr",
-];
-const WEAKER_ABOVE: [&str; 1] = ["fs.suid_dumpable"];
-/// Ends of the same of single interfaces.
-const WEAKER_ON: [&str; 3] = ["accept_redirects", "accept_source_route", "send_redirects"];
-/// Keys that say on which addresses a program listens, and what stands for all of them.
-const ADDRESSES: [&str; 6] = [
-    "bind",
-    "bind-address",
-    "bind_address",
-    "listen",
-    "listen_addresses",
-    "ListenAddress",
-];
-const ALL: [&str; 4] = ["0.0.0.0", "*", "::*", "[::]"];
-/// Services that do nothing but protect the host.
-const GUARDS: [&str; 7] = [
-    "apparmor",
-    "auditd",
-    "fail2ban",
-    "firewalld",
-    "iptables",
-    "nftables",
-    "ufw",
-];
-/// Rights that more people than before have by: to write for the group, anything for others, to run as the owner.
-const WIDER: u32 = 0o6027;
+/// A change is let stand without a second look where it is undone no likelier than this: about as often as changes are at all.
+const SELDOM: f64 = 0.1;
 
 /// What was told of a metric that left its shadow close to it: `coincides with cpu.busy_pct, 4 s later`.
 pub(super) fn coincides(finding: &Finding) -> Option<&str> {
@@ -91,12 +51,11 @@ impl Trust {
             (id, now, baseline.values.get(id))
         });
         // Packages bring accounts and ports of their own, which let nobody in.
-        let opens = |id: &SeriesId| opens(&Subject::of(&id.name));
         if !package && (finding.series.iter().any(opens) || opened(finding, shadows)) {
             return Self::Opens;
         }
         let mut each = values.clone();
-        if each.any(|(id, now, before)| weakens(&Subject::of(&id.name), now, before)) {
+        if each.any(|(id, now, before)| weakens(id, now, before)) {
             return Self::Weakens;
         }
         // As urgent as that nothing else makes it.
@@ -133,9 +92,19 @@ impl Trust {
         }
     }
 
-    pub fn why(self) -> Option<&'static str> {
+    /// Whether it is known who made the change, nothing suffers, and such a change is undone seldom.
+    fn stands(self, undone: f64) -> bool {
+        self == Self::Known && undone <= SELDOM
+    }
+
+    /// What it says of a change that is undone with probability `undone`.
+    pub fn why(self, undone: f64) -> Option<&'static str> {
         match self {
-            Self::Known | Self::Suffers => None,
+            Self::Known if self.stands(undone) => {
+                Some("it is known who made it, nothing suffers, and few such changes are undone")
+            }
+            Self::Known => Some("such changes are undone often"),
+            Self::Suffers => None,
             Self::Unknown => Some("nobody knows who made the change"),
             Self::Issue => Some("what it is set to is a known issue"),
             Self::Opens => Some("it bears on who gets in"),
@@ -144,38 +113,19 @@ impl Trust {
         }
     }
 
-    /// The factors of accepting a change whose way back scores `back`: before it where the change is trusted, else behind it.
-    pub fn ranked(self, mut accept: Factors, back: f64) -> Factors {
+    /// The factors of accepting a change that is undone with probability `undone` and whose way back scores `back`: before it where the
+    /// change is trusted and hardly ever undone, else behind it.
+    pub fn ranked(self, mut accept: Factors, undone: f64, back: f64) -> Factors {
         let score = accept.score();
-        let wanted = match self {
-            Self::Known => score.max(back * PLAINLY),
-            _ => score.min(back / PLAINLY),
+        let wanted = if self.stands(undone) {
+            score.max(back * PLAINLY)
+        } else {
+            score.min(back / PLAINLY)
         };
         if score > 0.0 && wanted.is_finite() {
             accept.impact *= wanted / score;
         }
         accept
-    }
-}
-
-/// Whether a setting decides who gets in, or as whom.
-fn opens(subject: &Subject<'_>) -> bool {
-    match subject {
-        Subject::Sshd(_) | Subject::Account { .. } => true,
-        Subject::Firewall { .. } => true,
-        Subject::File { path, .. } => {
-            let folder = [
-                "ssh/",
-                "sudoers",
-                "pam.d/",
-                "security/access",
-                "nftables",
-                "iptables/",
-                "ufw/",
-            ];
-            folder.iter().any(|start| path.starts_with(start)) || holds_accounts(path) || path.ends_with("/pg_hba.conf")
-        }
-        _ => false,
     }
 }
 
@@ -190,50 +140,6 @@ fn opened(finding: &Finding, shadows: &Shadows) -> bool {
     !own && shadows.settings.get(id).is_some()
 }
 
-/// Whether what a setting says now protects the host less than what it said before.
-fn weakens(subject: &Subject<'_>, now: Option<&Value>, before: Option<&Value>) -> bool {
-    use std::cmp::Ordering::{Greater, Less};
-    let (Some(now), Some(before)) = (now, before) else {
-        return false;
-    };
-    match subject {
-        Subject::Sysctl(name) => {
-            let order = now.order(before);
-            let interface = name.strip_prefix("net.").is_some() && WEAKER_ON.iter().any(|end| name.ends_with(end));
-            order == Some(Less) && WEAKER_BELOW.contains(name)
-                || order == Some(Greater) && (interface || WEAKER_ABOVE.contains(name))
-        }
-        Subject::Unit {
-            name,
-            part: "state" | "enabled",
-        } => {
-            let guard = name.strip_suffix(".service").is_some_and(|name| GUARDS.contains(&name));
-            let on = |value: &Value| matches!(&*value.to_string(), "active" | "enabled");
-            guard && on(before) && !on(now)
-        }
-        Subject::File { key: "", .. } => {
-            let mode = |value: &Value| match value {
-                Value::List(access) => u32::from_str_radix(&access.get("mode")?.to_string(), 8).ok(),
-                _ => None,
-            };
-            matches!((mode(now), mode(before)), (Some(now), Some(before)) if now & !before & WIDER != 0)
-        }
-        Subject::File { key, .. } => {
-            let last = key.rsplit(['.', ' ']).next().unwrap_or(key);
-            let all = |value: &Value| {
-                let text = value.to_string();
-                let mut words = text.split([' ', ',']).map(|word| word.trim_start_matches('-'));
-                // A port by itself is that of all addresses.
-                words.any(|word| {
-                    ALL.iter().any(|all| word.starts_with(all)) || last == "listen" && word.parse::<u16>().is_ok()
-                })
-            };
-            ADDRESSES.contains(&last) && all(now) && !all(before)
-        }
-        _ => false,
-    }
-}
-
 /// Whether a unit stands still that runs by what was accepted, and starts by itself with the machine.
 fn starts(id: &SeriesId, now: Option<&Value>, before: Option<&Value>, shadows: &Shadows) -> bool {
     let Subject::Unit { name, part: "state" } = Subject::of(&id.name) else {
@@ -243,4 +149,24 @@ fn starts(id: &SeriesId, now: Option<&Value>, before: Option<&Value>, shadows: &
     let enabled = SeriesId::new(&id.resource, &format!("unit.{name}:enabled"));
     let enabled = shadows.settings.get(&enabled).map(|state| &state.value);
     is(now, "inactive") && is(before, "active") && is(enabled, "enabled")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_accepted_first_only_where_such_changes_are_seldom_undone() {
+        let accept = Factors {
+            success: 0.9,
+            impact: 3.0,
+            disruption: 0.0,
+            effort: 0.5,
+        };
+        let first = |trust: Trust, undone: f64| trust.ranked(accept, undone, 4.0).score() > 4.0;
+        assert!(first(Trust::Known, 0.08));
+        assert!(!first(Trust::Known, 0.3));
+        assert!(!first(Trust::Suffers, 0.01) && !first(Trust::Unknown, 0.01));
+        assert_eq!(Trust::Known.why(0.3), Some("such changes are undone often"));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Asked, BEFORE, NAMESAKE, applies, earliest};
+use super::{Asked, BEFORE, NAMESAKE, applies, earliest, thing};
 use crate::{
     domain::{Cause, Event, EventKind, SeriesId, SettingChange, Subject, text::visible},
     drift::{
@@ -24,21 +24,31 @@ impl Asked<'_> {
         let mut groups: BTreeMap<(u8, i64), Vec<&Event>> = BTreeMap::new();
         // What only puts a change into force is a part of that deed and no cause beside it.
         let changes: Vec<&SettingChange> = self.changes().filter(|_| !self.effect.declared).collect();
+        // Whoever only looked did nothing.
+        let looked = |event: &&Event| author::command(event).is_some_and(looks);
         // That a port is open now is a thing that was done, and no setting changes because of it.
         let opening = |event: &&Event| self.effect.declared && opens(event);
         let repeated = self.repeated();
-        // What systemd says of the very unit that no longer runs is the fact again.
+        // What systemd and the unit itself say of the very unit that no longer runs is the fact again, and of a setting that it was read
+        // anew is what follows from it.
         let echo = |event: &&Event| {
-            event.kind == EventKind::Service
-                && self.effect.declared
+            let told = matches!(event.kind, EventKind::Service | EventKind::Log) && author::command(event).is_none();
+            self.effect.declared
+                && told
                 && self.effect.series.iter().any(|id| {
-                    let state = matches!(Subject::of(&id.name), Subject::Unit { part: "state", .. });
-                    state && deed::names(std::slice::from_ref(id), &event.what)
+                    let follows = match Subject::of(&id.name) {
+                        Subject::Unit { part: "state", .. } => true,
+                        Subject::File { .. } | Subject::Sshd(_) | Subject::Sysctl(_) => {
+                            event.kind == EventKind::Service
+                        }
+                        _ => false,
+                    };
+                    follows && deed::names(std::slice::from_ref(id), &event.what)
                 })
         };
         for event in self
             .events_within(self.watched.max(BEFORE))
-            .filter(|event| !opening(event) && !echo(event))
+            .filter(|event| !opening(event) && !echo(event) && !looked(event))
         {
             let slot = event.at.floor(TOGETHER).0;
             slots.entry(event.kind as u8).or_default().insert(slot);
@@ -48,7 +58,12 @@ impl Asked<'_> {
             }
         }
         let mut causes = Vec::new();
-        let names = |event: &&&Event| deed::names(self.effect.series, &event.what);
+        let mounts = self.mounts();
+        let names = |event: &&&Event| {
+            deed::names(self.effect.series, &event.what)
+                || self.effect.declared && author::names(self.effect.series, author::command(event).unwrap_or_default())
+                || author::command(event).is_some_and(|command| lies_on(command, &mounts))
+        };
         // What was done to a setting mostly says its name: beside a deed that does, or long before the change, one that does not is no
         // cause of it.
         let told = self.effect.declared && groups.values().flatten().any(|event| names(&event));
@@ -77,7 +92,7 @@ impl Asked<'_> {
                 (false, false) => 1.0,
             };
             // A command that names what changed is what somebody did to it.
-            let done = named.is_some() && author::command(event).is_some_and(|command| !looks(command));
+            let done = named.is_some() && author::command(event).is_some();
             let strength = if done { COMMAND } else { strength(event) };
             let prior = strength * tells;
             let count = slots.get(&kind).map_or(1, BTreeSet::len);
@@ -85,6 +100,30 @@ impl Asked<'_> {
             causes.push(self.cause(None, report::line(format!("{}{more}{who}", event.what)), times, odds));
         }
         causes
+    }
+
+    /// The file systems of the resource, each with whether the effect is that it fills; none where it is of no file system.
+    fn mounts(&self) -> Vec<(&str, bool)> {
+        let mount = |id: &'_ SeriesId| {
+            id.name
+                .starts_with("fs.")
+                .then(|| thing(&id.name))
+                .flatten()
+                .map(str::to_owned)
+        };
+        let own: BTreeSet<String> = self.effect.series.iter().filter_map(mount).collect();
+        if own.is_empty() {
+            return Vec::new();
+        }
+        let here = self
+            .shadows
+            .metrics
+            .keys()
+            .filter(|id| id.resource == *self.effect.resource);
+        let all: BTreeSet<&str> = (here.filter(|id| id.name.starts_with("fs.")))
+            .filter_map(|id| thing(&id.name))
+            .collect();
+        all.into_iter().map(|mount| (mount, own.contains(mount))).collect()
     }
 
     /// Changes of the last hour of settings that changed more than once in it, by setting and oldest first.
@@ -98,6 +137,22 @@ impl Asked<'_> {
         }
         changed.into_values().filter(|changes| changes.len() > 1).collect()
     }
+}
+
+/// Whether a command was told of a path on one of the `mounts` that are asked for, where it can lay down something: not among settings.
+fn lies_on(command: &str, mounts: &[(&str, bool)]) -> bool {
+    let within = |path: &str, mount: &str| {
+        let rest = path.strip_prefix(mount.trim_end_matches('/'));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    let paths = command.split_ascii_whitespace().skip(1).filter_map(|word| {
+        let path = word.trim_start_matches(['\'', '"', '>']).rsplit('=').next()?;
+        path.starts_with('/').then_some(path.trim_end_matches(['\'', '"', ';']))
+    });
+    paths.filter(|path| !path.starts_with("/etc/")).any(|path| {
+        let on = mounts.iter().filter(|(mount, _)| within(path, mount));
+        on.max_by_key(|(mount, _)| mount.len()).is_some_and(|(_, asked)| *asked)
+    })
 }
 
 /// Whether what `event` tells of changed settings that were put back before the effect began; `repeated` are those that changed more

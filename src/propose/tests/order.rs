@@ -77,6 +77,29 @@ fn a_trusted_change_is_accepted_first_and_one_that_lets_people_in_is_put_back_fi
 }
 
 #[test]
+fn how_likely_a_change_is_undone_is_one_figure_everywhere() {
+    let mut world = world(&[("etc.app.conf:cache", Value::Int(1), Value::Int(1))]);
+    world.0.settings.observe(&SettingChange {
+        id: id("etc.app.conf:cache"),
+        at: now() - Span::from_days(3),
+        from: Some(Value::Int(1)),
+        to: Some(Value::Int(2)),
+        by: Some("ann".into()),
+        after: None,
+        backfilled: false,
+    });
+    let state = world.0.settings.get(&id("etc.app.conf:cache")).unwrap();
+    let undone = state.undoing.as_ref().unwrap().probability * 100.0;
+    let proposals = ask(&[drift("etc.app.conf:cache", 14.0)], &world);
+    let sure = |kind: ProposalKind| &*proposals.iter().find(|one| one.kind == kind).unwrap().sure;
+    let figure = format!("{undone:.0} %");
+    assert!(sure(ProposalKind::Revert).starts_with(&figure));
+    let accept = sure(ProposalKind::Adopt);
+    let stay = format!("{:.0} % of changes like this one stay", 100.0 - undone.round());
+    assert!(accept.starts_with(&stay) && accept.contains(&figure), "{accept}");
+}
+
+#[test]
 fn nobody_is_told_to_make_a_unit_fail_again() {
     let is = |state: &str| Value::Enum(state.into());
     let kinds = |declared: &str, actual: &str| -> Vec<ProposalKind> {
