@@ -351,13 +351,7 @@ fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
         metric("psi.cpu.some_pct", Unit::Percent, |minute| 90.0 + noise(minute, 2)),
         metric("load.1", Unit::Count, |minute| 6.0 + 0.1 * noise(minute, 3)),
     ]);
-    world.settings.snapshot(&crate::domain::SettingSnapshot {
-        reach: None,
-        resource: host(),
-        scope: "hw".into(),
-        at: now(),
-        settings: Some([(Arc::from("hw.cpu.count"), crate::domain::Value::Int(2))].into()),
-    });
+    two(&mut world);
     // Nine want to run on what four processors do: all stays taken.
     let outcome = ask(&world, &["traffic x1.5", "cpu x2"]);
     let after = |outcome: &Outcome, name: &str| {
@@ -386,7 +380,7 @@ fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
         outcome.notes
     );
     let outcome = ask(&world, &["cpu x0.5"]);
-    assert!(told(&outcome, "stays there: less is done"), "{:?}", outcome.notes);
+    assert!(told(&outcome, "stays so: less is done"), "{:?}", outcome.notes);
     // With eight times as much there is room, and all three say so.
     let outcome = ask(&world, &["traffic x1.5", "cpu x8"]);
     for name in ["cpu.busy_pct", "psi.cpu.some_pct", "load.1"] {
@@ -401,6 +395,77 @@ fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
         "{:?}",
         outcome.notes
     );
+}
+
+/// Two processors.
+fn two(world: &mut Shadows) {
+    world.settings.snapshot(&crate::domain::SettingSnapshot {
+        reach: None,
+        resource: host(),
+        scope: "hw".into(),
+        at: now(),
+        settings: Some([(Arc::from("hw.cpu.count"), crate::domain::Value::Int(2))].into()),
+    });
+}
+
+#[test]
+fn what_waits_is_asked_for_also_below_the_ceiling() {
+    let mut world = shadows([
+        metric("cpu.busy_pct", Unit::Percent, |minute| 93.0 + 0.5 * noise(minute, 1)),
+        metric("psi.cpu.some_pct", Unit::Percent, |minute| 85.0 + noise(minute, 2)),
+        metric("load.1", Unit::Count, |minute| 11.0 + 0.1 * noise(minute, 3)),
+    ]);
+    two(&mut world);
+    // Nine wait: of four processors most are busy most of the time; were no more asked than is done, half of the share of now.
+    let outcome = ask(&world, &["cpu x2"]);
+    let busy = effect(&outcome, "cpu.busy_pct");
+    assert!(
+        busy.after[1] > 85.0 && (40.0..50.0).contains(&busy.after[0]),
+        "{busy:?}"
+    );
+    let load = effect(&outcome, "load.1");
+    assert!(
+        load.after[1] > 0.9 * load.before[1] && load.after[0] < 0.6 * load.before[1],
+        "{load:?}"
+    );
+    let told = |outcome: &Outcome, what: &str| outcome.notes.iter().any(|note| note.contains(what));
+    assert!(
+        told(
+            &outcome,
+            "work waits for a processor 85 % of the time, and most likely stays so: 11.0 run or wait"
+        ),
+        "{:?}",
+        outcome.notes
+    );
+    assert!(told(&outcome, "between that and 100 %"), "{:?}", outcome.notes);
+    // Half of the load leaves five and a half for two processors.
+    let outcome = ask(&world, &["traffic x0.5"]);
+    let busy = effect(&outcome, "cpu.busy_pct");
+    assert!(busy.after[1] > 85.0 && busy.after[0] < 55.0, "{busy:?}");
+    let outcome = ask(&world, &["traffic x2"]);
+    assert!(
+        effect(&outcome, "cpu.busy_pct").after[1] > 99.5,
+        "{:?}",
+        outcome.effects
+    );
+    // With room for all of them the three fall together.
+    let outcome = ask(&world, &["cpu x16"]);
+    for name in ["cpu.busy_pct", "psi.cpu.some_pct", "load.1"] {
+        let effect = effect(&outcome, name);
+        assert!(effect.after[1] < 0.7 * effect.before[1], "{effect:?}");
+    }
+}
+
+#[test]
+fn minutes_at_the_ceiling_do_not_make_a_part_that_stays() {
+    // All is done that is asked up to 2 MB/s; what comes beyond it waits.
+    let rate = |minute: i64| 1e6 * (2.0 + 1.5 * (minute as f64 / 9.0).sin());
+    let world = shadows([
+        metric("net.eth0.rx_bytes_per_s", Unit::BytesPerSec, rate),
+        metric("cpu.busy_pct", Unit::Percent, |minute| (rate(minute) / 2e4).min(100.0)),
+    ]);
+    let outcome = ask(&world, &["traffic x0"]);
+    assert!(effect(&outcome, "cpu.busy_pct").after[1] < 2.0, "{:?}", outcome.effects);
 }
 
 #[test]

@@ -141,7 +141,7 @@ pub const COMMANDS: &[Command] = &[
         "limit",
         "VALUE|off [low|high]",
         "",
-        "sets the limit of the metric in focus",
+        "the limit of the metric chosen here",
         deed::limit,
         deed::sides,
     ),
@@ -163,11 +163,11 @@ pub const COMMANDS: &[Command] = &[
     ),
     command(
         "explain",
-        "",
+        "[NAME]",
         "x",
-        "where the number in focus comes from",
+        "where the number chosen here, or another, comes from",
         deed::explain,
-        deed::nothing,
+        deed::metrics,
     ),
     command(
         "baseline",
@@ -314,6 +314,7 @@ mod tests {
         tui::{
             fixture,
             look::Charset,
+            screens,
             state::{Overlay, Screen},
         },
     };
@@ -390,6 +391,40 @@ mod tests {
         assert!(matches!(asked("limit 90% high"), Query::SetLimit(_, Some(limit)) if limit.side == Side::Above));
         assert!(matches!(asked("limit off"), Query::SetLimit(_, None)));
         assert!(message("limit much").contains("much"));
+    }
+
+    #[test]
+    fn limit_and_explain_are_of_what_is_chosen_on_the_screen_shown() {
+        let mut state = fixture::on(Screen::Overview, Charset::Ascii, 80, 24);
+        let here = screens::overview::under_cursor(&state).unwrap();
+        // What another screen was about last.
+        state.series = Some(fixture::id("web-01/http.p99_ms"));
+        let effects = run(&mut state, "limit 90");
+        assert!(
+            matches!(&effects[..], [Effect::Ask(_, Query::SetLimit(id, _))] if *id == here),
+            "{effects:?}"
+        );
+        let effects = run(&mut state, "explain");
+        assert!(
+            matches!(&effects[..], [Effect::Ask(tag, _)] if tag.series.as_ref() == Some(&here)),
+            "{effects:?}"
+        );
+        for screen in [Screen::Proposals, Screen::Audit] {
+            crate::tui::enter(&mut state, screen);
+            assert_eq!(run(&mut state, "limit 90"), []);
+            let said = state.message.clone().unwrap();
+            assert!(said.contains(":metric NAME") && said.len() <= 80, "{said}");
+        }
+        crate::tui::enter(&mut state, Screen::Proposals);
+        assert_eq!(run(&mut state, "explain"), []);
+        let shown = state.overlay.take();
+        assert!(matches!(shown, Some(Overlay::Text { title, .. }) if title.starts_with("score of #")));
+        let effects = run(&mut state, "explain pg.tps");
+        let wanted = fixture::id("db-01/pg.tps");
+        assert!(
+            matches!(&effects[..], [Effect::Ask(tag, _)] if tag.series.as_ref() == Some(&wanted)),
+            "{effects:?}"
+        );
     }
 
     #[test]

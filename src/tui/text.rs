@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 pub(super) use cells::write;
 use cells::{ahead, cells, simple};
 use jiff::tz::TimeZone;
-pub use name::{fit_name, fit_names, telling};
+pub use name::{fit_name, fit_names, fit_value, telling};
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 use unicode_width::UnicodeWidthStr;
 
@@ -398,6 +398,7 @@ mod tests {
             prop_assert_eq!(fit(&text, cells).width(), cells);
             prop_assert_eq!(fit_right(&text, cells).width(), cells);
             prop_assert_eq!(fit_name(&text, cells).width(), cells);
+            prop_assert_eq!(fit_value(&format!("a/{text}:1.2"), cells).width(), cells);
             prop_assert!(!fit(&text, cells).chars().any(char::is_control));
         }
 
@@ -433,6 +434,26 @@ mod tests {
         assert_eq!(fit_name("東京東京東京", 10), "東~京東京 ");
         assert_eq!(fit_name("available_pct", 7), "availa~");
         assert_eq!(fit_name("(all 266 metrics)", 12), "(all 266 me~");
+    }
+
+    #[test]
+    fn of_an_image_the_tag_stays() {
+        let image = |width| fit_value("registry.example/team/app:1.24.3", width);
+        assert_eq!(
+            [5, 7, 9, 20].map(image),
+            ["1.24~", "~1.24.3", "~1.24.3  ", "registr~m/app:1.24.3"]
+        );
+        assert_eq!(image(40).trim_end(), "registry.example/team/app:1.24.3");
+        for (text, cut) in [
+            ("1.0.0+git-2019", "1.0.0+gi~"),
+            ("1:7.2-3+deb12u1", "1:7.2-3+~"),
+            ("sha256:0123456789ab", "sha256:0~"),
+            ("2026-11-23T10:22:33", "2026-11-~"),
+            ("http://localhost:8080", "http://l~"),
+            ("a sentence: with:words", "a senten~"),
+        ] {
+            assert_eq!(fit_value(text, 9), cut);
+        }
     }
 
     #[test]

@@ -17,6 +17,8 @@ use crate::{
 
 /// Cells of the pane at the right.
 const SIDE: u16 = 44;
+/// Entries whose names say how wide their column is: more are on no screen.
+const LISTED: usize = 100;
 
 pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let small = area.width < 60 || area.height < 14;
@@ -52,7 +54,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         );
         page.line(Role::Mark(Mark::Breach), &text);
     }
-    list(state, &rows, at, &mut page);
+    list(state, &rows, at, side > 0, &mut page);
     if side > 0 {
         let area = Rect {
             x: area.x + area.width - side,
@@ -126,15 +128,23 @@ fn in_memory(state: &State) -> bool {
     shown.live && shown.number > 0 && store.ok && store.path.is_empty()
 }
 
-fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
+fn list(state: &State, rows: &[&AuditEntry], at: usize, beside: bool, page: &mut Page<'_>) {
     let width = page.width();
     let (who, what) = if width >= 60 { (11, 10) } else { (0, 9) };
-    let resource = if width >= 60 {
-        23
-    } else {
-        width.saturating_sub(7 + what)
-    };
     let time = if width >= 60 { 10 } else { 6 };
+    let resource = match width {
+        60.. => {
+            // Names take what room the results leave them; beside the entry in full a result need only begin here.
+            let longest = rows
+                .iter()
+                .take(LISTED)
+                .map(|entry| text::width(&about(state, entry)) + 1);
+            let result = if beside { 14 } else { 24 };
+            let room = width.saturating_sub(1 + time + 1 + who + what + result).max(23);
+            longest.max().unwrap_or(0).clamp(23, room)
+        }
+        _ => width.saturating_sub(7 + what),
+    };
     let cells = |cursor: char, texts: [&str; 5]| {
         let [at, by, deed, about, result] = texts;
         let who = if who > 0 { fit(by, who - 1) + " " } else { String::new() };
@@ -172,9 +182,16 @@ fn list(state: &State, rows: &[&AuditEntry], at: usize, page: &mut Page<'_>) {
         let cursor = if here { '>' } else { ' ' };
         page.item(
             here,
-            &cells(cursor, [&time, &entry.who, &entry.what, &entry.resource, &result]),
+            &cells(cursor, [&time, &entry.who, &entry.what, &about(state, entry), &result]),
         );
     }
+}
+
+/// What an entry is about: of one host its name goes without saying.
+fn about(state: &State, entry: &AuditEntry) -> String {
+    let only = (state.host_cells(1) == 0).then(|| state.resource()).flatten();
+    let bare = only.and_then(|only| entry.resource.strip_prefix(only.name())?.strip_prefix(' '));
+    bare.unwrap_or(&entry.resource).to_owned()
 }
 
 /// A resource and what of it, exactly `width` cells wide: the names of one family of settings differ at their ends.
@@ -185,6 +202,8 @@ fn fit_about(about: &str, width: usize) -> String {
             let left = width.saturating_sub(text::width(&host));
             host + &fit_name(name, left)
         }
+        // A name alone.
+        None => fit_name(about, width),
         _ => fit(about, width),
     }
 }

@@ -8,7 +8,7 @@ use super::{
     list::{changes, heading},
 };
 use crate::{
-    domain::{Change, Effect, SeriesId, Span},
+    domain::{Change, Effect, SeriesId, Span, Unit},
     simulate::Outcome,
     tui::{
         look::Role,
@@ -18,6 +18,9 @@ use crate::{
         text::{clock, fit, fit_name, telling, when, wrap},
     },
 };
+
+/// What is said of a series that nothing tells an effect on: none is known, which is not to know of none.
+pub(super) const NO_EVIDENCE: &str = "no evidence";
 
 /// The name of a series with its resource, as in lists.
 pub(super) fn named(id: &SeriesId) -> String {
@@ -85,6 +88,12 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
 
 /// Cells of a figure with its band and the gap behind it.
 const CELL: usize = 23;
+
+/// Cells of a difference (`-46.9 points`) and the gap behind it.
+const DIFFERENCE: usize = 13;
+
+/// Cells beside the name of a series: its figure as it is, with a scenario, the difference, and where that comes from (`learnt link`).
+const BESIDE: usize = 10 + CELL + DIFFERENCE + 11;
 
 /// Rows of the least chart that tells something: its heading, the times, and the values.
 const CHART: usize = 5;
@@ -159,7 +168,7 @@ fn table_rows(state: &State, most: usize) -> usize {
     ((silent + effects.len()).min(most) + limits).max(1)
 }
 
-/// The row that says how long a series is beyond its limit, where it is at all: `   minutes beyond limit   34   0 (0-2)   -34`, and
+/// The row that says how long a series is beyond its limit, where it is at all: `   minutes past limit   34   0 (0-2)   -34`, and
 /// of one scenario how likely it passes it.
 fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<String> {
     let limit = state.metric(&effect.series)?.limit.as_ref()?;
@@ -177,7 +186,7 @@ fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<S
         true => fit(&middle.to_string(), CELL),
         false => fit(&format!("{middle} ({least}-{most})"), CELL),
     };
-    let label = fit("   minutes beyond limit", name) + &fit(&before[1].to_string(), 10);
+    let label = fit("   minutes past limit", name) + &fit(&before[1].to_string(), 10);
     if let (true, Some(b)) = (second, &pane.b) {
         let (a, b) = (found(&pane.a), found(b));
         let told = |found: Option<([i64; 3], [i64; 3])>| found.map_or_else(|| fit("-", CELL), |(_, after)| cell(after));
@@ -189,7 +198,7 @@ fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<S
     Some(format!(
         "{label}{}{}{likely}",
         cell(after),
-        fit(&format!("{:+}", after[1] - before[1]), 11)
+        fit(&format!("{:+}", after[1] - before[1]), DIFFERENCE)
     ))
 }
 
@@ -200,7 +209,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let wide = width >= 60;
     let second = pane.b.as_ref().filter(|_| width >= 100);
     let name = match wide {
-        true => width / 3 - 1 - usize::from(second.is_some()),
+        true => (width / 3 - 1).min(width - BESIDE - second.map_or(0, |_| CELL)),
         false => width.saturating_sub(22),
     };
     let letter = if pane.on_b { "B" } else { "A" };
@@ -226,7 +235,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 fit(&title, name),
                 fit(as_it_is, 10),
                 fit(&with(letter), CELL),
-                fit("difference", 11)
+                fit("difference", DIFFERENCE)
             ),
             (true, Some(_)) => format!(
                 "{}{}{}{}{}evidence",
@@ -234,7 +243,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 fit(as_it_is, 10),
                 fit(&with("A"), CELL),
                 fit(&with("B"), CELL),
-                fit("B minus A", 11)
+                fit("B minus A", DIFFERENCE)
             ),
         },
     );
@@ -245,7 +254,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
         let id = ids[place];
         let Some(shown) = effect(Some(pane.current()), id).or_else(|| effect(Some(&pane.a), id)) else {
             let row = fit_name(&named(id), name.saturating_sub(2));
-            page.item(false, &format!(" {row} {}no evidence", fit("-", 10)));
+            page.item(false, &format!(" {row} {}{NO_EVIDENCE}", fit("-", 10)));
             continue;
         };
         let unit = shown.unit;
@@ -255,7 +264,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 let after = effect.after.map(|value| rounded(unit, value));
                 fit(&figure(fine, after, width), width)
             }
-            None => fit("no evidence", width),
+            None => fit(NO_EVIDENCE, width),
         };
         let here = place == chosen && pane.outcome;
         let cursor = if place == chosen { '>' } else { ' ' };
@@ -268,7 +277,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 (true, None) => format!(
                     "{label}{as_is}{} {} {}",
                     cell(Some(shown), CELL - 1),
-                    fit(&fine.signed(shown.difference[1]), 10),
+                    fit(&fine.signed(shown.difference[1]), DIFFERENCE - 1),
                     evidence(shown)
                 ),
                 (true, Some(b)) => {
@@ -281,7 +290,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                         "{label}{as_is}{} {} {} {}",
                         cell(a, CELL - 1),
                         cell(b, CELL - 1),
-                        fit(&apart, 10),
+                        fit(&apart, DIFFERENCE - 1),
                         evidence(shown)
                     )
                 }
@@ -295,18 +304,19 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
             && beyond.is_none()
             && let Some((without, with)) = shown.crossing
         {
-            let [without, with, apart] = [without, with, with - without].map(|share| format!("{:.0} %", share * 100.0));
+            let [without, with, apart] = [without, with, with - without].map(|share| (share * 100.0).round());
+            let [without, with] = [without, with].map(|share| format!("{share} %"));
             let line = format!(
                 "{}{}{}",
                 fit("   passes its limit", name),
                 fit(&without, 10),
                 fit(&with, CELL)
             );
-            page.line(Role::Dim, &format!("{line}{apart}"));
+            page.line(Role::Dim, &format!("{line}{}", Unit::Percent.signed(apart)));
         }
     }
     if before == page.left() {
-        let line = pending(pane.current()).unwrap_or_else(|| " no effect with evidence".into());
+        let line = pending(pane.current()).unwrap_or_else(|| format!(" {NO_EVIDENCE}"));
         page.line(Role::Dim, &line);
     }
 }
