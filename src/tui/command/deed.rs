@@ -135,10 +135,7 @@ pub(super) fn limit(state: &mut State, text: &str) -> Vec<Effect> {
     let chosen = selected(state);
     let Some(row) = shown.metrics.iter().find(|row| Some(&row.id) == chosen.as_ref()) else {
         state.message = Some(match chosen {
-            Some(id) => format!(
-                "{} is a setting: limits are of metrics (:metric NAME opens one)",
-                id.name
-            ),
+            Some(id) => format!("{} is a setting: only metrics have limits", id.name),
             None => "no metric is chosen here: :metric NAME opens one, then its limit can be set".into(),
         });
         return Vec::new();

@@ -60,7 +60,7 @@ fn names_have_what_room_there_is() {
     state.audit.entries = Some(vec![entry]);
     let text = drawn(&state, 120, 36);
     let row = text.lines().find(|line| line.contains("pkg.lib")).unwrap();
-    assert!(row.contains(" db-01 pkg.libp~ire-0.3:amd64 34 -> 0 b"), "{row}");
+    assert!(row.contains(" db-01 pkg.libp~re-0.3:amd64 34 -> 0 b"), "{row}");
 }
 
 #[test]

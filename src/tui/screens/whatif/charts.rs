@@ -14,7 +14,7 @@ use crate::{
         look::{Look, Role},
         page::Page,
         state::State,
-        text::wrap,
+        text::{fit_name, width, wrap},
     },
 };
 
@@ -133,12 +133,15 @@ fn plotted(
         state.look.glyph("▒", ":"),
     );
     let guess = if outcome.inside_seen { "" } else { " ?" };
-    let heading = format!(
-        " {}   {line} {}   {median} {with}   {band} 80 %{guess}",
-        named(id),
-        if outcome.actual { "actual" } else { "as it is" }
-    );
-    page.line(Role::Heading, &heading);
+    let is = if outcome.actual { "actual" } else { "as it is" };
+    let legend = format!("   {line} {is}   {median} {with}   {band} 80 %{guess}");
+    // What the lines are is never cut.
+    let room = page.width().saturating_sub(1 + width(&legend));
+    let name = match named(id) {
+        name if width(&name) > room => fit_name(&name, room).trim_end().to_owned(),
+        name => name,
+    };
+    page.line(Role::Heading, &format!(" {name}{legend}"));
     let (from, step, columns) = axis(outcome, usize::from(area.width.saturating_sub(GUTTER + 9)).max(1));
     // Each column takes the step of the forecast that its end lies in.
     let at = |forecast: &crate::domain::Forecast, column: usize| {

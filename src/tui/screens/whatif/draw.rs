@@ -72,8 +72,10 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let below = |most| 1 + table_rows(state, most) + 4 + notes;
         let left = page.left();
         let rows = left.saturating_sub(below(4));
-        if rows >= CHART || outcome_of(state).is_none_or(|outcome| outcome.effects.is_empty()) {
-            let (part, buffer) = page.take(rows);
+        let told = outcome_of(state).map(|outcome| !outcome.effects.is_empty());
+        if rows >= CHART || told != Some(true) {
+            // Without an effect the notes have the room.
+            let (part, buffer) = page.take(if told == Some(false) { rows.min(WHY) } else { rows });
             charts::one(state, part, buffer);
         } else {
             most = (most..=left)
@@ -97,6 +99,9 @@ const BESIDE: usize = 10 + CELL + DIFFERENCE + 11;
 
 /// Rows of the least chart that tells something: its heading, the times, and the values.
 const CHART: usize = 5;
+
+/// Rows that say why there is no effect, with a blank one.
+const WHY: usize = 3;
 
 /// A horizon in hours or days: `6 h`, `30 d`; one that is no round number of them as it is.
 fn far(horizon: Span) -> String {
@@ -134,7 +139,7 @@ pub(super) fn no_effect(scenario: &Scenario) -> String {
         .collect();
     // What a law has to say of capacity and load is in its notes.
     if settings.len() < scenario.changes.active().count() {
-        return "No metric that is watched would show a difference: the notes say what is known.".into();
+        return "No effect on a metric that is watched can be told: the notes say what is known.".into();
     }
     format!(
         "No path from {} to any metric was learnt: no effect can be told (x says what was tried).",
@@ -341,16 +346,12 @@ fn tail(state: &State, page: &mut Page<'_>) {
     let pane = &state.whatif;
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(outcome) = &pane.current().outcome {
-        rows.push(match outcome.inside_seen {
-            true => (
-                "SURE",
-                format!("inside what was seen: yes{}", replays(state, &outcome.effects)),
-            ),
-            false => (
-                "SURE",
-                "no: a value was never like this here; the band is a guess".into(),
-            ),
-        });
+        // Of no effect nobody can be sure.
+        let sure = match outcome.inside_seen {
+            true => format!("inside what was seen: yes{}", replays(state, &outcome.effects)),
+            false => "no: a value was never like this here; the band is a guess".into(),
+        };
+        rows.extend((!outcome.effects.is_empty()).then_some(("SURE", sure)));
         if page.width() >= 60 {
             let notes = notes(outcome, page.width(), page.left().saturating_sub(4));
             rows.extend(

@@ -17,6 +17,20 @@ fn chart_and_table_say_the_same_of_what_is_not_known() {
 }
 
 #[test]
+fn a_long_name_leaves_the_legend_whole() {
+    let mut state = seeded(120, 40);
+    let outcome = state.whatif.a.outcome.as_mut().unwrap();
+    outcome.inside_seen = false;
+    let long = fixture::id("db-01/net.enp0s31f6.received.packets_per_second");
+    outcome.effects[0].series = long.clone();
+    outcome.bands[0].0 = long;
+    let text = drawn(&state, 120, 36);
+    let legend = |line: &&str| line.contains("* as it is") && line.contains("per_second");
+    let heading = text.lines().find(legend).unwrap();
+    assert!(heading.contains(": 80 % ?"), "{heading}");
+}
+
+#[test]
 fn shares_differ_by_points() {
     let text = drawn(&seeded(80, 24), 80, 20);
     let row = text.lines().find(|line| line.contains("seen before")).unwrap();
@@ -58,7 +72,11 @@ fn where_a_full_processor_has_no_figure_the_notes_are_pointed_to() {
     let outcome = state.whatif.a.outcome.as_mut().unwrap();
     outcome.effects.clear();
     outcome.bands.clear();
-    outcome.notes = vec!["cpu.busy_pct is at its ceiling".into()];
+    let long =
+        "were no more asked than is done now, it would be 50 %: it is between that and 100 %, and no figure is true";
+    outcome.notes = ["cpu.busy_pct is at its ceiling", long, long, "the last note"]
+        .map(Into::into)
+        .to_vec();
     let changes = ChangeSet::of(Change::Capacity {
         resource: fixture::id("db-01/x").resource,
         what: crate::domain::Capacity::Cpu,
@@ -71,17 +89,22 @@ fn where_a_full_processor_has_no_figure_the_notes_are_pointed_to() {
         text.contains("the notes say what is") && text.contains("at its ceiling"),
         "{text}"
     );
+    // They have the room that no chart needs.
+    assert!(text.contains("the last note") && !text.contains("~\n"), "{text}");
+    assert!(!text.contains("SURE"), "{text}");
 }
 
 #[test]
 fn two_scenarios_stand_side_by_side() {
     let mut state = seeded(120, 40);
     insta::assert_snapshot!("120x40", drawn(&state, 120, 36));
+    // Both are run anew together: what moved since A was run is no difference between them.
     let effects = press(&mut state, KeyCode::Char('b'));
-    assert_eq!(reply(&mut state, effects), 1);
+    assert_eq!(reply(&mut state, effects), 2);
     assert_eq!(crumbs(&state), ["what-if", "B"]);
     let effects = press(&mut state, KeyCode::Char(' '));
-    assert_eq!(reply(&mut state, effects), 1);
+    assert_eq!(reply(&mut state, effects), 2);
+    assert_eq!(refresh(&mut state), []);
     insta::assert_snapshot!("120x40-b", drawn(&state, 120, 36));
     press(&mut state, KeyCode::Char('b'));
     assert!(state.whatif.a.changes.steps[0].on, "A keeps its own changes");
