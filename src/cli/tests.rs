@@ -111,6 +111,25 @@ fn a_timeline_in_json() {
 }
 
 #[test]
+fn a_timeline_lists_nothing_from_before_its_beginning() {
+    let printed = run(&["timeline", "--from", "14:00", "--to", "now"]);
+    assert!(!printed.data.contains("breach"), "{}", printed.data);
+    assert!(
+        printed
+            .notes
+            .contains("1 finding that began before 14:00:00 was still open then"),
+        "{}",
+        printed.notes
+    );
+    let printed = run(&["timeline", "--from", "13:00", "--to", "now"]);
+    assert!(
+        printed.data.contains("breach") && printed.notes.is_empty(),
+        "{}",
+        printed.notes
+    );
+}
+
+#[test]
 fn settings_in_json() {
     insta::assert_snapshot!(json_of(&["settings"]));
 }

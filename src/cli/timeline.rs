@@ -1,10 +1,12 @@
 //! `timeline`: what happened in a time.
 
+use std::collections::BTreeSet;
+
 use serde_json::json;
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, Usage, When, findings, settings::ChangeView},
-    domain::{Finding, Span, Timestamp, Value, and_more, by_thing, told_later},
+    domain::{Finding, FindingId, Span, Timestamp, Value, and_more, by_thing, text::count, told_later},
     engine::{Answer, Link, Query, Timeline},
 };
 
@@ -34,16 +36,23 @@ impl Report for Args {
             ))
             .into());
         }
-        let timeline = context
+        let mut timeline = context
             .ask(Query::Timeline { from, to }, |answer| match answer {
                 Answer::Timeline(timeline) => Some(timeline),
                 _ => None,
             })
             .await?;
+        // What began before is not what happened then. A finding may stand there once for each mark it had.
+        let (findings, before): (Vec<Finding>, Vec<Finding>) = timeline
+            .findings
+            .drain(..)
+            .partition(|finding| finding.since >= timeline.from);
+        let before: BTreeSet<FindingId> = before.iter().map(|finding| finding.id).collect();
+        timeline.findings = findings;
         if context.json {
             out.json(&json(&timeline))?;
         } else {
-            page(&timeline, context, out)?;
+            page(&timeline, before.len(), context, out)?;
         }
         Ok(Exit::Done)
     }
@@ -60,8 +69,9 @@ fn json(timeline: &Timeline) -> serde_json::Value {
     })
 }
 
-/// All of it in one list, oldest first; of the same time, changes come before what may follow from them.
-fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<()> {
+/// All of it in one list, oldest first; of the same time, changes come before what may follow from them. `before` findings were open then
+/// that began earlier.
+fn page<L: Link>(timeline: &Timeline, before: usize, context: &Context<'_, L>, out: &mut Out) -> anyhow::Result<()> {
     let mut rows: Vec<(Timestamp, Option<Timestamp>, [String; 3])> = Vec::new();
     for parts in by_thing(&timeline.changes) {
         let change = parts[0];
@@ -107,6 +117,11 @@ fn page<L: Link>(timeline: &Timeline, context: &Context<'_, L>, out: &mut Out) -
         columns.row(&[context.when.began(earliest, at), sort, resource, what]);
     }
     columns.print(out)?;
+    if before > 0 {
+        let (findings, open) = (count(before, "finding"), if before == 1 { "was" } else { "were" });
+        let from = context.when.show(timeline.from);
+        out.note(&format!("{findings} that began before {from} {open} still open then"));
+    }
     Ok(())
 }
 

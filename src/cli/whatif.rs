@@ -135,7 +135,7 @@ fn page(outcome: &Outcome, out: &mut Out) -> anyhow::Result<()> {
                 effect.series.to_string(),
                 show(effect.before[1]),
                 format!("{} ({}..{})", show(middle), show(low), show(high)),
-                show(effect.difference[1]),
+                effect.unit.signed(effect.difference[1]),
                 effect.crossing.map_or_else(
                     || "-".into(),
                     |(before, after)| format!("{:.0} -> {:.0} %", before * 100.0, after * 100.0),

@@ -29,9 +29,23 @@ pub fn unsafe_to_show(c: char) -> bool {
         || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
 }
 
+/// How many of a thing there are, in words: `1 time`, `3 times`. `word` is the one of which more end in `s`.
+#[must_use]
+pub fn count(number: usize, word: &str) -> String {
+    format!("{number} {word}{}", if number == 1 { "" } else { "s" })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_is_no_plural() {
+        assert_eq!(
+            [0, 1, 2].map(|number| count(number, "time")),
+            ["0 times", "1 time", "2 times"]
+        );
+    }
 
     #[test]
     fn escapes_are_shown_not_sent() {

@@ -51,6 +51,28 @@ impl Unit {
         self.show_in(value, 0)
     }
 
+    /// Writes a difference of two values with its sign: `+3.1G`; of per cents in points, `-46.9 points`: half of 20 % is 10 points less, and 50 % less.
+    #[must_use]
+    pub fn signed(self, value: f64) -> String {
+        self.as_difference(value, self.show(value))
+    }
+
+    /// A difference `value` that is written as the value `shown`, with its sign and in points where it is one of per cents.
+    #[must_use]
+    pub fn as_difference(self, value: f64, shown: String) -> String {
+        let number = shown.strip_suffix('%').filter(|_| self == Self::Percent);
+        let told = number.map_or_else(
+            || shown.clone(),
+            |number| {
+                let one = matches!(number.trim(), "1" | "-1");
+                format!("{number}point{}", if one { "" } else { "s" })
+            },
+        );
+        // What is shown as nothing has no sign.
+        let nothing = !shown.contains(|c: char| ('1'..='9').contains(&c));
+        format!("{}{told}", if value > 0.0 && !nothing { "+" } else { "" })
+    }
+
     /// Writes all `values` alike, with as many more digits, at most four, as it takes to tell apart those that differ.
     #[must_use]
     pub fn apart<const N: usize>(self, values: [f64; N]) -> [String; N] {
@@ -137,6 +159,10 @@ mod tests {
     fn numbers_are_short_and_never_raw() {
         assert_eq!(Unit::Percent.show(4.12), "4.12 %");
         assert_eq!(Unit::Percent.show(3e-5), "0 %");
+        assert_eq!(Unit::Percent.signed(-46.9), "-46.9 points");
+        assert_eq!(Unit::Percent.signed(1.0), "+1 point");
+        assert_eq!(Unit::Percent.signed(3e-5), "0 points");
+        assert_eq!(Unit::Bytes.signed(3e9), "+2.79G");
         assert_eq!(Unit::Percent.show(0.02), "0.02 %");
         assert_eq!(Unit::Bytes.show(24.0 * 1024f64.powi(3)), "24G");
         assert_eq!(Unit::PerSec.show(38.0), "38/s");

@@ -162,7 +162,7 @@ fn admits(id: &SeriesId, now: Option<&Value>, before: Option<&Value>) -> bool {
             .iter()
             .any(|start| path.starts_with(start)),
         // A rule that is gone.
-        Subject::Other(_) => id.name.starts_with("firewall.") && now.is_none() && before.is_some(),
+        Subject::Firewall { .. } => now.is_none() && before.is_some(),
         _ => false,
     }
 }

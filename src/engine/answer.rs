@@ -258,9 +258,7 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         }
         Query::Outlooks(ids) => {
             let settings = &engine.state.shadows.settings;
-            Ok(Answer::Outlooks(
-                ids.iter().map(|id| settings.outlook(id, now)).collect(),
-            ))
+            Ok(Answer::Outlooks(ids.iter().map(settings.outlooks(now)).collect()))
         }
         Query::ImportKey => Ok(Answer::ImportKey(engine.import_key())),
         Query::Remember(changes) => Ok(Answer::Remembered(engine.remember(changes, now))),

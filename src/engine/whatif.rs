@@ -9,7 +9,7 @@ use super::{
     run::Loop,
 };
 use crate::{
-    domain::{ChangeSet, Finding, SeriesId, Span, Timestamp},
+    domain::{ChangeSet, Finding, SeriesId, Span, Timestamp, text::count},
     propose::helped,
     shadow::{Metric, Shadows},
     simulate::{Ask, Outcome, SETTLED, since, what_if},
@@ -44,9 +44,7 @@ impl Question {
         }
         let outcome = self.outcome(&engine.state.shadows, &self.about(engine, at), at);
         if self.job.is_some() {
-            let effects = outcome.effects.len();
-            let plural = if effects == 1 { "" } else { "s" };
-            self.audit(engine, now, &who, &format!("{effects} effect{plural}"));
+            self.audit(engine, now, &who, &count(outcome.effects.len(), "effect"));
             let proposals = engine.state.proposals.iter();
             let tried = proposals.filter(|proposal| proposal.changes == self.changes);
             engine.state.tried.extend(tried.map(|proposal| proposal.id));

@@ -3,15 +3,12 @@
 use super::{
     Plan, concerns,
     law::{FULL, Law, pressure_growth},
-    traffic::cores,
+    processor::Processor,
 };
 use crate::{
     domain::{Capacity, Evidence, ResourceId, SeriesId, Timestamp, matches},
     shadow::Shadows,
 };
-
-/// Busy share from which the demand is not seen, only that it is at least so much.
-const CEILING: f64 = 0.95;
 
 /// Adds what `factor` times as much of `what` does to the metrics of `resource`.
 pub(super) fn plan(
@@ -71,33 +68,41 @@ fn cpu(shadows: &Shadows, id: &SeriesId, share: f64, times_the_load: f64) -> Opt
     if !of_cpu {
         return None;
     }
-    let busy = level(shadows, id, "cpu.busy_pct").map_or(0.0, |busy| busy / 100.0);
-    let demand = demand(shadows, id, busy) * times_the_load;
-    let (before, after) = (demand.min(1.0), (demand * share).min(1.0));
-    let full = after >= FULL && demand > 1.0;
+    let Some(processor) = Processor::of(shadows, id) else {
+        return matches("load.*", &id.name).then(|| scaled(share));
+    };
+    let factor = times_the_load * share;
+    let full = processor.full_at(factor) && processor.asked_at(times_the_load) > 1.0;
     match &*id.name {
         // What the load made of the share before may be beyond all there is.
-        "cpu.busy_pct" if full || demand > 1.0 => Some(scaled(after / (busy * times_the_load).max(0.01))),
+        "cpu.busy_pct" if processor.saturated() || processor.asked_at(times_the_load) > 1.0 => {
+            let most = processor.busy_at(factor) / (processor.busy * times_the_load).max(0.01);
+            Some(up_to(share, most))
+        }
         "cpu.busy_pct" => Some(scaled(share)),
+        name if matches("load.*", name) && processor.crowded == 1.0 && full => None,
+        name if matches("load.*", name) && processor.saturated() => {
+            Some(up_to(share, processor.crowd_at(factor, share)))
+        }
         name if matches("load.*", name) => (!full).then(|| scaled(share)),
-        _ if busy == 0.0 => None,
+        _ if processor.busy == 0.0 => None,
         _ => Some(Law::Scale {
             floor: 0.0,
-            factor: pressure_growth(before, after),
+            factor: pressure_growth(
+                processor.asked_at(times_the_load).min(1.0),
+                processor.asked_at(factor).min(1.0),
+            ),
             unsure: if full { 0.0 } else { 0.3 },
         }),
     }
 }
 
-/// Demand for processor as a share of what there is. Where all is taken the busy share does not show it: then those who run or wait
-/// (the load average) tell how many processors would be busy.
-fn demand(shadows: &Shadows, id: &SeriesId, busy: f64) -> f64 {
-    if busy < CEILING {
-        return busy;
+/// `most` times as much, were as much asked as runs or waits now; were no more asked than is done, `least` times.
+pub(super) fn up_to(least: f64, most: f64) -> Law {
+    match least < most {
+        true => Law::Times([least, most, most]),
+        false => scaled(most),
     }
-    let load = level(shadows, id, "load.1").or_else(|| level(shadows, id, "load.5"));
-    let asked = load.map_or(0.0, |load| load / f64::from(cores(shadows, &id.resource)));
-    busy.max(asked)
 }
 
 fn memory(id: &SeriesId, share: f64) -> Option<Law> {
@@ -111,48 +116,44 @@ fn memory(id: &SeriesId, share: f64) -> Option<Law> {
     }
 }
 
-/// The level of another metric of the same resource: the median of its newest quarter of an hour.
-pub(super) fn level(shadows: &Shadows, beside: &SeriesId, name: &str) -> Option<f64> {
-    let metric = shadows.metrics.get(&SeriesId::new(&beside.resource, name))?;
-    let mut newest: Vec<f64> = metric.minutes.iter().rev().take(15).map(|minute| minute.last).collect();
-    newest.sort_by(f64::total_cmp);
-    let middle = newest.get(newest.len() / 2).copied();
-    middle.or_else(|| metric.newest().map(|seen| seen.value))
-}
-
-/// What can be said of a processor at its ceiling: the demand is not seen there, only that it is at least what is served. So `factor` times
-/// as much is busy for at least 1/factor of the time, and for no more than all of it (utilisation law), and between these the load average
+/// What can be said of processors for which work waits: what is asked is not seen there, only that it is at least what is done. So of `factor` times
+/// as many a share of at least 1/factor of that of now is busy, and at most all of them (utilisation law), and between these the load average
 /// alone says where.
 fn full(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor: f64) {
     if &*id.name != "cpu.busy_pct" {
         return;
     }
-    let newest = shadows.metrics.get(id).and_then(|metric| metric.newest());
-    let high = |value: f64| value >= 100.0 * CEILING;
-    let usual = level(shadows, id, &id.name);
-    if !newest.is_some_and(|seen| high(seen.value)) && !usual.is_some_and(high) {
+    let Some(processor) = Processor::of(shadows, id).filter(Processor::saturated) else {
         return;
-    }
-    let there = f64::from(cores(shadows, &id.resource));
-    let load = level(shadows, id, "load.1").or_else(|| level(shadows, id, "load.5"));
-    let load = load.map(|load| load * plan.times_the_load());
-    let least = (100.0 / factor).min(100.0);
+    };
+    let (there, at_ceiling) = (f64::from(processor.cores), processor.crowded == 1.0);
+    let load = processor.load.map(|load| load * plan.times_the_load());
+    let is = match at_ceiling {
+        true => "cpu.busy_pct is at its ceiling".to_owned(),
+        false => format!(
+            "work waits for a processor {:.0} % of the time",
+            100.0 * processor.crowded
+        ),
+    };
     if factor <= 1.0 {
-        return plan
-            .note("cpu.busy_pct is at its ceiling and stays there: less is done in the same time, and more waits");
+        return plan.note(format!(
+            "{is}, and stays so: less is done in the same time, and more waits"
+        ));
     }
+    let busy = if at_ceiling { 1.0 } else { processor.busy };
+    let least = 100.0 * busy / factor;
     plan.note(match load {
         Some(load) if load / (there * factor) >= FULL => format!(
-            "cpu.busy_pct is at its ceiling and most likely stays there: {load:.1} run or wait (the load) where {there} can run at once, then {}; up to \
+            "{is}, and most likely stays so: {load:.1} run or wait (the load) where {there} can run at once, then {}; up to \
              x{factor} the work is done. Were no more asked than is done now, it would be {least:.0} %: it is between that and 100 %",
             there * factor
         ),
         Some(load) => format!(
-            "cpu.busy_pct is at its ceiling, where what is asked is not seen, only that it is at least what is done: then it is between {least:.0} and \
+            "{is}: what is asked is not seen, only that it is at least what is done. cpu.busy_pct is then between {least:.0} and \
              100 %. The figure takes what runs or waits now ({load:.1}, the load) for what is asked"
         ),
         None => format!(
-            "cpu.busy_pct is at its ceiling, where what is asked is not seen, only that it is at least what is done: then it is between {least:.0} and \
+            "{is}: what is asked is not seen, only that it is at least what is done. cpu.busy_pct is then between {least:.0} and \
              100 %, and the figure is the least"
         ),
     });

@@ -5,7 +5,7 @@ use super::{
     law::{Applied, Law},
 };
 use crate::{
-    domain::{Effect, Evidence, Forecast, LEVELS, Limit, Quantiles, Span, Timestamp},
+    domain::{Effect, Evidence, Forecast, LEVELS, Limit, Quantiles, Span, Timestamp, matches},
     drift::crossing,
     shadow::Metric,
 };
@@ -39,6 +39,10 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
         .shadow
         .forecast(horizon, STEPS)
         .filter(|forecast| !forecast.steps.is_empty())?;
+    let before = match matches("load.*", &metric.meta.id.name) && before.tested < horizon {
+        true => as_of_late(metric, before),
+        false => before,
+    };
     let mut rng = fastrand::Rng::with_seed(seed);
     let (lo, hi) = metric.meta.range();
     let steps = before.steps.len();
@@ -124,6 +128,30 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
         before,
         after,
     })
+}
+
+/// Minutes that tell what a load average is of late.
+const LATE: usize = 60;
+
+/// Averages of what runs or waits are so smooth that a few minutes ahead their slope tells most. Farther than the forecast was tested for that
+/// slope is carried to where no load ever was, and turns with every value: there they stay as they were of late, with the same spread.
+fn as_of_late(metric: &Metric, forecast: Forecast) -> Forecast {
+    let mut late: Vec<f64> = metric
+        .minutes
+        .iter()
+        .rev()
+        .take(LATE)
+        .map(|minute| minute.last)
+        .collect();
+    if late.len() < LATE / 4 {
+        return forecast;
+    }
+    let (lo, hi) = metric.meta.range();
+    let quantiles = Quantiles(LEVELS.map(|level| sample_quantile(&mut late, level))).tidy(lo, hi);
+    Forecast {
+        steps: vec![quantiles; forecast.steps.len()],
+        ..forecast
+    }
 }
 
 /// P(limit passed) without and with the laws. A value passes the limit after the laws exactly when, before them, it passes the

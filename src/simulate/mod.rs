@@ -10,6 +10,7 @@ mod law;
 mod load;
 mod moves;
 mod past;
+mod processor;
 mod since;
 #[cfg(test)]
 mod tests;

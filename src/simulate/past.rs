@@ -11,7 +11,7 @@ use super::{
     weeks,
 };
 use crate::{
-    domain::{Evidence, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value},
+    domain::{Evidence, ResourceId, SeriesId, SettingChange, Span, Timestamp, Value, text::count},
     shadow::{Metric, Shadows},
 };
 
@@ -36,13 +36,12 @@ pub(super) fn plan(
     from: Timestamp,
     now: Timestamp,
 ) {
-    let current = shadows
-        .settings
-        .all()
-        .iter()
-        .find(|(known, _)| known.name == id.name && concerns(&id.resource, known))
-        .map(|(_, state)| state.value.clone());
-    let old = old.cloned().or(current);
+    let current = || {
+        let mut all = shadows.settings.all().iter();
+        let here = all.find(|(known, _)| known.name == id.name && concerns(&id.resource, known));
+        here.map(|(_, state)| state.value.clone())
+    };
+    let old = old.cloned().or_else(current);
     if same(old.as_ref(), to) {
         plan.note(format!("{} has that value already: nothing changes", id.name));
         return;
@@ -163,9 +162,9 @@ pub(super) fn plan(
         )
     } else {
         format!(
-            "{}: changed {} times before, and no metric that was watched then moved clearly; the prior is no effect",
+            "{}: changed {} before, and no metric that was watched then moved clearly; the prior is no effect",
             id.name,
-            alike.len()
+            count(alike.len(), "time")
         )
     });
 }

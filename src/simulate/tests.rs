@@ -1,6 +1,7 @@
 //! What-ifs on constructed shadows.
 
 mod past;
+mod processor;
 mod weeks;
 
 use std::sync::Arc;
@@ -341,65 +342,6 @@ fn a_horizon_beyond_the_history_is_cut_and_said() {
         !near.notes.iter().any(|note| note.contains("history")),
         "{:?}",
         near.notes
-    );
-}
-
-#[test]
-fn load_pressure_and_busy_share_tell_one_story_when_all_is_taken() {
-    let mut world = shadows([
-        metric("cpu.busy_pct", Unit::Percent, |minute| 99.5 + 0.1 * noise(minute, 1)),
-        metric("psi.cpu.some_pct", Unit::Percent, |minute| 90.0 + noise(minute, 2)),
-        metric("load.1", Unit::Count, |minute| 6.0 + 0.1 * noise(minute, 3)),
-    ]);
-    world.settings.snapshot(&crate::domain::SettingSnapshot {
-        reach: None,
-        resource: host(),
-        scope: "hw".into(),
-        at: now(),
-        settings: Some([(Arc::from("hw.cpu.count"), crate::domain::Value::Int(2))].into()),
-    });
-    // Nine want to run on what four processors do: all stays taken.
-    let outcome = ask(&world, &["traffic x1.5", "cpu x2"]);
-    let after = |outcome: &Outcome, name: &str| {
-        let found = outcome.effects.iter().find(|effect| &*effect.series.name == name);
-        found.map(|effect| (effect.before[1], effect.after[1]))
-    };
-    let busy = after(&outcome, "cpu.busy_pct");
-    assert!(busy.is_none_or(|(_, after)| after > 95.0), "{busy:?}");
-    let pressure = after(&outcome, "psi.cpu.some_pct");
-    assert!(
-        pressure.is_none_or(|(before, after)| (after - before).abs() < 5.0),
-        "{pressure:?}"
-    );
-    // What is asked is not seen: both bounds are told where no figure can be.
-    let outcome = ask(&world, &["cpu x2"]);
-    assert!(after(&outcome, "cpu.busy_pct").is_none_or(|(_, after)| after > 95.0));
-    let told = |outcome: &Outcome, what: &str| outcome.notes.iter().any(|note| note.contains(what));
-    assert!(
-        told(&outcome, "6.0 run or wait (the load) where 2 can run at once, then 4;"),
-        "{:?}",
-        outcome.notes
-    );
-    assert!(
-        told(&outcome, "it would be 50 %: it is between that and 100 %"),
-        "{:?}",
-        outcome.notes
-    );
-    let outcome = ask(&world, &["cpu x0.5"]);
-    assert!(told(&outcome, "stays there: less is done"), "{:?}", outcome.notes);
-    // With eight times as much there is room, and all three say so.
-    let outcome = ask(&world, &["traffic x1.5", "cpu x8"]);
-    for name in ["cpu.busy_pct", "psi.cpu.some_pct", "load.1"] {
-        let (before, after) = after(&outcome, name).unwrap();
-        assert!(after < 0.7 * before, "{name}: {before} -> {after}");
-    }
-    assert!(
-        told(
-            &outcome,
-            "between 12 and 100 %. The figure takes what runs or waits now (9.0, the load)"
-        ),
-        "{:?}",
-        outcome.notes
     );
 }
 

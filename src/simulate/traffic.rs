@@ -1,16 +1,17 @@
 //! More or less load: what depends on it grows with it, until something is full.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Plan,
-    capacity::level,
+    capacity::up_to,
     concerns,
     law::{FULL, Law, crowd_growth, pressure_growth, waiting_growth},
+    processor::{CEILING, Processor, cores, level},
 };
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, Timestamp, matches},
-    shadow::{Metric, Shadows},
+    shadow::{Metric, Minute, Shadows},
 };
 
 /// Shares of the processors that work takes.
@@ -39,8 +40,10 @@ pub(super) fn plan(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, fa
             || (matches("disk.*", name) && (name.ends_with("s_per_s") || name.ends_with("util_pct")));
         let law = if (matches("net.*", name) && name.ends_with("_per_s")) || name == "tcp.established" {
             Some((scale(0.0, factor, 0.0), Evidence::Identity))
+        } else if let Some(less) = less_asked(shadows, id, factor) {
+            Some((less, Evidence::Identity))
         } else if by_load {
-            let learnt = learnt_floor(metric, &load);
+            let learnt = learnt_floor(shadows, metric, &load);
             if learnt.is_none() {
                 assumed.push(name);
             }
@@ -83,6 +86,28 @@ fn scale(floor: f64, factor: f64, unsure: f64) -> Law {
     Law::Scale { floor, factor, unsure }
 }
 
+/// What less load does to processors for which work waits: as long as more is asked than there is, as much is done as now. Were all that is
+/// asked done already, it would be less in proportion.
+fn less_asked(shadows: &Shadows, id: &SeriesId, factor: f64) -> Option<Law> {
+    let processor = || Processor::of(shadows, id).filter(|processor| factor < 1.0 && processor.saturated());
+    match &*id.name {
+        name if PROCESSOR.contains(&name) => {
+            let processor = processor()?;
+            Some(up_to(factor, processor.busy_at(factor) / processor.busy))
+        }
+        name if matches("load.*", name) => processor().map(|_| scale(0.0, factor, 0.0)),
+        name if matches("psi.cpu.*", name) => {
+            let after = processor()?.asked_at(factor).min(1.0);
+            Some(scale(
+                0.0,
+                pressure_growth(1.0, after),
+                if after < FULL { 0.3 } else { 0.0 },
+            ))
+        }
+        _ => None,
+    }
+}
+
 /// Waiting at a disk and for the processor, by the utilisation of what is waited for.
 fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64>) -> Option<(Law, Evidence)> {
     let cores = cores(shadows, &id.resource);
@@ -95,7 +120,7 @@ fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64
     };
     let before = level(shadows, id, &busy_name)?;
     let busy = shadows.metrics.get(&SeriesId::new(&id.resource, &busy_name))?;
-    let floor = learnt_floor(busy, load).unwrap_or(0.0).min(before);
+    let floor = learnt_floor(shadows, busy, load).unwrap_or(0.0).min(before);
     let after = floor + (before - floor) * factor;
     // A share of time cannot grow beyond all of it; those who wait can.
     let share = matches("psi.*", &id.name);
@@ -112,18 +137,10 @@ fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64
     Some((law, Evidence::Identity))
 }
 
-/// Processors of a resource; one where it is not known.
-pub(super) fn cores(shadows: &Shadows, resource: &ResourceId) -> u32 {
-    let count = shadows.settings.get(&SeriesId::new(resource, "hw.cpu.count"));
-    let count = count.and_then(|state| state.value.number()).unwrap_or(1.0);
-    // A float to integer cast saturates.
-    (count as u32).clamp(1, 4_096)
-}
-
 fn full(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, factor: f64) {
-    for (id, metric) in shadows.metrics.iter().filter(|(id, _)| concerns(resource, id)) {
+    for id in shadows.metrics.keys().filter(|id| concerns(resource, id)) {
         let queue = &*id.name == "cpu.busy_pct" || matches("disk.*.util_pct", &id.name);
-        if queue && factor > 1.0 && metric.newest().is_some_and(|seen| seen.value * factor >= 100.0) {
+        if queue && factor > 1.0 && level(shadows, id, &id.name).is_some_and(|usual| usual * factor >= 100.0) {
             plan.note(format!(
                 "{} would be full: waiting then has no bound, figures beyond it are least ones",
                 id.name
@@ -147,11 +164,25 @@ fn throughput(shadows: &Shadows, resource: &ResourceId) -> BTreeMap<i64, f64> {
 }
 
 /// What of `metric` stays without load: the intercept of its regression on `load`, between 0 and its mean; `None` when the
-/// minutes show no such relation (fewer than 20, hardly any change of load, or less than a quarter of the variance explained).
-fn learnt_floor(metric: &Metric, load: &BTreeMap<i64, f64>) -> Option<f64> {
+/// minutes show no such relation (fewer than 20, hardly any change of load, or less than a quarter of the variance explained). Minutes at
+/// the ceiling are left out: there a share no longer goes with what is asked.
+fn learnt_floor(shadows: &Shadows, metric: &Metric, load: &BTreeMap<i64, f64>) -> Option<f64> {
+    let all = match PROCESSOR.contains(&&*metric.meta.id.name) {
+        true => shadows
+            .metrics
+            .get(&SeriesId::new(&metric.meta.id.resource, "cpu.busy_pct")),
+        false => Some(metric).filter(|metric| metric.meta.id.name.ends_with("_pct")),
+    };
+    let high = |minute: &&Minute| minute.last >= 100.0 * CEILING;
+    let full: BTreeSet<Timestamp> = all
+        .iter()
+        .flat_map(|all| all.minutes.iter().filter(high))
+        .map(|minute| minute.at)
+        .collect();
     let pairs: Vec<(f64, f64)> = metric
         .minutes
         .iter()
+        .filter(|minute| !full.contains(&minute.at))
         .filter_map(|minute| Some((*load.get(&minute.at.0)?, minute.last)))
         .collect();
     if pairs.len() < MINUTES {

@@ -150,13 +150,6 @@ pub fn moved(code: crossterm::event::KeyCode, at: usize, len: usize) -> Option<u
     })
 }
 
-/// A difference with its sign: `+6.8 %`.
-#[must_use]
-pub fn signed(unit: Unit, value: f64) -> String {
-    let sign = if value > 0.0 { "+" } else { "" };
-    format!("{sign}{}", unit.show(value))
-}
-
 /// How finely two figures of a unit are shown beside each other, so that neither is rounded to nothing: below 1 both with the decimals that
 /// give the larger two digits that matter.
 #[derive(Clone, Copy, Debug)]
@@ -204,12 +197,10 @@ impl Fine {
         }
     }
 
-    /// A difference of them with its sign.
+    /// A difference of them with its sign, of per cents in points.
     #[must_use]
     pub fn signed(self, value: f64) -> String {
-        let shown = self.show(value);
-        let sign = if value > 0.0 && split(&shown).0 != "0" { "+" } else { "" };
-        format!("{sign}{shown}")
+        self.unit.as_difference(value, self.show(value))
     }
 
     /// An interval of them, as [`between`].
@@ -331,8 +322,10 @@ mod tests {
         assert_eq!(split("3e-4 %"), ("3e-4", " %"));
         assert_eq!(split("13.1M/s"), ("13.1", "M/s"));
         assert_eq!(split("5 eth"), ("5", " eth"));
-        assert_eq!(signed(Unit::Percent, 6.8), "+6.8 %");
-        assert_eq!(signed(Unit::Percent, -6.8), "-6.8 %");
+        assert_eq!(
+            Fine::of(Unit::Percent, 0.0071, 0.0004).signed(-0.0067),
+            "-0.0067 points"
+        );
     }
 
     #[test]

@@ -400,6 +400,16 @@ fn frame_key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     }
 }
 
+/// The series that is chosen on the screen shown; `None` where that is none.
+#[must_use]
+pub fn selected(state: &State) -> Option<SeriesId> {
+    match state.screen {
+        Screen::WhatIf => whatif::under_cursor(state),
+        Screen::Timeline => timeline::selected(state),
+        _ => under_cursor(state),
+    }
+}
+
 /// The series under the cursor of screens 1 to 3.
 #[must_use]
 fn under_cursor(state: &State) -> Option<SeriesId> {

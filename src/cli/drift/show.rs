@@ -5,7 +5,7 @@ use unicode_width::UnicodeWidthStr;
 use super::Account;
 use crate::{
     cli::{Columns, Out, OutError},
-    domain::Level,
+    domain::{Level, text::count},
     drift::{Departure, Issue, Learnt},
 };
 
@@ -29,7 +29,7 @@ pub(super) fn page(account: &Account, issues: bool, out: &mut Out) -> Result<(),
         .filter(|issue| issue.level > Some(Level::Low))
         .count();
     if !issues && grave > 0 {
-        let known = counted(grave, "known issue");
+        let known = count(grave, "known issue");
         out.note(&format!("{known} in what is live; --issues tells them"));
     }
     Ok(())
@@ -94,19 +94,19 @@ fn notes(account: &Account) -> Vec<String> {
         0 => "nothing drifted".to_owned(),
         _ => format!(
             "{} of {} not as declared",
-            counted(departures, "setting"),
-            counted(resources.len(), "resource")
+            count(departures, "setting"),
+            count(resources.len(), "resource")
         ),
     };
-    let mut more = |count: usize, text: String| {
-        if count > 0 {
+    let mut more = |number: usize, text: String| {
+        if number > 0 {
             first.push_str("; ");
             first.push_str(&text);
         }
     };
     more(
         compared.matched,
-        format!("{} compared", counted(compared.matched, "resource")),
+        format!("{} compared", count(compared.matched, "resource")),
     );
     more(
         compared.only_live,
@@ -116,14 +116,11 @@ fn notes(account: &Account) -> Vec<String> {
         account.unjudged,
         format!(
             "{} not judged: what is live could not be read in full",
-            counted(account.unjudged, "resource")
+            count(account.unjudged, "resource")
         ),
     );
     more(account.failed, format!("{} could not be set right", account.failed));
-    more(
-        account.pending,
-        format!("{} pending", counted(account.pending, "change")),
-    );
+    more(account.pending, format!("{} pending", count(account.pending, "change")));
     more(account.ignored, format!("{} let pass by rules", account.ignored));
     if compared.matched == 0 && departures == 0 && account.pending == 0 && !account.told && !faults {
         first = "nothing to compare: no resource is on both sides, and no report tells of drift".to_owned();
@@ -135,8 +132,4 @@ fn notes(account: &Account) -> Vec<String> {
         ));
     }
     lines
-}
-
-fn counted(count: usize, word: &str) -> String {
-    format!("{count} {word}{}", if count == 1 { "" } else { "s" })
 }

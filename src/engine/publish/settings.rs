@@ -62,7 +62,8 @@ impl Settings {
             .all()
             .iter()
             .chain(settings.remembered())
-            .map(|(id, setting)| SettingRow {
+            .map(|(id, setting)| (id, setting, chances.get(id)))
+            .map(|(id, setting, chance)| SettingRow {
                 id: id.clone(),
                 mark: marks.get(id).copied().unwrap_or(if accepted.contains_key(id) {
                     Mark::Drift
@@ -71,8 +72,8 @@ impl Settings {
                 }),
                 value: Some(setting.value.clone()),
                 accepted: accepted.get(id).map(|difference| difference.accepted.clone()),
-                hazard: chances.get(id).map(|chance| chance.0),
-                week: chances.get(id).map(|chance| chance.1),
+                hazard: chance.map(|chance| chance.0),
+                week: chance.map(|chance| chance.1),
                 undoing: setting.undoing.as_deref().cloned().map(Arc::new),
                 outlook: None,
                 bits: setting.bits as f32,
@@ -110,8 +111,9 @@ impl Settings {
             self.told.1 = from + OUTLOOKS;
             places.extend((from..rows.len()).take(OUTLOOKS));
         }
+        let outlook = settings.outlooks(now);
         for place in places {
-            rows[place].outlook = settings.outlook(&rows[place].id, now).map(Arc::new);
+            rows[place].outlook = outlook(&rows[place].id).map(Arc::new);
         }
         self.rows = rows.into();
     }
@@ -127,8 +129,9 @@ impl Settings {
             return;
         }
         let mut rows = self.rows.to_vec();
+        let outlook = settings.outlooks(now);
         for row in rows.iter_mut().filter(lacks).take(OUTLOOKS) {
-            row.outlook = settings.outlook(&row.id, now).map(Arc::new);
+            row.outlook = outlook(&row.id).map(Arc::new);
         }
         self.rows = rows.into();
     }

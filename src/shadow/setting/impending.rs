@@ -1,6 +1,6 @@
 //! Settings that are about to change because others did.
 
-mod scene;
+pub(super) mod scene;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 

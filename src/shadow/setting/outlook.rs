@@ -1,10 +1,14 @@
 //! What is to be said of one setting: what comes, what it should be, what its peers hold.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    cell::OnceCell,
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Impending, Next, SettingShadow, SettingState, Stands, stream};
+use super::{Impending, Next, SettingShadow, SettingState, Stands, impending::scene::image, stream};
 use crate::domain::{ResourceId, SeriesId, Span, Timestamp, Value};
 
 /// What a setting will be, and what others like it are.
@@ -37,7 +41,13 @@ pub struct PeerValue {
     /// Which setting did so, where it is another one (of the same resource: the same parameter of another interface).
     #[serde(default)]
     pub sibling: Option<Arc<str>>,
+    /// What stands behind the repository's name, where all are images of one repository.
+    #[serde(default)]
+    pub tag: Option<Arc<str>>,
 }
+
+/// The images that settings hold, by the names of their repositories: their settings and tags.
+type Images<'a> = HashMap<&'a str, Vec<(&'a SeriesId, &'a str, &'a Value)>>;
 
 impl Outlook {
     /// Most values told.
@@ -78,6 +88,16 @@ impl SettingShadow {
     /// What is to be said of `id` at `at`; `None` for one that is not there. It costs some ten microseconds.
     #[must_use]
     pub fn outlook(&self, id: &SeriesId, at: Timestamp) -> Option<Outlook> {
+        self.outlooks(at)(id)
+    }
+
+    /// [`Self::outlook`] of one setting after the other: what they have in common is gathered once.
+    pub fn outlooks(&self, at: Timestamp) -> impl Fn(&SeriesId) -> Option<Outlook> {
+        let images = OnceCell::new();
+        move |id| self.outlook_beside(id, at, &images)
+    }
+
+    fn outlook_beside<'a>(&'a self, id: &SeriesId, at: Timestamp, images: &OnceCell<Images<'a>>) -> Option<Outlook> {
         let state = self.get(id)?;
         let mut outlook = Outlook::default();
         let (key, days) = (stream::key(id), stream::days(at));
@@ -99,9 +119,64 @@ impl SettingShadow {
             Some(Next::Ways(ways)) => outlook.ways = Some(ways.map(|odds| odds as f32)),
             _ => {}
         }
-        self.look_at_peers(id, key, state, &mut outlook);
+        match held(id, &state.value) {
+            Some((name, _)) => {
+                let images = images.get_or_init(|| self.images());
+                self.look_at_images(id, name, images.get(name).map_or(&[], Vec::as_slice), &mut outlook);
+            }
+            None => self.look_at_peers(id, key, state, &mut outlook),
+        }
         outlook.should = self.stands(id);
         Some(outlook)
+    }
+
+    fn images(&self) -> Images<'_> {
+        let mut images = Images::new();
+        for (id, state) in self.all.iter().chain(&self.remembered) {
+            if let Some((name, tag)) = held(id, &state.value) {
+                images.entry(name).or_default().push((id, tag, &state.value));
+            }
+        }
+        images
+    }
+
+    /// What other settings hold of the repository `name`, whatever they are called: the commonest tag first, and who moved to it first.
+    fn look_at_images(&self, id: &SeriesId, name: &str, holders: &[(&SeriesId, &str, &Value)], outlook: &mut Outlook) {
+        let mut peers: Vec<PeerValue> = Vec::new();
+        for (_, tag, value) in holders.iter().filter(|(other, ..)| *other != id) {
+            outlook.others += 1;
+            match peers.iter_mut().find(|peer| peer.tag.as_deref() == Some(*tag)) {
+                Some(peer) => peer.count += 1,
+                None => peers.push(PeerValue {
+                    value: (*value).clone(),
+                    count: 1,
+                    first: None,
+                    sibling: None,
+                    tag: Some((*tag).into()),
+                }),
+            }
+        }
+        peers.sort_by_key(|peer| std::cmp::Reverse(peer.count));
+        peers.truncate(Outlook::NEXT);
+        if !peers.is_empty() {
+            for change in self.changes.iter().filter(|change| change.id != *id) {
+                let Some((_, tag)) = change
+                    .to
+                    .as_ref()
+                    .and_then(|to| held(&change.id, to))
+                    .filter(|to| to.0 == name)
+                else {
+                    continue;
+                };
+                let mut moved = peers.iter_mut().filter(|peer| peer.first.is_none());
+                if let Some(peer) = moved.find(|peer| peer.tag.as_deref() == Some(tag)) {
+                    peer.first = Some((change.id.resource.clone(), change.at));
+                    peer.sibling = (change.id.name != id.name && change.id.resource == id.resource)
+                        .then(|| change.id.name.clone());
+                }
+            }
+        }
+        outlook.peers = peers;
     }
 
     fn look_at_peers(&self, id: &SeriesId, key: u64, state: &SettingState, outlook: &mut Outlook) {
@@ -114,6 +189,7 @@ impl SettingShadow {
                 count: *count,
                 first: None,
                 sibling: None,
+                tag: None,
             })
         });
         outlook.peers = values.take(Outlook::NEXT).collect();
@@ -142,6 +218,14 @@ impl SettingShadow {
             }
         }
     }
+}
+
+/// The repository and the tag of the image that a setting holds. What else is written so (a server with its port, a folder with how it is
+/// mounted) has no repository's path, nor is it called an image.
+fn held<'a>(id: &SeriesId, value: &'a Value) -> Option<(&'a str, &'a str)> {
+    let (name, tag) = image(value)?;
+    let path = name.contains('/') && !name.starts_with(['/', '.', '~']);
+    (path || ends(&id.name).1.contains("image")).then_some((name, tag))
 }
 
 /// The first and the last word of a setting's name.

@@ -19,7 +19,7 @@ use crate::{
         state::{Effect, Engine, Msg, Purpose, Screen, State},
         text::zone,
         theme,
-        update::{decide, pace},
+        update::{decide, pace, selected},
     },
 };
 
@@ -132,8 +132,12 @@ pub(super) fn filter(state: &mut State, text: &str) -> Vec<Effect> {
 
 pub(super) fn limit(state: &mut State, text: &str) -> Vec<Effect> {
     let shown = Arc::clone(&state.shown);
-    let Some(row) = shown.metrics.iter().find(|row| Some(&row.id) == state.series.as_ref()) else {
-        state.message = Some("open a metric on 2 first: the limit is set for the one in focus".into());
+    let chosen = selected(state);
+    let Some(row) = shown.metrics.iter().find(|row| Some(&row.id) == chosen.as_ref()) else {
+        state.message = Some(match chosen {
+            Some(id) => format!("{} is a setting: only metrics have limits", id.name),
+            None => "no metric is chosen here: :metric NAME opens one, then its limit can be set".into(),
+        });
         return Vec::new();
     };
     let ask = |limit| vec![Effect::Ask(tag("limit"), Query::SetLimit(row.id.clone(), limit))];
@@ -227,8 +231,16 @@ pub(super) fn note(_: &mut State, text: &str) -> Vec<Effect> {
     vec![Effect::Ask(tag("note"), Query::Note(text.into()))]
 }
 
-pub(super) fn explain(state: &mut State, _: &str) -> Vec<Effect> {
-    match state.series.clone() {
+pub(super) fn explain(state: &mut State, name: &str) -> Vec<Effect> {
+    // Without a name what `x` explains on this screen.
+    if name.is_empty() {
+        return press(state, 'x');
+    }
+    let shown = Arc::clone(&state.shown);
+    let known = shown.metrics.iter().map(|row| &row.id);
+    let known = known.chain(shown.settings.iter().map(|row| &row.id));
+    let found = series(state, name, known.clone()).or_else(|| part(state, name, known.clone()));
+    match found {
         Some(id) => {
             let tag = crate::tui::state::Tag {
                 series: Some(id.clone()),
@@ -236,10 +248,7 @@ pub(super) fn explain(state: &mut State, _: &str) -> Vec<Effect> {
             };
             vec![Effect::Ask(tag, Query::explain(id, state.at))]
         }
-        None => {
-            state.message = Some("no number is in focus: open a metric on 2".into());
-            Vec::new()
-        }
+        None => unknown(state, "metric or setting", name, known.map(|id| &*id.name)),
     }
 }
 

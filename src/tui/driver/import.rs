@@ -3,7 +3,10 @@
 use std::{collections::BTreeSet, path::Path};
 
 use crate::{
-    domain::{Level, text::visible},
+    domain::{
+        Level,
+        text::{count, visible},
+    },
     drift::{ToolReport, rank},
     observe::import::{Fault, Format, Item, meant, named, read},
     store::random_key,
@@ -84,7 +87,6 @@ pub fn listed(line: &str) -> Result<Listed, String> {
         1 => ", 1 change pending".into(),
         more => format!(", {more} changes pending"),
     };
-    let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
     if departures.is_empty() {
         let alone = compared.matched == 0 && declared > 0;
         return Err(match faults.into_iter().next() {

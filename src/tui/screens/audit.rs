@@ -1,6 +1,7 @@
 //! Screen 7: who or what did what here, with which evidence, and can the shadow be trusted?
 
 mod draw;
+mod health;
 mod seen;
 
 use crossterm::event::{KeyCode, KeyEvent};
@@ -181,7 +182,7 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
             return Vec::new();
         }
         KeyCode::Enter | KeyCode::Char('x') if state.audit.health => {
-            show(state, "shadow health".into(), draw::health(state));
+            show(state, "shadow health".into(), health::health(state));
             return Vec::new();
         }
         _ => {}

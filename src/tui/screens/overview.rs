@@ -233,6 +233,9 @@ fn name(state: &State, finding: &Finding) -> String {
     }
 }
 
+/// Cells of what a value should be, at least.
+const SHOULD_BE: usize = 9;
+
 /// Value now and what it should be.
 fn compared(state: &State, finding: &Finding) -> (String, String) {
     match &finding.seen {
@@ -244,7 +247,14 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
                 .map(|row| row.unit)
                 .unwrap_or_default();
             let now = now.map_or("-".into(), |now| unit.show(now));
-            let band = band.map_or("-".into(), |(low, high)| bare(&page::between(unit, low, high)));
+            let band = band.map_or("-".into(), |(low, high)| {
+                let fine = bare(&page::between(unit, low, high));
+                // Two digits of what does not fit say more than its beginning.
+                match text::width(&fine) <= SHOULD_BE {
+                    true => fine,
+                    false => bare(&page::between(unit, page::coarse(unit, low), page::coarse(unit, high))),
+                }
+            });
             // The letter of a size stands beside the value already, where it is the same.
             let letter = now.trim_start_matches(|c: char| !c.is_ascii_alphabetic());
             let band = band.strip_suffix(letter).unwrap_or(&band).to_owned();
@@ -272,7 +282,7 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
             let mut should = value(expected);
             // Whose word it is: a known issue may say another thing than what was accepted.
             let says = if finding.stands() { " (rule)" } else { " (set)" };
-            if expected.is_some() && should.len() + says.len() <= 9 {
+            if expected.is_some() && should.len() + says.len() <= SHOULD_BE {
                 should.push_str(says);
             }
             (value(now), should)

@@ -357,10 +357,10 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
         Ok(Answer::Chart(chart)) => state.proposals.day = Some(chart),
         Ok(Answer::WhatIf(outcome)) if tag.what == "anew" => {
             if let Some(id) = state.proposals.anew_asked.take() {
-                let told = outcome
-                    .effects
-                    .first()
-                    .map_or_else(|| "no effect with evidence".into(), text::short_effect);
+                let told = outcome.effects.first().map_or_else(
+                    || "no evidence of an effect".into(),
+                    |effect| text::short_effect(effect, usize::MAX),
+                );
                 state.message = Some(format!("#{} computed anew: {told}", id.0));
                 state.proposals.anew = Some((id, outcome));
             }

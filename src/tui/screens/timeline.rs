@@ -312,6 +312,14 @@ fn play(state: &mut State) -> Vec<Effect> {
     effects
 }
 
+/// The series that the entry under the cursor is about.
+#[must_use]
+pub fn selected(state: &State) -> Option<SeriesId> {
+    let entries = entries(state);
+    let at = position(state, &entries);
+    entries.into_iter().nth(at)?.series
+}
+
 /// A key that the frame did not take.
 pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
     let shift = key.modifiers.contains(KeyModifiers::SHIFT);

@@ -111,6 +111,11 @@ impl Pane {
                 }
             }
         }
+        // Of what someone came for it is said, too, that nothing is known.
+        if self.current().outcome.is_some() {
+            let missing: Vec<&SeriesId> = self.wanted.iter().filter(|id| !rows.contains(id)).collect();
+            rows.extend(missing);
+        }
         rows.sort_by_key(|id| !self.wanted.contains(id));
         rows
     }
@@ -126,6 +131,14 @@ impl Pane {
     }
 }
 
+/// The effect under the cursor, while that is among the effects.
+#[must_use]
+pub fn under_cursor(state: &State) -> Option<SeriesId> {
+    let pane = &state.whatif;
+    let ids = pane.series();
+    ids.get(pane.charted()).filter(|_| pane.outcome).map(|id| (*id).clone())
+}
+
 /// The crumbs after the place.
 #[must_use]
 pub fn crumbs(state: &State) -> Vec<String> {
@@ -137,6 +150,15 @@ pub fn crumbs(state: &State) -> Vec<String> {
 pub fn next(state: &State) -> String {
     let pane = &state.whatif;
     let scenario = pane.current();
+    if !pane.outcome
+        && scenario
+            .changes
+            .steps
+            .iter()
+            .any(|step| list::moved_on(state, step).is_some())
+    {
+        return "r runs it from the values of now: a setting has changed since".into();
+    }
     let toggle = match scenario.changes.steps.get(pane.row) {
         Some(step) => {
             let to = if step.on { "off" } else { "on" };
@@ -161,36 +183,55 @@ pub fn next(state: &State) -> String {
 /// Metrics change nothing; they are shown first.
 pub fn open(state: &mut State, seeds: Vec<SeriesId>) -> Vec<Effect> {
     let mut changes = state.whatif.a.changes.clone();
-    let mut never = None;
+    let mut never: Vec<SeriesId> = Vec::new();
+    let kept = changes.steps.len();
+    let mut there = None;
     state.whatif.wanted.clear();
+    state.whatif.series = None;
     for id in seeds {
         let Some(row) = state.shown.settings.iter().find(|row| row.id == id) else {
             state.whatif.wanted.push(id);
             continue;
         };
+        let known = |step: &Step| matches!(&step.change, Change::Setting { id: theirs, .. } if *theirs == id);
+        if let Some(place) = changes.steps.iter().position(known) {
+            there = Some(place).filter(|place| *place < kept);
+            continue;
+        }
         let before = match (&row.accepted, &row.last_change) {
             (Some(accepted), _) => accepted.clone(),
             (None, Some(change)) => change.from.clone(),
             (None, None) => {
-                never = Some(id);
+                never.push(id);
                 continue;
             }
         };
         let change = Change::Setting {
-            id: id.clone(),
+            id,
             from: row.value.clone(),
             to: before,
         };
-        let known = |step: &Step| matches!(&step.change, Change::Setting { id: theirs, .. } if *theirs == id);
-        if !changes.steps.iter().any(known) {
-            changes.steps.extend(ChangeSet::of(change).steps);
-        }
+        changes.steps.extend(ChangeSet::of(change).steps);
     }
-    if let Some(id) = &never {
-        state.message = Some(format!("{} never changed here: type the value to try", id.name));
-    }
+    let added = changes.steps.len() > kept;
+    state.whatif.row = there.unwrap_or(kept);
+    // What is asked of changes that stood there before is said: only its effects are new.
+    state.message = match (&never[..], &state.whatif.wanted[..]) {
+        ([id], _) => Some(format!("{} never changed here: type the value to try", id.name)),
+        ([id, more @ ..], _) => Some(format!(
+            "{} and {} more never changed here: type the first one's value",
+            id.name,
+            more.len()
+        )),
+        ([], _) if let Some(place) = there => Some(format!("change {} of scenario A is about it already", place + 1)),
+        ([], [id, ..]) if kept > 0 && !added => Some(format!(
+            "{}: what scenario A does to it comes first; + adds a change",
+            id.name
+        )),
+        _ => None,
+    };
     let effects = with(state, changes);
-    if let Some(id) = never {
+    if let Some(id) = never.first() {
         open_line(state, Purpose::Change(None), &format!("{} = ", id.name));
     }
     effects
@@ -280,9 +321,15 @@ pub fn key(state: &mut State, key: KeyEvent) -> Vec<Effect> {
         KeyCode::Char('l') | KeyCode::Right => return far(state, 1),
         KeyCode::Char('r') => {
             let mut effects = Vec::new();
-            for scenario in std::iter::once(&mut state.whatif.a).chain(&mut state.whatif.b) {
+            let pane = &state.whatif;
+            let anew = [Some(&pane.a), pane.b.as_ref()].map(|scenario| Some(list::from_now(state, &scenario?.changes)));
+            let pane = &mut state.whatif;
+            for (scenario, changes) in std::iter::once(&mut pane.a)
+                .chain(&mut pane.b)
+                .zip(anew.into_iter().flatten())
+            {
                 effects.extend(scenario.halt());
-                (scenario.outcome, scenario.failed) = (None, None);
+                (scenario.outcome, scenario.failed, scenario.changes) = (None, None, changes);
             }
             effects.extend(refresh(state));
             return effects;

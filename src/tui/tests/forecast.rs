@@ -144,3 +144,28 @@ fn with_no_crossing_the_nearest_is_named() {
     let text = fixture::text(&view_to_buffer(&state, 80, 24));
     assert!(text.contains("No crossing within 1 h. The nearest"), "{text}");
 }
+
+#[test]
+fn a_limit_that_is_passed_is_not_said_to_be_unlikely_to_be() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let mut snapshot = fixture::snapshot();
+    let mut rows = snapshot.metrics.to_vec();
+    rows.iter_mut().for_each(|row| row.crossing = None);
+    snapshot.metrics = rows.into();
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    state.series = Some(fixture::id("db-01/mem.available_pct"));
+    let mut effects = crate::tui::enter(&mut state, Screen::Forecast);
+    while let Some(effect) = effects.pop() {
+        if let Effect::Ask(tag, Query::Forecast { id, .. }) = effect {
+            let mut view = fixture::forecast_of(&id);
+            view.crossing = None;
+            let more = Msg::Answer(tag, Ok(Box::new(Answer::Forecast(Box::new(view)))));
+            effects.extend(update(&mut state, more));
+        }
+    }
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(
+        text.contains("No crossing within 6 h. 1 limit is passed now; no other within 90 d."),
+        "{text}"
+    );
+}

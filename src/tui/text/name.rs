@@ -24,6 +24,34 @@ pub fn fit_name(name: &str, width: usize) -> String {
     }
 }
 
+/// Makes a value safe and exactly `width` cells wide. Of an image too long for that its tag stays, which is what differs: as much of its name
+/// before it as there is room for. Of all else the beginning tells most.
+#[must_use]
+pub fn fit_value(value: &str, width: usize) -> String {
+    let text = shown(value);
+    let Some(tag) = tag(&text).filter(|_| text.width() > width) else {
+        return fit(&text, width);
+    };
+    match tag.width() {
+        // Beside so much of both ends is room for the whole tag.
+        cells if width >= 10 && cells < width * 3 / 5 => both_ends(&text, width),
+        cells if cells <= width => fit(&format!("~{}", &tag[1..]), width),
+        _ => fit(&tag[1..], width),
+    }
+}
+
+/// The tag of an image, with the colon before it.
+fn tag(value: &str) -> Option<&str> {
+    let tag = &value[value.rfind(':')?..];
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let fits = tag.len() > 1 && tag[1..].chars().all(plain);
+    let name = &value[..value.len() - tag.len()];
+    // A name of a repository, and neither a sum (`sha256:...`) nor words.
+    let begins = name.starts_with(|c: char| c.is_ascii_alphabetic());
+    let repository = begins && name.chars().all(|c| plain(c) || "/:".contains(c)) && !name.contains("://");
+    (fits && repository && !matches!(name, "sha256" | "sha512")).then_some(tag)
+}
+
 /// A name without as much of its unit as makes it fit into `width` cells, with `~` for it where there is room; what is left of one that
 /// does not fit so either.
 fn without_unit(name: &str, width: usize) -> Result<String, &str> {

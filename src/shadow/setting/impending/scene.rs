@@ -53,7 +53,7 @@ pub(super) struct Moved {
 }
 
 /// An image (or a server with its port) without what stands for its version, and that.
-pub(super) fn image(value: &Value) -> Option<(&str, &str)> {
+pub(in crate::shadow::setting) fn image(value: &Value) -> Option<(&str, &str)> {
     let (Value::Text(text) | Value::Enum(text)) = value else {
         return None;
     };

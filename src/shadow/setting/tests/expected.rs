@@ -45,6 +45,21 @@ fn what_comes_is_told_with_what_peers_hold_and_who_moved_first() {
 }
 
 #[test]
+fn what_is_only_written_like_an_image_has_no_peers_by_it() {
+    let mut shadow = SettingShadow::default();
+    let listens = [
+        ("app.listen", "db-01:5432"),
+        ("web.upstream", "db-01:9000"),
+        ("run.mounts", "/data:ro"),
+    ];
+    shadow.snapshot(&snapshot("app", start(), &listens[..1]));
+    shadow.snapshot(&snapshot("web", start(), &listens[1..2]));
+    shadow.snapshot(&snapshot("run", start(), &listens[2..]));
+    let outlook = shadow.outlook(&id("app.listen"), start() + DAY).unwrap();
+    assert!(outlook.peers.iter().all(|peer| peer.tag.is_none()), "{outlook:?}");
+}
+
+#[test]
 fn what_follows_another_change_is_expected_once_that_has_proved_good() {
     let mut shadow = watched(0);
     let mut told = Vec::new();
@@ -300,6 +315,14 @@ fn images_of_one_repository_are_peers_whatever_the_settings_are_called() {
     let [one] = told[..] else { panic!("{told:?}") };
     assert_eq!((one.ground, one.times), (Ground::Peers, (5, 6)));
     assert_eq!(one.expected, Some(Value::text("docker.io/acme/web:v1.7")));
+    // What they hold is told by tag, with who moved to it first, though their settings have other names.
+    let late = SeriesId::new(&repo, "git.5.yaml:Deployment/5/image");
+    let outlook = shadow.outlook(&late, end).unwrap();
+    let [peer] = &outlook.peers[..] else {
+        panic!("{outlook:?}")
+    };
+    assert_eq!((outlook.others, peer.count, peer.tag.as_deref()), (5, 5, Some("v1.7")));
+    assert_eq!(peer.sibling.as_deref(), Some("git.0.yaml:Deployment/0/image"));
     // Another of that name elsewhere, which was last told of long ago, is not one of them.
     let mut other = shadow.clone();
     let old = SettingChange {

@@ -53,6 +53,17 @@ fn every_size_shows_who_did_what() {
 }
 
 #[test]
+fn names_have_what_room_there_is() {
+    let mut state = state(120, 40);
+    let mut entry = fixture::audit().remove(0);
+    entry.resource = "db-01 pkg.libpipewire-0.3:amd64".into();
+    state.audit.entries = Some(vec![entry]);
+    let text = drawn(&state, 120, 36);
+    let row = text.lines().find(|line| line.contains("pkg.lib")).unwrap();
+    assert!(row.contains(" db-01 pkg.libp~re-0.3:amd64 34 -> 0 b"), "{row}");
+}
+
+#[test]
 fn fields_are_filtered() {
     let mut state = state(80, 24);
     let mut count = |filter: &str| {

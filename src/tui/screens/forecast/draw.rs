@@ -15,7 +15,7 @@ use crate::{
     tui::{
         chart::{self, GUTTER, Plot},
         look::{Look, Role},
-        page::{Page, coarse, signed, window},
+        page::{Page, coarse, window},
         state::{Room, State},
         text::{self, fit, fit_name, put},
     },
@@ -157,7 +157,7 @@ fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let trend = trend(state, row, crossing.as_ref());
     // Where it has got there, how fast it went tells more than where it stays.
     let trend = trend.filter(|_| passed.is_none());
-    parts.extend(trend.map(|trend| format!("trend {}/h", signed(row.unit, coarse(row.unit, trend)))));
+    parts.extend(trend.map(|trend| format!("trend {}/h", row.unit.signed(coarse(row.unit, trend)))));
     let line = text::as_fits(&format!(" {mark}   "), &parts, "   ", page.width());
     page.line(Role::Text, &line);
     page.paint(1, mark.word().len() + 2, Role::Mark(mark));

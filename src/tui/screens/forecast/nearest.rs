@@ -1,12 +1,12 @@
 //! The first limit to be passed when none is within the horizon of the list.
 
 use super::{
-    crossings, horizon, sight,
+    crossings, horizon, passed, sight,
     times::{hours, until},
 };
 use crate::{
-    domain::{Crossing, SeriesId, Span, Timestamp},
-    engine::{Answer, LinkError, Query},
+    domain::{Crossing, Mark, SeriesId, Span, Timestamp},
+    engine::{Answer, LinkError, MetricRow, Query},
     tui::state::{Effect, State},
 };
 
@@ -79,7 +79,12 @@ pub(super) fn nothing(state: &State) -> String {
         {
             none
         }
-        Some(None) => format!("{none} Nor is a limit likely to be passed within 90 d."),
+        Some(None) => match beyond_now(state) {
+            0 => format!("{none} Nor is a limit likely to be passed within 90 d."),
+            // What is beyond its limit has none left to pass.
+            1 => format!("{none} 1 limit is passed now; no other within 90 d."),
+            limits => format!("{none} {limits} limits are passed now; no other within 90 d."),
+        },
         Some(Some((id, crossing))) => format!(
             "{none} The nearest: {} {} in {}. Press + for a longer horizon.",
             id.resource.name(),
@@ -87,6 +92,13 @@ pub(super) fn nothing(state: &State) -> String {
             until(crossing.at[1], state.now())
         ),
     }
+}
+
+/// Metrics that are beyond their limit now, or are told to be.
+fn beyond_now(state: &State) -> usize {
+    let rows = state.shown.metrics.iter();
+    let told = |row: &MetricRow| row.mark == Mark::Breach;
+    rows.filter(|row| told(row) || passed(state, row).is_some()).count()
 }
 
 /// Asks the metrics with a limit one after the other, while no crossing is listed.

@@ -5,8 +5,8 @@ use std::ops::Range;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
-    List, chosen_finding, chosen_host, chosen_metric, compared, findings, hosts, list, metrics, name, side, since,
-    worst_of,
+    List, SHOULD_BE, chosen_finding, chosen_host, chosen_metric, compared, findings, hosts, list, metrics, name, side,
+    since, worst_of,
 };
 use crate::{
     domain::{Finding, Mark, Seen},
@@ -304,8 +304,8 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         if marked { '*' } else { ' ' },
         state.host(&finding.resource, 7),
         titled(state, finding, 26 - state.host_cells(7) + spare - 2 * wider),
-        fit_right(&text::cut(&now, 7 + wider), 7 + wider),
-        fit(&expected, 9 + wider),
+        fit_right(text::fit_value(&now, 7 + wider).trim_end(), 7 + wider),
+        text::fit_value(&expected, SHOULD_BE + wider),
         fit_right(&bits(state, finding), 4),
         format_args!(" {strip} "),
         fit(&since, 6)

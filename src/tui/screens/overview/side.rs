@@ -12,7 +12,7 @@ use crate::{
         page::Page,
         screens,
         state::State,
-        text::{self, cut},
+        text,
     },
 };
 
@@ -113,18 +113,29 @@ fn metric(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     }
 }
 
+/// Rows of a value at most.
+const VALUE: usize = 3;
+
 fn setting(state: &State, id: &SeriesId, page: &mut Page<'_>) {
     let Some(row) = state.shown.settings.iter().find(|row| row.id == *id) else {
         return;
     };
     let value = |value: Option<&crate::domain::Value>| value.map_or("(none)".into(), ToString::to_string);
-    page.line(Role::Text, &format!(" now {}", value(row.value.as_ref())));
+    let mut say = |label: &str, value: String| {
+        let width = page.width().saturating_sub(2);
+        for line in text::wrap(&format!("{label} {value}"), width).into_iter().take(VALUE) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
+    };
+    say("now", value(row.value.as_ref()));
     if let Some(accepted) = &row.accepted {
-        page.line(Role::Text, &format!(" accepted {}", value(accepted.as_ref())));
+        say("accepted", value(accepted.as_ref()));
     }
     if let Some(change) = &row.last_change {
         let by = change.by.as_ref().map_or_else(String::new, |by| format!(" by {by}"));
-        let line = format!(" changed {}{by}", text::began(change.after, change.at, state.now()));
-        page.line(Role::Text, &cut(&line, page.width()));
+        say(
+            "changed",
+            format!("{}{by}", text::began(change.after, change.at, state.now())),
+        );
     }
 }

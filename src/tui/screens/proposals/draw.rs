@@ -81,7 +81,11 @@ fn wide(state: &State, rows: &[&Arc<Proposal>], proposal: &Arc<Proposal>, area: 
 /// Cells of the names of hosts, changes and effects, of which `told` is the widest; small lists have no effect.
 fn columns(state: &State, width: usize, told: usize) -> (usize, usize, usize) {
     let host = state.host_cells(if width >= 45 { 9 } else { 8 });
-    let effect = if width >= 70 { told.clamp(13, 21) } else { 0 };
+    let effect = match width {
+        100.. => told.clamp(13, 30),
+        70.. => told.clamp(13, 22),
+        _ => 0,
+    };
     let ahead = if width >= 45 { 18 } else { 10 };
     (host, width.saturating_sub(ahead + host + effect), effect)
 }

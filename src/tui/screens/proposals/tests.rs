@@ -220,7 +220,7 @@ fn what_suffers_is_told_first_known_or_not() {
     };
     let effect = |lines: &[String]| lines.iter().find(|line| line.starts_with(" EFFECT")).unwrap().clone();
     let shown = lines(&state);
-    assert!(shown[1].ends_with("+6.9 % available_pct"), "{}", shown[1]);
+    assert!(shown[1].ends_with("+6.9 points available~"), "{}", shown[1]);
     assert!(effect(&shown).contains("mem.available_pct 4.1 %"), "{shown:?}");
     change(&mut state, |rows| rows[0].effects.truncate(1));
     let shown = lines(&state);

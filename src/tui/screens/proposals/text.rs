@@ -1,12 +1,12 @@
 //! What is said of one proposal.
 
 use crate::{
-    domain::{Artefact, Change, Effect, Evidence, Finding, Proposal, SeriesId, Timestamp, Value},
+    domain::{Artefact, Change, Effect, Evidence, Finding, Proposal, SeriesId, SettingChange, Timestamp, Value},
     engine::SettingRow,
     tui::{
         page::{Fine, labelled},
         state::State,
-        text::{began, fit_name, minute, telling, when, width, wrap},
+        text::{began, fit_name, is_vague, minute, telling, when, width, wrap},
     },
 };
 
@@ -53,23 +53,31 @@ pub(super) fn told(state: &State, proposal: &Proposal, cells: usize) -> String {
     let effects = &proposal.effects;
     match suffering(state, proposal).filter(|_| !effects.is_empty()) {
         Some(id) => match effects.iter().find(|effect| effect.series == *id) {
-            Some(effect) => short_effect(effect),
-            None => {
-                // The mark is what it says; of a long name enough is left to know it by.
-                let (name, room) = (telling(&[&id.name]).concat(), cells.saturating_sub(3));
-                let short = (width(&name) > room).then(|| fit_name(&name, room));
-                format!("{} -?", short.as_deref().unwrap_or(&name).trim_end())
-            }
+            Some(effect) => short_effect(effect, cells),
+            // The mark is what it says.
+            None => format!("{} -?", short_name(id, cells.saturating_sub(3))),
         },
-        None => effects.first().map_or_else(|| "not known".into(), short_effect),
+        None => effects
+            .first()
+            .map_or_else(|| "not known".into(), |effect| short_effect(effect, cells)),
     }
 }
 
-/// `available_pct +6.9 %`.
-pub(super) fn short_effect(effect: &Effect) -> String {
+/// `+6.9 points available_pct`, in `cells` at most where the name can be shortened so far.
+pub(super) fn short_effect(effect: &Effect, cells: usize) -> String {
     let fine = Fine::of(effect.unit, effect.before[1], effect.after[1]);
     let change = fine.signed(effect.difference[1]);
-    format!("{change} {}", telling(&[&effect.series.name]).concat())
+    let name = short_name(&effect.series, cells.saturating_sub(width(&change) + 1));
+    format!("{change} {name}")
+}
+
+/// What tells a series; of one too long for `cells` enough to know it by.
+fn short_name(id: &SeriesId, cells: usize) -> String {
+    let name = telling(&[&id.name]).concat();
+    if width(&name) <= cells {
+        return name;
+    }
+    fit_name(&name, cells).trim_end().to_owned()
 }
 
 /// Whether an effect can be told from none by the digits shown.
@@ -238,16 +246,22 @@ fn seen(state: &State, proposal: &Proposal) -> String {
                     .to
                     .as_ref()
                     .map_or_else(|| "(absent)".into(), ToString::to_string);
-                format!(
-                    "{} went {from} -> {to} {}{by}",
-                    row.id.name,
-                    began(change.after, change.at, now)
-                )
+                format!("{} went {from} -> {to} {}{by}", row.id.name, made(change, now))
             }
             None => format!("{} never changed since {}", row.id.name, when(row.since, now)),
         })
         .collect();
     told.join("; ")
+}
+
+/// When a change was made: `at 14:32`, `on 12 Mar at 14:32`; `14:30-14:32` where that is known to lie between the two.
+fn made(change: &SettingChange, now: Timestamp) -> String {
+    let told = began(change.after, change.at, now);
+    match told.rsplit_once(' ') {
+        _ if is_vague(change.after, change.at) => format!("within {told}"),
+        Some((day, time)) => format!("on {day} at {time}"),
+        None => format!("at {told}"),
+    }
 }
 
 /// When it is best done: a change that holds up the service waits for the quietest half hour of the day.

@@ -270,6 +270,15 @@ fn strip(state: &State, lists: &Lists, page: &mut Page<'_>) {
     }
 }
 
+/// The last part of a setting's name; of a path, or of an address behind one, all that follows its last folder.
+fn last_part(name: &str) -> &str {
+    match name.rsplit_once('/') {
+        Some((_, end)) if end.starts_with(|c: char| c.is_ascii_alphanumeric()) => end,
+        Some(_) => name,
+        None => name.rsplit('.').next().unwrap_or_default(),
+    }
+}
+
 /// `^` under each change, and in words what changed.
 fn changes(state: &State, chart: &Chart, area: Rect, buffer: &mut Buffer) {
     let dim = state.look.style(Role::Dim);
@@ -291,7 +300,7 @@ fn changes(state: &State, chart: &Chart, area: Rect, buffer: &mut Buffer) {
             ))
         })
         .map(|(column, change)| {
-            let name = change.id.name.rsplit('.').next().unwrap_or_default();
+            let name = last_part(&change.id.name);
             let about = text::about(change.after, change.at);
             (column, format!("{about}{} {name}", text::minute(change.at)))
         })
@@ -423,5 +432,22 @@ pub(super) fn days(span: Span) -> String {
         ..2 => span.to_string(),
         hours @ ..48 => format!("{hours} h"),
         hours => format!("{} d", hours / 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last_part;
+
+    #[test]
+    fn the_last_part_of_a_name_is_whole() {
+        for (name, part) in [
+            ("sysctl.vm.swappiness", "swappiness"),
+            ("port.tcp/127.0.0.1:9806:program", "127.0.0.1:9806:program"),
+            ("etc.cron.d/sysstat", "sysstat"),
+            ("mount./:device", "mount./:device"),
+        ] {
+            assert_eq!(last_part(name), part);
+        }
     }
 }

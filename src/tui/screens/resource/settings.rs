@@ -15,7 +15,7 @@ use crate::{
         page::{self, Page, labelled, window},
         screens::setting::{self, words},
         state::{Room, State},
-        text::{self, cut, fit, fit_name, fit_right},
+        text::{self, fit, fit_name, fit_right, fit_value},
     },
 };
 
@@ -141,8 +141,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let pointer = if place == at { '>' } else { ' ' };
         let marked = if state.marked.contains(&row.id) { '*' } else { ' ' };
         let name = fit_name(&row.id.name, name_cells);
-        // Of an image its tag is what tells most: the middle is left out.
-        let value = fit_name(&shown(row.value.as_ref()), value_cells);
+        let value = fit_value(&shown(row.value.as_ref()), value_cells);
         let bits = match row.last_change {
             Some(_) => format!("{:.1}", row.bits),
             None => "-".into(),
@@ -252,7 +251,7 @@ fn expected(week: f32, outlook: Option<&Outlook>) -> String {
         .enumerate()
         // Beside what comes first, what hardly does is not worth its place.
         .filter(|(place, (_, odds))| *place == 0 || *odds >= 0.01)
-        .map(|(_, (value, odds))| format!("{} {}", cut(&value.to_string(), 24), percent(*odds)))
+        .map(|(_, (value, odds))| format!("{} {}", words::short(value), percent(*odds)))
         .collect();
     if !next.is_empty() {
         told.push_str(&format!("; if not: {}", next.join(", ")));

@@ -78,6 +78,7 @@ fn page(width: u16, height: u16) -> State {
             count: 1,
             first: Some((ResourceId::new("host", "db-02"), at("08:30:00"))),
             sibling: None,
+            tag: None,
         }],
         should: Some(Stands {
             values: vec![(Value::infer("8GB"), 0.91)],

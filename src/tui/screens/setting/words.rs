@@ -3,7 +3,7 @@
 use crate::{
     domain::{SettingChange, Timestamp, Value},
     shadow::{Outlook, Undoing},
-    tui::text::{self, cut},
+    tui::text::{self, cut, fit_value},
 };
 
 /// Cells of a value within a sentence.
@@ -12,6 +12,15 @@ const VALUE: usize = 24;
 /// A value; `(absent)` for none.
 pub(super) fn shown(value: Option<&Value>) -> String {
     value.map_or_else(|| "(absent)".into(), ToString::to_string)
+}
+
+/// A value within a sentence.
+pub(in crate::tui::screens) fn short(value: &Value) -> String {
+    ends(&value.to_string())
+}
+
+fn ends(value: &str) -> String {
+    fit_value(value, VALUE.min(text::width(value))).trim_end().to_owned()
 }
 
 /// Who made a change, or `unknown`.
@@ -25,8 +34,8 @@ pub(super) fn change(change: &SettingChange, now: Timestamp) -> String {
     format!(
         "{} {} -> {} by {}{told}",
         text::began(change.after, change.at, now),
-        cut(&shown(change.from.as_ref()), VALUE),
-        cut(&shown(change.to.as_ref()), VALUE),
+        ends(&shown(change.from.as_ref())),
+        ends(&shown(change.to.as_ref())),
         who(change)
     )
 }
@@ -58,7 +67,7 @@ pub(super) fn expected(day: Option<f32>, week: Option<f32>, outlook: Option<&Out
     let next: Vec<String> = outlook
         .next
         .iter()
-        .map(|(value, odds)| format!("{} {}", cut(&value.to_string(), VALUE), percent(f64::from(*odds))))
+        .map(|(value, odds)| format!("{} {}", short(value), percent(f64::from(*odds))))
         .collect();
     if !next.is_empty() {
         told.push_str(&format!("; then to {}", next.join(", ")));
@@ -79,7 +88,12 @@ pub(in crate::tui::screens) fn peers(outlook: &Outlook, now: Timestamp) -> Optio
                 let who = peer.sibling.as_deref().unwrap_or_else(|| resource.name());
                 format!(" ({who} first, {})", text::when(*at, now))
             });
-            format!("{} {}{first}", cut(&peer.value.to_string(), VALUE), peer.count)
+            // Of one repository the tag is all that differs.
+            let value = peer
+                .tag
+                .as_ref()
+                .map_or_else(|| short(&peer.value), |tag| format!(":{}", cut(tag, VALUE)));
+            format!("{value} {}{first}", peer.count)
         })
         .collect();
     let others = if outlook.others == 1 { "other" } else { "others" };
@@ -102,7 +116,7 @@ pub(super) fn stands(outlook: &Outlook) -> Option<String> {
     };
     Some(format!(
         "{} by what it stands with: {} ({:.0} cases), as it is {}{by}",
-        cut(&value.to_string(), VALUE),
+        short(value),
         percent(f64::from(*odds)),
         should.cases,
         percent(f64::from(should.now))
@@ -133,4 +147,37 @@ pub(super) fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> S
         because(undoing),
         text::when(until, now)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{domain::ResourceId, shadow::PeerValue};
+
+    #[test]
+    fn peers_of_an_image_are_told_by_their_tags() {
+        let now: Timestamp = "2026-03-14T14:32:00Z".parse().unwrap();
+        let peer = |value: &str, tag: Option<&str>, count, first| PeerValue {
+            value: Value::text(value),
+            count,
+            first,
+            sibling: None,
+            tag: tag.map(Into::into),
+        };
+        let image = "registry.example/platform/team/web:1.24.3";
+        let outlook = Outlook {
+            others: 4,
+            peers: vec![
+                peer(image, Some("1.24.3"), 3, Some((ResourceId::new("host", "web-02"), now))),
+                peer("registry.example/platform/team/web:1.23.0", Some("1.23.0"), 1, None),
+            ],
+            ..Outlook::default()
+        };
+        assert_eq!(
+            peers(&outlook, now).as_deref(),
+            Some("4 others: :1.24.3 3 (web-02 first, 14:32), :1.23.0 1")
+        );
+        // Where a value stands alone its tag is not cut off.
+        assert!(short(&Value::text(image)).ends_with(":1.24.3"));
+    }
 }

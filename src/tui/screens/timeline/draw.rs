@@ -306,7 +306,7 @@ fn charted_lane(state: &State, chart: &Chart, touched: bool, stretch: Stretch, p
     let beside = if touched {
         ""
     } else {
-        "   (the entry has to do with no lane)"
+        "   (the entry is about none of the lanes)"
     };
     let heading = format!(
         " {} {}   actual over shadow{beside}",

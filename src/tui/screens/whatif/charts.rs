@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     Scenario,
-    draw::{named, no_effect, pending},
+    draw::{NO_EVIDENCE, named, no_effect, pending},
 };
 use crate::{
     domain::{SeriesId, Span, Timestamp},
@@ -14,7 +14,7 @@ use crate::{
         look::{Look, Role},
         page::Page,
         state::State,
-        text::wrap,
+        text::{fit_name, width, wrap},
     },
 };
 
@@ -22,7 +22,13 @@ use crate::{
 pub(super) fn one(state: &State, area: Rect, buffer: &mut Buffer) {
     let pane = &state.whatif;
     let series = pane.series();
-    let (Some(outcome), Some(id)) = (&pane.current().outcome, series.get(pane.charted())) else {
+    // Where nothing at all is known, why is told instead of one series without a chart.
+    let told = pane
+        .current()
+        .outcome
+        .as_ref()
+        .filter(|outcome| !outcome.bands.is_empty());
+    let (Some(outcome), Some(id)) = (told, series.get(pane.charted())) else {
         let mut page = Page::new(&state.look, area, buffer);
         let line = pending(pane.current()).unwrap_or_else(|| no_effect(pane.current()));
         for line in wrap(&line, page.width().saturating_sub(2)) {
@@ -115,8 +121,8 @@ fn plotted(
         .find(|(theirs, ..)| id.is_none_or(|id| id == theirs))
     else {
         let text = id.map_or_else(
-            || " no effect with evidence: no chart".to_owned(),
-            |id| format!(" {}: no effect {with}", named(id)),
+            || format!(" {NO_EVIDENCE}: no chart"),
+            |id| format!(" {}: {NO_EVIDENCE} {with}", named(id)),
         );
         page.line(Role::Dim, &text);
         return;
@@ -127,12 +133,15 @@ fn plotted(
         state.look.glyph("▒", ":"),
     );
     let guess = if outcome.inside_seen { "" } else { " ?" };
-    let heading = format!(
-        " {}   {line} {}   {median} {with}   {band} 80 %{guess}",
-        named(id),
-        if outcome.actual { "actual" } else { "as it is" }
-    );
-    page.line(Role::Heading, &heading);
+    let is = if outcome.actual { "actual" } else { "as it is" };
+    let legend = format!("   {line} {is}   {median} {with}   {band} 80 %{guess}");
+    // What the lines are is never cut.
+    let room = page.width().saturating_sub(1 + width(&legend));
+    let name = match named(id) {
+        name if width(&name) > room => fit_name(&name, room).trim_end().to_owned(),
+        name => name,
+    };
+    page.line(Role::Heading, &format!(" {name}{legend}"));
     let (from, step, columns) = axis(outcome, usize::from(area.width.saturating_sub(GUTTER + 9)).max(1));
     // Each column takes the step of the forecast that its end lies in.
     let at = |forecast: &crate::domain::Forecast, column: usize| {

@@ -8,7 +8,7 @@ use super::{
     list::{changes, heading},
 };
 use crate::{
-    domain::{Change, Effect, SeriesId, Span},
+    domain::{Change, Effect, SeriesId, Span, Unit},
     simulate::Outcome,
     tui::{
         look::Role,
@@ -18,6 +18,9 @@ use crate::{
         text::{clock, fit, fit_name, telling, when, wrap},
     },
 };
+
+/// What is said of a series that nothing tells an effect on: none is known, which is not to know of none.
+pub(super) const NO_EVIDENCE: &str = "no evidence";
 
 /// The name of a series with its resource, as in lists.
 pub(super) fn named(id: &SeriesId) -> String {
@@ -69,8 +72,10 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let below = |most| 1 + table_rows(state, most) + 4 + notes;
         let left = page.left();
         let rows = left.saturating_sub(below(4));
-        if rows >= CHART || outcome_of(state).is_none_or(|outcome| outcome.effects.is_empty()) {
-            let (part, buffer) = page.take(rows);
+        let told = outcome_of(state).map(|outcome| !outcome.effects.is_empty());
+        if rows >= CHART || told != Some(true) {
+            // Without an effect the notes have the room.
+            let (part, buffer) = page.take(if told == Some(false) { rows.min(WHY) } else { rows });
             charts::one(state, part, buffer);
         } else {
             most = (most..=left)
@@ -86,8 +91,17 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
 /// Cells of a figure with its band and the gap behind it.
 const CELL: usize = 23;
 
+/// Cells of a difference (`-46.9 points`) and the gap behind it.
+const DIFFERENCE: usize = 13;
+
+/// Cells beside the name of a series: its figure as it is, with a scenario, the difference, and where that comes from (`learnt link`).
+const BESIDE: usize = 10 + CELL + DIFFERENCE + 11;
+
 /// Rows of the least chart that tells something: its heading, the times, and the values.
 const CHART: usize = 5;
+
+/// Rows that say why there is no effect, with a blank one.
+const WHY: usize = 3;
 
 /// A horizon in hours or days: `6 h`, `30 d`; one that is no round number of them as it is.
 fn far(horizon: Span) -> String {
@@ -125,7 +139,7 @@ pub(super) fn no_effect(scenario: &Scenario) -> String {
         .collect();
     // What a law has to say of capacity and load is in its notes.
     if settings.len() < scenario.changes.active().count() {
-        return "No metric that is watched would show a difference: the notes say what is known.".into();
+        return "No effect on a metric that is watched can be told: the notes say what is known.".into();
     }
     format!(
         "No path from {} to any metric was learnt: no effect can be told (x says what was tried).",
@@ -159,7 +173,7 @@ fn table_rows(state: &State, most: usize) -> usize {
     ((silent + effects.len()).min(most) + limits).max(1)
 }
 
-/// The row that says how long a series is beyond its limit, where it is at all: `   minutes beyond limit   34   0 (0-2)   -34`, and
+/// The row that says how long a series is beyond its limit, where it is at all: `   minutes past limit   34   0 (0-2)   -34`, and
 /// of one scenario how likely it passes it.
 fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<String> {
     let limit = state.metric(&effect.series)?.limit.as_ref()?;
@@ -177,7 +191,7 @@ fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<S
         true => fit(&middle.to_string(), CELL),
         false => fit(&format!("{middle} ({least}-{most})"), CELL),
     };
-    let label = fit("   minutes beyond limit", name) + &fit(&before[1].to_string(), 10);
+    let label = fit("   minutes past limit", name) + &fit(&before[1].to_string(), 10);
     if let (true, Some(b)) = (second, &pane.b) {
         let (a, b) = (found(&pane.a), found(b));
         let told = |found: Option<([i64; 3], [i64; 3])>| found.map_or_else(|| fit("-", CELL), |(_, after)| cell(after));
@@ -189,7 +203,7 @@ fn beyond(state: &State, effect: &Effect, name: usize, second: bool) -> Option<S
     Some(format!(
         "{label}{}{}{likely}",
         cell(after),
-        fit(&format!("{:+}", after[1] - before[1]), 11)
+        fit(&format!("{:+}", after[1] - before[1]), DIFFERENCE)
     ))
 }
 
@@ -200,7 +214,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let wide = width >= 60;
     let second = pane.b.as_ref().filter(|_| width >= 100);
     let name = match wide {
-        true => width / 3 - 1 - usize::from(second.is_some()),
+        true => (width / 3 - 1).min(width - BESIDE - second.map_or(0, |_| CELL)),
         false => width.saturating_sub(22),
     };
     let letter = if pane.on_b { "B" } else { "A" };
@@ -226,7 +240,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 fit(&title, name),
                 fit(as_it_is, 10),
                 fit(&with(letter), CELL),
-                fit("difference", 11)
+                fit("difference", DIFFERENCE)
             ),
             (true, Some(_)) => format!(
                 "{}{}{}{}{}evidence",
@@ -234,7 +248,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 fit(as_it_is, 10),
                 fit(&with("A"), CELL),
                 fit(&with("B"), CELL),
-                fit("B minus A", 11)
+                fit("B minus A", DIFFERENCE)
             ),
         },
     );
@@ -245,7 +259,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
         let id = ids[place];
         let Some(shown) = effect(Some(pane.current()), id).or_else(|| effect(Some(&pane.a), id)) else {
             let row = fit_name(&named(id), name.saturating_sub(2));
-            page.item(false, &format!(" {row} {}no evidence", fit("-", 10)));
+            page.item(false, &format!(" {row} {}{NO_EVIDENCE}", fit("-", 10)));
             continue;
         };
         let unit = shown.unit;
@@ -255,7 +269,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 let after = effect.after.map(|value| rounded(unit, value));
                 fit(&figure(fine, after, width), width)
             }
-            None => fit("no evidence", width),
+            None => fit(NO_EVIDENCE, width),
         };
         let here = place == chosen && pane.outcome;
         let cursor = if place == chosen { '>' } else { ' ' };
@@ -268,7 +282,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 (true, None) => format!(
                     "{label}{as_is}{} {} {}",
                     cell(Some(shown), CELL - 1),
-                    fit(&fine.signed(shown.difference[1]), 10),
+                    fit(&fine.signed(shown.difference[1]), DIFFERENCE - 1),
                     evidence(shown)
                 ),
                 (true, Some(b)) => {
@@ -281,7 +295,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                         "{label}{as_is}{} {} {} {}",
                         cell(a, CELL - 1),
                         cell(b, CELL - 1),
-                        fit(&apart, 10),
+                        fit(&apart, DIFFERENCE - 1),
                         evidence(shown)
                     )
                 }
@@ -295,18 +309,19 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
             && beyond.is_none()
             && let Some((without, with)) = shown.crossing
         {
-            let [without, with, apart] = [without, with, with - without].map(|share| format!("{:.0} %", share * 100.0));
+            let [without, with, apart] = [without, with, with - without].map(|share| (share * 100.0).round());
+            let [without, with] = [without, with].map(|share| format!("{share} %"));
             let line = format!(
                 "{}{}{}",
                 fit("   passes its limit", name),
                 fit(&without, 10),
                 fit(&with, CELL)
             );
-            page.line(Role::Dim, &format!("{line}{apart}"));
+            page.line(Role::Dim, &format!("{line}{}", Unit::Percent.signed(apart)));
         }
     }
     if before == page.left() {
-        let line = pending(pane.current()).unwrap_or_else(|| " no effect with evidence".into());
+        let line = pending(pane.current()).unwrap_or_else(|| format!(" {NO_EVIDENCE}"));
         page.line(Role::Dim, &line);
     }
 }
@@ -331,16 +346,12 @@ fn tail(state: &State, page: &mut Page<'_>) {
     let pane = &state.whatif;
     let mut rows: Vec<(&str, String)> = Vec::new();
     if let Some(outcome) = &pane.current().outcome {
-        rows.push(match outcome.inside_seen {
-            true => (
-                "SURE",
-                format!("inside what was seen: yes{}", replays(state, &outcome.effects)),
-            ),
-            false => (
-                "SURE",
-                "no: a value was never like this here; the band is a guess".into(),
-            ),
-        });
+        // Of no effect nobody can be sure.
+        let sure = match outcome.inside_seen {
+            true => format!("inside what was seen: yes{}", replays(state, &outcome.effects)),
+            false => "no: a value was never like this here; the band is a guess".into(),
+        };
+        rows.extend((!outcome.effects.is_empty()).then_some(("SURE", sure)));
         if page.width() >= 60 {
             let notes = notes(outcome, page.width(), page.left().saturating_sub(4));
             rows.extend(

@@ -1,12 +1,12 @@
 //! The list of changes.
 
 use crate::{
-    domain::{Change, Step},
+    domain::{Change, ChangeSet, Step, Value},
     tui::{
         look::Role,
         page::{Page, window},
         state::State,
-        text::{fit, fit_name, when},
+        text::{fit, fit_name, fit_value, when},
     },
 };
 
@@ -52,11 +52,19 @@ pub(super) fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
             page.item(here, &format!("{cursor}+ add {what}"));
             continue;
         };
-        let (title, was, then) = parts(step);
-        let at = match step.at {
+        let (title, mut was, then) = parts(step);
+        let mut at = match step.at {
             None => "now".to_owned(),
             Some(at) => when(at, state.now()),
         };
+        if let Some(now) = moved_on(state, step) {
+            // What it set out from is told where there is most room.
+            at = match page.width() {
+                100.. => format!("{at}; made at {was}"),
+                _ => format!("made at {was}"),
+            };
+            was = shown(now);
+        }
         let on = if step.on { "[on ]" } else { "[off]" };
         page.item(
             here,
@@ -64,12 +72,41 @@ pub(super) fn changes(state: &State, page: &mut Page<'_>, rows: usize) {
                 "{cursor}{:<2}{on} {}{}{}{}",
                 place + 1,
                 cut(&title, name.saturating_sub(1)) + " ",
-                fit(&was, value - 1) + " ",
-                fit(&then, value - 1) + " ",
+                fit_value(&was, value - 1) + " ",
+                fit_value(&then, value - 1) + " ",
                 if page.width() >= 60 { &at } else { "" }
             ),
         );
     }
+}
+
+fn shown(value: Option<&Value>) -> String {
+    value.map_or_else(|| "-".to_owned(), ToString::to_string)
+}
+
+/// What the setting of a change to come is now, where that is no longer what the change sets out from.
+pub(super) fn moved_on<'a>(state: &'a State, step: &Step) -> Option<Option<&'a Value>> {
+    let Change::Setting { id, from, .. } = &step.change else {
+        return None;
+    };
+    // What has been set out from what was.
+    if step.at.is_some_and(|at| at <= state.now()) {
+        return None;
+    }
+    let row = state.shown.settings.iter().find(|row| row.id == *id)?;
+    (row.value != *from).then_some(row.value.as_ref())
+}
+
+/// The same changes, set out from what their settings are now.
+pub(super) fn from_now(state: &State, changes: &ChangeSet) -> ChangeSet {
+    let steps = changes.steps.iter().map(|step| {
+        let (now, mut step) = (moved_on(state, step), step.clone());
+        if let (Some(now), Change::Setting { from, .. }) = (now, &mut step.change) {
+            *from = now.cloned();
+        }
+        step
+    });
+    ChangeSet { steps: steps.collect() }
 }
 
 /// What a change is about, its value before and after.
@@ -77,13 +114,12 @@ pub(super) fn parts(step: &Step) -> (String, String, String) {
     let resource = step.change.resource().name();
     match &step.change {
         Change::Setting { id, from, to } => {
-            let shown = |value: &Option<crate::domain::Value>| {
+            let became = |value: &Option<Value>| {
                 value
                     .as_ref()
                     .map_or_else(|| "(absent)".to_owned(), ToString::to_string)
             };
-            let was = from.as_ref().map_or_else(|| "-".to_owned(), ToString::to_string);
-            (format!("{resource} {}", id.name), was, shown(to))
+            (format!("{resource} {}", id.name), shown(from.as_ref()), became(to))
         }
         Change::Capacity { what, factor, .. } => (format!("{resource} {what}"), "x1".into(), format!("x{factor}")),
         Change::Traffic { load, factor, .. } => {

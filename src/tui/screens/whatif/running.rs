@@ -1,6 +1,6 @@
 //! What-ifs on their way: asked, watched, stopped.
 
-use super::{POLL, Pane, SEED, tag};
+use super::{POLL, Pane, SEED, scenario::Scenario, tag};
 use crate::{
     engine::Query,
     tui::state::{Effect, State},
@@ -13,16 +13,25 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
     let pane = &mut state.whatif;
     let horizon = pane.horizon;
     let mut effects = Vec::new();
+    // Side by side both are of one time: what else moved meanwhile is no difference between them.
+    let due = |scenario: &Scenario| {
+        let told = scenario.outcome.as_ref();
+        let answered = told.is_some_and(|told| told.changes == scenario.changes && scenario.answers == horizon);
+        let waits = scenario.job.is_some() || scenario.failed.is_some();
+        !answered && !waits && scenario.changes.active().next().is_some()
+    };
+    let of_now = |scenario: &Scenario| at.is_none() && scenario.changes.begins_before(now).is_none();
+    let both = pane
+        .b
+        .as_ref()
+        .is_some_and(|b| [&pane.a, b].into_iter().all(of_now) && (due(&pane.a) || due(b)));
     for (what, scenario) in [("a", Some(&mut pane.a)), ("b", pane.b.as_mut())] {
         let Some(scenario) = scenario else { continue };
         if scenario.at != at {
             effects.extend(scenario.halt());
             (scenario.at, scenario.outcome, scenario.failed) = (at, None, None);
         }
-        let answered = scenario
-            .outcome
-            .as_ref()
-            .is_some_and(|outcome| outcome.changes == scenario.changes && scenario.answers == horizon);
+        let answered = !due(scenario) && !both;
         if scenario.changes.active().next().is_none() {
             scenario.outcome = None;
             effects.extend(scenario.halt());

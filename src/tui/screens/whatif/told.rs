@@ -1,6 +1,9 @@
 //! The outcome in lines: all that is behind it, and as plain text.
 
-use super::{draw::named, list::parts};
+use super::{
+    draw::{NO_EVIDENCE, named},
+    list::parts,
+};
 use crate::tui::{
     page::between,
     screens::proposals::evidence,
@@ -33,10 +36,17 @@ pub(super) fn explanation(state: &State) -> Vec<String> {
         let [a, b, c, d, e, f] = &effect.unit.apart([a, b, c, d, e, f]);
         lines.push(of("without", [a, b, c]));
         lines.push(of("with", [d, e, f]));
-        lines.push(of("difference", effect.unit.apart(effect.difference).each_ref()));
+        let differences = effect.difference;
+        let shown = effect.unit.apart(differences);
+        let shown: Vec<String> = differences
+            .into_iter()
+            .zip(shown)
+            .map(|(value, shown)| effect.unit.as_difference(value, shown))
+            .collect();
+        lines.push(of("difference", [&shown[0], &shown[1], &shown[2]]));
     }
     for id in &outcome.no_evidence {
-        lines.push(format!("{id}: no evidence"));
+        lines.push(format!("{id}: {NO_EVIDENCE}"));
     }
     lines.push(String::new());
     lines.push(
@@ -58,7 +68,7 @@ pub(super) fn as_text(state: &State) -> String {
     if let Some(outcome) = &scenario.outcome {
         text += &format!("over {} from {}, seed {}\n", outcome.horizon, outcome.at, outcome.seed);
         for id in &outcome.no_evidence {
-            text += &format!("{} no evidence\n", fit_right(&named(id), 40));
+            text += &format!("{} {NO_EVIDENCE}\n", fit_right(&named(id), 40));
         }
         for effect in &outcome.effects {
             text += &format!(
