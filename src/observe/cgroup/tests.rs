@@ -125,8 +125,11 @@ fn a_service_made_anew_was_started() {
     let folder = "sys/fs/cgroup/system.slice/app.service";
     let mut counts = Vec::new();
     for secs in [0, 10, 20] {
-        two(&files, "system.slice/app.service", 0, 8_000_000);
-        counts.push(value(&files.read(&mut source, secs).unwrap(), "service.app.starts_1h"));
+        // Each life has used more by then than the one before, and nothing is known of when.
+        two(&files, "system.slice/app.service", secs as u64 * 1_000_000, 8_000_000);
+        let batch = files.read(&mut source, secs).unwrap();
+        assert_eq!(value(&batch, "service.app.cpu_cores"), None);
+        counts.push(value(&batch, "service.app.starts_1h"));
         // The new folder exists before the old one goes, so that it cannot get its inode.
         fs::rename(files.path(folder), files.path(&format!("old{secs}"))).unwrap();
     }
