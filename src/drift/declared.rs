@@ -318,7 +318,7 @@ fn put_head_first(members: &mut [Member<'_>], by: &dyn Fn(&Difference) -> bool) 
                 .count()
         })
     };
-    let keys: BTreeMap<SeriesId, (bool, u8, usize)> = members
+    let keys: BTreeMap<SeriesId, (bool, bool, u8, bool, usize)> = members
         .iter()
         .map(|member| {
             let late = !member.founder && !deed::explains(member.difference);
@@ -327,7 +327,12 @@ fn put_head_first(members: &mut [Member<'_>], by: &dyn Fn(&Difference) -> bool) 
             } else {
                 deed::rank(member.difference)
             };
-            let key = (late, rank, usize::MAX - borne(member));
+            // That something failed matters more than what was done, and who may get in more than what stands beside it.
+            let (failed, guards) = (
+                is_now(member.difference, "failed"),
+                guard::concerns(&[member.difference]),
+            );
+            let key = (!failed, late, rank, !guards, usize::MAX - borne(member));
             (member.difference.id.clone(), key)
         })
         .collect();
@@ -422,12 +427,14 @@ fn finding(
     }
 }
 
-/// Whether a unit that had failed is active, or waits to be needed.
+/// Whether a unit that had failed when the baseline was taken is well again.
 fn recovered(difference: &Difference) -> bool {
-    let is = |value: &Option<Value>, state: &str| matches!(value, Some(Value::Enum(is)) if **is == *state);
+    let failed = matches!(&difference.accepted, Some(Value::Enum(is)) if **is == *"failed");
+    failed && ["active", "on demand"].iter().any(|state| is_now(difference, state))
+}
+
+/// Whether a unit's state is now `state`.
+fn is_now(difference: &Difference, state: &str) -> bool {
     matches!(Subject::of(&difference.id.name), Subject::Unit { part: "state", .. })
-        && is(&difference.accepted, "failed")
-        && ["active", "on demand"]
-            .iter()
-            .any(|state| is(&difference.actual, state))
+        && matches!(&difference.actual, Some(Value::Enum(is)) if **is == *state)
 }

@@ -81,6 +81,33 @@ impl Item<'_> {
         matches!(self.subject(), Subject::Package { .. })
     }
 
+    /// Whether it is the account of a person: packages make theirs with numbers below 1000 (Debian policy, 9.2; systemd's UID ranges), and
+    /// none with root's.
+    fn person(&self) -> bool {
+        let number = self.difference.actual.as_ref().or(self.difference.accepted.as_ref());
+        let account = matches!(
+            self.subject(),
+            Subject::Account {
+                kind: "user",
+                part: "uid",
+                ..
+            }
+        );
+        let number = number
+            .filter(|_| account)
+            .and_then(|number| number.to_string().parse().ok());
+        number.is_some_and(|number: u32| number == 0 || number >= 1_000)
+    }
+
+    /// Whether it is an account or one of the files of all.
+    fn of_accounts(&self) -> bool {
+        match self.subject() {
+            Subject::Account { .. } => true,
+            Subject::File { path, .. } => holds_accounts(path),
+            _ => false,
+        }
+    }
+
     /// `true` when it came, `false` when it went, `None` when it only changed.
     fn came(&self) -> Option<bool> {
         match (&self.difference.accepted, &self.difference.actual) {
@@ -161,7 +188,13 @@ pub(super) fn deeds(items: &[Item<'_>], habits: &Habits<'_>) -> Vec<Vec<usize>> 
         }
     }
     let packages: Vec<usize> = (0..items.len()).filter(|place| items[*place].package()).collect();
-    for (place, item) in items.iter().enumerate().filter(|(_, item)| item.may_be_packaged()) {
+    let people: Vec<&Item<'_>> = items.iter().filter(|item| item.person()).collect();
+    let packaged = |item: &Item<'_>| {
+        let here = |person: &&&Item<'_>| person.difference.id.resource == item.difference.id.resource;
+        let of_people = item.of_accounts() && people.iter().filter(here).any(|person| person.near(item, TOGETHER));
+        item.may_be_packaged() && !of_people
+    };
+    for (place, item) in items.iter().enumerate().filter(|(_, item)| packaged(item)) {
         let brought = packages.iter().find(|package| {
             let package = &items[**package];
             let alike = item.came().is_none() || package.came().is_none() || item.came() == package.came();

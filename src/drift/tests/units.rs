@@ -164,3 +164,48 @@ fn what_was_added_to_an_old_unit_does_not_make_it_new_and_near_edits_are_apart()
             .any(|row| row.starts_with("nginx.service failed"))
     );
 }
+
+#[test]
+fn what_failed_and_who_may_get_in_name_what_was_done() {
+    let first = |changes: &[(&str, &str)]| {
+        let mut world = World::new(&[]);
+        for (name, to) in changes {
+            world.change(name, Some(to));
+        }
+        let found = world.judge();
+        assert_eq!(found.len(), 1, "{found:?}");
+        found[0].series[0].name.to_string()
+    };
+    let unit = [
+        ("etc.systemd/system/payments.service", "[]mode=0644 owner=0:0"),
+        ("etc.systemd/system/payments.service:Service.ExecStart", "/bin/false"),
+        ("unit.payments.service:state", "failed"),
+    ];
+    assert_eq!(first(&unit), "unit.payments.service:state");
+    let server = [
+        ("etc.ssh/sshd_config:MaxAuthTries", "3"),
+        ("etc.ssh/sshd_config:PermitRootLogin", "yes"),
+    ];
+    assert_eq!(first(&server), "etc.ssh/sshd_config:PermitRootLogin");
+}
+
+#[test]
+fn a_persons_account_is_no_packages() {
+    let mut world = World::new(&[]);
+    for (name, to) in [
+        ("account.user.anna:uid", "1001"),
+        ("account.user.anna:shell", "/bin/bash"),
+        ("account.sudo.anna", "ALL=(ALL) NOPASSWD: ALL"),
+        ("etc.passwd:anna", "x"),
+        ("pkg.busybox", "1.36"),
+        ("unit.busybox.service:state", "active"),
+    ] {
+        world.change(name, Some(to));
+    }
+    let rows = rows(&mut world);
+    assert_eq!(rows.len(), 2, "{rows:?}");
+    assert!(
+        rows[0].starts_with("package busybox") && rows[1].contains("anna"),
+        "{rows:?}"
+    );
+}
