@@ -192,6 +192,7 @@ impl Journal {
         self.whole = Some(now);
         self.witness.unread(None);
         self.witness.read(Deed::Ran, now);
+        self.witness.read_logins(now);
     }
 
     /// Asks for the wanted entries that `args` say.

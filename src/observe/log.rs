@@ -108,9 +108,15 @@ impl Line<'_> {
         (kind == EventKind::Login && opens).then_some((who.unwrap_or_default(), failed))
     }
 
-    /// Whether it tells of a try to log in that failed; a name that is none is told of before the try.
+    /// Whether it tells of a try to log in that failed, once for each: sshd tells of each key besides that was offered, and PAM of what su
+    /// and login tell, too.
     pub(super) fn is_failed_try(&self) -> bool {
-        self.login().is_some_and(|(_, failed)| failed) && !self.message.starts_with("Invalid user")
+        let tries = ["Failed password", "Failed keyboard-interactive"];
+        match self.program {
+            "sshd" | "sshd-session" => tries.iter().any(|start| self.message.starts_with(start)),
+            "su" | "login" => self.message.contains("FAILED"),
+            _ => false,
+        }
     }
 
     /// The event it is, by whoever `witness` saw ask for it where the line itself names nobody.

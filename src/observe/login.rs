@@ -257,7 +257,7 @@ impl Source for Logins {
         // Where there is no `btmp`, or it may not be read, a log may tell of them.
         let count = match (&failed, &self.witness) {
             (Ok(()), _) => Some(self.failures.len()),
-            (Err(_), Some(witness)) => Some(witness.failed_logins(now - COUNTED)),
+            (Err(_), Some(witness)) => witness.failed_logins(now - COUNTED),
             (Err(_), None) => None,
         };
         if let Some(count) = count {
@@ -337,6 +337,9 @@ mod tests {
         witness.note_failure(Timestamp::from_secs(i64::from(now) - 61));
         witness.note_failure(Timestamp::from_secs(i64::from(now) - 1));
         let mut source = Logins::new(&tree.host(), Some(&witness));
+        let unread = tree.read(&mut source, i64::from(now)).unwrap();
+        assert!(unread.observations.is_empty(), "nobody can know");
+        witness.read_logins(Timestamp::from_secs(i64::from(now) - 10));
         assert_eq!(counted(&tree.read(&mut source, i64::from(now)).unwrap()), 1.0);
     }
 

@@ -112,6 +112,8 @@ impl Source for Syslog {
     fn read(&mut self, now: Timestamp, out: &mut Batch) -> Result<(), ObserveError> {
         self.zone.refresh();
         let mut read_one = false;
+        // By place: whether a log was read, and whether there is one.
+        let (mut read, mut there) = ([false; 3], [false; 3]);
         let mut events = Vec::new();
         let mut denied = None;
         for (place, choice) in self.logs.iter_mut().enumerate() {
@@ -120,11 +122,13 @@ impl Source for Syslog {
                     Ok(lines) => lines,
                     Err(ObserveError::Absent { .. }) => continue,
                     Err(why) => {
+                        there[place] = true;
                         denied = Some(why);
                         continue;
                     }
                 };
                 read_one |= place < 2;
+                (read[place], there[place]) = (true, true);
                 for line in &lines {
                     let Some(line) = parsed(line, now, self.zone.zone()) else {
                         continue;
@@ -150,6 +154,10 @@ impl Source for Syslog {
         self.begun = true;
         if read_one {
             self.witness.read(Deed::Ran, now);
+            // Where logins have no log of their own, the general one tells of them.
+            if read[1] || !there[1] {
+                self.witness.read_logins(now);
+            }
         }
         let surplus = events.len().saturating_sub(MOST);
         out.events.extend(events.drain(surplus..));

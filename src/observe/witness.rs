@@ -142,6 +142,8 @@ struct Memory {
     logins: VecDeque<(Timestamp, String, bool)>,
     /// When each of the last logins failed, a try a time.
     failures: VecDeque<Timestamp>,
+    /// When a log that tells of logins was last read.
+    logins_read: Option<Timestamp>,
     /// Of commands, and of packages.
     read: [Option<Timestamp>; 2],
     /// Up to when the log of commands was read that is dear to read and has more, where there is one.
@@ -416,9 +418,16 @@ impl Witness {
         failures.push_back(at);
     }
 
-    /// How many tries to log in failed after `since`, as far as a log told.
-    pub(super) fn failed_logins(&self, since: Timestamp) -> usize {
-        self.memory().failures.iter().filter(|at| **at > since).count()
+    /// Notes that a log that tells of logins was read at `now`.
+    pub(super) fn read_logins(&self, now: Timestamp) {
+        self.memory().logins_read = Some(now);
+    }
+
+    /// How many tries to log in failed after `since`, as a log told; `None` when none was read since then.
+    pub(super) fn failed_logins(&self, since: Timestamp) -> Option<usize> {
+        let memory = self.memory();
+        memory.logins_read.filter(|read| *read > since)?;
+        Some(memory.failures.iter().filter(|at| **at > since).count())
     }
 
     /// Whether a log told of that login: one of the same person, within the seconds that two logs may lie apart.

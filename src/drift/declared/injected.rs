@@ -53,15 +53,17 @@ pub(super) fn without<'t>(desired: &Tree, live: &'t Tree) -> Cow<'t, Tree> {
     Cow::Owned(tree)
 }
 
-/// Whether a container or volume reaches its host, or a volume a secret.
+/// Whether a container or volume reaches its host, or a volume a secret, also as one of several sources or by a driver.
 fn is_powerful(item: &Tree) -> bool {
     let added = item.at(&["securityContext", "capabilities", "add"]);
     let added = added.map(Tree::items).unwrap_or_default();
     // What its init container redirects traffic by.
     let own = |capability: &Tree| matches!(capability.as_str(), Some("NET_ADMIN" | "NET_RAW"));
+    let sources = item.at(&["projected", "sources"]).map(Tree::items).unwrap_or_default();
     item.at(&["securityContext", "privileged"]) == Some(&Tree::Bool(true))
         || !added.iter().all(own)
-        || ["hostPath", "secret", "volumeDevices"]
+        || sources.iter().any(|source| source.get("secret").is_some())
+        || ["hostPath", "secret", "csi", "volumeDevices"]
             .iter()
             .any(|key| item.get(key).is_some())
 }

@@ -20,7 +20,7 @@ use crate::domain::{Batch, Event, EventKind, Quantity, ResourceId, Span, Timesta
 
 /// Where the daemons listen.
 const SOCKETS: [&str; 3] = ["run/docker.sock", "run/podman/podman.sock", "var/run/docker.sock"];
-/// Most containers that are told of, and most events of one reading.
+/// Most containers of one daemon that are told of, and most events of one reading.
 const MOST: usize = 200;
 const MOST_EVENTS: usize = 200;
 /// What happens to a container and is told of; the rest is health checks, commands run within, copies.
@@ -46,7 +46,10 @@ pub(super) struct Containers {
 struct Daemon {
     /// Facts by the number of the container.
     known: BTreeMap<String, Json>,
+    /// When it last answered.
     asked: Option<Timestamp>,
+    /// Whether what is known is to be asked for anew.
+    stale: bool,
 }
 
 impl Containers {
@@ -149,13 +152,17 @@ impl Daemon {
         listed.sort_unstable();
         for (id, state) in listed.into_iter().take(MOST) {
             let same = self.known.get(id).is_some_and(|known| {
-                !touched.contains(id) && known.pointer("/State/Status").and_then(Json::as_str) == Some(state)
+                !self.stale
+                    && !touched.contains(id)
+                    && known.pointer("/State/Status").and_then(Json::as_str) == Some(state)
             });
             if !same {
                 // One that is gone meanwhile is left out.
                 match http::json(socket, &format!("/containers/{id}/json")) {
                     Ok(facts) => self.known.insert(id.to_owned(), facts),
-                    Err(_) => self.known.remove(id),
+                    Err(ObserveError::Malformed { .. }) => self.known.remove(id),
+                    // No answer at all says nothing of the container.
+                    Err(_) => None,
                 };
             }
         }
@@ -167,6 +174,7 @@ impl Daemon {
             .collect();
         self.known.retain(|id, _| there.contains(id.as_str()));
         self.asked = Some(now);
+        self.stale = false;
         Ok(())
     }
 }
@@ -297,16 +305,34 @@ impl Source for Containers {
         }
         self.readings += 1;
         if self.readings.is_multiple_of(ALL_ANEW) {
-            self.daemons.values_mut().for_each(|daemon| daemon.known.clear());
+            self.daemons.values_mut().for_each(|daemon| daemon.stale = true);
         }
         self.daemons.retain(|socket, _| sockets.contains(socket));
         let mut failed = Vec::new();
+        let mut unknown = false;
         for socket in &sockets {
             let daemon = self.daemons.entry(socket.clone()).or_default();
-            failed.extend(daemon.read(&self.resource, socket, now, out).err());
+            let Err(why) = daemon.read(&self.resource, socket, now, out) else {
+                continue;
+            };
+            // Nobody listens at an old socket, and who is not let in was not told of; of another its containers may be known from before a
+            // restart, and without them they would look gone.
+            let lacking = !matches!(why, ObserveError::Absent { .. } | ObserveError::Denied { .. });
+            unknown |= daemon.asked.is_none() && lacking;
+            failed.push(why);
         }
         if failed.len() == sockets.len() {
             return failed.into_iter().next().map_or(Ok(()), Err);
+        }
+        let partly = || match failed.last() {
+            None => Ok(()),
+            Some(why) => Err(ObserveError::Partly {
+                what: "containers".into(),
+                why: why.to_string(),
+            }),
+        };
+        if unknown {
+            return partly();
         }
         let mut sheet = self.scope.sheet();
         let mut names = BTreeSet::new();
@@ -323,13 +349,7 @@ impl Source for Containers {
             }
         }
         self.scope.tell(now, sheet, out);
-        match failed.pop() {
-            None => Ok(()),
-            Some(why) => Err(ObserveError::Partly {
-                what: "containers".into(),
-                why: why.to_string(),
-            }),
-        }
+        partly()
     }
 }
 
@@ -338,7 +358,11 @@ mod tests {
     use std::{
         io::{Read as _, Write as _},
         os::unix::net::UnixListener,
-        sync::mpsc::{Receiver, channel},
+        sync::{
+            Arc,
+            atomic::{AtomicBool, Ordering},
+            mpsc::{Receiver, channel},
+        },
         thread,
     };
 
@@ -357,6 +381,11 @@ mod tests {
 
     /// A daemon that answers each request by its path and then hangs up; it tells what it was asked.
     fn daemon(tree: &Tree, socket: &str) -> Receiver<String> {
+        daemon_that(tree, socket, Arc::default())
+    }
+
+    /// The same, one that tells of an error of its own as long as it `fails`.
+    fn daemon_that(tree: &Tree, socket: &str, fails: Arc<AtomicBool>) -> Receiver<String> {
         let path = tree.path(socket);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let listener = UnixListener::bind(path).unwrap();
@@ -383,7 +412,12 @@ mod tests {
                     target if target.contains(ID) => FACTS,
                     _ => "",
                 };
-                let answer = format!("HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n{body}");
+                let status = if fails.load(Ordering::SeqCst) {
+                    "500 Oops"
+                } else {
+                    "200 OK"
+                };
+                let answer = format!("HTTP/1.0 {status}\r\nContent-Type: application/json\r\n\r\n{body}");
                 // Told first: who has the answer looks at once at what was asked.
                 if tell.send(target).is_err() || stream.write_all(answer.as_bytes()).is_err() {
                     return;
@@ -441,6 +475,34 @@ mod tests {
         fs::remove_file(tree.path(SOCKETS[0])).unwrap();
         let _docker = daemon(&tree, SOCKETS[0]);
         let batch = tree.read(&mut source, 120).unwrap();
+        assert!(setting(&batch, "container.web:image").is_some());
+        assert!(setting(&batch, "container.web@podman:image").is_some());
+    }
+
+    #[test]
+    fn containers_of_a_daemon_that_fails_are_not_told_as_gone() {
+        let tree = Tree::new();
+        let fails = Arc::new(AtomicBool::new(false));
+        let _docker = daemon_that(&tree, SOCKETS[0], fails.clone());
+        let _podman = daemon(&tree, SOCKETS[1]);
+        let mut source = Containers::new(&tree.host());
+        let batch = tree.read(&mut source, 60).unwrap();
+        assert!(setting(&batch, "container.web@podman:image").is_some());
+        fails.store(true, Ordering::SeqCst);
+        for reading in 2..=i64::from(ALL_ANEW) + 1 {
+            let mut batch = Batch::default();
+            source.read(Timestamp::from_secs(60 * reading), &mut batch).unwrap_err();
+            let changed = batch.snapshots.iter().any(|snapshot| snapshot.settings.is_some());
+            assert!(!changed, "reading {reading}");
+        }
+        // After a restart nothing is known of it.
+        let mut source = Containers::new(&tree.host());
+        let mut batch = Batch::default();
+        let error = source.read(Timestamp::from_secs(9_000), &mut batch).unwrap_err();
+        assert!(error.to_string().contains("docker.sock"), "{error}");
+        assert!(batch.snapshots.is_empty());
+        fails.store(false, Ordering::SeqCst);
+        let batch = tree.read(&mut source, 9_060).unwrap();
         assert!(setting(&batch, "container.web:image").is_some());
         assert!(setting(&batch, "container.web@podman:image").is_some());
     }

@@ -50,7 +50,7 @@ const ELSEWHERE: [&str; 7] = [
     "sudoers.d/",
 ];
 /// Folders and files that other sources tell, that change by themselves, or that hold no settings.
-const LEFT_OUT: [&str; 18] = [
+const LEFT_OUT: [&str; 20] = [
     ".git",
     ".pwd.lock",
     "adjtime",
@@ -59,6 +59,8 @@ const LEFT_OUT: [&str; 18] = [
     "hosts",
     "ld.so.cache",
     "localtime",
+    "lvm/archive",
+    "lvm/backup",
     "mailcap",
     "mtab",
     "os-release",

@@ -237,3 +237,42 @@ fn an_event_is_one_short_line_without_secrets() {
     assert!(what.starts_with("app: connect password=*** x") && !what.contains("second"));
     assert_eq!(told("", "", true).unwrap().1, "");
 }
+
+#[test]
+fn a_try_to_log_in_that_fails_counts_once() {
+    for (program, message, counts) in [
+        ("sshd", "Failed password for root from 10.0.0.1 port 22 ssh2", true),
+        (
+            "sshd-session",
+            "Failed keyboard-interactive/pam for bob from 10.0.0.1",
+            true,
+        ),
+        ("sshd", "Failed publickey for bob from 10.0.0.1 port 22 ssh2", false),
+        ("sshd", "Invalid user admin from 10.0.0.1", false),
+        ("su", "FAILED SU (to root) bob on pts/0", true),
+        (
+            "su",
+            "pam_unix(su:auth): authentication failure; logname=bob uid=1000",
+            false,
+        ),
+        (
+            "login",
+            "FAILED LOGIN (1) on '/dev/tty1' FOR 'root', Authentication failure",
+            true,
+        ),
+        (
+            "login",
+            "pam_unix(login:auth): authentication failure; tty=/dev/tty1",
+            false,
+        ),
+    ] {
+        let line = Line {
+            at: Timestamp::from_secs(0),
+            program,
+            message,
+            warning: false,
+            vouched: true,
+        };
+        assert_eq!(line.is_failed_try(), counts, "{program}: {message}");
+    }
+}

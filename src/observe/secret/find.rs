@@ -126,7 +126,11 @@ fn urls(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
         let start = marks.next()?;
         // Up to the next address at most.
         let rest = &text[start..marks.peek().map_or(text.len(), |next| *next - 3)];
-        Some(password(rest).map(|range| start + range.start..start + range.end))
+        // Git's own protocol knows no passwords, and its addresses are written as `git://host:path`, too.
+        let scheme = text[..start - 3].rsplit(|c: char| !c.is_ascii_alphanumeric() && !"+-.".contains(c));
+        let known = Some("git") != scheme.into_iter().next();
+        let found = if known { password(rest) } else { None };
+        Some(found.map(|range| start + range.start..start + range.end))
     })
     .flatten()
 }
@@ -136,19 +140,32 @@ fn password(rest: &str) -> Option<Range<usize>> {
     let end = rest.find(|c: char| c.is_whitespace() || "\"'<>".contains(c));
     let whole = &rest[..end.unwrap_or(rest.len())];
     let authority = &whole[..whole.find(['/', '?', '#']).unwrap_or(whole.len())];
-    let user = match authority.rfind('@') {
-        Some(at) => &whole[..at],
+    let last = whole.rfind('@')?;
+    let end = match authority.rfind('@') {
+        // What follows is no host, as it seems, but more of the password.
+        Some(at) if last > at && !is_plain_host(&authority[at + 1..]) => last,
+        Some(at) => at,
         None => {
-            // No port is called so: a slash stands in the password.
             let (name, port) = authority.split_once(':')?;
-            let odd = port.bytes().any(|b| b.is_ascii_alphabetic())
-                && port.bytes().all(|b| b"${}<[%*".iter().all(|c| *c != b));
-            let plain = !name.is_empty() && !name.contains(['.', '[', '$', '{', '%']);
-            &whole[..whole.rfind('@').filter(|_| odd && plain)?]
+            let variable = |text: &str| text.contains(['$', '{', '<', '[', '*']);
+            // `host:4873/@scope` and `host:5000/image@sha256:…` are paths on a host; behind any other a slash stands in the password.
+            let path = whole[..last].ends_with('/') || whole[last..].starts_with("@sha256:");
+            let path = path && port.bytes().all(|b| b.is_ascii_digit());
+            if path || name.starts_with('[') || variable(name) && variable(port) {
+                return None;
+            }
+            last
         }
     };
-    let colon = user.find(':')?;
-    (colon + 1 < user.len()).then_some(colon + 1..user.len())
+    let colon = authority.split('@').next()?.find(':')?;
+    (colon + 1 < end).then_some(colon + 1..end)
+}
+
+/// Whether that looks like a host and nothing else: it has a dot or a port, or is an address in brackets.
+fn is_plain_host(host: &str) -> bool {
+    let port = host.rsplit_once(':').map(|(_, port)| port);
+    let port = port.is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()));
+    port || host == "localhost" || host.contains('.') || host.starts_with('[')
 }
 
 /// The password in `jdbc:oracle:thin:user/password@host`, which may stand in quotes of its own: up to the last `@` before the host.
@@ -259,7 +276,7 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
             };
             let value = &value[..stop(&value[past..]).map_or(value.len(), |len| past + len)];
             // `password: for user` in a sentence is told by its words, `Bearer token` has one that is long.
-            if value.is_empty() || harmless(value) || scheme && value.len() < 8 {
+            if value.trim().is_empty() || harmless(value) || scheme && value.len() < 8 {
                 continue;
             }
             let value_start = end + between.len();
@@ -270,19 +287,30 @@ fn assignments(text: &str) -> impl Iterator<Item = Range<usize>> + '_ {
     })
 }
 
-/// What stands between a name and its value at the start of `rest`: spaces, signs (`:`, `=`, `=>`), and quotes with the backslashes before them.
+/// What stands between a name and its value at the start of `rest`: quotes that close around the name, spaces and signs (`:`, `=`, `=>`), and the
+/// quote that opens the value, each with the backslashes before it.
 fn between(rest: &str) -> &str {
+    let quote = |text| str::trim_start_matches(text, '\\').strip_prefix(['"', '\'']);
     let mut value = rest;
-    loop {
-        value = value.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '"' | '\'' | ':' | '=' | '!'));
-        let before = &rest[..rest.len() - value.len()];
-        let arrow = value.strip_prefix('>').filter(|_| before.ends_with('='));
-        let unescaped = value.trim_start_matches('\\');
-        let quote = unescaped.len() < value.len() && unescaped.starts_with(['"', '\'']);
-        value = match arrow {
-            Some(behind) => behind,
-            None if quote => unescaped,
-            None => return before,
-        };
+    while let Some(behind) = quote(value) {
+        value = behind;
     }
+    loop {
+        value = value.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, ':' | '=' | '!'));
+        let before = &rest[..rest.len() - value.len()];
+        match value.strip_prefix('>').filter(|_| before.ends_with('=')) {
+            Some(behind) => value = behind,
+            None => break,
+        }
+    }
+    if let Some(opened) = quote(value) {
+        let twin = ["\"\"", "''"].iter().find_map(|twin| value.strip_prefix(twin));
+        // `""x""`, as in a cell of CSV; else `""` is an empty value.
+        let twin =
+            twin.filter(|behind| behind.starts_with(|c: char| !c.is_whitespace() && !"\"'\\,;&)]}>".contains(c)));
+        // `"password: " "x"`: a text that ends before its value.
+        let next = quote(opened.trim_start()).filter(|_| opened.starts_with(char::is_whitespace));
+        value = twin.or(next).unwrap_or(opened);
+    }
+    &rest[..rest.len() - value.len()]
 }

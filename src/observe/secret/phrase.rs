@@ -10,6 +10,8 @@ use super::{
 
 /// Longest name of a header before `authorization` and of a scheme, bytes.
 const LONGEST: usize = 40;
+/// Most that is looked at of the word behind a scheme that is not known, bytes: a text may be full of them.
+const FIRST: usize = 1024;
 
 /// Schemes that take one word, and others that are known; each other scheme's word must look like more than a word of a sentence.
 const TOKENS: [&str; 7] = ["bearer", "basic", "token", "apikey", "negotiate", "ntlm", "bot"];
@@ -93,7 +95,9 @@ fn credentials(text: &str, name: Range<usize>) -> Option<Range<usize>> {
     if !known && !header || bytes.get(start) == Some(&b'$') {
         return None;
     }
-    let first = text[start..]
+    let most = (start..=text.len().min(start + FIRST)).rev();
+    let most = most.into_iter().find(|end| text.is_char_boundary(*end))?;
+    let first = text[start..most]
         .split(|c: char| c.is_whitespace() || matches!(c, '"' | '\''))
         .next()?;
     let alone = matches!(

@@ -7,6 +7,8 @@ pub(super) struct Quote {
     sign: u8,
     /// How many backslashes stood before it: it opened in a text that is in quotes itself.
     slashes: usize,
+    /// Whether its twin stood before it: the next of its kind closes.
+    twin: bool,
 }
 
 impl Quote {
@@ -14,7 +16,8 @@ impl Quote {
     pub(super) fn ends(before: &str) -> Option<Self> {
         let sign = before.bytes().next_back().filter(|b| matches!(b, b'"' | b'\''))?;
         let slashes = before.bytes().rev().skip(1).take_while(|b| *b == b'\\').count();
-        Some(Self { sign, slashes })
+        let twin = slashes == 0 && before.as_bytes()[..before.len() - 1].ends_with(&[sign]);
+        Some(Self { sign, slashes, twin })
     }
 
     /// Whether the byte `sign` behind `slashes` backslashes closes it: one more backslash belongs to a quote within.
@@ -27,6 +30,9 @@ impl Quote {
     pub(super) fn close(self, text: &str) -> Option<usize> {
         let bytes = text.as_bytes();
         let (mut at, mut slashes) = (0, 0);
+        if self.twin {
+            return bytes.iter().position(|b| *b == self.sign);
+        }
         while let Some(byte) = bytes.get(at) {
             let doubled = self.slashes == 0 && bytes.get(at + 1) == Some(&self.sign);
             match *byte {

@@ -189,6 +189,22 @@ fn what_an_annotation_lists_as_injected_is_none_of_the_users() {
     let shell = json!({"name": "shell", "image": "sh"});
     assert_eq!(told(&[shell], status), ["/spec/containers/[name=shell]"]);
     assert!(told(&[proxy(false)], "{}").contains(&"/spec/containers/[name=istio-proxy]".to_owned()));
+    let mounted = |mut volume: Json| {
+        volume["name"] = json!("istio-envoy");
+        let mut live = pod(json!({"sidecar.istio.io/status": status}), &[], &[]);
+        live["spec"]["volumes"] = json!([volume]);
+        departures(pod(json!({}), &[], &[]), live).len()
+    };
+    assert_eq!(mounted(json!({"emptyDir": {}})), 0);
+    assert_eq!(
+        mounted(json!({"projected": {"sources": [{"serviceAccountToken": {}}]}})),
+        0
+    );
+    assert_eq!(
+        mounted(json!({"projected": {"sources": [{"secret": {"name": "db"}}]}})),
+        1
+    );
+    assert_eq!(mounted(json!({"csi": {"driver": "secrets-store.csi.k8s.io"}})), 1);
 }
 
 #[test]

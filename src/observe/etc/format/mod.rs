@@ -8,6 +8,8 @@ mod tests;
 
 /// More pairs than this are data (services, MIME types), not settings.
 const MOST_PAIRS: usize = 600;
+/// Ends of names of files that are read as `Key value` where they are no `key = value`.
+const WORDS: [&str; 5] = [".conf", ".defs", ".cf", ".cfg", "_config"];
 
 /// A name and its value. A name that comes several times has several values.
 pub(super) type Pair = (String, String);
@@ -53,10 +55,7 @@ pub(super) fn content(path: &str, text: &str) -> Option<Content> {
         _ if ends(&[".xml"]) || text.starts_with("<?xml") => document::xml(text),
         _ if below("apt/") && ends(&[".list"]) => table::entries(text),
         _ if below("modprobe.d/") || below("modules-load.d/") || name == "modules" => table::entries(text),
-        _ => assignments(text).or_else(|| {
-            let named = ends(&[".conf", ".defs", ".cf", ".cfg"]) || name.ends_with("_config");
-            if named { words(text) } else { None }
-        }),
+        _ => assignments(text).or_else(|| if ends(&WORDS) { words(text) } else { None }),
     };
     let pairs = pairs.filter(|pairs| pairs.len() <= MOST_PAIRS)?;
     (!pairs.is_empty() || is_empty(name, text)).then_some(Content { pairs, ordered })
@@ -66,7 +65,7 @@ pub(super) fn content(path: &str, text: &str) -> Option<Content> {
 /// a `#` at once may be a content of its own.
 fn is_empty(name: &str, text: &str) -> bool {
     let ends = |ends: &[&str]| ends.iter().any(|end| name.ends_with(end));
-    let named = ends(&[".conf", ".defs", ".cf", ".cfg", ".cnf", ".ini", ".list", "_config"]);
+    let named = ends(&WORDS) || ends(&[".cnf", ".ini", ".list"]);
     let comment = |line: &str| {
         let said = line.strip_prefix('#').filter(|_| !line.starts_with("#!"));
         said.is_some_and(|said| named || said.is_empty() || said.starts_with([' ', '\t', '#']))

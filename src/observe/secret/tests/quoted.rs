@@ -38,6 +38,25 @@ fn a_quote_within_a_password_does_not_end_it() {
 }
 
 #[test]
+fn an_empty_value_is_none_and_what_follows_it_stays() {
+    for text in [
+        r#"{"password":"","user":"bob"}"#,
+        r#"say "{\"password\":\"\",\"user\":\"bob\"}""#,
+        "password='' user='bob'",
+    ] {
+        assert_eq!(scrub(text), text);
+    }
+    // A cell of CSV has its quotes doubled.
+    assert_scrubbed(&[
+        (
+            r#"1,"{""password"":""hunter2"",""n"":1}""#,
+            r#"1,"{""password"":""***"",""n"":1}""#,
+        ),
+        (r#"printf "password: " "hunter2""#, r#"printf "password: " "***""#),
+    ]);
+}
+
+#[test]
 fn a_header_that_authorizes_loses_what_it_gives_whatever_its_scheme() {
     assert_scrubbed(&[
         ("Authorization: Bearer hunter2", "Authorization: Bearer ***"),
@@ -86,6 +105,13 @@ fn an_address_loses_its_password_and_its_signature_however_they_are_written() {
     assert_scrubbed(&[
         ("postgres://app:hun@ter2@db/prod", "postgres://app:***@db/prod"),
         ("amqp://app:hun/ter2@mq/x", "amqp://app:***@mq/x"),
+        ("redis://:hun#ter2@host", "redis://:***@host"),
+        ("redis://:hun/ter2@h", "redis://:***@h"),
+        ("postgres://john.doe:hun/ter2@db", "postgres://john.doe:***@db"),
+        ("postgres://app:12/34@db", "postgres://app:***@db"),
+        ("postgres://app:p%/x@db", "postgres://app:***@db"),
+        ("postgres://app:hun@b/ter2@host/x", "postgres://app:***@host/x"),
+        ("https://app:hunter2@a.example/x@1", "https://app:***@a.example/x@1"),
         (
             "jdbc:oracle:thin:scott/hun@ter2@//h:1521/x",
             "jdbc:oracle:thin:scott/***@//h:1521/x",
@@ -105,6 +131,8 @@ fn an_address_loses_its_password_and_its_signature_however_they_are_written() {
         "http://localhost:4873/@scope/pkg",
         "http://$host:$port/a@b",
         "git://github.com:org/repo@v1",
+        "docker://registry.example:5000/app@sha256:ab",
+        "http://[::1]:4873/@scope/pkg",
     ] {
         assert_eq!(scrub(text), text);
     }
@@ -122,6 +150,10 @@ fn a_text_of_nothing_but_marks_is_searched_once() {
         "hooks.slack.com/",
         "authorization: digest a=\"",
         "authorization:a=$",
+        "authorization:a=ecdsa-sha2-",
+        "password=\"\"",
+        "password=\"\",",
+        "password='x",
         "<a><![CDATA[",
     ] {
         let text = mark.repeat(200_000 / mark.len());
