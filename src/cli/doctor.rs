@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     cli::{Columns, Exit, Need, Out, Runtime, Setup, When, exit::one_line, status},
     config::{ConfigErrors, Paths},
-    domain::{Options, Timestamp, Unit},
+    domain::{Options, Timestamp, Unit, text::count},
     engine::{Link, Snapshot},
 };
 
@@ -217,8 +217,8 @@ fn reached(snapshot: &Snapshot) -> Engine {
         pid,
         says: match pid {
             Some(pid) => format!(
-                "attached to pid {pid}, which serves {} consoles",
-                snapshot.usage.consoles
+                "attached to pid {pid}, which serves {}",
+                count(snapshot.usage.consoles as usize, "console")
             ),
             None => "none answers; everything was read once for this report".into(),
         },

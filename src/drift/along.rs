@@ -1,7 +1,8 @@
 //! What the kernel sets along with a parameter that is written: nobody did that besides, and it goes back by itself.
 //!
 //! Linux, `Documentation/networking/ip-sysctl.rst`, and the handlers that do it: `devinet_sysctl_forward` of IPv4, `addrconf_fixup_forwarding` and
-//! `addrconf_disable_ipv6` of IPv6. What `default` says holds for interfaces to come.
+//! `addrconf_disable_ipv6` of IPv6. What `default` says also reaches those interfaces of IPv4 that nobody ever wrote to (`devinet_copy_dflt_conf`),
+//! which is left out: it cannot be seen which these are.
 
 use crate::domain::{SeriesId, Subject, Value};
 

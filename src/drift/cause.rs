@@ -98,6 +98,10 @@ pub(super) fn explain(
         let deed = author::deed(finding, shadows).map(|deed| vec![deed]);
         if let Some(causes) = deed.or_else(|| Some(shares(late::causes(finding, shadows)?))) {
             finding.causes = causes;
+            // Where nothing nearer is known, what brought it out of its shadow brought it to its limit.
+            if let Some(before) = held.get(&finding.id).filter(|_| finding.causes.is_empty()) {
+                keep(&mut finding.causes, before, finding.since);
+            }
             author::date(finding);
             continue;
         }

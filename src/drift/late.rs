@@ -56,7 +56,10 @@ pub(super) fn causes(finding: &Finding, shadows: &Shadows) -> Option<Vec<Cause>>
             Some(Value::Version(_)) => VERSION,
             _ => PRIOR,
         };
-        let waited = (finding.since - change.at).secs_f64().max(0.0);
+        // It may have come right after the last value that was as usual.
+        let waited = (finding.earliest.unwrap_or(finding.since) - change.at)
+            .secs_f64()
+            .max(0.0);
         let soon = SOON.1 * (-waited / SOON.0).exp() / SOON.0 + (1.0 - SOON.1) / BEFORE.secs_f64();
         // As often as changes come here, one lies this near by chance.
         let chance = near.len() as f64 / BEFORE.secs_f64();

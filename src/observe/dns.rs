@@ -95,10 +95,13 @@ fn ask(resolver: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Opt
         SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
     };
     let socket = UdpSocket::bind((any, 0))?;
-    // From here on nobody else is heard.
-    socket.connect(resolver)?;
     let begin = Instant::now();
-    socket.send(query)?;
+    // From here on nobody else is heard.
+    match socket.connect(resolver).and_then(|()| socket.send(query)) {
+        Ok(_) => {}
+        Err(error) if nobody_there(&error) => return Ok(None),
+        Err(error) => return Err(error),
+    }
     let mut answer = [0; MOST_BYTES];
     for _ in 0..MOST_OTHERS {
         let left = patience.saturating_sub(begin.elapsed());
@@ -110,13 +113,20 @@ fn ask(resolver: SocketAddr, query: &[u8], patience: Duration) -> io::Result<Opt
             Ok(length) if answers(query, &answer[..length]) => return Ok(Some(begin.elapsed())),
             Ok(_) => {}
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => break,
-            // Nobody listens there.
-            Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => break,
+            Err(error) if nobody_there(&error) => break,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
     }
     Ok(None)
+}
+
+/// Whether nobody listens there, or no way leads there: nobody will answer, and that is no fault of who asks.
+fn nobody_there(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionRefused | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable
+    )
 }
 
 impl Source for Dns {
@@ -185,6 +195,14 @@ mod tests {
         let text = "# nameserver 9.9.9.9\nsearch lan\nnameserver fe80::1%eth0\nnameserver\nnameserver 10.0.0.1 x\nnameserver ::1\n";
         assert_eq!(resolver(text), Some("10.0.0.1".parse().unwrap()));
         assert_eq!(resolver("options edns0\n\u{1b}"), None);
+    }
+
+    #[test]
+    fn a_resolver_to_which_no_way_leads_does_not_answer() {
+        // ENETUNREACH, EHOSTUNREACH and ECONNREFUSED of Linux; EPERM is a fault of this side.
+        for (number, nobody) in [(101, true), (113, true), (111, true), (1, false)] {
+            assert_eq!(nobody_there(&io::Error::from_raw_os_error(number)), nobody, "{number}");
+        }
     }
 
     #[test]

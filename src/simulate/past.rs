@@ -70,7 +70,7 @@ pub(super) fn plan(
     }
     let mut alike: Vec<(&SettingChange, f64)> = before
         .iter()
-        .filter_map(|change| Some((*change, ratio(change, old.as_ref(), to)?)))
+        .filter_map(|change| Some((*change, whole_ratio(change, old.as_ref(), to)?)))
         .collect();
     if alike.is_empty() {
         plan.note(format!(
@@ -87,8 +87,11 @@ pub(super) fn plan(
     if plan.weeks && weeks::plan(plan, shadows, &weeks, &before, about, now) {
         return;
     }
-    if alike.iter().any(|(_, ratio)| ratio.abs() >= REACH) {
+    if alike.iter().any(|(_, ratio)| ratio.abs() > REACH) {
         plan.note(too_far(id));
+    }
+    for (_, ratio) in &mut alike {
+        *ratio = ratio.clamp(-REACH, REACH);
     }
     // What several of them did together is counted once.
     alike.retain(|(change, _)| !plan.used.iter().any(|used| near(change, &used.0, used.1)));
@@ -381,14 +384,19 @@ fn seen(changes: &[&SettingChange], to: Option<&Value>) -> bool {
     numbers.iter().any(|seen| *seen <= number) && numbers.iter().any(|seen| *seen >= number)
 }
 
-/// How much of the earlier change's effect the asked one has: by proportion of numbers, 1 for the same step, −1 for its undoing.
+/// How much of the earlier change's effect the asked one has, carried no further than [`REACH`] times what was seen.
 pub(super) fn ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Option<f64> {
+    Some(whole_ratio(change, old, to)?.clamp(-REACH, REACH))
+}
+
+/// The same however far: by proportion of numbers, 1 for the same step, −1 for its undoing.
+fn whole_ratio(change: &SettingChange, old: Option<&Value>, to: Option<&Value>) -> Option<f64> {
     let number = |value: Option<&Value>| value.and_then(Value::number);
     let (was, became) = (number(change.from.as_ref()), number(change.to.as_ref()));
     if let (Some(was), Some(became), Some(from), Some(to)) = (was, became, number(old), number(to))
         && became != was
     {
-        return Some(((to - from) / (became - was)).clamp(-REACH, REACH));
+        return Some((to - from) / (became - was));
     }
     if same(change.to.as_ref(), to) && same(change.from.as_ref(), old) {
         Some(1.0)

@@ -245,7 +245,8 @@ fn went(effect: &Told<'_>, id: &SeriesId, shadows: &Shadows) -> Option<String> {
         (count > 0).then(|| sum / f64::from(count))
     };
     let before = mean(case.before.0.max(case.before.1 - WENT), case.before.1)?;
-    let after = mean(case.after.0, case.after.1.min(case.after.0 + WENT))?;
+    let end = case.after.1.min(case.after.0 + WENT);
+    let after = mean(case.after.0, end)?;
     let unit = shadows.metrics.get(id)?.meta.unit;
     let resource = &case.change.id.resource;
     let on = (*resource != id.resource).then_some(resource);
@@ -253,7 +254,7 @@ fn went(effect: &Told<'_>, id: &SeriesId, shadows: &Shadows) -> Option<String> {
         effect.seen.len(),
         on,
         [before, after].map(|value| unit.show(value)),
-        WENT,
+        end - case.after.0,
     ))
 }
 

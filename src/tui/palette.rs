@@ -64,15 +64,12 @@ fn rows(state: &State, all: bool) -> Vec<Row> {
             hint: row.mark.to_string(),
             deed: Deed::Run(format!("go {}", row.id)),
         }));
-        rows.extend(state.shown.metrics.iter().map(|row| Row {
-            label: format!(":metric {}/{}", row.id.resource.name(), row.id.name),
-            hint: row.mark.to_string(),
-            deed: Deed::Run(format!("metric {}", row.id)),
-        }));
-        rows.extend(state.shown.settings.iter().map(|row| Row {
-            label: format!(":metric {}/{}", row.id.resource.name(), row.id.name),
-            hint: row.mark.to_string(),
-            deed: Deed::Run(format!("metric {}", row.id)),
+        let metrics = state.shown.metrics.iter().map(|row| (&row.id, row.mark));
+        let settings = state.shown.settings.iter().map(|row| (&row.id, row.mark));
+        rows.extend(metrics.chain(settings).map(|(id, mark)| Row {
+            label: format!(":metric {}/{}", id.resource.name(), id.name),
+            hint: mark.to_string(),
+            deed: Deed::Run(format!("metric {id}")),
         }));
     }
     rows

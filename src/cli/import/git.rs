@@ -10,7 +10,7 @@ use crate::{
     cli::{Columns, Context, Exit, Need, Out, Runtime, Setup, Usage, plain},
     domain::{SettingChange, Timestamp},
     engine::{Answer, Link, Query},
-    observe::import::{Told, history},
+    observe::import::{Each, Told, history},
     store::random_key,
 };
 
@@ -66,9 +66,6 @@ pub(in crate::cli) async fn run<R: Runtime>(
     out.note(&format!("{}; {new} were not known yet", counted(told)));
     Ok(Exit::Done)
 }
-
-/// What is given each change, and says whether more are wanted.
-type Each<'a> = &'a mut dyn FnMut(SettingChange) -> ControlFlow<()>;
 
 /// Hands the engine what `read` gives, a piece at a time; gives what was read, and how many changes the engine did not know.
 ///

@@ -52,18 +52,16 @@ struct Touched {
     after: String,
 }
 
+/// What is given each change, and says whether more are wanted.
+pub type Each<'a> = &'a mut dyn FnMut(SettingChange) -> ControlFlow<()>;
+
 /// Reads the history of the repository in `folder`, oldest commit first: of files below the folder whose paths match one of `globs`
 /// (`**/*.yaml`; all where none is given). `each` gets every change of a setting in a file that was there before; `by` is the author's
 /// name and address; where it breaks, nothing more is read. `key` hashes the secrets.
 ///
 /// # Errors
 /// When there is no `git`, or no repository, or git fails before its end.
-pub fn history(
-    folder: &Path,
-    globs: &[String],
-    key: &[u8; 32],
-    each: &mut dyn FnMut(SettingChange) -> ControlFlow<()>,
-) -> Result<Told, ObserveError> {
+pub fn history(folder: &Path, globs: &[String], key: &[u8; 32], each: Each<'_>) -> Result<Told, ObserveError> {
     let name = folder.canonicalize().ok();
     let name = name
         .as_deref()
@@ -272,7 +270,7 @@ impl Reader<'_> {
     fn commits(
         &mut self,
         lines: impl Iterator<Item = String>,
-        each: &mut dyn FnMut(SettingChange) -> ControlFlow<()>,
+        each: Each<'_>,
     ) -> Result<ControlFlow<()>, ObserveError> {
         let mut commit: Option<(String, Vec<Touched>)> = None;
         for line in lines {
@@ -296,12 +294,7 @@ impl Reader<'_> {
         }
     }
 
-    fn commit(
-        &mut self,
-        header: &str,
-        files: &[Touched],
-        each: &mut dyn FnMut(SettingChange) -> ControlFlow<()>,
-    ) -> Result<ControlFlow<()>, ObserveError> {
+    fn commit(&mut self, header: &str, files: &[Touched], each: Each<'_>) -> Result<ControlFlow<()>, ObserveError> {
         let mut fields = header.split('\u{1f}');
         let fields = fields.next().and_then(|at| Some((at.parse().ok()?, fields.next()?)));
         let Some((secs, who)) = fields else {

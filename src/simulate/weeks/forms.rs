@@ -150,7 +150,7 @@ fn forms(rows: &mut Vec<Row<'_>>, asked: (Option<&Value>, Option<&Value>)) -> Ve
             let most = REACH * steps.iter().fold(0.0, |most: f64, step| most.max(step.abs()));
             if !rows.is_empty() {
                 found.push(Form {
-                    far: want.abs() >= most,
+                    far: want.abs() > most,
                     ..sum.form(log, want.clamp(-most, most), plain.chance())
                 });
             }
