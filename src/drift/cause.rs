@@ -59,7 +59,7 @@ pub(super) fn explain(
     now: Timestamp,
 ) {
     // What left its shadow and then ran into its limit is one thing, though it is now dated anew: what brought it about stays, unless
-    // something nearer is known to have.
+    // something likelier is known to have.
     let stays = |finding: &Finding| {
         let old = told.get(&finding.id).is_some_and(|told| now - *told > FRESH);
         held.get(&finding.id).filter(|_| old)
@@ -130,9 +130,7 @@ pub(super) fn explain(
         candidates.extend(process::takers(shadows, finding));
         let declared = asked.effect.declared;
         finding.causes = shares(candidates);
-        let news = !finding.causes.is_empty();
-        let before = held.get(&finding.id).filter(|_| !declared);
-        if let Some(before) = before.filter(|before| !(news && anew(finding, before, coincide))) {
+        if let Some(before) = held.get(&finding.id).filter(|_| !declared) {
             keep(&mut finding.causes, before, finding.since);
         }
     }
@@ -369,13 +367,18 @@ impl Asked<'_> {
 
     /// Whether a setting bears a name of the metrics concerned: a mount of its fill, an interface of its traffic.
     fn acts_on(&self, setting: &SeriesId) -> bool {
-        let mut things = self.effect.series.iter().filter_map(|id| thing(&id.name)).peekable();
+        let mut things = self.things().peekable();
         // Of thousands of changes at once each is asked: most metrics are of no such thing, and then no name need be taken apart.
         if things.peek().is_none() {
             return false;
         }
         let names = Subject::of(&setting.name).names(None);
         things.any(|thing| names.iter().any(|name| name == thing))
+    }
+
+    /// What the metrics concerned are measured on.
+    fn things(&self) -> impl Iterator<Item = &str> {
+        self.effect.series.iter().filter_map(|id| thing(&id.name))
     }
 
     /// Metrics that left their shadows before.
@@ -422,11 +425,11 @@ fn applies(event: &Event, change: &SettingChange) -> bool {
         && deed::names(std::slice::from_ref(&change.id), &event.what)
 }
 
-/// The thing a metric is measured on, where its name tells: a mount, an interface, a disk.
+/// The thing a metric is measured on, where its name tells: a mount, an interface, a disk, a service, a container.
 fn thing(name: &str) -> Option<&str> {
     let (scope, rest) = name.split_once('.')?;
     let (thing, _) = rest.rsplit_once('.')?;
-    matches!(scope, "fs" | "net" | "disk").then_some(thing)
+    matches!(scope, "container" | "disk" | "fs" | "net" | "service").then_some(thing)
 }
 
 /// Whether a metric can act on another: a file system is filled by what is written or comes over the network, or empties elsewhere, and not

@@ -24,7 +24,7 @@ use crate::{
         Artefact, Capacity, Cause, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal,
         ProposalKind, ProposalStatus, SeriesId, Severity, Span, Timestamp, Value, text::visible,
     },
-    drift::{Baseline, Unmet, stable_hash},
+    drift::{Baseline, Unmet, opens, stable_hash},
     shadow::Shadows,
     simulate::{Ask, what_if},
 };
@@ -207,8 +207,8 @@ fn harm(finding: &Finding) -> bool {
     matches!(finding.mark, Mark::Breach | Mark::Cross) || finding.severity == Severity::Critical
 }
 
-/// Puts accepting a change behind what mends a harm that holds: it takes a row away and helps nobody. The way back of a change that
-/// harms nobody waits with it, so that the two keep their order.
+/// Puts accepting a change behind what mends a harm that holds: it takes a row away and helps nobody. What else answers a finding that
+/// harms nobody, the way back or a known issue's remedy, waits with it, so that they keep their order. Who gets in waits for nothing.
 fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
     let best = |candidates: &[Candidate]| {
         let mends = candidates.iter().filter(|one| one.kind != ProposalKind::Adopt);
@@ -222,12 +222,14 @@ fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
     };
     let most = (least / PLAINLY).max(WEAK);
     for (finding, candidates) in answers {
-        let accept = candidates.iter().find(|one| one.kind == ProposalKind::Adopt);
-        let Some(score) = accept.map(|one| one.factors.score()).filter(|score| *score > most) else {
+        let urgent = harm(finding) || finding.series.iter().any(opens);
+        let waits = |one: &Candidate| one.kind == ProposalKind::Adopt || !urgent;
+        let waiting = candidates.iter().filter(|one| waits(one));
+        let best = waiting.map(|one| one.factors.score()).reduce(f64::max);
+        let Some(score) = best.filter(|score| *score > most) else {
             continue;
         };
-        let waits = |one: &&mut Candidate| one.kind == ProposalKind::Adopt || !harm(finding);
-        for candidate in candidates.iter_mut().filter(waits) {
+        for candidate in candidates.iter_mut().filter(|one| waits(one)) {
             candidate.factors.impact *= most / score;
         }
     }

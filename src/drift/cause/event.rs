@@ -59,8 +59,14 @@ impl Asked<'_> {
         }
         let mut causes = Vec::new();
         let mounts = self.mounts();
+        // A path lies on most mounts: what is done to a file system is told by what a command lays there.
+        let things: BTreeSet<&str> = self
+            .things()
+            .filter(|name| name.len() > 2 && !name.contains('/'))
+            .collect();
         let names = |event: &&&Event| {
             deed::names(self.effect.series, &event.what)
+                || things.iter().any(|thing| deed::word(&event.what, thing))
                 || self.effect.declared && author::names(self.effect.series, author::command(event).unwrap_or_default())
                 || author::command(event).is_some_and(|command| lies_on(command, &mounts))
         };

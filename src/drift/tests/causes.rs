@@ -391,3 +391,40 @@ fn an_event_whose_change_was_put_back_since_is_no_cause() {
     assert!(stopped(causes(false)));
     assert!(!stopped(causes(true)));
 }
+
+#[test]
+fn what_brought_a_metric_out_of_its_shadow_brought_it_to_its_limit_unless_a_likelier_cause_is_known() {
+    let mut world = World::new(&["mem.used_pct"]);
+    world.metric("mem.used_pct").limit = sample::above(90.0);
+    let climbs = |world: &mut World, value: f64, bits: f32| {
+        world.second += 2;
+        let second = world.second;
+        seen(world.metric("mem.used_pct"), second, value, bits);
+        world.shadows.newest = Some(at(second));
+        world.judge()
+    };
+    world.change("pkg.bash", Some("5.3"));
+    climbs(&mut world, 30.0, 50.0);
+    for place in 0..300 {
+        climbs(&mut world, 30.0 + 0.19 * f64::from(place), 1.0);
+    }
+    world.change("sysctl.kernel.panic", Some("9"));
+    let findings = (0..30).map(|_| climbs(&mut world, 93.0, 1.0)).last().unwrap();
+    let full = findings.iter().find(|one| one.mark == Mark::Breach).unwrap();
+    let first = full.causes[0].series.as_ref().map(|id| &*id.name);
+    assert_eq!(first, Some("pkg.bash"), "{:?}", full.causes);
+}
+
+#[test]
+fn what_is_done_to_a_service_is_likelier_the_cause_of_what_it_takes_than_what_is_done_to_another() {
+    let takes = "service.thumbs.mem_bytes";
+    let mut world = World::new(&[takes]);
+    world.change("pkg.thumbs", Some("1.5"));
+    world.steps(15, &[], 0.0);
+    world.change("unit.export.service:Service.ExecStart", Some("/usr/bin/export"));
+    world.steps(2, &[], 0.0);
+    let findings = world.steps(12, &[takes], 50.0);
+    let odd = findings.iter().find(|one| one.mark == Mark::Odd).unwrap();
+    let first = odd.causes[0].series.as_ref().map(|id| &*id.name);
+    assert_eq!(first, Some("pkg.thumbs"), "{:?}", odd.causes);
+}

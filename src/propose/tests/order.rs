@@ -260,3 +260,29 @@ fn what_protects_the_host_is_put_back_first_whoever_took_it_away() {
     assert_eq!(kind, ProposalKind::Revert);
     assert!(why.contains("who gets in"), "{why}");
 }
+
+#[test]
+fn what_harms_nobody_waits_for_a_limit_that_is_passed() {
+    let name = "sysctl.kernel.kptr_restrict";
+    let (mut shadows, baseline) = world(&[(name, Value::Int(2), Value::Int(0))]);
+    let metric = disk(0.1);
+    shadows.metrics.insert(metric.meta.id.clone(), metric);
+    let world = (shadows, baseline);
+    let weaker = finding(Comparison::DeclaredActual, Mark::Drift, &[name], 14.0);
+    let mut full = finding(Comparison::FutureLimit, Mark::Cross, &["fs./var.used_pct"], 0.0);
+    full.crossing = Some(crate::domain::Crossing {
+        limit: 90.0,
+        probability: 0.9,
+        horizon: Span::from_hours(6),
+        at: [None; 3],
+        at95: [None; 2],
+    });
+    let alone = ask(&[weaker.clone()], &world);
+    let both = ask(&[weaker, full.clone()], &world);
+    assert_eq!(both[0].finding, full.id, "{both:?}");
+    let kinds = |all: &[Proposal]| -> Vec<ProposalKind> {
+        let own = all.iter().filter(|one| one.finding != full.id);
+        own.map(|one| one.kind).collect()
+    };
+    assert_eq!(kinds(&both), kinds(&alone), "among themselves they keep their order");
+}

@@ -235,14 +235,17 @@ fn put_sources(state: &State, row: Rect, buffer: &mut Buffer) {
         return;
     }
     let there = sources.iter().filter(|source| source.there()).count();
-    let says = format!("{lost} of {there} sources lost: 7");
+    let short = format!("{lost} of {there} sources lost: 7");
     let taken: usize = 1 + counts(&state.shown, "   ")
         .iter()
         .map(|(_, text)| text.len())
         .sum::<usize>();
-    let from = usize::from(row.width).saturating_sub(says.len() + 1);
-    if from > taken {
-        text::put(buffer, row, from as u16, 0, &says, state.look.style(Role::Dim));
+    for says in [format!("{short} says why"), short] {
+        let from = usize::from(row.width).saturating_sub(says.len() + 1);
+        if from > taken {
+            text::put(buffer, row, from as u16, 0, &says, state.look.style(Role::Dim));
+            return;
+        }
     }
 }
 

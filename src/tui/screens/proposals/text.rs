@@ -282,19 +282,20 @@ fn best_time(state: &State, proposal: &Proposal) -> String {
 
 /// What else would answer the finding and is not worth it.
 fn not(state: &State, proposal: &Proposal) -> String {
-    let others: Vec<String> = state
+    let others = state
         .shown
         .proposals
         .iter()
-        .filter(|other| other.finding == proposal.finding && other.id != proposal.id)
-        .filter(|other| other.factors.score() < proposal.factors.score())
-        .take(2)
-        .map(|other| format!("{} (score {:.1})", other.title, other.factors.score()))
-        .collect();
-    if others.is_empty() {
-        "no other change is known that answers it".into()
-    } else {
-        others.join("; ")
+        .map(|other| &**other)
+        .filter(|other| other.finding == proposal.finding && other.id != proposal.id);
+    let (worse, better): (Vec<&Proposal>, Vec<&Proposal>) =
+        others.partition(|other| other.factors.score() < proposal.factors.score());
+    let title = |other: &&Proposal| format!("{} (score {:.1})", other.title, other.factors.score());
+    let told: Vec<String> = worse.iter().take(2).map(title).collect();
+    match (told.is_empty(), better.first()) {
+        (false, _) => told.join("; "),
+        (true, Some(better)) => format!("{} is the better answer", title(better)),
+        (true, None) => "no other change is known that answers it".into(),
     }
 }
 

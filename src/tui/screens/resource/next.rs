@@ -30,7 +30,12 @@ pub fn next(state: &State) -> String {
     if state.resource.in_list {
         return "Enter opens the metric under the cursor; Esc comes back here".into();
     }
+    const PASSED: &str = "its limit is passed: 4 shows what to do about it; { goes to where it began";
+    let passed = finding(state, &id).is_some_and(|finding| finding.mark == Mark::Breach);
     if state.metric(&id).is_some_and(|row| row.expected.is_none()) {
+        if passed {
+            return PASSED.into();
+        }
         return "its shadow is being learnt: l shows the next metric, 1 what is off".into();
     }
     match (leading, replay, finding(state, &id)) {
@@ -52,6 +57,7 @@ pub fn next(state: &State) -> String {
         (None, _, Some(finding)) if finding.mark == Mark::Cross => {
             "3 shows when it passes its limit; 4 what to do about it".into()
         }
+        (None, _, Some(_)) if passed => PASSED.into(),
         (None, _, Some(_)) => "x says what the shadow rests on; { goes to where it began".into(),
         (None, _, None) => "it is as it should be: l shows the next metric, 3 what comes next".into(),
     }
