@@ -169,3 +169,25 @@ fn a_limit_that_is_passed_is_not_said_to_be_unlikely_to_be() {
         "{text}"
     );
 }
+
+#[test]
+fn a_shadow_that_was_being_learnt_is_asked_for_again_within_a_minute() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    state.series = Some(fixture::id(DISK));
+    let effects = crate::tui::enter(&mut state, Screen::Forecast);
+    answer(&mut state, effects, |view| view.forecast = None);
+    let mut later = |minutes: i64| {
+        let mut snapshot = (*state.shown).clone();
+        snapshot.at = snapshot.at.map(|at| at + Span::from_mins(minutes));
+        snapshot.number += 1;
+        let effects = update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+        let own =
+            |effect: &&Effect| matches!(effect, Effect::Ask(_, Query::Forecast { id, .. }) if *id == fixture::id(DISK));
+        let asked = effects.iter().any(|effect| own(&effect));
+        answer(&mut state, effects, |_| {});
+        asked
+    };
+    assert!(later(1), "it may have been learnt");
+    assert!(!later(1), "a shadow stands for some minutes");
+    assert!(later(5));
+}

@@ -12,6 +12,9 @@ use crate::{
 
 /// Steps asked for in a forecast.
 const DETAIL: u32 = 120;
+/// How long a forecast serves at most; and that there is none yet, or that none was scored.
+const SERVES: Span = Span::from_mins(5);
+const YOUNG: Span = Span::from_mins(1);
 
 /// One metric's past and future.
 #[derive(Debug, Default)]
@@ -24,6 +27,8 @@ pub(super) struct Sight {
     view_at: Option<Timestamp>,
     /// What was asked last, and whether the answer is still out.
     asked: Option<Asked>,
+    /// When that was; a forecast serves for a column, or less.
+    asked_at: Timestamp,
     pub waiting: bool,
 }
 
@@ -32,8 +37,6 @@ pub(super) struct Sight {
 struct Asked {
     horizon: usize,
     limit: Option<Limit>,
-    /// Start of the column it was asked in: a forecast is asked anew once a column.
-    column: Timestamp,
     /// The time cursor.
     at: Option<Timestamp>,
 }
@@ -134,10 +137,13 @@ fn look(state: &mut State, id: &SeriesId, rows: usize) -> Vec<Effect> {
     let (past, all) = columns(state);
     let (newest, step) = (state.now(), step(state));
     let own = state.forecast.limit.as_ref().filter(|(own, _)| own == id);
+    let serves = match view_of(state, id) {
+        Some(view) if view.forecast.is_some() && view.held.scored > 0 => SERVES,
+        _ => YOUNG,
+    };
     let wanted = Asked {
         horizon: state.forecast.horizon,
         limit: own.map(|(_, limit)| limit.clone()),
-        column: newest.floor(step),
         at: state.at,
     };
     let (at, live, horizon) = (state.at, state.at.is_none() && !state.frozen, horizon(state));
@@ -149,7 +155,8 @@ fn look(state: &mut State, id: &SeriesId, rows: usize) -> Vec<Effect> {
     if live {
         sight.track.extend(&row);
     }
-    if !sight.waiting && sight.asked.as_ref() != Some(&wanted) {
+    let old = newest.floor(step.min(serves)) > sight.asked_at || newest < sight.asked_at;
+    if !sight.waiting && (old || sight.asked.as_ref() != Some(&wanted)) {
         let query = Query::Forecast {
             id: id.clone(),
             horizon,
@@ -157,8 +164,7 @@ fn look(state: &mut State, id: &SeriesId, rows: usize) -> Vec<Effect> {
             limit: wanted.limit.clone(),
             at,
         };
-        sight.asked = Some(wanted);
-        sight.waiting = true;
+        (sight.asked, sight.asked_at, sight.waiting) = (Some(wanted), newest, true);
         effects.push(ask("forecast", id, query));
     }
     settle(state, &row, all, rows);
