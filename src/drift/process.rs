@@ -105,11 +105,12 @@ pub(super) fn takers(shadows: &Shadows, finding: &Finding) -> Vec<Cause> {
         } else {
             "of memory"
         };
+        let began = began(metric, finding.since, level - own / 2.0);
         takers.push(Cause {
             series: Some(id.clone()),
             what: report::line(format!("{} {takes} {shown} {whole}", name.trim_end_matches('.'))),
-            at: finding.since,
-            earliest: Some(finding.since - metric.meta.cadence),
+            at: began,
+            earliest: Some(began - metric.meta.cadence),
             lead: Span::ZERO,
             // What of the rise is not its own speaks against it; a tenth stays for what identities do not see.
             weight: share / (1.1 - share),
@@ -126,6 +127,12 @@ fn risen(metric: &Metric, finding: &Finding, from: Timestamp) -> Option<f64> {
     let before = before.get(before.len() / 2).copied().unwrap_or(0.0);
     let rise = mean(metric, from)? - before;
     rise.is_finite().then_some(rise)
+}
+
+/// When `metric` first took more than `half` of what it takes, from `since` on: another may have taken it before.
+fn began(metric: &Metric, since: Timestamp, half: f64) -> Timestamp {
+    let mut after = metric.recent.iter().filter(|seen| seen.at >= since);
+    after.find(|seen| seen.value > half).map_or(since, |seen| seen.at)
 }
 
 /// The mean of what was seen from `from` on.

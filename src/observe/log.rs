@@ -183,11 +183,14 @@ impl Line<'_> {
             resource: resource.clone(),
             kind,
             what: what.chars().take(LONGEST).collect::<String>().into(),
-            who: who.map(|who| who.chars().take(64).collect::<String>().into()),
+            who: who
+                .filter(|_| !self.login().is_some_and(|(_, failed)| failed))
+                .map(|who| who.chars().take(64).collect::<String>().into()),
             backfilled: false,
         })
     }
 
+    /// What sort of event it is, and who did it; of a login that failed as whom somebody tried to come in.
     fn kind(&self) -> Option<(EventKind, Option<&str>)> {
         let message = self.message;
         let after = |mark: &str| {

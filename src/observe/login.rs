@@ -201,7 +201,7 @@ impl Logins {
         }
     }
 
-    /// Failed logins, those of one user from one place together: there may be thousands.
+    /// Failed logins, those as one user from one place together: there may be thousands. Who tried is not known.
     fn failures(&mut self, now: Timestamp, out: &mut Vec<Event>) -> Result<(), ObserveError> {
         let mut by: BTreeMap<(String, String), (usize, Timestamp)> = BTreeMap::new();
         let added = self.failed.added()?;
@@ -228,8 +228,8 @@ impl Logins {
             out.push(self.event(
                 at,
                 EventKind::Login,
-                format!("failed login of {user}{from}{times}"),
-                Some(&user),
+                format!("failed login as {user}{from}{times}"),
+                None,
             ));
         }
         Ok(())
@@ -313,9 +313,11 @@ mod tests {
             [
                 "boot of Linux 6.1.0",
                 "login of bob on pts/0 from 10.0.0.1",
-                "failed login of root from 10.0.0.9, 3 times"
+                "failed login as root from 10.0.0.9, 3 times"
             ]
         );
+        let who: Vec<_> = batch.events.iter().map(|event| event.who.as_deref()).collect();
+        assert_eq!(who, [None, Some("bob"), None], "whoever was tried did not do it");
         let counted = |batch: &Batch| {
             let [one] = &batch.observations[..] else {
                 panic!("{:?}", batch.observations)
@@ -377,7 +379,7 @@ mod tests {
             [
                 "login of old on pts/0",
                 "login of bob on tmux(7).%0",
-                "failed login of eve from 10.0.0.9"
+                "failed login as eve from 10.0.0.9"
             ]
         );
         // The log is read beyond the newest later.

@@ -165,3 +165,15 @@ fn who_may_do_what_is_moderate_however_often_it_changes() {
     assert_eq!(level("etc.sudoers.d/ana:ana"), Level::Moderate);
     assert_eq!(level("etc.motd:line"), Level::Low);
 }
+
+#[test]
+fn a_process_is_named_from_when_it_took_what_it_takes() {
+    let sh = "top.sh.cpu_pct";
+    let mut world = World::new(&["cpu.busy_pct", sh]);
+    world.steps(3, &["cpu.busy_pct"], 50.0);
+    let began = at(world.second + 2);
+    let findings = world.steps(14, &["cpu.busy_pct", sh], 1.0);
+    let odd = about(&findings, "cpu.busy_pct");
+    assert_eq!(odd.causes[0].series, Some(setting(sh)), "{:?}", odd.causes);
+    assert_eq!((odd.causes[0].at, odd.causes[0].at > odd.since), (began, true));
+}
