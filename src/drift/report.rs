@@ -346,7 +346,7 @@ fn summary(head: &Departed, count: usize, metric: &Metric, shadows: &Shadows, no
                         Some(Side::Below) => "below",
                         None => "out of",
                     };
-                    format!("{name} is back at {shown}, {lasted} {side} what is usual")
+                    format!("{name} is back at {shown}, after {lasted} {side} what is usual")
                 } else {
                     format!("{name} was odd for {lasted}, is usual again ({shown})")
                 }

@@ -175,7 +175,7 @@ fn odd_is_told_once_it_lasts_and_ends_after_a_calm_minute() {
     assert_eq!(back.len(), 1, "ten calm seconds do not end it");
     assert_eq!(
         &*back[0].summary,
-        "cpu.busy_pct is back at 5 %, 22 s above what is usual"
+        "cpu.busy_pct is back at 5 %, after 22 s above what is usual"
     );
     assert_eq!(world.step(&["cpu.busy_pct"], 2.0)[0].id, odd.id);
     let mut ended = Vec::new();

@@ -13,8 +13,8 @@ use std::{
 use super::{ObserveError, file::failed};
 use crate::domain::text::visible;
 
-/// How long a program may take.
-const LIMIT: Duration = Duration::from_secs(10);
+/// How long a program may take: a busy or slow host needs tens of times what others do.
+const LIMIT: Duration = Duration::from_secs(30);
 /// Most that is taken of its output.
 const MOST_BYTES: u64 = 32 << 20;
 /// How long the complaint of a program that ended may still be on its way; what it started may keep that way open for ever.
@@ -28,7 +28,7 @@ const LONGEST_COMPLAINT: usize = 200;
 /// Runs `program` with `args` in the C locale and gives what it wrote to its standard output.
 ///
 /// # Errors
-/// [`ObserveError::Absent`] when there is no such program; [`ObserveError::Io`] when it took longer than ten seconds and was
+/// [`ObserveError::Absent`] when there is no such program; [`ObserveError::Io`] when it took longer than half a minute and was
 /// killed, or failed with nothing but a complaint, of which the first line is the reason.
 pub(super) fn ask(program: &str, args: &[&str]) -> Result<Vec<u8>, ObserveError> {
     ask_within(LIMIT, program, args)

@@ -94,11 +94,10 @@ fn entry(scored: &Scored, unit: Unit) -> Option<AuditEntry> {
     let Claim::Moves { setting, by } = &scored.prediction.claim else {
         return None;
     };
-    let signed = |value: f64| format!("{}{}", if value > 0.0 { "+" } else { "" }, unit.show(value));
-    let [low, promised, high] = by.map(signed);
+    let [low, promised, high] = by.map(|value| unit.signed(value));
     let text = format!(
         "promised {promised}, got {} of {} (80 %: {low} to {high})",
-        signed(scored.outcome),
+        unit.signed(scored.outcome),
         scored.prediction.series.name
     );
     Some(AuditEntry {

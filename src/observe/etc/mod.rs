@@ -38,7 +38,16 @@ const MOST_MORE: usize = 10_000;
 /// Files of packages and of the running system that are read among those of `/etc`, by name: which of them counts, all together say.
 const VENDOR: [&str; 3] = ["/run/sysctl.d", "/usr/local/lib/sysctl.d", "/usr/lib/sysctl.d"];
 /// Files and folders that say what settings of another scope should be.
-const DECLARES: [(&str, &str); 3] = [("sysctl.conf", "sysctl"), ("sysctl.d/", "sysctl"), ("fstab", "mount")];
+const DECLARES: [(&str, &str); 8] = [
+    ("sysctl.conf", "sysctl"),
+    ("sysctl.d/", "sysctl"),
+    ("fstab", "mount"),
+    ("group", "account"),
+    ("passwd", "account"),
+    ("shadow", "account"),
+    ("sudoers", "account"),
+    ("sudoers.d/", "account"),
+];
 /// Files and folders whose content another source tells; how they may be changed is told here.
 const ELSEWHERE: [&str; 7] = [
     "crontab",

@@ -168,7 +168,7 @@ fn what_is_added_is_asked_for_every_ten_seconds_and_at_once_where_a_change_waits
     // No program answers here; that it was asked is what counts.
     let _ = source.read(at(106), &mut Batch::default());
     assert_eq!(source.asked, Some(at(106)));
-    // Nobody waits: not for ten seconds, and then again.
+    // Nobody waits: not the whole time, and then again.
     now_there(&mut source);
     source.read(at(108), &mut Batch::default()).unwrap();
     tree.write(path, "abc");

@@ -133,3 +133,16 @@ fn settings_that_a_file_declares_are_read_soon_after_it_was_written() {
     // By then whoever wrote it has loaded it, or forgot to.
     assert_eq!(soon(121), [None; 2]);
 }
+
+#[test]
+fn accounts_are_read_soon_after_their_files_were_written() {
+    let tree = Tree::new();
+    tree.write("etc/passwd", "root:x:0:0::/root:/bin/sh\n");
+    let witness = Witness::default();
+    let mut source = Etc::new(&tree.host(), &witness);
+    tree.read(&mut source, 0).unwrap();
+    tree.write("etc/passwd", "root:x:0:0::/root:/bin/sh\neve:x:0:0::/:/bin/sh\n");
+    tree.read(&mut source, 60).unwrap();
+    let soon = witness.declared("account", Timestamp::from_secs(0));
+    assert_eq!(soon, Some(Span::from_secs(2)));
+}
