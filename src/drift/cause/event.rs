@@ -80,14 +80,20 @@ impl Asked<'_> {
             let Some(event) = event.filter(|event| strength(event) > 0.0) else {
                 continue;
             };
-            if self.effect.declared && named.is_none() && (told || event.at < long_before) {
+            // A service that only read its own settings anew changed none of another.
+            let reload = event.kind == EventKind::Service && event.what.contains("Reloaded ");
+            if self.effect.declared && named.is_none() && (told || reload || event.at < long_before) {
                 continue;
             }
-            let who = event.who.as_deref();
-            let who = who.map_or_else(String::new, |who| format!(" by {}", visible(who)));
-            let more = match group.len() {
-                1 => String::new(),
+            let alike = named.map_or(group.len(), |_| group.iter().filter(names).count());
+            let more = match alike {
+                ..2 => String::new(),
                 count => format!(" (and {} more)", count - 1),
+            };
+            let what = match (event.who.as_deref(), author::command(event)) {
+                (Some(who), Some(command)) => format!("{} ran {command}{more}", visible(who)),
+                (Some(who), None) => format!("{}{more} by {}", event.what, visible(who)),
+                (None, _) => format!("{}{more}", event.what),
             };
             // Logs tell whole seconds.
             let times = (event.at, event.at);
@@ -103,7 +109,7 @@ impl Asked<'_> {
             let prior = strength * tells;
             let count = slots.get(&kind).map_or(1, BTreeSet::len);
             let odds = self.odds(prior, times, count);
-            causes.push(self.cause(None, report::line(format!("{}{more}{who}", event.what)), times, odds));
+            causes.push(self.cause(None, report::line(what), times, odds));
         }
         causes
     }
@@ -132,7 +138,7 @@ impl Asked<'_> {
         all.into_iter().map(|mount| (mount, own.contains(mount))).collect()
     }
 
-    /// Changes of the last hour of settings that changed more than once in it, by setting and oldest first.
+    /// Changes of the last hour of settings that changed more than once in it before the effect, by setting and oldest first.
     fn repeated(&self) -> Vec<Vec<&SettingChange>> {
         let since = self.effect.since;
         let mut changed: BTreeMap<&SeriesId, Vec<&SettingChange>> = BTreeMap::new();
@@ -140,6 +146,12 @@ impl Asked<'_> {
         let recent = recent.take_while(|change| change.at >= since - BEFORE);
         for change in recent.filter(|change| change.at <= since && change.id.resource == *self.effect.resource) {
             changed.entry(&change.id).or_default().insert(0, change);
+        }
+        // The newest change of what is to be explained is the effect itself.
+        for (id, changes) in &mut changed {
+            if self.effect.declared && self.effect.series.contains(*id) {
+                changes.pop();
+            }
         }
         changed.into_values().filter(|changes| changes.len() > 1).collect()
     }

@@ -177,3 +177,68 @@ fn a_process_is_named_from_when_it_took_what_it_takes() {
     assert_eq!(odd.causes[0].series, Some(setting(sh)), "{:?}", odd.causes);
     assert_eq!((odd.causes[0].at, odd.causes[0].at > odd.since), (began, true));
 }
+
+#[test]
+fn a_command_whose_change_was_put_back_is_no_cause_of_the_next_one() {
+    let name = "etc.nginx/nginx.conf:events.worker_connections";
+    let causes_of = |back: bool| {
+        let mut world = World::new(&[]);
+        world.second += 600;
+        let second = world.second;
+        let command = "/usr/bin/sed -i s/768/64/ /etc/nginx/nginx.conf";
+        world.shadows.events.push_back(sudo(command, second - 200));
+        let mut set = |from: i64, to: i64, at_second: i64| {
+            world.shadows.settings.observe(&SettingChange {
+                id: setting(name),
+                at: at(at_second),
+                after: Some(at(at_second - 10)),
+                from: Some(Value::Int(from)),
+                to: Some(Value::Int(to)),
+                by: None,
+                backfilled: false,
+            });
+        };
+        if back {
+            set(768, 64, second - 195);
+            set(64, 768, second - 20);
+        }
+        set(768, 512, second);
+        causes(&about(&world.judge(), name))
+    };
+    assert!(
+        causes_of(false).iter().any(|cause| cause.contains("/usr/bin/sed")),
+        "{:?}",
+        causes_of(false)
+    );
+    assert_eq!(causes_of(true), [""; 0]);
+}
+
+#[test]
+fn a_reload_of_a_service_changes_no_setting_of_another() {
+    let told = |what: &str| {
+        let mut world = World::new(&["cpu.busy_pct"]);
+        sample::add_settings(&mut world.shadows, &[("unit.srv-small.mount:state", "inactive")]);
+        world.baseline = Baseline::take(&world.shadows, at(world.second));
+        world.second += 9000;
+        let second = world.second;
+        world
+            .shadows
+            .events
+            .push_back(event(EventKind::Service, what, second - 1));
+        world.shadows.settings.observe(&SettingChange {
+            id: setting("unit.srv-small.mount:state"),
+            at: at(second),
+            after: None,
+            from: Some(Value::infer("inactive")),
+            to: Some(Value::infer("active")),
+            by: None,
+            backfilled: false,
+        });
+        causes(&about(&world.judge(), "unit.srv-small.mount:state"))
+    };
+    assert_eq!(told("systemd: Reloaded nginx.service - A web server."), [""; 0]);
+    assert_eq!(
+        told("systemd: Started docker.service - Application Container Engine.").len(),
+        1
+    );
+}

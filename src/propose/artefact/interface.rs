@@ -24,11 +24,28 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
             _ => {}
         }
     }
+    let mut parts: Vec<(&str, &Wanted<'_>)> = parts
+        .iter()
+        .filter_map(|wanted| match wanted.subject() {
+            Subject::Interface { part, .. } => Some((part, wanted)),
+            _ => None,
+        })
+        .collect();
+    // Speed and duplex are known while the link is up, and follow from it.
+    if parts.iter().any(|(what, _)| *what == "operstate") {
+        parts.retain(|(what, wanted)| {
+            !(matches!(*what, "speed_mbit" | "duplex") && (wanted.was.is_none() || wanted.value.is_none()))
+        });
+    }
+    // A link comes up before it takes addresses, and goes down after it lost them.
+    let up = |wanted: &Wanted<'_>| wanted.value.is_some_and(|value| plain(value) == "up");
+    parts.sort_by_key(|(what, wanted)| match *what {
+        "operstate" if up(wanted) => 0,
+        "operstate" => 2,
+        _ => 1,
+    });
     let mut lines = Vec::new();
-    for wanted in parts {
-        let Subject::Interface { part: what, .. } = wanted.subject() else {
-            continue;
-        };
+    for (what, wanted) in parts {
         if what == "addresses" {
             lines.extend(addresses(&device, wanted));
             continue;

@@ -3,6 +3,9 @@
 use super::{Line, Wanted, plain, quote, secret};
 use crate::domain::{Subject, Value};
 
+/// File systems that end with their mount.
+const IN_MEMORY: [&str; 2] = ["ramfs", "tmpfs"];
+
 /// A mount that came, went, or changed as a whole; `None` when only its options did.
 pub(super) fn lines(point: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
     let part = |name: &str| {
@@ -12,6 +15,13 @@ pub(super) fn lines(point: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
     };
     let at = quote(point)?;
     if let Some(device) = part("device").or(part("fstype")) {
+        let held = part("fstype").and_then(|wanted| wanted.was).map(plain);
+        if held.is_some_and(|kind| IN_MEMORY.contains(&&*kind)) {
+            let line = format!(
+                "copy what is needed from {point}, for its files are in memory and gone with it; then umount {at}"
+            );
+            return Some(vec![Line::ByHand(line)]);
+        }
         // In one line: what could not be taken away must not be covered by another.
         let mut commands = Vec::new();
         if device.was.is_some() {

@@ -99,9 +99,12 @@ pub(super) fn lines(settings: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
             _ => things.push((thing, vec![*wanted])),
         }
     }
-    // A unit is stopped while its file is there, a group goes after its users and comes before them.
+    // A unit is stopped while its file is there, a group goes after its users and comes before them, a route goes before the address it
+    // needs and comes after it.
     things.sort_by_key(|(_, parts)| match parts[0].subject() {
         Subject::File { .. } => 3,
+        Subject::Route { .. } if parts.iter().all(|wanted| wanted.value.is_none()) => 0,
+        Subject::Route { .. } => 2,
         Subject::Account { kind: "group", .. } if parts.iter().all(|wanted| wanted.value.is_none()) => 2,
         Subject::Account { kind: "group", .. } => 0,
         _ => 1,
@@ -239,7 +242,8 @@ fn of(parts: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
 /// The mount that is read-only here, where what belongs to `subject` would be written.
 fn refused(subject: &Subject<'_>, host: &Host<'_>) -> Option<String> {
     let path = match subject {
-        Subject::Sysctl(_) => "/proc/sys",
+        // Of a container only some parameters may be its own.
+        Subject::Sysctl(name) => return host.read_only(&parameter(name)),
         Subject::Hardware(name)
             if name.starts_with("disk.") || name.starts_with("memory.") || name.starts_with("cpu.") =>
         {
@@ -256,6 +260,16 @@ fn refused(subject: &Subject<'_>, host: &Host<'_>) -> Option<String> {
         _ => return None,
     };
     host.read_only(path)
+}
+
+/// The file of a parameter of the kernel: `net.ipv4.conf.eth0/1.forwarding` is of the interface `eth0.1`.
+fn parameter(name: &str) -> String {
+    let path = name.chars().map(|letter| match letter {
+        '.' => '/',
+        '/' => '.',
+        other => other,
+    });
+    format!("/proc/sys/{}", path.collect::<String>())
 }
 
 /// The line for a setting by itself; `None` where there is nothing to do.

@@ -131,6 +131,16 @@ fn no_command_is_offered_that_cannot_work_there() {
          this container is started; it is `1`, should be `60`\n"
     );
     assert!(swappiness(&[("mount./proc/sys:options", "[]rw nosuid")]).starts_with("sysctl -w "));
+    let forwarding = |seen: &[(&str, &str)]| on(seen, "sysctl.net.ipv4.conf.eth0/1.forwarding", Some("1"), Some("0"));
+    let own = [
+        ("mount./proc/sys:options", "[]ro"),
+        ("mount./proc/sys/net:options", "[]rw"),
+    ];
+    assert!(forwarding(&own[..1]).contains("mounted read-only"));
+    assert!(
+        forwarding(&own).starts_with("sysctl -w "),
+        "a container has a network of its own"
+    );
     let read_only = [("mount./:options", "[]ro"), ("mount./etc:options", "[]rw")];
     let worker = |seen: &[(&str, &str)]| {
         on(
@@ -210,5 +220,22 @@ fn a_drop_in_comes_back_as_it_was_moved_or_as_all_it_said_is_known() {
         undo(&way, &away, &nothing)
             .unwrap()
             .starts_with("mkdir -p /var/backups/foreshadow/")
+    );
+}
+
+#[test]
+fn what_is_in_memory_is_not_unmounted_without_a_word() {
+    let away = |kind: &str| {
+        text(&[
+            ("mount./srv/small:device", Some("none"), None),
+            ("mount./srv/small:fstype", Some(kind), None),
+            ("mount./srv/small:options", Some("[]rw"), None),
+        ])
+        .unwrap()
+    };
+    assert_eq!(away("ext4"), "umount /srv/small\n");
+    assert_eq!(
+        away("tmpfs"),
+        "# by hand: copy what is needed from /srv/small, for its files are in memory and gone with it; then umount /srv/small\n"
     );
 }

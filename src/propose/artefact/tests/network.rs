@@ -34,6 +34,26 @@ fn interfaces_addresses_and_routes() {
             "ip route replace 0.0.0.0/0 via 10.0.0.1 dev eth0\n",
         ),
         (
+            // What came with the link goes with it, and a route before the address it needs.
+            &[
+                ("net.eth1.addresses", Some("[]10.9.0.1/24"), None),
+                ("net.eth1.duplex", Some("full"), None),
+                ("net.eth1.operstate", Some("up"), Some("down")),
+                ("net.eth1.speed_mbit", Some("10000"), None),
+                ("net.route.10.9.0.0/24@eth1", Some("[]metric=0"), None),
+            ],
+            "ip route del 10.9.0.0/24 dev eth1\nip address del 10.9.0.1/24 dev eth1\nip link set dev eth1 down\n",
+        ),
+        (
+            &[
+                ("net.eth1.operstate", Some("down"), Some("up")),
+                ("net.eth1.addresses", None, Some("[]10.9.0.1/24")),
+                ("net.eth1.duplex", None, Some("full")),
+                ("net.route.10.9.0.0/24@eth1", None, Some("[]metric=0")),
+            ],
+            "ip link set dev eth1 up\nip address add 10.9.0.1/24 dev eth1\nip route replace 10.9.0.0/24 dev eth1\n",
+        ),
+        (
             &[("net.resolver.nameserver", Some("[]9.9.9.9"), Some("[]1.1.1.1"))],
             "# by hand: in /etc/resolv.conf (or where the program that writes it is set up) set nameserver to `1.1.1.1`; it is `9.9.9.9`\n",
         ),

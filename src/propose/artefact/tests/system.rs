@@ -25,8 +25,8 @@ fn parameters_mounts_packages_and_the_machine() {
         // Mounts.
         (
             &[
-                ("mount./mnt/x:device", Some("tmpfs"), None),
-                ("mount./mnt/x:fstype", Some("tmpfs"), None),
+                ("mount./mnt/x:device", Some("ext4"), None),
+                ("mount./mnt/x:fstype", Some("ext4"), None),
                 ("mount./mnt/x:options", Some("[]rw"), None),
             ],
             "umount /mnt/x\n",
@@ -34,8 +34,8 @@ fn parameters_mounts_packages_and_the_machine() {
         // Its unit goes and comes with it, whatever its name is escaped to.
         (
             &[
-                ("mount./mnt/my-x:device", Some("tmpfs"), None),
-                ("mount./mnt/my-x:fstype", Some("tmpfs"), None),
+                ("mount./mnt/my-x:device", Some("ext4"), None),
+                ("mount./mnt/my-x:fstype", Some("ext4"), None),
                 (r"unit.mnt-my\x2dx.mount:state", Some("active"), None),
             ],
             "umount /mnt/my-x\n",
