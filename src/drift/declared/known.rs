@@ -335,6 +335,12 @@ pub(super) fn fits(pattern: &str, text: &str) -> bool {
     }
 }
 
+/// Whether two values of the field `name` are one protocol: clouds take and tell `tcp` and `TCP` alike.
+pub(super) fn same_protocol(name: &str, a: &Tree, b: &Tree) -> bool {
+    let both = a.as_str().zip(b.as_str());
+    matches!(name, "protocol" | "ip_protocol") && both.is_some_and(|(a, b)| a.eq_ignore_ascii_case(b))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -50,9 +50,9 @@ impl Walk<'_> {
         if maps(desired) && maps(live) {
             match known::identity(desired, live) {
                 Some(key) => self.items(desired, live, &Rule::Any, &[key.as_str()], ordered, &[]),
-                // Outside of Kubernetes such lists are mostly sets.
-                None if self.likeness == Likeness::AnyCase => self.set(desired, live, &Rule::Any),
-                None => self.sequence(desired, live, &Rule::Any),
+                // That the order of such lists means something is told by their names, or by nothing.
+                None if ordered && self.likeness != Likeness::State => self.sequence(desired, live, &Rule::Any),
+                None => self.set(desired, live, &Rule::Any),
             }
         } else if ordered || command_line(desired) {
             self.sequence(desired, live, &Rule::Any);

@@ -41,7 +41,7 @@ pub(super) struct Writer {
     pub manager: Box<str>,
     /// When it wrote last.
     pub time: Option<Box<str>>,
-    /// Whether it is a controller, or wrote through a subresource such as `status` or `scale`.
+    /// Whether it is a controller, or wrote through a subresource such as `status`; to `scale` people write, too.
     pub controller: bool,
     /// Whether it is a tool by which people write just this.
     pub person: bool,
@@ -57,7 +57,7 @@ pub(super) fn writers(live: &Tree, path: &[Step]) -> Vec<Writer> {
         .filter(owns)
         .filter_map(|entry| {
             let manager: Box<str> = text(entry, "manager")?;
-            let through = text(entry, "subresource").is_some_and(|name| !name.is_empty());
+            let through = text(entry, "subresource").is_some_and(|name| !name.is_empty() && &*name != "scale");
             Some(Writer {
                 controller: through || CONTROLLERS.contains(&&*manager),
                 person: BY_HAND.contains(&&*manager)
@@ -128,7 +128,7 @@ mod tests {
                 "f:replicas": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}}}}}}}},
             {"manager": "kubectl-edit", "time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:spec": {
                 "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}}}},
-            {"manager": "hpa", "subresource": "scale", "time": "2026-03-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:paused": {}}}}]}})
+            {"manager": "operator", "subresource": "status", "time": "2026-03-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:paused": {}}}}]}})
         .into()
     }
 
@@ -177,6 +177,15 @@ mod tests {
         let told: Vec<(String, Option<&str>)> = told.iter().map(|one| (one.path.brief(), one.by.as_deref())).collect();
         let image = "spec.template.spec.containers[a].image".to_owned();
         assert_eq!(told, [(image, Some("kubectl-set 2026-03-02T00:00:00Z"))]);
+        // Who types `kubectl scale` is no controller.
+        let mut scaled = object(0, "a:1", true);
+        let person = serde_json::to_string(&scaled.tree)
+            .unwrap()
+            .replace("kube-controller-manager", "kubectl");
+        scaled.tree = serde_json::from_str::<serde_json::Value>(&person).unwrap().into();
+        let told = compare(&[object(2, "a:1", false)], &[scaled]).departures;
+        let told: Vec<String> = told.iter().map(|one| one.path.brief()).collect();
+        assert_eq!(told, ["spec.replicas"]);
         assert_eq!(
             compare(&[object(2, "a:1", false)], &[object(5, "a:1", false)])
                 .departures

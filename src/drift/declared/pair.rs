@@ -142,7 +142,7 @@ pub fn compare_states(resource: &str, kind: &str, before: &Tree, after: &Tree) -
 }
 
 fn states(before: &Tree, after: &Tree) -> Vec<Found> {
-    let mut walk = Walk::new(&KUBERNETES, true, Likeness::AnyCase);
+    let mut walk = Walk::new(&KUBERNETES, true, Likeness::State);
     walk.value(before, after, &UNKNOWN);
     walk.found
 }

@@ -13,8 +13,8 @@ pub(super) enum Likeness {
     Meant,
     /// As quantities, suffix or not.
     Amount,
-    /// By what they mean, and capitals mean nothing.
-    AnyCase,
+    /// As two states of one thing that the same program wrote: as written, but for a text of JSON, which is taken by what it says.
+    State,
     /// As the settings of a plain file, whose readers are not known: by what they mean, where every reader takes them alike. Switches
     /// and levels have no case, ranges of versions no order; `1.10` and `1.1` are two versions even where one is written as a number.
     Setting,
@@ -80,7 +80,7 @@ pub(super) fn same(a: &Tree, b: &Tree, likeness: Likeness) -> bool {
         Likeness::Written => false,
         Likeness::Image => image(&x) == image(&y),
         Likeness::Amount => near(amount(&x), amount(&y)),
-        Likeness::AnyCase if x.eq_ignore_ascii_case(&y) => true,
+        Likeness::State => same_json(&x, &y),
         Likeness::Setting if plain(&x) && plain(&y) => {
             // `"1.0"` is 1.0.
             let as_text = |float: &Tree, text: &Tree| match (float, text) {
@@ -93,7 +93,7 @@ pub(super) fn same(a: &Tree, b: &Tree, likeness: Likeness) -> bool {
             WORDS.contains(&&*x.to_ascii_lowercase()) || same_net(&x, &y)
         }
         Likeness::Setting if range(&x).is_some_and(|range_of| range(&y) == Some(range_of)) => true,
-        Likeness::Meant | Likeness::AnyCase | Likeness::Setting => {
+        Likeness::Meant | Likeness::Setting => {
             // `1.10` and `1.1` are two versions, unless one of them is written as a number.
             let typed = |tree: &Tree| !matches!(tree, Tree::Text(_));
             let text_only = !typed(a) && !typed(b) && plain(&x) && plain(&y);
@@ -126,7 +126,10 @@ fn image(text: &str) -> String {
     };
     let tagged = path.rsplit('/').next().is_some_and(|last| last.contains(':'));
     match digest {
-        Some(digest) => format!("{host}/{library}{path}@{digest}"),
+        Some(digest) => {
+            let bare = path.rsplit_once(':').filter(|_| tagged).map_or(path, |(bare, _)| bare);
+            format!("{host}/{library}{bare}@{digest}")
+        }
         None if tagged => format!("{host}/{library}{path}"),
         None => format!("{host}/{library}{path}:latest"),
     }
@@ -195,7 +198,7 @@ fn amount(text: &str) -> Option<f64> {
     matches!(quantity.unit(), Unit::None | Unit::Bytes | Unit::Cores).then(|| quantity.base())
 }
 
-/// Seconds of a Go duration (`1h30m`, `90m0s`, `250ms`).
+/// Seconds of a duration as Go, Prometheus and systemd take it (`1h30m`, `90m0s`, `250ms`, `1d`, `5min`).
 fn seconds(text: &str) -> Option<f64> {
     let mut rest = text;
     let mut total = 0.0;
@@ -208,8 +211,10 @@ fn seconds(text: &str) -> Option<f64> {
             .unwrap_or(rest.len());
         total += number
             * match &rest[..unit] {
+                "w" => 604_800.0,
+                "d" => 86_400.0,
                 "h" => 3600.0,
-                "m" => 60.0,
+                "m" | "min" => 60.0,
                 "s" => 1.0,
                 "ms" => 1e-3,
                 "us" | "µs" => 1e-6,
@@ -297,9 +302,9 @@ mod tests {
         ));
         assert!(same(&Tree::Int(3), &Tree::Float(3.0), Likeness::Setting));
         let (a, b) = (r#"{"Version": "1", "Deny": ["a"]}"#, r#"{"Deny":["a"],"Version":"1"}"#);
-        assert!(text(a, b, Likeness::AnyCase) && !text(a, b, Likeness::Written));
-        assert!(!text(a, r#"{"Deny":["A"],"Version":"1"}"#, Likeness::AnyCase));
-        assert!(text("TCP", "tcp", Likeness::AnyCase));
+        assert!(text(a, b, Likeness::State) && !text(a, b, Likeness::Written));
+        assert!(!text(a, r#"{"Deny":["A"],"Version":"1"}"#, Likeness::State));
+        assert!(!text("Prod", "prod", Likeness::State) && !text("1h", "60m", Likeness::State));
         assert!(same(&Tree::Int(8), &Tree::text("8"), Likeness::Written));
         assert!(same(&Tree::Float(0.5), &Tree::text("500m"), Likeness::Amount));
         assert!(same(&Tree::Bool(true), &Tree::text("true"), Likeness::Written));
@@ -311,6 +316,8 @@ mod tests {
         for (a, b) in [
             ("1024Mi", "1Gi"),
             ("90s", "1m30s"),
+            ("5min", "300s"),
+            ("1d", "24h"),
             ("10.1.2.3/8", "10.0.0.0/8"),
             ("INFO", "info"),
             ("true", "TRUE"),
@@ -340,6 +347,7 @@ mod tests {
             ("nginx", "docker.io/library/nginx:latest"),
             ("bitnami/redis:7", "index.docker.io/bitnami/redis:7"),
             ("localhost:5000/web", "localhost:5000/web:latest"),
+            ("localhost:5000/nginx:1.25@sha256:a", "localhost:5000/nginx@sha256:a"),
         ] {
             assert!(text(a, b, Likeness::Image), "{a} {b}");
         }
@@ -359,7 +367,7 @@ mod tests {
                 Likeness::Written,
                 Likeness::Meant,
                 Likeness::Amount,
-                Likeness::AnyCase,
+                Likeness::State,
                 Likeness::Setting,
                 Likeness::Image,
             ] {

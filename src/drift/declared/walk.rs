@@ -118,7 +118,7 @@ impl<'s> Walk<'s> {
             Owner::ServerIf(name) => beside.get(name).iter().any(Option::is_some),
             Owner::User => false,
         };
-        if servers || live.is_blank() && !field.empty || self.is_default(live, field, beside) {
+        if servers || self.is_nothing(live, field) || self.is_default(live, field, beside) {
             return;
         }
         match (&field.rule, live) {
@@ -165,7 +165,7 @@ impl<'s> Walk<'s> {
 
     /// What was declared and is not there: dropped because it says nothing beyond the default, or gone.
     fn desired_only(&mut self, desired: &Tree, field: &Field, beside: Beside<'_>) {
-        if desired.is_blank() && !field.empty || self.is_default(desired, field, beside) {
+        if self.is_nothing(desired, field) || self.is_default(desired, field, beside) {
             return;
         }
         match (&field.rule, desired) {
@@ -183,6 +183,17 @@ impl<'s> Walk<'s> {
         self.note(Some(desired), None);
     }
 
+    /// Whether a value says no more than its absence.
+    fn is_nothing(&self, value: &Tree, field: &Field) -> bool {
+        let list = matches!(value, Tree::List(_)) && self.is_plain();
+        value.is_blank() && !field.empty && !list
+    }
+
+    /// Whether these are the settings of a plain file: no server fills in what is not said there, and a program may have another default.
+    fn is_plain(&self) -> bool {
+        self.likeness == Likeness::Setting
+    }
+
     /// Whether a value is what a server fills in where nothing is said.
     fn is_default(&self, value: &Tree, field: &Field, beside: Beside<'_>) -> bool {
         if field.defaults.is_empty() {
@@ -192,7 +203,7 @@ impl<'s> Walk<'s> {
                 Tree::Text(text) => text.is_empty(),
                 _ => false,
             };
-            return nil && !field.zero && !matches!(field.rule, Rule::Any if !self.strict);
+            return nil && !self.is_plain() && !field.zero && !matches!(field.rule, Rule::Any if !self.strict);
         }
         let plain = Field::plain(field.rule.clone());
         let fits = |filled: &&Filled| {
@@ -249,11 +260,16 @@ impl<'s> Walk<'s> {
                 let likeness = match field.rule {
                     Rule::Text | Rule::Labels | Rule::Annotations => Likeness::Written,
                     Rule::Amount => Likeness::Amount,
-                    Rule::Image if self.likeness != Likeness::AnyCase => Likeness::Image,
+                    Rule::Image if self.likeness != Likeness::State => Likeness::Image,
                     Rule::Value => Likeness::Meant,
                     _ => self.likeness,
                 };
-                if !same(desired, live, likeness) {
+                let name = self.path.last().and_then(|step| match step {
+                    Step::Key(key) => Some(&**key),
+                    _ => None,
+                });
+                if !same(desired, live, likeness) && !name.is_some_and(|name| known::same_protocol(name, desired, live))
+                {
                     self.note(Some(desired), Some(live));
                 }
             }

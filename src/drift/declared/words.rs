@@ -108,6 +108,9 @@ fn lines(desired: &str, live: &str) -> String {
         .take_while(|(a, b)| a == b)
         .count();
     let (ours, theirs) = (&ours[front..ours.len() - back], &theirs[front..theirs.len() - back]);
+    if ours.is_empty() && theirs.is_empty() {
+        return "only how its lines end".into();
+    }
     let of = |lines: &[&str]| {
         lines
             .first()

@@ -165,8 +165,11 @@ fn take(event: &Tree, resource: &Tree, name: &str, key: &[u8; 32], each: &mut dy
         desired: value(&["desired_value", "new_value", "new-value"]),
         live: value(&["previous_value", "old_value", "old-value"]),
         path: property.iter().map(|property| property.as_str().into()).collect(),
-        // The title of an Exec is its command.
-        resource: mask(&resource, key, true).into(),
+        // The title of an Exec is its command, which does not begin with its kind.
+        resource: match resource.split_once('[') {
+            Some((kind, title)) => format!("{kind}[{}", mask(title, key, true)).into(),
+            None => mask(&resource, key, true).into(),
+        },
         failed: status == "failure",
     });
 }
@@ -238,6 +241,12 @@ mod tests {
         let wire = r#"{"certname": "a", "metrics": [], "resource-events": [
             {"status": "success", "resource-type": "Exec", "resource-title": "x", "property": null}]}"#;
         assert_eq!(told(wire).0, ["Exec[x] [] - - false"]);
+        let curl = wire.replace("\"x\"", "\"curl -u admin:hunter2x https://a/\"");
+        let (events, _) = told(&curl);
+        assert!(
+            events[0].starts_with("Exec[curl -u ") && !events[0].contains("hunter2x"),
+            "{events:?}"
+        );
         assert_eq!(told("host: a\nlogs: []\nrecords: {}\n").0, Vec::<String>::new());
         let failed = told("host: a\nstatus: failed\nlogs: []\nmetrics: {}\nresource_statuses: {}\n");
         assert_eq!(

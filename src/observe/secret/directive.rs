@@ -60,6 +60,7 @@ pub(super) fn secret_by_directive(name: &str, text: &str) -> bool {
             true
         }
         // Net-SNMP: the community is an argument, or the passphrases are.
+        "rocommunity" | "rocommunity6" | "rwcommunity" | "rwcommunity6" => given(),
         "com2sec" | "com2sec6" | "com2secunix" => arguments().len() > 1,
         "createuser" => arguments().len() > 1 + 2 * usize::from(first() == "-e"),
         "usmuser" => arguments().len() > 3,

@@ -74,12 +74,13 @@ pub(super) fn apart<'t>(
     })
 }
 
-/// PEM private keys: from the opening line to the end of the text.
+/// Private keys of PEM, from the opening line to the end of the text, and of PuTTY, from that of the private part.
 fn private_keys(marks: Marks<'_>) -> impl Iterator<Item = Range<usize>> + '_ {
     let text = marks.text;
-    let found = marks.each("-----BEGIN").next();
-    let found = found.filter(|at| text[*at..].contains("PRIVATE KEY"));
-    found.map(|at| at..text.len()).into_iter()
+    let pem = marks.each("-----BEGIN").next();
+    let pem = pem.filter(|at| text[*at..].contains("PRIVATE KEY"));
+    let putty = marks.each("Private-Lines:").next();
+    pem.into_iter().chain(putty).map(|at| at..text.len())
 }
 
 /// What is encrypted: to the end of the text what ansible-vault, age and PGP wrote, to its bracket what sops and eyaml did

@@ -70,6 +70,10 @@ const SECRET: &[(&str, &str)] = &[
     ("anything", "postgres://app:s3cret@db/prod"),
     ("anything", "https://x:ghostly@example.org"),
     ("anything", "-----BEGIN OPENSSH PRIVATE KEY-----"),
+    (
+        "anything",
+        "PuTTY-User-Key-File-3: ssh-ed25519\nPrivate-Lines: 1\nhunter2x\n",
+    ),
     ("anything", "AKIAIOSFODNN7EXAMPLE"),
     (
         "anything",

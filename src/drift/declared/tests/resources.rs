@@ -168,3 +168,34 @@ fn documents_of_two_files_are_paired_by_their_place() {
     let live = [settings("b.yaml", json!({"a": 2})), settings("a.yaml", json!({"a": 1}))];
     assert_eq!(told(&desired, &live), Vec::<String>::new());
 }
+
+#[test]
+fn in_a_plain_file_a_switch_that_is_off_says_something() {
+    let file = |json: Json| Document {
+        group: "".into(),
+        kind: "".into(),
+        namespace: None,
+        name: "app".into(),
+        tree: json.into(),
+    };
+    let told = |desired: Json, live: Json| -> Vec<String> {
+        let told = compare(&[file(desired)], &[file(live)]).departures;
+        told.iter().map(|one| one.path.to_string()).collect()
+    };
+    let more = json!({"a": 1, "tls": {"verify": false}, "auth": false, "retries": 0, "name": "", "hosts": [], "x": null, "y": {}});
+    let odd = ["/auth", "/hosts", "/name", "/retries", "/tls"];
+    for told in [told(json!({"a": 1}), more.clone()), told(more, json!({"a": 1}))] {
+        let mut told = told;
+        told.sort();
+        assert_eq!(
+            told.iter().map(|path| &path[..path.len().min(8)]).collect::<Vec<_>>(),
+            odd
+        );
+    }
+    let list = |names: [&str; 2]| json!({"from": names.map(|name| json!({"to": {"label": name}}))});
+    assert_eq!(
+        told(list(["a", "b"]), list(["b", "a"])),
+        [""; 0],
+        "what no name says to be in order"
+    );
+}

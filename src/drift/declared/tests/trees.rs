@@ -7,7 +7,7 @@ use super::{super::compare_states, departures};
 use crate::domain::Tree;
 
 #[test]
-fn states_are_compared_without_regard_to_case_or_order_of_sets() {
+fn states_are_compared_as_written_and_sets_without_order() {
     let told = |before: Json, after: Json| {
         let departures = compare_states("aws_x.a", "aws_x", &before.into(), &after.into());
         departures
@@ -21,6 +21,13 @@ fn states_are_compared_without_regard_to_case_or_order_of_sets() {
             json!({"protocol": "tcp", "tags": {}, "cidrs": ["a", "b"]})
         ),
         Vec::<String>::new()
+    );
+    assert_eq!(
+        told(
+            json!({"tag": "Prod", "ttl": "1h", "policy": "{\"a\": [1]}"}),
+            json!({"tag": "prod", "ttl": "60m", "policy": "{ \"a\":[1] }"})
+        ),
+        ["/tag", "/ttl"]
     );
     assert_eq!(
         told(json!({"size": 1, "gone": "x"}), json!({"size": 2, "new": "y"})),
