@@ -206,6 +206,8 @@ impl Line<'_> {
             }
             "systemd-logind" if message.starts_with("New session") => Some(after("of user ")),
             "su" if message.contains("session opened") => Some(after(" by ")),
+            // PAM says who asked sudo.
+            "sudo" if message.contains("authentication failure") => Some(after("ruser=")),
             "sudo" | "su" | "login" if message.contains("authentication failure") || message.contains("FAILED") => {
                 Some(None)
             }

@@ -22,6 +22,16 @@ fn logins_services_and_warnings_are_kept() {
             "   bob : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/ls",
             "bob",
         ),
+        (
+            "sudo",
+            "ana : 3 incorrect password attempts ; TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/bin/sh",
+            "ana",
+        ),
+        (
+            "sudo",
+            "pam_unix(sudo:auth): authentication failure; logname=x uid=1000 euid=0 tty=/dev/pts/0 ruser=ana rhost=  user=root",
+            "ana",
+        ),
         ("sshd", "Accepted publickey for root from 10.0.0.1 port 1 ssh2", "root"),
         ("systemd-logind", "New session 3 of user root.", "root"),
     ] {

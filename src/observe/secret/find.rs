@@ -1,6 +1,6 @@
 //! Where secrets stand in a text, by their look.
 
-use std::ops::Range;
+use std::{net::Ipv4Addr, ops::Range};
 
 use super::{
     command::in_commands,
@@ -152,6 +152,9 @@ fn password(rest: &str) -> Option<Range<usize>> {
             // `host:4873/@scope` and `host:5000/image@sha256:…` are paths on a host; behind any other a slash stands in the password.
             let path = whole[..last].ends_with('/') || whole[last..].starts_with("@sha256:");
             let path = path && port.bytes().all(|b| b.is_ascii_digit());
+            // Nobody is called as this machine or as an address is: what stands behind the port is a path, whatever is in it.
+            let machine = name == "localhost" || name.parse::<Ipv4Addr>().is_ok();
+            let path = path || machine && port.parse::<u16>().is_ok();
             if path || name.starts_with('[') || variable(name) && variable(port) {
                 return None;
             }

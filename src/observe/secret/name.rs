@@ -367,6 +367,7 @@ pub(super) fn harmless(text: &str) -> bool {
         || text.bytes().all(|b| matches!(b, b'*' | b'x' | b'!'))
         || text.split_ascii_whitespace().all(plain)
         || is_path(text)
+        || is_port(text)
         || is_public_key(text)
         || [("${", '}'), ("$(", ')')].iter().any(|(from, to)| {
             let inner = text.strip_prefix(from).and_then(|rest| rest.strip_suffix(*to));
@@ -390,6 +391,13 @@ fn is_public_key(text: &str) -> bool {
 
 fn is_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether a text is the port of a service as services(5) has it: `kpasswd 464/tcp`.
+fn is_port(text: &str) -> bool {
+    text.split_once('/').is_some_and(|(port, protocol)| {
+        port.parse::<u16>().is_ok() && matches!(protocol, "tcp" | "udp" | "sctp" | "dccp")
+    })
 }
 
 /// Whether the text is an absolute path into a usual folder. Base64 may begin with a slash, too.

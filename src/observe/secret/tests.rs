@@ -436,3 +436,12 @@ fn the_name_of_a_pair_ends_with_its_block() {
         assert!(!masked(secret).contains("hunter2x"), "{secret}");
     }
 }
+
+#[test]
+fn the_ports_of_services_are_no_secrets() {
+    let services = "telnet\t\t23/tcp\nkpasswd\t\t464/tcp\nkpasswd\t\t464/udp\npasswd-server\t752/udp\tpasswd_server\n";
+    assert!(!holds_secret_in_places(services));
+    for secret in ["kpasswd 99999/tcp", "kpasswd 464/hunter2", "kpasswd hunter2/tcp"] {
+        assert!(holds_secret_in_places(&format!("{secret}\n")), "{secret}");
+    }
+}

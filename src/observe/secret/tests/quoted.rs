@@ -109,6 +109,9 @@ fn an_address_loses_its_password_and_its_signature_however_they_are_written() {
         ("redis://:hun/ter2@h", "redis://:***@h"),
         ("postgres://john.doe:hun/ter2@db", "postgres://john.doe:***@db"),
         ("postgres://app:12/34@db", "postgres://app:***@db"),
+        ("http://app.example:8080/a@b", "http://app.example:***@b"),
+        ("http://localhost:99999/a@b", "http://localhost:***@b"),
+        ("http://10.0.0.1:hun/ter2@b", "http://10.0.0.1:***@b"),
         ("postgres://app:p%/x@db", "postgres://app:***@db"),
         ("postgres://app:hun@b/ter2@host/x", "postgres://app:***@host/x"),
         ("https://app:hunter2@a.example/x@1", "https://app:***@a.example/x@1"),
@@ -133,6 +136,8 @@ fn an_address_loses_its_password_and_its_signature_however_they_are_written() {
         "git://github.com:org/repo@v1",
         "docker://registry.example:5000/app@sha256:ab",
         "http://[::1]:4873/@scope/pkg",
+        "http://localhost:8080/a@b",
+        "http://10.0.0.1:8080/a@b",
     ] {
         assert_eq!(scrub(text), text);
     }
