@@ -2,7 +2,7 @@
 
 use crate::{
     cli::{Columns, Context, Exit, Need, Out, Report, Usage, series, span},
-    domain::{Change, ChangeSet, Evidence, ResourceId, Span, Step},
+    domain::{Change, ChangeSet, Evidence, ResourceId, Span, Step, ends_change},
     engine::{Answer, Link, Query, Snapshot},
     simulate::{Outcome, view},
 };
@@ -10,7 +10,7 @@ use crate::{
 /// Arguments of `whatif`.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// SETTING=VALUE, "SETTING OLD -> NEW", "cpu x2" (memory, disk, network), "traffic x1.5"; several are made together.
+    /// SETTING=VALUE, "SETTING OLD -> NEW", "cpu x2" (memory, disk, network), "disk /srv x1.25", "traffic x1.5"; several are made together.
     #[arg(required = true)]
     changes: Vec<String>,
     /// How far ahead (default: the option `horizon`).
@@ -51,21 +51,16 @@ impl Report for Args {
 }
 
 impl Args {
-    /// Every argument is a change; or, where one makes no sense alone, all together are one: `whatif cpu x2`.
+    /// Every argument is a change, or several words are one: `whatif cpu x2 traffic x1.5`.
     fn read(&self, snapshot: &Snapshot) -> anyhow::Result<Vec<Step>> {
-        let each = |texts: &[String]| -> anyhow::Result<Vec<Step>> {
-            texts
-                .iter()
-                .map(|text| {
-                    Ok(Step {
-                        change: one(text, snapshot)?,
-                        at: None,
-                        on: true,
-                    })
-                })
-                .collect()
-        };
-        let steps = each(&self.changes).or_else(|error| each(&[self.changes.join(" ")]).map_err(|_| error))?;
+        let mut steps = Vec::new();
+        for text in together(&self.changes) {
+            steps.push(Step {
+                change: one(&text, snapshot)?,
+                at: None,
+                on: true,
+            });
+        }
         for (place, step) in steps.iter().enumerate() {
             if let Some(twice) = steps[..place]
                 .iter()
@@ -80,6 +75,28 @@ impl Args {
         }
         Ok(steps)
     }
+}
+
+/// The words of each change: one ends with its factor or its value. What comes behind the last is of that one, as the further words of a value.
+fn together(words: &[String]) -> Vec<String> {
+    let mut changes: Vec<String> = Vec::new();
+    let mut open = String::new();
+    for word in words {
+        open = if open.is_empty() {
+            word.clone()
+        } else {
+            format!("{open} {word}")
+        };
+        if ends_change(&open) {
+            changes.push(std::mem::take(&mut open));
+        }
+    }
+    match changes.last_mut() {
+        _ if open.is_empty() => {}
+        Some(last) => *last = format!("{last} {open}"),
+        None => changes.push(open),
+    }
+    changes
 }
 
 /// Reads one change; a setting gets its whole name and its value now.
@@ -110,6 +127,9 @@ fn one(text: &str, snapshot: &Snapshot) -> anyhow::Result<Change> {
             text.trim()
         ))
         .into());
+    }
+    if let Some(why) = change.nowhere(snapshot.metrics.iter().map(|row| &row.id)) {
+        return Err(Usage(why).into());
     }
     Ok(change)
 }

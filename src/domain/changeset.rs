@@ -25,6 +25,9 @@ pub enum Change {
         resource: ResourceId,
         /// Of what.
         what: Capacity,
+        /// The file system that is meant, by its mount point; `None` is all of them. Of [`Capacity::Disk`] alone.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        mount: Option<Arc<str>>,
         /// More than 0; 2 is twice as much.
         factor: f64,
     },
@@ -130,6 +133,39 @@ impl Change {
         }
     }
 
+    /// What is changed, without by how much: `sysctl.vm.swappiness`, `disk /srv`, `traffic`.
+    #[must_use]
+    pub fn what(&self) -> String {
+        match self {
+            Self::Setting { id, .. } => id.name.to_string(),
+            Self::Capacity { what, mount, .. } => match mount {
+                Some(mount) => format!("{what} {mount}"),
+                None => what.to_string(),
+            },
+            Self::Traffic { load, .. } => load.as_deref().unwrap_or("traffic").into(),
+        }
+    }
+
+    /// Why there is nothing that it could change: no file system at its mount point is among `metrics`. `None` where nothing speaks against it.
+    #[must_use]
+    pub fn nowhere<'a>(&self, metrics: impl Iterator<Item = &'a SeriesId>) -> Option<String> {
+        let Self::Capacity {
+            resource,
+            mount: Some(mount),
+            ..
+        } = self
+        else {
+            return None;
+        };
+        let here = metrics.filter(|id| id.resource == *resource);
+        let mounts: Vec<&str> = here.filter_map(|id| mount_of(&id.name)).collect();
+        let known = mounts.contains(&&**mount);
+        (!known).then(|| match mounts.len() {
+            0 => format!("no file system is watched on {}", resource.name()),
+            _ => format!("no file system is watched at {mount}; there are {}", mounts.join(", ")),
+        })
+    }
+
     /// Has a setting set out from what it `is`, where nothing was said of that. Returns why it cannot: it was said to be something else,
     /// or see [`Self::misfit`].
     #[must_use]
@@ -161,58 +197,47 @@ impl Change {
             .then(|| format!("{} is {from}, a number: `{to}` is none", id.name))
     }
 
-    /// Reads a change as typed: `sysctl.vm.swappiness 60 -> 10`, `sysctl.vm.swappiness=10`, `cpu x2`, `traffic x1.5`.
+    /// Reads a change as typed: `sysctl.vm.swappiness 60 -> 10`, `sysctl.vm.swappiness=10`, `cpu x2`, `disk /srv x2`, `traffic x1.5`.
     ///
     /// A name with a resource (`host:web-1/cpu x2`) is taken as it is; without one it belongs to `here`.
     ///
     /// # Errors
     /// Says what is missing and shows the forms.
     pub fn parse(text: &str, here: &ResourceId) -> Result<Self, BadChange> {
-        let bad = |why: &'static str| BadChange {
+        let bad = |why: String| BadChange {
             text: visible(text.trim()).into_owned(),
             why,
         };
         let text = text.trim();
-        if let Some((name, factor)) = text.rsplit_once([' ', '\t']).and_then(|(name, last)| {
-            let digits = last.strip_prefix(['x', 'X', '*', '×'])?;
-            Some((name.trim(), digits.to_owned()))
-        }) {
-            let factor: f64 = factor.parse().map_err(|_| bad("the factor is not a number"))?;
-            let (resource, name) = match name.rsplit_once('/') {
-                Some((resource, name)) => (resource.parse().map_err(|_| bad("no such form of resource"))?, name),
-                None => (here.clone(), name),
-            };
-            let capacity = Capacity::from_str(name).ok();
-            if !factor.is_finite() || factor < 0.0 || (factor == 0.0 && capacity.is_some()) {
-                return Err(bad("the factor must be above 0"));
-            }
-            let load = match (capacity, name) {
-                (Some(what), _) => return Ok(Self::Capacity { resource, what, factor }),
-                (None, "traffic" | "load") => None,
-                (None, metric) if metric.contains('.') && !metric.contains(char::is_whitespace) => Some(metric.into()),
-                _ => {
-                    return Err(bad(
-                        "a factor goes with traffic or the metric that is the load, cpu, memory, disk or network",
-                    ));
-                }
-            };
-            return Ok(Self::Traffic { resource, load, factor });
+        let assigns = text.contains('=') || text.contains("->") || text.contains('→');
+        if let Some((name, last)) = text.rsplit_once([' ', '\t'])
+            && let Some(digits) = last.strip_prefix(TIMES)
+            && !assigns
+        {
+            return Self::scaled(name.trim(), digits, here).map_err(bad);
+        }
+        let head = text.split_whitespace().next().unwrap_or_default();
+        let (_, head) = head.rsplit_once('/').unwrap_or(("", head));
+        if !assigns && (Capacity::from_str(head).is_ok() || matches!(head, "traffic" | "load")) {
+            return Err(bad(format!(
+                "by how much? {head} x2 is twice as much, {head} x0.5 half"
+            )));
         }
         let (left, to) = text
             .split_once("->")
             .or_else(|| text.split_once('→'))
             .or_else(|| text.split_once('='))
-            .ok_or_else(|| bad("nothing to change it to"))?;
+            .ok_or_else(|| bad(format!("nothing to change it to; {FORMS}")))?;
         let (name, from) = match left.trim().split_once([' ', '\t']) {
             Some((name, from)) => (name, Some(Value::infer(from))),
             None => (left.trim(), None),
         };
         if name.is_empty() {
-            return Err(bad("no setting named"));
+            return Err(bad(format!("no setting named; {FORMS}")));
         }
         let id = match name.split_once('/') {
             Some((resource, _)) if resource.contains(':') => {
-                name.parse().map_err(|_| bad("no such form of setting"))?
+                name.parse().map_err(|_| bad("no such form of setting".into()))?
             }
             _ => SeriesId::new(here, name),
         };
@@ -222,16 +247,82 @@ impl Change {
             to: Some(Value::infer(to)),
         })
     }
+
+    /// `digits` times as much of what `name` says; the error says what is wrong and what may be.
+    fn scaled(name: &str, digits: &str, here: &ResourceId) -> Result<Self, String> {
+        let (head, rest) = name.split_once([' ', '\t']).unwrap_or((name, ""));
+        let rest = rest.trim();
+        // A metric's own name may hold one, too: `fs./var.used_pct`.
+        let (resource, head) = match head.split_once('/') {
+            Some((resource, head)) if !resource.ends_with('.') => (
+                resource.parse().map_err(|_| "no such form of resource".to_owned())?,
+                head,
+            ),
+            _ => (here.clone(), head),
+        };
+        let capacity = Capacity::from_str(head).ok();
+        let load = match (capacity, head) {
+            (Some(_), _) | (None, "traffic" | "load") => None,
+            (None, metric) if metric.contains('.') => Some(Arc::from(metric)),
+            _ => {
+                return Err(
+                    "a factor goes with cpu, memory, disk, network, traffic or the metric that is the load".into(),
+                );
+            }
+        };
+        let least = if capacity.is_some() { "above 0" } else { "0 or more" };
+        let factor: f64 = digits
+            .parse()
+            .map_err(|_| format!("`x{digits}` is no factor: x and a number, {least}, as {head} x1.5"))?;
+        if !factor.is_finite() || factor < 0.0 || (factor == 0.0 && capacity.is_some()) {
+            return Err(format!(
+                "the factor must be {least}: {head} x2 is twice as much, x0.5 half"
+            ));
+        }
+        let mount = match (capacity, rest.strip_prefix('/')) {
+            (_, None) if rest.is_empty() => None,
+            (Some(Capacity::Disk), Some(path)) => Some(format!("/{}", path.trim_end_matches('/')).into()),
+            (Some(Capacity::Disk), None) => return Err(format!("`{rest}` is no mount point: disk /srv x1.25")),
+            _ => return Err(format!("`{rest}`: behind {head} comes its factor alone, {head} x2")),
+        };
+        Ok(match capacity {
+            Some(what) => Self::Capacity {
+                resource,
+                what,
+                mount,
+                factor,
+            },
+            None => Self::Traffic { resource, load, factor },
+        })
+    }
+}
+
+/// The mount point of the file system that a metric of that name is of.
+fn mount_of(metric: &str) -> Option<&str> {
+    metric.strip_prefix("fs.")?.strip_suffix(".used_pct")
+}
+
+/// What stands before the number of a factor.
+const TIMES: [char; 4] = ['x', 'X', '*', '×'];
+/// How changes are written.
+const FORMS: &str = "write NAME=VALUE or cpu x2";
+
+/// Whether `text`, as far as it goes, ends where a change may: with a factor, or with a value.
+#[must_use]
+pub fn ends_change(text: &str) -> bool {
+    let ends = |(name, last): (&str, &str)| !name.trim().is_empty() && last.starts_with(TIMES);
+    let value = |sign: &str| text.split_once(sign).is_some_and(|(_, value)| !value.trim().is_empty());
+    text.rsplit_once([' ', '\t']).is_some_and(ends) || value("=") || value("->") || value("→")
 }
 
 /// A change could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{text}`: {why}; write `SETTING = VALUE`, `SETTING OLD -> NEW`, `cpu x2` or `traffic x1.5`")]
+#[error("`{text}`: {why}")]
 pub struct BadChange {
     /// What was typed.
     pub text: String,
-    /// What is wrong with it.
-    pub why: &'static str,
+    /// What is wrong with it, and what may be.
+    pub why: String,
 }
 
 impl FromStr for Capacity {
@@ -269,8 +360,7 @@ impl fmt::Display for Change {
         match self {
             Self::Setting { id, from: None, to } => write!(f, "{} = {}", id.name, shown(to)),
             Self::Setting { id, from, to } => write!(f, "{} {} -> {}", id.name, shown(from), shown(to)),
-            Self::Capacity { what, factor, .. } => write!(f, "{what} x{factor}"),
-            Self::Traffic { load, factor, .. } => write!(f, "{} x{factor}", load.as_deref().unwrap_or("traffic")),
+            Self::Capacity { factor, .. } | Self::Traffic { factor, .. } => write!(f, "{} x{factor}", self.what()),
         }
     }
 }
@@ -293,8 +383,24 @@ mod tests {
             Change::Capacity {
                 resource: here.clone(),
                 what: Capacity::Cpu,
+                mount: None,
                 factor: 2.0
             }
+        );
+        let small = Change::Capacity {
+            resource: here.clone(),
+            what: Capacity::Disk,
+            mount: Some("/srv/small".into()),
+            factor: 1.25,
+        };
+        assert_eq!(read("disk /srv/small x1.25").unwrap(), small);
+        assert_eq!(read("host:a/disk /srv/small/ x1.25").unwrap(), small);
+        assert_eq!(small.to_string(), "disk /srv/small x1.25");
+        assert!(matches!(read("disk / x2").unwrap(), Change::Capacity { mount: Some(root), .. } if *root == *"/"));
+        let load = read("fs./var.used_pct x1.5").unwrap();
+        assert_eq!(
+            (load.resource(), load.to_string().as_str()),
+            (&here, "fs./var.used_pct x1.5")
         );
         assert_eq!(read("host:b/traffic x1.5").unwrap().resource().name(), "b");
         for bad in [
@@ -309,5 +415,53 @@ mod tests {
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_bad_factor_is_told_with_what_may_be() {
+        let here = ResourceId::new("host", "a");
+        for (text, says) in [
+            (
+                "cpu x0",
+                "the factor must be above 0: cpu x2 is twice as much, x0.5 half",
+            ),
+            ("cpu xyz", "`xyz` is no factor: x and a number, above 0, as cpu x1.5"),
+            (
+                "traffic x-1",
+                "the factor must be 0 or more: traffic x2 is twice as much, x0.5 half",
+            ),
+            (
+                "memory xinf",
+                "the factor must be above 0: memory x2 is twice as much, x0.5 half",
+            ),
+            ("disk srv x2", "`srv` is no mount point: disk /srv x1.25"),
+            ("cpu /srv x2", "`/srv`: behind cpu comes its factor alone, cpu x2"),
+            ("cpu", "by how much? cpu x2 is twice as much, cpu x0.5 half"),
+            ("disk /srv 2", "by how much? disk x2 is twice as much, disk x0.5 half"),
+            ("a.b", "nothing to change it to; write NAME=VALUE or cpu x2"),
+        ] {
+            assert_eq!(Change::parse(text, &here).unwrap_err().why, says, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_capacity_kept_before_mounts_could_be_named_is_of_all_of_them() {
+        let old = r#"{"capacity":{"resource":"host:a","what":"disk","factor":1.25}}"#;
+        let read: Change = serde_json::from_str(old).unwrap();
+        assert_eq!(read.to_string(), "disk x1.25");
+        assert_eq!(serde_json::to_string(&read).unwrap(), old);
+    }
+
+    #[test]
+    fn a_mount_that_is_not_watched_is_told_with_those_that_are() {
+        let here = ResourceId::new("host", "a");
+        let metrics = ["fs./.used_pct", "fs./srv.used_pct", "cpu.busy_pct"].map(|name| SeriesId::new(&here, name));
+        let why = |text| Change::parse(text, &here).unwrap().nowhere(metrics.iter());
+        assert_eq!(why("disk /srv x2"), None);
+        assert_eq!(why("disk x2"), None);
+        assert_eq!(
+            why("disk /srw x2").unwrap(),
+            "no file system is watched at /srw; there are /, /srv"
+        );
     }
 }

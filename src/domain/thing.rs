@@ -34,6 +34,12 @@ pub fn by_thing(changes: &[SettingChange]) -> Vec<Vec<&SettingChange>> {
     all
 }
 
+/// Whether a thing is new where the setting of that name is: the setting is what the thing is called, or its state.
+#[must_use]
+pub fn tells(name: &str) -> bool {
+    rank(name) < 2
+}
+
 /// What tells most of a thing: what it is called, else what it is.
 fn rank(name: &str) -> u8 {
     match Subject::of(name) {

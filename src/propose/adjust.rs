@@ -150,11 +150,12 @@ impl Case<'_> {
         }
     }
 
-    fn capacity(&self, what: Capacity, factor: Option<f64>) -> ChangeSet {
+    fn capacity(&self, what: Capacity, mount: Option<&str>, factor: Option<f64>) -> ChangeSet {
         factor.map_or_else(ChangeSet::default, |factor| {
             ChangeSet::of(Change::Capacity {
                 resource: self.resource().clone(),
                 what,
+                mount: mount.map(Into::into),
                 factor,
             })
         })
@@ -193,7 +194,7 @@ impl Case<'_> {
         };
         let base = self.candidate("room", title, why);
         Some(Candidate {
-            changes: self.capacity(Capacity::Disk, factor),
+            changes: self.capacity(Capacity::Disk, Some(mount), factor),
             factors: Factors {
                 success: if system { 0.6 } else { 0.45 },
                 ..base.factors
@@ -230,7 +231,7 @@ impl Case<'_> {
         };
         let base = self.candidate(word, title, why);
         Some(Candidate {
-            changes: self.capacity(what, factor),
+            changes: self.capacity(what, None, factor),
             factors: Factors {
                 success: 0.5,
                 disruption: 1.0,

@@ -12,6 +12,7 @@ mod revert;
 mod shell;
 #[cfg(test)]
 mod tests;
+mod title;
 mod trust;
 
 use std::{collections::BTreeSet, sync::Arc};
@@ -21,8 +22,8 @@ pub use number::Numbers;
 
 use crate::{
     domain::{
-        Artefact, Capacity, Cause, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal,
-        ProposalKind, ProposalStatus, SeriesId, Severity, Span, Timestamp, Value, text::visible,
+        Artefact, Cause, Change, ChangeSet, Comparison, Factors, Finding, Mark, Options, Proposal, ProposalKind,
+        ProposalStatus, SeriesId, Severity, Span, Timestamp, Value, text::visible,
     },
     drift::{Baseline, Unmet, opens, stable_hash},
     shadow::Shadows,
@@ -86,7 +87,7 @@ pub fn propose(
     for finding in &holding {
         let mut candidates = match finding.comparison {
             Comparison::DeclaredActual if finding.stands() => Vec::new(),
-            Comparison::DeclaredActual => revert::drifted(finding, &holding, shadows, baseline, now),
+            Comparison::DeclaredActual => revert::drifted(finding, &holding, shadows, baseline, options, now),
             Comparison::ShadowActual | Comparison::FutureLimit => {
                 let mut both = revert::causes(finding, &holding, shadows, now);
                 both.extend(adjust::limit(finding, shadows, options, seed));
@@ -103,6 +104,7 @@ pub fn propose(
         }
         answers.push((finding, candidates));
     }
+    once(&mut answers);
     give_way(&mut answers);
     keep_mounted(&mut answers);
     let mut proposals = Vec::new();
@@ -120,21 +122,7 @@ pub fn propose(
                     seed,
                     weeks: false,
                 };
-                let mut effects = what_if(shadows, &ask).effects;
-                // Room is made on the mount that needs it; the factor is of that one alone.
-                let disk = |change: &Change| {
-                    matches!(
-                        change,
-                        Change::Capacity {
-                            what: Capacity::Disk,
-                            ..
-                        }
-                    )
-                };
-                if candidate.changes.active().any(disk) {
-                    effects.retain(|effect| finding.series.contains(&effect.series));
-                }
-                effects
+                what_if(shadows, &ask).effects
             } else {
                 Vec::new()
             };
@@ -157,6 +145,30 @@ pub fn propose(
             .then_with(|| a.id.cmp(&b.id))
     });
     proposals
+}
+
+/// Leaves one of each way back that answers several findings: that of the worst, which says what else it answers.
+fn once(answers: &mut [(&Finding, Vec<Candidate>)]) {
+    for place in 1..answers.len() {
+        let (before, rest) = answers.split_at_mut(place);
+        let (finding, candidates) = &mut rest[0];
+        candidates.retain(|one| {
+            let mut known = before.iter_mut().flat_map(|(_, candidates)| candidates);
+            let same = known.find(|other| {
+                let back = one.kind == ProposalKind::Revert && other.kind == ProposalKind::Revert;
+                back && !one.changes.steps.is_empty() && other.changes == one.changes
+            });
+            if let Some(other) = same {
+                other.factors.impact = other.factors.impact.max(one.factors.impact);
+                let more = lasting(finding);
+                if !other.why.contains(&more) {
+                    other.why.push(more);
+                }
+                return false;
+            }
+            true
+        });
+    }
 }
 
 /// What is known of settings, for texts that depend on the host.
@@ -221,6 +233,10 @@ fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
         return;
     };
     let most = (least / PLAINLY).max(WEAK);
+    let first = answers
+        .iter()
+        .find(|(finding, candidates)| harm(finding) && best(candidates).is_some_and(|score| score == least));
+    let why = first.map(|(finding, _)| format!("what mends a harm comes before it: {}", lasting(finding)));
     for (finding, candidates) in answers {
         let urgent = harm(finding) || finding.series.iter().any(opens);
         let waits = |one: &Candidate| one.kind == ProposalKind::Adopt || !urgent;
@@ -231,6 +247,7 @@ fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
         };
         for candidate in candidates.iter_mut().filter(|one| waits(one)) {
             candidate.factors.impact *= most / score;
+            candidate.why.extend(why.clone());
         }
     }
 }
@@ -258,6 +275,9 @@ fn keep_mounted(answers: &mut [(&Finding, Vec<Candidate>)]) {
         let (score, most) = (candidate.factors.score(), least.unwrap_or(f64::INFINITY) / PLAINLY);
         if score > most {
             candidate.factors.impact *= most / score;
+            candidate
+                .why
+                .push("making room on it comes first: what fills it stays there".into());
         }
     }
 }

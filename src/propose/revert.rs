@@ -4,11 +4,13 @@ use super::{
     Candidate,
     artefact::{self, Wanted},
     known, lasting, seen,
+    title::{shown, title},
     trust::{Trust, coincides},
 };
 use crate::{
     domain::{
-        Change, ChangeSet, Comparison, Factors, Finding, ProposalKind, SeriesId, Step, Subject, Timestamp, Value,
+        Change, ChangeSet, Comparison, Factors, Finding, Options, ProposalKind, SeriesId, SettingChange, Step, Subject,
+        Timestamp, Value, by_thing, tells,
     },
     drift::{Baseline, along},
     shadow::{SettingShadow, Shadows},
@@ -22,10 +24,10 @@ const WORKS: f64 = 0.95;
 const SHOWN: usize = 5;
 
 /// One setting with its value now and the value it would get.
-struct Target {
-    id: SeriesId,
-    actual: Option<Value>,
-    wanted: Option<Value>,
+pub(super) struct Target {
+    pub id: SeriesId,
+    pub actual: Option<Value>,
+    pub wanted: Option<Value>,
 }
 
 impl Target {
@@ -55,6 +57,7 @@ pub(super) fn drifted(
     all: &[&Finding],
     shadows: &Shadows,
     baseline: &Baseline,
+    options: &Options,
     now: Timestamp,
 ) -> Vec<Candidate> {
     let mut targets: Vec<Target> = finding
@@ -67,6 +70,17 @@ pub(super) fn drifted(
         })
         .collect();
     leave_along(&mut targets);
+    // What came with a new thing goes with it, whether it was told or not.
+    for id in came_with(&finding.series[0], shadows) {
+        if targets[0].wanted.is_none() && targets.iter().all(|target| target.id != id) {
+            let actual = shadows.settings.get(&id).map(|state| state.value.clone());
+            targets.push(Target {
+                id,
+                actual,
+                wanted: None,
+            });
+        }
+    }
     let undone = undone(shadows, &finding.series[0], now);
     // The strongest departure that names one of these settings as its cause.
     let blamed = all
@@ -75,14 +89,14 @@ pub(super) fn drifted(
         .filter_map(|other| {
             let named = |series: &Option<SeriesId>| {
                 let mut id = series.iter();
-                id.any(|id| finding.series.contains(id) && !is_mount_of(id, other))
+                id.any(|id| targets.iter().any(|target| target.id == *id) && !is_mount_of(id, other))
             };
             let cause = other.causes.iter().find(|cause| named(&cause.series))?;
             Some((*other, cause.weight))
         })
         .max_by(|a, b| a.1.total_cmp(&b.1));
     let (guilt, harm) = blamed.map_or((0.0, 0.0), |(other, weight)| (weight, other.bits.max(other.score)));
-    let trust = Trust::of(finding, shadows, baseline, blamed.is_some());
+    let trust = Trust::of(finding, shadows, baseline, options, blamed.is_some());
     let wrong = 1.0 - (1.0 - undone) * (1.0 - guilt) * (1.0 - trust.doubt());
 
     let mut why = vec![finding.summary.to_string()];
@@ -102,7 +116,7 @@ pub(super) fn drifted(
         "{:.0} % of changes like this one are undone within 14 days",
         undone * 100.0
     );
-    let way_back = if fails(&targets) {
+    let way_back = if fails(&targets) || trust.is_right() {
         None
     } else {
         back(targets, shadows, finding.bits + harm, wrong, why.clone(), sure)
@@ -117,6 +131,29 @@ pub(super) fn drifted(
         ..back
     });
     way_back.into_iter().chain([accept]).collect()
+}
+
+/// The settings that came with `id` as one thing and are still there, with itself, the telling one first; itself alone where it did not come new.
+fn came_with(id: &SeriesId, shadows: &Shadows) -> Vec<SeriesId> {
+    let thing = Subject::of(&id.name).thing();
+    let changes = || shadows.settings.changes().iter();
+    let came = changes().rev().find(|change| change.id == *id);
+    let Some(came) = came.filter(|change| change.from.is_none() && change.to.is_some()) else {
+        return vec![id.clone()];
+    };
+    let with = changes().filter(|change| {
+        change.at == came.at
+            && change.id.resource == id.resource
+            && shadows.settings.get(&change.id).is_some()
+            && Subject::of(&change.id.name).thing() == thing
+    });
+    let with: Vec<SettingChange> = with.cloned().collect();
+    let things = by_thing(&with);
+    let whole = things.iter().find(|parts| parts.iter().any(|change| change.id == *id));
+    // A property that is new makes no new thing: only what the thing is told by does.
+    let whole = whole.filter(|parts| parts.first().is_some_and(|head| tells(&head.id.name)));
+    let parts = whole.map(|parts| parts.iter().map(|change| change.id.clone()).collect());
+    parts.unwrap_or_else(|| vec![id.clone()])
 }
 
 /// Leaves out what the kernel sets along with the first of `targets`, on the way there and back.
@@ -157,9 +194,12 @@ fn listener(finding: &Finding, shadows: &Shadows) -> Option<String> {
 
 /// Revert of a change that is named as the cause of a departure and is itself no finding (it was accepted meanwhile).
 pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now: Timestamp) -> Vec<Candidate> {
+    // What is told of one part of a new thing is told of all of it.
     let told = |id: &SeriesId| {
-        all.iter()
-            .any(|other| other.comparison == Comparison::DeclaredActual && other.series.contains(id))
+        let with = came_with(id, shadows);
+        all.iter().any(|other| {
+            other.comparison == Comparison::DeclaredActual && with.iter().any(|id| other.series.contains(id))
+        })
     };
     let named = finding.causes.iter().filter_map(|cause| {
         let id = cause
@@ -186,11 +226,15 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
     if already {
         return Vec::new();
     }
-    let target = Target {
-        id: change.id.clone(),
-        actual,
-        wanted: change.from.clone(),
+    let parts = match change.from {
+        None => came_with(&change.id, shadows),
+        Some(_) => vec![change.id.clone()],
     };
+    let targets = parts.into_iter().map(|id| Target {
+        actual: shadows.settings.get(&id).map(|state| state.value.clone()),
+        wanted: change.from.clone(),
+        id,
+    });
     let undone = undone(shadows, &change.id, now);
     let wrong = 1.0 - (1.0 - undone) * (1.0 - cause.weight);
     let why = vec![
@@ -206,7 +250,8 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
         "from the order and the surprise of what happened: {:.0} %",
         cause.weight * 100.0
     );
-    back(vec![target], shadows, finding.bits.max(finding.score), wrong, why, sure)
+    let targets = targets.collect();
+    back(targets, shadows, finding.bits.max(finding.score), wrong, why, sure)
         .into_iter()
         .collect()
 }
@@ -353,69 +398,4 @@ fn undo(way: &artefact::Way, targets: &[Target], shadows: &Shadows) -> String {
             targets.len()
         )
     })
-}
-
-/// What is done, short: the deed undone where it has a word, else the values.
-fn title(targets: &[Target], name: &str) -> String {
-    let head = &targets[0];
-    let more = targets.len() - 1;
-    let subject = Subject::of(&head.id.name);
-    let thing = subject.thing();
-    let rest = targets
-        .iter()
-        .filter(|target| Subject::of(&target.id.name).thing() != thing)
-        .count();
-    let and_what = if more == 0 { "" } else { " with what it brought" };
-    let and_rest = match rest {
-        0 => String::new(),
-        1 => " (and 1 setting with it)".into(),
-        rest => format!(" (and {rest} settings with it)"),
-    };
-    let came = head.actual.is_some() && head.wanted.is_none();
-    let went = head.actual.is_none() && head.wanted.is_some();
-    let (actual, wanted) = (shown(head.actual.as_ref()), shown(head.wanted.as_ref()));
-    match (subject, &head.wanted) {
-        (Subject::Package { name, part: "" }, None) => format!("remove package {name}{and_what}"),
-        (Subject::Package { name, part: "" }, Some(version)) if went => {
-            format!("install package {name} {version} again")
-        }
-        (Subject::Package { name, part: "" }, Some(version)) => format!("package {name} back to {version}"),
-        (Subject::Mount { point, part: "device" }, None) => format!("unmount {point}{and_rest}"),
-        (Subject::Mount { point, part: "device" }, Some(device)) if went => {
-            format!("mount {device} on {point} again{and_rest}")
-        }
-        (Subject::HostName(name), _) => format!("/etc/hosts: {name} {actual} -> {wanted}{and_rest}"),
-        (Subject::File { path, key: "" }, _) if came => format!("move /etc/{path} aside{and_rest}"),
-        (Subject::File { path, key: "" }, _) if went => format!("put /etc/{path} back{and_rest}"),
-        (Subject::Account { .. } | Subject::Certificate { .. }, _) if came => format!("remove {thing}{and_rest}"),
-        (Subject::Account { .. } | Subject::Certificate { .. }, _) if went => format!("bring {thing} back{and_rest}"),
-        (Subject::Unit { name, part: "enabled" }, _) if came => format!("disable and stop {name}{and_rest}"),
-        (Subject::Unit { name, part: "state" }, None) => format!("stop {name}{and_rest}"),
-        (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"active" => {
-            format!("start {name} again{and_rest}")
-        }
-        (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"inactive" => {
-            format!("stop {name}{and_rest}")
-        }
-        (Subject::Unit { name, part: "state" }, Some(Value::Enum(state))) if **state == *"on demand" => {
-            format!("forget that {name} failed{and_rest}")
-        }
-        _ => format!(
-            "{name} {actual} -> {wanted}{}",
-            match more {
-                0 => String::new(),
-                1 => " (and 1 setting with it)".into(),
-                more => format!(" (and {more} settings with it)"),
-            }
-        ),
-    }
-}
-
-fn shown(value: Option<&Value>) -> String {
-    let Some(value) = value else { return "(absent)".into() };
-    let text = value.to_string();
-    match text.char_indices().nth(40) {
-        Some((cut, _)) => format!("{}...", &text[..cut]),
-        None => text,
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::PLAINLY;
 use crate::{
-    domain::{Factors, Finding, SeriesId, Severity, Subject, Value},
+    domain::{Factors, Finding, Options, SeriesId, Severity, Subject, Value},
     drift::{Baseline, opens, weakens},
     shadow::Shadows,
 };
@@ -31,18 +31,33 @@ pub(super) enum Trust {
     Opens,
     /// It takes away what protects the host.
     Weakens,
+    /// It is what a known issue is put right by.
+    Advised,
+    /// It says what held before without it.
+    Same,
     /// A service stands still that starts by itself with the machine: whoever stopped it did not decide that it stays so.
     Starts,
 }
 
 impl Trust {
     /// What is to be thought of the change that `finding` tells; `blamed` when it is a likely cause of a departure.
-    pub fn of(finding: &Finding, shadows: &Shadows, baseline: &Baseline, blamed: bool) -> Self {
+    pub fn of(finding: &Finding, shadows: &Shadows, baseline: &Baseline, options: &Options, blamed: bool) -> Self {
         if blamed || coincides(finding).is_some() {
             return Self::Suffers;
         }
         if finding.rule.is_some() {
             return Self::Issue;
+        }
+        let is_now = |id: &SeriesId| shadows.settings.get(id).map(|state| &state.value);
+        let all = |right: &dyn Fn(&SeriesId, &Value) -> bool| {
+            let mut each = finding.series.iter();
+            each.all(|id| is_now(id).is_some_and(|value| right(id, value)))
+        };
+        if all(&|id, value| advised(id, value, options)) {
+            return Self::Advised;
+        }
+        if all(&|id, value| baseline.values.get(id).is_none() && says_what_is(id, value, shadows, baseline)) {
+            return Self::Same;
         }
         let mut settings = finding.series.iter();
         let package = settings.any(|id| matches!(Subject::of(&id.name), Subject::Package { part: "", .. }));
@@ -86,7 +101,7 @@ impl Trust {
     /// P(nobody wants it), by this alone; by hand, until the ledger can tell.
     pub fn doubt(self) -> f64 {
         match self {
-            Self::Known => 0.0,
+            Self::Known | Self::Advised | Self::Same => 0.0,
             Self::Unknown | Self::Starts => 0.3,
             Self::Suffers | Self::Issue | Self::Opens | Self::Weakens => 0.6,
         }
@@ -94,7 +109,12 @@ impl Trust {
 
     /// Whether it is known who made the change, nothing suffers, and such a change is undone seldom.
     fn stands(self, undone: f64) -> bool {
-        self == Self::Known && undone <= SELDOM
+        self.is_right() || self == Self::Known && undone <= SELDOM
+    }
+
+    /// Whether the change is for the better, or none at all: nobody is told to take it back.
+    pub fn is_right(self) -> bool {
+        matches!(self, Self::Advised | Self::Same)
     }
 
     /// What it says of a change that is undone with probability `undone`.
@@ -104,6 +124,8 @@ impl Trust {
                 Some("it is known who made it, nothing suffers, and few such changes are undone")
             }
             Self::Known => Some("such changes are undone often"),
+            Self::Advised => Some("a known issue is put right by just that"),
+            Self::Same => Some("it says what held before without it"),
             Self::Suffers => None,
             Self::Unknown => Some("nobody knows who made the change"),
             Self::Issue => Some("what it is set to is a known issue"),
@@ -127,6 +149,31 @@ impl Trust {
         }
         accept
     }
+}
+
+/// Whether a rule says that a known issue is put right by giving the setting that value.
+fn advised(id: &SeriesId, value: &Value, options: &Options) -> bool {
+    let mut fixes = options.rules.rules.iter().flat_map(|rule| &rule.fix);
+    fixes.any(|(name, right)| **name == *id.name && !right.differs(value))
+}
+
+/// Whether a line of a file leaves what it is about as it was accepted: of the ssh server as it understands its files, of the kernel
+/// what the line says, too, for nobody loads it before the next start.
+fn says_what_is(id: &SeriesId, value: &Value, shadows: &Shadows, baseline: &Baseline) -> bool {
+    let Subject::File { path, key } = Subject::of(&id.name) else {
+        return false;
+    };
+    let of = match path {
+        path if path.starts_with("ssh/sshd_config") => format!("sshd.{}", key.to_ascii_lowercase()),
+        path if path.starts_with("sysctl") => format!("sysctl.{}", key.replace('/', ".")),
+        _ => return false,
+    };
+    let of = SeriesId::new(&id.resource, &of);
+    let is = shadows.settings.get(&of).map(|state| &state.value);
+    is.zip(baseline.values.get(&of)).is_some_and(|(is, was)| {
+        let loads = path.starts_with("ssh/") || !is.differs(value);
+        !is.differs(was) && loads
+    })
 }
 
 /// Whether it is a port, and no more, that is now listened on for others than the host itself.

@@ -10,15 +10,20 @@ use crate::{
     shadow::Shadows,
 };
 
-/// Adds what `factor` times as much of `what` does to the metrics of `resource`.
+/// Adds what `factor` times as much of `what` does to the metrics of `resource`; of disk that of the file system at `mount`, or of all.
 pub(super) fn plan(
     plan: &mut Plan,
     shadows: &Shadows,
     resource: &ResourceId,
-    what: Capacity,
+    (what, mount): (Capacity, Option<&str>),
     factor: f64,
     from: Timestamp,
 ) {
+    let used = mount.map(|mount| format!("fs.{mount}.used_pct"));
+    let grows = |name: &str| match &used {
+        Some(used) => used == name,
+        None => matches("fs.*.used_pct", name),
+    };
     let share = 1.0 / factor;
     let mut touched = false;
     let here = shadows.metrics.iter().filter(|(id, _)| concerns(resource, id));
@@ -26,7 +31,7 @@ pub(super) fn plan(
         let law = match what {
             Capacity::Cpu => cpu(shadows, id, share, plan.times_the_load()),
             Capacity::Memory => memory(id, share),
-            Capacity::Disk => matches("fs.*.used_pct", &id.name).then_some(scaled(share)),
+            Capacity::Disk => grows(&id.name).then_some(scaled(share)),
             Capacity::Network => (matches("net.*.util_pct", &id.name)).then_some(scaled(share)),
         };
         if let Some(law) = law {
@@ -45,7 +50,10 @@ pub(super) fn plan(
         Capacity::Memory => {
             plan.note("what programs use stays; what more of it they or the page cache would take is not known")
         }
-        Capacity::Disk => plan.note("every file system grows alike; inodes are left as they are"),
+        Capacity::Disk => plan.note(match mount {
+            Some(mount) => format!("{mount} alone grows; inodes are left as they are"),
+            None => "every file system grows alike; inodes are left as they are".into(),
+        }),
         Capacity::Network => plan.note("throughput stays as it is, only its share of the capacity changes"),
     }
     if !touched {

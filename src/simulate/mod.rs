@@ -27,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{Change, ChangeSet, Effect, Evidence, Forecast, ResourceId, SeriesId, Span, Timestamp, text::visible},
-    drift::REACH,
+    drift::{REACH, prominence},
     shadow::{Metric, Shadows},
 };
 
@@ -57,7 +57,7 @@ pub struct Outcome {
     pub seed: u64,
     /// Paths drawn.
     pub runs: u32,
-    /// Effects: those it was asked for first, then the largest relative ones. Metrics without evidence are not listed.
+    /// Effects: those it was asked for first, then those by a law (the most prominent metrics first), the largest relative ones, and guesses. Metrics without evidence are not listed.
     pub effects: Vec<Effect>,
     /// For every effect's series: the forecast without and with the change.
     pub bands: Vec<(SeriesId, Forecast, Forecast)>,
@@ -114,8 +114,13 @@ impl Plan {
         for step in changes.steps.iter().filter(|step| step.on) {
             let Some(from) = from(step.at) else { continue };
             match &step.change {
-                Change::Capacity { resource, what, factor } if factor.is_finite() && *factor > 0.0 => {
-                    capacity::plan(plan, shadows, resource, *what, *factor, from);
+                Change::Capacity {
+                    resource,
+                    what,
+                    mount,
+                    factor,
+                } if factor.is_finite() && *factor > 0.0 => {
+                    capacity::plan(plan, shadows, resource, (*what, mount.as_deref()), *factor, from);
                 }
                 Change::Traffic { resource, load, factor } if factor.is_finite() && *factor >= 0.0 => match load {
                     None => traffic::plan(plan, shadows, resource, *factor, from),
@@ -269,9 +274,9 @@ pub fn what_if(shadows: &Shadows, ask: &Ask<'_>) -> Outcome {
         results.iter().any(|drawn| drawn.effect.series == *id)
     });
     results.sort_by(|a, b| {
-        let besides = |drawn: &draw::Drawn| !about.contains(&drawn.effect.series);
-        besides(a)
-            .cmp(&besides(b))
+        let place = |drawn: &draw::Drawn| (!about.contains(&drawn.effect.series), place(&drawn.effect));
+        place(a)
+            .cmp(&place(b))
             .then_with(|| b.relative.total_cmp(&a.relative))
             .then_with(|| a.effect.series.cmp(&b.effect.series))
     });
@@ -294,6 +299,15 @@ pub fn what_if(shadows: &Shadows, ask: &Ask<'_>) -> Outcome {
         notes: plan.notes,
         inside_seen: !plan.outside_seen,
         actual: false,
+    }
+}
+
+/// Where an effect stands: those by a law first, of them what is looked at first anywhere, and guesses last.
+fn place(effect: &Effect) -> (u8, usize) {
+    match effect.evidence {
+        Evidence::Identity => (0, prominence(&effect.series.name)),
+        Evidence::PastChange | Evidence::Network => (1, 0),
+        Evidence::None => (2, 0),
     }
 }
 

@@ -1,8 +1,8 @@
 //! The processors of a resource: how busy they are, and what is asked of them where that shows.
 
-use super::law::FULL;
+use super::{STEPS, law::FULL};
 use crate::{
-    domain::{ResourceId, SeriesId},
+    domain::{Quantiles, ResourceId, SeriesId, Span},
     shadow::Shadows,
 };
 
@@ -95,6 +95,23 @@ pub(super) fn cores(shadows: &Shadows, resource: &ResourceId) -> u32 {
     let count = count.and_then(|state| state.value.number()).unwrap_or(1.0);
     // A float to integer cast saturates.
     (count as u32).clamp(1, 4_096)
+}
+
+/// What the metric of that name is over `horizon` if nothing is changed: the mean of its forecast; its level where it has none.
+pub(super) fn expected(shadows: &Shadows, beside: &SeriesId, name: &str, horizon: Span) -> Option<f64> {
+    let metric = shadows.metrics.get(&SeriesId::new(&beside.resource, name))?;
+    let ahead = metric.shadow.forecast(horizon, STEPS).filter(|_| horizon > Span::ZERO);
+    let steps: Vec<f64> = ahead
+        .iter()
+        .flat_map(|ahead| &ahead.steps)
+        .map(Quantiles::median)
+        .collect();
+    let mean = steps.iter().sum::<f64>() / steps.len() as f64;
+    if mean.is_finite() {
+        Some(mean)
+    } else {
+        level(shadows, beside, name)
+    }
 }
 
 /// The level of another metric of the same resource: the median of its newest quarter of an hour.

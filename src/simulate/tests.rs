@@ -176,6 +176,84 @@ fn what_is_without_a_change_is_what_forecast_and_finding_say() {
 }
 
 #[test]
+fn more_of_one_file_system_is_of_that_alone() {
+    let used = |name: &str| metric(name, Unit::Percent, |minute| 50.0 + noise(minute, 1));
+    let world = shadows([
+        used("fs./.used_pct"),
+        used("fs./srv/small.used_pct"),
+        used("fs./srv.used_pct"),
+    ]);
+    let touched = |text: &str| -> Vec<String> {
+        let outcome = ask(&world, &[text]);
+        outcome
+            .effects
+            .iter()
+            .map(|effect| effect.series.name.to_string())
+            .collect()
+    };
+    assert_eq!(touched("disk /srv/small x1.25"), ["fs./srv/small.used_pct"]);
+    assert_eq!(touched("disk x1.25").len(), 3);
+    let small = ask(&world, &["disk /srv/small x1.25"]);
+    let small = effect(&small, "fs./srv/small.used_pct");
+    assert!(
+        (small.after[1] / small.before[1] - 0.8).abs() < 0.01 && small.evidence == Evidence::Identity,
+        "{small:?}"
+    );
+}
+
+#[test]
+fn what_is_by_a_law_and_looked_at_first_stands_before_guesses() {
+    let world = shadows([
+        busy(),
+        metric("load.1", Unit::Count, |minute| 0.7 + 0.1 * noise(minute, 2)),
+        metric("cpu.softirq_pct", Unit::Percent, |minute| 0.1 + 0.01 * noise(minute, 3)),
+        metric("cpu.user_pct", Unit::Percent, |minute| 20.0 + noise(minute, 4)),
+        metric("net.eth0.rx_bytes_per_s", Unit::BytesPerSec, |minute| {
+            1e6 + 1e4 * noise(minute, 5)
+        }),
+        metric("tcp.established", Unit::Count, |minute| 50.0 + noise(minute, 6)),
+    ]);
+    let outcome = ask(&world, &["cpu x2", "traffic x1.5"]);
+    let names: Vec<&str> = outcome.effects.iter().map(|effect| &*effect.series.name).collect();
+    let place = |name: &str| names.iter().position(|known| *known == name).unwrap();
+    let guess = outcome
+        .effects
+        .iter()
+        .position(|effect| effect.evidence == Evidence::None);
+    assert_eq!(place("load.1"), 0, "{names:?}");
+    assert!(
+        guess.is_some_and(|guess| place("net.eth0.rx_bytes_per_s") < guess && place("tcp.established") < guess),
+        "{names:?}"
+    );
+    // A law beside a law: which of them is looked at first.
+    let outcome = ask(&world, &["cpu x2"]);
+    let first: Vec<&str> = outcome
+        .effects
+        .iter()
+        .take(2)
+        .map(|effect| &*effect.series.name)
+        .collect();
+    assert_eq!(first, ["cpu.busy_pct", "load.1"]);
+}
+
+#[test]
+fn a_queue_grows_by_what_is_expected_and_not_by_a_busy_minute() {
+    // Idle for hours, and busy for the newest quarter of an hour: the days ahead are not like that.
+    let mut cpu = metric("cpu.busy_pct", Unit::Percent, |minute| 16.0 + noise(minute, 1));
+    for minute in cpu.minutes.iter_mut().rev().take(15) {
+        minute.last = 55.0;
+    }
+    let world = shadows([
+        cpu,
+        metric("load.1", Unit::Count, |minute| 0.2 + 0.01 * noise(minute, 2)),
+    ]);
+    let outcome = ask(&world, &["traffic x1.5"]);
+    let load = effect(&outcome, "load.1");
+    // M/M/1 from 16 to 24 %: 0.316 / 0.190.
+    assert!((load.after[1] / load.before[1] - 1.66).abs() < 0.1, "{load:?}");
+}
+
+#[test]
 fn the_same_seed_gives_the_same_figures() {
     let world = shadows([busy()]);
     let (one, two) = (ask(&world, &["traffic x1.5"]), ask(&world, &["traffic x1.5"]));
@@ -366,6 +444,7 @@ fn steps_that_are_off_or_no_numbers_do_nothing() {
     let odd = |factor| Change::Capacity {
         resource: host(),
         what: Capacity::Cpu,
+        mount: None,
         factor,
     };
     for changes in [

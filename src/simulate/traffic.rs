@@ -7,10 +7,10 @@ use super::{
     capacity::up_to,
     concerns,
     law::{FULL, Law, crowd_growth, pressure_growth, waiting_growth},
-    processor::{CEILING, Processor, cores, level},
+    processor::{CEILING, Processor, cores, expected, level},
 };
 use crate::{
-    domain::{Evidence, ResourceId, SeriesId, Timestamp, matches},
+    domain::{Evidence, ResourceId, SeriesId, Span, Timestamp, matches},
     shadow::{Metric, Minute, Shadows},
 };
 
@@ -55,7 +55,7 @@ pub(super) fn plan(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, fa
             };
             Some((law, evidence))
         } else {
-            queue(shadows, id, factor, &load)
+            queue(shadows, id, factor, &load, plan.horizon)
         };
         if let Some((law, evidence)) = law {
             touched = true;
@@ -109,7 +109,16 @@ fn less_asked(shadows: &Shadows, id: &SeriesId, factor: f64) -> Option<Law> {
 }
 
 /// Waiting at a disk and for the processor, by the utilisation of what is waited for.
-fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64>) -> Option<(Law, Evidence)> {
+///
+/// By what is expected over the horizon, as the figures are of that: near full a queue grows by far more than else, and the minutes of now may
+/// be others.
+fn queue(
+    shadows: &Shadows,
+    id: &SeriesId,
+    factor: f64,
+    load: &BTreeMap<i64, f64>,
+    horizon: Span,
+) -> Option<(Law, Evidence)> {
     let cores = cores(shadows, &id.resource);
     let crowd = |before, after| crowd_growth(before, after, cores);
     let (busy_name, growth): (String, &dyn Fn(f64, f64) -> f64) = match &*id.name {
@@ -118,7 +127,7 @@ fn queue(shadows: &Shadows, id: &SeriesId, factor: f64, load: &BTreeMap<i64, f64
         name if matches("load.*", name) => ("cpu.busy_pct".into(), &crowd),
         _ => return None,
     };
-    let before = level(shadows, id, &busy_name)?;
+    let before = expected(shadows, id, &busy_name, horizon)?;
     let busy = shadows.metrics.get(&SeriesId::new(&id.resource, &busy_name))?;
     let floor = learnt_floor(shadows, busy, load).unwrap_or(0.0).min(before);
     let after = floor + (before - floor) * factor;

@@ -66,10 +66,16 @@ pub fn change(change: &Change) -> Json {
             "from": plain(from.as_ref()),
             "to": plain(to.as_ref()),
         }),
-        Change::Capacity { resource, what, factor } => json!({
+        Change::Capacity {
+            resource,
+            what,
+            mount,
+            factor,
+        } => json!({
             "sort": "capacity",
             "resource": resource,
             "what": what,
+            "mount": mount,
             "factor": factor,
         }),
         Change::Traffic { resource, load, factor } => json!({

@@ -180,7 +180,7 @@ pub struct InputLine {
     pub input: Input,
     /// From which byte on the text is only offered: the first character typed takes its place.
     pub offered: Option<usize>,
-    /// The words that may follow, shown after Tab when there are several.
+    /// The words that may follow, shown after Tab when there are several; or why what stands there cannot be.
     pub words: Vec<String>,
 }
 

@@ -94,6 +94,19 @@ fn screen(screen: Screen, charset: Charset, width: u16, height: u16, keys: &str)
 }
 
 #[test]
+fn what_is_wrong_with_a_change_is_told_below_what_was_typed() {
+    let shown = screen(Screen::WhatIf, Charset::Ascii, 80, 24, "+ cpu Space x0 Enter");
+    let rows: Vec<&str> = shown.lines().rev().take(2).map(str::trim_end).collect();
+    assert_eq!(
+        rows,
+        [
+            "the factor must be above 0: cpu x2 is twice as much, x0.5 half",
+            "change (NAME=VALUE): cpu x0"
+        ]
+    );
+}
+
+#[test]
 fn settings_of_a_resource() {
     for (name, width, height) in [("80x24", 80, 24), ("120x40", 120, 40), ("40x12", 40, 12)] {
         insta::assert_snapshot!(

@@ -66,6 +66,29 @@ pub(super) fn lines(settings: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
         .iter()
         .filter_map(|wanted| wanted.id.name.strip_prefix("firewall."));
     let chains: BTreeSet<&str> = rules.collect();
+    // Who comes or goes is a member by that.
+    let users: BTreeSet<&str> = settings
+        .iter()
+        .filter_map(|wanted| match wanted.subject() {
+            Subject::Account {
+                kind: "user",
+                name,
+                part: "uid",
+            } => Some(name),
+            _ => None,
+        })
+        .collect();
+    let theirs = |wanted: &Wanted<'_>| {
+        let members = |value: Option<&Value>| match value {
+            Some(Value::List(items)) => items.keys().map(ToString::to_string).collect(),
+            _ => BTreeSet::new(),
+        };
+        let (now, then): (BTreeSet<String>, BTreeSet<String>) = (members(wanted.was), members(wanted.value));
+        now != then
+            && now
+                .symmetric_difference(&then)
+                .all(|user| users.contains(user.as_str()))
+    };
     // What the server says follows from its files, and so do what a unit is made of, jobs and certificates; the files of accounts
     // follow from the accounts, a mount's unit from the mount, and the links that make a unit start from its being enabled.
     let follows = |wanted: &&Wanted<'_>| match wanted.subject() {
@@ -89,6 +112,11 @@ pub(super) fn lines(settings: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
         // Who listens stops with its unit; the order of rules follows from the rules.
         Subject::Port { .. } => runs,
         Subject::Firewall { chain, part: "order" } => chains.contains(chain),
+        Subject::Account {
+            kind: "group",
+            part: "members",
+            ..
+        } => theirs(wanted),
         Subject::Account { kind: "sudo", .. } => whole.iter().any(|file| file.starts_with("/etc/sudoers")),
         _ => false,
     };
@@ -223,8 +251,8 @@ fn of(parts: &[Wanted<'_>], host: &Host<'_>) -> Vec<Line> {
         Subject::Mount { point, .. } => mount::lines(point, parts),
         Subject::File { path, .. } => file::lines(path, parts),
         Subject::Interface { name, .. } => interface::lines(name, parts),
-        Subject::Unit { name, .. } => unit::lines(name, parts),
-        Subject::Account { kind, name, .. } if kind != "sudo" => account::lines(kind, name, parts),
+        Subject::Unit { name, .. } => unit::lines(name, parts, host),
+        Subject::Account { kind, name, .. } if kind != "sudo" => account::lines(kind, name, parts, host),
         Subject::Port { name, .. } => port::lines(name, parts),
         Subject::Cron { table, .. } => table::jobs(table, parts).map(|command| vec![Line::Command(command)]),
         Subject::Firewall { chain, part: "" } => firewall::lines(chain, first),

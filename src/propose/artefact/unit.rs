@@ -6,13 +6,14 @@ use super::{
     Line, Wanted,
     aside::{aside, vital},
     by_hand::by_hand,
+    host::Host,
     plain, quote,
     thing::part,
 };
 use crate::domain::{Subject, Value};
 
 /// A unit that came is disabled, one that only runs is stopped, and what was added to one is taken away; `None` for anything else.
-pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
+pub(super) fn lines(name: &str, parts: &[Wanted<'_>], host: &Host<'_>) -> Option<Vec<Line>> {
     let is = |part: &str, wanted: &Wanted<'_>| matches!(wanted.subject(), Subject::Unit { part: theirs, .. } if theirs == part);
     let came = |part: &str| {
         parts
@@ -20,24 +21,38 @@ pub(super) fn lines(name: &str, parts: &[Wanted<'_>]) -> Option<Vec<Line>> {
             .find(|wanted| is(part, wanted) && wanted.was.is_some() && wanted.value.is_none())
     };
     let unit = quote(name)?;
+    let now = |wanted: &Wanted<'_>, state: &str| wanted.was.is_some_and(|was| plain(was) == state);
+    // What failed does not run, and stays in sight until it is forgotten.
+    let forgotten = came("state").filter(|state| now(state, "failed"));
+    let forgotten = forgotten.map(|_| Line::Command(format!("systemctl reset-failed -- {unit}")));
     if came("enabled").is_some() {
-        return Some(vec![Line::Command(format!("systemctl disable --now -- {unit}"))]);
+        let disabled = Line::Command(format!("systemctl disable --now -- {unit}"));
+        return Some([disabled].into_iter().chain(forgotten).collect());
     }
     let mut lines = Vec::new();
     if let Some(state) = came("state") {
         // What stands still needs no stop.
-        let runs = state.was.is_some_and(|was| plain(was) == "active");
-        lines.extend(runs.then(|| Line::Command(format!("systemctl stop -- {unit}"))));
+        lines.extend(now(state, "active").then(|| Line::Command(format!("systemctl stop -- {unit}"))));
+        lines.extend(forgotten);
         // What it is made of was not read before it was loaded: none of its files need be new.
         return Some(lines);
     }
-    let set = |wanted: &&Wanted<'_>| (is("state", wanted) || is("enabled", wanted)) && wanted.value.is_some();
+    let set = |wanted: &&Wanted<'_>| {
+        let fails = is("state", wanted) && wanted.was.is_none() && wanted.value.is_some_and(|to| plain(to) == "failed");
+        // Nobody brings a failure back.
+        (is("state", wanted) || is("enabled", wanted)) && wanted.value.is_some() && !fails
+    };
     let failed = |wanted: &&Wanted<'_>| is("state", wanted) && wanted.was.is_some_and(|was| plain(was) == "failed");
     if parts.iter().filter(set).any(|wanted| failed(&wanted)) {
         lines.push(Line::Note(format!("why it failed: journalctl -n 30 -u {unit}")));
     }
     lines.extend(parts.iter().filter(set).filter_map(part));
-    let defines = |wanted: &&Wanted<'_>| !is("state", wanted) && !is("enabled", wanted);
+    // One that was only stopped is there with all that it is made of.
+    let there = host.value(&format!("unit.{name}:state")).is_some();
+    let defines = |wanted: &&Wanted<'_>| {
+        let own = !is("state", wanted) && !is("enabled", wanted);
+        own && !(there && wanted.was.is_none())
+    };
     if let Some(defined) = parts.iter().find(defines) {
         let files = parts.iter().find(|wanted| is("files", wanted));
         lines.push(

@@ -415,7 +415,10 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
                 changed(state)
             }
             Err(why) => {
-                state.message = Some(why);
+                open_line(state, purpose.clone(), text);
+                if let Some(line) = &mut state.input {
+                    (line.offered, line.words) = (None, vec![why]);
+                }
                 Vec::new()
             }
         },

@@ -40,6 +40,18 @@ fn accounts_jobs_and_files() {
             &[("account.user.carol:uid", None, Some("0"))],
             "useradd --non-unique --uid 0 -- carol\n# it has no password until someone sets one: passwd carol\n",
         ),
+        // Who comes or goes is a member by that; of others there is a command.
+        (
+            &[
+                ("account.user.carol:uid", Some("1001"), None),
+                ("account.group.users:members", Some("[]carol"), None),
+            ],
+            "userdel -- carol\n# its home and files stay; its password and groups are gone with it\n",
+        ),
+        (
+            &[("account.group.sudo:members", Some("[]bob carol"), Some("[]ann bob"))],
+            "gpasswd --delete carol sudo\ngpasswd --add ann sudo\n",
+        ),
         // Jobs follow from their file.
         (
             &[

@@ -75,7 +75,9 @@ fn wide(state: &State, rows: &[&Arc<Proposal>], proposal: &Arc<Proposal>, area: 
         height: below.height.min(16),
         ..below
     };
-    whatif::chart_of(state, outcome, None, "changed", chart, buffer);
+    // Of what suffers, where anything is known of that.
+    let suffers = text::suffering(state, proposal).filter(|id| outcome.bands.iter().any(|(theirs, ..)| theirs == *id));
+    whatif::chart_of(state, outcome, suffers, "changed", chart, buffer);
 }
 
 /// Cells of the names of hosts, changes and effects, of which `told` is the widest; small lists have no effect.

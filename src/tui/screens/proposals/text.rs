@@ -33,7 +33,7 @@ pub fn last_part(name: &str) -> &str {
 
 /// The metric that suffers and that the proposal is to help: the one its finding is about, else the worst that the change is a likely cause
 /// of.
-fn suffering<'a>(state: &'a State, proposal: &Proposal) -> Option<&'a SeriesId> {
+pub(super) fn suffering<'a>(state: &'a State, proposal: &Proposal) -> Option<&'a SeriesId> {
     let findings = &state.shown.findings;
     let metric = |finding: &'a Finding| finding.series.first().filter(|id| state.metric(id).is_some());
     let own = findings.iter().find(|finding| finding.id == proposal.finding);

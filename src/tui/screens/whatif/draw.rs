@@ -420,16 +420,7 @@ pub(super) fn path(outcome: &Outcome, width: usize) -> Option<String> {
         }),
         _ => true,
     };
-    let changed: Vec<String> = outcome
-        .changes
-        .active()
-        .filter(moves)
-        .map(|change| match change {
-            Change::Setting { id, .. } => id.name.to_string(),
-            Change::Capacity { what, .. } => what.to_string(),
-            Change::Traffic { load, .. } => load.as_deref().unwrap_or("traffic").into(),
-        })
-        .collect();
+    let changed: Vec<String> = outcome.changes.active().filter(moves).map(Change::what).collect();
     let moved: Vec<&str> = outcome
         .effects
         .iter()

@@ -121,10 +121,10 @@ pub(super) fn parts(step: &Step) -> (String, String, String) {
             };
             (format!("{resource} {}", id.name), shown(from.as_ref()), became(to))
         }
-        Change::Capacity { what, factor, .. } => (format!("{resource} {what}"), "x1".into(), format!("x{factor}")),
-        Change::Traffic { load, factor, .. } => {
-            let load = load.as_deref().unwrap_or("traffic");
-            (format!("{resource} {load}"), "x1".into(), format!("x{factor}"))
-        }
+        change @ (Change::Capacity { factor, .. } | Change::Traffic { factor, .. }) => (
+            format!("{resource} {}", change.what()),
+            "x1".into(),
+            format!("x{factor}"),
+        ),
     }
 }

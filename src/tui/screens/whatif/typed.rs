@@ -1,23 +1,18 @@
 //! Changes as people type them.
 
 use crate::{
-    domain::{BadChange, Change, SeriesId},
+    domain::{Change, SeriesId},
     tui::{state::State, text::cut},
 };
 
 /// Reads a change and completes it from what is known: the whole name of the setting, and its value now.
 pub(super) fn read(state: &State, text: &str) -> Result<Change, String> {
     let here = state.resource().ok_or("no host is known yet")?;
-    let short = |error: BadChange| {
-        format!(
-            "`{}`: {}; write NAME=VALUE or traffic x1.5",
-            cut(&error.text, 16),
-            error.why
-        )
-    };
-    let change = Change::parse(text, here).map_err(short)?;
+    // What was typed still stands in the prompt, where it is told what is wrong with it.
+    let change = Change::parse(text, here).map_err(|error| error.why)?;
     let Change::Setting { id, from, to } = change else {
-        return Ok(change);
+        let metrics = state.shown.metrics.iter().map(|row| &row.id);
+        return change.nowhere(metrics).map_or(Ok(change), Err);
     };
     let of_host = || state.shown.settings.iter().filter(|row| row.id.resource == id.resource);
     let end = format!(".{}", id.name);

@@ -112,14 +112,11 @@ fn changes_are_typed_and_completed() {
         "vm.swappiness 1 -> 20"
     );
     entered(&mut state, &Purpose::Change(None), "vm.swapiness=20");
-    assert_eq!(
-        state.message.take().unwrap(),
-        "no setting vm.swapiness; the nearest is vm.swappiness"
-    );
+    let line = state.input.take().unwrap();
+    assert_eq!(line.words, ["no setting vm.swapiness; the nearest is vm.swappiness"]);
     entered(&mut state, &Purpose::Change(None), "nonsense");
-    assert!(state.message.unwrap().contains("nothing to change it to"));
+    assert!(state.input.take().unwrap().words[0].contains("nothing to change it to"));
     state.whatif.row = 0;
-    state.message = None;
     press(&mut state, KeyCode::Enter);
     assert_eq!(
         state.input.take().unwrap().input.value(),
@@ -183,17 +180,59 @@ fn a_setting_has_one_row_and_sets_out_from_what_it_is() {
 #[test]
 fn a_change_that_makes_no_sense_is_refused_in_one_line() {
     for (text, says) in [
-        ("=abc", "`=abc`: no setting named; write NAME=VALUE or traffic x1.5"),
+        ("=abc", "no setting named; write NAME=VALUE or cpu x2"),
+        ("abc", "nothing to change it to; write NAME=VALUE or cpu x2"),
         (
-            "abc",
-            "`abc`: nothing to change it to; write NAME=VALUE or traffic x1.5",
+            "cpu x0",
+            "the factor must be above 0: cpu x2 is twice as much, x0.5 half",
+        ),
+        (
+            "traffic xyz",
+            "`xyz` is no factor: x and a number, 0 or more, as traffic x1.5",
         ),
         ("vm.swappiness=abc", "vm.swappiness is 1, a number: `abc` is none"),
         ("vm.swappiness 5 -> 10", "vm.swappiness is 1, not 5"),
     ] {
         let mut state = state(80, 24);
         let effects = entered(&mut state, &Purpose::Change(None), text);
-        assert_eq!((state.message.as_deref(), effects), (Some(says), Vec::new()));
+        let line = state.input.as_ref().unwrap();
+        assert_eq!((&line.words[..], effects), (&[says.to_owned()][..], Vec::new()));
         assert!(state.whatif.current().changes.steps.is_empty() && says.len() <= 80);
+        // What was typed is still there, to be mended.
+        assert_eq!((line.input.value(), &line.purpose), (text, &Purpose::Change(None)));
     }
+}
+
+#[test]
+fn of_one_file_system_more_is_asked_by_its_mount() {
+    let mut state = state(80, 24);
+    let mut snapshot = (*state.shown).clone();
+    let mut metrics = snapshot.metrics.to_vec();
+    let mut row = metrics[0].clone();
+    row.id = "host:db-01/fs./srv/small.used_pct".parse().unwrap();
+    metrics.push(row);
+    snapshot.metrics = metrics.into();
+    state.shown = std::sync::Arc::new(snapshot);
+    entered(&mut state, &Purpose::Change(None), "disk /srv/smal x1.25");
+    let line = state.input.take().unwrap();
+    assert!(
+        line.words[0].starts_with("no file system is watched at /srv/smal; there are "),
+        "{:?}",
+        line.words
+    );
+    entered(&mut state, &Purpose::Change(None), "disk /srv/small x1.25");
+    assert_eq!(
+        state.whatif.a.changes.steps[0].change.to_string(),
+        "disk /srv/small x1.25"
+    );
+    assert!(drawn(&state, 80, 20).contains("disk /srv/small"));
+    state.whatif.row = 0;
+    press(&mut state, KeyCode::Enter);
+    let typed = state.input.take().unwrap().input.value().to_owned();
+    assert_eq!(typed, "host:db-01/disk /srv/small x1.25");
+    entered(&mut state, &Purpose::Change(Some(0)), &typed);
+    assert_eq!(
+        state.whatif.a.changes.steps[0].change.to_string(),
+        "disk /srv/small x1.25"
+    );
 }

@@ -80,6 +80,7 @@ fn where_a_full_processor_has_no_figure_the_notes_are_pointed_to() {
     let changes = ChangeSet::of(Change::Capacity {
         resource: fixture::id("db-01/x").resource,
         what: crate::domain::Capacity::Cpu,
+        mount: None,
         factor: 2.0,
     });
     outcome.changes = changes.clone();
