@@ -277,7 +277,7 @@ fn what_harms_nobody_waits_for_a_limit_that_is_passed() {
         at: [None; 3],
         at95: [None; 2],
     });
-    let alone = ask(&[weaker.clone()], &world);
+    let alone = ask(std::slice::from_ref(&weaker), &world);
     let both = ask(&[weaker, full.clone()], &world);
     assert_eq!(both[0].finding, full.id, "{both:?}");
     let kinds = |all: &[Proposal]| -> Vec<ProposalKind> {

@@ -97,7 +97,8 @@ fn passes(entry: &AuditEntry, filter: &str) -> bool {
     filter.split_whitespace().all(|word| {
         let holds = |field: &str, part: &str| field.to_lowercase().contains(part);
         match word.split_once(':') {
-            Some(("who", part)) => holds(&entry.who, part),
+            // Of what was seen the result says who did it: `60 -> 1 (ana)`.
+            Some(("who", part)) => holds(&entry.who, part) || entry.who == "seen" && holds(author(&entry.result), part),
             Some(("what", part)) => holds(&entry.what, part),
             Some(("resource", part)) => holds(&entry.resource, part),
             Some(("result", part)) => holds(&entry.result, part),
@@ -106,6 +107,12 @@ fn passes(entry: &AuditEntry, filter: &str) -> bool {
                 .any(|field| holds(field, word)),
         }
     })
+}
+
+/// Who stands at the end of a result.
+fn author(result: &str) -> &str {
+    let last = result.strip_suffix(')').and_then(|rest| rest.rsplit_once('('));
+    last.map_or("", |(_, who)| who)
 }
 
 /// The entries listed, newest first: those that pass the filter, and while the time cursor is set only earlier ones.

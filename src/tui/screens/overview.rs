@@ -387,9 +387,10 @@ pub fn table(state: &State) -> Shown {
     }
 }
 
-/// What the pane beside the list is about: where the cursor is, or, while it moves, where it rested before.
+/// What the pane beside the list is about: where the cursor is, or, while it moves among all rows, where it rested before.
 fn beside(state: &State) -> Option<SeriesId> {
-    state.overview.beside.clone().or_else(|| under_cursor(state))
+    let rested = state.overview.beside.as_ref().filter(|_| state.filter.is_empty());
+    rested.cloned().or_else(|| under_cursor(state))
 }
 
 /// The cursor has rested: the pane beside the list follows.

@@ -109,7 +109,11 @@ fn heading(state: &State, width: usize) -> String {
         0 => String::new(),
         seen => format!(", {} seen", grouped(seen)),
     };
-    let said = format!(" filter: {filter}   {total} {entries}{seen}   {chain}");
+    let listed = match state.filter.is_empty() {
+        true => String::new(),
+        false => format!("{} of ", grouped(super::listed(state).len() as u64)),
+    };
+    let said = format!(" filter: {filter}   {listed}{total} {entries}{seen}   {chain}");
     let store = match state.shown.store.bytes {
         0 if in_memory(state) => "   store in memory".to_owned(),
         0 => String::new(),

@@ -74,6 +74,14 @@ fn fields_are_filtered() {
     assert_eq!(count("who:ana what:note"), 1);
     assert_eq!(count("restart"), 1);
     assert_eq!(count("what:apply"), 0);
+    // What somebody did to a setting is theirs, too; the heading says how many are listed.
+    let mut seen = fixture::audit()[0].clone();
+    (seen.who, seen.what, seen.result) = ("seen".into(), "setting".into(), "60 -> 1 (zoe)".into());
+    state.audit.seen.entries = vec![seen];
+    state.filter = "who:zoe".into();
+    let text = drawn(&state, 80, 20);
+    assert!(text.contains("filter: who:zoe   1 of "), "{text}");
+    state.filter = "what:apply".into();
     assert!(drawn(&state, 80, 20).contains("No change was ever"));
 }
 

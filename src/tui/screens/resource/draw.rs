@@ -62,7 +62,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let Some(row) = state.metric(&id) else {
         page.line(
             Role::Text,
-            &format!(" {} is not known at this time. 0 goes back to now.", id),
+            &format!(" Not known at this time (0 goes back to now): {id}"),
         );
         return;
     };
@@ -148,7 +148,7 @@ fn info(state: &State) -> Option<String> {
             .map_or_else(String::new, |at| format!(" (ready {})", text::when(at, state.now())));
         let warm = MetricShadow::WARM;
         return Some(format!(
-            "No shadow yet: {} of {warm} points{ready}. The actual values are drawn alone.",
+            "No shadow yet: {} of {warm} points{ready}. Only values are drawn.",
             row.points.min(warm)
         ));
     };

@@ -53,6 +53,7 @@ pub fn next(state: &State) -> String {
                 lag(state, &id, &rows[row].id).replace("leads", "leads by")
             )
         }
+        (None, Some(replay), Some(_)) if passed => format!("its limit is passed: 4 shows what to do; {replay}"),
         (None, Some(replay), Some(_)) => format!("{replay}; x says where the number comes from"),
         (None, _, Some(finding)) if finding.mark == Mark::Cross => {
             "3 shows when it passes its limit; 4 what to do about it".into()

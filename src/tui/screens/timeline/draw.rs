@@ -107,13 +107,9 @@ fn heading(state: &State, page: &mut Page<'_>) {
     let line = match (incident(state), state.live.at) {
         (Some(found), Some(now)) => {
             let lasts = found.to.unwrap_or(now) - found.from;
-            let place = state
-                .live
-                .incidents
-                .iter()
-                .position(|other| other == found)
-                .unwrap_or(0)
-                + 1;
+            // Numbers stay with their incidents: the newest has the largest.
+            let newest = state.live.incidents.iter().map(|one| one.number).max();
+            let newest = newest.unwrap_or(found.number);
             let findings = state.timeline.data.iter().flat_map(|data| &data.findings);
             let mark = findings
                 .filter(|finding| finding.series.iter().any(|id| found.lanes.contains(id)))
@@ -121,7 +117,7 @@ fn heading(state: &State, page: &mut Page<'_>) {
                 .min()
                 .map_or_else(String::new, |mark| format!("   {mark}"));
             format!(
-                " incident {} ({place} of {total}){mark}   {lasts}   worst {:.1} bits   {}",
+                " incident {} of {newest}{mark}   {lasts}   worst {:.1} bits   {}",
                 found.number, found.bits, found.title
             )
         }
