@@ -236,7 +236,15 @@ fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
     let first = answers
         .iter()
         .find(|(finding, candidates)| harm(finding) && best(candidates).is_some_and(|score| score == least));
-    let why = first.map(|(finding, _)| format!("what mends a harm comes before it: {}", lasting(finding)));
+    let first = first.map(|(finding, _)| *finding);
+    let why = |waits: &Finding| {
+        let first = first?;
+        let there = match first.resource == waits.resource {
+            true => String::new(),
+            false => format!("on {} ", first.resource.name()),
+        };
+        Some(format!("what mends a harm comes before it: {there}{}", lasting(first)))
+    };
     for (finding, candidates) in answers {
         let urgent = harm(finding) || finding.series.iter().any(opens);
         let waits = |one: &Candidate| one.kind == ProposalKind::Adopt || !urgent;
@@ -247,7 +255,7 @@ fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
         };
         for candidate in candidates.iter_mut().filter(|one| waits(one)) {
             candidate.factors.impact *= most / score;
-            candidate.why.extend(why.clone());
+            candidate.why.extend(why(finding));
         }
     }
 }

@@ -317,13 +317,20 @@ fn back(
     let name = head.id.name.strip_prefix("sysctl.").unwrap_or(&head.id.name);
     let known = head.id.name.strip_prefix("sysctl.").and_then(known::sysctl);
     let title = title(&targets, name);
-    for target in targets.iter().skip(1).take(SHOWN - 1) {
+    // What a new thing is made of goes with it, and says nothing besides.
+    let thing = Subject::of(&head.id.name).thing();
+    let besides = |target: &&Target| {
+        let new = head.wanted.is_none() && target.wanted.is_none();
+        !(new && Subject::of(&target.id.name).thing() == thing)
+    };
+    let besides: Vec<&Target> = targets.iter().skip(1).filter(besides).collect();
+    for target in besides.iter().take(SHOWN - 1) {
         let (actual, wanted) = (shown(target.actual.as_ref()), shown(target.wanted.as_ref()));
         // As it came about, like all other reasons; what is done about it says the title.
         why.push(format!("{} {wanted} -> {actual}", target.id.name));
     }
-    if targets.len() > SHOWN {
-        why.push(format!("and {} more", targets.len() - SHOWN));
+    if besides.len() >= SHOWN {
+        why.push(format!("and {} more", besides.len() + 1 - SHOWN));
     }
     why.extend(known.map(|known| format!("{name} is {}", known.what)));
     let restart = known.map_or("", |known| known.restart);

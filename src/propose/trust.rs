@@ -56,7 +56,7 @@ impl Trust {
         if all(&|id, value| advised(id, value, options)) {
             return Self::Advised;
         }
-        if all(&|id, value| baseline.values.get(id).is_none() && says_what_is(id, value, shadows, baseline)) {
+        if all(&|id, value| !baseline.values.contains_key(id) && says_what_is(id, value, shadows, baseline)) {
             return Self::Same;
         }
         let mut settings = finding.series.iter();

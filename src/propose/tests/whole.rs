@@ -67,6 +67,11 @@ fn a_new_unit_is_stopped_as_one_whichever_of_its_properties_is_named() {
         assert_eq!(back.artefact.text, "systemctl stop -- export.service\n");
         assert_eq!(&*back.undo, "systemctl start -- export.service");
         assert!(
+            !back.why.iter().any(|line| line.contains("(absent) ->")),
+            "{:?}",
+            back.why
+        );
+        assert!(
             back.why.iter().any(|line| line.contains("fs./srv.used_pct")),
             "{:?}",
             back.why
