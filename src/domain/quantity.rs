@@ -27,6 +27,28 @@ impl Quantity {
         })
     }
 
+    /// A quantity of `base` base units of what `like` counts, with its suffix where that writes it in three decimals: beside `8GB` it is `14GB`.
+    #[must_use]
+    pub fn spelled(base: f64, like: &Self) -> Option<Self> {
+        let mut quantity = Self::new(base, like.unit)?;
+        if let Some(written) = like.spell(base) {
+            quantity.written = written;
+        }
+        Some(quantity)
+    }
+
+    fn spell(&self, base: f64) -> Option<String> {
+        let (digits, suffix) = self
+            .written
+            .split_at(self.written.find(|c: char| c.is_ascii_alphabetic() || c == '%')?);
+        let number: f64 = digits.trim_end().parse().ok().filter(|number| *number != 0.0)?;
+        let wanted = base * number / self.base;
+        let rounded = (wanted * 1e3).round() / 1e3;
+        let gap = &digits[digits.trim_end().len()..];
+        let exact = (wanted - rounded).abs() <= 1e-9 * wanted.abs();
+        (exact && wanted.is_finite()).then(|| format!("{rounded}{gap}{suffix}"))
+    }
+
     /// The number in base units (bytes, seconds, percent, cores).
     #[must_use]
     pub fn base(&self) -> f64 {
@@ -136,6 +158,26 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn another_number_is_spelled_like_the_one_before() {
+        let spelled = |base: f64, like: &str| {
+            let like: Quantity = like.parse().unwrap();
+            Quantity::spelled(base, &like).unwrap().to_string()
+        };
+        assert_eq!(spelled(14e9, "8GB"), "14GB");
+        assert_eq!(spelled(1536.0 * 1024.0 * 1024.0, "1 Gi"), "1.5 Gi");
+        assert_eq!(spelled(90.0, "60s"), "90s");
+        assert_eq!(spelled(0.25, "500m"), "250m");
+        assert_eq!(
+            spelled(1e9 / 3.0, "1GB"),
+            Quantity::new(1e9 / 3.0, Unit::Bytes).unwrap().to_string()
+        );
+        assert_eq!(
+            spelled(60.0, "0s"),
+            Quantity::new(60.0, Unit::Secs).unwrap().to_string()
+        );
+    }
 
     fn base(text: &str) -> (f64, Unit) {
         let quantity: Quantity = text.parse().unwrap();

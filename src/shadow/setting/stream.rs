@@ -93,7 +93,7 @@ pub(super) fn text(value: &Value) -> (Class, Cow<'_, str>) {
 /// The value that `text` stands for in a setting that holds values like `like`, spelled as that is; `None` where it is none of that sort.
 pub(super) fn value(text: &str, like: &Value) -> Option<Value> {
     match like {
-        Value::Quantity(quantity) => Some(Value::Quantity(Quantity::new(text.parse().ok()?, quantity.unit())?)),
+        Value::Quantity(quantity) => Some(Value::Quantity(Quantity::spelled(text.parse().ok()?, quantity)?)),
         Value::Int(_) => {
             let number: f64 = text.parse().ok()?;
             // Beyond this a float is no longer exactly a whole number.
