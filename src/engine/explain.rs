@@ -251,7 +251,12 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
             lines.extend(changed(change, now));
             lines.push(format!("surprise {:.1} bits", setting.bits));
             let undone = settings.undone(change, now, SettingShadow::UNDONE_WITHIN);
-            lines.push(format!("undone   within 14 days: {:.0} %", undone * 100.0));
+            let made = setting.undoing.as_ref().map_or(undone, |undoing| undoing.probability);
+            let left = match now - change.at {
+                Span(..=0) => String::new(),
+                _ => format!(", from now {:.0} %", undone * 100.0),
+            };
+            lines.push(format!("undone   within 14 days: {:.0} %{left}", made * 100.0));
             if let Some(undoing) = &setting.undoing {
                 let reasons = undoing.reasons.iter();
                 lines.extend(reasons.map(|(what, by)| format!("because  {what}: {:+.0} %", by * 100.0)));

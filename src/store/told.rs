@@ -7,8 +7,8 @@ use crate::domain::{Cause, Finding, FindingId, Timestamp};
 
 impl Store {
     /// Findings that held at any time of the range, oldest first, one for each mark that was worse than those before it: as it was first
-    /// shown when it was severest, since it had that mark, with when the finding was last seen and ended, and with the causes that were found
-    /// last, also after the range: what came first of it is one thing, whichever part of it is looked at.
+    /// shown when it was severest, since it had that mark (`last` is when what is said of it was so), with when the finding ended, and with the
+    /// causes that were found last, also after the range: what came first of it is one thing, whichever part of it is looked at.
     ///
     /// # Errors
     /// On a database error.
@@ -49,9 +49,9 @@ impl Store {
             }
             let mut told: Vec<Finding> = Vec::with_capacity(held.len());
             for finding in held {
-                let (last, ended, known) = (finding.last, finding.ended, causes.remove(&finding.id));
+                let (ended, known) = (finding.ended, causes.remove(&finding.id));
                 for mut stage in stages.remove(&finding.id).unwrap_or_else(|| vec![finding]) {
-                    (stage.last, stage.ended) = (last, ended);
+                    stage.ended = ended;
                     stage.causes = known.clone().unwrap_or(stage.causes);
                     told.push(stage);
                 }
@@ -102,7 +102,7 @@ mod tests {
             let told = store.told(T0, after(to)).unwrap();
             (told.len(), told[0].summary.to_string(), told[0].last)
         };
-        assert_eq!(told(60), (1, "worst".into(), after(30)));
+        assert_eq!(told(60), (1, "worst".into(), after(10)));
         // Later words are not known then.
         assert_eq!(told(5), (1, "first".into(), after(0)));
         // Who asks in SQL gets it once, as it was told last.
@@ -153,7 +153,7 @@ mod tests {
                 .collect()
         };
         let all = [(Odd, after(0)), (Cross, after(10)), (Breach, after(40))];
-        assert_eq!(told(60), all.map(|(mark, since)| (mark, since, after(50))));
+        assert_eq!(told(60), all.map(|(mark, since)| (mark, since, since)));
         assert_eq!(told(15).len(), 2);
     }
 }

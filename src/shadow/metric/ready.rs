@@ -101,6 +101,7 @@ mod tests {
             let mut grid = Grid::new(Span::from_secs(2), 24);
             let mut ready = Ready::default();
             let mut kept = 0;
+            let whole = values.iter().all(Option::is_some);
             for (place, value) in values.into_iter().enumerate() {
                 grid.push(value);
                 grid.end = Timestamp(place as i64 * 2_000_000);
@@ -116,7 +117,7 @@ mod tests {
                     prop_assert_eq!(bits(&said), bits(&anew));
                 }
             }
-            prop_assert!(kept > 0 || grid.window.len() < 24 || !grid.outlook.learnt.seasons.is_empty());
+            prop_assert!(kept > 0 || !whole || grid.window.len() < 24 || !grid.outlook.learnt.seasons.is_empty());
         }
     }
 }

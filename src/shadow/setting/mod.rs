@@ -462,7 +462,7 @@ impl SettingShadow {
         if later.into_iter().any(undid) {
             return 1.0;
         }
-        let state = self.all.get(&change.id);
+        let state = self.get(&change.id);
         let told = state.filter(|state| state.last_change.as_ref().is_some_and(|last| last.at == change.at));
         let ever = told
             .and_then(|state| state.undoing.as_ref())

@@ -17,12 +17,12 @@ pub(super) fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow>
         .iter()
         .filter(|row| row.id.resource == id.resource && row.id != *id)
         .collect();
-    // Whole bits only: rows must not change places with every wiggle.
+    // Whole bits, and only of what is off: rows must not change places with every wiggle, and one of hundreds is always surprising.
     let rank = |row: &MetricRow| {
         let off = matches!(row.mark, Mark::Breach | Mark::Cross | Mark::Odd | Mark::Drift);
         (
             !off,
-            std::cmp::Reverse(row.bits.max(0.0) as u32),
+            std::cmp::Reverse(if off { row.bits.max(0.0) as u32 } else { 0 }),
             row.mark,
             family(&row.id.name) != mine,
         )

@@ -71,7 +71,7 @@ pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
         // As they are shown: tenths of a bit and of a per cent. Rows must not change places with every wiggle, nor seem out of order.
         let (bits, chance) = (
             (row.bits.max(0.0) * 10.0).round() as u32,
-            (row.week.unwrap_or(0.0).clamp(0.0, 1.0) * 1_000.0) as u32,
+            (row.week.unwrap_or(0.0).clamp(0.0, 1.0) * 1_000.0).round() as u32,
         );
         let keys = if by_chance { (chance, bits) } else { (bits, chance) };
         let changed = row.last_change.as_ref().map(|change| change.at);
@@ -115,7 +115,11 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let whose = resource(state).map_or_else(String::new, |resource| format!(" of {}", resource.name()));
     page.line(Role::Heading, &format!(" SETTINGS{whose} ({}) {order}", rows.len()));
     if rows.is_empty() {
-        page.line(Role::Text, " None yet: the first settings are being read.");
+        let none = match state.filter.is_empty() {
+            true => " None yet: the first settings are being read.".to_owned(),
+            false => format!(" No setting matches /{}: Esc clears the filter.", state.filter),
+        };
+        page.line(Role::Text, &none);
         return;
     }
     let name_cells = page.width().saturating_sub(match state.room() {

@@ -278,8 +278,9 @@ fn fleet(state: &State, stretch: Stretch) -> Vec<Option<f32>> {
     (0..stretch.columns)
         .map(|column| {
             let from = stretch.from + stretch.step * column as i64;
-            let held = findings()
-                .filter(|finding| finding.since < from + stretch.step && finding.ended.unwrap_or(finding.last) >= from);
+            let held = findings().filter(|finding| {
+                finding.since < from + stretch.step && finding.ended.is_none_or(|ended| ended >= from)
+            });
             let held = held.map(|finding| finding.bits as f32);
             lanes
                 .iter()
