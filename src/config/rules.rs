@@ -85,6 +85,7 @@ struct RawCondition {
     metric: Option<String>,
     field: Option<String>,
     fact: Option<String>,
+    except: Option<Json>,
     word: Option<usize>,
     default: Option<Json>,
     is: Option<Json>,
@@ -303,8 +304,13 @@ fn condition(raw: Spanned<RawCondition>) -> Result<Condition, Wrong> {
             Json::Array(items) => items.iter().map(text).collect(),
             one => text(one).map(|text| vec![text]),
         };
-        texts.ok_or_else(|| wrong("like and unlike take texts".into()))
+        texts.ok_or_else(|| wrong("like, unlike and except take texts".into()))
     };
+    let except = raw.except.as_ref().map_or(Ok(Vec::new()), texts)?;
+    let many = matches!(&what, What::Setting(name) | What::Metric(name) if name.contains(['*', '{']));
+    if !except.is_empty() && !many {
+        return Err(wrong("only a name with `*` or `{…}` has exceptions".into()));
+    }
     if let Some(value) = &raw.is {
         tests.push(Test::Is(list(value)?));
     }
@@ -359,6 +365,7 @@ fn condition(raw: Spanned<RawCondition>) -> Result<Condition, Wrong> {
     };
     Ok(Condition {
         what,
+        except,
         word: raw.word,
         default: raw.default.as_ref().map(literal).transpose().map_err(&wrong)?,
         tests,

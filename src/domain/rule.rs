@@ -150,6 +150,8 @@ pub enum Each {
 pub struct Condition {
     /// What is looked at.
     pub what: What,
+    /// Names that its name with holes does not stand for; they may have holes too.
+    pub except: Vec<Arc<str>>,
     /// The word of the value that counts, from 1; `None` for the whole.
     pub word: Option<usize>,
     /// The value where nothing is set.

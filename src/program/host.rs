@@ -153,8 +153,11 @@ async fn start(begin: impl Fn() -> Result<Engine>, patience: Duration) -> Result
         }
         if !said && began.elapsed() >= LOCKED_SAID {
             said = true;
-            let what = store.says.split(": stop").next().unwrap_or_default();
-            eprintln!("foreshadow: {what}, and is waited for up to {} s", patience.as_secs());
+            eprintln!(
+                "foreshadow: {}; trying again for up to {} s",
+                store.says,
+                patience.as_secs()
+            );
         }
         drop(engine);
         tokio::time::sleep(LOCKED_LOOKS).await;

@@ -65,6 +65,7 @@ fn a_bad_rule_is_a_line_and_the_rest_goes_on() {
     for (from, to, says) in [
         ("low", "grave", "unknown variant `grave`"),
         ("https://", "http://", "no https:// link"),
+        ("is = 1", "is = 1, except = \"a.c\"", "has exceptions"),
         ("is = 1", "is = [[1]]", "takes a text, a number or a boolean"),
         ("setting = \"a.b\"", "field = \"a\"", "fields need `each`"),
         (

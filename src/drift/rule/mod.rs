@@ -220,7 +220,7 @@ fn gather(
             }
             let mut any = false;
             for (name, value) in scene.settings(stem(&pattern)) {
-                let Some(bound) = fit(&pattern, name, &so_far.bound) else {
+                let Some(bound) = meant(condition, &pattern, name, &so_far.bound) else {
                     continue;
                 };
                 any = true;
@@ -237,7 +237,9 @@ fn gather(
         What::Metric(pattern) => {
             let pattern = filled(pattern, &so_far.bound);
             for name in scene.metrics(stem(&pattern)) {
-                let (Some(bound), Some(minutes)) = (fit(&pattern, name, &so_far.bound), scene.minutes(name)) else {
+                let (Some(bound), Some(minutes)) =
+                    (meant(condition, &pattern, name, &so_far.bound), scene.minutes(name))
+                else {
                     continue;
                 };
                 if behaves(condition, minutes, now, scene, &bound) {
@@ -250,6 +252,13 @@ fn gather(
         // Fields are of objects.
         What::Field(_) => {}
     }
+}
+
+/// What `name` binds in the condition's pattern; `None` where it does not fit or is an exception.
+fn meant(condition: &Condition, pattern: &str, name: &str, bound: &Bound) -> Option<Bound> {
+    let bound = fit(pattern, name, bound)?;
+    let not = |except: &Arc<str>| fit(except, name, &bound).is_some();
+    (!condition.except.iter().any(not)).then_some(bound)
 }
 
 fn said(name: &str, value: Option<&Value>, condition: &Condition) -> String {

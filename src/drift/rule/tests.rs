@@ -10,6 +10,7 @@ use crate::{
 fn condition(name: &str, test: Test) -> Condition {
     Condition {
         what: What::Setting(name.into()),
+        except: Vec::new(),
         word: None,
         default: None,
         tests: vec![test],
