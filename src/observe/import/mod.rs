@@ -41,6 +41,8 @@ pub use meant::{Meant, meant, named};
 pub const LARGEST: u64 = 512 << 20;
 /// Files, and documents of YAML, up to this size are read at once, which is faster; beyond it they are streamed.
 const AT_ONCE: u64 = 16 << 20;
+/// The same of files of JSON, which in memory are read in a third of the time.
+const JSON_AT_ONCE: u64 = 128 << 20;
 /// What some editors write before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -151,7 +153,7 @@ fn read_file(mut file: File, sink: &mut Sink<'_>) -> Result<Format, Fault> {
     if !json && size > AT_ONCE {
         return read_yaml(BufReader::with_capacity(1 << 20, file), sink);
     }
-    let mut source = if size > AT_ONCE {
+    let mut source = if size > JSON_AT_ONCE {
         Source::File(file, mark)
     } else {
         let mut bytes = Vec::with_capacity(usize::try_from(size).unwrap_or(0) + 1);
