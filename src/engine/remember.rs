@@ -1,9 +1,10 @@
 //! Changes of before watching began, as an import hands them over.
 
-use std::sync::Arc;
-
 use super::run::Loop;
-use crate::domain::{Batch, SecretHash, SettingChange, Timestamp};
+use crate::{
+    domain::{Batch, SettingChange, Timestamp},
+    observe::import::author,
+};
 
 impl Loop {
     /// The key for the secrets of imports: made from the store's own, which stays in the engine.
@@ -21,11 +22,7 @@ impl Loop {
             return 0;
         }
         for change in &mut changes {
-            let hash = |by: &Arc<str>| format!("{:?}", SecretHash::of(&self.key, by.as_bytes()));
-            change.by = change
-                .by
-                .as_ref()
-                .map(|by| hash(by).replace("secret#", "author#").into());
+            change.by = change.by.as_deref().map(|by| author(by, &self.key));
         }
         let before = self.write.changes.len();
         let batch = Batch {

@@ -10,7 +10,7 @@ use crate::{
     cli::{Columns, Context, Exit, Need, Out, Runtime, Setup, Usage, plain},
     domain::{SettingChange, Timestamp},
     engine::{Answer, Link, Query},
-    observe::import::{Each, Told, history},
+    observe::import::{Each, Told, author, history},
     store::random_key,
 };
 
@@ -26,6 +26,8 @@ struct View<'a> {
     at: Timestamp,
     from: serde_json::Value,
     to: serde_json::Value,
+    /// What stands for its author.
+    by: Option<&'a str>,
 }
 
 /// Reads the history and hands it to the engine; with `--dry-run` prints what it would.
@@ -39,14 +41,16 @@ pub(in crate::cli) async fn run<R: Runtime>(
     if args.dry_run {
         let mut changes: Vec<SettingChange> = Vec::new();
         // Nothing is kept that these hashes could be told from.
-        let told = read(args, &random_key()?, &mut |change| {
+        let key = random_key()?;
+        let told = read(args, &key, &mut |mut change| {
             if changes.len() < SHOWN {
+                change.by = change.by.as_deref().map(|by| author(by, &key));
                 changes.push(change);
             }
             ControlFlow::Continue(())
         })?;
         print(&changes, json, out)?;
-        out.note(&counted(told));
+        note(&told, "", out);
         return Ok(Exit::Done);
     }
     let link = runtime.connect(setup, Need::Kept).await?;
@@ -63,7 +67,7 @@ pub(in crate::cli) async fn run<R: Runtime>(
         .await?;
     let args = args.clone();
     let (told, new) = hand_over(&context, move |each| read(&args, &key, each)).await?;
-    out.note(&format!("{}; {new} were not known yet", counted(told)));
+    note(&told, &format!("; {new} were not known yet"), out);
     Ok(Exit::Done)
 }
 
@@ -116,11 +120,14 @@ fn read(args: &Args, key: &[u8; 32], each: Each<'_>) -> anyhow::Result<Told> {
     history(&args.file, &args.glob, key, each).map_err(|error| Usage(error.to_string()).into())
 }
 
-fn counted(told: Told) -> String {
-    format!(
-        "{} commits, {} changes of settings, {} left out",
+fn note(told: &Told, more: &str, out: &mut Out) {
+    out.note(&format!(
+        "{} commits, {} changes of settings, {} left out{more}",
         told.commits, told.changes, told.left_out
-    )
+    ));
+    for fault in &told.faults {
+        out.note(&format!("left out: {fault}"));
+    }
 }
 
 fn print(changes: &[SettingChange], json: bool, out: &mut Out) -> anyhow::Result<()> {
@@ -130,6 +137,7 @@ fn print(changes: &[SettingChange], json: bool, out: &mut Out) -> anyhow::Result
             at: change.at,
             from: plain::value(change.from.as_ref()),
             to: plain::value(change.to.as_ref()),
+            by: change.by.as_deref(),
         });
         return Ok(out.json(&views.collect::<Vec<_>>())?);
     }
@@ -141,6 +149,7 @@ fn print(changes: &[SettingChange], json: bool, out: &mut Out) -> anyhow::Result
             change.at.to_string(),
             change.id.name.to_string(),
             format!("{} -> {}", shown(&change.from), shown(&change.to)),
+            change.by.as_deref().map_or_else(String::new, |by| format!("by {by}")),
         ]);
     }
     Ok(columns.print(out)?)

@@ -3,28 +3,31 @@
 //! `git` itself is asked, as for the history of `/etc`: its log streams commit by commit, a second process gives the files' contents.
 //! What is held at once is one commit's files and the newest contents that were read.
 
+mod called;
+mod contents;
 #[cfg(test)]
 mod tests;
 
 use std::{
     collections::{BTreeMap, VecDeque},
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, Read},
     ops::ControlFlow,
     path::{Path, PathBuf},
-    process::{Child, ChildStdin, ChildStdout, Command, Stdio},
+    process::{Child, Command, Stdio},
     sync::Arc,
 };
 
+use self::{called::Called, contents::Contents};
 use super::{Item, read};
 use crate::{
-    domain::{Quantity, ResourceId, SeriesId, SettingChange, Timestamp, Tree, Unit, Value, text::visible},
+    domain::{Quantity, ResourceId, SecretHash, SeriesId, SettingChange, Timestamp, Tree, Unit, Value, text::visible},
     observe::ObserveError,
 };
 
-/// Larger files are data, not settings.
-const MOST_BYTES: u64 = 4 << 20;
-/// A commit of more files is a move or an import, and no change of settings.
+/// A commit that changes more files writes them another way, and changes no settings.
 const MOST_FILES: usize = 200;
+/// Most files of a commit that are looked at in all.
+const MOST_TOUCHED: usize = 100_000;
 /// Most settings of a file.
 const MOST_SETTINGS: usize = 5_000;
 /// Contents that are remembered: what a commit changes is what the one before left.
@@ -33,9 +36,11 @@ const HELD: usize = 256;
 const DOCUMENTS: [&str; 5] = [".yaml", ".yml", ".json", ".env", ".tfstate"];
 
 type Settings = Arc<BTreeMap<String, Value>>;
+/// A setting's name, and its values before and after.
+type Differs = (String, Option<Value>, Option<Value>);
 
 /// What a history held.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     /// Commits that touched files asked for, merges left out.
     pub commits: usize,
@@ -43,21 +48,39 @@ pub struct Told {
     pub changes: usize,
     /// Commits of too many files, and contents that are no settings or make no sense.
     pub left_out: usize,
+    /// What was wrong with the first [`Told::FAULTS`] files that made no sense: `PATH:LINE:COLUMN: what, in COMMIT`.
+    pub faults: Vec<String>,
 }
 
-/// One file of a commit, by the names of its contents before and after.
+impl Told {
+    /// Files whose faults are told.
+    pub const FAULTS: usize = 5;
+}
+
+/// One file of a commit.
 struct Touched {
+    /// What it is called now, or was when it went.
     path: String,
-    before: String,
-    after: String,
+    /// What it was called before, where that was something else.
+    from: Option<String>,
+    /// The names of its contents before and after; `None` when it went.
+    contents: Option<(String, String)>,
+}
+
+/// What stands for an author, `by`: told apart from others, and not named.
+#[must_use]
+pub fn author(by: &str, key: &[u8; 32]) -> Arc<str> {
+    let hash = format!("{:?}", SecretHash::of(key, by.as_bytes()));
+    hash.replace("secret#", "author#").into()
 }
 
 /// What is given each change, and says whether more are wanted.
 pub type Each<'a> = &'a mut dyn FnMut(SettingChange) -> ControlFlow<()>;
 
 /// Reads the history of the repository in `folder`, oldest commit first: of files below the folder whose paths match one of `globs`
-/// (`**/*.yaml`; all where none is given). `each` gets every change of a setting in a file that was there before; `by` is the author's
-/// name and address; where it breaks, nothing more is read. `key` hashes the secrets.
+/// (`**/*.yaml`; all where none is given). `each` gets every change of a setting in a file that was there before, and the end of those it was
+/// told of when their file goes; `by` is the author's name and address; where it breaks, nothing more is read. A file that git finds
+/// renamed keeps its first name. `key` hashes the secrets.
 ///
 /// # Errors
 /// When there is no `git`, or no repository, or git fails before its end.
@@ -74,6 +97,8 @@ pub fn history(folder: &Path, globs: &[String], key: &[u8; 32], each: Each<'_>) 
         held: BTreeMap::new(),
         order: VecDeque::new(),
         spool: tempfile::tempdir().map_err(|source| io("a folder for contents", source))?,
+        called: Called::default(),
+        last: BTreeMap::new(),
         told: Told::default(),
     };
     let mut log = git(folder);
@@ -82,12 +107,12 @@ pub fn history(folder: &Path, globs: &[String], key: &[u8; 32], each: Each<'_>) 
         "--reverse",
         "--no-merges",
         "--no-ext-diff",
-        "--no-renames",
+        "--find-renames",
         "--raw",
         "--no-abbrev",
         "--relative",
     ]);
-    log.args(["--format=%x1e%ct%x1f%an <%ae>", "HEAD", "--"]);
+    log.args(["--format=%x1e%ct%x1f%h%x1f%an <%ae>", "HEAD", "--"]);
     log.args(globs.iter().map(|glob| format!(":(glob){glob}")));
     let mut log = spawn(log)?;
     let output = log.stdout.take().expect("standard output was asked for");
@@ -169,7 +194,7 @@ fn lines(mut from: impl BufRead) -> impl Iterator<Item = String> {
     })
 }
 
-/// `:100644 100644 SHA SHA M<TAB>path`; `None` for links, submodules, files that came or went, and names git puts in quotes.
+/// `:100644 100644 SHA SHA M<TAB>path`; `None` for links, submodules, files that came, and names git puts in quotes.
 fn touched(line: &str) -> Option<Touched> {
     let (head, path) = line.strip_prefix(':')?.split_once('\t')?;
     let mut words = head.split(' ');
@@ -181,78 +206,20 @@ fn touched(line: &str) -> Option<Touched> {
         words.next()?,
     );
     let plain = |mode: &str| mode.starts_with("100");
-    let fits = what == "M" && plain(old) && plain(new) && !path.starts_with('"');
-    fits.then(|| Touched {
+    let contents = (plain(old) && plain(new)).then(|| (before.into(), after.into()));
+    let (from, path) = match what.as_bytes().first()? {
+        b'M' if contents.is_some() => (None, path),
+        // What is a link or a submodule from now on is gone, too.
+        b'D' | b'T' if plain(old) && !plain(new) => (None, path),
+        b'R' if contents.is_some() => path.split_once('\t').map(|(from, to)| (Some(from.to_owned()), to))?,
+        _ => return None,
+    };
+    let quoted = path.starts_with('"') || from.as_ref().is_some_and(|from| from.starts_with('"'));
+    (!quoted).then(|| Touched {
         path: path.into(),
-        before: before.into(),
-        after: after.into(),
+        from,
+        contents,
     })
-}
-
-/// `git cat-file --batch`: contents by their names, one after the other.
-struct Contents {
-    child: Child,
-    ask: Option<ChildStdin>,
-    answer: BufReader<ChildStdout>,
-}
-
-impl Contents {
-    fn open(folder: &Path) -> Result<Self, ObserveError> {
-        let mut command = git(folder);
-        command
-            .args(["cat-file", "--batch"])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null());
-        let mut child = command.spawn().map_err(|source| match source.kind() {
-            std::io::ErrorKind::NotFound => ObserveError::Absent { what: "git".into() },
-            _ => io("git", source),
-        })?;
-        let answer = child.stdout.take().expect("standard output was asked for");
-        Ok(Self {
-            ask: child.stdin.take(),
-            answer: BufReader::new(answer),
-            child,
-        })
-    }
-
-    /// `None` when there is no such content, or it is too large.
-    fn of(&mut self, name: &str) -> std::io::Result<Option<Vec<u8>>> {
-        let Some(ask) = self.ask.as_mut() else { return Ok(None) };
-        writeln!(ask, "{name}")?;
-        ask.flush()?;
-        let mut head = String::new();
-        if self.answer.by_ref().take(1_024).read_line(&mut head)? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        // `NAME blob SIZE`, or `NAME missing`.
-        let Some(size) = head
-            .trim_end()
-            .rsplit_once(' ')
-            .and_then(|(_, size)| size.parse::<u64>().ok())
-        else {
-            return Ok(None);
-        };
-        let mut bytes = Vec::new();
-        let got = if size <= MOST_BYTES {
-            self.answer.by_ref().take(size).read_to_end(&mut bytes)? as u64
-        } else {
-            std::io::copy(&mut self.answer.by_ref().take(size), &mut std::io::sink())?
-        };
-        // A line's end follows every content.
-        if got < size || self.answer.by_ref().take(1).read_to_end(&mut Vec::new())? == 0 {
-            return Err(std::io::ErrorKind::UnexpectedEof.into());
-        }
-        Ok((size <= MOST_BYTES).then_some(bytes))
-    }
-}
-
-impl Drop for Contents {
-    fn drop(&mut self) {
-        // Without questions it ends by itself.
-        self.ask = None;
-        let _ = self.child.wait();
-    }
 }
 
 struct Reader<'a> {
@@ -262,6 +229,9 @@ struct Reader<'a> {
     held: BTreeMap<(String, String), Settings>,
     order: VecDeque<(String, String)>,
     spool: tempfile::TempDir,
+    called: Called,
+    /// What was told last of the settings of each file, by the name it keeps.
+    last: BTreeMap<String, BTreeMap<String, Value>>,
     told: Told,
 }
 
@@ -281,11 +251,10 @@ impl Reader<'_> {
                     return Ok(ControlFlow::Break(()));
                 }
                 commit = Some((header.to_owned(), Vec::new()));
-            } else if let (Some((_, files)), Some(touched)) = (&mut commit, touched(&line)) {
-                // One more than is read, so that it is known that there are too many.
-                if files.len() <= MOST_FILES {
-                    files.push(touched);
-                }
+            } else if let (Some((_, files)), Some(touched)) = (&mut commit, touched(&line))
+                && files.len() < MOST_TOUCHED
+            {
+                files.push(touched);
             }
         }
         match commit {
@@ -296,40 +265,49 @@ impl Reader<'_> {
 
     fn commit(&mut self, header: &str, files: &[Touched], each: Each<'_>) -> Result<ControlFlow<()>, ObserveError> {
         let mut fields = header.split('\u{1f}');
-        let fields = fields.next().and_then(|at| Some((at.parse().ok()?, fields.next()?)));
-        let Some((secs, who)) = fields else {
+        let fields = fields
+            .next()
+            .and_then(|at| Some((at.parse().ok()?, fields.next()?, fields.next()?)));
+        let Some((secs, commit, who)) = fields else {
             return Ok(ControlFlow::Continue(()));
         };
         self.told.commits += 1;
-        if files.len() > MOST_FILES {
-            self.told.left_out += 1;
-            return Ok(ControlFlow::Continue(()));
-        }
-        let by: String = visible(who).chars().take(120).collect();
+        let by: Arc<str> = visible(who).chars().take(120).collect::<String>().into();
+        let renamed = files
+            .iter()
+            .filter_map(|file| Some((file.from.as_deref()?, &*file.path)));
+        self.called.renamed(renamed);
+        let changed = files
+            .iter()
+            .filter(|file| file.contents.as_ref().is_some_and(|(before, after)| before != after));
+        let many = changed.count() > MOST_FILES;
+        self.told.left_out += usize::from(many);
         for file in files {
-            let (before, after) = (
-                self.settings(&file.path, &file.before)?,
-                self.settings(&file.path, &file.after)?,
-            );
-            // Of what is no settings on one side nothing is known to have changed.
-            if before.is_empty() || after.is_empty() {
-                self.told.left_out += 1;
-                continue;
-            }
-            let gone = before.keys().filter(|name| !after.contains_key(*name));
-            for name in gone.chain(after.keys()) {
-                let (from, to) = (before.get(name), after.get(name));
-                if from.is_some() == to.is_some() && from.zip(to).is_none_or(|(from, to)| !from.differs(to)) {
-                    continue;
+            let name = self.called.name(&file.path);
+            let changes = match &file.contents {
+                None => {
+                    self.called.gone(&file.path);
+                    let all = self.last.remove(&name).unwrap_or_default();
+                    all.into_iter().map(|(name, value)| (name, Some(value), None)).collect()
+                }
+                Some((before, after)) if before != after && !many => self.changes(file, before, after, commit)?,
+                Some(_) => continue,
+            };
+            for (setting, from, to) in changes {
+                if let Some(value) = &to {
+                    let last = self.last.entry(name.clone()).or_default();
+                    last.insert(setting.clone(), value.clone());
+                } else if let Some(last) = self.last.get_mut(&name) {
+                    last.remove(&setting);
                 }
                 self.told.changes += 1;
                 let change = SettingChange {
-                    id: SeriesId::new(&self.resource, &format!("git.{}:{name}", file.path)),
+                    id: SeriesId::new(&self.resource, &format!("git.{name}:{setting}")),
                     at: Timestamp::from_secs(secs),
                     after: None,
-                    from: from.cloned(),
-                    to: to.cloned(),
-                    by: Some(by.as_str().into()),
+                    from,
+                    to,
+                    by: Some(by.clone()),
                     backfilled: true,
                 };
                 if each(change).is_break() {
@@ -340,7 +318,35 @@ impl Reader<'_> {
         Ok(ControlFlow::Continue(()))
     }
 
-    fn settings(&mut self, path: &str, content: &str) -> Result<Settings, ObserveError> {
+    /// What changed in a file, by name: the values before and after.
+    fn changes(
+        &mut self,
+        file: &Touched,
+        before: &str,
+        after: &str,
+        commit: &str,
+    ) -> Result<Vec<Differs>, ObserveError> {
+        let before = self.settings(file.from.as_ref().unwrap_or(&file.path), before, commit)?;
+        let after = self.settings(&file.path, after, commit)?;
+        // Of what is no settings on one side nothing is known to have changed.
+        if before.is_empty() || after.is_empty() {
+            self.told.left_out += 1;
+            return Ok(Vec::new());
+        }
+        let gone = before.keys().filter(|name| !after.contains_key(*name));
+        let both = gone
+            .chain(after.keys())
+            .map(|name| (name, before.get(name), after.get(name)));
+        let differ = both.filter(|(_, from, to)| match (from, to) {
+            (Some(from), Some(to)) => from.differs(to),
+            (from, to) => from.is_some() != to.is_some(),
+        });
+        Ok(differ
+            .map(|(name, from, to)| (name.clone(), from.cloned(), to.cloned()))
+            .collect())
+    }
+
+    fn settings(&mut self, path: &str, content: &str, commit: &str) -> Result<Settings, ObserveError> {
         let held = (path.to_owned(), content.to_owned());
         if let Some(known) = self.held.get(&held) {
             return Ok(known.clone());
@@ -349,8 +355,18 @@ impl Reader<'_> {
             .contents
             .of(content)
             .map_err(|source| io("git's contents", source))?;
-        let bytes = bytes.unwrap_or_default();
-        let settings: Settings = Arc::new(self.typed(path, &bytes));
+        let settings = match bytes {
+            Some(bytes) => self.typed(path, &bytes),
+            None => Err(" larger than 4 MiB".into()),
+        };
+        let settings: Settings = Arc::new(settings.unwrap_or_else(|fault| {
+            let path = visible(path);
+            let known = |told: &String| told.starts_with(&format!("{path}:"));
+            if self.told.faults.len() < Told::FAULTS && !self.told.faults.iter().any(known) {
+                self.told.faults.push(format!("{path}:{fault}, in {commit}"));
+            }
+            BTreeMap::new()
+        }));
         if self.order.len() >= HELD
             && let Some(oldest) = self.order.pop_front()
         {
@@ -362,19 +378,20 @@ impl Reader<'_> {
     }
 
     /// The settings in a content, typed by the readers of `drift` where these know its ending, else by those of `/etc`.
-    fn typed(&self, path: &str, bytes: &[u8]) -> BTreeMap<String, Value> {
+    ///
+    /// # Errors
+    /// What is wrong with it, to be put behind its path and a colon: half a file would make the other half look deleted.
+    fn typed(&self, path: &str, bytes: &[u8]) -> Result<BTreeMap<String, Value>, String> {
         let name = path.rsplit('/').next().unwrap_or(path);
         if bytes.is_empty() {
-            return BTreeMap::new();
+            return Ok(BTreeMap::new());
         }
         if !DOCUMENTS.iter().any(|end| name.ends_with(end)) {
-            return plain(path, bytes, self.key);
+            return Ok(plain(path, bytes, self.key));
         }
         let spooled: PathBuf = self.spool.path().join(name);
-        if std::fs::write(&spooled, bytes).is_err() {
-            return BTreeMap::new();
-        }
-        let (mut settings, mut broken) = (BTreeMap::new(), false);
+        std::fs::write(&spooled, bytes).map_err(|error| format!(" {error}"))?;
+        let (mut settings, mut broken) = (BTreeMap::new(), None);
         let mut take = |item| {
             if let Item::Document(document, _) = item {
                 let resource = document.resource();
@@ -382,13 +399,13 @@ impl Reader<'_> {
                 leaves(&document.tree, stem, &mut settings);
             }
         };
-        read(&spooled, None, self.key, &mut take, &mut |fault| broken |= fault.lost);
+        read(&spooled, None, self.key, &mut take, &mut |fault| {
+            if fault.lost && broken.is_none() {
+                broken = Some(fault.to_string());
+            }
+        });
         let _ = std::fs::remove_file(&spooled);
-        // Half a file would make the other half look deleted.
-        if broken {
-            settings.clear();
-        }
-        settings
+        broken.map_or(Ok(settings), Err)
     }
 }
 

@@ -33,7 +33,7 @@ use serde::de::DeserializeSeed;
 use self::json::{Outline, Take, Tally, Top, Whole};
 use crate::domain::{Document, Tree, text::visible};
 pub use fault::Fault;
-pub use git::{Each, Told, history};
+pub use git::{Each, Told, author, history};
 pub use item::{Format, Found, Item, States};
 pub use meant::{Meant, meant, named};
 

@@ -125,6 +125,17 @@ fn broken_files_and_odd_histories() {
     let (changes, told) = repo.history(&[]);
     assert_eq!(changes, [], "half a file says nothing of what changed");
     assert_eq!((told.commits, told.left_out), (7, 3));
+    let said: Vec<&str> = told
+        .faults
+        .iter()
+        .filter_map(|fault| fault.rsplit_once(", in ").map(|(what, _)| what))
+        .collect();
+    assert_eq!(said.len(), 2, "each file once");
+    assert!(
+        said[0].starts_with("a.yaml:1:") || said[0].starts_with("a.yaml:2:"),
+        "{said:?}"
+    );
+    assert_eq!(said[1], "big.json: larger than 4 MiB");
     let nowhere = tempfile::tempdir().unwrap();
     let wrong = history(nowhere.path(), &[], &[7; 32], &mut |_| ControlFlow::Continue(()))
         .unwrap_err()
@@ -133,4 +144,37 @@ fn broken_files_and_odd_histories() {
         wrong.contains("no repository of git") && wrong.lines().count() == 1,
         "{wrong}"
     );
+}
+
+#[test]
+fn a_file_that_moves_keeps_its_name_and_one_that_goes_ends_its_settings() {
+    let repo = Repo::new();
+    let text = |workers: u8| format!("workers = {workers}\nroot = /srv/www\nlisten = 80\nlog = /var/log/a\n");
+    repo.commit("old/app.conf", &text(1), 0);
+    repo.commit("old/app.conf", &text(2), 1);
+    repo.git(&["mv", "old", "new"], 2);
+    repo.commit("new/app.conf", &text(3), 2);
+    repo.commit("new/app.conf", &text(4), 3);
+    repo.git(&["rm", "-q", "new/app.conf"], 4);
+    repo.commit("other.conf", "a = 1\n", 4);
+    let (changes, told) = repo.history(&[]);
+    let said: Vec<String> = changes
+        .iter()
+        .map(|one| {
+            let shown = |value: &Option<Value>| value.as_ref().map_or("-".into(), ToString::to_string);
+            format!("{} {} {}", one.id.name, shown(&one.from), shown(&one.to))
+        })
+        .collect();
+    let workers = |from: &str, to: &str| format!("git.old/app.conf:workers {from} {to}");
+    assert_eq!(
+        said,
+        [
+            workers("1", "2"),
+            workers("2", "3"),
+            workers("3", "4"),
+            workers("4", "-")
+        ],
+        "what never changed was never told of, nor is its end"
+    );
+    assert_eq!((told.commits, told.left_out, told.faults.len()), (5, 0, 0));
 }
