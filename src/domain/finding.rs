@@ -212,18 +212,36 @@ pub struct Finding {
     /// The known issue it is, or has become by its settings.
     #[serde(default)]
     pub rule: Option<Arc<str>>,
+    /// Whether what it tells is back where it should be, and only its calm time is waited for before it ends.
+    #[serde(default)]
+    pub over: bool,
 }
 
 impl Finding {
+    /// Its mark and word: `! odd`; of what is over `! over`.
+    #[must_use]
+    pub fn says(&self) -> String {
+        match self.over {
+            true => format!("{} over", self.mark.glyph()),
+            false => self.mark.to_string(),
+        }
+    }
+
     /// Whether it is a known issue and nothing else: it stands, and nothing happened.
     #[must_use]
     pub fn stands(&self) -> bool {
         self.rule.is_some() && self.bits == 0.0 && self.comparison == Comparison::DeclaredActual
     }
 
-    /// The order of lists: by mark, crossings by the time left, then by urgency, level and bits.
+    /// The order of lists: the worst first, what is over behind all that is so still.
     #[must_use]
     pub fn worst_first(&self, other: &Self) -> std::cmp::Ordering {
+        self.over.cmp(&other.over).then_with(|| self.graver(other))
+    }
+
+    /// The graver first: by mark, crossings by the time left, then by urgency, level and bits.
+    #[must_use]
+    pub fn graver(&self, other: &Self) -> std::cmp::Ordering {
         let left = |finding: &Self| {
             finding
                 .crossing

@@ -159,17 +159,14 @@ impl Value {
         Some((only(from, to), only(to, from)))
     }
 
-    /// A change between two values in words: `60 -> 10`, of a list only what went and came: `-a +b`, of a link `(absent) -> link to /dev/null`.
+    /// A change between two values in words: `60 -> 10`, of a list only what went and came: `-a +b`, of links and sums as
+    /// [`Value::plain_change`].
     #[must_use]
     pub fn change(from: Option<&Self>, to: Option<&Self>) -> String {
-        let shown = |value: Option<&Self>| match value {
-            None => "(absent)".into(),
-            // The arrow of a link beside that of the change reads as two changes.
-            Some(value) => match value.to_string() {
-                link if link.starts_with("-> ") => link.replacen("->", "link to", 1),
-                other => other,
-            },
-        };
+        if let Some(plain) = Self::plain_change(from, to) {
+            return plain;
+        }
+        let shown = |value: Option<&Self>| value.map_or_else(|| "(absent)".into(), Self::told);
         match Self::went_and_came(from, to) {
             Some((went, came)) if !went.is_empty() || !came.is_empty() => {
                 let went = went.iter().map(|item| format!("-{item}"));
@@ -180,10 +177,41 @@ impl Value {
         }
     }
 
+    /// What an arrow between two values does not say: that a content `differs` of which only the sums are known, and of a link
+    /// `link to /bin/b, was to /bin/a`. `None` of all others.
+    #[must_use]
+    pub fn plain_change(from: Option<&Self>, to: Option<&Self>) -> Option<String> {
+        let (from, to) = (from?, to?);
+        if from.is_sum() && to.is_sum() {
+            return Some("differs".into());
+        }
+        let (was, is) = (from.link()?, to.link()?);
+        Some(format!("link to {}, was to {}", visible(is), visible(was)))
+    }
+
+    /// In a sentence: a link as `link to /bin/a`, since an arrow reads as a change, and a content's sum, which tells nobody anything, as
+    /// `(content)`.
+    #[must_use]
+    pub fn told(&self) -> String {
+        match self.link() {
+            Some(target) => format!("link to {}", visible(target)),
+            None if self.is_sum() => "(content)".into(),
+            None => self.to_string(),
+        }
+    }
+
+    /// Where it leads, if it is a link.
+    fn link(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => text.strip_prefix("-> "),
+            _ => None,
+        }
+    }
+
     /// Whether it stands for a content by its sum alone: two of them tell that it differs and no more.
     #[must_use]
     pub fn is_sum(&self) -> bool {
-        matches!(self, Self::Text(text) if text.starts_with("blake3 "))
+        matches!(self, Self::Text(text) if text.starts_with("blake3 ") || text.contains(" bytes, blake3 "))
     }
 
     /// The word for its sort, as in exports.
@@ -278,6 +306,24 @@ mod tests {
         assert_eq!(Value::change(Some(&Value::Int(6)), None), "6 -> (absent)");
         assert_eq!(Value::went_and_came(Some(&from), Some(&Value::Int(1))), None);
         assert_eq!(Value::change(Some(&from), Some(&from)), "a b=2 c -> a b=2 c");
+    }
+
+    #[test]
+    fn of_links_and_sums_a_change_is_told_in_plain_words() {
+        let text = |text: &str| Value::text(text);
+        let told = |from: &str, to: &str| Value::change(Some(&text(from)), Some(&text(to)));
+        assert_eq!(
+            told("-> /bin/a", "-> /bin/b\u{1b}"),
+            "link to /bin/b\\u{1b}, was to /bin/a"
+        );
+        assert_eq!(told("blake3 0123456789abcdef", "blake3 00"), "differs");
+        assert_eq!(told("2000 bytes, blake3 01", "2001 bytes, blake3 02"), "differs");
+        assert_eq!(told("-> /bin/a", "mode=0644"), "link to /bin/a -> mode=0644");
+        assert_eq!(
+            Value::change(None, Some(&text("-> /bin/a"))),
+            "(absent) -> link to /bin/a"
+        );
+        assert_eq!(Value::change(None, Some(&text("blake3 00"))), "(absent) -> (content)");
     }
 
     #[test]

@@ -321,7 +321,9 @@ fn put_head_first(members: &mut [Member<'_>], by: &dyn Fn(&Difference) -> bool) 
     let keys: BTreeMap<SeriesId, (bool, bool, u8, bool, usize)> = members
         .iter()
         .map(|member| {
-            let late = !member.founder && !deed::explains(member.difference);
+            // What a server makes of its file follows from the line, whichever was seen first.
+            let made = matches!(Subject::of(&member.difference.id.name), Subject::Sshd(_));
+            let late = made || !member.founder && !deed::explains(member.difference);
             let rank = if follows(member) {
                 deed::LAST
             } else {
@@ -373,11 +375,15 @@ fn finding(
     } else {
         score::of_settings(bits, members.len())
     };
-    let mut evidence: Vec<Arc<str>> = vec![report::line(format!(
-        "baseline says {}, it is {}",
-        report::value(head.accepted.as_ref()),
-        report::value(head.actual.as_ref())
-    ))];
+    let sums = |value: &Option<Value>| value.as_ref().is_some_and(Value::is_sum);
+    let mut evidence: Vec<Arc<str>> = vec![match sums(&head.accepted) && sums(&head.actual) {
+        true => "its content is another than the baseline's".into(),
+        false => report::line(format!(
+            "baseline says {}, it is {}",
+            report::value(head.accepted.as_ref()),
+            report::value(head.actual.as_ref())
+        )),
+    }];
     if after < since {
         evidence.push(report::line(format!(
             "it came about within the {} before it was read",
@@ -394,10 +400,7 @@ fn finding(
         evidence.push("it had failed when the baseline was taken, and is well again".into());
     }
     for other in members.iter().skip(1).take(5) {
-        let (from, to) = (
-            report::value(other.difference.accepted.as_ref()),
-            report::value(other.difference.actual.as_ref()),
-        );
+        let became = report::became(other.difference.accepted.as_ref(), other.difference.actual.as_ref());
         let habit = habits.joins(&head.id, &other.difference.id, members[0].since.min(other.since));
         let habit = habit.map_or_else(String::new, |habit| {
             format!(
@@ -405,10 +408,7 @@ fn finding(
                 habit.both, habit.either
             )
         });
-        evidence.push(report::line(format!(
-            "{} {from} -> {to}{habit}",
-            other.difference.id.name
-        )));
+        evidence.push(report::line(format!("{} {became}{habit}", other.difference.id.name)));
     }
     if members.len() > 6 {
         evidence.push(report::line(format!("and {} more", members.len() - 6)));

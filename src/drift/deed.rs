@@ -205,6 +205,7 @@ pub(super) fn deeds(items: &[Item<'_>], habits: &Habits<'_>) -> Vec<Vec<usize>> 
         }
     }
     by_kernel(items, &mut sets);
+    by_server(items, &mut sets);
     by_key(items, &mut sets);
     by_habit(items, habits, &mut sets);
     by_mass(items, &mut sets);
@@ -223,6 +224,28 @@ fn by_kernel(items: &[Item<'_>], sets: &mut Sets) {
             if nobodys && written.near(theirs, TOGETHER) && sets_along(written.difference, theirs.difference) {
                 sets.join(*place, *other);
             }
+        }
+    }
+}
+
+/// Joins what the ssh server does to the lines that say so, whenever it was asked: nobody sets it otherwise. A line that is changed back and
+/// forth may be so again before the server was asked at all.
+fn by_server(items: &[Item<'_>], sets: &mut Sets) {
+    let mut lines: BTreeMap<(&str, String), Vec<usize>> = BTreeMap::new();
+    for (place, item) in items.iter().enumerate() {
+        if let Subject::File { path, key } = item.subject()
+            && path.starts_with("ssh/sshd_config")
+        {
+            // Keywords are of any case in files, and small in what the server says of them.
+            let named = (item.difference.id.resource.as_str(), key.to_ascii_lowercase());
+            lines.entry(named).or_default().push(place);
+        }
+    }
+    for (place, item) in items.iter().enumerate() {
+        if let Subject::Sshd(key) = item.subject() {
+            let named = (item.difference.id.resource.as_str(), key.to_owned());
+            let theirs = lines.get(&named).into_iter().flatten();
+            theirs.for_each(|line| sets.join(place, *line));
         }
     }
 }

@@ -72,6 +72,7 @@ fn finding(mut members: Vec<&Impending>, options: &Options, now: Timestamp) -> F
         confidence: head.probability,
         crossing: None,
         rule: None,
+        over: false,
         summary: report::line(format!(
             "{}{more} will change{to} within {left} ({percent:.0} %): {because}",
             head.id.name

@@ -8,6 +8,7 @@ use super::{
     group::{Departed, Slow, Together},
     room, score,
     slow::What,
+    surprise::BACK,
 };
 use crate::{
     domain::{
@@ -25,11 +26,16 @@ pub(super) fn line(text: String) -> Arc<str> {
 /// A setting's value in a sentence, cut to what a line can hold.
 pub(super) fn value(value: Option<&Value>) -> String {
     let Some(value) = value else { return "(absent)".into() };
-    let text = value.to_string();
+    let text = value.told();
     match text.char_indices().nth(60) {
         Some((cut, _)) => format!("{}...", &text[..cut]),
         None => text,
     }
+}
+
+/// What became of a value: `60 -> 1`, `differs`, `link to /bin/b, was to /bin/a`.
+pub(super) fn became(from: Option<&Value>, to: Option<&Value>) -> String {
+    Value::plain_change(from, to).unwrap_or_else(|| format!("{} -> {}", value(from), value(to)))
 }
 
 /// A change in words: `sysctl.vm.swappiness 60 -> 1 by root`.
@@ -38,8 +44,8 @@ pub(super) fn change(change: &SettingChange) -> Arc<str> {
         .by
         .as_deref()
         .map_or_else(String::new, |who| format!(" by {}", visible(who)));
-    let (from, to) = (value(change.from.as_ref()), value(change.to.as_ref()));
-    line(format!("{} {from} -> {to}{by}", change.id.name))
+    let became = became(change.from.as_ref(), change.to.as_ref());
+    line(format!("{} {became}{by}", change.id.name))
 }
 
 /// `3 min later`, `5 s earlier`, `at the same time`.
@@ -117,7 +123,10 @@ pub(super) fn settings_summary(members: &[&Difference], shadows: &Shadows, by: O
             (format!("port {name} is closed, it was open: {from}"), true)
         }
         (Subject::HostName(name), ..) => (format!("/etc/hosts: {name} {from} -> {to}"), false),
-        _ => (format!("{} {from} -> {to}", head.id.name), false),
+        _ => {
+            let became = became(head.accepted.as_ref(), head.actual.as_ref());
+            (format!("{} {became}", head.id.name), false)
+        }
     };
     // The parts of one thing that came or went are no news besides.
     let thing = subject.thing();
@@ -202,6 +211,7 @@ pub(super) fn standing(
         evidence: Vec::new(),
         causes: Vec::new(),
         rule: None,
+        over: false,
     }
 }
 
@@ -243,10 +253,7 @@ pub(super) fn metric(
     } else {
         score
     };
-    let over = members.iter().all(|member| {
-        let newest = shadows.metrics.get(&member.id).and_then(Metric::newest);
-        newest.is_some_and(|seen| seen.at > member.last)
-    });
+    let over = members.iter().all(|member| is_over(member, shadows));
     let score = before.filter(|_| over).map_or(score, |before| score.min(before.score));
     let level = score::level(score, &options.drift);
     let confidence = match head.mark {
@@ -283,6 +290,30 @@ pub(super) fn metric(
         crossing: head.crossing,
         causes: Vec::new(),
         rule: None,
+        over,
+    }
+}
+
+/// Whether a metric is back where it should be, and has been so for more than a moment.
+fn is_over(member: &Departed, shadows: &Shadows) -> bool {
+    let metric = shadows.metrics.get(&member.id);
+    let Some((metric, newest)) = metric.and_then(|metric| Some((metric, metric.newest()?))) else {
+        return false;
+    };
+    let back = newest.at - member.last >= BACK.max(metric.meta.cadence * 2);
+    match member.mark {
+        Mark::Cross | Mark::Stale => false,
+        Mark::Breach => {
+            let limit = metric.limit.as_ref();
+            let back = metric
+                .recent
+                .iter()
+                .rev()
+                .take_while(|seen| newest.at - seen.at <= BACK);
+            limit.is_some_and(|limit| back.into_iter().all(|seen| !limit.broken_by(seen.value)))
+        }
+        // What hours tell is over when they say so.
+        _ => member.slow.is_none() && back,
     }
 }
 

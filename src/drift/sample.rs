@@ -201,6 +201,7 @@ pub fn finding(name: &str, mark: Mark, since: Timestamp, ended: Option<Timestamp
         evidence: Vec::new(),
         causes: Vec::new(),
         rule: None,
+        over: false,
         earliest: None,
     }
 }

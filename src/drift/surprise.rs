@@ -26,6 +26,8 @@ const HOLD: u32 = 3;
 const CALM: (u32, Span) = (5, Span::from_secs(60));
 /// Values inside that drop a departure not yet told.
 const DROP: u32 = 2;
+/// How long a departure that was told is inside before it is told as over: the time of two values that are independent.
+pub(super) const BACK: Span = Span::from_secs(20);
 /// History a shadow needs before anything it says can be odd.
 const YOUNG: Span = Span::from_mins(5);
 /// A fall needs this much history.

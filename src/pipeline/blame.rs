@@ -116,6 +116,7 @@ mod tests {
             evidence: Vec::new(),
             causes: vec![cause],
             rule: None,
+            over: false,
         }
     }
 

@@ -89,6 +89,7 @@ fn finding(comparison: Comparison, mark: Mark, series: &[&str], bits: f64) -> Fi
         evidence: Vec::new(),
         causes: Vec::new(),
         rule: None,
+        over: false,
         earliest: None,
     }
 }

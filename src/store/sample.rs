@@ -100,6 +100,7 @@ pub(super) fn finding(number: u64, since: Timestamp) -> Finding {
             earliest: None,
         }],
         rule: Some("swappiness-database".into()),
+        over: true,
         earliest: None,
     }
 }

@@ -4,6 +4,7 @@ mod forecast;
 mod frames;
 mod keys;
 mod rows;
+mod told;
 
 use crossterm::event::KeyCode;
 

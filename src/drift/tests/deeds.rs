@@ -282,6 +282,85 @@ fn a_package_that_says_nothing_of_a_setting_did_not_change_it_and_time_itself_ha
 }
 
 #[test]
+fn what_the_ssh_server_makes_of_a_line_is_one_with_it_whoever_asked_it() {
+    let mut world = World::new(&[]);
+    sample::add_settings(
+        &mut world.shadows,
+        &[
+            ("etc.ssh/sshd_config:PermitRootLogin", "prohibit-password"),
+            ("etc.ssh/ssh_config:HashKnownHosts", "yes"),
+            ("sshd.permitrootlogin", "without-password"),
+        ],
+    );
+    world.baseline = Baseline::take(&world.shadows, T0);
+    let mut made = |name: &str, to: &str, second: i64, by: &str| {
+        let id = setting(name);
+        let from = world.shadows.settings.get(&id).map(|state| state.value.clone());
+        world.shadows.settings.observe(&SettingChange {
+            id,
+            at: at(second),
+            after: None,
+            from,
+            to: Some(Value::infer(to)),
+            by: Some(by.into()),
+            backfilled: false,
+        });
+    };
+    made("etc.ssh/sshd_config:PermitRootLogin", "yes", 1600, "ana by sed");
+    made("etc.ssh/ssh_config:HashKnownHosts", "no", 1630, "bob by vi");
+    made("sshd.permitrootlogin", "yes", 1650, "root by systemctl");
+    world.second = 1660;
+    let whole = ["etc.ssh/sshd_config:PermitRootLogin", "sshd.permitrootlogin"];
+    let told = |world: &mut World| {
+        let told = world.judge();
+        let held = told.into_iter().filter(|one| one.ended.is_none());
+        let names = |one: Finding| one.series.iter().map(|id| id.name.to_string()).collect::<Vec<_>>();
+        held.map(names).collect::<Vec<_>>()
+    };
+    let rows = told(&mut world);
+    assert!(rows.contains(&whole.map(str::to_owned).to_vec()), "{rows:?}");
+    assert_eq!(rows.len(), 2, "what somebody else wrote is his: {rows:?}");
+    // The line goes back, and comes again before the server was asked anew.
+    for (to, second) in [("prohibit-password", 1900), ("yes", 1910)] {
+        world.second = second;
+        world.change(whole[0], Some(to));
+        let rows = told(&mut world);
+        assert_eq!(rows.len(), 2, "{rows:?}");
+    }
+    let rows = told(&mut world);
+    assert!(rows.contains(&whole.map(str::to_owned).to_vec()), "{rows:?}");
+}
+
+#[test]
+fn a_content_and_a_link_that_changed_are_told_in_plain_words() {
+    let mut world = World::new(&[]);
+    sample::add_settings(
+        &mut world.shadows,
+        &[
+            ("etc.motd:content", "blake3 0011223344556677"),
+            ("etc.alternatives/editor", "-> /bin/nano"),
+        ],
+    );
+    world.baseline = Baseline::take(&world.shadows, T0);
+    world.change("etc.motd:content", Some("blake3 8899aabbccddeeff"));
+    world.second += 600;
+    world.change("etc.alternatives/editor", Some("-> /usr/bin/vim"));
+    let told = world.judge();
+    assert!(
+        told.iter()
+            .all(|one| one.evidence.iter().all(|line| !line.contains("blake3"))),
+        "{told:?}"
+    );
+    assert_eq!(
+        rows(&mut world),
+        [
+            "etc.alternatives/editor link to /usr/bin/vim, was to /bin/nano by root",
+            "etc.motd:content differs by root"
+        ]
+    );
+}
+
+#[test]
 fn a_certificate_that_expires_soon_and_is_new_is_one_incident() {
     let name = "cert./etc/ssl/site.pem.left_secs";
     let mut world = World::new(&[name]);

@@ -44,6 +44,16 @@ fn reasons(finding: &Finding, now: Timestamp) -> impl Iterator<Item = String> {
     evidence.map(move |line| text::local_times(line, now))
 }
 
+/// How many proposals answer a finding, and the key that shows them: `4 has 1 proposal`; `None` where there is none.
+fn answers(state: &State, finding: &Finding) -> Option<String> {
+    let proposals = state.shown.proposals.iter();
+    match proposals.filter(|proposal| proposal.finding == finding.id).count() {
+        0 => None,
+        1 => Some("4 has 1 proposal".into()),
+        n => Some(format!("4 has {n} proposals")),
+    }
+}
+
 /// The keys of the screen shown, most useful first.
 #[must_use]
 pub fn keys(state: &State) -> &'static [KeyHint] {

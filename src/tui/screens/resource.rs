@@ -23,7 +23,7 @@ pub use zoom::step;
 pub(super) use zoom::zoom_ends;
 
 use crate::{
-    domain::{Finding, ResourceId, SeriesId},
+    domain::{Finding, Mark, ResourceId, Seen, SeriesId},
     engine::{Answer, LinkError, MetricRow, Query, SettingRow},
     tui::{
         self,
@@ -121,6 +121,18 @@ pub fn open_settings(state: &mut State, resource: &ResourceId) -> Vec<Effect> {
 /// The finding a series is part of.
 pub(super) fn finding<'a>(state: &'a State, id: &SeriesId) -> Option<&'a Arc<Finding>> {
     state.shown.findings.iter().find(|finding| finding.series.contains(id))
+}
+
+/// The finding that a metric's departure is told in first, with the band it left: what the Overview says of it, which its shadow may have
+/// followed since.
+fn left<'a>(state: &'a State, row: &MetricRow) -> Option<(&'a Arc<Finding>, (f64, f64))> {
+    let found = finding(state, &row.id).filter(|found| found.series.first() == Some(&row.id))?;
+    match found.seen {
+        Seen::Metric { band: Some(band), .. } if matches!(found.mark, Mark::Breach | Mark::Odd | Mark::Drift) => {
+            Some((found, band))
+        }
+        _ => None,
+    }
 }
 
 /// The series under the cursor.

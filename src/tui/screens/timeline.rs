@@ -3,8 +3,10 @@
 mod ask;
 mod draw;
 mod entry;
+mod first;
 mod lanes;
 mod stretch;
+mod walk;
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -12,7 +14,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Cause, Finding, SeriesId, Span, Timestamp},
+    domain::{SeriesId, Span, Timestamp},
     drift::Incident,
     engine::{Answer, Chart, LinkError, Query, Timeline},
     tui::{
@@ -148,19 +150,6 @@ fn position(state: &State, entries: &[Entry]) -> usize {
         chosen.and_then(|(at, text, _)| entries.iter().position(|entry| entry.at == *at && entry.text == *text));
     let before = |at: Timestamp| entries.iter().rposition(|entry| entry.at <= at).unwrap_or(0);
     chosen.unwrap_or_else(|| state.at.map_or(entries.len().saturating_sub(1), before))
-}
-
-/// The likeliest cause of what is shown, with the finding it explains: of an incident one of its own.
-fn first_cause(state: &State) -> Option<(Cause, Arc<Finding>)> {
-    let shown = state.timeline.data.iter().flat_map(|data| data.findings.iter());
-    let (lanes, incident) = (lanes(state), incident(state));
-    let within = |at: Timestamp| incident.is_none_or(|found| at >= found.from && found.to.is_none_or(|to| at <= to));
-    shown
-        .filter(|finding| within(finding.since))
-        .filter(|finding| finding.series.iter().any(|id| lanes.contains(id)))
-        .flat_map(|finding| finding.causes.first().map(|cause| (cause, finding)))
-        .max_by(|(a, _), (b, _)| a.weight.total_cmp(&b.weight))
-        .map(|(cause, finding)| (cause.clone(), Arc::new(finding.clone())))
 }
 
 /// The crumbs after the place.
@@ -412,7 +401,7 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
     match (purpose, text.trim()) {
         (_, "") => Vec::new(),
         (Purpose::Note, text) => vec![Effect::Ask(tag("note", None), Query::Note(text.into()))],
-        (Purpose::Export, file) => vec![Effect::WriteFile(file.into(), entry::walkthrough(state))],
+        (Purpose::Export, file) => vec![Effect::WriteFile(file.into(), walk::walkthrough(state))],
         _ => Vec::new(),
     }
 }
@@ -448,7 +437,7 @@ pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkErro
 /// What it shows, as Markdown: the walkthrough.
 #[must_use]
 pub fn markdown(state: &State) -> String {
-    entry::walkthrough(state)
+    walk::walkthrough(state)
 }
 
 /// Draws rows 3 to 22 (all but the last two rows on small screens).

@@ -96,12 +96,20 @@ fn small(state: &State, area: Rect, buffer: &mut Buffer) {
         let line = format!(
             "{}{} {}{} {}",
             pointer(place == at),
-            fit(&finding.mark.to_string(), 10),
+            fit(&finding.says(), 10),
             state.host(&finding.resource, host),
             fit_name(&name(state, finding), metric),
             fit_right(&bits(state, finding), 4)
         );
         put_row(&mut page, place == at, &line, finding.mark, 1, width);
+        put_over(finding, place == at, &mut page);
+    }
+}
+
+/// What is over stands back, and under the cursor as every row does.
+fn put_over(finding: &Finding, chosen: bool, page: &mut Page<'_>) {
+    if finding.over && !chosen {
+        page.paint(1, finding.says().len(), Role::Dim);
     }
 }
 
@@ -303,7 +311,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
     let line = format!(
         "{}{}{}{}{} {}  {} {} {}{gap}{}",
         pointer(chosen),
-        fit(&finding.mark.to_string(), 10),
+        fit(&finding.says(), 10),
         if marked { '*' } else { ' ' },
         state.host(&finding.resource, 7),
         titled(state, finding, 26 - state.host_cells(7) + spare - 2 * wider),
@@ -314,6 +322,7 @@ fn finding_row(state: &State, finding: &Finding, chosen: bool, spare: usize, pag
         fit(&since, 6)
     );
     put_row(page, chosen, &line, finding.mark, 1, 38 + spare);
+    put_over(finding, chosen, page);
 }
 
 /// A finding's name in `cells`, with how many metrics more went off with it: they are one departure, and each has its mark below.

@@ -4,6 +4,7 @@ use super::{List, chosen_finding, findings, list, name, since, under_cursor};
 use crate::{
     domain::Mark,
     tui::{
+        screens::answers,
         state::{Room, State},
         text,
     },
@@ -20,20 +21,17 @@ pub fn next(state: &State) -> String {
         return "f shows what came since; nothing is sent until then".into();
     }
     if let Some(finding) = chosen_finding(state).filter(|_| list(state) == List::Findings) {
-        let proposals = shown.proposals.iter().filter(|proposal| proposal.finding == finding.id);
-        let then = match proposals.count() {
-            0 => "x says where the number comes from".to_owned(),
-            1 => "4 has 1 proposal".into(),
-            n => format!("4 has {n} proposals"),
-        };
+        let then = answers(state, finding).unwrap_or_else(|| "x says where the number comes from".into());
         let why = if finding.mark == Mark::Cross {
             format!("crosses {}", since(state, finding))
+        } else if finding.over {
+            format!("over, {} from {}", finding.mark.word(), since(state, finding))
         } else {
             format!("{} since {}", finding.mark.word(), since(state, finding))
         };
         // What is worse has come above it since.
         let top = findings(state).into_iter().next();
-        if let Some(top) = top.filter(|top| top.mark < finding.mark) {
+        if let Some(top) = top.filter(|top| !top.over && top.mark < finding.mark) {
             let called = text::fit_name(&name(state, top), 30);
             return format!(
                 "g goes up to {} {}; Enter opens this row, {why}",

@@ -2,9 +2,11 @@
 
 use ratatui::{buffer::Buffer, layout::Rect, style::Style};
 
-use super::{ahead::ahead, drawn, finding, focus, lag, lists, plot, related, related_place, settings, several, sides};
+use super::{
+    ahead::ahead, drawn, finding, focus, lag, left, lists, plot, related, related_place, settings, several, sides,
+};
 use crate::{
-    domain::{Mark, Seen, SeriesId, Side, Span, Timestamp},
+    domain::{Mark, SeriesId, Side, Span, Timestamp},
     engine::{Chart, MetricRow},
     shadow::metric::MetricShadow,
     tui::{
@@ -96,20 +98,35 @@ pub(super) fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     if let Some(finding) = finding(state, &row.id).filter(|_| !matches!(row.mark, Mark::Ok | Mark::Learning)) {
         let since = text::began(finding.earliest, finding.since, state.now());
         first.push_str(&format!(" since {since}"));
+        if finding.over {
+            first.push_str(", over");
+        }
     }
     parts.push(first);
     parts.push(format!(
         "now {}",
         row.now.map_or("-".into(), |(_, value)| row.unit.show(value))
     ));
-    match row.expected {
-        Some(expected) => {
-            let (low, high) = expected.band80();
-            parts.push(format!("shadow {}", between(row.unit, low, high)));
-            parts.push(format!("{:.1} bits", row.bits));
+    let shadow = row.expected.map(|expected| {
+        let (low, high) = expected.band80();
+        between(row.unit, low, high)
+    });
+    let left = left(state, row).map(|(found, (low, high))| (found, between(row.unit, low, high)));
+    let mut follows = None;
+    match (shadow, left) {
+        (Some(shadow), Some((found, left))) if shadow != left => {
+            parts.push(format!("left {left}"));
+            parts.push(format!("{:.1} bits", found.bits));
+            follows = Some(format!("shadow now {shadow}"));
         }
-        None => parts.push("no shadow yet".into()),
+        (Some(shadow), left) => {
+            let bits = left.map_or_else(|| f64::from(row.bits), |(found, _)| found.bits);
+            parts.push(format!("shadow {shadow}"));
+            parts.push(format!("{bits:.1} bits"));
+        }
+        (None, _) => parts.push("no shadow yet".into()),
     }
+    parts.extend(follows);
     if let Some(limit) = &row.limit {
         let side = if limit.side == Side::Below { "low" } else { "high" };
         parts.push(format!("limit {} ({side})", row.unit.show(limit.value)));
@@ -169,11 +186,7 @@ fn info(state: &State) -> Option<String> {
         ));
     }
     // Beside a surprise that holds, a value inside its shadow would be read as none.
-    if let Some(found) = finding(state, &row.id).filter(|found| found.series.first() == Some(&row.id))
-        && let Seen::Metric {
-            band: Some((then_low, then_high)),
-            ..
-        } = found.seen
+    if let Some((found, (then_low, then_high))) = left(state, row)
         && let Some((_, value)) = row.now
         && (expected.band80().0..=expected.band80().1).contains(&value)
         && !(then_low..=then_high).contains(&value)

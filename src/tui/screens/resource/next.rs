@@ -3,7 +3,11 @@
 use super::{finding, focus, lag, related, replayed};
 use crate::{
     domain::Mark,
-    tui::{screens::setting, state::State, text},
+    tui::{
+        screens::{answers, setting},
+        state::State,
+        text,
+    },
 };
 
 /// What to press next and why, for row 23.
@@ -30,7 +34,19 @@ pub fn next(state: &State) -> String {
     if state.resource.in_list {
         return "Enter opens the metric under the cursor; Esc comes back here".into();
     }
-    const PASSED: &str = "its limit is passed: 4 shows what to do about it; { goes to where it began";
+    // What answers it comes before what would tell more of it.
+    if let Some(finding) = finding(state, &id)
+        && let Some(answers) = answers(state, finding)
+    {
+        let why = match finding.mark {
+            Mark::Breach => "its limit is passed",
+            Mark::Cross => "it will pass its limit",
+            mark => &format!("it is {}", mark.word()),
+        };
+        let then = replay.unwrap_or_else(|| "x says where the number comes from".into());
+        return format!("{why}: {answers}; {then}");
+    }
+    const PASSED: &str = "its limit is passed; { goes to where it began, 3 shows what comes next";
     let passed = finding(state, &id).is_some_and(|finding| finding.mark == Mark::Breach);
     if state.metric(&id).is_some_and(|row| row.expected.is_none()) {
         if passed {
@@ -53,10 +69,10 @@ pub fn next(state: &State) -> String {
                 lag(state, &id, &rows[row].id).replace("leads", "leads by")
             )
         }
-        (None, Some(replay), Some(_)) if passed => format!("its limit is passed: 4 shows what to do; {replay}"),
+        (None, Some(replay), Some(_)) if passed => format!("its limit is passed; {replay}"),
         (None, Some(replay), Some(_)) => format!("{replay}; x says where the number comes from"),
         (None, _, Some(finding)) if finding.mark == Mark::Cross => {
-            "3 shows when it passes its limit; 4 what to do about it".into()
+            "3 shows when it passes its limit; x says what that rests on".into()
         }
         (None, _, Some(_)) if passed => PASSED.into(),
         (None, _, Some(_)) => "x says what the shadow rests on; { goes to where it began".into(),

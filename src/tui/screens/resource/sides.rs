@@ -7,12 +7,12 @@ use super::{
     draw, related, related_place, settings,
 };
 use crate::{
-    domain::{Comparison, Mark, Side, Span},
+    domain::{Comparison, Mark, Side, Span, Value},
     engine::{MetricRow, SettingRow},
     tui::{
         chart::{self, GUTTER},
         look::Role,
-        page::{Page, window},
+        page::{Page, between, window},
         screens,
         state::State,
         text::{self, fit, fit_name},
@@ -144,7 +144,8 @@ fn small(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let unit = plot.scale.map_or_else(String::new, |scale| scale.heading(row.unit));
     let comma = if unit.is_empty() { "" } else { ", " };
     let title = format!(" {}{comma}{unit}", row.id.name);
-    let state_words = format!("{}  {:.1} bits", row.mark, row.bits);
+    let bits = super::left(state, row).map_or(f64::from(row.bits), |(found, _)| found.bits);
+    let state_words = format!("{}  {bits:.1} bits", row.mark);
     let cells = page.width().saturating_sub(state_words.len() + 2);
     page.line(Role::Heading, &format!("{} {state_words}", fit(&title, cells)));
     let (area, buffer) = page.take(SMALL_ROWS);
@@ -195,11 +196,21 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         page.line(Role::Text, &format!("held    {held95:.1} % of 95 %"));
         page.line(Role::Text, &format!("        {held80:.1} % of 80 %"));
     }
+    // What the finding says first: the shadow may have followed since, and then the newest value is no surprise.
+    let left = super::left(state, row).filter(|(found, _)| found.bits >= f64::from(row.bits) + 0.05);
+    if let Some((found, (low, high))) = left {
+        page.line(
+            Role::Text,
+            &format!("bits    {:.1} from {}:", found.bits, text::when(found.since, now)),
+        );
+        page.line(Role::Text, &format!("        it left {}", between(row.unit, low, high)));
+    }
     if row.expected.is_some() {
+        let bits = if left.is_some() { "now " } else { "bits" };
         match 2f64.powf(f64::from(row.bits).clamp(0.0, 40.0)) as u64 {
-            0..2 => page.line(Role::Text, &format!("bits    {:.1}: as most are", row.bits)),
+            0..2 => page.line(Role::Text, &format!("{bits}    {:.1}: as most are", row.bits)),
             once => {
-                page.line(Role::Text, &format!("bits    {:.1}: once in", row.bits));
+                page.line(Role::Text, &format!("{bits}    {:.1}: once in", row.bits));
                 page.line(Role::Text, &format!("        {} values", text::grouped(once)));
             }
         }
@@ -219,7 +230,7 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         page.rule();
         page.line(Role::Heading, "SETTINGS CHANGED");
         for change in seen.into_iter().rev() {
-            let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
+            let became = Value::change(change.from.as_ref(), change.to.as_ref());
             let by = change.by.as_ref().map_or_else(String::new, |by| format!(" ({by})"));
             // Settings of one file differ at the ends of their names.
             let at = format!(
@@ -229,10 +240,7 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             );
             let cells = page.width().saturating_sub(text::width(&at));
             page.line(Role::Text, &format!("{at}{}", fit_name(&change.id.name, cells)));
-            page.line(
-                Role::Text,
-                &format!("  {} -> {}{by}", value(&change.from), value(&change.to)),
-            );
+            page.line(Role::Text, &format!("  {became}{by}"));
         }
     }
     if let Some(limit) = &row.limit {

@@ -31,11 +31,12 @@ pub(super) fn who(change: &SettingChange) -> &str {
 /// `13:55 8GB -> 24GB by ansible`.
 pub(super) fn change(change: &SettingChange, now: Timestamp) -> String {
     let told = if change.backfilled { " (from its history)" } else { "" };
+    let (from, to) = (change.from.as_ref(), change.to.as_ref());
+    let arrow = || format!("{} -> {}", ends(&shown(from)), ends(&shown(to)));
     format!(
-        "{} {} -> {} by {}{told}",
+        "{} {} by {}{told}",
         text::began(change.after, change.at, now),
-        ends(&shown(change.from.as_ref())),
-        ends(&shown(change.to.as_ref())),
+        Value::plain_change(from, to).unwrap_or_else(arrow),
         who(change)
     )
 }

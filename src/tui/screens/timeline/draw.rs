@@ -5,8 +5,10 @@ use ratatui::{buffer::Buffer, layout::Rect};
 use super::{
     by_departure, elsewhere, entries,
     entry::{self, Entry},
+    first::{first, linked, members},
     incident, position,
     stretch::{Stretch, label_width, stretch},
+    walk::worst,
 };
 use crate::{
     domain::{SeriesId, Span, Timestamp},
@@ -48,7 +50,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let charted = if charts { touched.or_else(earliest) } else { None };
     // What came first is told in two rows where one is too short for its cause.
     let room = page.width().saturating_sub(9);
-    let told = wrap(&entry::first(state), room);
+    let told = wrap(&first(state), room);
     let first: Vec<String> = match &told[..] {
         [line, rest @ ..] if !rest.is_empty() => vec![line.clone(), clauses(&rest.join(" "), room)],
         _ => told,
@@ -85,7 +87,7 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
             page.line(Role::Text, &format!(" {} {line}", fit(head, 6)));
             page.paint(1, head.len(), Role::Heading);
         }
-        page.line(Role::Text, &format!(" LINKED {}", entry::linked(state, &lanes, room)));
+        page.line(Role::Text, &format!(" LINKED {}", linked(state, &lanes, room)));
         page.paint(1, 6, Role::Heading);
     }
 }
@@ -110,15 +112,11 @@ fn heading(state: &State, page: &mut Page<'_>) {
             // Numbers stay with their incidents: the newest has the largest.
             let newest = state.live.incidents.iter().map(|one| one.number).max();
             let newest = newest.unwrap_or(found.number);
-            let findings = state.timeline.data.iter().flat_map(|data| &data.findings);
-            let mark = findings
-                .filter(|finding| finding.series.iter().any(|id| found.lanes.contains(id)))
-                .map(|finding| finding.mark)
-                .min()
-                .map_or_else(String::new, |mark| format!("   {mark}"));
+            let mark = members(state, found).map(|finding| finding.mark).min();
+            let worst = worst(mark, found.bits).map_or_else(String::new, |worst| format!("   {worst}"));
             format!(
-                " incident {} of {newest}{mark}   {lasts}   worst {:.1} bits   {}",
-                found.number, found.bits, found.title
+                " incident {} of {newest}   {lasts}{worst}   {}",
+                found.number, found.title
             )
         }
         _ if total == 0 => {

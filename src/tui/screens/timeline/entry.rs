@@ -2,17 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{by_departure, first_cause, incident};
 use crate::{
     domain::{
         Event, EventKind, Finding, Mark, ResourceId, Seen, SeriesId, SettingChange, Span, Timestamp, Unit, Value,
-        and_more, by_thing, sudo, text::visible, told_later,
+        and_more, by_thing, sudo, told_later,
     },
     engine::{Snapshot, Timeline},
     tui::{
         page::between,
-        state::State,
-        text::{self, about, clock, day, fit, fit_right, is_vague, minute, telling},
+        text::{self, about, clock, day, fit, fit_right, is_vague, minute},
     },
 };
 
@@ -237,123 +235,6 @@ fn folded(events: &[Event]) -> Vec<(&Event, usize, Timestamp)> {
         kept.push((event, 1, event.at));
     }
     kept
-}
-
-/// What came first, in words.
-pub(super) fn first(state: &State) -> String {
-    match first_cause(state) {
-        // The cause last: it may be too long for the row.
-        Some((cause, finding)) => {
-            let lead = match cause.lead {
-                Span::ZERO => "as".to_owned(),
-                lead => format!("{lead} before"),
-            };
-            // The lead is to the departure; the limit was told, or passed, some time after it.
-            let began = cause.at + cause.lead;
-            let later = match finding.mark {
-                Mark::Breach | Mark::Cross if finding.since > began => {
-                    format!(" ({} {})", finding.mark.word(), text::when(finding.since, began))
-                }
-                Mark::Breach => " (breach)".to_owned(),
-                _ => String::new(),
-            };
-            let departed = if finding.bits > 0.0 {
-                "left its shadow"
-            } else {
-                "set out for its limit"
-            };
-            format!(
-                "{}{}, {lead} {} {departed}{later}: {}",
-                about(cause.earliest, cause.at),
-                clock(cause.at),
-                finding.series.first().map(|id| &*id.name).unwrap_or_default(),
-                cause.what
-            )
-        }
-        None if incident(state).is_none() => "nothing: no incident is shown".into(),
-        None => "no change before it is known to cause it".into(),
-    }
-}
-
-/// The lanes in the order drawn, in words, those that only their time joins to the others apart: by their whole names where those fit into `width` cells, else by what tells them apart. A host is
-/// named where it is another one than before. Without an incident, what left its shadow together with what [`first`] tells of.
-pub(super) fn linked(state: &State, ids: &[SeriesId], width: usize) -> String {
-    let Some(found) = incident(state) else {
-        return match first_cause(state) {
-            Some((_, finding)) => together(&finding, width),
-            None => "nothing: no incident is shown".into(),
-        };
-    };
-    let joined = |id: &SeriesId| found.lanes.contains(id) && !found.near.contains(id);
-    let line = |names: Vec<String>| {
-        let mut before = None;
-        let told = ids.iter().zip(names).map(|(id, name)| {
-            let host = id.resource.name();
-            let name = match before.replace(host) == Some(host) {
-                true => name,
-                false => format!("{host} {name}"),
-            };
-            (joined(id), name)
-        });
-        let (linked, near): (Vec<_>, Vec<_>) = told.partition(|(joined, _)| *joined);
-        let names = |told: Vec<(bool, String)>, by| told.into_iter().map(|(_, name)| name).collect::<Vec<_>>().join(by);
-        match (linked.len(), near.is_empty()) {
-            (_, true) => names(linked, " > "),
-            (0 | 1, false) => format!(
-                "nothing by more than time; near in time: {}",
-                names([linked, near].concat(), ", ")
-            ),
-            (_, false) => format!("{}; near in time: {}", names(linked, " > "), names(near, ", ")),
-        }
-    };
-    let names: Vec<&str> = ids.iter().map(|id| &*id.name).collect();
-    let whole = line(names.iter().map(|name| (*name).to_owned()).collect());
-    match text::width(&whole) <= width {
-        true => whole,
-        false => line(telling(&names)),
-    }
-}
-
-/// The series of one finding: by their whole names where those fit into `width` cells, else by what tells them apart.
-fn together(finding: &Finding, width: usize) -> String {
-    let names: Vec<&str> = finding.series.iter().map(|id| &*id.name).collect();
-    let whole = format!("{} {}", finding.resource.name(), names.join(", "));
-    match text::width(&whole) <= width {
-        true => whole,
-        false => format!("{} {}", finding.resource.name(), telling(&names).join(", ")),
-    }
-}
-
-/// The walkthrough as Markdown.
-pub(super) fn walkthrough(state: &State) -> String {
-    let title = match incident(state) {
-        Some(found) => format!("Incident {}: {}", found.number, visible(&found.title)),
-        None => "What happened".to_owned(),
-    };
-    let mut text = format!("# {title}\n\n");
-    if let Some(found) = incident(state) {
-        let to = found.to.map_or_else(|| "now".to_owned(), |to| to.to_string());
-        text += &format!("{} to {to}, worst surprise {:.1} bits.\n\n", found.from, found.bits);
-    }
-    text += &format!(
-        "- First: {}\n- Linked: {}\n\n",
-        visible(&first(state)),
-        visible(&linked(state, &by_departure(state), usize::MAX))
-    );
-    text += "| time | what | where | | bits |\n|---|---|---|---|---|\n";
-    let cell = |text: &str| visible(text).replace('|', "\\|");
-    for entry in super::entries(state) {
-        let bits = entry.bits.map(|bits| format!("{bits:.1}")).unwrap_or_default();
-        text += &format!(
-            "| {}{} | {} | {} | {} | {bits} |\n",
-            about(entry.earliest, entry.at),
-            entry.at,
-            cell(&entry.word),
-            cell(&entry.place),
-            cell(&entry.text)
-        );
-    }
-    text
 }
 
 /// When it happened; where entries of several days are listed, with the day of those that are not of `today`.

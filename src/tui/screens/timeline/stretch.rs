@@ -1,6 +1,6 @@
 //! The stretch of time that the lanes show.
 
-use super::{first_cause, incident};
+use super::{first::sign, incident};
 use crate::{
     domain::{SeriesId, Span, Timestamp},
     engine::MetricRow,
@@ -57,7 +57,7 @@ pub(super) fn stretch(state: &State) -> Option<Stretch> {
         None => (now - Span::from_mins(columns as i64), now),
         Some(incident) => {
             let end = incident.to.unwrap_or(now).min(now);
-            let first = first_cause(state).map(|(cause, _)| cause.earliest.unwrap_or(cause.at));
+            let first = sign(state, now).map(|sign| sign.earliest());
             let from = first.map_or(incident.from, |first| first.min(incident.from));
             // What is known of the cause depends on what is asked for: the end must not depend on it in its turn.
             let margin = |long: Span| Span((long.0 / 4).max(Span::from_mins(5).0));

@@ -1,5 +1,8 @@
+mod signs;
+mod story;
+
 use super::*;
-use crate::domain::{Event, EventKind, Mark};
+use crate::domain::{Cause, Event, EventKind, Mark};
 use crate::tui::{fixture, look::Charset, state::Msg, text::width, update};
 
 fn state(width: u16, height: u16) -> State {
@@ -93,9 +96,9 @@ fn lanes_stand_in_the_order_in_which_they_departed() {
     let after = by_departure(&state);
     assert_eq!((&after[0], &after[after.len() - 1]), (&last, &first));
     // Whole names where they fit: `available_pct` alone does not say of what.
-    let linked = entry::linked(&state, &after, usize::MAX);
+    let linked = first::linked(&state, &after, usize::MAX);
     assert!(linked.ends_with(&*first.name), "{linked}");
-    let linked = entry::linked(&state, &after, 20);
+    let linked = first::linked(&state, &after, 20);
     assert!(linked.ends_with(&*telling_end(&first)), "{linked}");
     state.timeline.lanes.remove(&first);
     state.timeline.order = Order::default();
@@ -330,19 +333,6 @@ fn what_happened_on_another_day_has_its_date() {
 }
 
 #[test]
-fn the_walkthrough_is_markdown_without_control_characters() {
-    let mut state = answered(80, 24);
-    let data = state.timeline.data.as_mut().unwrap();
-    data.events[0].what = "a | b\u{1b}[31m".into();
-    let effects = entered(&mut state, &Purpose::Export, "walk.md");
-    let [Effect::WriteFile(_, text)] = &effects[..] else {
-        panic!()
-    };
-    assert!(text.starts_with("# Incident 41") && text.contains("a \\| b\\u{1b}"));
-    assert!(!text.contains('\u{1b}'));
-}
-
-#[test]
 fn before_the_first_data_it_says_so() {
     let mut state = state(80, 24);
     state.live = Arc::new(crate::tui::state::nothing());
@@ -429,43 +419,6 @@ fn a_command_run_with_rights_is_told_by_the_command() {
     let rows = entries(&shown);
     let told = rows.iter().find(|entry| entry.text.contains("systemctl")).unwrap();
     assert_eq!(told.text, "ana: sudo /usr/bin/systemctl reload haproxy");
-}
-
-#[test]
-fn what_came_first_lies_before_the_departure_and_not_before_the_limit() {
-    let mut shown = answered(80, 24);
-    blamed(&mut shown);
-    let first = entry::first(&shown);
-    assert!(
-        first.starts_with("13:38:00, 90 s before mem.available_pct left its shadow (breach 13:58): etc."),
-        "{first}"
-    );
-    let picture = drawn(&shown, 80, 20);
-    assert!(
-        picture.contains("shared_buffers 8GB -> 24GB by a"),
-        "the cause has a row of its own: {picture}"
-    );
-    let at_once = shown.timeline.data.as_mut().unwrap().findings.iter_mut();
-    let cause = at_once.flat_map(|finding| &mut finding.causes).next().unwrap();
-    (cause.at, cause.lead) = (fixture::at("13:58:00"), Span::ZERO);
-    let first = entry::first(&shown);
-    assert!(
-        first.starts_with("13:58:00, as mem.available_pct left its shadow (breach): "),
-        "{first}"
-    );
-}
-
-#[test]
-fn what_came_first_is_linked_to_what_left_with_it_without_an_incident() {
-    let mut shown = answered(80, 24);
-    let mut live = (*shown.live).clone();
-    live.incidents = [].into();
-    shown.live = Arc::new(live);
-    assert_eq!(entry::linked(&shown, &[], 80), "nothing: no incident is shown");
-    blamed(&mut shown);
-    assert!(entry::first(&shown).starts_with("13:38:00"), "{}", entry::first(&shown));
-    let linked = entry::linked(&shown, &[], 80);
-    assert!(linked.contains(" mem.available_pct"), "{linked}");
 }
 
 #[test]
