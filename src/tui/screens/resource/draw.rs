@@ -22,7 +22,7 @@ const RIGHT: u16 = 11;
 /// Columns of the main chart on a screen so wide.
 pub(super) fn columns(width: u16, room: Room) -> usize {
     let right = if room == Room::Large {
-        sides::LEFT + sides::RIGHT + 1
+        sides::left_cells(width) + sides::RIGHT + 1
     } else {
         RIGHT
     };
@@ -106,7 +106,12 @@ pub(super) fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         Some(expected) => {
             let (low, high) = expected.band80();
             parts.push(format!("shadow {}", between(row.unit, low, high)));
-            parts.push(format!("{:.1} bits", row.bits));
+            let unheld = if sides::is_unheld(state, row) {
+                " now (told if it lasts)"
+            } else {
+                ""
+            };
+            parts.push(format!("{:.1} bits{unheld}", row.bits));
         }
         None => parts.push("no shadow yet".into()),
     }
