@@ -426,7 +426,8 @@ fn applies(event: &Event, change: &SettingChange) -> bool {
 }
 
 /// The thing a metric is measured on, where its name tells: a mount, an interface, a disk, a service, a container.
-fn thing(name: &str) -> Option<&str> {
+#[must_use]
+pub fn thing(name: &str) -> Option<&str> {
     let (scope, rest) = name.split_once('.')?;
     let (thing, _) = rest.rsplit_once('.')?;
     matches!(scope, "container" | "disk" | "fs" | "net" | "service").then_some(thing)

@@ -88,12 +88,17 @@ pub(super) fn telling(name: &str) -> bool {
     FIRST.get(prominence(name)).is_some_and(|(_, telling)| *telling)
 }
 
-/// What a metric is about: those of one family that go off together are one finding.
+/// The family of a metric: those of one that go off together are one finding.
 pub(super) fn family(id: &SeriesId, mark: Mark) -> String {
     if mark == Mark::Stale {
         return STALE.into();
     }
-    let name = &*id.name;
+    about(&id.name)
+}
+
+/// What a metric of that name is about: the processors, memory, a file system.
+#[must_use]
+pub fn about(name: &str) -> String {
     let (first, rest) = name.split_once('.').unwrap_or((name, ""));
     match first {
         "fs" => format!("fs.{}", rest.rsplit_once('.').map_or(rest, |(mount, _)| mount)),

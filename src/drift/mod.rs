@@ -43,7 +43,8 @@ use crate::{
 
 pub use along::along;
 pub use baseline::{Baseline, Difference};
-pub use family::{detail, prominence};
+pub use cause::thing;
+pub use family::{about, detail, prominence};
 pub use guard::{opens, weakens};
 pub use incidents::{Incident, incidents};
 

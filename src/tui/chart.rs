@@ -190,16 +190,19 @@ impl Canvas<'_> {
                 put(buffer, self.area, GUTTER + column as u16, 0, &label, dim);
             }
         }
+        let limit = self.limit();
         let mut last = String::new();
         for row in 0..self.rows {
             let label = self.scale.label(row);
-            if label.len() <= 4 && label != last {
-                let label_cells = if label.len() > 3 {
-                    text::fit_right(&label, 4)
-                } else {
-                    text::fit_right(&label, 3)
-                };
-                put(buffer, self.area, 0, row as u16 + 1, &label_cells, dim);
+            // The limit lies between two rows: the number beside its line is its own.
+            let (shown, role) = match limit {
+                Some((at, value)) if at == row => (self.scale.exact(value).unwrap_or_default(), Role::Limit),
+                _ if label == last => (String::new(), Role::Dim),
+                _ => (label.clone(), Role::Dim),
+            };
+            if (1..=4).contains(&shown.len()) {
+                let cells = text::fit_right(&shown, shown.len().max(3));
+                put(buffer, self.area, 0, row as u16 + 1, &cells, self.look.style(role));
             }
             last = label;
         }
@@ -218,6 +221,7 @@ impl Canvas<'_> {
             let Some(Some(shadow)) = self.plot.shadow.get(column) else {
                 continue;
             };
+            let last = self.rows as i64 - 1;
             for ((low, high), glyph, role) in [
                 (shadow.band95(), look.glyph("░", "."), Role::Band95),
                 (
@@ -225,12 +229,22 @@ impl Canvas<'_> {
                     if self.plot.guess { "?" } else { look.glyph("▒", ":") },
                     Role::Band80,
                 ),
-                ((shadow.median(), shadow.median()), look.glyph("╌", "~"), Role::Median),
             ] {
                 let (top, bottom) = (self.scale.row(high), self.scale.row(low));
-                for row in top.max(0)..=bottom.min(self.rows as i64 - 1) {
+                for row in top.max(0)..=bottom.min(last) {
                     self.set(buffer, column, row as usize, glyph, role);
                 }
+            }
+            // It goes on beyond the chart.
+            let (low, high) = shadow.band95();
+            if self.scale.row(high) < 0 && high.is_finite() {
+                self.set(buffer, column, 0, "^", Role::Band95);
+            }
+            if self.scale.row(low) > last && low.is_finite() {
+                self.set(buffer, column, last as usize, "v", Role::Band95);
+            }
+            if let Some(row) = self.inside(shadow.median()) {
+                self.set(buffer, column, row, look.glyph("╌", "~"), Role::Median);
             }
         }
     }
@@ -240,10 +254,14 @@ impl Canvas<'_> {
         let look = self.look;
         let after = self.columns.max(self.plot.now.map_or(0, |now| now + 1));
         if let Some(limit) = self.plot.limit
-            && let Some(row) = self.inside(limit.value)
+            && let Some((row, _)) = self.limit()
         {
+            let median = |column: usize| Some(self.plot.shadow.get(column)?.as_ref()?.median());
             for column in 0..self.columns {
-                self.set(buffer, column, row, look.glyph("═", "="), Role::Limit);
+                // Where the median runs along it both are seen by turns.
+                if column % 2 == 0 || median(column).and_then(|median| self.inside(median)) != Some(row) {
+                    self.set(buffer, column, row, look.glyph("═", "="), Role::Limit);
+                }
             }
             let room = usize::from(self.area.width - GUTTER).saturating_sub(after + 1);
             let value = self.plot.unit.show(limit.value);
@@ -291,8 +309,29 @@ impl Canvas<'_> {
     }
 
     fn inside(&self, value: f64) -> Option<usize> {
-        let row = self.scale.row(value);
+        self.within(self.scale.row(value))
+    }
+
+    fn within(&self, row: i64) -> Option<usize> {
         (0..self.rows as i64).contains(&row).then_some(row as usize)
+    }
+
+    /// The row of the limit line, and its value. Between two rows it takes the one on its side of the newest value, so that a limit that
+    /// is passed, or is not, is seen to be so.
+    fn limit(&self) -> Option<(usize, f64)> {
+        let value = self.plot.limit?.value;
+        let near = self.scale.row(value);
+        let newest = self.plot.actual.iter().rev().flatten().next();
+        let row = match newest.map(|(newest, ..)| *newest) {
+            Some(newest) if self.scale.row(newest) == near && newest != value => {
+                let side = if value > newest { -1 } else { 1 };
+                let off = (self.scale.top - value) / self.scale.step - near as f64;
+                // At least a third of the way to the next row.
+                if off * side as f64 > 0.33 { near + side } else { near }
+            }
+            _ => near,
+        };
+        Some((self.within(row)?, value))
     }
 
     fn actual(&self, buffer: &mut Buffer) {

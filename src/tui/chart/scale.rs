@@ -21,7 +21,8 @@ pub struct Scale {
 }
 
 impl Scale {
-    /// The finest axis of `rows` rows that holds all of the plot: values, 95 % band and, where near, the limit.
+    /// The finest axis of `rows` rows that holds all of the plot: values, bands and, where near, the limit. Of a 95 % band much wider than
+    /// all else a part is left out.
     #[must_use]
     pub fn fit(plot: &Plot<'_>, rows: usize) -> Self {
         let (low, high) = range(plot).unwrap_or((0.0, rows.saturating_sub(1) as f64));
@@ -32,6 +33,12 @@ impl Scale {
     #[must_use]
     pub fn of(low: f64, high: f64, unit: Unit, rows: usize) -> Self {
         let (low, high) = (low.min(high).max(-1e300), high.max(low).min(1e300));
+        // Of nothing but noughts no number says how fine the axis should be: a row is one.
+        let high = if low == 0.0 && high == 0.0 {
+            rows.saturating_sub(1) as f64
+        } else {
+            high
+        };
         let (unit_size, prefix) = prefix(low.abs().max(high.abs()), unit);
         let (low, high) = (low / unit_size, high / unit_size);
         let spaces = rows.saturating_sub(1).max(1) as f64;
@@ -116,6 +123,19 @@ impl Scale {
         }
     }
 
+    /// A value between the rows as a number beside them: with as few digits as say it exactly; `None` where four cells have no room for
+    /// that.
+    #[must_use]
+    pub fn exact(&self, value: f64) -> Option<String> {
+        let value = value / self.unit_size;
+        let shown = (0..4).map(|decimals| format!("{value:.decimals$}"));
+        let same = |text: &String| {
+            let read = text.parse::<f64>().unwrap_or(f64::NAN);
+            (read - value).abs() <= value.abs() * 1e-6
+        };
+        shown.into_iter().find(same).filter(|text| text.len() <= 4)
+    }
+
     /// What the numbers count: `%`, `GB`, `k/s`, `ms`.
     #[must_use]
     pub fn heading(&self, unit: Unit) -> String {
@@ -140,26 +160,30 @@ fn prefix(size: f64, unit: Unit) -> (f64, &'static str) {
         .unwrap_or((1.0, ""))
 }
 
-/// The least and greatest number to be seen; `None` when there is none.
+/// The least and greatest number the axis is made for; `None` when there is none: values, median, 80 % band, the 95 % band as far as it
+/// leaves them half of the height, and a limit that is near.
 fn range(plot: &Plot<'_>) -> Option<(f64, f64)> {
     let actual = plot
         .actual
         .iter()
         .flatten()
         .flat_map(|(newest, least, greatest)| [*newest, *least, *greatest]);
-    let bands = plot
-        .shadow
-        .iter()
-        .flatten()
-        .flat_map(|shadow| [shadow.band95().0, shadow.band95().1]);
-    let (low, high) =
-        actual
-            .chain(bands)
-            .filter(|value| value.is_finite())
-            .fold(None, |range: Option<(f64, f64)>, value| {
-                Some(range.map_or((value, value), |(low, high)| (low.min(value), high.max(value))))
-            })?;
-    // A limit far away would press the data into one row; it is told in words then.
+    let inner = plot.shadow.iter().flatten().flat_map(|shadow| {
+        let (low, high) = shadow.band80();
+        [low, shadow.median(), high]
+    });
+    let outer = plot.shadow.iter().flatten().flat_map(|shadow| {
+        let (low, high) = shadow.band95();
+        [low, high]
+    });
+    let (low, high) = extent(actual.chain(inner))?;
+    // A band with a long tail would press all else into one row; where it goes on is marked. Of a flat line it is all there is to see.
+    let half = (high - low).max(low.abs().max(high.abs()) * 0.05) / 2.0;
+    let reach = if half > 0.0 { half } else { f64::INFINITY };
+    let (low, high) = extent(outer).map_or((low, high), |(least, most)| {
+        (low.min(least.max(low - reach)), high.max(most.min(high + reach)))
+    });
+    // A limit far away would do the same; it is told in words then.
     let near = (high - low).max(high.abs() * 0.05) * 2.0;
     Some(
         match plot.limit.map(|limit| limit.value).filter(|value| value.is_finite()) {
@@ -168,4 +192,13 @@ fn range(plot: &Plot<'_>) -> Option<(f64, f64)> {
             _ => (low, high),
         },
     )
+}
+
+/// The least and greatest of those that are numbers.
+fn extent(values: impl Iterator<Item = f64>) -> Option<(f64, f64)> {
+    values.filter(|value| value.is_finite()).fold(None, |range, value| {
+        Some(range.map_or((value, value), |(low, high): (f64, f64)| {
+            (low.min(value), high.max(value))
+        }))
+    })
 }

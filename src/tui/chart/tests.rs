@@ -192,3 +192,163 @@ fn a_crossing_within_the_column_of_now_is_seen_beside_its_line() {
     let text = fixture::text(&buffer);
     assert!(text.contains("|X="), "{text}");
 }
+
+/// The rows of a chart of 40 columns, top first, each with its number at the left.
+fn drawn(plot: &Plot<'_>, rows: u16) -> Vec<String> {
+    let mut buffer = Buffer::empty(Rect::new(0, 0, 46, rows + 2));
+    let area = buffer.area;
+    chart(plot, &look(Charset::Ascii), area, &mut buffer);
+    let text = fixture::text(&buffer);
+    text.lines()
+        .skip(1)
+        .take(rows.into())
+        .map(|line| format!("{line:<46}"))
+        .collect()
+}
+
+#[test]
+fn the_number_beside_the_limit_is_its_own() {
+    let values: Vec<_> = (0..40).map(|at| f64::from(at) * 2.4).map(|v| Some((v, v, v))).collect();
+    for (value, told) in [(90.0, " 90 "), (87.5, "87.5"), (60.0, " 60 "), (66.666, "    ")] {
+        let limit = Limit {
+            value,
+            side: Side::Above,
+            by: "".into(),
+        };
+        let plot = Plot {
+            unit: Unit::Percent,
+            step: Span::from_mins(1),
+            actual: &values,
+            limit: Some(&limit),
+            ..Plot::default()
+        };
+        let rows = drawn(&plot, 7);
+        let line = rows.iter().find(|row| row.contains("===")).unwrap();
+        assert!(line.starts_with(told), "{rows:#?}");
+    }
+}
+
+#[test]
+fn a_band_with_a_long_tail_leaves_half_of_the_height_to_all_else() {
+    let values: Vec<_> = (0..20).map(|_| Some((1.0, 0.8, 1.2))).collect();
+    // 80 %: 0.2 to 3, 95 %: 0 to 420; two cores.
+    let wide = crate::domain::Quantiles([0.0, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.2, 1.6, 2.2, 3.0, 90.0, 420.0]);
+    let mut shadow = vec![None; 20];
+    shadow.extend([Some(wide); 20]);
+    let limit = Limit {
+        value: 2.0,
+        side: Side::Above,
+        by: "".into(),
+    };
+    let plot = Plot {
+        step: Span::from_mins(1),
+        actual: &values,
+        shadow: &shadow,
+        limit: Some(&limit),
+        now: Some(20),
+        ..Plot::default()
+    };
+    let rows = drawn(&plot, 11);
+    let of = |what: char| rows.iter().filter(|row| row[25..44].contains(what)).count();
+    assert!(of(':') >= 5, "{rows:#?}");
+    assert!(rows[0][25..44].chars().all(|c| c == '^'), "{rows:#?}");
+    assert!(!rows[10].contains('v'), "{rows:#?}");
+}
+
+#[test]
+fn a_median_along_the_limit_is_seen() {
+    let (values, shadow) = flat(84.0);
+    let limit = ninety();
+    // A row above it the line is whole; where both fall on one row they are seen by turns.
+    for (limit, told) in [(90.0, "~~~~~"), (84.0, "=~=~=")] {
+        let limit = Limit {
+            value: limit,
+            ..ninety()
+        };
+        let plot = Plot {
+            limit: Some(&limit),
+            ..ahead(&values, &shadow)
+        };
+        let rows = drawn(&plot, 4);
+        let future = rows.iter().find(|row| row[26..44].contains('~')).unwrap();
+        assert!(future[26..44].contains(told), "{rows:#?}");
+    }
+    let plot = Plot {
+        limit: Some(&limit),
+        ..ahead(&values, &shadow)
+    };
+    let rows = drawn(&plot, 4);
+    assert!(
+        rows[0].starts_with(" 90 ===") && rows[1].starts_with(" 80 .***"),
+        "{rows:#?}"
+    );
+}
+
+#[test]
+fn a_limit_between_two_rows_stands_on_its_side_of_the_newest_value() {
+    for (newest, limit, passed) in [
+        (93.8, 90.0, true),
+        (84.0, 90.0, false),
+        (99.0, 90.0, true),
+        (71.0, 90.0, false),
+    ] {
+        let (values, shadow) = flat(newest);
+        let limit = Limit {
+            value: limit,
+            ..ninety()
+        };
+        let plot = Plot {
+            limit: Some(&limit),
+            ..ahead(&values, &shadow)
+        };
+        let rows = drawn(&plot, 4);
+        let row = |what: char| rows.iter().position(|row| row[4..22].contains(what)).unwrap();
+        assert_eq!(row('*') < row('='), passed, "{newest}: {rows:#?}");
+    }
+}
+
+#[test]
+fn the_number_beside_a_flat_nought_is_on_its_row() {
+    let values = [Some((0.0, 0.0, 0.0)); 20];
+    let plot = Plot {
+        step: Span::from_mins(1),
+        actual: &values,
+        ..Plot::default()
+    };
+    let rows = drawn(&plot, 12);
+    let line = rows.iter().position(|row| row.contains("***")).unwrap();
+    let numbers: Vec<&str> = rows.iter().map(|row| row[..4].trim()).collect();
+    assert_eq!(numbers[line], "0", "{rows:#?}");
+    assert_eq!(numbers.iter().filter(|number| **number == "0").count(), 1, "{rows:#?}");
+}
+
+/// What a column shows: the least, the greatest and the last of its values.
+type Bar = Option<(f64, f64, f64)>;
+
+/// A value that stays, once it came from 60, and a forecast that it does.
+fn flat(value: f64) -> ([Bar; 20], Vec<Option<Quantiles>>) {
+    let mut values = [Some((value, value, value)); 20];
+    values[0] = Some((40.0, 40.0, 40.0));
+    let mut shadow = vec![None; 20];
+    shadow.extend([Some(fixture::band(value, value)); 20]);
+    (values, shadow)
+}
+
+fn ninety() -> Limit {
+    Limit {
+        value: 90.0,
+        side: Side::Above,
+        by: "".into(),
+    }
+}
+
+fn ahead<'a>(values: &'a [Option<(f64, f64, f64)>], shadow: &'a [Option<Quantiles>]) -> Plot<'a> {
+    Plot {
+        unit: Unit::Percent,
+        step: Span::from_mins(1),
+        actual: values,
+        shadow,
+        now: Some(20),
+        ..Plot::default()
+    }
+}

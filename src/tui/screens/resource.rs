@@ -1,6 +1,7 @@
 //! Screen 2: is this metric doing what it should, and since when not? A setting in focus has a page of its own.
 
 mod ahead;
+mod bearing;
 mod draw;
 mod keys;
 mod next;

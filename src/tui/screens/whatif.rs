@@ -31,6 +31,7 @@ pub(super) use charts::chart_of;
 pub use keys::KEYS;
 pub use running::{poll, refresh, stop};
 use scenario::Scenario;
+pub use scenario::moving;
 use time::{far, later};
 pub use typed::label;
 

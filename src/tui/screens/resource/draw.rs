@@ -24,7 +24,7 @@ const RIGHT: u16 = 11;
 /// Columns of the main chart on a screen so wide.
 pub(super) fn columns(width: u16, room: Room) -> usize {
     let right = if room == Room::Large {
-        sides::LEFT + sides::RIGHT + 1
+        sides::left_cells(width) + sides::RIGHT + 1
     } else {
         RIGHT
     };
@@ -121,8 +121,13 @@ pub(super) fn status(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         }
         (Some(shadow), left) => {
             let bits = left.map_or_else(|| f64::from(row.bits), |(found, _)| found.bits);
+            let unheld = if sides::is_unheld(state, row) {
+                " now (told if it lasts)"
+            } else {
+                ""
+            };
             parts.push(format!("shadow {shadow}"));
-            parts.push(format!("{bits:.1} bits"));
+            parts.push(format!("{bits:.1} bits{unheld}"));
         }
         (None, _) => parts.push("no shadow yet".into()),
     }

@@ -3,14 +3,16 @@
 use super::finding;
 use crate::{
     domain::{Mark, SeriesId, Span},
+    drift::{about, prominence},
     engine::MetricRow,
     tui::{state::State, text},
 };
 
-/// Other metrics of the same host: those that are off first, then the most surprising; among equals those of the same family.
+/// Other metrics of the same host: those that are off first, the most surprising of them before others; then those measured on the same
+/// thing, and those about the same.
 pub(super) fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow> {
-    let family = |name: &str| name.split('.').next().unwrap_or_default().to_owned();
-    let mine = family(&id.name);
+    let own = |name: &'_ str| name.rsplit_once('.').map(|(own, _)| own.to_owned());
+    let (mine, family) = (own(&id.name), about(&id.name));
     let mut rows: Vec<&MetricRow> = state
         .shown
         .metrics
@@ -23,8 +25,12 @@ pub(super) fn related<'a>(state: &'a State, id: &SeriesId) -> Vec<&'a MetricRow>
         (
             !off,
             std::cmp::Reverse(if off { row.bits.max(0.0) as u32 } else { 0 }),
+            own(&row.id.name) != mine,
+            about(&row.id.name) != family,
+            // What still learns has nothing to compare yet, and among the rest the first ones say most.
+            row.mark == Mark::Learning,
             row.mark,
-            family(&row.id.name) != mine,
+            prominence(&row.id.name),
         )
     };
     // While someone moves in the list it keeps the order in which they came to it.

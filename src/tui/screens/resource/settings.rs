@@ -76,9 +76,13 @@ pub(super) fn rank(rows: &mut [&SettingRow], by_chance: bool) {
         let keys = if by_chance { (chance, bits) } else { (bits, chance) };
         let changed = row.last_change.as_ref().map(|change| change.at);
         // What is off by what is known of it may surprise nobody.
-        let off = !by_chance && !matches!(row.mark, Mark::Ok | Mark::Learning | Mark::Muted);
-        Reverse((off, keys, changed))
+        Reverse((!by_chance && is_off(row), keys, changed))
     });
+}
+
+/// Whether something is told of it.
+pub(super) fn is_off(row: &SettingRow) -> bool {
+    !matches!(row.mark, Mark::Ok | Mark::Learning | Mark::Muted)
 }
 
 fn place(state: &State, rows: &[&SettingRow]) -> usize {

@@ -4,11 +4,12 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     ahead::{self, ahead},
-    draw, related, related_place, settings,
+    bearing::{bearing, surprising},
+    draw, related, related_place,
 };
 use crate::{
     domain::{Comparison, Mark, Side, Span, Value},
-    engine::{MetricRow, SettingRow},
+    engine::MetricRow,
     tui::{
         chart::{self, GUTTER},
         look::Role,
@@ -19,8 +20,11 @@ use crate::{
     },
 };
 
-/// Cells of the pane at the left, with its line.
-pub(super) const LEFT: u16 = 24;
+/// Cells of the pane at the left, with its line, on a screen so wide: names of settings have their room there.
+pub(super) const fn left_cells(width: u16) -> u16 {
+    if width < 160 { 30 } else { 40 }
+}
+
 /// Cells of the pane at the right.
 pub(super) const RIGHT: u16 = 26;
 /// Rows of values in a chart of a related metric.
@@ -34,16 +38,17 @@ pub(super) fn view(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buff
         height: area.height.saturating_sub(1),
         ..area
     };
+    let cells = left_cells(area.width);
     let middle = Rect {
-        x: below.x + LEFT,
-        width: below.width.saturating_sub(LEFT + RIGHT),
+        x: below.x + cells,
+        width: below.width.saturating_sub(cells + RIGHT),
         ..below
     };
     left(
         state,
         row,
         Rect {
-            width: LEFT - 1,
+            width: cells - 1,
             ..below
         },
         buffer,
@@ -52,7 +57,7 @@ pub(super) fn view(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buff
         text::put(
             buffer,
             below,
-            LEFT - 1,
+            cells - 1,
             y,
             state.look.glyph("│", "|"),
             state.look.style(Role::Grid),
@@ -85,14 +90,13 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     let at = related_place(state, &rows);
     let name_cells = page.width().saturating_sub(12);
     let here = !state.resource.in_list;
-    let last = row.id.name.rsplit('.').next().unwrap_or_default();
     page.item(
         here,
         &format!(
             "{}{} {}",
             if here { '>' } else { ' ' },
             fit(&row.mark.to_string(), 10),
-            fit_name(last, name_cells)
+            fit_name(&row.id.name, name_cells)
         ),
     );
     let shown = window(rows.len(), at, 11);
@@ -111,17 +115,7 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         }
     }
     page.rule();
-    page.line(Role::Heading, " SETTINGS");
-    let ours =
-        |other: &&SettingRow| other.id.resource == row.id.resource && state.passes(&other.id.resource, &other.id.name);
-    let mut settings: Vec<&SettingRow> = state.shown.settings.iter().filter(ours).collect();
-    settings::rank(&mut settings, false);
-    for setting in settings.iter().take(8) {
-        let value = setting.value.as_ref().map_or("(none)".into(), ToString::to_string);
-        let value = text::cut(&value, 8);
-        let cells = page.width().saturating_sub(2 + text::width(&value));
-        page.line(Role::Text, &format!(" {} {value}", fit_name(&setting.id.name, cells)));
-    }
+    settings_of(state, row, &mut page);
     page.rule();
     page.line(Role::Heading, " HOSTS");
     let room = page.left().saturating_sub(1);
@@ -136,6 +130,48 @@ fn left(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
     }
 }
 
+/// Rows of the settings beside a metric.
+const SETTINGS: usize = 8;
+
+/// The settings that bear on it, a row each, two where name and value have no room in one.
+fn settings_of(state: &State, row: &MetricRow, page: &mut Page<'_>) {
+    let (mut rows, all) = bearing(state, row);
+    let by = if rows.is_empty() { " by surprise" } else { "" };
+    if rows.is_empty() {
+        rows = surprising(state, row);
+    }
+    page.line(Role::Heading, &format!(" SETTINGS{by}"));
+    let width = page.width().saturating_sub(1);
+    let mut left = SETTINGS;
+    for setting in rows {
+        let value = setting.value.as_ref().map_or("(none)".into(), ToString::to_string);
+        let value = text::fit_value(&value, text::width(&value).min(width / 2));
+        let value = value.trim_end();
+        let cells = width.saturating_sub(1 + text::width(value));
+        let one = text::width(&setting.id.name) <= cells;
+        if left < if one { 1 } else { 2 } {
+            break;
+        }
+        if one {
+            page.line(Role::Text, &format!(" {} {value}", fit(&setting.id.name, cells)));
+            left -= 1;
+        } else {
+            page.line(Role::Text, &format!(" {}", fit_name(&setting.id.name, width)));
+            page.line(Role::Text, &format!(" {}", text::fit_right(value, width)));
+            left -= 2;
+        }
+    }
+    if left == SETTINGS {
+        let none = format!(
+            "none is known to bear on it; Tab Tab lists all {}",
+            text::grouped(all as u64)
+        );
+        for line in text::wrap(&none, width) {
+            page.line(Role::Dim, &format!(" {line}"));
+        }
+    }
+}
+
 /// A related metric: a title, three rows of chart, a strip.
 fn small(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     page.rule();
@@ -143,11 +179,18 @@ fn small(state: &State, row: &MetricRow, page: &mut Page<'_>) {
     let plot = super::plot(state, row, &lists);
     let unit = plot.scale.map_or_else(String::new, |scale| scale.heading(row.unit));
     let comma = if unit.is_empty() { "" } else { ", " };
-    let title = format!(" {}{comma}{unit}", row.id.name);
+    // Beside `ok` a great surprise would be read as a contradiction: it is one of the newest value alone.
+    let now = if is_unheld(state, row) { " now" } else { "" };
     let bits = super::left(state, row).map_or(f64::from(row.bits), |(found, _)| found.bits);
-    let state_words = format!("{}  {bits:.1} bits", row.mark);
-    let cells = page.width().saturating_sub(state_words.len() + 2);
-    page.line(Role::Heading, &format!("{} {state_words}", fit(&title, cells)));
+    let words = format!("{}  {bits:.1} bits{now}", row.mark);
+    let unit = format!("{comma}{unit}");
+    let cells = page
+        .width()
+        .saturating_sub(text::width(&words) + text::width(&unit) + 3);
+    let name = fit_name(&row.id.name, text::width(&row.id.name).min(cells));
+    let title = format!(" {}{unit}", name.trim_end());
+    let cells = page.width().saturating_sub(text::width(&words) + 2);
+    page.line(Role::Heading, &format!("{} {words}", fit(&title, cells)));
     let (area, buffer) = page.take(SMALL_ROWS);
     chart::values(&plot, &state.look, area, buffer);
     let (area, buffer) = page.take(1);
@@ -158,6 +201,11 @@ fn small(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         ..area
     };
     chart::strip(&lists.bits, &state.look, cells, buffer);
+}
+
+/// Whether the newest value is hard to believe and nothing is told of it: that needs several, farther out than what is usual.
+pub(super) fn is_unheld(state: &State, row: &MetricRow) -> bool {
+    row.mark == Mark::Ok && f64::from(row.bits) >= state.shown.options.drift.moderate
 }
 
 /// Where the number comes from, what changed, what comes, what was alike, what is proposed.
@@ -212,6 +260,9 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
             once => {
                 page.line(Role::Text, &format!("{bits}    {:.1}: once in", row.bits));
                 page.line(Role::Text, &format!("        {} values", text::grouped(once)));
+                if is_unheld(state, row) {
+                    page.line(Role::Text, "        (told if it lasts)");
+                }
             }
         }
     }

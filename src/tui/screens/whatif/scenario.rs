@@ -2,11 +2,27 @@
 
 use super::tag;
 use crate::{
-    domain::{ChangeSet, Span, Timestamp},
+    domain::{Change, ChangeSet, SeriesId, Span, Timestamp},
     engine::Query,
     simulate::Outcome,
-    tui::state::Effect,
+    tui::state::{Effect, State},
 };
+
+/// The settings whose change was found to move a metric, in what was tried.
+#[must_use]
+pub fn moving<'a>(state: &'a State, metric: &SeriesId) -> Vec<&'a SeriesId> {
+    let pane = &state.whatif;
+    let outcomes = [Some(&pane.a), pane.b.as_ref()].into_iter().flatten();
+    outcomes
+        .filter_map(|scenario| scenario.outcome.as_ref())
+        .filter(|outcome| outcome.effects.iter().any(|effect| effect.series == *metric))
+        .flat_map(|outcome| outcome.changes.active())
+        .filter_map(|change| match change {
+            Change::Setting { id, .. } => Some(id),
+            Change::Capacity { .. } | Change::Traffic { .. } => None,
+        })
+        .collect()
+}
 
 /// A change set and what came of it.
 #[derive(Debug, Default)]
