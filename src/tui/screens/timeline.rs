@@ -158,7 +158,12 @@ pub fn crumbs(state: &State) -> Vec<String> {
     match incident(state) {
         Some(found) => {
             let to = found.to.map(minute).unwrap_or_default();
-            vec![format!("incident {} ({}-{to})", found.number, minute(found.from))]
+            // A setting that changed, and nothing else, is of a moment.
+            let span = match found.to == Some(found.from) {
+                true => to,
+                false => format!("{}-{to}", minute(found.from)),
+            };
+            vec![format!("incident {} ({span})", found.number)]
         }
         None => vec!["timeline".into()],
     }

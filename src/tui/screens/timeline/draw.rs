@@ -108,7 +108,10 @@ fn heading(state: &State, page: &mut Page<'_>) {
     let total = state.live.incidents.len();
     let line = match (incident(state), state.live.at) {
         (Some(found), Some(now)) => {
-            let lasts = found.to.unwrap_or(now) - found.from;
+            let lasts = match found.to.unwrap_or(now) - found.from {
+                Span::ZERO => format!("at {}", minute(found.from)),
+                lasts => lasts.to_string(),
+            };
             // Numbers stay with their incidents: the newest has the largest.
             let newest = state.live.incidents.iter().map(|one| one.number).max();
             let newest = newest.unwrap_or(found.number);

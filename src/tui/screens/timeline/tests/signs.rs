@@ -74,6 +74,38 @@ fn what_came_first_is_the_first_sign_and_not_the_likeliest_cause() {
 }
 
 #[test]
+fn a_setting_that_changed_alone_is_an_incident_of_a_moment() {
+    let mut shown = answered(80, 24);
+    let mut live = (*shown.live).clone();
+    let mut alone = live.incidents[1].clone();
+    (alone.from, alone.to) = (fixture::at("13:52:00"), Some(fixture::at("13:52:00")));
+    alone.lanes = vec![fixture::id("db-01/etc.ssh/sshd_config:PermitRootLogin")];
+    let changed = crate::domain::Finding {
+        since: alone.from,
+        mark: Mark::Drift,
+        seen: crate::domain::Seen::Setting {
+            now: None,
+            expected: None,
+        },
+        series: alone.lanes.clone(),
+        summary: "etc.ssh/sshd_config:PermitRootLogin no -> yes by ana".into(),
+        ..shown.timeline.data.as_ref().unwrap().findings[0].clone()
+    };
+    live.incidents = [alone].into();
+    shown.live = Arc::new(live);
+    shown.at = Some(fixture::at("13:52:00"));
+    shown.timeline.data.as_mut().unwrap().findings.push(changed);
+    assert_eq!(crumbs(&shown), ["incident 41 (13:52)"]);
+    let picture = drawn(&shown, 80, 20);
+    assert!(
+        picture.contains(" incident 41 of 41   at 13:52   ~ drift, 16.0 bits"),
+        "{picture}"
+    );
+    let first = first::first(&shown);
+    assert_eq!(first, "13:52:00, etc.ssh/sshd_config:PermitRootLogin no -> yes by ana");
+}
+
+#[test]
 fn nothing_later_than_the_cursor_is_told() {
     let mut shown = answered(80, 24);
     blamed(&mut shown);
