@@ -71,6 +71,9 @@ pub(super) struct View<'a> {
     why: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     article: Option<&'a str>,
+    /// How many keys of the resource are only live and were not judged, as nothing says whether a server filled them in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_judged: Option<usize>,
     /// How many resources of the kind have it alike: taken as the cluster's doing, and no drift.
     #[serde(skip_serializing_if = "Option::is_none")]
     alike: Option<usize>,
@@ -143,6 +146,7 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
         let mut views: Vec<View<'_>> = (account.compared.departures.iter())
             .map(|departure| View {
                 rule: account.rule_of(departure),
+                not_judged: account.compared.not_judged.get(&departure.resource).copied(),
                 ..view(departure)
             })
             .collect();
@@ -157,6 +161,7 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
             rule: None,
             why: None,
             article: None,
+            not_judged: None,
             alike: Some(learnt.count),
         }));
         let told: Vec<Departure> = account.issues.iter().map(told_of).collect();
@@ -170,6 +175,9 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
             }));
         }
         out.json(&views)?;
+        for line in show::not_judged(&account.compared) {
+            out.note(&line);
+        }
     } else {
         show::page(&account, args.issues, out)?;
     }
@@ -201,6 +209,7 @@ pub(super) fn view(departure: &Departure) -> View<'_> {
         rule: None,
         why: None,
         article: None,
+        not_judged: None,
         alike: None,
     }
 }

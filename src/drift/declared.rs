@@ -7,6 +7,7 @@ mod list;
 mod managed;
 mod pair;
 mod path;
+mod peers;
 mod scalar;
 mod schema;
 #[cfg(test)]
@@ -16,8 +17,9 @@ mod walk;
 mod words;
 
 pub use departure::{Departure, rank};
-pub use pair::{Compared, Learnt, compare, compare_states, told};
+pub use pair::{Compared, compare, compare_states, told};
 pub use path::{Path, Step};
+pub use peers::Learnt;
 pub use tool::{ToolReport, departures};
 pub use words::value as shown;
 

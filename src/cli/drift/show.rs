@@ -1,12 +1,17 @@
 //! What is not as declared, for people.
 
+use std::collections::BTreeMap;
+
 use unicode_width::UnicodeWidthStr;
 
 use super::Account;
 use crate::{
     cli::{Columns, Out, OutError},
-    domain::{Level, text::count},
-    drift::{Departure, Issue, Learnt},
+    domain::{
+        Level,
+        text::{count, visible},
+    },
+    drift::{Compared, Departure, Issue, Learnt},
 };
 
 /// Prints the departures under their resources, and on stderr what else is worth knowing.
@@ -126,10 +131,28 @@ fn notes(account: &Account) -> Vec<String> {
         first = "nothing to compare: no resource is on both sides, and no report tells of drift".to_owned();
     }
     let mut lines = vec![first];
+    lines.extend(not_judged(compared));
     for Learnt { kind, path, count, .. } in &compared.learnt {
         lines.push(format!(
             "all {count} of {kind} have the same at {path}, which no table knows and none declares: taken as the cluster's doing"
         ));
     }
     lines
+}
+
+/// A line for each kind of which keys were not judged.
+pub(super) fn not_judged(compared: &Compared) -> Vec<String> {
+    let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
+    for (resource, keys) in &compared.not_judged {
+        let kind = resource.split_once('/').map_or(&**resource, |(kind, _)| kind);
+        *kinds.entry(kind).or_default() += keys;
+    }
+    let line = |(kind, keys): (&str, usize)| {
+        format!(
+            "{} of {} not judged: nothing says whether a server filled them in",
+            count(keys, "live-only key"),
+            visible(kind)
+        )
+    };
+    kinds.into_iter().map(line).collect()
 }

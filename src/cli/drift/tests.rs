@@ -418,3 +418,26 @@ fn states_of_both_versions_are_one() {
     );
     assert_eq!((ran.code, ran.data.as_str()), (0, "[]\n"), "{}", ran.notes);
 }
+
+#[test]
+fn keys_that_nothing_judges_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let widget = "apiVersion: example.com/v1\nkind: Widget\nmetadata: {name: a}\nspec: {size: 1}\n";
+    fs::write(folder.path().join("desired.yaml"), widget).unwrap();
+    let live = |spec: &str| {
+        fs::write(folder.path().join("live.yaml"), widget.replace("{size: 1}", spec)).unwrap();
+        let (page, json) = (drift(folder.path(), false, &PAIR), drift(folder.path(), true, &PAIR));
+        (page.data, page.notes, json.data, json.notes, page.code)
+    };
+    let note = "2 live-only keys of Widget not judged: nothing says whether a server filled them in\n";
+    let (page, notes, json, beside, code) = live("{size: 1, mode: auto, more: {x: 1}}");
+    assert_eq!((&*page, &*json, &*beside, code), ("", "[]\n", note, 0));
+    assert_eq!(notes, format!("nothing drifted; 1 resource compared\n{note}"));
+    let (_, _, json, _, _) = live("{size: 2, mode: auto, more: {x: 1}}");
+    assert!(json.contains("\"not_judged\": 2"), "{json}");
+    let (_, notes, json, beside, _) = live("{size: 1}");
+    assert_eq!(
+        (&*notes, &*json, &*beside),
+        ("nothing drifted; 1 resource compared\n", "[]\n", "")
+    );
+}

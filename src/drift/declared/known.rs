@@ -75,7 +75,7 @@ const SEQUENCES: [&str; 34] = [
 ];
 
 /// Labels and annotations that controllers and tools write, by the domain before the slash.
-const SERVERS_DOMAINS: [&str; 33] = [
+const SERVERS_DOMAINS: [&str; 34] = [
     "kubernetes.io",
     "k8s.io",
     "helm.sh",
@@ -109,10 +109,11 @@ const SERVERS_DOMAINS: [&str; 33] = [
     "reloader.stakater.com",
     "x-k8s.io",
     "kots.io",
+    "keda.sh",
 ];
 
 /// Annotations of such domains by which people give orders.
-const ORDERS: [&str; 16] = [
+const ORDERS: [&str; 17] = [
     "ingress.kubernetes.io/",
     "kubernetes.io/ingress.class",
     "service.beta.kubernetes.io/",
@@ -129,6 +130,7 @@ const ORDERS: [&str; 16] = [
     "networking.gke.io/",
     "cloud.google.com/",
     "linkerd.io/inject",
+    "autoscaling.keda.sh/",
 ];
 
 /// Labels and annotations that give powers: what a namespace lets in, which profile confines a container, whose rights in the cloud an
@@ -144,7 +146,7 @@ const POWERS: [&str; 7] = [
 ];
 
 /// Labels and annotations without a domain, or below one in [`ORDERS`], that controllers write all the same.
-const SERVERS_NAMES: [&str; 20] = [
+const SERVERS_NAMES: [&str; 21] = [
     "pod-template-hash",
     "controller-revision-hash",
     "pod-template-generation",
@@ -165,6 +167,7 @@ const SERVERS_NAMES: [&str; 20] = [
     "ingress.kubernetes.io/ssl-cert",
     "service.kubernetes.io/load-balancer-cleanup",
     "objectset.rio.cattle.io/applied",
+    "prometheus-operator-validated",
 ];
 
 /// Annotations that a server writes anew whatever was declared.
@@ -196,7 +199,7 @@ fn is_servers(key: &str) -> bool {
     if SERVERS_NAMES.contains(&key) {
         return true;
     }
-    if is_power(key) || ORDERS.iter().any(|order| key.contains(order)) {
+    if is_order(key) {
         return false;
     }
     let domain = key.split_once('/').map_or("", |(domain, _)| domain);
@@ -205,6 +208,11 @@ fn is_servers(key: &str) -> bool {
             .strip_suffix(known)
             .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
     })
+}
+
+/// Whether people give orders or powers by a label or annotation of this name.
+pub(super) fn is_order(key: &str) -> bool {
+    is_power(key) || ORDERS.iter().any(|order| key.contains(order))
 }
 
 /// Whether a label or annotation of this name gives powers.

@@ -6,7 +6,7 @@ use super::{
     known,
     path::Step,
     scalar::Likeness,
-    schema::{Field, Rule},
+    schema::{Added, Field, Rule},
     walk::{Beside, Walk},
 };
 use crate::domain::Tree;
@@ -18,7 +18,7 @@ impl Walk<'_> {
     /// Compares two lists.
     pub(super) fn list(&mut self, desired: &[Tree], live: &[Tree], field: &Field) {
         match &field.rule {
-            Rule::Set(item) => self.set(desired, live, item),
+            Rule::Set(item) => self.set(desired, live, item, &field.skip),
             Rule::Sequence(item) => self.sequence(desired, live, item),
             Rule::Items {
                 item,
@@ -52,25 +52,25 @@ impl Walk<'_> {
                 Some(key) => self.items(desired, live, &Rule::Any, &[key.as_str()], ordered, &[]),
                 // That the order of such lists means something is told by their names, or by nothing.
                 None if ordered && self.likeness != Likeness::State => self.sequence(desired, live, &Rule::Any),
-                None => self.set(desired, live, &Rule::Any),
+                None => self.set(desired, live, &Rule::Any, &[]),
             }
         } else if ordered || command_line(desired) {
             self.sequence(desired, live, &Rule::Any);
         } else {
-            self.set(desired, live, &Rule::Any);
+            self.set(desired, live, &Rule::Any, &[]);
         }
     }
 
     /// Items by what identifies them.
-    fn items(&mut self, desired: &[Tree], live: &[Tree], rule: &Rule, keys: &[&str], ordered: bool, skip: &[&str]) {
+    fn items(&mut self, desired: &[Tree], live: &[Tree], rule: &Rule, keys: &[&str], ordered: bool, skip: &[Added]) {
         let (ours, theirs) = (identities(desired, keys), identities(live, keys));
         let places = |ids: &[Identity]| ids.iter().cloned().zip(0..).collect::<BTreeMap<Identity, usize>>();
         let (here, there) = (places(&ours), places(&theirs));
         let field = Field::plain(rule.clone());
-        let servers = |id: &Identity| skip.iter().any(|pattern| known::fits(pattern, &id.0[0]));
+        let servers = |at: usize| skip.iter().any(|added| added.is(Some(&theirs[at].0[0]), &live[at]));
         let gone = ours.iter().filter(|id| !there.contains_key(*id)).count();
         let new: Vec<usize> = (0..live.len())
-            .filter(|at| !here.contains_key(&theirs[*at]) && !servers(&theirs[*at]))
+            .filter(|at| !here.contains_key(&theirs[*at]) && !servers(*at))
             .collect();
         // The one item whose number changed is still that item.
         let renumbered = gone == 1 && new.len() == 1 && keys != ["name"];
@@ -101,7 +101,7 @@ impl Walk<'_> {
     }
 
     /// Values whose order means nothing, and things that have no name: each with the most similar one.
-    fn set(&mut self, desired: &[Tree], live: &[Tree], rule: &Rule) {
+    fn set(&mut self, desired: &[Tree], live: &[Tree], rule: &Rule, skip: &[Added]) {
         let field = Field::plain(rule.clone());
         let single = |items: &[Tree]| items.iter().all(|item| !matches!(item, Tree::Map(_) | Tree::List(_)));
         if desired.len().max(live.len()) > MOST_PAIRED && !(single(desired) && single(live)) {
@@ -140,11 +140,13 @@ impl Walk<'_> {
                 .position(|other| self.agree(Some(item), Some(&live[*other]), &field, Beside::NOTHING));
             match twin {
                 Some(at) => {
-                    free.remove(at);
+                    let other = free.remove(at);
+                    self.matched(place, [item, &live[other]], &field);
                 }
                 None => odd.push(place),
             }
         }
+        free.retain(|other| !skip.iter().any(|added| added.is(None, &live[*other])));
         for place in odd {
             let alike = |other: &usize| {
                 (
@@ -174,6 +176,15 @@ impl Walk<'_> {
         }
     }
 
+    /// What two items that agree leave open: which of the live one's keys nobody declared, and who wrote them.
+    fn matched(&mut self, place: usize, [desired, live]: [&Tree; 2], field: &Field) {
+        if self.is_open() {
+            self.path.push(Step::Index(place));
+            self.value(desired, live, field);
+            self.path.pop();
+        }
+    }
+
     /// Values whose order means something.
     fn sequence(&mut self, desired: &[Tree], live: &[Tree], rule: &Rule) {
         let field = Field::plain(rule.clone());
@@ -185,6 +196,14 @@ impl Walk<'_> {
         let back = (0..shorter - front)
             .take_while(|at| agree(self, &desired[desired.len() - 1 - at], &live[live.len() - 1 - at]))
             .count();
+        for at in (0..front).chain(desired.len() - back..desired.len()) {
+            let other = if at < front {
+                at
+            } else {
+                at + live.len() - desired.len()
+            };
+            self.matched(at, [&desired[at], &live[other]], &field);
+        }
         let (ours, theirs) = (&desired[front..desired.len() - back], &live[front..live.len() - back]);
         let things = |items: &[Tree]| items.iter().all(|item| matches!(item, Tree::Map(_) | Tree::List(_)));
         if ours.is_empty() && theirs.is_empty() {

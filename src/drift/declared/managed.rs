@@ -2,9 +2,10 @@
 
 use crate::domain::Tree;
 
-use super::path::Step;
+use super::{known, path::Step};
 
-/// Managers that are part of the cluster itself: what they alone write is state, whoever declared something there.
+/// Managers that are part of the cluster itself. A name is typed by whoever writes, so it counts only for what such a manager writes of
+/// objects that others declare ([`is_state`]).
 const CONTROLLERS: [&str; 9] = [
     "kube-controller-manager",
     "kube-scheduler",
@@ -19,7 +20,7 @@ const CONTROLLERS: [&str; 9] = [
 
 /// Managers by which people change an object that is there. What `kubectl apply` or `kubectl create` is said to have written may be what
 /// the server filled in as it took the object; these write what they were told to.
-const BY_HAND: [&str; 12] = [
+const BY_HAND: [&str; 15] = [
     "kubectl-edit",
     "kubectl-patch",
     "kubectl-set",
@@ -29,9 +30,21 @@ const BY_HAND: [&str; 12] = [
     "kubectl-replace",
     "kubectl-rollout",
     "kubectl-taint",
+    "flux",
+    "argocd-server",
+    "node-fetch",
     "k9s",
     "curl",
     "Mozilla",
+];
+
+/// Managers that bring what people declared. A server-side apply owns just what it was told to write, and no default.
+const APPLIERS: [&str; 5] = [
+    "kubectl",
+    "argocd-controller",
+    "kustomize-controller",
+    "helm-controller",
+    "helm",
 ];
 
 /// Who wrote a field.
@@ -41,7 +54,7 @@ pub(super) struct Writer {
     pub manager: Box<str>,
     /// When it wrote last.
     pub time: Option<Box<str>>,
-    /// Whether it is a controller, or wrote through a subresource such as `status`; to `scale` people write, too.
+    /// Whether it is a controller that writes just this.
     pub controller: bool,
     /// Whether it is a tool by which people write just this.
     pub person: bool,
@@ -50,18 +63,20 @@ pub(super) struct Writer {
 /// The writers of the field at `path` of the live object, the last one first; empty where the object does not say.
 pub(super) fn writers(live: &Tree, path: &[Step]) -> Vec<Writer> {
     let entries = live.at(&["metadata", "managedFields"]).map_or(&[][..], Tree::items);
-    let owns = |entry: &&Tree| entry.get("fieldsV1").is_some_and(|fields| holds(fields, path));
     let text = |entry: &Tree, key: &str| entry.get(key).and_then(Tree::as_str).map(Box::from);
     let mut writers: Vec<Writer> = entries
         .iter()
-        .filter(owns)
         .filter_map(|entry| {
+            let named = held(entry.get("fieldsV1")?, path)?;
+            // A list that is owned as a whole may hold what the server filled into its items.
+            let just_this = path[named..].iter().all(|step| matches!(step, Step::Key(_)));
             let manager: Box<str> = text(entry, "manager")?;
-            let through = text(entry, "subresource").is_some_and(|name| !name.is_empty() && &*name != "scale");
+            let applied = text(entry, "operation").as_deref() == Some("Apply");
+            let status = text(entry, "subresource").as_deref() == Some("status");
+            let person = BY_HAND.contains(&&*manager) || applied && APPLIERS.contains(&&*manager);
             Some(Writer {
-                controller: through || CONTROLLERS.contains(&&*manager),
-                person: BY_HAND.contains(&&*manager)
-                    || &*manager == "kubectl" && text(entry, "operation").as_deref() == Some("Apply"),
+                controller: (status || CONTROLLERS.contains(&&*manager) && !applied) && is_state(&manager, path),
+                person: person && just_this,
                 time: text(entry, "time"),
                 manager,
             })
@@ -72,28 +87,47 @@ pub(super) fn writers(live: &Tree, path: &[Step]) -> Vec<Writer> {
     writers
 }
 
+/// Whether `manager` writes the field at `path` of objects that others declare, to tell or keep their state: what their kinds' controllers
+/// note in labels and annotations, how many replicas an autoscaler chose, what pods may have by the vertical one.
+fn is_state(manager: &str, path: &[Step]) -> bool {
+    let names: Vec<&str> = (path.iter())
+        .filter_map(|step| match step {
+            Step::Key(key) => Some(&**key),
+            _ => None,
+        })
+        .collect();
+    match names[..] {
+        ["status", ..] => true,
+        ["metadata", "labels", key] => known::is_label(key),
+        ["metadata", "annotations", key] => known::is_annotation(key),
+        ["metadata", field, ..] => field != "labels" && field != "annotations",
+        ["spec", "replicas"] => manager == "kube-controller-manager",
+        ["spec", "containers" | "initContainers", "resources", ..] => manager.starts_with("vpa-"),
+        _ => false,
+    }
+}
+
 /// Whether somebody wrote the field at `path` of the live object by hand.
 pub(super) fn by_hand(live: &Tree, path: &[Step]) -> bool {
     writers(live, path).iter().any(|writer| writer.person)
 }
 
-/// Whether a set of fields holds the one that the steps lead to, or what stands below it, or all of what it is a part of.
-fn holds(fields: &Tree, steps: &[Step]) -> bool {
-    let Tree::Map(own) = fields else { return false };
-    let Some((step, rest)) = steps.split_first() else {
-        return true;
-    };
+/// How many of the steps a set of fields names, where it holds what they lead to, or what stands below that, or all of what it is a part of.
+fn held(fields: &Tree, steps: &[Step]) -> Option<usize> {
+    let Tree::Map(own) = fields else { return None };
     // `{}` is all that is there; `.` alone says that the thing itself is there, and nothing of what is in it.
-    if own.is_empty() {
-        return true;
-    }
+    let (step, rest) = match steps.split_first() {
+        Some(split) if !own.is_empty() => split,
+        _ => return Some(0),
+    };
+    let below = |inner: &Tree| Some(held(inner, rest)? + 1);
     match step {
-        Step::Key(key) => own.get(&*format!("f:{key}")).is_some_and(|inner| holds(inner, rest)),
+        Step::Key(key) => own.get(&*format!("f:{key}")).and_then(below),
         Step::Item { key, value } => own
             .iter()
             .filter(|(name, _)| is_item(name, key, value))
-            .any(|(_, inner)| holds(inner, rest)),
-        Step::Index(place) => own.get(&*format!("i:{place}")).is_some_and(|inner| holds(inner, rest)),
+            .find_map(|(_, inner)| below(inner)),
+        Step::Index(place) => own.get(&*format!("i:{place}")).and_then(below),
     }
 }
 
@@ -128,7 +162,9 @@ mod tests {
                 "f:replicas": {}, "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {".": {}, "f:image": {}}}}}}}},
             {"manager": "kubectl-edit", "time": "2026-02-01T00:00:00Z", "fieldsV1": {"f:spec": {
                 "f:template": {"f:spec": {"f:containers": {"k:{\"name\":\"web\"}": {"f:image": {}}}}}}}},
-            {"manager": "operator", "subresource": "status", "time": "2026-03-01T00:00:00Z", "fieldsV1": {"f:spec": {"f:paused": {}}}}]}})
+            {"manager": "kube-controller-manager", "operation": "Update", "time": "2026-03-01T00:00:00Z", "fieldsV1": {
+                "f:metadata": {"f:annotations": {"f:pv.kubernetes.io/bound-by-controller": {}, "f:team": {}}},
+                "f:spec": {"f:paused": {}}}}]}})
         .into()
     }
 
@@ -148,8 +184,19 @@ mod tests {
         path.0.pop();
         path.0.push(Step::Key("args".into()));
         assert_eq!(names(&path), [] as [&str; 0]);
-        assert!(writers(&live(), &Path::keys(&["spec", "paused"]).0)[0].controller);
-        assert!(!writers(&live(), &Path::keys(&["spec", "replicas"]).0)[0].controller);
+        let controller = |path: &[&str]| writers(&live(), &Path::keys(path).0)[0].controller;
+        assert!(controller(&[
+            "metadata",
+            "annotations",
+            "pv.kubernetes.io/bound-by-controller"
+        ]));
+        for path in [
+            &["metadata", "annotations", "team"][..],
+            &["spec", "paused"],
+            &["spec", "replicas"],
+        ] {
+            assert!(!controller(path), "{path:?}");
+        }
         assert_eq!(writers(&Tree::Null, &path.0), []);
     }
 
@@ -193,6 +240,49 @@ mod tests {
             1,
             "nobody says so"
         );
+    }
+
+    #[test]
+    fn a_name_alone_makes_nobody_a_controller() {
+        let told = |entry: serde_json::Value, replicas: u32| {
+            let object = |replicas: u32, image: &str| {
+                json!({"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "web"},
+                "spec": {"replicas": replicas, "template": {"spec": {"containers": [{"name": "a", "image": image}]}}}})
+            };
+            let mut live = object(replicas, "evil:1");
+            live["metadata"]["managedFields"] = json!([entry]);
+            let document = |json: serde_json::Value| Document {
+                group: "apps".into(),
+                kind: "Deployment".into(),
+                namespace: None,
+                name: "web".into(),
+                tree: json.into(),
+            };
+            let told = compare(&[document(object(2, "a:1"))], &[document(live)]).departures;
+            let mut told: Vec<String> = told.iter().map(|one| one.path.brief()).collect();
+            told.sort();
+            told
+        };
+        let image = "spec.template.spec.containers[a].image";
+        let fields = json!({"f:spec": {"f:replicas": {}, "f:template": {"f:spec": {"f:containers":
+            {"k:{\"name\":\"a\"}": {"f:image": {}}}}}}});
+        for (manager, subresource) in [
+            ("kubelet", ""),
+            ("kube-controller-manager", ""),
+            ("operator", "status"),
+            ("kubelet", "status"),
+        ] {
+            let entry =
+                json!({"manager": manager, "operation": "Update", "subresource": subresource, "fieldsV1": fields});
+            assert_eq!(told(entry, 2), [image], "{manager} {subresource}");
+        }
+        // No controller of the cluster applies.
+        for (operation, expected) in [("Update", &[image][..]), ("Apply", &["spec.replicas", image])] {
+            let entry = json!({"manager": "kube-controller-manager", "operation": operation, "fieldsV1": fields});
+            let mut told = told(entry, 5);
+            told.sort();
+            assert_eq!(told, expected);
+        }
     }
 
     proptest! {

@@ -8,15 +8,13 @@ use std::{
 use super::{
     departure::{Departure, level},
     injected, known, managed,
-    path::{Path, Step},
+    path::Path,
+    peers::{self, Learnt, Open, learn},
     scalar::Likeness,
     schema::{Field, KUBERNETES, UNKNOWN},
     walk::{Beside, Found, Walk},
 };
 use crate::domain::{Document, Level, Tree, text::visible};
-
-/// From so many resources of a kind on, a field that no table knows, nobody declared and all of them have alike is a server's doing.
-const ENOUGH_PEERS: usize = 5;
 
 /// What came of comparing documents.
 #[derive(Clone, Debug, Default)]
@@ -29,19 +27,8 @@ pub struct Compared {
     pub only_live: usize,
     /// What all resources of a kind have alike, none declares, and no table knows.
     pub learnt: Vec<Learnt>,
-}
-
-/// What is taken as the cluster's doing: a field that no table knows, and that all resources of a kind have alike.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Learnt {
-    /// The kind.
-    pub kind: String,
-    /// Where in each of them.
-    pub path: String,
-    /// What they all have there.
-    pub live: Tree,
-    /// How many there are.
-    pub count: usize,
+    /// How many keys of which resource are only live, where nothing says whether a server filled them in.
+    pub not_judged: BTreeMap<Arc<str>, usize>,
 }
 
 /// Compares what was declared with what is.
@@ -68,6 +55,7 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
     let mut places = (0..live.len()).filter(|place| plain(&&live[*place]));
     let mut seen: BTreeSet<usize> = BTreeSet::new();
     let mut found: Vec<(&Document, Found)> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
     let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
     for document in desired {
         let place = if twins && plain(&document) {
@@ -92,11 +80,13 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
                 seen.insert(place);
                 compared.matched += 1;
                 *peers.entry(&document.kind).or_default() += 1;
-                found.extend(
-                    differences(document, &live[place])
-                        .into_iter()
-                        .map(|found| (&live[place], found)),
-                );
+                let walk = differences(document, &live[place]);
+                found.extend(walk.found.into_iter().map(|found| (&live[place], found)));
+                open.push(Open {
+                    desired: document,
+                    live: &live[place],
+                    keys: walk.open,
+                });
             }
             None if is_of_the_moment(document) => {}
             None => found.push((
@@ -111,9 +101,13 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
         }
     }
     compared.only_live = live.len() - seen.len();
+    found.extend(peers::judge(&mut open));
     let scaled = scalers(desired.iter().chain(live));
     found.retain(|(document, found)| !is_scaled(document, found, &scaled) && !is_the_clusters(document, found));
     learn(&mut found, &peers, &mut compared.learnt);
+    for one in open.iter().filter(|one| !one.keys.is_empty()) {
+        *compared.not_judged.entry(one.live.resource().into()).or_default() += one.keys.len();
+    }
     compared.departures = found
         .into_iter()
         .map(|(document, found)| Departure {
@@ -224,10 +218,14 @@ fn kind_of(document: &Document) -> &str {
     }
 }
 
-fn differences(desired: &Document, live: &Document) -> Vec<Found> {
+/// What differs between a declared and a live document, and what that leaves open.
+fn differences(desired: &Document, live: &Document) -> Differences {
     let plain = desired.kind.is_empty();
     if plain && !desired.group.is_empty() {
-        return states(&desired.tree, &live.tree);
+        return Differences {
+            found: states(&desired.tree, &live.tree),
+            open: Vec::new(),
+        };
     }
     let table = KUBERNETES.kind(&desired.group, &desired.kind);
     let likeness = if plain { Likeness::Setting } else { Likeness::Meant };
@@ -243,7 +241,15 @@ fn differences(desired: &Document, live: &Document) -> Vec<Found> {
         ),
     };
     walk.field(Some(&desired.tree), Some(&own), &rule, Beside::NOTHING);
-    walk.found
+    Differences {
+        found: walk.found,
+        open: walk.open,
+    }
+}
+
+struct Differences {
+    found: Vec<Found>,
+    open: Vec<Found>,
 }
 
 /// Whether a resource is made for a moment and then gone: a Helm hook, or one that the server names.
@@ -259,20 +265,31 @@ fn is_of_the_moment(document: &Document) -> bool {
     annotations.is_some_and(hook) || document.name.is_empty()
 }
 
-/// What horizontal autoscalers set: by kind and name of what they scale, from and to how many replicas.
+/// What horizontal autoscalers set, KEDA's among them: by kind and name of what they scale, from and to how many replicas.
 fn scalers<'d>(documents: impl Iterator<Item = &'d Document>) -> BTreeMap<(&'d str, &'d str), (i64, i64)> {
     let mut scaled = BTreeMap::new();
-    for document in documents.filter(|document| &*document.kind == "HorizontalPodAutoscaler") {
+    for document in documents {
+        let (keys, kind, bounds) = match &*document.kind {
+            "HorizontalPodAutoscaler" => (["minReplicas", "maxReplicas"], None, (1, None)),
+            "ScaledObject" => (
+                ["minReplicaCount", "maxReplicaCount"],
+                Some("Deployment"),
+                (0, Some(100)),
+            ),
+            _ => continue,
+        };
         let Some(spec) = document.tree.get("spec") else {
             continue;
         };
         let text = |key: &str| spec.at(&["scaleTargetRef", key]).and_then(Tree::as_str);
-        let count = |key: &str| match spec.get(key) {
+        let [least, most] = keys.map(|key| match spec.get(key) {
             Some(Tree::Int(count)) => Some(*count),
             _ => None,
-        };
-        if let (Some(kind), Some(name), Some(most)) = (text("kind"), text("name"), count("maxReplicas")) {
-            scaled.insert((kind, name), (count("minReplicas").unwrap_or(1), most));
+        });
+        if let (Some(kind), Some(name), Some(most)) = (text("kind").or(kind), text("name"), most.or(bounds.1)) {
+            let own = (least.unwrap_or(bounds.0), most);
+            let all: &mut (i64, i64) = scaled.entry((kind, name)).or_insert(own);
+            *all = (all.0.min(own.0), all.1.max(own.1));
         }
     }
     scaled
@@ -286,45 +303,4 @@ fn is_scaled(document: &Document, found: &Found, scaled: &BTreeMap<(&str, &str),
         (Some((least, most)), Some(Tree::Int(count))) => at_replicas && (least..=most).contains(&count),
         _ => false,
     }
-}
-
-/// Takes out the fields that no table knows, no resource of a kind declares and all of them have alike, where there are enough: the
-/// default of a newer server, or a webhook's. What a table knows is somebody's to declare, however many have it, and so is all that
-/// somebody wrote by hand; powers over the host are told all the same, and no server fills in a plain file.
-fn learn(found: &mut Vec<(&Document, Found)>, peers: &BTreeMap<&str, usize>, learnt: &mut Vec<Learnt>) {
-    let key = |(document, found): &(&Document, Found)| {
-        let live = found.live.as_ref().filter(|_| found.desired.is_none())?;
-        let last = found.path.names().last()?;
-        if found.tabled
-            || document.kind.is_empty()
-            || known::is_dangerous(last, live)
-            || managed::by_hand(&document.tree, &found.path.0)
-        {
-            return None;
-        }
-        let steps = found.path.0.iter().map(|step| match step {
-            Step::Index(_) => Step::Index(0),
-            other => other.clone(),
-        });
-        let path = Path(steps.collect());
-        let told = serde_json::to_string(live).ok()?;
-        Some((document.kind.to_string(), path.to_string(), told))
-    };
-    let mut holders: BTreeMap<(String, String, String), (BTreeSet<String>, Tree)> = BTreeMap::new();
-    for one in found.iter() {
-        if let (Some(key), Some(live)) = (key(one), &one.1.live) {
-            let of = holders.entry(key).or_insert_with(|| (BTreeSet::new(), live.clone()));
-            of.0.insert(one.0.resource());
-        }
-    }
-    holders.retain(|(kind, _, _), (holders, _)| {
-        holders.len() >= ENOUGH_PEERS && peers.get(kind.as_str()).is_some_and(|peers| holders.len() == *peers)
-    });
-    found.retain(|one| !key(one).is_some_and(|key| holders.contains_key(&key)));
-    learnt.extend(holders.into_iter().map(|((kind, path, _), (holders, live))| Learnt {
-        kind,
-        path,
-        live,
-        count: holders.len(),
-    }));
 }

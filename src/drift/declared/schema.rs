@@ -2,10 +2,16 @@
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
+use super::known;
 use crate::domain::Tree;
 
-/// The built-in kinds of Kubernetes.
-pub(super) static KUBERNETES: LazyLock<Schema> = LazyLock::new(|| Schema::read(include_str!("kubernetes.schema")));
+/// The built-in kinds of Kubernetes, and widely used custom ones.
+pub(super) static KUBERNETES: LazyLock<Schema> = LazyLock::new(|| {
+    Schema::read(concat!(
+        include_str!("kubernetes.schema"),
+        include_str!("custom.schema")
+    ))
+});
 
 /// The types of a format, and which kind has which.
 #[derive(Debug, Default)]
@@ -26,8 +32,46 @@ pub(super) struct Field {
     /// Whether `{}` and `[]` differ from nothing.
     pub(super) empty: bool,
     pub(super) owner: Owner,
-    /// Identities of items that a server adds, with `*` and `?`.
-    pub(super) skip: Vec<&'static str>,
+    /// Items that a server adds.
+    pub(super) skip: Vec<Added>,
+}
+
+/// Items that a server adds to a list.
+#[derive(Clone, Debug)]
+pub(super) enum Added {
+    /// By what identifies them, with `*` and `?`.
+    Called(&'static str),
+    /// By all they say.
+    Like(Tree),
+}
+
+impl Added {
+    /// Whether this is such an item, by what identifies it and what it says.
+    pub(super) fn is(&self, identity: Option<&str>, item: &Tree) -> bool {
+        match self {
+            Self::Called(pattern) => identity.is_some_and(|text| known::fits(pattern, text)),
+            Self::Like(shape) => is_like(shape, Some(item)),
+        }
+    }
+}
+
+/// Whether an item says what a shape does and nothing more: the same keys, texts that fit its patterns, and in lists only items like one
+/// of its own. `"*"` is anything, or nothing.
+fn is_like(shape: &Tree, item: Option<&Tree>) -> bool {
+    match (shape, item) {
+        (Tree::Text(pattern), None) => &**pattern == "*",
+        (_, None) => false,
+        (Tree::Map(fields), Some(Tree::Map(said))) => {
+            said.keys().all(|key| fields.contains_key(key))
+                && fields.iter().all(|(key, shape)| is_like(shape, said.get(key)))
+        }
+        (Tree::List(shapes), Some(Tree::List(items))) => {
+            (items.iter()).all(|item| shapes.iter().any(|shape| is_like(shape, Some(item))))
+        }
+        (Tree::Text(pattern), Some(Tree::Text(text))) => known::fits(pattern, text),
+        (Tree::Text(pattern), Some(_)) => &**pattern == "*",
+        (shape, Some(item)) => shape == item,
+    }
 }
 
 /// A field that nothing is known of.
@@ -89,6 +133,8 @@ pub(super) enum Default {
 pub(super) enum Rule {
     /// By structure alone.
     Any,
+    /// Settings that an object carries for a program: by structure, and `false`, 0, "" and empty lists are not the same as nothing.
+    Free,
     /// As written.
     Text,
     /// By what it means.
@@ -196,7 +242,11 @@ impl Schema {
                 }
                 "skip" => {
                     let (pattern, after) = rest.split_once(' ').unwrap_or((rest, ""));
-                    field.skip.push(pattern);
+                    let shape = serde_json::from_str::<serde_json::Value>(pattern);
+                    field.skip.push(match shape {
+                        Ok(shape) => Added::Like(shape.into()),
+                        Err(_) => Added::Called(pattern),
+                    });
                     rest = after.trim();
                 }
                 // Defaults are the last of a line.
@@ -230,6 +280,7 @@ impl Schema {
             },
             _ => match text {
                 "any" => Rule::Any,
+                "free" => Rule::Free,
                 "text" => Rule::Text,
                 "value" => Rule::Value,
                 "amount" => Rule::Amount,

@@ -1,7 +1,9 @@
 //! Documents in, departures out.
 
+mod custom;
 mod defaults;
 mod departures;
+mod pods;
 mod resources;
 mod trees;
 

@@ -6,7 +6,7 @@ use super::{
     known, managed,
     path::{Path, Step},
     scalar::{Likeness, same},
-    schema::{Default, Field, Filled, Owner, Rule, Schema, UNKNOWN},
+    schema::{Default, Field, Filled, Owner, Rule, Schema},
 };
 use crate::domain::Tree;
 
@@ -36,8 +36,12 @@ pub(super) struct Walk<'s> {
     tabled: bool,
     /// Whether it is of a pod that is on the network of its host.
     on_host: bool,
+    /// Whether it is of settings that an object carries for a program.
+    free: bool,
     pub(super) path: Vec<Step>,
     pub(super) found: Vec<Found>,
+    /// What is only live where nothing says whether a server fills it in.
+    pub(super) open: Vec<Found>,
 }
 
 /// The maps that two fields stand in.
@@ -68,8 +72,10 @@ impl<'s> Walk<'s> {
             whole: None,
             tabled: false,
             on_host: false,
+            free: false,
             path: Vec::new(),
             found: Vec::new(),
+            open: Vec::new(),
         }
     }
 
@@ -82,12 +88,18 @@ impl<'s> Walk<'s> {
         }
     }
 
+    /// Whether what only the live tree has may be left open.
+    pub(super) fn is_open(&self) -> bool {
+        !self.strict && self.whole.is_some()
+    }
+
     /// Whether two values say the same under `rule`.
     pub(super) fn agree(&self, desired: Option<&Tree>, live: Option<&Tree>, field: &Field, beside: Beside<'_>) -> bool {
         let mut quiet = Walk {
             path: self.path.last().cloned().into_iter().collect(),
             version: self.version,
             on_host: self.on_host,
+            free: self.free,
             ..Walk::new(self.schema, self.strict, self.likeness)
         };
         quiet.field(desired, live, field, beside);
@@ -105,7 +117,10 @@ impl<'s> Walk<'s> {
         let desired = desired.filter(|tree| said(desired) && !left_open(tree));
         match (desired, live.filter(|_| said(live))) {
             (None, None) => {}
-            (Some(desired), Some(live)) => self.value(desired, live, field),
+            (Some(desired), Some(live)) => {
+                let filled = filled_entries(desired, live, field, beside);
+                self.value(filled.as_ref().unwrap_or(desired), live, field);
+            }
             (None, Some(live)) => self.live_only(live, field, beside),
             (Some(desired), None) => self.desired_only(desired, field, beside),
         }
@@ -125,8 +140,16 @@ impl<'s> Walk<'s> {
             (Rule::Labels | Rule::Annotations, Tree::Map(_)) => {
                 return self.value(&Tree::Map(std::collections::BTreeMap::new()), live, field);
             }
-            (Rule::Items { .. }, Tree::List(_)) if !field.skip.is_empty() => {
+            (Rule::Items { .. } | Rule::Set(_), Tree::List(_)) if !field.skip.is_empty() => {
                 return self.value(&Tree::List(Vec::new()), live, field);
+            }
+            (Rule::Map(_), Tree::Map(_)) => {
+                let nothing = Tree::Map(std::collections::BTreeMap::new());
+                if filled_entries(&nothing, live, field, beside)
+                    .is_some_and(|filled| self.agree(Some(&filled), Some(live), field, Beside::NOTHING))
+                {
+                    return;
+                }
             }
             (Rule::Type(_), Tree::Map(_)) if !field.empty => {
                 let nothing = Tree::Map(std::collections::BTreeMap::new());
@@ -142,24 +165,40 @@ impl<'s> Walk<'s> {
         });
         if self.strict || key.is_some_and(|key| known::is_dangerous(key, live)) {
             self.note(None, Some(live));
-        } else {
-            self.by_hand(live);
+        } else if !self.by_hand(live) {
+            self.leave_open(live);
         }
     }
 
-    /// Notes what of a live value somebody wrote by hand, by the object's own account.
-    fn by_hand(&mut self, live: &Tree) {
-        let Some(whole) = self.whole else { return };
+    /// Notes what of a live value somebody wrote by hand, by the object's own account; whether that is all of it.
+    fn by_hand(&mut self, live: &Tree) -> bool {
+        let Some(whole) = self.whole else { return false };
         match live {
             Tree::Map(fields) if !fields.is_empty() => {
+                let mut all = true;
                 for (key, value) in fields {
                     self.path.push(Step::Key(key.clone()));
-                    self.by_hand(value);
+                    all &= self.by_hand(value);
                     self.path.pop();
                 }
+                all
             }
-            _ if managed::by_hand(whole, &self.path) => self.note(None, Some(live)),
-            _ => {}
+            _ if managed::by_hand(whole, &self.path) => {
+                self.note(None, Some(live));
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn leave_open(&mut self, live: &Tree) {
+        if self.is_open() {
+            self.open.push(Found {
+                path: Path(self.path.clone()),
+                desired: None,
+                live: Some(live.clone()),
+                tabled: false,
+            });
         }
     }
 
@@ -189,9 +228,10 @@ impl<'s> Walk<'s> {
         value.is_blank() && !field.empty && !list
     }
 
-    /// Whether these are the settings of a plain file: no server fills in what is not said there, and a program may have another default.
+    /// Whether these are settings for a program, of a plain file or carried by an object: no server fills in what is not said there, and a
+    /// program may have another default.
     fn is_plain(&self) -> bool {
-        self.likeness == Likeness::Setting
+        self.free || self.likeness == Likeness::Setting
     }
 
     /// Whether a value is what a server fills in where nothing is said.
@@ -282,9 +322,17 @@ impl<'s> Walk<'s> {
         match rule {
             Rule::Type(place) => {
                 let (schema, before) = (self.schema, self.tabled);
-                let field = schema.field(*place, key);
-                self.tabled = field.is_some();
-                self.field(desired, live, field.unwrap_or(&UNKNOWN), beside);
+                let Some(field) = schema.field(*place, key) else {
+                    self.tabled = false;
+                    self.guessed(key, [desired, live], beside);
+                    self.tabled = before;
+                    return;
+                };
+                let free = self.free;
+                self.tabled = true;
+                self.free |= matches!(field.rule, Rule::Free);
+                self.field(desired, live, field, beside);
+                self.free = free;
                 self.tabled = before;
             }
             Rule::Labels | Rule::Annotations => {
@@ -297,20 +345,34 @@ impl<'s> Walk<'s> {
                 if servers && (!said(desired) || known::is_always_servers(key)) {
                     return;
                 }
-                if let Some(live) = live.filter(|_| said(live) && !said(desired) && !self.strict) {
-                    return self.by_hand(live);
+                let open = !self.strict && !self.is_peoples(key);
+                if let Some(live) = live.filter(|_| said(live) && !said(desired) && open) {
+                    if !self.by_hand(live) {
+                        self.leave_open(live);
+                    }
+                    return;
                 }
                 self.entry(desired, live, &Rule::Text);
             }
             Rule::Map(rule) => self.entry(desired, live, rule),
-            _ => {
-                let (guessed, strict) = known::guess(self.schema, key, desired.or(live));
-                let before = self.strict;
-                self.strict |= strict;
-                self.field(desired, live, &guessed, beside);
-                self.strict = before;
-            }
+            _ => self.guessed(key, [desired, live], beside),
         }
+    }
+
+    /// Whether a label or annotation of the object itself is for people to give, of whatever kind it is: by those with a domain the
+    /// controllers of a custom kind leave notes.
+    fn is_peoples(&self, key: &str) -> bool {
+        let of_object = matches!(&*self.path, [Step::Key(first), _, _] if &**first == "metadata");
+        of_object && (!key.contains('/') || known::is_order(key))
+    }
+
+    /// Compares what stands at a key that no table has.
+    fn guessed(&mut self, key: &str, [desired, live]: [Option<&Tree>; 2], beside: Beside<'_>) {
+        let (guessed, strict) = known::guess(self.schema, key, desired.or(live));
+        let before = self.strict;
+        self.strict |= strict;
+        self.field(desired, live, &guessed, beside);
+        self.strict = before;
     }
 
     /// An entry of a map with free keys: that it is there says something, whatever its value.
@@ -332,6 +394,29 @@ impl<'s> Walk<'s> {
             tabled: self.tabled,
         });
     }
+}
+
+/// A declared map with the entries that a server fills in key by key from maps beside it, as far as the live one has them; the first map
+/// that has the key says its value.
+fn filled_entries(desired: &Tree, live: &Tree, field: &Field, beside: Beside<'_>) -> Option<Tree> {
+    let (Rule::Map(_), Tree::Map(ours), Tree::Map(theirs)) = (&field.rule, desired, live) else {
+        return None;
+    };
+    let siblings: Vec<&Tree> = (field.defaults.iter())
+        .filter_map(|filled| match filled.value {
+            Default::Sibling(name) => Some(beside.get(name)),
+            _ => None,
+        })
+        .flatten()
+        .flatten()
+        .collect();
+    let mut filled = ours.clone();
+    for key in theirs.keys().filter(|key| !ours.contains_key(*key)) {
+        if let Some(value) = siblings.iter().find_map(|sibling| sibling.get(key)) {
+            filled.insert(key.clone(), value.clone());
+        }
+    }
+    (filled.len() > ours.len()).then_some(Tree::Map(filled))
 }
 
 fn text_of(sides: [Option<&Tree>; 2], of: impl Fn(&str) -> String) -> Vec<Tree> {

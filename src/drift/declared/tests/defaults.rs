@@ -77,7 +77,7 @@ fn what_the_server_fills_in_is_no_drift() {
         json!({"spec": {"nodeName": "n1", "serviceAccountName": "default", "serviceAccount": "default", "priority": 0,
             "enableServiceLinks": true, "preemptionPolicy": "PreemptLowerPriority",
             "tolerations": [{"key": "node.kubernetes.io/not-ready", "operator": "Exists", "effect": "NoExecute", "tolerationSeconds": 300}],
-            "volumes": [{"name": "kube-api-access-x7k2p", "projected": {"sources": []}}],
+            "volumes": [{"name": "kube-api-access-x7k2p", "projected": {"sources": [{"serviceAccountToken": {"path": "token"}}]}}],
             "containers": [{"name": "a", "image": "a:1", "resources": {"limits": {"cpu": "1"}, "requests": {"cpu": "1000m"}},
               "volumeMounts": [{"name": "kube-api-access-x7k2p", "mountPath": "/var/run/secrets/kubernetes.io/serviceaccount"}]}]}}),
     );
@@ -149,9 +149,11 @@ fn more_kinds_with_their_defaults() {
         (
             "batch/v1",
             "CronJob",
-            json!({"spec": {"schedule": "@daily", "jobTemplate": {"spec": {"template": {"spec": {"restartPolicy": "OnFailure", "containers": []}}}}}}),
+            json!({"spec": {"schedule": "@daily", "jobTemplate": {"spec": {"podFailurePolicy": {"rules": [{"action": "Ignore",
+                "onPodConditions": [{"type": "DisruptionTarget"}]}]}, "template": {"spec": {"restartPolicy": "OnFailure", "containers": []}}}}}}),
             json!({"spec": {"schedule": "@daily", "concurrencyPolicy": "Allow", "suspend": false, "successfulJobsHistoryLimit": 3,
-                "failedJobsHistoryLimit": 1, "jobTemplate": {"metadata": {"creationTimestamp": null}, "spec": {"template": {
+                "failedJobsHistoryLimit": 1, "jobTemplate": {"metadata": {"creationTimestamp": null}, "spec": {"podFailurePolicy": {"rules": [
+                {"action": "Ignore", "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}]}]}, "podReplacementPolicy": "Failed", "template": {
                 "metadata": {"creationTimestamp": null}, "spec": {"restartPolicy": "OnFailure", "containers": [], "dnsPolicy": "ClusterFirst"}}}}}}),
         ),
         (
@@ -225,4 +227,30 @@ fn on_the_network_of_the_host_a_port_is_one_of_the_host() {
     assert_eq!(set(true, json!({"containerPort": 9100, "hostPort": 9100})), 0);
     assert_eq!(set(true, json!({"containerPort": 9100, "hostPort": 9101})), 1);
     assert_eq!(set(false, json!({"containerPort": 9100, "hostPort": 9100})), 1);
+}
+
+#[test]
+fn limits_are_filled_in_key_by_key() {
+    let range = |item: Json| json!({"spec": {"limits": [item]}});
+    let declared = json!({"type": "Container", "default": {"cpu": "500m"}, "max": {"memory": "1Gi"}, "min": {"memory": "1Mi", "disk": "1Gi"}});
+    let live = |default: Json, request: Json| {
+        let mut item = declared.clone();
+        (item["default"], item["defaultRequest"]) = (default, request);
+        paths("v1", "LimitRange", range(declared.clone()), range(item))
+    };
+    let default = json!({"cpu": "0.5", "memory": "1Gi"});
+    let told = live(default.clone(), json!({"cpu": "500m", "memory": "1Gi", "disk": "1Gi"}));
+    assert_eq!(told, [] as [&str; 0]);
+    // The least comes only where no default does.
+    assert_eq!(
+        live(default, json!({"cpu": "500m", "memory": "1Mi", "disk": "1Gi"})),
+        ["/spec/limits/[type=Container]/defaultRequest"]
+    );
+    assert_eq!(
+        live(
+            json!({"cpu": "500m", "memory": "2Gi"}),
+            json!({"cpu": "500m", "memory": "2Gi", "disk": "1Gi"})
+        ),
+        ["/spec/limits/[type=Container]/default/memory"]
+    );
 }

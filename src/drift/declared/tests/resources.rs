@@ -57,6 +57,16 @@ fn an_autoscaler_may_choose_within_its_bounds() {
             .len()
     };
     assert_eq!((told(5), told(9)), (0, 1));
+    // KEDA's says no kind where it is a deployment.
+    let scaler = document(
+        json!({"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": {"name": "w"},
+        "spec": {"maxReplicaCount": 6, "scaleTargetRef": {"name": "web"}}}),
+    );
+    let told = |live: i64| {
+        let compared = compare(&[deployment(2), scaler.clone()], &[deployment(live), scaler.clone()]);
+        compared.departures.len()
+    };
+    assert_eq!((told(0), told(9)), (0, 1));
 }
 
 #[test]
