@@ -30,7 +30,7 @@ use crate::{
     },
     drift::{Baseline, DriftState, Incident, incidents, process, stable_hash},
     propose::{Held, Numbers, propose},
-    shadow::{Ledger, Shadows},
+    shadow::{Coherent, Ledger, Shadows},
 };
 
 /// Everything the pipeline remembers between two steps. Serialising it keeps all that was learnt.
@@ -342,7 +342,7 @@ fn predict(state: &mut State, now: Timestamp) {
             if !turn(place, every, from, now) || metric.shadow.range().is_none_or(|(from, to)| to - from < ahead) {
                 continue;
             }
-            let Some(forecast) = metric.shadow.forecast(ahead, steps) else {
+            let Some(forecast) = Coherent::new(&state.shadows, ahead, steps).of(metric) else {
                 continue;
             };
             if let Some(quantiles) = forecast.steps.last() {

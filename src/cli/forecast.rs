@@ -155,6 +155,14 @@ fn page<L: Link>(
             "{} is still being learnt: there is no forecast yet",
             answer.id
         ));
+        // What is told of a limit already.
+        if let (Some(limit), Some(crossing), None) = (&answer.limit, &answer.crossing, passed) {
+            let odds = crossing.odds(|at| context.when.show(at));
+            let limit = unit.show(limit.value);
+            out.line(&format!(
+                "limit {limit}, by how the last minutes ran alone: passing it is {odds}"
+            ))?;
+        }
         return Ok(());
     };
     let sure = match forecast.tested {

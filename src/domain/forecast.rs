@@ -91,7 +91,7 @@ pub struct Forecast {
     pub steps: Vec<Quantiles>,
     /// How many values it rests on.
     pub points: u64,
-    /// How far ahead what it rests on could be put to the test; farther steps are widened as a random walk's. Zero while nothing was.
+    /// How far ahead what it rests on could be put to the test; farther steps are widened as errors grew. Zero while nothing was.
     pub tested: Span,
 }
 

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{coarse, group::stable_hash, rise};
 use crate::{
     domain::{Crossing, Limit, Options, Span, Timestamp},
-    shadow::{Metric, Shadows},
+    shadow::{Metric, MetricShadow, Shadows},
 };
 
 /// Least time between two looks ahead; up to half as much more is added by name, so that not all are due at once.
@@ -17,7 +17,7 @@ const DAYS: (i64, usize) = (3, 2);
 /// Least standard deviation of a peak, as a part of it.
 const MOVES: f64 = 0.02;
 /// Nothing is told further ahead than this many times the history it rests on.
-pub(crate) const REACH: i64 = 6;
+pub(crate) const REACH: i64 = MetricShadow::REACH;
 /// Below this much history a shadow has seen too little to tell a burst from a trend at one look.
 const YOUNG: Span = Span::from_hours(2);
 /// The time between two looks that both see a crossing before a young shadow's is told.

@@ -3,6 +3,7 @@
 use crate::{
     domain::{Quantiles, SeriesId, Span},
     pipeline::State,
+    shadow::Coherent,
 };
 
 /// Most metrics that are foretold in one go: each takes about a millisecond a distance.
@@ -32,7 +33,7 @@ pub(super) fn ahead(state: &State, spans: &[Span]) -> Vec<Ahead> {
             continue;
         };
         for span in spans.iter().filter(|span| **span > Span::ZERO) {
-            let forecast = metric.shadow.forecast(*span, 1);
+            let forecast = Coherent::new(&state.shadows, *span, 1).of(metric);
             if let Some(quantiles) = forecast.and_then(|forecast| forecast.steps.last().copied()) {
                 all.push((id.clone(), *span, quantiles));
             }

@@ -17,9 +17,9 @@ use super::{
     whatif::Question,
 };
 use crate::{
-    domain::{Limit, SeriesId, Span, Timestamp, text::visible},
+    domain::{Forecast, Limit, SeriesId, Span, Timestamp, text::visible},
     drift::{self, matching},
-    shadow::Metric,
+    shadow::{Coherent, Metric, Shadows},
     store::{Store, StoreError},
 };
 
@@ -207,9 +207,8 @@ pub(super) fn answer(engine: &mut Loop, asked: Asked) {
         } => match engine.state.shadows.metrics.get(&id) {
             Some(metric) => {
                 let hits = engine.state.ledger.crossings(&id);
-                Ok(Answer::Forecast(Box::new(forecast(
-                    metric, horizon, steps, limit, hits,
-                ))))
+                let told = Coherent::new(&engine.state.shadows, horizon, count(steps)).of(metric);
+                Ok(Answer::Forecast(Box::new(forecast(metric, told, horizon, limit, hits))))
             }
             None => Err(refused(format!("no metric is called {id}"))),
         },
@@ -390,10 +389,20 @@ fn chart(engine: &Loop, id: SeriesId, from: Timestamp, to: Timestamp, step: Span
     });
 }
 
-fn forecast(metric: &Metric, horizon: Span, steps: u32, limit: Option<Limit>, hits: (u64, u64)) -> ForecastView {
+/// Steps of a forecast that was asked for.
+fn count(steps: u32) -> usize {
+    steps.clamp(1, 1_000) as usize
+}
+
+fn forecast(
+    metric: &Metric,
+    forecast: Option<Forecast>,
+    horizon: Span,
+    limit: Option<Limit>,
+    hits: (u64, u64),
+) -> ForecastView {
     let limit = limit.or_else(|| metric.limit.clone());
     let members = metric.shadow.members().into_iter();
-    let forecast = metric.shadow.forecast(horizon, steps.clamp(1, 1_000) as usize);
     ForecastView {
         id: metric.meta.id.clone(),
         forecast: match &limit {
@@ -450,10 +459,16 @@ fn forecast_then(
         let metric = rebuild::metric(keeper, meta, at, rebuild::FORECAST)?;
         let mut metric = metric.ok_or_else(|| refused(format!("no values of {id} are kept from before then")))?;
         metric.limit = set;
+        let alone = Shadows {
+            metrics: [(id.clone(), metric)].into(),
+            ..Shadows::default()
+        };
+        let metric = &alone.metrics[&id];
+        let told = Coherent::new(&alone, horizon, count(steps)).of(metric);
         Ok(Answer::Forecast(Box::new(forecast(
-            &metric,
+            metric,
+            told,
             horizon,
-            steps,
             limit,
             (0, 0),
         ))))

@@ -5,6 +5,7 @@ use super::{
     artefact::{self, Wanted},
     known, lasting, seen,
     shell::quote,
+    stake,
 };
 use crate::{
     domain::{
@@ -15,8 +16,9 @@ use crate::{
     shadow::{Metric, Shadows},
 };
 
-/// Factors of a capacity that are tried, smallest first.
-const FACTORS: [f64; 6] = [1.1, 1.25, 1.5, 2.0, 3.0, 4.0];
+/// What a capacity is made larger by, in steps of a twentieth of it: at most four times as much. Steps that are finer than the doubt about
+/// the hours to come, so that the amount follows the forecast and does not jump.
+const STEP: (f64, usize) = (0.05, 60);
 /// A capacity is enough when the limit is then passed with less than this probability.
 const SAFE: f64 = 0.1;
 /// The most a process id may be on 64 bits (kernel documentation, `kernel.pid_max`).
@@ -105,13 +107,14 @@ impl Case<'_> {
         &self.finding.resource
     }
 
-    /// The smallest factor tried with which the limit is hardly passed. A metric that scales by 1/factor passes its limit when
-    /// the metric as it is passes the limit that `moved` gives.
+    /// The smallest factor (in steps of [`STEP`]) with which the limit is hardly passed; `None` where none is enough. A metric that scales by 1/factor
+    /// passes its limit when the metric as it is passes the limit that `moved` gives.
     fn enough(&self, options: &Options, seed: u64, moved: impl Fn(f64, f64) -> f64) -> Option<f64> {
         let newest = self.metric.newest()?.value;
-        FACTORS.into_iter().find(|factor| {
+        let factor = |step: usize| 1.0 + STEP.0 * step as f64;
+        let enough = |step: usize| {
             let limit = Limit {
-                value: moved(self.limit.value, *factor),
+                value: moved(self.limit.value, factor(step)),
                 ..self.limit.clone()
             };
             let near = match limit.side {
@@ -120,13 +123,24 @@ impl Case<'_> {
             };
             let crossing = || drift::crossing(self.metric, &limit, options.horizon, seed);
             !near && crossing().is_none_or(|crossing| crossing.probability < SAFE)
-        })
+        };
+        // A farther limit is passed no oftener.
+        let (mut short, mut most) = (0, STEP.1);
+        if !enough(most) {
+            return None;
+        }
+        while most - short > 1 {
+            let middle = usize::midpoint(short, most);
+            if enough(middle) { most = middle } else { short = middle }
+        }
+        // Twentieths are no exact binary fractions.
+        Some((factor(most) * 100.0).round() / 100.0)
     }
 
     /// What is at stake: HIGH for a limit passed, by its probability for one ahead.
     fn impact(&self) -> f64 {
         let certain = self.finding.crossing.map_or(1.0, |crossing| crossing.probability);
-        self.finding.score.max(self.finding.bits) * certain
+        stake(self.finding) * certain
     }
 
     fn candidate(&self, key: &str, title: String, why: Vec<String>) -> Candidate {

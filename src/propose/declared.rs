@@ -5,6 +5,7 @@ use super::{
     artefact::{self, Look, Wanted},
     known,
     shell::quote,
+    stake,
 };
 use crate::{
     domain::{Change, ChangeSet, Factors, Finding, ProposalKind, SeriesId, Step, Subject, Value},
@@ -79,7 +80,7 @@ fn load(finding: &Finding, told: &[&Unmet], look: Look<'_>) -> Option<Candidate>
         title: commands.join(" && "),
         factors: Factors {
             success: WANTED,
-            impact: finding.score,
+            impact: stake(finding),
             disruption: way.disruption,
             effort: way.effort,
         },
@@ -147,7 +148,7 @@ fn written(finding: &Finding, told: &[&Unmet], look: Look<'_>) -> Option<Candida
         title: title.join(", "),
         factors: Factors {
             success: 1.0 - WANTED,
-            impact: finding.score / PLAINLY,
+            impact: stake(finding) / PLAINLY,
             disruption: way.disruption,
             effort: way.effort,
         },

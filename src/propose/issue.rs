@@ -3,16 +3,27 @@
 use super::{
     Candidate,
     artefact::{self, Wanted},
-    known, lasting, seen,
+    known, lasting, seen, stake,
 };
 use crate::{
-    domain::{Change, Factors, Finding, Options, ProposalKind, Timestamp},
+    domain::{Change, ChangeSet, Factors, Finding, Options, ProposalKind, SeriesId, Timestamp},
     drift::found,
     shadow::Shadows,
 };
 
 /// P(a documented setting is right here too): the rule knows the program, and not this system.
 const FITS: f64 = 0.7;
+
+/// What `fix` takes away of what `finding` is worth: all that the known issue adds to it, and of the rest the share of its settings that are put right.
+pub(super) fn taken(finding: &Finding, fix: &ChangeSet) -> f64 {
+    let sets = |id: &&SeriesId| {
+        let mut changes = fix.active();
+        changes.any(|change| matches!(change, Change::Setting { id: other, .. } if other == *id))
+    };
+    let right = finding.series.iter().filter(sets).count();
+    let rest = finding.bits.min(stake(finding));
+    stake(finding) - rest * (1.0 - right as f64 / finding.series.len().max(1) as f64)
+}
 
 /// The settings that the rule of a finding says put it right; `None` where it says none, or no setting does.
 pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now: Timestamp) -> Option<Candidate> {
@@ -32,7 +43,7 @@ pub(super) fn fixed(finding: &Finding, shadows: &Shadows, options: &Options, now
         title: says.join(", "),
         factors: Factors {
             success: FITS,
-            impact: finding.score,
+            impact: taken(finding, &fix),
             disruption: way.disruption + f64::from(u8::from(!restart.is_empty())),
             effort: way.effort,
         },

@@ -36,6 +36,8 @@ const WEAK: f64 = 1.0;
 const PLAINLY: f64 = 1.25;
 /// Findings, worst first, whose proposals get their what-if.
 const SIMULATED: usize = 10;
+/// Time that a harm holds before what mends none waits for it.
+const STAYS: Span = Span::from_mins(1);
 /// When nothing came for this long, what proposals rest on is too old.
 const OLD: Span = Span::from_mins(5);
 
@@ -98,14 +100,22 @@ pub fn propose(
         // Putting a value back may be the very thing that the rule says, or the file.
         let declared = declared::brought(finding, held.not_in_force, &seen(shadows));
         for fixed in issue::fixed(finding, shadows, options, now).into_iter().chain(declared) {
-            if candidates.iter().all(|other| other.changes != fixed.changes) {
-                candidates.push(fixed);
+            if candidates.iter().any(|other| other.changes == fixed.changes) {
+                continue;
             }
+            // A part takes away no more than all of it.
+            let all = candidates.iter().filter(|other| covers(&other.changes, &fixed.changes));
+            let most = all.map(|other| other.factors.impact).fold(f64::INFINITY, f64::min);
+            let factors = Factors {
+                impact: fixed.factors.impact.min(most),
+                ..fixed.factors
+            };
+            candidates.push(Candidate { factors, ..fixed });
         }
         answers.push((finding, candidates));
     }
     once(&mut answers);
-    give_way(&mut answers);
+    give_way(&mut answers, now);
     keep_mounted(&mut answers);
     let mut proposals = Vec::new();
     for (place, (finding, candidates)) in answers.into_iter().enumerate() {
@@ -171,6 +181,17 @@ fn once(answers: &mut [(&Finding, Vec<Candidate>)]) {
     }
 }
 
+/// Whether `all` sets whatever `part` does, which is something.
+fn covers(all: &ChangeSet, part: &ChangeSet) -> bool {
+    let sets = |changes: &ChangeSet, id: &SeriesId| {
+        let mut changes = changes.active();
+        changes.any(|change| matches!(change, Change::Setting { id: other, .. } if other == id))
+    };
+    let mut changes = part.active();
+    part.active().next().is_some()
+        && changes.all(|change| matches!(change, Change::Setting { id, .. } if sets(all, id)))
+}
+
 /// What is known of settings, for texts that depend on the host.
 fn seen(shadows: &Shadows) -> impl Fn(&SeriesId) -> Option<Value> + '_ {
     move |id: &SeriesId| shadows.settings.get(id).map(|state| state.value.clone())
@@ -219,14 +240,22 @@ fn harm(finding: &Finding) -> bool {
     matches!(finding.mark, Mark::Breach | Mark::Cross) || finding.severity == Severity::Critical
 }
 
+/// What `finding` is worth to whoever ends it, bits: its surprise; where it is told for more than that (a known issue, a limit that is passed) its score,
+/// which is on the same scale. The impact of every proposal is the part of this that it is expected to take away.
+fn stake(finding: &Finding) -> f64 {
+    finding.bits.max(finding.score)
+}
+
 /// Puts accepting a change behind what mends a harm that holds: it takes a row away and helps nobody. What else answers a finding that
-/// harms nobody, the way back or a known issue's remedy, waits with it, so that they keep their order. Who gets in waits for nothing.
-fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
+/// harms nobody, the way back or a known issue's remedy, waits with it, so that they keep their order. Who gets in waits for nothing, and nothing
+/// waits for a harm that came just now: one that is soon over would move every score there and back.
+fn give_way(answers: &mut [(&Finding, Vec<Candidate>)], now: Timestamp) {
+    let harms = |finding: &Finding| harm(finding) && now - finding.since >= STAYS;
     let best = |candidates: &[Candidate]| {
         let mends = candidates.iter().filter(|one| one.kind != ProposalKind::Adopt);
         mends.map(|one| one.factors.score()).reduce(f64::max)
     };
-    let harmed = answers.iter().filter(|(finding, _)| harm(finding));
+    let harmed = answers.iter().filter(|(finding, _)| harms(finding));
     let mended = harmed.filter_map(|(_, candidates)| best(candidates));
     // What is too weak to recommend comes last in any case.
     let Some(least) = mended.filter(|score| *score >= WEAK).reduce(f64::min) else {
@@ -235,7 +264,7 @@ fn give_way(answers: &mut [(&Finding, Vec<Candidate>)]) {
     let most = (least / PLAINLY).max(WEAK);
     let first = answers
         .iter()
-        .find(|(finding, candidates)| harm(finding) && best(candidates).is_some_and(|score| score == least));
+        .find(|(finding, candidates)| harms(finding) && best(candidates).is_some_and(|score| score == least));
     let first = first.map(|(finding, _)| *finding);
     let why = |waits: &Finding| {
         let first = first?;

@@ -1,6 +1,6 @@
 //! What answers processor time or memory that one program takes.
 
-use super::{Candidate, artefact, shell::quote};
+use super::{Candidate, artefact, shell::quote, stake};
 use crate::{
     domain::{ChangeSet, Factors, Finding, Mark, ProposalKind, Seen, SeriesId, Side},
     drift::{process::is_over, went},
@@ -62,7 +62,7 @@ pub(super) fn taker(finding: &Finding, shadows: &Shadows) -> Option<Candidate> {
         return None; // it is something else, which is answered by itself
     }
     let mut why = vec![finding.summary.to_string()];
-    let impact = finding.bits.max(finding.score);
+    let impact = stake(finding);
     let (title, lines, factors, sure) = match &named {
         Some((cause, name, word)) => {
             why.push(format!(

@@ -3,7 +3,7 @@
 use super::{
     Candidate,
     artefact::{self, Wanted},
-    known, lasting, seen,
+    known, lasting, seen, stake,
     title::{shown, title},
     trust::{Trust, coincides},
 };
@@ -95,7 +95,7 @@ pub(super) fn drifted(
             Some((*other, cause.weight))
         })
         .max_by(|a, b| a.1.total_cmp(&b.1));
-    let (guilt, harm) = blamed.map_or((0.0, 0.0), |(other, weight)| (weight, other.bits.max(other.score)));
+    let (guilt, harm) = blamed.map_or((0.0, 0.0), |(other, weight)| (weight, stake(other)));
     let trust = Trust::of(finding, shadows, baseline, options, blamed.is_some());
     let wrong = 1.0 - (1.0 - undone) * (1.0 - guilt) * (1.0 - trust.doubt());
 
@@ -119,7 +119,7 @@ pub(super) fn drifted(
     let way_back = if fails(&targets) || trust.is_right() {
         None
     } else {
-        back(targets, shadows, finding.bits + harm, wrong, why.clone(), sure)
+        back(targets, shadows, stake(finding) + harm, wrong, why.clone(), sure)
     };
     let mut accept = adopt(finding, wrong, undone, why);
     if let Some(back) = &way_back {
@@ -251,7 +251,7 @@ pub(super) fn causes(finding: &Finding, all: &[&Finding], shadows: &Shadows, now
         cause.weight * 100.0
     );
     let targets = targets.collect();
-    back(targets, shadows, finding.bits.max(finding.score), wrong, why, sure)
+    back(targets, shadows, stake(finding), wrong, why, sure)
         .into_iter()
         .collect()
 }
@@ -379,7 +379,7 @@ fn adopt(finding: &Finding, wrong: f64, undone: f64, why: Vec<String>) -> Candid
         factors: Factors {
             success: 1.0 - wrong,
             // It takes the row away, and leaves the system as it is.
-            impact: finding.bits / 4.0,
+            impact: stake(finding) / 4.0,
             disruption: 0.0,
             effort: 0.5,
         },

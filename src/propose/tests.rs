@@ -1,5 +1,6 @@
 //! Proposals for constructed findings.
 
+mod impact;
 mod order;
 mod room;
 mod whole;
@@ -10,7 +11,7 @@ use super::*;
 use crate::{
     domain::{
         Cause, Change, Crossing, FindingId, Level, Limit, MetricKind, MetricMeta, Point, ProposalId, ResourceId,
-        SecretHash, Seen as Shown, SeriesId, SettingChange, SettingSnapshot, Severity, Side, Unit, Value,
+        SecretHash, Seen as Shown, SeriesId, SettingChange, SettingSnapshot, Severity, Side, Step, Unit, Value,
     },
     drift::sample::SIDES,
     shadow::{Metric, MetricShadow, Minute, Seen},

@@ -1,6 +1,7 @@
 //! The models: what every metric and setting should be now, and over the next hours.
 
 pub mod anomaly;
+mod coherent;
 pub mod gru;
 mod hours;
 pub mod ledger;
@@ -15,6 +16,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub use coherent::{Coherent, whole_of, within};
 pub use hours::{Hours, OtherDays};
 pub use ledger::Ledger;
 pub use metric::{Chosen, Judged, Members, MetricShadow, Training, lasts};

@@ -29,7 +29,7 @@ pub(super) fn plan(
     let here = shadows.metrics.iter().filter(|(id, _)| concerns(resource, id));
     for (id, _) in here {
         let law = match what {
-            Capacity::Cpu => cpu(shadows, id, share, plan.times_the_load()),
+            Capacity::Cpu => cpu(plan, shadows, id, share),
             Capacity::Memory => memory(id, share),
             Capacity::Disk => grows(&id.name).then_some(scaled(share)),
             Capacity::Network => (matches("net.*.util_pct", &id.name)).then_some(scaled(share)),
@@ -71,21 +71,27 @@ fn scaled(factor: f64) -> Law {
 
 /// Busy share, pressure and load by one demand for processor, so that they do not contradict each other: while the demand is more
 /// than there is, the processors stay busy, work goes on waiting for them, and nobody says how much shorter the queue gets.
-fn cpu(shadows: &Shadows, id: &SeriesId, share: f64, times_the_load: f64) -> Option<Law> {
+fn cpu(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, share: f64) -> Option<Law> {
     let of_cpu = &*id.name == "cpu.busy_pct" || matches("psi.cpu.*", &id.name) || matches("load.*", &id.name);
     if !of_cpu {
         return None;
     }
-    let Some(processor) = Processor::of(shadows, id) else {
+    let Some(processor) = plan.processor(shadows, id) else {
         return matches("load.*", &id.name).then(|| scaled(share));
     };
+    let times_the_load = plan.times_the_load();
     let factor = times_the_load * share;
     let full = processor.full_at(factor) && processor.asked_at(times_the_load) > 1.0;
     match &*id.name {
         // What the load made of the share before may be beyond all there is.
         "cpu.busy_pct" if processor.saturated() || processor.asked_at(times_the_load) > 1.0 => {
-            let most = processor.busy_at(factor) / (processor.busy * times_the_load).max(0.01);
-            Some(up_to(share, most))
+            let now = (processor.busy * times_the_load).max(0.01);
+            let likely = processor.busy_at(factor) / now;
+            // Of more processor all may be busy: what is asked is not seen, only that it is at least what is done.
+            Some(match share < 1.0 && processor.saturated() {
+                true => Law::Times([share, likely.max(share), likely.max(1.0 / now)]),
+                false => up_to(share, likely),
+            })
         }
         "cpu.busy_pct" => Some(scaled(share)),
         name if matches("load.*", name) && processor.crowded == 1.0 && full => None,
@@ -131,7 +137,7 @@ fn full(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor: f64) {
     if &*id.name != "cpu.busy_pct" {
         return;
     }
-    let Some(processor) = Processor::of(shadows, id).filter(Processor::saturated) else {
+    let Some(processor) = plan.processor(shadows, id).filter(Processor::saturated) else {
         return;
     };
     let (there, at_ceiling) = (f64::from(processor.cores), processor.crowded == 1.0);

@@ -1,11 +1,11 @@
 //! The shadow with and without the laws: bands, means, and the probability of passing a limit.
 
 use super::{
-    RUNS, STEPS,
+    RUNS,
     law::{Applied, Law},
 };
 use crate::{
-    domain::{Effect, Evidence, Forecast, LEVELS, Limit, Quantiles, Span, Timestamp, matches},
+    domain::{Effect, Evidence, Forecast, LEVELS, Limit, Quantiles, Span, Timestamp},
     drift::crossing,
     shadow::Metric,
 };
@@ -28,21 +28,20 @@ pub(super) struct Drawn {
     pub outside_seen: bool,
 }
 
-/// Draws `RUNS` futures of `metric` with and without `laws`; `None` while its shadow is learning.
+/// Draws `RUNS` futures of `metric` with and without `laws`: without them as the forecast `before` (not empty) has it.
 ///
 /// Within one run all steps take the same quantile, and so does the doubt about the laws (comonotone paths): the middle run is the
 /// middle value under the middle of the law, and means over the horizon are as unsure as a single
 /// value, which is too wide rather than too narrow. Both sides share their draws (common random numbers: Law 2015, *Simulation
 /// Modeling and Analysis*, §11.2), so the difference has only the laws' doubt, and its middle is that of the middles shown.
-pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Timestamp, seed: u64) -> Option<Drawn> {
-    let before = metric
-        .shadow
-        .forecast(horizon, STEPS)
-        .filter(|forecast| !forecast.steps.is_empty())?;
-    let before = match matches("load.*", &metric.meta.id.name) && before.tested < horizon {
-        true => as_of_late(metric, before),
-        false => before,
-    };
+pub(super) fn effect(
+    metric: &Metric,
+    before: Forecast,
+    laws: &[Applied],
+    horizon: Span,
+    now: Timestamp,
+    seed: u64,
+) -> Drawn {
     let mut rng = fastrand::Rng::with_seed(seed);
     let (lo, hi) = metric.meta.range();
     let steps = before.steps.len();
@@ -121,36 +120,12 @@ pub(super) fn effect(metric: &Metric, laws: &[Applied], horizon: Span, now: Time
     let median = |forecast: &Forecast| forecast.steps.iter().map(Quantiles::median).collect::<Vec<_>>();
     let leaves = |values: Vec<f64>| values.iter().any(|value| *value < seen.0 || *value > seen.1);
     let size = effect.before[1].abs().max(effect.after[1].abs()).max(1e-9);
-    Some(Drawn {
+    Drawn {
         relative: effect.difference[1].abs() / size,
         outside_seen: leaves(median(&after)) && !leaves(median(&before)),
         effect,
         before,
         after,
-    })
-}
-
-/// Minutes that tell what a load average is of late.
-const LATE: usize = 60;
-
-/// Averages of what runs or waits are so smooth that a few minutes ahead their slope tells most. Farther than the forecast was tested for that
-/// slope is carried to where no load ever was, and turns with every value: there they stay as they were of late, with the same spread.
-fn as_of_late(metric: &Metric, forecast: Forecast) -> Forecast {
-    let mut late: Vec<f64> = metric
-        .minutes
-        .iter()
-        .rev()
-        .take(LATE)
-        .map(|minute| minute.last)
-        .collect();
-    if late.len() < LATE / 4 {
-        return forecast;
-    }
-    let (lo, hi) = metric.meta.range();
-    let quantiles = Quantiles(LEVELS.map(|level| sample_quantile(&mut late, level))).tidy(lo, hi);
-    Forecast {
-        steps: vec![quantiles; forecast.steps.len()],
-        ..forecast
     }
 }
 

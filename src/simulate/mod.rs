@@ -9,6 +9,7 @@ mod draw;
 mod law;
 mod load;
 mod moves;
+mod parts;
 mod past;
 mod processor;
 mod since;
@@ -27,13 +28,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{Change, ChangeSet, Effect, Evidence, Forecast, ResourceId, SeriesId, Span, Timestamp, text::visible},
-    drift::{REACH, prominence},
-    shadow::{Metric, Shadows},
+    drift::{REACH, drawn, prominence},
+    shadow::{Coherent, Metric, Shadows},
 };
 
 pub use beyond::Beyond;
 use law::{Applied, Law};
 pub use past::{SETTLED, moved};
+use processor::Processor;
 pub use since::since;
 pub use view::{EffectView, change, plain, steps, times, view};
 
@@ -91,6 +93,8 @@ struct Plan {
     horizon: Span,
     /// Whether the weeks are looked at, too.
     weeks: bool,
+    /// The processors of the resources that were asked about.
+    processors: BTreeMap<ResourceId, Option<Processor>>,
 }
 
 impl Plan {
@@ -142,6 +146,13 @@ impl Plan {
 
     fn times_the_load(&self) -> f64 {
         if self.load > 0.0 { self.load } else { 1.0 }
+    }
+
+    /// The processors of the resource of `beside`, looked at once.
+    fn processor(&mut self, shadows: &Shadows, beside: &SeriesId) -> Option<Processor> {
+        let horizon = self.horizon;
+        let known = self.processors.entry(beside.resource.clone());
+        *known.or_insert_with(|| Processor::of(shadows, beside, horizon))
     }
 
     fn add(&mut self, id: &SeriesId, law: Law, evidence: Evidence, from: Timestamp) {
@@ -229,15 +240,28 @@ pub fn what_if(shadows: &Shadows, ask: &Ask<'_>) -> Outcome {
         weeks,
     } = *ask;
     let horizon = horizon.clamp(LEAST, Span::from_days(90));
-    let plan = Plan {
-        horizon,
-        weeks,
-        ..Plan::default()
+    let planned = |horizon| {
+        let plan = Plan {
+            horizon,
+            weeks,
+            ..Plan::default()
+        };
+        plan.of(shadows, changes, about, now, |at| Some(at.unwrap_or(now).max(now)))
     };
-    let mut plan = plan.of(shadows, changes, about, now, |at| Some(at.unwrap_or(now).max(now)));
+    let mut plan = planned(horizon);
+    let carried = carried(shadows, plan.laws.keys(), horizon);
+    if carried < horizon {
+        // Laws go by what is expected over the time that figures are for.
+        plan = planned(carried);
+        let seen = Span(carried.0 / REACH);
+        plan.note(format!(
+            "not enough history for {horizon}: the {seen} that were seen carry {carried}, and all figures are for these"
+        ));
+    }
+    let horizon = carried;
     let mut results = Vec::new();
     let laws = plan.laws.clone();
-    let horizon = carried(&mut plan, shadows, laws.keys(), horizon);
+    let mut together = Coherent::new(shadows, horizon, STEPS);
     let (mut learning, mut short) = (0, 0);
     for (id, laws) in &laws {
         let Some(metric) = shadows.metrics.get(id) else {
@@ -247,16 +271,21 @@ pub fn what_if(shadows: &Shadows, ask: &Ask<'_>) -> Outcome {
             short += 1;
             continue;
         }
-        match draw::effect(metric, laws, horizon, now, seed) {
-            Some(drawn)
-                if !about.contains(id) && drawn.effect.difference.iter().all(|difference| *difference == 0.0) => {}
-            Some(drawn) => {
-                plan.outside_seen |= drawn.outside_seen;
-                results.push(drawn);
-            }
-            None => learning += 1,
+        let Some(before) = together.of(metric).filter(|before| !before.steps.is_empty()) else {
+            learning += 1;
+            continue;
+        };
+        let before = match &metric.limit {
+            Some(limit) => drawn(metric, limit, before),
+            None => before,
+        };
+        let drawn = draw::effect(metric, before, laws, horizon, now, seed);
+        if about.contains(id) || drawn.effect.difference.iter().any(|difference| *difference != 0.0) {
+            plan.outside_seen |= drawn.outside_seen;
+            results.push(drawn);
         }
     }
+    parts::hold(&mut results);
     if short > 0 {
         plan.note(format!(
             "{short} metrics that would change have not been watched for long enough to look {horizon} ahead and are left out"
@@ -317,22 +346,13 @@ fn reach(metric: &Metric) -> Span {
     range.map_or(Span::ZERO, |(from, to)| ((to - from) * REACH).max(LEAST))
 }
 
-/// The part of `horizon` that the longest history of the metrics concerned carries; what is cut off is said.
-fn carried<'a>(plan: &mut Plan, shadows: &Shadows, ids: impl Iterator<Item = &'a SeriesId>, horizon: Span) -> Span {
+/// The part of `horizon` that the longest history of the metrics concerned carries.
+fn carried<'a>(shadows: &Shadows, ids: impl Iterator<Item = &'a SeriesId>, horizon: Span) -> Span {
     let reaches: Vec<Span> = ids.filter_map(|id| shadows.metrics.get(id)).map(reach).collect();
     let longest = reaches.iter().copied().max().unwrap_or(horizon);
     // Most began together but for some seconds; who came much later is left out and cuts nothing.
     let carried = reaches.into_iter().filter(|reach| reach.0 >= longest.0 / 2).min();
-    match carried.filter(|carried| *carried < horizon) {
-        Some(carried) => {
-            let seen = Span(carried.0 / REACH);
-            plan.note(format!(
-                "not enough history for {horizon}: the {seen} that were seen carry {carried}, and all figures are for these"
-            ));
-            carried
-        }
-        None => horizon,
-    }
+    carried.map_or(horizon, |carried| carried.min(horizon))
 }
 
 /// Whether a change of `asked` bears on `id`; a resource typed without a name means the only one.

@@ -3,7 +3,7 @@
 use super::{STEPS, law::FULL};
 use crate::{
     domain::{Quantiles, ResourceId, SeriesId, Span},
-    shadow::Shadows,
+    shadow::{Coherent, Shadows},
 };
 
 /// Busy share from which what is asked is not seen, only that it is at least so much.
@@ -13,6 +13,7 @@ const WAITING: f64 = 0.5;
 
 /// What is asked of the processors, in two parts of the time: that in which work waits, when all of them are busy, and the rest, in which
 /// what is done is what is asked.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Processor {
     /// Busy share, 0 to 1.
     pub busy: f64,
@@ -29,9 +30,10 @@ pub(super) struct Processor {
 }
 
 impl Processor {
-    /// Of the resource of `beside`, by the levels of the newest quarter of an hour; `None` where the busy share is not watched.
-    pub fn of(shadows: &Shadows, beside: &SeriesId) -> Option<Self> {
-        let share = |name| Some((level(shadows, beside, name)? / 100.0).clamp(0.0, 1.0));
+    /// Of the resource of `beside`, by what is expected over `horizon`, which is what all figures are of; `None` where the busy share is not watched.
+    pub fn of(shadows: &Shadows, beside: &SeriesId, horizon: Span) -> Option<Self> {
+        let expected = |name| expected(shadows, beside, name, horizon);
+        let share = |name| Some((expected(name)? / 100.0).clamp(0.0, 1.0));
         let busy = share("cpu.busy_pct")?;
         let waits = share("psi.cpu.some_pct").filter(|waits| *waits >= WAITING);
         let crowded = match waits {
@@ -40,7 +42,7 @@ impl Processor {
             waits => waits.unwrap_or(0.0).min(busy),
         };
         let cores = cores(shadows, &beside.resource);
-        let load = level(shadows, beside, "load.1").or_else(|| level(shadows, beside, "load.5"));
+        let load = expected("load.1").or_else(|| expected("load.5"));
         let rest = if crowded < 1.0 { busy - crowded } else { 0.0 };
         // Those who run or wait at any time, less those who run while none waits.
         let asked = load.map_or(0.0, |load| (load / f64::from(cores) - rest) / crowded.max(0.01));
@@ -100,7 +102,8 @@ pub(super) fn cores(shadows: &Shadows, resource: &ResourceId) -> u32 {
 /// What the metric of that name is over `horizon` if nothing is changed: the mean of its forecast; its level where it has none.
 pub(super) fn expected(shadows: &Shadows, beside: &SeriesId, name: &str, horizon: Span) -> Option<f64> {
     let metric = shadows.metrics.get(&SeriesId::new(&beside.resource, name))?;
-    let ahead = metric.shadow.forecast(horizon, STEPS).filter(|_| horizon > Span::ZERO);
+    let ahead = || Coherent::new(shadows, horizon, STEPS).of(metric);
+    let ahead = (horizon > Span::ZERO).then(ahead).flatten();
     let steps: Vec<f64> = ahead
         .iter()
         .flat_map(|ahead| &ahead.steps)
@@ -115,7 +118,7 @@ pub(super) fn expected(shadows: &Shadows, beside: &SeriesId, name: &str, horizon
 }
 
 /// The level of another metric of the same resource: the median of its newest quarter of an hour.
-pub(super) fn level(shadows: &Shadows, beside: &SeriesId, name: &str) -> Option<f64> {
+fn level(shadows: &Shadows, beside: &SeriesId, name: &str) -> Option<f64> {
     let metric = shadows.metrics.get(&SeriesId::new(&beside.resource, name))?;
     let mut newest: Vec<f64> = metric.minutes.iter().rev().take(15).map(|minute| minute.last).collect();
     newest.sort_by(f64::total_cmp);

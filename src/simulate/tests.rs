@@ -3,6 +3,7 @@
 mod past;
 mod processor;
 mod weeks;
+mod whole;
 
 use std::sync::Arc;
 
@@ -157,6 +158,7 @@ fn what_is_without_a_change_is_what_forecast_and_finding_say() {
         cpu.limit = Some(limit.clone());
         let told = crate::drift::crossing(&cpu, &limit, Span::from_hours(2), 7).unwrap();
         let forecast = cpu.shadow.forecast(Span::from_hours(2), STEPS).unwrap();
+        let forecast = crate::drift::drawn(&cpu, &limit, forecast);
         let outcome = ask(&shadows([cpu]), &["cpu x2"]);
         let (without, with) = effect(&outcome, "cpu.busy_pct").crossing.unwrap();
         assert_eq!(without, told.probability);

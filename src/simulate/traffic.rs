@@ -7,7 +7,7 @@ use super::{
     capacity::up_to,
     concerns,
     law::{FULL, Law, crowd_growth, pressure_growth, waiting_growth},
-    processor::{CEILING, Processor, cores, expected, level},
+    processor::{CEILING, Processor, cores, expected},
 };
 use crate::{
     domain::{Evidence, ResourceId, SeriesId, Span, Timestamp, matches},
@@ -40,7 +40,7 @@ pub(super) fn plan(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, fa
             || (matches("disk.*", name) && (name.ends_with("s_per_s") || name.ends_with("util_pct")));
         let law = if (matches("net.*", name) && name.ends_with("_per_s")) || name == "tcp.established" {
             Some((scale(0.0, factor, 0.0), Evidence::Identity))
-        } else if let Some(less) = less_asked(shadows, id, factor) {
+        } else if let Some(less) = less_asked(plan, shadows, id, factor) {
             Some((less, Evidence::Identity))
         } else if by_load {
             let learnt = learnt_floor(shadows, metric, &load);
@@ -88,8 +88,11 @@ fn scale(floor: f64, factor: f64, unsure: f64) -> Law {
 
 /// What less load does to processors for which work waits: as long as more is asked than there is, as much is done as now. Were all that is
 /// asked done already, it would be less in proportion.
-fn less_asked(shadows: &Shadows, id: &SeriesId, factor: f64) -> Option<Law> {
-    let processor = || Processor::of(shadows, id).filter(|processor| factor < 1.0 && processor.saturated());
+fn less_asked(plan: &mut Plan, shadows: &Shadows, id: &SeriesId, factor: f64) -> Option<Law> {
+    if factor >= 1.0 {
+        return None;
+    }
+    let mut processor = || plan.processor(shadows, id).filter(Processor::saturated);
     match &*id.name {
         name if PROCESSOR.contains(&name) => {
             let processor = processor()?;
@@ -149,7 +152,8 @@ fn queue(
 fn full(plan: &mut Plan, shadows: &Shadows, resource: &ResourceId, factor: f64) {
     for id in shadows.metrics.keys().filter(|id| concerns(resource, id)) {
         let queue = &*id.name == "cpu.busy_pct" || matches("disk.*.util_pct", &id.name);
-        if queue && factor > 1.0 && level(shadows, id, &id.name).is_some_and(|usual| usual * factor >= 100.0) {
+        let usual = || expected(shadows, id, &id.name, plan.horizon);
+        if queue && factor > 1.0 && usual().is_some_and(|usual| usual * factor >= 100.0) {
             plan.note(format!(
                 "{} would be full: waiting then has no bound, figures beyond it are least ones",
                 id.name

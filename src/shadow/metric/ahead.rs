@@ -6,6 +6,8 @@ use crate::domain::{Crossing, Forecast, LEVELS, Limit, Quantiles, Side, Span};
 impl MetricShadow {
     /// Times of a crossing's paths in each doubling of the time ahead: a walk passes limits near its start soon and those far away late.
     const PATH_TIMES: i64 = 12;
+    /// Steps that a history needs to tell how values differ far apart: as many as can be tested on at all.
+    const LONGER: usize = 16;
 
     /// Distributions up to `horizon` after the newest value, at most `steps` of them, evenly spaced; `None` while learning.
     #[must_use]
@@ -139,7 +141,7 @@ impl MetricShadow {
             if after.last().is_none_or(near) && !all.is_empty() {
                 break;
             }
-            let told = Told::new(grid, after.len());
+            let told = Told::new(grid, self.longer(grid), after.len());
             if let Some(finer) = all.last_mut() {
                 let trust = finer.trusted(&told);
                 let share = |after: &Span| Self::share(finer.grid, grid, trust, *after);
@@ -148,6 +150,22 @@ impl MetricShadow {
             all.push(told);
         }
         all
+    }
+
+    /// How values differ farther apart than `grid` was tested, by the coarser one that holds most: from there to a third of its history; and how much that is, in steps of `grid`. `None` where that
+    /// is no longer than what `grid` holds.
+    fn longer(&self, grid: &Grid) -> Option<(f64, usize)> {
+        let held = |grid: &Grid| grid.step * grid.window.len() as i64;
+        let coarser = self.grids.iter();
+        let longest = coarser.filter(|longer| longer.step > grid.step && longer.window.len() >= Self::LONGER);
+        let longest = longest
+            .max_by_key(|longer| held(longer))
+            .filter(|longest| held(longest) > held(grid))?;
+        let history = longest.history();
+        let near = (grid.tested().0 / longest.step.0.max(1)).max(1) as usize;
+        let far = history.len() / 3;
+        let power = (far > near).then(|| history.growth(near, far)).flatten()?;
+        Some((power, usize::try_from(held(longest).0 / grid.step.0.max(1)).ok()?))
     }
 
     /// What a grid says of a time ahead, 0 to 1, beside the `next` coarser one: all within that one's first step, from its second on as much
@@ -242,9 +260,10 @@ struct Told<'a> {
 }
 
 impl<'a> Told<'a> {
-    /// With all of what is left at so many times.
-    fn new(grid: &'a Grid, times: usize) -> Self {
-        let history = grid.history();
+    /// With all of what is left at so many times; `longer` is as in [`History`].
+    fn new(grid: &'a Grid, longer: Option<(f64, usize)>, times: usize) -> Self {
+        let mut history = grid.history();
+        history.longer = longer;
         Self {
             panel: Panel::recall(&history, &grid.outlook.learnt),
             shares: vec![1.0; times],

@@ -19,6 +19,9 @@ pub struct History {
     pub end: Timestamp,
     /// How many of its newest steps came after members learnt.
     pub fresh: usize,
+    /// Of a history that reaches farther back: the power of distance that values differ with farther apart than these were tested, and its length in
+    /// these steps. `None` where there is none.
+    pub longer: Option<(f64, usize)>,
 }
 
 impl History {
@@ -48,6 +51,7 @@ impl History {
             step,
             end,
             fresh: 0,
+            longer: None,
         }
     }
 
@@ -55,6 +59,19 @@ impl History {
     #[must_use]
     pub fn until(self, end: Timestamp) -> Self {
         Self { end, ..self }
+    }
+
+    /// The power of distance that two values differ with, from `near` to `far` steps apart: 0 of what keeps its level, ½ of a random walk, 1 of a
+    /// slope (the structure function; Mandelbrot & Van Ness 1968, SIAM Review 10, 422-437); `None` where that does not show.
+    #[must_use]
+    pub fn growth(&self, near: usize, far: usize) -> Option<f64> {
+        let size = |apart: usize| {
+            let pairs = self.filled.iter().zip(self.filled.iter().skip(apart));
+            let sum: f64 = pairs.map(|(from, to)| (to - from).abs()).sum();
+            sum / self.len().saturating_sub(apart) as f64
+        };
+        let power = (size(far) / size(near)).ln() / (far as f64 / near as f64).ln();
+        power.is_finite().then(|| power.clamp(0.0, 1.0))
     }
 
     /// When the value at `place` was, as steps go.

@@ -107,6 +107,8 @@ pub struct MetricShadow {
 }
 
 impl MetricShadow {
+    /// How many times as far ahead as it reaches back a history carries.
+    pub const REACH: i64 = 6;
     /// Values needed before a band is shown.
     pub const WARM: u64 = 30;
     /// Steps of the finest grid that are kept when there are coarser ones.

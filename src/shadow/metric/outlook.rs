@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
+    MetricShadow,
     backtest::backtest,
     ensemble::combine,
     history::History,
@@ -58,20 +59,21 @@ impl Outlook {
             [0.0; 13]
         };
         let (least, most) = history.range();
+        let power = history.longer.map_or_else(|| self.spreads.growth(), |(power, _)| power);
+        // Errors of a slope that is known need not grow; values go on along it.
+        let values = history.growth((reach / 4).max(1), reach).unwrap_or(0.5).max(power);
+        let grown = |ahead: usize, power: f64| farther(ahead, reach, power, history);
         let mut said = Vec::with_capacity(panel.members.len());
         let mut one = |(place, ahead_steps): (usize, &usize)| {
-            let known = self.spreads.at(*ahead_steps, &seen)?;
+            let known = self.spreads.at(*ahead_steps, &seen, grown(*ahead_steps, power))?;
             said.clear();
             let forecasts = paths.chunks(ahead.len()).map(|path| path[place]);
             said.extend(forecasts.zip(known.weights));
             let middle = combine(&mut said).unwrap_or(history.filled[history.len() - 1]);
             let scale = self.spreads.scale(middle, *ahead_steps);
-            // Nothing physical goes much farther beyond all that was seen than that was wide, in a time as long as was tested.
-            let beyond = if *ahead_steps <= reach {
-                most - least
-            } else {
-                f64::INFINITY
-            };
+            // Nothing physical goes much farther beyond all that was seen than that was wide, in a time as long as was tested; in a longer one as
+            // much farther as values grow apart.
+            let beyond = (most - least) * grown(*ahead_steps, values);
             let within = |value: f64| value.max(least - beyond).min(most + beyond);
             let quantiles = known.errors.map(|error| within(middle + scale * error));
             let learnt = std::array::from_fn(|level| {
@@ -97,7 +99,7 @@ impl Outlook {
         let unlikely = |ahead: usize| {
             let said = self.again(panel, history, history.len() - ahead, ahead)?;
             let (errors, scale) = (
-                self.spreads.at(ahead, &[0.0; 13])?.errors,
+                self.spreads.at(ahead, &[0.0; 13], 1.0)?.errors,
                 self.spreads.scale(said, ahead),
             );
             let below = Quantiles(errors.map(|error| said + scale * error))
@@ -113,12 +115,12 @@ impl Outlook {
     /// `history`; `None` before there was enough to test on.
     #[must_use]
     pub fn again(&self, panel: &Panel, history: &History, origin: usize, ahead: usize) -> Option<f64> {
-        let known = self.spreads.at(ahead, &[0.0; 13])?;
+        let known = self.spreads.at(ahead, &[0.0; 13], 1.0)?;
         let said = panel.forecast(history, origin, &[ahead]);
         combine(&mut said.into_iter().zip(known.weights).collect())
     }
 
-    /// What can be said when there is too little to test on: as it was, as unsure as a random walk of its steps and as all that was seen.
+    /// What can be said when there is too little to test on: as it was, as unsure as its steps add up to and as all that was seen.
     #[must_use]
     pub fn untested(history: &History, ahead: &[usize]) -> Vec<[f64; 13]> {
         let (seen, last) = (Self::seen(history), history.filled.last().copied().unwrap_or(0.0));
@@ -129,8 +131,11 @@ impl Outlook {
             .chain(history.filled.windows(2).map(|pair| pair[0] - pair[1]));
         let mut steps: Vec<(f64, f64)> = steps.map(|step| (step, 1.0)).collect();
         let step = quantiles(&mut steps, 0.0);
+        let far = (history.len() / 3).max(1);
+        let power = history.growth(1, far).unwrap_or(0.5);
         let one = |ahead: &usize| {
-            let walk = (*ahead as f64).sqrt();
+            let longer = history.longer.map_or(power, |(power, _)| power);
+            let walk = ((*ahead).min(far) as f64).powf(power) * farther(*ahead, far, longer, history);
             std::array::from_fn(|level| {
                 let (step, seen) = (walk * step[level], seen[level]);
                 last + if level < 6 { step.min(seen) } else { step.max(seen) }
@@ -149,6 +154,16 @@ impl Outlook {
         let seen = quantiles(&mut sample, 0.0);
         seen.map(|value| value - seen[6])
     }
+}
+
+/// How many times as far values lie apart `ahead` steps ahead as `from` steps ahead (at least 1), by this power of distance; 1 up to there. Farther than
+/// the history carries nobody knows that they keep their level: there they go at least as a random walk.
+fn farther(ahead: usize, from: usize, power: f64, history: &History) -> f64 {
+    let from = from.max(1) as f64;
+    let ahead = (ahead as f64).max(from);
+    let held = history.longer.map_or(history.len(), |(_, steps)| steps);
+    let carried = (MetricShadow::REACH as f64 * held as f64).clamp(from, ahead);
+    (carried / from).powf(power) * (ahead / carried).powf(power.max(0.5))
 }
 
 /// Quantiles at [`LEVELS`] where one of two distributions holds, and nobody knows which.

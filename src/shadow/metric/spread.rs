@@ -28,7 +28,7 @@ pub struct Known {
     pub weights: Vec<f64>,
     /// Error quantiles at [`LEVELS`], relative to the proportion.
     pub errors: [f64; 13],
-    /// As in [`Spread::record`]; both 1 where it was not tested.
+    /// As in [`Spread::record`]; grown with the errors beyond what was tested.
     pub record: [f64; 2],
 }
 
@@ -89,29 +89,29 @@ impl Spreads {
     /// What is known of forecasts `ahead` steps ahead: between tested distances by their share of the way. `None` before the
     /// first backtest.
     ///
-    /// Beyond all that was tested errors grow on as they did, at least as a random walk's, and are at least as wide as all that was seen (`seen`: quantiles less
-    /// their median): that nothing worse came so far says little of a time longer than there was.
+    /// Beyond all that was tested they are `grown` times as wide as at the farthest distance tested, and at least as all that was seen (`seen`: quantiles
+    /// less their median): that nothing worse came so far says little of a time longer than there was. Records grow likelier as errors grow: a random
+    /// walk's are by the square root of the time, those of what keeps its level stay as rare.
     #[must_use]
-    pub fn at(&self, ahead: usize, seen: &[f64; 13]) -> Option<Known> {
+    pub fn at(&self, ahead: usize, seen: &[f64; 13], grown: f64) -> Option<Known> {
         let last = self.tested.last()?;
         let place = self.tested.partition_point(|spread| (spread.steps as usize) < ahead);
         let Some(far) = self.tested.get(place) else {
-            let growth = (ahead as f64 / f64::from(last.steps)).powf(self.growth());
             let middle = last.errors[6].value();
             let mut errors = [0.0; 13];
             for (level, error) in errors.iter_mut().enumerate() {
-                let grown = growth * (last.errors[level].value() - middle);
+                let wider = grown * (last.errors[level].value() - middle);
                 *error = middle
                     + if level < 6 {
-                        grown.min(seen[level])
+                        wider.min(seen[level])
                     } else {
-                        grown.max(seen[level])
+                        wider.max(seen[level])
                     };
             }
             return Some(Known {
                 weights: self.weights(place - 1).collect(),
                 errors,
-                record: [1.0; 2],
+                record: last.record.map(|record| (grown * record.value()).min(1.0)),
             });
         };
         let Some(near) = place.checked_sub(1).map(|place| &self.tested[place]) else {
@@ -133,15 +133,17 @@ impl Spreads {
         })
     }
 
-    /// The power of distance that errors grow with, over the last two tested octaves: from a random walk's ½ to 1, that of a wrong slope.
-    fn growth(&self) -> f64 {
+    /// The power of distance that errors grow with, over the last tested octaves: 0 of what keeps its level, ½ of a random walk, 1 of a wrong slope;
+    /// ½ where too little was tested to tell.
+    #[must_use]
+    pub fn growth(&self) -> f64 {
         let width = |spread: &Spread| spread.errors[10].value() - spread.errors[2].value();
         let ends = self.tested.last().zip(self.tested.iter().rev().nth(2));
         let growth = ends.map_or(0.5, |(far, near)| {
             (width(far) / width(near)).log2() / (f64::from(far.steps) / f64::from(near.steps)).log2()
         });
         if growth.is_finite() {
-            growth.clamp(0.5, 1.0)
+            growth.clamp(0.0, 1.0)
         } else {
             0.5
         }
@@ -263,20 +265,40 @@ mod tests {
     }
 
     #[test]
-    fn beyond_what_was_tested_it_is_as_unsure_as_a_random_walk_and_as_all_that_was_seen() {
-        let spreads = Spreads::new(vec![spread(1, 1.0), spread(5, 2.0)], &[vec![1.0], vec![1.0]], None);
-        let width = |ahead, seen| {
-            let errors = spreads
-                .at(ahead, &LEVELS.map(|level| seen * (level - 0.5)))
-                .unwrap()
-                .errors;
-            errors[10] - errors[2]
+    fn beyond_what_was_tested_errors_grow_as_they_did_and_are_as_wide_as_all_that_was_seen() {
+        let tested = |far: f64| {
+            let spreads = [(1, 1.0), (2, 1.0), (4, far)].map(|(steps, width)| spread(steps, width));
+            let record = |spread: Spread| Spread {
+                record: [Bfloat16::of(0.25); 2],
+                ..spread
+            };
+            Spreads::new(spreads.map(record).to_vec(), &[vec![1.0], vec![1.0], vec![1.0]], None)
         };
-        assert!((width(3, 9.0) - 0.8 * 1.5).abs() < 0.01);
-        assert!((width(20, 0.0) - 0.8 * 4.0).abs() < 0.03);
-        assert!((width(20, 50.0) - 0.8 * 50.0).abs() < 0.1);
+        let known = |spreads: &Spreads, ahead, seen, grown| {
+            let known = spreads
+                .at(ahead, &LEVELS.map(|level| seen * (level - 0.5)), grown)
+                .unwrap();
+            (known.errors[10] - known.errors[2], known.record[0])
+        };
+        // What keeps its level, a random walk, a slope.
+        for (far, power) in [(1.0, 0.0), (2.0, 0.5), (4.0, 1.0)] {
+            assert!(
+                (tested(far).growth() - power).abs() < 0.01,
+                "{far}: {}",
+                tested(far).growth()
+            );
+        }
+        let (width, record) = known(&tested(2.0), 16, 0.0, 3.0);
+        assert!(
+            (width - 0.8 * 6.0).abs() < 0.05 && (record - 0.75).abs() < 0.01,
+            "{width} {record}"
+        );
+        assert!((known(&tested(1.0), 16, 50.0, 1.0).0 - 0.8 * 50.0).abs() < 0.1);
+        let spreads = Spreads::new(vec![spread(1, 1.0), spread(5, 2.0)], &[vec![1.0], vec![1.0]], None);
+        assert!((known(&spreads, 3, 9.0, 7.0).0 - 0.8 * 1.5).abs() < 0.01);
+        assert!((spreads.growth() - 0.5).abs() < 1e-9, "two distances tell no growth");
         assert!((spreads.records(10)[1] - 0.75).abs() < 1e-6 && (spreads.records(4)[0] - 0.2).abs() < 0.002);
         assert_eq!(spreads.reach(), 5);
-        assert!(Spreads::default().at(1, &[0.0; 13]).is_none());
+        assert!(Spreads::default().at(1, &[0.0; 13], 1.0).is_none());
     }
 }

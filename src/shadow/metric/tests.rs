@@ -1,5 +1,6 @@
 //! What a user would miss if the shadow of a metric did not do it.
 
+mod burst;
 mod chosen;
 mod clock;
 mod crossings;

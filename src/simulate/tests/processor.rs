@@ -142,3 +142,38 @@ fn what_a_load_average_is_without_a_change_does_not_hang_on_its_newest_value() {
     assert!(high[1] < 4.0 && (high[1] - low[1]).abs() < 0.1, "{high:?} {low:?}");
     assert!(high[2] > 5.0, "what it came to is within its band: {high:?}");
 }
+
+#[test]
+fn a_processor_that_was_at_its_ceiling_for_minutes_is_told_by_what_is_expected_of_the_hours() {
+    // A quarter of an hour at the ceiling after two hours at 30 %: neither the row nor a note speaks of a ceiling.
+    let calm = |minute: i64| {
+        if minute < 104 {
+            30.0 + noise(minute, 1)
+        } else {
+            99.8 + 0.1 * noise(minute, 1)
+        }
+    };
+    let mut world = shadows([metric("cpu.busy_pct", Unit::Percent, calm)]);
+    two(&mut world);
+    let outcome = ask(&world, &["cpu x2"]);
+    let busy = effect(&outcome, "cpu.busy_pct");
+    let told = outcome.notes.iter().find(|note| note.contains("ceiling"));
+    match told {
+        // Where it is expected to stay there, the row reaches as far as the note.
+        Some(note) => assert!(busy.after[2] > 99.0, "{note}: {busy:?}"),
+        None => assert!((busy.after[1] - busy.before[1] / 2.0).abs() < 0.5, "{busy:?}"),
+    }
+    // Of one that stays there all is possible between half and all of it, and both say so.
+    let mut world = shadows([metric("cpu.busy_pct", Unit::Percent, |minute| {
+        99.5 + 0.1 * noise(minute, 1)
+    })]);
+    two(&mut world);
+    let outcome = ask(&world, &["cpu x2"]);
+    let busy = effect(&outcome, "cpu.busy_pct");
+    assert!(
+        outcome.notes.iter().any(|note| note.contains("between 50 and 100 %")),
+        "{:?}",
+        outcome.notes
+    );
+    assert!(busy.after[0] < 51.0 && busy.after[2] > 98.0, "{busy:?}");
+}

@@ -191,3 +191,43 @@ fn a_shadow_that_was_being_learnt_is_asked_for_again_within_a_minute() {
     assert!(!later(1), "a shadow stands for some minutes");
     assert!(later(5));
 }
+
+#[test]
+fn what_may_pass_its_limit_is_not_said_to_be_unlikely_to() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    let mut snapshot = fixture::snapshot();
+    let mut rows = snapshot.metrics.to_vec();
+    rows.iter_mut().for_each(|row| row.crossing = None);
+    snapshot.metrics = rows.into();
+    update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
+    state.series = Some(fixture::id("db-01/mem.available_pct"));
+    let mut effects = crate::tui::enter(&mut state, Screen::Forecast);
+    while let Some(effect) = effects.pop() {
+        if let Effect::Ask(tag, Query::Forecast { id, .. }) = effect {
+            let mut view = fixture::forecast_of(&id);
+            view.passed = None;
+            view.crossing = Some(crate::domain::Crossing {
+                probability: 0.49,
+                at: [fixture::crossing().at[0], None, None],
+                ..fixture::crossing()
+            });
+            let more = Msg::Answer(tag, Ok(Box::new(Answer::Forecast(Box::new(view)))));
+            effects.extend(update(&mut state, more));
+        }
+    }
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(
+        text.contains("No crossing within 6 h is as likely as not. 10 % sure in "),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_crossing_told_before_there_is_a_forecast_says_what_it_rests_on() {
+    let mut state = fixture::state(Charset::Ascii, 80, 24);
+    state.series = Some(fixture::id(DISK));
+    let effects = crate::tui::enter(&mut state, Screen::Forecast);
+    answer(&mut state, effects, |view| view.forecast = None);
+    let text = fixture::text(&view_to_buffer(&state, 80, 24));
+    assert!(text.contains("X rests on how the last minutes ran alone"), "{text}");
+}

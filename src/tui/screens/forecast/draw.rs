@@ -251,6 +251,11 @@ fn missing(state: &State, row: &MetricRow) -> Option<String> {
         let ready = row
             .ready
             .map_or_else(String::new, |at| format!(" at {}", text::when(at, state.now())));
+        if crossing(state, row).is_some() {
+            return Some(format!(
+                "X rests on how the last minutes ran alone; forecasts start{ready}"
+            ));
+        }
         let age = row.from.map_or(Span::ZERO, |from| state.now() - from);
         return Some(format!("forecasts start{ready}: {age} of data; live chart on 2"));
     }

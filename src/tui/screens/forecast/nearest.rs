@@ -44,7 +44,9 @@ pub(super) fn nothing(state: &State) -> String {
     }
     // What is told of everywhere reaches so far; beyond it the metrics are asked one by one.
     let known = state.shown.options.horizon;
-    let soonest = nearest(state).filter(|_| state.at.is_none());
+    let known_soonest = nearest(state).filter(|_| state.at.is_none());
+    // What is not as likely as not is none of the nearest, and is told where it may come within the horizon.
+    let soonest = known_soonest.map(|soonest| soonest.filter(|(_, crossing)| crossing.at[1].is_some()));
     let beyond = match soonest {
         Some(Some((_, crossing))) => crossing.at[1].is_some_and(|at| at - state.now() > horizon(state)),
         Some(None) => true,
@@ -65,9 +67,18 @@ pub(super) fn nothing(state: &State) -> String {
             id.name
         );
     }
+    let possible = known_soonest.flatten().filter(|_| soonest == Some(None));
+    let within = |crossing: &Crossing| crossing.at[0].filter(|at| *at - state.now() <= known.min(horizon(state)));
     match soonest {
         // Of the past it is not looked for.
         _ if state.at.is_some() => none,
+        _ if let Some((id, at)) = possible.and_then(|(id, crossing)| Some((id, within(crossing)?))) => format!(
+            " No crossing within {} is as likely as not. 10 % sure in {}: {} {}.",
+            hours(known.min(horizon(state))),
+            until(Some(at), state.now()),
+            id.resource.name(),
+            id.name
+        ),
         None => format!("{none} Looking farther ahead."),
         // What still learns may yet be found to pass one.
         Some(None)
@@ -142,6 +153,12 @@ fn next(nearest: &mut Nearest) -> Vec<Effect> {
     vec![sight::ask("nearest", id, query)]
 }
 
+/// The order of crossings: the soonest that is as likely as not, then the soonest that is possible at all (10 %).
+fn soon(crossing: &Crossing) -> (i64, i64) {
+    let [possible, likely] = [0, 1].map(|place| crossing.at[place].map_or(i64::MAX, |at| at.0));
+    (likely, possible)
+}
+
 /// Takes the answer for one metric and asks the next.
 pub(super) fn answer(state: &mut State, id: &SeriesId, answer: Result<Answer, LinkError>) -> Vec<Effect> {
     let nearest = &mut state.forecast.nearest;
@@ -154,12 +171,11 @@ pub(super) fn answer(state: &mut State, id: &SeriesId, answer: Result<Answer, Li
     if let Ok(Answer::Forecast(view)) = answer
         && view.passed.is_none()
         && let Some(crossing) = view.crossing
-        && let Some(at) = crossing.at[1]
+        && crossing.at[0].is_some()
         && nearest
             .best
             .as_ref()
-            .and_then(|(_, best)| best.at[1])
-            .is_none_or(|best| at < best)
+            .is_none_or(|(_, best)| soon(&crossing) < soon(best))
     {
         nearest.best = Some((id.clone(), crossing));
     }
