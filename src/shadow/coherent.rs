@@ -33,9 +33,7 @@ const LATE: (usize, usize) = (60, 15);
 /// The whole that the metric of that name is a part of, with all its parts.
 #[must_use]
 pub fn whole_of(name: &str) -> Option<(&'static str, &'static [&'static str])> {
-    WHOLES
-        .into_iter()
-        .find(|(_, parts)| parts.iter().any(|part| *part == name))
+    WHOLES.into_iter().find(|(_, parts)| parts.contains(&name))
 }
 
 /// Forecasts over one horizon. Each metric's shadow is asked once.
