@@ -1,5 +1,7 @@
 //! Departures in words.
 
+use std::collections::BTreeMap;
+
 use super::Departure;
 use crate::domain::{Tree, text::visible};
 
@@ -112,17 +114,37 @@ fn lines(desired: &str, live: &str) -> String {
         return "only how its lines end".into();
     }
     let of = |lines: &[&str]| {
-        lines
-            .first()
-            .map_or_else(|| "(absent)".to_owned(), |line| brief(line.trim(), 40))
+        lines.first().map_or_else(
+            || "(absent)".to_owned(),
+            |line| match line.trim() {
+                "" => "(blank)".into(),
+                line => brief(line, 40),
+            },
+        )
     };
-    let more = ours.len().max(theirs.len()).saturating_sub(1);
+    let more = differing(ours, theirs).saturating_sub(1);
     let more = if more > 0 {
         format!(", and {more} line{} more", if more == 1 { "" } else { "s" })
     } else {
         String::new()
     };
     format!("line {}: {} -> {}{more}", front + 1, of(ours), of(theirs))
+}
+
+/// How many lines differ: those that are only on one side, whichever has more of them; of mere moves those that stand elsewhere.
+fn differing(ours: &[&str], theirs: &[&str]) -> usize {
+    let mut surplus: BTreeMap<&str, isize> = BTreeMap::new();
+    for line in ours {
+        *surplus.entry(line).or_default() += 1;
+    }
+    for line in theirs {
+        *surplus.entry(line).or_default() -= 1;
+    }
+    let only = |sign: isize| surplus.values().map(|count| (count * sign).max(0)).sum::<isize>();
+    match only(1).max(only(-1)) {
+        0 => ours.iter().zip(theirs).filter(|(a, b)| a != b).count(),
+        some => some.unsigned_abs(),
+    }
 }
 
 /// What was added to a list and what is gone; the order, where that is all.
@@ -161,6 +183,21 @@ fn items(desired: &[Tree], live: &[Tree]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_lines_that_differ_are_counted() {
+        assert_eq!(
+            lines("a=1\nsame\nb=1\n", "a=2\nsame\nb=2\n"),
+            "line 1: a=1 -> a=2, and 1 line more"
+        );
+        assert_eq!(
+            lines("a\nb\nc\n", "a\nx\ny\nb\nz\nc\n"),
+            "line 2: b -> x, and 2 lines more"
+        );
+        assert_eq!(lines("a\nb\n", "b\na\n"), "line 1: a -> b, and 1 line more");
+        assert_eq!(lines("abc\n", "abc"), "only how its lines end");
+        assert_eq!(lines("abc\n\n", "abc\n"), "line 2: (blank) -> (absent)");
+    }
 
     #[test]
     fn what_differs_is_seen() {
