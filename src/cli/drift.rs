@@ -119,6 +119,9 @@ pub(super) fn run(args: &Args, known: &Known, now: Timestamp, json: bool, out: &
     } else {
         import(&args.import, &known.0, &key, out)
     };
+    for doubt in &account.compared.doubts {
+        out.note(&format!("foreshadow: {doubt}"));
+    }
     worsen(&mut account);
     let departures = &mut account.compared.departures;
     let before = departures.len();
@@ -260,7 +263,7 @@ fn pair(args: &Args, known: &domain::Rules, key: &[u8; 32], out: &mut Out) -> Ac
     let mut account = Account::default();
     let mut side = |files: &[PathBuf]| {
         let (mut documents, mut faults): (Vec<Document>, Faults) = (Vec::new(), Faults::default());
-        files::each(files, Wanted::Any, key, out, &mut faults, &mut |item, _| {
+        files::each(files, Wanted::State, key, out, &mut faults, &mut |item, _| {
             if let Item::Document(document, _) = item {
                 documents.push(document);
             }

@@ -27,6 +27,8 @@ pub(in crate::cli) enum Wanted {
     Any,
     /// This format.
     Only(Format),
+    /// What is declared, or is: what only says what drifted is a fault.
+    State,
     /// What says of itself what drifted: plain settings tell nothing and are a fault.
     Report,
 }
@@ -49,12 +51,16 @@ pub(in crate::cli) fn each(
     let mut paths = Vec::new();
     for file in files {
         let meant = meant(file);
+        let unread = !meant.faults.is_empty();
         for (folder, error) in meant.faults {
             tell(&folder, &format_args!(" {error}"), true);
         }
         if let Some(passed) = meant.passed {
             out.borrow_mut()
                 .note(&format!("foreshadow: {}: {passed}", file.display()));
+        }
+        if meant.files.is_empty() && !unread {
+            tell(file, &" no file in it of a kind that is read", true);
         }
         paths.extend(meant.files);
     }
@@ -92,6 +98,12 @@ pub(in crate::cli) fn each(
         };
         if wanted == Wanted::Report && !told && matches!(format, Some(Format::Settings | Format::Env)) {
             let what = " only settings, which say nothing of drift; use --desired and --live";
+            tell(&path, &what, true);
+        }
+        if let Some(format @ (Format::TerraformPlan | Format::Ansible | Format::Puppet)) = format
+            && wanted == Wanted::State
+        {
+            let what = format!(" {} says what drifted, not what is: use --import", format.one());
             tell(&path, &what, true);
         }
         formats.push(format);

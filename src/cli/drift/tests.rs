@@ -1,6 +1,7 @@
 //! The command as a user meets it.
 
 mod rules;
+mod sides;
 
 use std::{fs, path::Path};
 

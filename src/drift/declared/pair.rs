@@ -16,6 +16,9 @@ use super::{
 };
 use crate::domain::{Document, Level, Tree, text::visible};
 
+/// Namespaces that are named.
+const NAMED: usize = 5;
+
 /// What came of comparing documents.
 #[derive(Clone, Debug, Default)]
 pub struct Compared {
@@ -29,12 +32,14 @@ pub struct Compared {
     pub learnt: Vec<Learnt>,
     /// How many keys of which resource are only live, where nothing says whether a server filled them in.
     pub not_judged: BTreeMap<Arc<str>, usize>,
+    /// What is not certain of which is compared with which: a line each.
+    pub doubts: Vec<String>,
 }
 
 /// Compares what was declared with what is.
 ///
-/// Resources are matched by kind, namespace and name; a declaration without a namespace fits any. One that only is, is counted and
-/// not told.
+/// Resources are matched by kind, namespace and name; a declaration without a namespace fits any. Of what is declared more often than it
+/// is live the last declaration counts. One that only is, is counted and not told.
 #[must_use]
 pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
     let mut compared = Compared::default();
@@ -54,30 +59,61 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
     let twins = names(desired).len() == 1 && names(live).len() == 1;
     let mut places = (0..live.len()).filter(|place| plain(&&live[*place]));
     let mut seen: BTreeSet<usize> = BTreeSet::new();
-    let mut found: Vec<(&Document, Found)> = Vec::new();
-    let mut open: Vec<Open<'_>> = Vec::new();
-    let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
-    for document in desired {
+    // Who says its namespace has a right to what is there; then who comes first.
+    let mut order: Vec<usize> = (0..desired.len()).collect();
+    order.sort_by_key(|place| desired[*place].namespace.is_none());
+    // What is live, or the resource that is missing, and the declarations of it.
+    let mut pairs: BTreeMap<(Option<usize>, String), Vec<usize>> = BTreeMap::new();
+    for number in order {
+        let document = &desired[number];
         let place = if twins && plain(&document) {
             places.next()
         } else {
             let candidates = by_name.get(&(&*document.kind, &*document.name)).into_iter().flatten();
-            candidates
+            let mut candidates: Vec<usize> = candidates
                 .copied()
                 .filter(|place| is_one(document, &live[*place]) && !(plain(&document) && seen.contains(place)))
-                .min_by_key(|place| {
-                    let other = &live[*place];
-                    (
-                        seen.contains(place),
-                        other.namespace != document.namespace,
-                        other.group != document.group,
-                        *place,
-                    )
-                })
+                .collect();
+            candidates.sort_by_key(|place| {
+                let other = &live[*place];
+                (
+                    seen.contains(place),
+                    other.namespace != document.namespace,
+                    other.group != document.group,
+                    *place,
+                )
+            });
+            let free = candidates.iter().filter(|place| !seen.contains(*place));
+            compared
+                .doubts
+                .extend(namesakes(document, free.map(|place| &live[*place])));
+            candidates.first().copied()
         };
+        let missing = match place {
+            Some(_) => String::new(),
+            None if is_of_the_moment(document) => continue,
+            // Every file of settings is one of its own.
+            None if plain(&document) => format!("{number} {}", document.name),
+            None => document.resource(),
+        };
+        seen.extend(place);
+        pairs.entry((place, missing)).or_default().push(number);
+    }
+    let mut found: Vec<(&Document, Found)> = Vec::new();
+    let mut open: Vec<Open<'_>> = Vec::new();
+    let mut peers: BTreeMap<&str, usize> = BTreeMap::new();
+    for ((place, _), declared) in pairs {
+        let Some(document) = declared.iter().max().map(|last| &desired[*last]) else {
+            continue;
+        };
+        if declared.len() > 1 {
+            let resource = document.resource();
+            let times = declared.len();
+            let told = format!("{} is declared {times} times: the last one counts", visible(&resource));
+            compared.doubts.push(told);
+        }
         match place {
             Some(place) => {
-                seen.insert(place);
                 compared.matched += 1;
                 *peers.entry(&document.kind).or_default() += 1;
                 let walk = differences(document, &live[place]);
@@ -88,7 +124,6 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
                     keys: walk.open,
                 });
             }
-            None if is_of_the_moment(document) => {}
             None => found.push((
                 document,
                 Found {
@@ -127,6 +162,33 @@ pub fn compare(desired: &[Document], live: &[Document]) -> Compared {
         .collect();
     super::departure::rank(&mut compared.departures);
     compared
+}
+
+/// What is said where a declaration without a namespace fits what is live in several.
+fn namesakes<'d>(desired: &Document, free: impl Iterator<Item = &'d Document>) -> Option<String> {
+    if desired.namespace.is_some() || desired.kind.is_empty() {
+        return None;
+    }
+    let free: Vec<&Document> = free.collect();
+    let first = free.first()?.namespace.as_deref()?;
+    let spaces: BTreeSet<&str> = free.iter().filter_map(|one| one.namespace.as_deref()).collect();
+    (spaces.len() > 1).then(|| {
+        format!(
+            "{} is declared without a namespace and is live in {}: compared with the one in {}",
+            visible(&desired.resource()),
+            visible(&listed(&spaces)),
+            visible(first)
+        )
+    })
+}
+
+/// A few names, and how many more there are.
+fn listed(names: &BTreeSet<&str>) -> String {
+    let shown: Vec<&str> = names.iter().take(NAMED).copied().collect();
+    match names.len() - shown.len() {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// Compares two states of one thing that is no document of Kubernetes, `before` as it was recorded, `after` as it is.

@@ -7,13 +7,25 @@ use crate::domain::Tree;
 
 /// Whether a text is nothing but names and values.
 pub(super) fn looks_like(text: &str) -> bool {
-    let mut lines = text
-        .lines()
-        .map(str::trim)
-        .filter(|line| !line.is_empty() && !line.starts_with('#'))
-        .take(50)
-        .peekable();
-    lines.peek().is_some() && lines.all(|line| pair(line).is_some_and(|(_, value)| !value.starts_with(['{', '['])))
+    let mut lines = text.lines().map(str::trim);
+    let mut pairs = 0;
+    while let Some(line) = lines.next().filter(|_| pairs < 50) {
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let Some((_, value)) = pair(line).filter(|(_, value)| !value.starts_with(['{', '['])) else {
+            return false;
+        };
+        // What is in quotes may go on over lines.
+        if let Some(quote) = value.chars().next().filter(|first| matches!(first, '"' | '\''))
+            && !closes(&value[1..], quote)
+            && !lines.any(|line| closes(line, quote))
+        {
+            return false;
+        }
+        pairs += 1;
+    }
+    pairs > 0
 }
 
 /// Its names and values; a value in double quotes may go on over lines, and knows `\n`.
@@ -101,6 +113,7 @@ mod tests {
             json!({"A": "1", "B": "x\ny\nz", "C": "$D", "E": ""})
         );
         assert_eq!(faults, [Some(8)]);
+        assert!(looks_like("A=1\nB=\"one\ntwo\"\nC=2\n") && !looks_like("A=1\nB=\"one\ntwo\n"));
         assert!(looks_like("A=1\nB=2\n") && !looks_like("a: 1\n") && !looks_like(""));
     }
 

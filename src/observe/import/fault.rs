@@ -42,6 +42,14 @@ impl Fault {
         }
     }
 
+    /// The same in this line, where it has none.
+    pub(super) fn in_line(self, line: Option<usize>) -> Self {
+        Self {
+            line: self.line.or(line),
+            ..self
+        }
+    }
+
     /// A key that came twice in one object.
     pub(super) fn twice(key: &str) -> Self {
         Self {

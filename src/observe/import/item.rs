@@ -38,6 +38,16 @@ impl Format {
             Self::Settings => "settings",
         }
     }
+
+    /// `a Terraform plan`, `an Ansible run`, `Kubernetes objects`.
+    #[must_use]
+    pub fn one(self) -> String {
+        match self.name() {
+            many if many.ends_with('s') => many.into(),
+            name if name.starts_with('A') => format!("an {name}"),
+            name => format!("a {name}"),
+        }
+    }
 }
 
 /// What a file holds, a piece at a time. No secret can be got out of it.

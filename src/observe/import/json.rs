@@ -43,6 +43,10 @@ pub(super) struct Tally {
     values: Cell<usize>,
     /// Keys that came twice in one object.
     doubled: RefCell<BTreeSet<Box<str>>>,
+    /// Pieces of lists that were begun.
+    pieces: Cell<usize>,
+    /// The piece that is not read any more: the fault then has its place.
+    stop: Option<usize>,
 }
 
 impl Tally {
@@ -54,9 +58,22 @@ impl Tally {
         }
     }
 
-    /// A fault for each key that came twice.
-    pub(super) fn faults(self) -> impl Iterator<Item = Fault> {
-        self.doubled.into_inner().into_iter().map(|key| Fault::twice(&key))
+    /// One that ends the reading where the piece of this number begins.
+    pub(super) fn until(piece: usize) -> Self {
+        Self {
+            stop: Some(piece),
+            ..Self::default()
+        }
+    }
+
+    /// The number of the piece that was read last, from 0.
+    pub(super) fn piece(&self) -> usize {
+        self.pieces.get().saturating_sub(1)
+    }
+
+    /// Keys that came twice in one object.
+    pub(super) fn doubled(self) -> BTreeSet<Box<str>> {
+        self.doubled.into_inner()
     }
 }
 
@@ -233,11 +250,27 @@ impl<'de> Visitor<'de> for Items<'_> {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
-        while let Some(item) = list.next_element_seed(Whole(self.tally))? {
+        while let Some(item) = list.next_element_seed(Piece(self.tally))? {
             self.tally.values.set(0);
             (self.each)(self.key, item);
         }
         Ok(())
+    }
+}
+
+/// Reads one item of a list, unless it is the one to stop at.
+struct Piece<'c>(&'c Tally);
+
+impl<'de> DeserializeSeed<'de> for Piece<'_> {
+    type Value = Tree;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Tree, D::Error> {
+        let number = self.0.pieces.get();
+        self.0.pieces.set(number + 1);
+        match self.0.stop == Some(number) {
+            true => Err(de::Error::custom("the piece looked for")),
+            false => Whole(self.0).deserialize(deserializer),
+        }
     }
 }
 

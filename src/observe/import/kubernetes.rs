@@ -17,15 +17,16 @@ pub(super) fn is_one(tree: &Tree) -> bool {
     text("kind") && (text("apiVersion") || tree.get("items").is_some())
 }
 
-/// Calls `each` with every object in `tree`, and the declaration that it says was applied.
-pub(super) fn objects(tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Document, Option<Document>)) {
+/// Calls `each` with every object in `tree`, and the declaration that it says was applied. Gives how many items of lists are no objects.
+pub(super) fn objects(tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Document, Option<Document>)) -> usize {
     let kind = tree.get("kind").and_then(Tree::as_str).unwrap_or_default().to_owned();
     let listed = kind.ends_with("List") && tree.get("items").is_some_and(|items| matches!(items, Tree::List(_)));
     match tree {
         Tree::Map(mut fields) if listed => {
             let Some(Tree::List(items)) = fields.remove("items") else {
-                return;
+                return 0;
             };
+            let mut others = 0;
             for mut item in items {
                 // The items of a DeploymentList need not say what they are.
                 let of_list = kind.trim_end_matches("List");
@@ -37,15 +38,17 @@ pub(super) fn objects(tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Document,
                         own.entry("apiVersion".into()).or_insert_with(|| version.clone());
                     }
                 }
-                objects(item, key, each);
+                others += objects(item, key, each);
             }
+            others
         }
         mut tree if is_one(&tree) => {
             let applied = take_applied(&mut tree);
             let applied = applied.filter(is_one).map(|tree| object(tree, key));
             each(object(tree, key), applied);
+            0
         }
-        _ => {}
+        _ => 1,
     }
 }
 

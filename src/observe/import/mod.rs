@@ -16,6 +16,7 @@ mod json;
 mod kubernetes;
 mod meant;
 mod puppet;
+mod source;
 mod stream;
 mod terraform;
 #[cfg(test)]
@@ -30,7 +31,10 @@ use std::{
 
 use serde::de::DeserializeSeed;
 
-use self::json::{Outline, Take, Tally, Top, Whole};
+use self::{
+    json::{Outline, Take, Tally, Top, Whole},
+    source::{Odd, One, Source, odd, twice_in},
+};
 use crate::domain::{Document, Tree, text::visible};
 pub use fault::Fault;
 pub use git::{Each, Told, author, history};
@@ -43,6 +47,8 @@ pub const LARGEST: u64 = 512 << 20;
 const AT_ONCE: u64 = 16 << 20;
 /// The same of files of JSON, which in memory are read in a third of the time.
 const JSON_AT_ONCE: u64 = 128 << 20;
+/// What stands in a list of Kubernetes.
+const OBJECTS: &str = "an object of Kubernetes";
 /// What some editors write before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
@@ -91,51 +97,6 @@ struct Sink<'s> {
     key: &'s [u8; 32],
     each: &'s mut dyn FnMut(Item),
     fault: &'s mut dyn FnMut(Fault),
-}
-
-/// `a Terraform plan`, `an Ansible run`, `Kubernetes objects`.
-fn one(name: &str) -> String {
-    match name {
-        many if many.ends_with('s') => many.into(),
-        name if name.starts_with('A') => format!("an {name}"),
-        name => format!("a {name}"),
-    }
-}
-
-/// A text of JSON, in memory or to be streamed from a file, as often as it is asked for.
-enum Source {
-    Bytes(Vec<u8>),
-    /// The text begins so many bytes after the file does.
-    File(File, u64),
-}
-
-impl Source {
-    fn parse<S: for<'de> DeserializeSeed<'de, Value = ()>>(&mut self, seed: S) -> Result<(), Fault> {
-        match self {
-            Self::Bytes(bytes) => {
-                let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-                seed.deserialize(&mut deserializer)?;
-                Ok(deserializer.end()?)
-            }
-            Self::File(file, start) => {
-                let begin = file.seek(SeekFrom::Start(*start));
-                begin.map_err(|error| Fault::of_file(error.to_string()))?;
-                let mut deserializer = serde_json::Deserializer::from_reader(BufReader::with_capacity(1 << 20, file));
-                seed.deserialize(&mut deserializer)?;
-                Ok(deserializer.end()?)
-            }
-        }
-    }
-
-    fn outline(&mut self) -> Result<Outline, serde_json::Error> {
-        match self {
-            Self::Bytes(bytes) => serde_json::from_slice(bytes),
-            Self::File(file, start) => {
-                file.seek(SeekFrom::Start(*start)).map_err(serde_json::Error::io)?;
-                serde_json::from_reader(BufReader::with_capacity(1 << 20, file))
-            }
-        }
-    }
 }
 
 fn read_file(mut file: File, sink: &mut Sink<'_>) -> Result<Format, Fault> {
@@ -219,9 +180,8 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
     let has = |key: &str| outline.keys.contains_key(key);
     let scalar = |key: &str| outline.scalars.contains_key(key);
     let kubernetes = scalar("kind") && (scalar("apiVersion") || has("items"));
-    for key in outline.doubled().keys() {
-        (sink.fault)(Fault::twice(key));
-    }
+    let doubled = outline.doubled();
+    (source.twice(doubled.keys().map(String::as_str)).into_iter()).for_each(&mut *sink.fault);
     let tally = Tally::default();
     let (key, each) = (sink.key, &mut *sink.each);
     let mut top = |take: &dyn Fn(&str) -> Take, each: &mut dyn FnMut(&str, Tree)| {
@@ -236,9 +196,13 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
     let format = if !kubernetes && (has("resource_changes") || has("resource_drift") || has("planned_values")) {
         let format = expected(sink.wanted, Format::TerraformPlan)?;
         terraform::plan_fault(outline).map_or(Ok(()), Err)?;
+        let mut odd = Odd::default();
         top(&terraform::of_plan, &mut |section, piece| {
-            terraform::plan_piece(section, piece, key, each)
+            if !terraform::plan_piece(section, piece, key, each) {
+                odd.count(section, tally.piece());
+            }
         })?;
+        told.extend(odd.faults("a change of a resource", source, &terraform::of_plan, outline));
         told.extend(terraform::broke_off(outline));
         format
     } else if !kubernetes && is_state(outline) {
@@ -246,9 +210,13 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
         terraform::state_fault(outline)
             .or_else(|| terraform::plan_fault(outline))
             .map_or(Ok(()), Err)?;
+        let mut odd = Odd::default();
         top(&terraform::of_state, &mut |section, piece| {
-            terraform::state_piece(section, piece, key, each)
+            if !terraform::state_piece(section, piece, key, each) {
+                odd.count(section, tally.piece());
+            }
         })?;
+        told.extend(odd.faults("a resource", source, &terraform::of_state, outline));
         format
     } else if has("plays") && (has("stats") || has("custom_stats")) {
         let format = expected(sink.wanted, Format::Ansible)?;
@@ -271,19 +239,23 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
         let kind = outline.scalars["kind"].clone();
         let version = outline.scalars.get("apiVersion").cloned().unwrap_or(Tree::Null);
         let items = |section: &str| if section == "items" { Take::Items } else { Take::Skip };
-        let mut nameless = Vec::new();
-        top(&items, &mut |_, piece| {
+        let (mut nameless, mut odd) = (Vec::new(), Odd::default());
+        top(&items, &mut |section, piece| {
             let fields = [
                 ("kind", kind.clone()),
                 ("apiVersion", version.clone()),
                 ("items", Tree::List(vec![piece])),
             ];
             let list = fields.into_iter().map(|(name, value)| (name.into(), value)).collect();
-            objects(Tree::Map(list), key, &mut *each, &mut |fault| {
+            let others = objects(Tree::Map(list), key, &mut *each, &mut |fault| {
                 once(&mut nameless, fault)
             });
+            if others > 0 {
+                odd.count(section, tally.piece());
+            }
         })?;
         told.append(&mut nameless);
+        told.extend(odd.faults(OBJECTS, source, &items, outline));
         format
     } else {
         if size > LARGEST {
@@ -295,16 +267,16 @@ fn read_json(source: &mut Source, outline: &Outline, size: u64, sink: &mut Sink<
         take_tree(tree, puppet, sink)?
     };
     // Outermost keys were told of.
-    let inner = tally
-        .faults()
-        .filter(|fault| !outline.doubled().keys().any(|key| *fault == Fault::twice(key)));
-    told.extend(inner);
+    let mut inner = tally.doubled();
+    inner.retain(|key| !doubled.contains_key(&**key));
+    told.extend(source.twice(inner.iter().map(|key| &**key)));
     told.into_iter().for_each(&mut *sink.fault);
     Ok(format)
 }
 
-/// Hands over objects of Kubernetes. One without a name cannot be told from others; one that the server is to name is of the moment.
-fn objects(tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut dyn FnMut(Fault)) {
+/// Hands over objects of Kubernetes; gives how many items of lists are none. One without a name cannot be told from others; one that the
+/// server is to name is of the moment.
+fn objects(tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut dyn FnMut(Fault)) -> usize {
     kubernetes::objects(tree, key, &mut |document, applied| {
         let named = !document.name.is_empty() || document.tree.at(&["metadata", "generateName"]).is_some();
         match named {
@@ -314,7 +286,7 @@ fn objects(tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut d
                 visible(&document.kind)
             ))),
         }
-    });
+    })
 }
 
 /// Whether it is a state, or what is shown of one.
@@ -323,18 +295,6 @@ fn is_state(outline: &Outline) -> bool {
     let scalar = |key: &str| outline.scalars.contains_key(key);
     scalar("version") && (has("lineage") || has("serial") || scalar("terraform_version"))
         || scalar("format_version") && (has("values") || outline.keys.len() <= 2 || scalar("terraform_version"))
-}
-
-/// Reads one tree into its place.
-struct One<'t>(&'t mut Tree, &'t Tally);
-
-impl<'de> DeserializeSeed<'de> for One<'_> {
-    type Value = ();
-
-    fn deserialize<D: serde::Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        *self.0 = Whole(self.1).deserialize(deserializer)?;
-        Ok(())
-    }
 }
 
 /// Objects of Kubernetes one after the other; `None` when it is nothing of the sort.
@@ -352,7 +312,8 @@ fn read_several(bytes: &[u8], sink: &mut Sink<'_>) -> Result<Option<Format>, Fau
     for tree in trees {
         format = Some(take_tree(tree, false, sink)?);
     }
-    tally.faults().for_each(&mut *sink.fault);
+    let doubled = tally.doubled();
+    (twice_in(bytes, doubled.iter().map(|key| &**key)).into_iter()).for_each(&mut *sink.fault);
     Ok(format)
 }
 
@@ -403,7 +364,15 @@ fn read_yaml(source: impl io::BufRead, sink: &mut Sink<'_>) -> Result<Format, Fa
                     return tell(Fault::at(line, "neither settings nor a report of a known tool"));
                 }
                 let puppet = puppet::is_one(&tree);
-                match take_tree(tree, puppet, sink) {
+                let told = &mut *sink.fault;
+                let mut sink = Sink {
+                    each: &mut *sink.each,
+                    fault: &mut |fault: Fault| told(fault.in_line(Some(line))),
+                    name: sink.name,
+                    wanted: sink.wanted,
+                    key: sink.key,
+                };
+                match take_tree(tree, puppet, &mut sink) {
                     Ok(found) => **format = Some(found),
                     Err(fault) => tell(fault),
                 }
@@ -431,11 +400,7 @@ fn once(told: &mut Vec<Fault>, fault: Fault) {
 
 fn expected(wanted: Option<Format>, found: Format) -> Result<Format, Fault> {
     match wanted {
-        Some(wanted) if wanted != found => Err(Fault::of_file(format!(
-            "{}, not {}",
-            one(found.name()),
-            one(wanted.name())
-        ))),
+        Some(wanted) if wanted != found => Err(Fault::of_file(format!("{}, not {}", found.one(), wanted.one()))),
         _ => Ok(found),
     }
 }
@@ -454,8 +419,12 @@ fn take_tree(tree: Tree, puppet: bool, sink: &mut Sink<'_>) -> Result<Format, Fa
         tree => return settings(tree, Format::Settings, sink),
     };
     expected(sink.wanted, Format::Kubernetes)?;
+    let mut others = 0;
     for tree in trees {
-        objects(tree, sink.key, &mut *sink.each, &mut *sink.fault);
+        others += objects(tree, sink.key, &mut *sink.each, &mut *sink.fault);
+    }
+    if others > 0 {
+        (sink.fault)(odd("items", others, OBJECTS));
     }
     Ok(Format::Kubernetes)
 }

@@ -1,5 +1,7 @@
 //! Puppet's reports, formats 0 to 12: YAML as the agent writes it, JSON of its report processors and of PuppetDB.
 
+use std::collections::BTreeMap;
+
 use super::{Fault, Found, Item, hide::hide};
 use crate::{domain::Tree, observe::secret::mask};
 
@@ -27,7 +29,7 @@ pub(super) fn has_keys<'k>(keys: impl Iterator<Item = &'k String>) -> bool {
 /// Of what a report says of a resource, what is read.
 pub(super) fn brief(status: Tree) -> Tree {
     let Tree::Map(mut fields) = status else { return status };
-    if listed(fields.get("events")).is_empty() {
+    if is_nothing(fields.get("events")) {
         return Tree::Null;
     }
     fields.retain(|name, _| {
@@ -48,13 +50,23 @@ pub(super) fn brief(status: Tree) -> Tree {
 
 /// Calls `each` with every event of a report: what was changed, would be, or could not be.
 pub(super) fn events(report: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), fault: &mut dyn FnMut(Fault)) {
-    let format = any(report, &["report_format", "report-format"]);
-    if let Some(Tree::Int(format)) = format
-        && *format > NEWEST
+    if let Some(format) =
+        any(report, &["report_format", "report-format"]).filter(|format| !matches!(format, Tree::Null))
     {
-        return fault(Fault::of_file(format!(
-            "a report of format {format}; formats 0 to {NEWEST} are known"
-        )));
+        let said = format.scalar().unwrap_or_default();
+        match said.parse::<i64>() {
+            Ok(0..=NEWEST) => {}
+            Ok(_) => {
+                return fault(Fault::of_file(format!(
+                    "a report of format {said}; formats 0 to {NEWEST} are known"
+                )));
+            }
+            Err(_) => {
+                return fault(Fault::of_file(format!(
+                    "`report_format` is no number; formats 0 to {NEWEST} are known"
+                )));
+            }
+        }
     }
     let host = any(report, &["host", "certname"]).and_then(Tree::scalar);
     let host = host.as_deref().filter(|host| !host.is_empty());
@@ -83,35 +95,55 @@ pub(super) fn events(report: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item), 
         )));
     }
     // PuppetDB lists events with their resource, or resources with their events; an agent keeps resources by name.
-    for event in listed(any(report, &["resource_events", "resource-events"])) {
-        take(event, event, "", key, each);
-    }
-    for resource in listed(report.get("resources")) {
-        for event in listed(resource.get("events")) {
-            take(event, resource, "", key, each);
+    let mut odd: BTreeMap<&str, usize> = BTreeMap::new();
+    for key_of in ["resource_events", "resource-events"] {
+        for (_, event) in pieces(report, key_of, &mut odd) {
+            take(event, event, "", key, each);
         }
     }
-    match report.get("resource_statuses") {
-        Some(Tree::Map(statuses)) => {
-            for (name, status) in statuses {
-                for event in listed(status.get("events")) {
-                    take(event, status, name, key, each);
-                }
+    for key_of in ["resources", "resource_statuses"] {
+        for (name, resource) in pieces(report, key_of, &mut odd) {
+            for (_, event) in pieces(resource, "events", &mut odd) {
+                take(event, resource, name, key, each);
             }
         }
-        other => {
-            for status in listed(other) {
-                for event in listed(status.get("events")) {
-                    take(event, status, "", key, each);
-                }
-            }
-        }
+    }
+    for (section, pieces) in odd {
+        fault(super::odd(section, pieces, "what Puppet writes there"));
     }
 }
 
-/// A list, or the list that PuppetDB puts at `data`.
-fn listed(tree: Option<&Tree>) -> &[Tree] {
-    tree.map_or(&[], |tree| tree.get("data").unwrap_or(tree).items())
+/// What stands at a key: a list, the list that PuppetDB puts at `data`, or a map by name. What is nothing of the sort is counted.
+fn pieces<'t>(tree: &'t Tree, key: &'static str, odd: &mut BTreeMap<&'static str, usize>) -> Vec<(&'t str, &'t Tree)> {
+    let Some(tree) = tree.get(key).filter(|tree| !is_nothing(Some(*tree))) else {
+        return Vec::new();
+    };
+    let mut found: Vec<(&str, &Tree)> = match tree.get("data").unwrap_or(tree) {
+        Tree::List(items) => items.iter().map(|item| ("", item)).collect(),
+        Tree::Map(fields) if key == "resource_statuses" => fields.iter().map(|(name, item)| (&**name, item)).collect(),
+        _ => {
+            *odd.entry(key).or_default() += 1;
+            return Vec::new();
+        }
+    };
+    found.retain(|(_, item)| {
+        let fits = matches!(item, Tree::Map(_));
+        // Of a resource without events nothing was kept.
+        if !fits && !matches!(item, Tree::Null) {
+            *odd.entry(key).or_default() += 1;
+        }
+        fits
+    });
+    found
+}
+
+/// Whether nothing is said; of what it was not asked for PuppetDB gives the address alone.
+fn is_nothing(tree: Option<&Tree>) -> bool {
+    match tree {
+        None => true,
+        Some(Tree::Map(fields)) if fields.contains_key("href") => fields.get("data").is_none_or(Tree::is_blank),
+        Some(tree) => tree.is_blank(),
+    }
 }
 
 fn any<'t>(tree: &'t Tree, keys: &[&str]) -> Option<&'t Tree> {

@@ -11,6 +11,9 @@ use super::{
 };
 use crate::domain::{Document, Tree};
 
+/// What a plan may be about to do with a resource.
+const ACTIONS: [&str; 6] = ["no-op", "create", "read", "update", "delete", "forget"];
+
 /// What of a plan is read; the rest of it repeats these.
 pub(super) fn of_plan(key: &str) -> Take {
     match key {
@@ -31,9 +34,14 @@ pub(super) fn of_state(key: &str) -> Take {
 
 /// Why this version of a plan cannot be read.
 pub(super) fn plan_fault(outline: &Outline) -> Option<Fault> {
-    let version = ["format_version", "plan_format_version"]
-        .iter()
-        .find_map(|key| outline.scalars.get(*key)?.scalar())?;
+    let keys = ["format_version", "plan_format_version"];
+    let odd = |key: &&&str| (outline.scalars.get(**key)).is_some_and(|version| version.scalar().is_none());
+    if let Some(key) = keys.iter().find(odd) {
+        return Some(Fault::of_file(format!(
+            "`{key}` is no version; formats 0 and 1 are known"
+        )));
+    }
+    let version = keys.iter().find_map(|key| outline.scalars.get(*key)?.scalar())?;
     let major = version.split('.').next().and_then(|major| major.parse::<u32>().ok());
     (!matches!(major, Some(0 | 1)))
         .then(|| Fault::of_file(format!("a plan of format {version}; formats 0 and 1 are known")))
@@ -68,30 +76,38 @@ pub(super) fn state_fault(outline: &Outline) -> Option<Fault> {
     }
 }
 
-/// A piece of a plan: what drifted, or is to change.
-pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
-    let Tree::Map(mut fields) = piece else { return };
+/// A piece of a plan: what drifted, or is to change. `false` when it says nothing of the sort.
+pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) -> bool {
+    let Tree::Map(mut fields) = piece else { return false };
     let Some(Tree::Map(mut change)) = fields.remove("change") else {
-        return;
+        return false;
     };
     let text = |key: &str| fields.get(key).and_then(Tree::as_str);
     let kind = text("type").unwrap_or_default().to_owned();
     let Some(mut address) = text("address").map(str::to_owned).or_else(|| address(&fields)) else {
-        return;
+        return false;
     };
     // Of a replacement that broke off the old copy is left beside the new one.
     if let Some(copy) = text("deposed") {
         address.push_str(&format!(" (deposed {copy})"));
     }
     let actions = change.get("actions").map(Tree::items).unwrap_or_default();
-    let actions: Vec<Box<str>> = actions.iter().filter_map(Tree::as_str).map(Into::into).collect();
+    let known = actions
+        .iter()
+        .filter_map(Tree::as_str)
+        .filter(|action| ACTIONS.contains(action));
+    let known: Vec<Box<str>> = known.map(Into::into).collect();
+    if known.is_empty() || known.len() < actions.len() {
+        return false;
+    }
+    let actions = known;
     let pending = section != "resource_drift";
     // Only moved in the configuration: nothing drifted. Only read: nothing changes.
     if actions
         .iter()
         .all(|action| &**action == "no-op" || pending && &**action == "read")
     {
-        return;
+        return true;
     }
     let because = because(text("action_reason").unwrap_or_default(), &change);
     // What is a secret on one side is one on the other: a mark comes or goes with the configuration.
@@ -117,6 +133,7 @@ pub(super) fn plan_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut 
         states: States::new(before, after, key),
         pending,
     });
+    true
 }
 
 /// Why a resource has to be made anew.
@@ -209,8 +226,8 @@ fn is_as(item: &Tree, old: &Tree, unknown: &Tree) -> bool {
     known.into_iter().all(|(name, value)| old.get(name) == Some(value))
 }
 
-/// A piece of a state: a resource, of which each instance is a document.
-pub(super) fn state_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+/// A piece of a state: a resource, of which each instance is a document. `false` when it is nothing of the sort.
+pub(super) fn state_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) -> bool {
     let text = |name: &str| piece.get(name).and_then(Tree::as_str).unwrap_or_default();
     // Version 3.
     if section == "modules" {
@@ -220,27 +237,32 @@ pub(super) fn state_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut
     // `terraform show -json`.
     if piece.get("address").is_some() {
         let address = text("address").to_owned();
-        let Tree::Map(mut fields) = piece else { return };
+        let Tree::Map(mut fields) = piece else { return false };
         let mut values = fields.remove("values").unwrap_or(Tree::Null);
         if let Some(marks) = fields.get("sensitive_values") {
             conceal_marked(&mut values, marks, key);
         }
-        return document(&address, &kind, values, key, each);
+        document(&address, &kind, values, key, each);
+        return true;
     }
     // Version 4.
     if kind.is_empty() {
-        return;
+        return false;
     }
     let data = if text("mode") == "data" { "data." } else { "" };
     let module = Some(text("module")).filter(|module| !module.is_empty());
     let module = module.map_or_else(String::new, |module| format!("{module}."));
     let name = format!("{module}{data}{kind}.{}", text("name"));
-    let Tree::Map(mut fields) = piece else { return };
+    let Tree::Map(mut fields) = piece else { return false };
     let Some(Tree::List(instances)) = fields.remove("instances") else {
-        return;
+        return false;
     };
+    let mut all = true;
     for instance in instances {
-        let Tree::Map(mut instance) = instance else { continue };
+        let Tree::Map(mut instance) = instance else {
+            all = false;
+            continue;
+        };
         let address = format!("{name}{}", index(instance.get("index_key")));
         let nested = instance.remove("attributes").filter(|tree| !matches!(tree, Tree::Null));
         let mut tree = nested
@@ -255,10 +277,11 @@ pub(super) fn state_piece(section: &str, piece: Tree, key: &[u8; 32], each: &mut
         }
         document(&address, &kind, tree, key, each);
     }
+    all
 }
 
 /// The resources of a module of version 3.
-fn old_module(piece: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
+fn old_module(piece: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) -> bool {
     let path = piece
         .get("path")
         .map(Tree::items)
@@ -267,7 +290,7 @@ fn old_module(piece: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
         .filter_map(Tree::as_str);
     let module: String = path.skip(1).map(|part| format!("module.{part}.")).collect();
     let Some(Tree::Map(resources)) = piece.get("resources") else {
-        return;
+        return false;
     };
     for (name, resource) in resources {
         let attributes = resource.at(&["primary", "attributes"]).cloned().unwrap_or(Tree::Null);
@@ -275,6 +298,7 @@ fn old_module(piece: &Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {
         let address = format!("{module}{}", flat::address(name));
         document(&address, kind, flat::unflattened(attributes), key, each);
     }
+    true
 }
 
 fn document(address: &str, kind: &str, mut tree: Tree, key: &[u8; 32], each: &mut dyn FnMut(Item)) {

@@ -117,7 +117,7 @@ fn what_is_wrong_is_one_fault_with_its_place() {
         (
             "a.json",
             b"{\"a\": 1,\n \"a\": 2}",
-            "the key `a` comes twice; the last one counts",
+            "2: the key `a` comes twice; the last one counts",
         ),
         ("a.json", b"{\"a\": \n nonsense}", "2:3: not JSON"),
         (
@@ -190,6 +190,88 @@ fn what_is_wrong_is_one_fault_with_its_place() {
     .concat();
     let (_, _, faults) = read_bytes(folder.path(), "deep.json", &deep);
     assert!(faults[0].contains("nested too deep"), "{faults:?}");
+}
+
+#[test]
+fn what_has_a_wrong_type_is_told_with_the_line_of_the_first_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let good = r#"{"address":"a.good","type":"a","change":{"actions":["update"],"before":{"x":1},"after":{"x":2}}}"#;
+    let object = r#"{"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "good"}}"#;
+    for (name, text, read, said) in [
+        (
+            "a.json",
+            "{\"format_version\": {\"a\": 1}, \"resource_drift\": []}".to_owned(),
+            0,
+            " `format_version` is no version; formats 0 and 1 are known",
+        ),
+        (
+            "a.json",
+            format!(
+                "{{\"format_version\": \"1.2\", \"resource_drift\": [{good},\n{{\"address\": \"a.b\", \"type\": \"a\"}},\nnull, {good}]}}"
+            ),
+            2,
+            "2: 2 pieces of `resource_drift` passed over: not a change of a resource",
+        ),
+        (
+            "a.json",
+            format!(
+                "{{\"format_version\": \"1.2\",\n\"resource_changes\": [{},{good}]}}",
+                good.replace("update", "frobnicate")
+            ),
+            1,
+            "2: 1 piece of `resource_changes` passed over: not a change of a resource",
+        ),
+        (
+            "a.tfstate",
+            "{\"version\": 4, \"serial\": 1, \"resources\": [\n{\"type\": \"a\", \"name\": \"b\", \"instances\": \"x\"},
+            {\"type\": \"a\", \"name\": \"good\", \"instances\": [{\"attributes\": {\"x\": 1}}]}]}"
+                .to_owned(),
+            1,
+            "2: 1 piece of `resources` passed over: not a resource",
+        ),
+        (
+            "a.json",
+            format!("{{\"apiVersion\": \"v1\", \"kind\": \"List\", \"items\": [{object},\n1, null, \"x\", {{}}, {object}]}}"),
+            2,
+            "2: 4 pieces of `items` passed over: not an object of Kubernetes",
+        ),
+        (
+            "a.yaml",
+            format!("apiVersion: v1\nkind: List\nitems:\n- {object}\n- 3\n- {{nonsense: 1}}\n"),
+            1,
+            "1: 2 pieces of `items` passed over: not an object of Kubernetes",
+        ),
+        (
+            "a.yaml",
+            "host: h\nreport_format: \"x\"\nresource_statuses: []\n".to_owned(),
+            0,
+            "1: `report_format` is no number; formats 0 to 12 are known",
+        ),
+        (
+            "a.yaml",
+            "host: h\nreport_format: 12\nresource_statuses: {\"File[a]\": 3, \"File[c]\": {events: [{status: noop}]}, \"File[d]\": {}}\n"
+                .to_owned(),
+            1,
+            "1: 1 piece of `resource_statuses` passed over: not what Puppet writes there",
+        ),
+        (
+            "a.yaml",
+            "host: h\nreport_format: 12\nresource_statuses: {\"File[b]\": {events: x}}\n".to_owned(),
+            0,
+            "1: 1 piece of `events` passed over: not what Puppet writes there",
+        ),
+        (
+            "a.json",
+            "{\"apiVersion\": \"v1\", \"kind\": \"ConfigMap\", \"metadata\": {\"name\": \"c\"},\n\"data\": {\"a\": \"1\",\n\"a\": \"2\"}}"
+                .to_owned(),
+            1,
+            "3: the key `a` comes twice; the last one counts",
+        ),
+    ] {
+        let (_, items, faults) = read_bytes(folder.path(), name, text.as_bytes());
+        assert_eq!(faults, [said], "{text}");
+        assert_eq!(items.len(), read, "{text}: {items:?}");
+    }
 }
 
 #[test]
