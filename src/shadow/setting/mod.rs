@@ -438,7 +438,8 @@ impl SettingShadow {
         let next = self.learner.candidates(key, stream::days(at));
         values.extend(next.into_iter().take(8).filter_map(|(text, odds)| {
             let value = stream::value(&text, &state.value)?;
-            Some((Some(value), moves * odds))
+            // Written otherwise it is what it is now.
+            state.value.differs(&value).then_some((Some(value), moves * odds))
         }));
         values.sort_by(|a, b| b.1.total_cmp(&a.1));
         values

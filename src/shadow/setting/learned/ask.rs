@@ -193,7 +193,16 @@ impl Learner {
 
     /// P(the newest change is undone within 14 days), and what speaks for and against it.
     pub fn newest_change(&mut self) -> (f64, Vec<Reason>) {
-        (self.undone.tell(), self.undone.reasons())
+        let back = self.comes_back();
+        let own = self.undone.newest();
+        let mut reasons = self.undone.reasons();
+        if back - own >= 0.01 {
+            let what = "how soon it changes again, and then back";
+            reasons.push(Reason { what, by: back - own });
+            reasons.sort_by(|a, b| b.by.abs().total_cmp(&a.by.abs()));
+            reasons.truncate(3);
+        }
+        (self.undone.tell(back), reasons)
     }
 
     /// The share of changes that are undone, as known before a setting's own is.

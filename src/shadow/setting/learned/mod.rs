@@ -190,6 +190,24 @@ impl Learner {
     /// P(the newest change is undone within 14 days).
     pub fn newest_undone(&mut self) -> f64 {
         self.undone.fit();
-        self.undone.newest()
+        self.undone.newest().max(self.comes_back())
+    }
+
+    /// P(the setting of the newest change changes within seven days) times P(it then takes the value of before), as known once the commit
+    /// is over: the change is undone no less likely than that.
+    fn comes_back(&self) -> f64 {
+        let Some((number, old, at)) = self.undone.made() else {
+            return 0.0;
+        };
+        let setting = &self.table.settings[number as usize];
+        if !setting.alive {
+            return 0.0;
+        }
+        let week = self.hazard.week(&self.table, setting, at);
+        let stands = self.belongs.speaks_for(&self.table, number);
+        let next = self.values.next_of_its_own(&self.table, number, at.next_up(), &stands);
+        let old = table::bare(self.table.names.text(old));
+        let back = next.iter().find(|(value, _)| value == old);
+        back.map_or(0.0, |(_, odds)| week * odds)
     }
 }

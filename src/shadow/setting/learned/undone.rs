@@ -303,9 +303,16 @@ impl Undone {
         reasons
     }
 
-    /// P(the newest change is undone within 14 days), which is remembered for the watch windows of later ones.
-    pub fn tell(&mut self) -> f64 {
-        let said = self.newest();
+    /// The newest change: its setting, the value before, and when, days.
+    #[must_use]
+    pub fn made(&self) -> Option<(u32, u32, f64)> {
+        let open = self.open.back()?;
+        Some((open.setting, open.old, open.at))
+    }
+
+    /// P(the newest change is undone within 14 days), no less than `least`, which is remembered for the watch windows of later ones.
+    pub fn tell(&mut self, least: f64) -> f64 {
+        let said = self.newest().max(least);
         if self.said.len() == SAID {
             self.said.pop_front();
         }
