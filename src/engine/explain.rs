@@ -25,11 +25,23 @@ fn chance(probability: f64) -> String {
     }
 }
 
+/// Values with their probabilities, those that read alike as one: a number and the same written as text.
+fn as_read(values: impl Iterator<Item = (String, f64)>) -> Vec<(String, f64)> {
+    let mut read: Vec<(String, f64)> = Vec::new();
+    for (value, odds) in values {
+        match read.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, sum)) => *sum += odds,
+            None => read.push((value, odds)),
+        }
+    }
+    read
+}
+
 /// What a setting becomes if it changes, and what others like it hold.
 fn ahead(outlook: &Outlook) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some((low, high)) = &outlook.interval {
-        lines.push(format!("interval {low} to {high} in four of five changes"));
+        lines.push(format!("interval {low} to {high} are four of five new values"));
     }
     if let Some([grows, shrinks, both]) = outlook.ways {
         let [grows, shrinks, both] = [grows, shrinks, both].map(|odds| odds * 100.0);
@@ -38,7 +50,11 @@ fn ahead(outlook: &Outlook) -> Vec<String> {
         ));
     }
     // What rounds to nothing is left out.
-    for (value, odds) in outlook.next.iter().filter(|(_, odds)| *odds >= 0.005) {
+    let next = outlook
+        .next
+        .iter()
+        .map(|(value, odds)| (value.to_string(), f64::from(*odds)));
+    for (value, odds) in as_read(next).into_iter().filter(|(_, odds)| *odds >= 0.005) {
         lines.push(format!("if it changes: to {value} {:.0} %", odds * 100.0));
     }
     for peer in &outlook.peers {
@@ -271,13 +287,14 @@ pub(super) fn explain(engine: &Loop, id: &SeriesId, now: Timestamp) -> Result<Ve
             ),
             None => "hazard   not enough history".into(),
         });
-        for (value, probability) in settings.values(id, now).into_iter().take(5) {
+        let values = settings.values(id, now).into_iter();
+        let values = values.map(|(value, odds)| (value.map_or("(absent)".into(), |value| value.to_string()), odds));
+        let held = setting.value.to_string();
+        for (value, probability) in as_read(values).into_iter().take(5) {
             // What could hardly be is told of the value it has alone.
-            if probability * 100.0 < LEAST && value.as_ref() != Some(&setting.value) {
-                continue;
+            if probability * 100.0 >= LEAST || value == held {
+                lines.push(format!("expected {value} now: {}", chance(probability)));
             }
-            let value = value.map_or("(absent)".into(), |value| value.to_string());
-            lines.push(format!("expected {value} now: {}", chance(probability)));
         }
         if let Some(outlook) = settings.outlook(id, now) {
             lines.extend(ahead(&outlook));

@@ -8,7 +8,7 @@ use crate::{
     domain::Unit,
     tui::{
         look::{Look, Role},
-        text::{cut, fit, wrap, write},
+        text::{fit, words, wrap, write},
     },
 };
 
@@ -98,8 +98,14 @@ impl<'a> Page<'a> {
 /// A text behind a label in capitals, with later lines set in below it.
 #[must_use]
 pub fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
+    labelled_in(label, text, width, usize::MAX)
+}
+
+/// The same in at most `rows` rows; what is cut ends in `~`, behind a word.
+#[must_use]
+pub fn labelled_in(label: &str, text: &str, width: usize, rows: usize) -> Vec<String> {
     const INDENT: usize = 9;
-    wrap(text, width.saturating_sub(INDENT))
+    in_rows(std::iter::once(text), width.saturating_sub(INDENT), rows)
         .into_iter()
         .enumerate()
         .map(|(place, line)| format!(" {:<8}{line}", if place == 0 { label } else { "" }))
@@ -107,7 +113,7 @@ pub fn labelled(label: &str, text: &str, width: usize) -> Vec<String> {
 }
 
 /// Texts below each other, wrapped as far as there are `rows` for it: each has a row at least while there is one, and what is left over
-/// goes to the first. What is cut ends in `~`.
+/// goes to the first. What is cut ends in `~`, behind a word.
 #[must_use]
 pub fn in_rows<'a>(texts: impl Iterator<Item = &'a str>, width: usize, rows: usize) -> Vec<String> {
     let wrapped: Vec<Vec<String>> = texts.map(|text| wrap(text, width)).collect();
@@ -118,7 +124,7 @@ pub fn in_rows<'a>(texts: impl Iterator<Item = &'a str>, width: usize, rows: usi
         spare -= most - 1;
         if most < lines.len() {
             let rest = lines.split_off(most - 1).join(" ");
-            lines.push(cut(&rest, width));
+            lines.push(words(&rest, width));
         }
         shown.append(&mut lines);
     }
@@ -286,6 +292,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_cut_says_so_and_loses_no_part_of_a_word() {
+        assert_eq!(
+            labelled_in("WHY", "they are on by default and used only then", 34, 1),
+            [" WHY     they are on by default ~"]
+        );
+        assert_eq!(labelled_in("WHY", "aa bb", 12, 2), labelled("WHY", "aa bb", 12));
+    }
+
+    #[test]
     fn small_figures_beside_each_other_are_shown_as_finely() {
         let told = |unit, a, b| {
             let fine = Fine::of(unit, a, b);
@@ -332,8 +347,8 @@ mod tests {
     fn every_text_has_a_row_before_one_has_two() {
         let rows = |rows| in_rows(["aa bb cc", "dd", "ee ff"].into_iter(), 5, rows);
         assert_eq!(rows(9), ["aa bb", "cc", "dd", "ee ff"]);
-        assert_eq!(rows(3), ["aa b~", "dd", "ee ff"]);
-        assert_eq!(rows(2), ["aa b~", "dd"]);
+        assert_eq!(rows(3), ["aa ~", "dd", "ee ff"]);
+        assert_eq!(rows(2), ["aa ~", "dd"]);
         assert!(rows(0).is_empty());
     }
 

@@ -453,7 +453,7 @@ fn what_is_not_kept_is_told_beside_what_is_off() {
     snapshot.findings = std::sync::Arc::default();
     update(&mut state, Msg::Snapshot(std::sync::Arc::new(snapshot)));
     let text = fixture::text(&view_to_buffer(&state, 80, 24));
-    assert!(text.contains("1 of 2 sources lost: 7"), "{text}");
+    assert!(text.contains("1 of 2 sources give nothing: 7"), "{text}");
 }
 
 #[test]

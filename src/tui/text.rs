@@ -171,6 +171,23 @@ pub fn hanging(text: &str, width: usize) -> Vec<String> {
     lines.map(|(line, place)| begin(place) + &line).collect()
 }
 
+/// Makes `text` at most `width` cells wide: cut behind a word, with `~` for what is left out, when too long.
+#[must_use]
+pub fn words(text: &str, width: usize) -> String {
+    if self::width(text) <= width {
+        return text.to_owned();
+    }
+    let first = wrap(text, width.saturating_sub(2))
+        .into_iter()
+        .next()
+        .unwrap_or_default();
+    // Not a word of it fits.
+    if first.is_empty() || !text.starts_with(&format!("{first} ")) {
+        return cut(text, width);
+    }
+    format!("{first} ~")
+}
+
 /// As many of a text's parts, set apart by `; `, as fit into `width` cells, the first ones; where not even the first does it is cut.
 #[must_use]
 pub fn clauses(text: &str, width: usize) -> String {

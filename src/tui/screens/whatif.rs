@@ -17,19 +17,18 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
     domain::{Change, ChangeSet, SeriesId, Span, Step},
-    engine::{Answer, LinkError, STOPPED},
     tui::{
         self, enter, open_line, page,
         screens::proposals,
         state::{Effect, Overlay, Purpose, Screen, State, Tag},
-        text::stamp,
+        text::{stamp, when},
     },
 };
 
 pub use actual::{replay, replayed};
 pub(super) use charts::chart_of;
 pub use keys::KEYS;
-pub use running::{poll, refresh, stop};
+pub use running::{answer, poll, refresh, stop};
 use scenario::Scenario;
 pub use scenario::moving;
 use time::{far, later};
@@ -160,6 +159,9 @@ pub fn next(state: &State) -> String {
     {
         return "r runs it from the values of now: a setting has changed since".into();
     }
+    if let Some(ran) = scenario.old(state.now()) {
+        return format!("r runs it again: these figures are from {}", when(ran, state.now()));
+    }
     let toggle = match scenario.changes.steps.get(pane.row) {
         Some(step) => {
             let to = if step.on { "off" } else { "on" };
@@ -240,7 +242,14 @@ pub fn open(state: &mut State, seeds: Vec<SeriesId>) -> Vec<Effect> {
 
 /// Switches to this screen with `changes` as scenario A, and runs them.
 pub fn with(state: &mut State, changes: ChangeSet) -> Vec<Effect> {
+    let now = state.now();
     let pane = &mut state.whatif;
+    // Who comes with a question wants to know of now; what someone comes back to stays as it was.
+    for scenario in std::iter::once(&mut pane.a).chain(&mut pane.b) {
+        if scenario.old(now).is_some() {
+            scenario.outcome = None;
+        }
+    }
     pane.on_b = false;
     pane.row = pane.row.min(changes.steps.len());
     pane.a.changes = changes;
@@ -445,39 +454,6 @@ pub fn entered(state: &mut State, purpose: &Purpose, text: &str) -> Vec<Effect> 
         }
         _ => Vec::new(),
     }
-}
-
-/// An answer to a question of this screen.
-pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
-    let pane = &mut state.whatif;
-    let horizon = pane.horizon;
-    let scenario = match tag.what {
-        "b" => pane.b.as_mut(),
-        _ => Some(&mut pane.a),
-    };
-    let Some(scenario) = scenario else {
-        return Vec::new();
-    };
-    match answer.map(|answer| *answer) {
-        _ if tag.what == "stop" => {}
-        // An answer to what is no longer asked comes too late and is dropped.
-        Ok(Answer::WhatIf(outcome))
-            if outcome.changes == scenario.changes && (outcome.actual || outcome.horizon <= horizon) =>
-        {
-            (scenario.job, scenario.progress, scenario.failed) = (None, None, None);
-            (scenario.outcome, scenario.answers) = (Some(outcome), horizon);
-        }
-        Ok(Answer::Progress(progress)) => scenario.progress = progress.or(scenario.progress),
-        Ok(_) => {}
-        // Of one that someone stopped, or that nobody waits for any more.
-        Err(_) if scenario.job.is_none() => {}
-        Err(LinkError::Refused(why)) if why == STOPPED => {}
-        Err(error) => {
-            (scenario.job, scenario.progress, scenario.outcome) = (None, None, None);
-            scenario.failed = Some(error.to_string());
-        }
-    }
-    Vec::new()
 }
 
 /// What it shows, as Markdown: changes and outcome.

@@ -78,9 +78,9 @@ pub(super) fn summary(state: &State, width: usize) -> Vec<String> {
     let why = if never.is_empty() { "" } else { "(Tab, Enter says why)" };
     let tempo = |what: &str, is: fn(i8) -> bool| match state.shown.sources.iter().filter(|row| is(row.pace)).count() {
         0 => String::new(),
-        count => format!(", {count} {what}"),
+        count => format!("; {count} read {what} often than asked"),
     };
-    let tempo = tempo("oftener", i8::is_negative) + &tempo("rarer", i8::is_positive);
+    let tempo = tempo("more", i8::is_negative) + &tempo("less", i8::is_positive);
     let waiting = match usage.delta.1 {
         0 => String::new(),
         count => format!(" ({} wait)", grouped(count)),
@@ -150,9 +150,13 @@ pub(super) fn summary(state: &State, width: usize) -> Vec<String> {
         ),
         as_fits(" SELF  ", &cost, "   ", width),
         as_fits(
-            &format!(" SOURCES  {ok} of {there}{tempo}; "),
-            &[format!("{lost}{past}{never}"), why.to_owned()],
-            " ",
+            " SOURCES  ",
+            &[
+                format!("{ok} of {there} give data; {lost}{past}"),
+                tempo,
+                format!("{never} {why}").trim_end().to_owned(),
+            ],
+            "",
             width,
         ),
         as_fits(

@@ -154,7 +154,7 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     put_counts(state, row, 1, 0, screen);
     put_sources(state, row, screen);
     // What is not kept must be seen, whatever else is off.
-    match unkept(state).or_else(|| turned_away(state)) {
+    match unkept(state).or_else(|| turned_away(state, page.width())) {
         Some(says) => page.line(Role::NotLive, &says),
         None => page.rule(),
     }
@@ -172,7 +172,7 @@ fn lists(state: &State, area: Rect, buffer: &mut Buffer) {
     page.line(
         Role::Heading,
         &format!(
-            "{}{}{}   should be {}bits  60 min    since",
+            "{}{}{}   should be {}bits  last 1 h  since",
             fit(&format!(" WHAT IS OFF ({})", shown_of(&seen, findings.len())), 39),
             " ".repeat(spare - 2 * wider),
             fit_right("now", 6 + wider),
@@ -230,9 +230,17 @@ fn unkept(state: &State) -> Option<String> {
 }
 
 /// What is said when an engine turned this user away, and another one is shown in its place.
-fn turned_away(state: &State) -> Option<String> {
+fn turned_away(state: &State, width: usize) -> Option<String> {
     let why = state.refused.split(':').next().filter(|why| !why.is_empty())?;
-    Some(format!(" Turned away: {why}; this console reads by itself"))
+    let told = [
+        format!(" Turned away: {why}; this console reads by itself"),
+        format!(" {why}: this console reads by itself"),
+        format!(" {why}; it reads by itself"),
+    ];
+    let fits = |told: &&String| text::width(told) <= width;
+    // The reason is long and `doctor` tells it; that the values are its own is what must be known here.
+    let alone = || " Turned away by the engine: this console reads by itself".to_owned();
+    Some(told.iter().find(fits).cloned().unwrap_or_else(alone))
 }
 
 /// Sources that give no data though what they read is there, at the right of the counts where there is room.
@@ -243,12 +251,16 @@ fn put_sources(state: &State, row: Rect, buffer: &mut Buffer) {
         return;
     }
     let there = sources.iter().filter(|source| source.there()).count();
-    let short = format!("{lost} of {there} sources lost: 7");
+    let short = format!("{lost} of {there} sources give nothing");
     let taken: usize = 1 + counts(&state.shown, "   ")
         .iter()
         .map(|(_, text)| text.len())
         .sum::<usize>();
-    for says in [format!("{short} says why"), short] {
+    for says in [
+        format!("{short}: 7 says why"),
+        format!("{short}: see 7"),
+        format!("{lost} sources lost: see 7"),
+    ] {
         let from = usize::from(row.width).saturating_sub(says.len() + 1);
         if from > taken {
             text::put(buffer, row, from as u16, 0, &says, state.look.style(Role::Dim));

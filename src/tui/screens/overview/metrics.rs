@@ -15,7 +15,7 @@ use crate::{
 pub(super) fn heading(count: &str, spare: usize) -> String {
     let wider = spare / 4;
     format!(
-        "{}{}    shadow   {}bits  60 min",
+        "{}{}    shadow   {}bits  last 1 h",
         fit(&format!(" METRICS ({count})"), 39 + spare - 2 * wider),
         fit_right("now", 6 + wider),
         " ".repeat(wider)

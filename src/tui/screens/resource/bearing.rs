@@ -1,14 +1,18 @@
-//! The settings that have to do with a metric, by what is known: its causes, what-ifs, the thing it is measured on, its matter.
+//! The settings that have to do with a metric, by what is known: its causes, what-ifs, the thing it is measured
+//! on, what changed meanwhile, its matter.
 
 use std::cmp::Reverse;
 
-use super::{finding, settings};
+use super::{changed, finding, settings};
 use crate::{
     domain::{SeriesId, Subject},
     drift::thing,
     engine::{MetricRow, SettingRow},
     tui::{screens::whatif, state::State},
 };
+
+/// So few changes in the time shown are worth a look each.
+const FEW: usize = 4;
 
 /// The settings that bear on a metric, what speaks most for it first; among equals those off, those that surprised, those likeliest to
 /// change. Gives also how many there are of the resource.
@@ -22,6 +26,9 @@ pub(super) fn bearing<'a>(state: &'a State, row: &MetricRow) -> (Vec<&'a Setting
         .filter_map(|cause| cause.series.as_ref())
         .collect();
     let tried = whatif::moving(state, &row.id);
+    // Of hundreds at once none is told apart.
+    let changed = changed(state, &row.id);
+    let changed = if changed.len() <= FEW { changed } else { Vec::new() };
     let (thing, matter) = (thing(&row.id.name), matter(&row.id.name));
     let own = row.id.name.rsplit_once('.').map(|(own, _)| own);
     let weight = |setting: &SettingRow| {
@@ -35,6 +42,8 @@ pub(super) fn bearing<'a>(state: &'a State, row: &MetricRow) -> (Vec<&'a Setting
             99
         } else if own.is_some_and(same) || thing.is_some_and(|thing| name.contains(thing) && names(thing)) {
             98
+        } else if changed.iter().any(|change| change.id == setting.id) {
+            97
         } else if let Some(place) = place(name.strip_prefix("sysctl.").unwrap_or(name)) {
             50 - place
         } else {

@@ -62,10 +62,10 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         return;
     };
     let Some(row) = state.metric(&id) else {
-        page.line(
-            Role::Text,
-            &format!(" Not known at this time (0 goes back to now): {id}"),
-        );
+        let says = format!("Not known at this time (0 goes back to now): {id}");
+        for line in text::wrap(&says, page.width().saturating_sub(2)) {
+            page.line(Role::Text, &format!(" {line}"));
+        }
         return;
     };
     if state.room() > Room::Small && several(state) {

@@ -12,7 +12,7 @@ use crate::{
     shadow::{Outlook, Undoing},
     tui::{
         look::Role,
-        page::{self, Page, labelled, window},
+        page::{self, Page, labelled_in, window},
         screens::setting::{self, words},
         state::{Room, State},
         text::{self, fit, fit_name, fit_right, fit_value},
@@ -205,9 +205,13 @@ fn percent(p: f32) -> String {
 
 /// What is to be said of one setting, a line each.
 fn words_of(row: &SettingRow, now: Timestamp, width: usize) -> Vec<String> {
-    let mut lines = labelled("NOW", &format!("{} {}", row.id.name, shown(row.value.as_ref())), width);
-    lines.truncate(2);
-    let mut say = |label: &str, text: &str| lines.extend(labelled(label, text, width).into_iter().take(2));
+    let mut lines = labelled_in(
+        "NOW",
+        &format!("{} {}", row.id.name, shown(row.value.as_ref())),
+        width,
+        2,
+    );
+    let mut say = |label: &str, text: &str| lines.extend(labelled_in(label, text, width, 2));
     if let Some(change) = &row.last_change {
         let by = change.by.as_deref().map_or_else(String::new, |by| format!(" by {by}"));
         let from = change
@@ -232,7 +236,7 @@ fn words_of(row: &SettingRow, now: Timestamp, width: usize) -> Vec<String> {
     }
     if let Some(outlook) = &row.outlook {
         if let Some((low, high)) = &outlook.interval {
-            say("RANGE", &format!("{low} to {high} in four of five changes"));
+            say("RANGE", &words::range(low, high));
         }
         if let Some(peers) = words::peers(outlook, now) {
             say("PEERS", &peers);
@@ -245,7 +249,7 @@ fn words_of(row: &SettingRow, now: Timestamp, width: usize) -> Vec<String> {
     lines
 }
 
-/// `it stays 98 % of 7 d; if not: 8GB 61 %, 16GB 12 %`.
+/// `it stays so for 7 d: 98 %; if not: 61 % to 8GB, 12 % to 16GB`.
 fn expected(week: f32, outlook: Option<&Outlook>) -> String {
     let mut told = format!("it stays so for 7 d: {}", percent(1.0 - week));
     let Some(outlook) = outlook else { return told };
@@ -253,18 +257,10 @@ fn expected(week: f32, outlook: Option<&Outlook>) -> String {
         let [grows, shrinks, both] = [grows, shrinks, both].map(percent);
         told.push_str(&format!("; if not, it grows {grows}, shrinks {shrinks}, both {both}"));
     }
-    let next: Vec<String> = outlook
-        .next
-        .iter()
-        .enumerate()
-        // Beside what comes first, what hardly does is not worth its place.
-        .filter(|(place, (_, odds))| *place == 0 || *odds >= 0.01)
-        .map(|(_, (value, odds))| format!("{} {}", words::short(value), percent(*odds)))
-        .collect();
-    if !next.is_empty() {
-        told.push_str(&format!("; if not: {}", next.join(", ")));
+    match words::next(outlook) {
+        next if next.is_empty() => told,
+        next => format!("{told}; if not: {next}"),
     }
-    told
 }
 
 /// `31 % within 14 d (the record of who did it +12 %); watched until 14:55`.

@@ -148,15 +148,16 @@ fn settings_of(state: &State, row: &MetricRow, page: &mut Page<'_>) {
         let value = text::fit_value(&value, text::width(&value).min(width / 2));
         let value = value.trim_end();
         let cells = width.saturating_sub(1 + text::width(value));
-        let one = text::width(&setting.id.name) <= cells;
+        let name = setting.id.name.strip_prefix("sysctl.").unwrap_or(&setting.id.name);
+        let one = text::width(name) <= cells;
         if left < if one { 1 } else { 2 } {
             break;
         }
         if one {
-            page.line(Role::Text, &format!(" {} {value}", fit(&setting.id.name, cells)));
+            page.line(Role::Text, &format!(" {} {value}", fit(name, cells)));
             left -= 1;
         } else {
-            page.line(Role::Text, &format!(" {}", fit_name(&setting.id.name, width)));
+            page.line(Role::Text, &format!(" {}", fit_name(name, width)));
             page.line(Role::Text, &format!(" {}", text::fit_right(value, width)));
             left -= 2;
         }
@@ -234,10 +235,14 @@ fn explain(state: &State, row: &MetricRow, area: Rect, buffer: &mut Buffer) {
         page.line(Role::Text, &format!("shadow  {by}"));
     }
     if let Some(from) = row.from {
-        page.line(
-            Role::Text,
-            &format!("from    {}, {} pts", draw::days(now - from), text::grouped(row.points)),
-        );
+        let (age, points) = (draw::days(now - from), text::grouped(row.points));
+        let one = format!("from    {age}, {points} pts");
+        if text::width(&one) <= page.width() {
+            page.line(Role::Text, &one);
+        } else {
+            page.line(Role::Text, &format!("from    {age},"));
+            page.line(Role::Text, &format!("        {points} values"));
+        }
     }
     if let Some(view) = view.filter(|view| view.held.scored > 0) {
         let (held80, held95) = (view.held.held80 * 100.0, view.held.held95 * 100.0);

@@ -9,7 +9,7 @@ use crate::{
     tui::{
         chart,
         look::Role,
-        page::{Page, between, labelled, window},
+        page::{Page, between, labelled_in, window},
         screens,
         state::{Room, State},
         text::{self, cut, fit, fit_name, fit_right, put},
@@ -219,7 +219,7 @@ fn told(
     let now = state.now();
     let mut lines = Vec::new();
     let mut say = |label: &str, text: &str, most: usize| {
-        lines.extend(labelled(label, text, width).into_iter().take(most + more));
+        lines.extend(labelled_in(label, text, width, most + more));
     };
     let listed = if state.room() == Room::Large { 10 } else { 3 };
     for (place, change) in changes.iter().rev().take(listed).enumerate() {

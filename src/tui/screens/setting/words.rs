@@ -1,5 +1,7 @@
 //! What is to be said of a setting, in words.
 
+use std::fmt::Display;
+
 use crate::{
     domain::{SettingChange, Timestamp, Value},
     shadow::{Outlook, Undoing},
@@ -50,33 +52,57 @@ pub(super) fn percent(p: f64) -> String {
     }
 }
 
-/// How likely it changes, and to what: `2 % in 24 h, 12 % in 7 d; then to 8GB 61 %, 16GB 12 %`.
+/// How likely it changes, and to what: `2.0 % to change in 24 h, 12 % in 7 d; if so: 61 % to 8GB, 12 % to 16GB`.
 pub(super) fn expected(day: Option<f32>, week: Option<f32>, outlook: Option<&Outlook>) -> String {
     let Some((day, week)) = day.zip(week) else {
-        return "it changes: not enough history".into();
+        return "not enough history to say how likely it changes".into();
     };
     let mut told = format!(
-        "it changes: {} in 24 h, {} in 7 d",
+        "{} to change in 24 h, {} in 7 d",
         percent(f64::from(day)),
         percent(f64::from(week))
     );
     let Some(outlook) = outlook else { return told };
     if let Some([grows, shrinks, both]) = outlook.ways {
         let [grows, shrinks, both] = [grows, shrinks, both].map(|p| percent(f64::from(p)));
-        told.push_str(&format!("; then it grows {grows}, shrinks {shrinks}, both {both}"));
+        told.push_str(&format!("; if so it grows {grows}, shrinks {shrinks}, both {both}"));
     }
-    let next: Vec<String> = outlook
-        .next
-        .iter()
-        .map(|(value, odds)| format!("{} {}", short(value), percent(f64::from(*odds))))
-        .collect();
+    let next = next(outlook);
     if !next.is_empty() {
-        told.push_str(&format!("; then to {}", next.join(", ")));
+        told.push_str(&format!("; if so: {next}"));
     }
-    if let Some((low, high)) = &outlook.interval {
-        told.push_str(&format!("; {low} to {high} in four of five changes"));
+    // Where one value has nearly all the odds the others make no range.
+    let sure = outlook.next.first().is_some_and(|(_, odds)| *odds >= 0.8);
+    if let Some((low, high)) = outlook.interval.as_ref().filter(|_| !sure) {
+        told.push_str(&format!("; {}", range(low, high)));
     }
     told
+}
+
+/// `61 % to 8GB, 12 % to 16GB`: what it becomes if it changes. Values that read alike are one, and beside the first what hardly comes is
+/// left out.
+pub(in crate::tui::screens) fn next(outlook: &Outlook) -> String {
+    let mut next: Vec<(String, f64)> = Vec::new();
+    for (value, odds) in &outlook.next {
+        let (value, odds) = (short(value), f64::from(*odds));
+        match next.iter_mut().find(|(known, _)| *known == value) {
+            Some((_, sum)) => *sum += odds,
+            None => next.push((value, odds)),
+        }
+    }
+    let told = next
+        .iter()
+        .enumerate()
+        .filter(|(place, (_, odds))| *place == 0 || *odds >= 0.01);
+    let told: Vec<String> = told
+        .map(|(_, (value, odds))| format!("{} to {value}", percent(odds.min(1.0))))
+        .collect();
+    told.join(", ")
+}
+
+/// `four of five new values are 4 to 1000`.
+pub(in crate::tui::screens) fn range(low: &impl Display, high: &impl Display) -> String {
+    format!("four of five new values are {low} to {high}")
 }
 
 /// `11 others: 8GB 10 (db-02 first, 12 Mar), 24GB 1`; `None` when there are no others.
@@ -154,6 +180,27 @@ pub(super) fn undone(undoing: &Undoing, changed: Timestamp, now: Timestamp) -> S
 mod tests {
     use super::*;
     use crate::{domain::ResourceId, shadow::PeerValue};
+
+    #[test]
+    fn a_change_to_come_is_told_in_plain_words_and_a_value_once() {
+        let value = |text: &str, odds| (Value::text(text), odds);
+        let mut outlook = Outlook {
+            next: vec![
+                (Value::Int(0), 0.96),
+                value("2", 0.023),
+                value("10", 0.003),
+                value("0", 0.002),
+            ],
+            interval: Some((Value::Int(0), Value::Int(2))),
+            ..Outlook::default()
+        };
+        assert_eq!(
+            expected(Some(0.033), Some(0.069), Some(&outlook)),
+            "3.3 % to change in 24 h, 6.9 % in 7 d; if so: 96 % to 0, 2.3 % to 2"
+        );
+        outlook.next[0].1 = 0.5;
+        assert!(expected(Some(0.033), Some(0.069), Some(&outlook)).ends_with("; four of five new values are 0 to 2"));
+    }
 
     #[test]
     fn peers_of_an_image_are_told_by_their_tags() {

@@ -4,7 +4,7 @@ use ratatui::{buffer::Buffer, layout::Rect};
 
 use super::{
     Scenario,
-    draw::{NO_EVIDENCE, named, no_effect, pending},
+    draw::{NO_EVIDENCE, no_effect, pending, titled},
 };
 use crate::{
     domain::{SeriesId, Span, Timestamp},
@@ -122,7 +122,7 @@ fn plotted(
     else {
         let text = id.map_or_else(
             || format!(" {NO_EVIDENCE}: no chart"),
-            |id| format!(" {}: {NO_EVIDENCE} {with}", named(id)),
+            |id| format!(" {}: {NO_EVIDENCE} {with}", titled(state, id)),
         );
         page.line(Role::Dim, &text);
         return;
@@ -137,7 +137,7 @@ fn plotted(
     let legend = format!("   {line} {is}   {median} {with}   {band} 80 %{guess}");
     // What the lines are is never cut.
     let room = page.width().saturating_sub(1 + width(&legend));
-    let name = match named(id) {
+    let name = match titled(state, id) {
         name if width(&name) > room => fit_name(&name, room).trim_end().to_owned(),
         name => name,
     };
@@ -163,6 +163,19 @@ fn plotted(
         .collect();
     let shadow: Vec<_> = (0..columns).map(|column| at(after, column)).collect();
     let row = state.shown.metrics.iter().find(|row| row.id == *id);
+    // Of one that ran a while ago it is seen how much of it is over.
+    let scenarios = [Some(&state.whatif.a), state.whatif.b.as_ref()];
+    let mut shown = scenarios.into_iter().flatten();
+    let of = shown.find(|scenario| {
+        scenario
+            .outcome
+            .as_deref()
+            .is_some_and(|theirs| std::ptr::eq(theirs, outcome))
+    });
+    let old = of
+        .and_then(|scenario| scenario.old(state.now()))
+        .filter(|_| !outcome.actual);
+    let now = old.and_then(|_| usize::try_from((state.now() - from).0.div_euclid(step.0.max(1))).ok());
     let plot = Plot {
         unit: row.map(|row| row.unit).unwrap_or_default(),
         from,
@@ -171,6 +184,7 @@ fn plotted(
         shadow: &shadow,
         limit: row.and_then(|row| row.limit.as_ref()),
         guess: !outcome.inside_seen,
+        now: now.filter(|now| *now < columns),
         cursor: first_change(outcome).and_then(|at| usize::try_from((at - from).0.div_euclid(step.0.max(1))).ok()),
         ..Plot::default()
     };

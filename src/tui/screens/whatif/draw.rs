@@ -27,6 +27,14 @@ pub(super) fn named(id: &SeriesId) -> String {
     format!("{} {}", id.resource.name(), id.name)
 }
 
+/// The same, without the resource where there is only one.
+pub(super) fn titled(state: &State, id: &SeriesId) -> String {
+    match state.shown.resources.len() {
+        ..2 => id.name.to_string(),
+        _ => named(id),
+    }
+}
+
 pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
     let pane = &state.whatif;
     let small = area.width < 60 || area.height < 16;
@@ -68,18 +76,27 @@ pub(super) fn view(state: &State, area: Rect, buffer: &mut Buffer) {
         let (part, buffer) = page.take(rows);
         charts::grid(state, part, buffer);
     } else {
-        let notes = outcome_of(state).map_or(0, |outcome| notes(outcome, page.width(), NOTES).len());
-        let below = |most| 1 + table_rows(state, most) + 4 + notes;
-        let left = page.left();
-        let rows = left.saturating_sub(below(4));
         let told = outcome_of(state).map(|outcome| !outcome.effects.is_empty());
-        if rows >= CHART || told != Some(true) {
+        let notes = outcome_of(state).map_or(0, |outcome| notes(outcome, page.width(), usize::MAX).len());
+        // The heading of the table, its rows, and the lines below it without notes.
+        let (below, left) = (|most| 1 + table_rows(state, most) + 4, page.left());
+        // Beside a chart the table gives some rows, and the notes all but some.
+        let charted = [4, 3, 2]
+            .into_iter()
+            .find(|most| left >= below(*most) + CHART + notes.min(NOTES));
+        if told != Some(true) {
             // Without an effect the notes have the room.
+            let rows = left.saturating_sub(below(4) + notes.min(NOTES));
             let (part, buffer) = page.take(if told == Some(false) { rows.min(WHY) } else { rows });
+            charts::one(state, part, buffer);
+        } else if let Some(fits) = charted {
+            most = fits;
+            let spare = left - below(most) - CHART;
+            let (part, buffer) = page.take(CHART + spare - spare.min(notes));
             charts::one(state, part, buffer);
         } else {
             most = (most..=left)
-                .take_while(|most| below(*most) <= left)
+                .take_while(|most| below(*most) + notes <= left)
                 .last()
                 .unwrap_or(most);
         }
@@ -97,8 +114,8 @@ const DIFFERENCE: usize = 13;
 /// Cells beside the name of a series: its figure as it is, with a scenario, the difference, and where that comes from (`learnt link`).
 const BESIDE: usize = 10 + CELL + DIFFERENCE + 11;
 
-/// Rows of the least chart that tells something: its heading, the times, and the values.
-const CHART: usize = 5;
+/// Rows of the least chart that tells something: its heading, the times, three of values, and the axis.
+const CHART: usize = 6;
 
 /// Rows that say why there is no effect, with a blank one.
 const WHY: usize = 3;
@@ -223,9 +240,15 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     let running = if again { ", new" } else { "" };
     let actual = outcome_of(state).filter(|outcome| outcome.actual);
     let since = actual.and_then(|outcome| outcome.changes.begins_before(outcome.at + outcome.horizon));
-    let as_it_is = if actual.is_some() { "actual" } else { "as it is" };
+    let as_it_is = match (actual.is_some(), pane.current().old(state.now())) {
+        (true, _) => "actual",
+        (false, Some(_)) => "as it was",
+        (false, None) => "as it is",
+    };
     let carried = outcome_of(state).map_or(pane.horizon, |outcome| outcome.horizon);
+    let old = pane.current().old(state.now()).filter(|_| !again && actual.is_none());
     let title = match (wide, since) {
+        (true, None) if let Some(ran) = old => format!(" OUTCOME FROM {}", when(ran, state.now())),
         (true, Some(since)) => format!(" OUTCOME since {}{running}", when(since, state.now())),
         (true, None) => format!(" OUTCOME over {}{running}", far(carried)),
         (false, _) => format!(" OUTCOME {}", far(carried)),
@@ -258,7 +281,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     for place in window(ids.len(), chosen, most.min(page.left().saturating_sub(3)).max(1)) {
         let id = ids[place];
         let Some(shown) = effect(Some(pane.current()), id).or_else(|| effect(Some(&pane.a), id)) else {
-            let row = fit_name(&named(id), name.saturating_sub(2));
+            let row = fit_name(&titled(state, id), name.saturating_sub(2));
             page.item(false, &format!(" {row} {}{NO_EVIDENCE}", fit("-", 10)));
             continue;
         };
@@ -273,7 +296,7 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
         };
         let here = place == chosen && pane.outcome;
         let cursor = if place == chosen { '>' } else { ' ' };
-        let label = format!("{cursor}{} ", fit_name(&named(id), name.saturating_sub(2)));
+        let label = format!("{cursor}{} ", fit_name(&titled(state, id), name.saturating_sub(2)));
         let as_is = fit(&fine.show(shown.before[1]), 9) + " ";
         page.item(
             here,
@@ -282,13 +305,13 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
                 (true, None) => format!(
                     "{label}{as_is}{} {} {}",
                     cell(Some(shown), CELL - 1),
-                    fit(&fine.signed(shown.difference[1]), DIFFERENCE - 1),
+                    fit(&signed(fine, shown.difference[1]), DIFFERENCE - 1),
                     evidence(shown)
                 ),
                 (true, Some(b)) => {
                     let (a, b) = (effect(Some(&pane.a), id), effect(Some(b), id));
                     let apart = match (a, b) {
-                        (Some(a), Some(b)) => fine.signed(b.after[1] - a.after[1]),
+                        (Some(a), Some(b)) => signed(fine, b.after[1] - a.after[1]),
                         _ => "-".into(),
                     };
                     format!(
@@ -326,10 +349,17 @@ fn outcome(state: &State, page: &mut Page<'_>, most: usize) {
     }
 }
 
-/// Rows that notes take at most beside a chart.
-const NOTES: usize = 3;
+/// A difference in its column, with as many digits as have room.
+fn signed(fine: Fine, difference: f64) -> String {
+    let told = [fine, fine.coarser(), fine.coarser().coarser()].map(|fine| fine.signed(difference));
+    let fits = |told: &&String| told.chars().count() < DIFFERENCE;
+    told.iter().find(fits).unwrap_or(&told[0]).clone()
+}
 
-/// The notes of an outcome in at most `rows` rows; what is cut ends in `~`.
+/// Rows that notes have at least beside a chart.
+const NOTES: usize = 2;
+
+/// The notes of an outcome in at most `rows` rows; what is cut ends in `~`, behind a word: `x` tells all.
 fn notes(outcome: &Outcome, width: usize, rows: usize) -> Vec<String> {
     in_rows(
         outcome.notes.iter().map(|note| &**note),
@@ -421,17 +451,29 @@ pub(super) fn path(outcome: &Outcome, width: usize) -> Option<String> {
         _ => true,
     };
     let changed: Vec<String> = outcome.changes.active().filter(moves).map(Change::what).collect();
-    let moved: Vec<&str> = outcome
-        .effects
-        .iter()
-        .take(4)
-        .map(|effect| &*effect.series.name)
-        .collect();
-    let told = |names: &[&str]| {
-        let whole = names.join(", ");
-        let apart = || telling(names).join(", ");
-        if whole.len() <= width / 2 { whole } else { apart() }
-    };
     let changed: Vec<&str> = changed.iter().map(String::as_str).collect();
-    (!moved.is_empty()).then(|| format!("{} > {}", told(&changed), told(&moved)))
+    let mut told = match changed.join(", ") {
+        whole if whole.len() <= width / 2 => whole,
+        _ => telling(&changed).join(", "),
+    } + " > ";
+    // Whole names, as many as have room: the first word of one says what it is about.
+    let moved: Vec<&str> = outcome.effects.iter().map(|effect| &*effect.series.name).collect();
+    let (first, rest) = moved.split_first()?;
+    told += &match width.saturating_sub(told.len()) {
+        room if first.len() > room => fit_name(first, room).trim_end().to_owned(),
+        _ => (*first).to_owned(),
+    };
+    for (place, name) in rest.iter().enumerate() {
+        let after = match rest.len() - place - 1 {
+            0 => String::new(),
+            more => format!(", {more} more"),
+        };
+        if told.len() + 2 + name.len() + after.len() > width {
+            let more = format!(", {} more", rest.len() - place);
+            told += if told.len() + more.len() <= width { &more } else { "" };
+            break;
+        }
+        told = format!("{told}, {name}");
+    }
+    Some(told)
 }

@@ -1,9 +1,9 @@
-//! What-ifs on their way: asked, watched, stopped.
+//! What-ifs on their way: asked, watched, answered, stopped.
 
 use super::{POLL, Pane, SEED, scenario::Scenario, tag};
 use crate::{
-    engine::Query,
-    tui::state::{Effect, State},
+    engine::{Answer, LinkError, Query, STOPPED},
+    tui::state::{Effect, State, Tag},
 };
 
 /// What to ask when the screen is entered, or when the data it shows have changed: what was not asked yet. A what-if keeps
@@ -57,6 +57,40 @@ pub fn refresh(state: &mut State) -> Vec<Effect> {
         effects.push(Effect::PollAfter(POLL));
     }
     effects
+}
+
+/// An answer to a question of this screen.
+pub fn answer(state: &mut State, tag: &Tag, answer: Result<Box<Answer>, LinkError>) -> Vec<Effect> {
+    let now = state.now();
+    let pane = &mut state.whatif;
+    let horizon = pane.horizon;
+    let scenario = match tag.what {
+        "b" => pane.b.as_mut(),
+        _ => Some(&mut pane.a),
+    };
+    let Some(scenario) = scenario else {
+        return Vec::new();
+    };
+    match answer.map(|answer| *answer) {
+        _ if tag.what == "stop" => {}
+        // An answer to what is no longer asked comes too late and is dropped.
+        Ok(Answer::WhatIf(outcome))
+            if outcome.changes == scenario.changes && (outcome.actual || outcome.horizon <= horizon) =>
+        {
+            (scenario.job, scenario.progress, scenario.failed) = (None, None, None);
+            (scenario.outcome, scenario.answers, scenario.ran) = (Some(outcome), horizon, now);
+        }
+        Ok(Answer::Progress(progress)) => scenario.progress = progress.or(scenario.progress),
+        Ok(_) => {}
+        // Of one that someone stopped, or that nobody waits for any more.
+        Err(_) if scenario.job.is_none() => {}
+        Err(LinkError::Refused(why)) if why == STOPPED => {}
+        Err(error) => {
+            (scenario.job, scenario.progress, scenario.outcome) = (None, None, None);
+            scenario.failed = Some(error.to_string());
+        }
+    }
+    Vec::new()
 }
 
 /// Whether an answer is awaited that takes long.

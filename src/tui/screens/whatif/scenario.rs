@@ -31,6 +31,8 @@ pub(super) struct Scenario {
     pub outcome: Option<Box<Outcome>>,
     /// The horizon that the outcome answers; its own is shorter where the history does not carry so far.
     pub answers: Span,
+    /// The time of the newest data when the answer came.
+    pub ran: Timestamp,
     /// The number of the question whose answer is awaited.
     pub job: Option<u64>,
     /// The time cursor it was asked at last; `None` is now.
@@ -43,7 +45,16 @@ pub(super) struct Scenario {
     pub failed: Option<String>,
 }
 
+/// An outcome older than this is told to be one of its time.
+const OLD: Span = Span::from_mins(2);
+
 impl Scenario {
+    /// When the outcome came, where that is a while ago: it says nothing of what was seen since.
+    pub fn old(&self, now: Timestamp) -> Option<Timestamp> {
+        self.outcome.as_ref()?;
+        (now - self.ran >= OLD).then_some(self.ran)
+    }
+
     /// Waits no longer for an answer, and tells the engine so.
     pub fn halt(&mut self) -> Option<Effect> {
         self.progress = None;

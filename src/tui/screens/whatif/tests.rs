@@ -9,7 +9,7 @@ use crossterm::event::KeyModifiers;
 use super::*;
 use crate::{
     domain::{Evidence, Forecast, Quantiles, Unit, Value},
-    engine::Query,
+    engine::{Answer, LinkError, Query, STOPPED},
     simulate::Outcome,
     tui::{fixture, look::Charset},
 };

@@ -186,3 +186,32 @@ fn a_change_that_was_found_to_do_nothing_leads_nowhere() {
         .push(format!("{first}: no evidence, this setting never changed while metrics were watched").into());
     assert!(!draw::path(outcome, 200).unwrap().contains(&first));
 }
+
+#[test]
+fn notes_that_are_cut_keep_whole_words_and_a_chart_has_rows_to_be_read() {
+    let mut state = seeded(80, 24);
+    let outcome = state.whatif.a.outcome.as_mut().unwrap();
+    let note = "utilisation law: the same work on more processor is a smaller share; load falls as with faster cores, with more cores its running part stays";
+    outcome.notes = vec![
+        note.into(),
+        note.replace("the same", "all of the same").into(),
+        note.replace("law", "rule").into(),
+    ];
+    let text = drawn(&state, 80, 20);
+    let lines: Vec<&str> = text.lines().collect();
+    let notes = state.whatif.a.outcome.as_ref().unwrap().notes.join(" ");
+    let words: Vec<&str> = notes.split([' ', ':', ';', ',']).collect();
+    for line in lines.iter().filter(|line| line.ends_with('~')) {
+        let last = line.trim_end_matches(['~', ' ']).rsplit(' ').next().unwrap();
+        assert!(words.contains(&last.trim_end_matches([':', ';', ','])), "{text}");
+    }
+    let values = lines
+        .iter()
+        .filter(|line| line.starts_with(|c: char| c == ' ' || c.is_ascii_digit()) && line.contains('*'));
+    let from = lines.iter().position(|line| line.contains("* as it is"));
+    assert!(from.is_none() || values.count() >= 1, "{text}");
+    let axis = lines.iter().position(|line| line.trim_start().starts_with("----"));
+    assert!(from.zip(axis).is_none_or(|(from, axis)| axis - from >= 5), "{text}");
+    // What it moves is named whole.
+    assert!(text.contains("> mem.available_pct, http.p99_ms"), "{text}");
+}

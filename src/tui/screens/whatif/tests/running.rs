@@ -158,3 +158,26 @@ fn a_change_that_was_made_is_undone_at_its_time() {
     let kept = actual::from_now_on(state.whatif.a.outcome.as_ref().unwrap());
     assert_eq!(kept.changes.steps[0].at, None);
 }
+
+#[test]
+fn an_outcome_of_a_while_ago_says_so_and_who_asks_anew_has_it_run_again() {
+    let mut state = seeded(80, 24);
+    let ran = state.now();
+    assert!(drawn(&state, 80, 20).contains("OUTCOME over 6 h"));
+    let mut snapshot = (*state.shown).clone();
+    snapshot.at = Some(ran + Span::from_mins(11));
+    state.shown = std::sync::Arc::new(snapshot);
+    let text = drawn(&state, 80, 20);
+    assert!(
+        text.contains("OUTCOME FROM 14:32") && text.contains("as it was"),
+        "{text}"
+    );
+    assert!(next(&state).starts_with("r runs it again"), "{}", next(&state));
+    // Who comes back finds it as it was.
+    assert!(refresh(&mut state).is_empty());
+    // Who comes with something found since does not find it among figures of before.
+    let asked = open(&mut state, vec![fixture::id("db-01/pg.tps")]);
+    let anew = |effect: &Effect| matches!(effect, Effect::Ask(_, Query::WhatIf { .. }));
+    assert!(asked.iter().any(anew), "{asked:?}");
+    assert!(!drawn(&state, 80, 20).contains("no evidence"));
+}
