@@ -152,7 +152,7 @@ fn what_nothing_says_a_server_fills_in_is_counted() {
         (
             json!({"size": 1}),
             json!({"size": 1, "mode": "auto", "more": {"a": 1, "b": 2}, "off": false}),
-            2,
+            3,
         ),
         (rules(Json::Null), rules(json!("y")), 1),
     ] {
