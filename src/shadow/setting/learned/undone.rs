@@ -303,9 +303,11 @@ impl Undone {
         reasons
     }
 
-    /// The newest change: its setting, the value before, and when, days.
+    /// The newest change: its setting, the value before, and when, days. `None` before anything was fitted: until then a first guess is
+    /// not held against another.
     #[must_use]
     pub fn made(&self) -> Option<(u32, u32, f64)> {
+        self.logistic.as_ref()?;
         let open = self.open.back()?;
         Some((open.setting, open.old, open.at))
     }
