@@ -105,7 +105,7 @@ fn a_recording_opens_in_the_console_says_so_and_can_be_held() {
     terminal.until_shows("ended");
     terminal.until_shows("host-");
     terminal.keys("7");
-    terminal.until_shows("1 of 1; all well");
+    terminal.until_shows("1 of 1 give data; all well");
     terminal.keys("q");
     assert!(terminal.end().success());
 }
