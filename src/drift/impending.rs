@@ -61,7 +61,7 @@ fn finding(mut members: Vec<&Impending>, options: &Options, now: Timestamp) -> F
         series: members.iter().map(|one| one.id.clone()).collect(),
         seen: Seen::Setting {
             now: head.now.clone(),
-            expected: head.expected.clone().or_else(|| head.now.clone()),
+            expected: head.expected.clone(),
         },
         since: members.iter().map(|one| one.since).min().unwrap_or(head.since),
         earliest: None,

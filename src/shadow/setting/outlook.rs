@@ -101,19 +101,25 @@ impl SettingShadow {
         let state = self.get(id)?;
         let mut outlook = Outlook::default();
         let (key, days) = (stream::key(id), stream::days(at));
-        let told = self
-            .learner
-            .candidates(key, days)
-            .into_iter()
-            .filter_map(|(text, odds)| {
-                let value = stream::value(&text, &state.value)?;
-                // Written otherwise it is what it is now.
-                state.value.differs(&value).then_some((value, odds as f32))
-            });
-        outlook.next = told.take(Outlook::NEXT).collect();
+        for (text, odds) in self.learner.candidates(key, days) {
+            // Written otherwise it is what it is now, or another one that was told.
+            let Some(value) = stream::value(&text, &state.value).filter(|value| state.value.differs(value)) else {
+                continue;
+            };
+            match outlook.next.iter_mut().find(|(other, _)| !other.differs(&value)) {
+                Some((_, all)) => *all += odds as f32,
+                None => outlook.next.push((value, odds as f32)),
+            }
+        }
+        outlook.next.sort_by(|a, b| b.1.total_cmp(&a.1));
+        outlook.next.truncate(Outlook::NEXT);
         match self.learner.range(key, days) {
             Some(Next::Interval(low, high)) => {
-                let of = |number: f64| stream::value(&number.to_string(), &state.value);
+                let whole = matches!(state.value, Value::Int(_));
+                let of = |number: f64| {
+                    let number = if whole { number.round() } else { number };
+                    stream::value(&number.to_string(), &state.value)
+                };
                 outlook.interval = of(low).zip(of(high));
             }
             Some(Next::Ways(ways)) => outlook.ways = Some(ways.map(|odds| odds as f32)),

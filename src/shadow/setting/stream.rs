@@ -94,11 +94,11 @@ pub(super) fn text(value: &Value) -> (Class, Cow<'_, str>) {
 pub(super) fn value(text: &str, like: &Value) -> Option<Value> {
     match like {
         Value::Quantity(quantity) => Some(Value::Quantity(Quantity::spelled(text.parse().ok()?, quantity)?)),
-        Value::Int(_) => {
-            let number: f64 = text.parse().ok()?;
-            // Beyond this a float is no longer exactly a whole number.
-            (number.abs() < 9e15).then(|| Value::Int(number.round() as i64))
-        }
+        // What others hold need not be whole.
+        Value::Int(_) => match text.parse::<i64>() {
+            Ok(int) => Some(Value::Int(int)),
+            Err(_) => Some(Value::Quantity(text.parse().ok()?)),
+        },
         Value::Enum(word) | Value::Text(word) => Some(match (&**word, text) {
             ("yes" | "no", "true") => Value::infer("yes"),
             ("yes" | "no", "false") => Value::infer("no"),
@@ -213,6 +213,8 @@ mod tests {
             assert_eq!(told, super::text(&Value::Bool(other.switch().unwrap())));
             assert_eq!(value(&told.1, &like).unwrap().to_string(), other.to_string());
         }
+        assert_eq!(value("2.5", &Value::Int(2)).unwrap().to_string(), "2.5");
+        assert_eq!(value("inf", &Value::Int(2)), None);
         let word = value("prohibit-password", &Value::infer("yes")).unwrap();
         assert_eq!(word.to_string(), "prohibit-password");
     }

@@ -14,7 +14,7 @@ pub use next::next;
 use ratatui::{buffer::Buffer, layout::Rect};
 
 use crate::{
-    domain::{Finding, FindingId, Mark, ResourceId, Seen, SeriesId, Span, Value},
+    domain::{Comparison, Finding, FindingId, Mark, ResourceId, Seen, SeriesId, Span, Value},
     engine::{Answer, LinkError, ResourceRow},
     tui::{
         self,
@@ -270,6 +270,11 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
             now: Some(now),
             expected: Some(expected),
         } if now.is_sum() && expected.is_sum() => ("differs".into(), "as it was".into()),
+        // To what it will change nobody knows.
+        Seen::Setting {
+            now: Some(now),
+            expected: None,
+        } if finding.comparison == Comparison::FutureLimit => (now.to_string(), "another".into()),
         // A unit that came, and failed, has no value it should go back to.
         Seen::Setting {
             now: Some(now),
@@ -278,7 +283,7 @@ fn compared(state: &State, finding: &Finding) -> (String, String) {
             ("failed".into(), "not failed".into())
         }
         Seen::Setting { now, expected } => {
-            let value = |value: &Option<_>| value.as_ref().map_or("(none)".into(), ToString::to_string);
+            let value = |value: &Option<Value>| value.as_ref().map_or("(none)".into(), Value::told);
             let mut should = value(expected);
             // Whose word it is: a known issue may say another thing than what was accepted.
             let says = if finding.stands() { " (rule)" } else { " (set)" };

@@ -345,13 +345,7 @@ fn empty(state: &State, stretch: Stretch) -> String {
     if !state.filter.is_empty() {
         return format!("Nothing here matches /{}: Esc clears the filter.", state.filter);
     }
-    // Data of another stretch say nothing of this one.
-    if state
-        .timeline
-        .data
-        .as_ref()
-        .is_none_or(|data| data.from != stretch.from)
-    {
+    if !state.timeline.loaded() {
         return "loading".into();
     }
     match (state.live.store.from, state.live.at) {

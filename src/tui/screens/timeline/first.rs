@@ -77,6 +77,7 @@ fn until(state: &State) -> Timestamp {
 pub(super) fn first(state: &State) -> String {
     let Some(Sign { finding, cause }) = sign(state, until(state)) else {
         return match incident(state) {
+            Some(_) if !state.timeline.loaded() => "loading".into(),
             Some(_) => format!("nothing yet at {}", minute(until(state))),
             None => nothing(state),
         };

@@ -376,6 +376,9 @@ fn the_stretch_begins_before_what_came_first() {
 #[test]
 fn of_another_stretch_nothing_is_denied() {
     let mut shown = answered(80, 24);
+    let first = |shown: &State| first::first(shown);
+    shown.timeline.data.as_mut().unwrap().findings.clear();
+    assert!(!first(&shown).contains("loading"), "{}", first(&shown));
     let data = shown.timeline.data.as_mut().unwrap();
     *data = Timeline {
         from: data.from - Span::from_days(1),
@@ -390,6 +393,7 @@ fn of_another_stretch_nothing_is_denied() {
         picture.contains(" loading") && !picture.contains("Nothing changed"),
         "{picture}"
     );
+    assert_eq!(first(&shown), "loading");
 }
 
 #[test]
