@@ -215,9 +215,18 @@ pub struct Finding {
     /// Whether what it tells is back where it should be, and only its calm time is waited for before it ends.
     #[serde(default)]
     pub over: bool,
+    /// When it was first told as anything, where it has got worse or better since (odd before it passed its limit); `None` where that is `since`.
+    #[serde(default)]
+    pub began: Option<Timestamp>,
 }
 
 impl Finding {
+    /// When it was first told, as whatever.
+    #[must_use]
+    pub fn told_since(&self) -> Timestamp {
+        self.began.unwrap_or(self.since)
+    }
+
     /// Its mark and word: `! odd`; of what is over `! over`.
     #[must_use]
     pub fn says(&self) -> String {

@@ -206,6 +206,8 @@ pub(super) struct Together {
     pub id: FindingId,
     /// Since when what is said of the first of them is so, and of which metric it was so then.
     pub since: Timestamp,
+    /// Since when anything is said of any of them.
+    pub began: Timestamp,
     pub first: SeriesId,
     /// Whether that had been so before and was over.
     pub again: bool,
@@ -293,6 +295,7 @@ impl Groups {
             all.push(Together {
                 id,
                 since,
+                began: group.since,
                 first,
                 again,
                 members,

@@ -73,6 +73,7 @@ fn finding(mut members: Vec<&Impending>, options: &Options, now: Timestamp) -> F
         crossing: None,
         rule: None,
         over: false,
+        began: None,
         summary: report::line(format!(
             "{}{more} will change{to} within {left} ({percent:.0} %): {because}",
             head.id.name

@@ -42,7 +42,7 @@ pub struct Incident {
 /// Findings are linked when they have something in common ([`Tie`]) and one begins while the other is active or within `coincide` after. Without
 /// that, only metrics that leave their shadows so close to each other that it is hardly chance, as often as they do, and the same setting on
 /// several resources: that a setting changed and a metric left its shadow at one time was weighed already when causes were looked for. A
-/// breach or a surprise is active until it ends; drift and a limit ahead only as they begin, or one setting left as it is would link
+/// breach or a surprise is active until it ends, whatever it became since; drift and a limit ahead only as they begin, or one setting left as it is would link
 /// everything after it. What the calendar does coincides with nothing. Linked findings are an incident when one is a breach or carries at
 /// least 8 bits. What was an incident `before` keeps its number.
 #[must_use]
@@ -50,12 +50,12 @@ pub fn incidents(findings: &[Finding], coincide: Span, before: &[Incident]) -> V
     // What stands as it stood is no part of what happened.
     let happened = |finding: &&Finding| finding.mark != Mark::Muted && !finding.stands();
     let mut ordered: Vec<&Finding> = findings.iter().filter(happened).collect();
-    ordered.sort_by_key(|finding| (finding.since, finding.id));
+    ordered.sort_by_key(|finding| (finding.told_since(), finding.id));
     let apart = hardly_chance(&ordered, coincide);
     let mut groups: Vec<Group<'_>> = Vec::new();
     for finding in ordered {
         let belongs = |group: &mut Group<'_>| {
-            let in_time = finding.since <= group.until + coincide;
+            let in_time = finding.told_since() <= group.until + coincide;
             // Those that began last are the likeliest to be near.
             in_time && (group.tied(finding) || group.members.iter().rev().any(|one| near(one, finding, apart)))
         };
@@ -109,8 +109,10 @@ fn hardly_chance(ordered: &[&Finding], coincide: Span) -> Span {
     let Some(first) = metrics().next() else {
         return coincide;
     };
-    let last = metrics().map(|finding| finding.last.max(finding.since)).max();
-    let watched = (last.unwrap_or(first.since) - first.since).max(WATCHED).secs_f64();
+    let last = metrics().map(|finding| finding.last.max(finding.told_since())).max();
+    let watched = (last.unwrap_or(first.told_since()) - first.told_since())
+        .max(WATCHED)
+        .secs_f64();
     let mean = watched / metrics().count() as f64;
     Span((-(1.0 - CHANCE).ln() * mean * 1e6) as i64).min(coincide)
 }
@@ -126,11 +128,11 @@ fn near(earlier: &Finding, later: &Finding, apart: Span) -> bool {
     let by_calendar = |finding: &Finding| finding.series.first().is_some_and(cause::by_calendar);
     let first = |finding: &Finding| finding.series.first().map(|id| id.name.clone());
     let alike = of_metrics(earlier) && of_metrics(later) || first(earlier) == first(later);
-    let after_end = later.since - active_until(earlier);
+    let after_end = later.told_since() - active_until(earlier);
     let lead = if after_end >= Span::ZERO {
         after_end
     } else {
-        later.since - earlier.since
+        later.told_since() - earlier.told_since()
     };
     alike && lead <= apart && !by_calendar(earlier) && !by_calendar(later)
 }
@@ -168,7 +170,12 @@ impl<'a> Group<'a> {
 }
 
 fn goes_on(finding: &Finding) -> bool {
-    matches!(finding.mark, Mark::Breach | Mark::Odd | Mark::Stale)
+    match finding.mark {
+        Mark::Breach | Mark::Odd | Mark::Stale => true,
+        // It had left its shadow before it was told to run to its limit.
+        Mark::Cross => finding.began.is_some(),
+        _ => false,
+    }
 }
 
 fn active_until(finding: &Finding) -> Timestamp {
@@ -221,7 +228,7 @@ fn linked<'a>(head: &'a Finding, members: &[&'a Finding]) -> BTreeSet<&'a Series
 
 /// The incident of findings that are linked, which has no number yet.
 fn incident(Group { until, mut members, .. }: Group<'_>) -> Incident {
-    members.sort_by_key(|finding| (finding.since, finding.id));
+    members.sort_by_key(|finding| (finding.told_since(), finding.id));
     let mut seen = BTreeSet::new();
     let lanes: Vec<SeriesId> = members
         .iter()
@@ -248,7 +255,7 @@ fn incident(Group { until, mut members, .. }: Group<'_>) -> Incident {
     });
     Incident {
         number: 0,
-        from: members.first().map_or(until, |first| first.since),
+        from: members.first().map_or(until, |first| first.told_since()),
         to: (!open).then_some(until),
         bits: head.map_or(0.0, |head| head.bits),
         title: report::line(title),
@@ -453,6 +460,25 @@ mod tests {
         assert_eq!((told.len(), told[0].lanes.len()), (1, 5), "{told:?}");
         let near: Vec<&str> = told[0].near.iter().map(|id| &*id.name).collect();
         assert_eq!(near, ["top.pgbench.cpu_pct", "disk.sda.util_pct"]);
+    }
+
+    #[test]
+    fn what_gets_worse_is_the_incident_it_was() {
+        let at = |minutes| T0 + Span::from_mins(minutes);
+        let ten = Span::from_mins(10);
+        let stage = |mark, since| Finding {
+            began: (since > 0).then_some(T0),
+            last: at(since + 6),
+            ..finding("tcp.established", mark, at(since), None, 20.0)
+        };
+        let mut before = Vec::new();
+        for (mark, since) in [(Mark::Odd, 0), (Mark::Cross, 7), (Mark::Breach, 13)] {
+            let mut found = vec![finding("mem.used_pct", Mark::Odd, at(-90), Some(at(-80)), 9.0)];
+            found.push(stage(mark, since));
+            before = incidents(&found, ten, &before);
+            let told: Vec<_> = before.iter().map(|one| (one.number, one.from, one.to)).collect();
+            assert_eq!(told, [(1, at(-90), Some(at(-80))), (2, T0, None)], "{mark:?}");
+        }
     }
 
     #[test]

@@ -212,6 +212,7 @@ pub(super) fn standing(
         causes: Vec::new(),
         rule: None,
         over: false,
+        began: None,
     }
 }
 
@@ -226,11 +227,12 @@ pub(super) fn metric(
     let Together {
         id,
         since,
+        began,
         first,
         members,
         ..
     } = together;
-    let (id, since) = (*id, *since);
+    let (id, since, began) = (*id, *since, *began);
     let head = &members[0];
     let metric = &shadows.metrics[&head.id];
     let newest = metric.newest();
@@ -291,6 +293,7 @@ pub(super) fn metric(
         causes: Vec::new(),
         rule: None,
         over,
+        began: Some(began).filter(|began| *began < since),
     }
 }
 

@@ -202,6 +202,7 @@ pub fn finding(name: &str, mark: Mark, since: Timestamp, ended: Option<Timestamp
         causes: Vec::new(),
         rule: None,
         over: false,
+        began: None,
         earliest: None,
     }
 }

@@ -117,6 +117,7 @@ mod tests {
             causes: vec![cause],
             rule: None,
             over: false,
+            began: None,
         }
     }
 

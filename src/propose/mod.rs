@@ -250,7 +250,9 @@ fn stake(finding: &Finding) -> f64 {
 /// harms nobody, the way back or a known issue's remedy, waits with it, so that they keep their order. Who gets in waits for nothing, and nothing
 /// waits for a harm that came just now: one that is soon over would move every score there and back.
 fn give_way(answers: &mut [(&Finding, Vec<Candidate>)], now: Timestamp) {
-    let harms = |finding: &Finding| harm(finding) && now - finding.since >= STAYS;
+    // What is read every half an hour may have been so for half an hour when it is told.
+    let begins = |finding: &Finding| finding.earliest.unwrap_or(finding.since).min(finding.told_since());
+    let harms = |finding: &Finding| harm(finding) && now - begins(finding) >= STAYS;
     let best = |candidates: &[Candidate]| {
         let mends = candidates.iter().filter(|one| one.kind != ProposalKind::Adopt);
         mends.map(|one| one.factors.score()).reduce(f64::max)

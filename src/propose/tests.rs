@@ -91,6 +91,7 @@ fn finding(comparison: Comparison, mark: Mark, series: &[&str], bits: f64) -> Fi
         causes: Vec::new(),
         rule: None,
         over: false,
+        began: None,
         earliest: None,
     }
 }

@@ -101,6 +101,7 @@ pub(super) fn finding(number: u64, since: Timestamp) -> Finding {
         }],
         rule: Some("swappiness-database".into()),
         over: true,
+        began: Some(since - Span::from_secs(9)),
         earliest: None,
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use foreshadow::{
     config::Scenario,
-    domain::{Finding, Mark, Span, Timestamp},
+    domain::{Finding, Mark, Proposal, Span},
     observe::recording::Recording,
     pipeline::{self, State},
 };
@@ -19,7 +19,7 @@ fn folder() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/sample-data"))
 }
 
-/// When a mark was first told of a series, how far up the list, and with which causes.
+/// When a mark was first told of a series, how far up the list, with which causes, and what was proposed then, best first.
 #[derive(Debug)]
 struct Told {
     after: Span,
@@ -27,6 +27,7 @@ struct Told {
     series: String,
     place: usize,
     causes: String,
+    proposed: Vec<String>,
 }
 
 /// Plays the scenario `name` until `end` and says what was told.
@@ -44,18 +45,18 @@ fn told(name: &str, end: Span) -> Vec<Told> {
         }
         pipeline::step(&mut state, &batch, &options, now, 7);
         for (place, finding) in state.findings.iter().enumerate() {
-            tell(&mut told, finding, place, (from, now));
+            tell(&mut told, finding, place, now - from, &state.proposals);
         }
     }
     told
 }
 
-fn tell(told: &mut Vec<Told>, finding: &Finding, place: usize, (from, now): (Timestamp, Timestamp)) {
+fn tell(told: &mut Vec<Told>, finding: &Finding, place: usize, after: Span, proposals: &[Proposal]) {
     for series in &finding.series {
         let series = series.to_string();
         if !told.iter().any(|one| one.mark == finding.mark && one.series == series) {
             told.push(Told {
-                after: now - from,
+                after,
                 mark: finding.mark,
                 series,
                 place,
@@ -64,6 +65,7 @@ fn tell(told: &mut Vec<Told>, finding: &Finding, place: usize, (from, now): (Tim
                     .iter()
                     .map(|cause| cause.what.to_string() + "; ")
                     .collect(),
+                proposed: proposals.iter().map(|proposal| proposal.title.to_string()).collect(),
             });
         }
     }
@@ -162,6 +164,14 @@ fn three_incidents_of_a_fleet_are_told_ahead_and_three_look_alikes_are_not() {
             "{cross:?} {breach:?}"
         );
     }
+    // The walk goes from the second answer to the first.
+    let proposed = &first(&told, Mark::Cross, "host:web-2/fs./.used_pct").proposed;
+    let wanted = ["log.level debug -> warn", "make room on /"];
+    let best = proposed.iter().zip(wanted);
+    assert!(
+        best.into_iter().all(|(title, part)| title.contains(part)),
+        "{proposed:#?}"
+    );
     let alarms = told.iter().filter(|one| matches!(one.mark, Mark::Cross | Mark::Breach));
     let others: Vec<&Told> = alarms
         .filter(|one| {

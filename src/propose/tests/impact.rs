@@ -49,21 +49,31 @@ fn what_ends_a_finding_of_a_known_issue_takes_the_issue_too() {
 fn a_harm_of_seconds_moves_no_other_score() {
     let world = world(&[("etc.app.conf:cache", Value::Int(1), Value::Int(2))]);
     let drift = finding(Comparison::DeclaredActual, Mark::Drift, &["etc.app.conf:cache"], 30.0);
-    let scores = |harm: Option<Span>| {
-        let mut findings = vec![drift.clone()];
-        if let Some(lasted) = harm {
-            let mut odd = finding(Comparison::ShadowActual, Mark::Odd, &["cpu.busy_pct"], 6.0);
-            odd.since = now() - lasted;
-            odd.severity = Severity::Critical;
-            findings.push(odd);
-        }
+    let of_harm = |harm: Option<Finding>| {
+        let findings: Vec<Finding> = [Some(drift.clone()), harm].into_iter().flatten().collect();
         let proposals = ask(&findings, &world);
         let of = |one: &&Proposal| one.finding == drift.id;
         proposals.iter().filter(of).map(|one| one.factors.score()).sum::<f64>()
     };
-    let alone = scores(None);
-    assert_eq!(scores(Some(Span::from_secs(20))), alone);
-    assert!(scores(Some(Span::from_mins(2))) < alone);
+    let since = |ago: Span| Finding {
+        since: now() - ago,
+        severity: Severity::Critical,
+        ..finding(Comparison::ShadowActual, Mark::Odd, &["cpu.busy_pct"], 6.0)
+    };
+    let alone = of_harm(None);
+    let (brief, long) = (Span::from_secs(20), Span::from_mins(2));
+    assert_eq!(of_harm(Some(since(brief))), alone);
+    assert!(of_harm(Some(since(long))) < alone);
+    // It was off before it got so bad, or was last seen well long ago.
+    let worse = Finding {
+        began: Some(now() - long),
+        ..since(brief)
+    };
+    let seldom = Finding {
+        earliest: Some(now() - long),
+        ..since(brief)
+    };
+    assert!([worse, seldom].into_iter().all(|harm| of_harm(Some(harm)) < alone));
 }
 
 #[test]

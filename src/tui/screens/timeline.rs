@@ -65,7 +65,9 @@ impl Pane {
     /// Whether what was asked last has come: data of another stretch say nothing of this one.
     fn loaded(&self) -> bool {
         let asked = self.asked.as_ref().map(|(stretch, ..)| stretch.from);
-        self.data.as_ref().is_some_and(|data| asked.is_none_or(|from| from == data.from))
+        self.data
+            .as_ref()
+            .is_some_and(|data| asked.is_none_or(|from| from == data.from))
     }
 }
 
