@@ -135,6 +135,8 @@ impl SettingShadow {
             let fresh = change.at >= from && change.from.is_some() && change.to.is_some();
             let state = self.remembered.get(&change.id).filter(|_| fresh);
             if state.is_some_and(|state| state.undoing.is_none() && changed_at(state) == Some(change.at)) {
+                // As it would have been, had it been watched.
+                learner.refit();
                 said.push((change.id.clone(), undoing(learner)));
             }
         });

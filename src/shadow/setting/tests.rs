@@ -319,6 +319,52 @@ fn settings_that_only_a_history_tells_of_have_their_odds_like_all_others() {
 }
 
 #[test]
+fn what_a_history_says_of_its_newest_changes_rests_on_who_made_them() {
+    let mut shadow = watched(1);
+    let resource = ResourceId::new("repo", "conf");
+    let mut by = |who: &str, name: &str, at: Timestamp, from: i64, to: i64| {
+        let past = SettingChange {
+            id: SeriesId::new(&resource, name),
+            from: Some(Value::Int(from)),
+            to: Some(Value::Int(to)),
+            by: Some(who.into()),
+            backfilled: true,
+            ..change("", at, "1", "1")
+        };
+        assert!(shadow.remember(&past));
+    };
+    for round in 0..120 {
+        let at = start() - DAY * 2 * (150 - round);
+        by(
+            "author#ana",
+            &format!("git.a.yaml:k{}", round % 12),
+            at,
+            round,
+            round + 1,
+        );
+        let key = format!("git.a.yaml:u{}", round % 12);
+        by("author#eva", &key, at + MINUTE * 30, 1, round + 2);
+        by("author#eva", &key, at + MINUTE * 90, round + 2, 1);
+    }
+    let names = ["git.a.yaml:k20", "git.a.yaml:k21"];
+    for (who, name) in ["author#ana", "author#eva"].iter().zip(names) {
+        by(who, name, start() - DAY, 1, 2);
+    }
+    shadow.learn_past(start());
+    let told = |name| {
+        shadow
+            .get(&SeriesId::new(&resource, name))
+            .unwrap()
+            .undoing
+            .clone()
+            .unwrap()
+    };
+    let (ana, eva) = (told(names[0]), told(names[1]));
+    assert!(eva.probability > 2.0 * ana.probability, "{ana:?} {eva:?}");
+    assert!(!ana.reasons.is_empty() && !eva.reasons.is_empty(), "{ana:?} {eva:?}");
+}
+
+#[test]
 fn a_week_is_never_less_likely_than_a_day() {
     let mut shadow = watched(1);
     for minute in 1..7 {
